@@ -1,0 +1,29 @@
+//! All that generated code may name. No stability promise for anybody else.
+
+pub use crate::__session_extractors as extractors;
+pub use crate::codec::{Codec, Value, decode_with, encode_with};
+#[cfg(feature = "axum")]
+pub use crate::extract::{extract, extract_existing};
+pub use crate::schema::{
+    Counter, Field, FieldKind, HasPrincipal, Key, OnInvalid, Schema, SessionHandle, SessionSchema,
+    default, kind,
+};
+pub use crate::session::Handle;
+#[cfg(feature = "axum")]
+pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+#[cfg(feature = "axum")]
+pub use http::request::Parts;
+pub use serde::{Deserialize, Serialize};
+
+/// The value of `#[session(default = …)]`, boxed.
+pub fn boxed<T: Send + Sync + 'static>(value: T) -> Value {
+    Box::new(value)
+}
+
+/// Without the feature `axum` there is nothing to extract from.
+#[cfg(not(feature = "axum"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __session_extractors {
+    ($session:ty) => {};
+}

@@ -1,0 +1,152 @@
+//! The one source of now.
+//!
+//! A store owns its clock, and the layer in front of it asks the same one, so
+//! that a test moves the time of a whole stack at once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A point in time: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// All arithmetic saturates; a clock that jumps cannot make it overflow.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The timestamp `millis` milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// `self + duration`, at most the largest representable time.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Whole milliseconds of `duration`, saturating.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0)
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    /// Times before the Unix epoch become the epoch.
+    fn from(time: SystemTime) -> Self {
+        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(time: Timestamp) -> Self {
+        // 2^63 ms is 292 million years: within what every platform represents.
+        UNIX_EPOCH + Duration::from_millis(time.0.min(i64::MAX as u64 / 1_000))
+    }
+}
+
+/// Where a store and its layer read the time.
+///
+/// # Default
+///
+/// The system clock.
+#[derive(Clone, Default)]
+pub struct Clock(Option<Arc<AtomicU64>>);
+
+impl Clock {
+    /// The clock of the operating system.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands at `start` until it is told otherwise. Clones share it.
+    #[must_use]
+    pub fn frozen(start: Timestamp) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(start.0))))
+    }
+
+    /// The time now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Some(millis) => Timestamp(millis.load(Ordering::Acquire)),
+            None => system_now(),
+        }
+    }
+
+    /// Moves a frozen clock forward. Does nothing to the system clock.
+    pub fn advance(&self, by: Duration) {
+        if let Some(now) = &self.0 {
+            let by = millis(by);
+            let _ = now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |t| {
+                Some(t.saturating_add(by))
+            });
+        }
+    }
+
+    /// Sets a frozen clock, backwards too. Does nothing to the system clock.
+    pub fn set(&self, to: Timestamp) {
+        if let Some(now) = &self.0 {
+            now.store(to.0, Ordering::Release);
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // this is the one place
+fn system_now() -> Timestamp {
+    SystemTime::now().into()
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Clock(frozen)"
+        } else {
+            "Clock(system)"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frozen_clock_moves_only_when_told_and_is_shared_by_its_clones() {
+        let clock = Clock::frozen(Timestamp::from_millis(5));
+        let other = clock.clone();
+        clock.advance(Duration::from_millis(7));
+        assert_eq!(other.now(), Timestamp::from_millis(12));
+        other.set(Timestamp::from_millis(1));
+        assert_eq!(clock.now().as_millis(), 1);
+    }
+
+    #[test]
+    fn arithmetic_saturates_at_both_ends() {
+        let late = Timestamp::from_millis(u64::MAX).after(Duration::MAX);
+        assert_eq!(late.as_millis(), u64::MAX);
+        assert_eq!(Timestamp::default().since(late), Duration::ZERO);
+        let _: SystemTime = late.into();
+    }
+}

@@ -1,0 +1,128 @@
+//! One value ↔ its JSON bytes. Nothing else knows the format.
+
+use std::any::Any;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use serde_json::Error as CodecError;
+
+/// A decoded value of some field.
+pub type Value = Box<dyn Any + Send + Sync>;
+
+/// How the values of one field type become JSON and back.
+pub struct Codec {
+    /// Appends the JSON of a value. A value of another type is an error.
+    pub encode: fn(&(dyn Any + Send + Sync), &mut Vec<u8>) -> Result<(), CodecError>,
+    /// Reads JSON.
+    pub decode: fn(&[u8]) -> Result<Value, CodecError>,
+}
+
+impl std::fmt::Debug for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Codec(json)")
+    }
+}
+
+/// What a field's type needs: it is stored as JSON and shared between threads.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a session field: it is not stored as JSON",
+    label = "a session field must be `Serialize + DeserializeOwned + Send + Sync`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` on `{Self}`, name a module with `#[session(with = \"…\")]`, or leave the field out with `#[session(skip)]`"
+)]
+pub trait FieldType: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> FieldType for T {}
+
+/// The codec of a type that serde knows.
+pub struct Json<T>(std::marker::PhantomData<T>);
+
+impl<T: FieldType> Json<T> {
+    /// The codec.
+    pub const CODEC: &'static Codec = &Codec {
+        encode: |value, out| encode_with::<T>(value, out, |value, json| value.serialize(json)),
+        decode: |bytes| Ok(Box::new(serde_json::from_slice::<T>(bytes)?)),
+    };
+}
+
+/// The serializer that `#[session(with = "module")]` functions receive.
+pub type JsonSerializer<'a> = &'a mut serde_json::Serializer<&'a mut Vec<u8>>;
+/// The deserializer that `#[session(with = "module")]` functions receive.
+pub type JsonDeserializer<'a, 'de> = &'a mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
+
+/// Encodes through a function as `#[session(with = "module")]` names it.
+///
+/// # Errors
+///
+/// Whatever the function reports, or a value of another type.
+pub fn encode_with<T: 'static>(
+    value: &(dyn Any + Send + Sync),
+    out: &mut Vec<u8>,
+    serialize: impl FnOnce(&T, &mut serde_json::Serializer<&mut Vec<u8>>) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let Some(value) = value.downcast_ref::<T>() else {
+        return Err(serde::ser::Error::custom("a value of another type than the field's"));
+    };
+    serialize(value, &mut serde_json::Serializer::new(out))
+}
+
+/// Decodes through a function as `#[session(with = "module")]` names it.
+///
+/// # Errors
+///
+/// Whatever the function reports, or something after the value.
+pub fn decode_with<'de, T: Send + Sync + 'static>(
+    bytes: &'de [u8],
+    deserialize: impl FnOnce(JsonDeserializer<'_, 'de>) -> Result<T, CodecError>,
+) -> Result<Value, CodecError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = deserialize(&mut json)?;
+    json.end()?;
+    Ok(Box::new(value))
+}
+
+/// Encodes one value that is not a field, such as a principal to look up.
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, CodecError> {
+    serde_json::to_string(value)
+}
+
+/// Whether two encodings mean the same value: the same bytes, or the same JSON
+/// with map entries in another order (a `HashMap` has a new one each time).
+pub(crate) fn same_value(a: &[u8], b: &[u8]) -> bool {
+    if a == b {
+        return true;
+    }
+    // Order is all that may differ, so the lengths agree.
+    if a.len() != b.len() || !a.contains(&b'{') {
+        return false;
+    }
+    let parse = serde_json::from_slice::<serde_json::Value>;
+    matches!((parse(a), parse(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The JSON of nothing.
+pub(crate) const NULL: &[u8] = b"null";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_are_compared_as_values_and_everything_else_as_bytes() {
+        assert!(same_value(br#"{"a":1,"b":[2]}"#, br#"{"b":[2],"a":1}"#));
+        assert!(!same_value(br#"{"a":1,"b":2}"#, br#"{"a":2,"b":1}"#));
+        assert!(!same_value(b"[1,2]", b"[2,1]"));
+        assert!(!same_value(b"1", b"2"));
+    }
+
+    #[test]
+    fn a_value_survives_the_codec() {
+        let codec = Json::<Vec<String>>::CODEC;
+        let mut out = Vec::new();
+        (codec.encode)(&vec!["pen".to_owned()], &mut out).unwrap();
+        assert_eq!(out, br#"["pen"]"#);
+        let back = (codec.decode)(&out).unwrap();
+        assert_eq!(back.downcast_ref::<Vec<String>>().unwrap(), &["pen"]);
+        assert!((codec.encode)(&1_u8, &mut out).is_err());
+    }
+}

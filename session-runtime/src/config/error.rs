@@ -1,0 +1,55 @@
+//! Settings that do not make sense.
+
+use std::error::Error;
+use std::fmt;
+
+/// A setting that does not make sense, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    entry: &'static str,
+    problem: &'static str,
+}
+
+impl ConfigError {
+    pub(crate) const fn new(entry: &'static str, problem: &'static str) -> Self {
+        Self { entry, problem }
+    }
+
+    /// The setting at fault.
+    #[must_use]
+    pub const fn entry(&self) -> &'static str {
+        self.entry
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.entry, self.problem)
+    }
+}
+
+impl Error for ConfigError {}
+
+/// Two schemas on one record that disagree on a field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchemaClash {
+    /// The stored name.
+    pub field: &'static str,
+    /// The schema that was known first, and the field's type in it.
+    pub first: (&'static str, &'static str),
+    /// The schema that disagrees, and the field's type in it.
+    pub second: (&'static str, &'static str),
+}
+
+impl fmt::Display for SchemaClash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, first, second } = self;
+        write!(
+            f,
+            "the schemas `{}` and `{}` share a record but disagree on `{field}` (`{}` and `{}`, or another policy): give one of them another stored name with `#[session(rename = \"…\")]`",
+            first.0, second.0, first.1, second.1,
+        )
+    }
+}
+
+impl Error for SchemaClash {}

@@ -1,0 +1,139 @@
+//! From a change of the cookie to response headers.
+
+use cookie::time::Duration;
+use cookie::{Cookie, SameSite as Site};
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::clock::Timestamp;
+use crate::config::{CookieConfig, SameSite};
+use crate::record::MAX_LIFETIME;
+use crate::session::CookieChange;
+
+/// Writes `Set-Cookie`, and forbids caches to keep the response.
+pub(crate) fn apply_to(
+    headers: &mut HeaderMap,
+    config: &CookieConfig,
+    change: &CookieChange,
+    now: Timestamp,
+) {
+    let (value, max_age) = match change {
+        CookieChange::Set { token, expires } => {
+            let left = expires.map(|end| end.since(now).min(MAX_LIFETIME).as_secs());
+            (token.expose(), left)
+        }
+        CookieChange::Remove => (String::new(), Some(0)),
+    };
+    // A configuration is valid by construction and a token is base64, so this
+    // is always a header value.
+    if let Ok(mut cookie) = HeaderValue::try_from(set_cookie(config, value, max_age)) {
+        cookie.set_sensitive(true);
+        headers.append(header::SET_COOKIE, cookie);
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}
+
+fn set_cookie(config: &CookieConfig, value: String, max_age: Option<u64>) -> String {
+    let mut cookie = Cookie::build((config.name.as_str(), value))
+        .path(config.path.as_str())
+        .secure(config.secure)
+        .http_only(true)
+        .partitioned(config.partitioned)
+        .same_site(match config.same_site {
+            SameSite::Strict => Site::Strict,
+            SameSite::Lax => Site::Lax,
+            SameSite::None => Site::None,
+        });
+    if let Some(domain) = &config.domain {
+        cookie = cookie.domain(domain.as_str());
+    }
+    if let Some(seconds) = max_age {
+        cookie = cookie.max_age(Duration::seconds(seconds.try_into().unwrap_or(i64::MAX)));
+    }
+    cookie.build().to_string()
+}
+
+/// Says that the response depends on the cookie, so that no shared cache
+/// serves it to somebody else.
+pub(crate) fn vary_on_cookie(headers: &mut HeaderMap) {
+    let names = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|list| {
+            list.split(',').map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
+        })
+    };
+    if !headers.get_all(header::VARY).iter().any(names) {
+        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::CookiePrefix;
+    use crate::token::SessionToken;
+
+    fn header(config: &CookieConfig, change: &CookieChange) -> String {
+        let mut headers = HeaderMap::new();
+        apply_to(&mut headers, config, change, Timestamp::from_millis(0));
+        assert_eq!(headers[header::CACHE_CONTROL], "no-store");
+        headers[header::SET_COOKIE].to_str().unwrap().to_owned()
+    }
+
+    fn sorted(cookie: &str) -> Vec<&str> {
+        let mut parts: Vec<_> = cookie.split("; ").collect();
+        parts[1..].sort_unstable();
+        parts
+    }
+
+    #[test]
+    fn the_default_cookie_is_the_strict_one() {
+        let token = SessionToken::generate().unwrap();
+        let pair = format!("__Host-session={}", token.expose());
+        let set = header(&CookieConfig::default(), &CookieChange::Set { token, expires: None });
+        assert_eq!(sorted(&set), [pair.as_str(), "HttpOnly", "Path=/", "SameSite=Lax", "Secure"]);
+    }
+
+    #[test]
+    fn a_remembered_session_is_kept_at_most_400_days() {
+        let set = |seconds| {
+            let token = SessionToken::generate().unwrap();
+            let end = Timestamp::default().after(Duration::from_secs(seconds));
+            header(&CookieConfig::default(), &CookieChange::Set { token, expires: Some(end) })
+        };
+        assert!(set(60).contains("; Max-Age=60"));
+        assert!(set(u64::MAX / 2_000).contains("; Max-Age=34560000"));
+    }
+
+    #[test]
+    fn the_removal_cookie_matches_the_one_it_removes() {
+        let config = CookieConfig::builder()
+            .name("sid")
+            .prefix(CookiePrefix::Secure)
+            .path("/shop")
+            .domain("example.org")
+            .build()
+            .unwrap();
+        let removal = header(&config, &CookieChange::Remove);
+        let attributes =
+            ["__Secure-sid=", "Domain=example.org", "HttpOnly", "Max-Age=0", "Path=/shop", "SameSite=Lax", "Secure"];
+        assert_eq!(sorted(&removal), attributes);
+    }
+
+    #[test]
+    fn caches_are_told_once_and_a_handlers_own_word_stays() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::VARY, HeaderValue::from_static("Accept, cookie"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=5"));
+        vary_on_cookie(&mut headers);
+        assert_eq!(headers.get_all(header::VARY).iter().count(), 1);
+        assert_eq!(headers[header::CACHE_CONTROL], "max-age=5");
+        let mut fresh = HeaderMap::new();
+        vary_on_cookie(&mut fresh);
+        assert_eq!(fresh[header::VARY], "Cookie");
+        assert_eq!(fresh[header::CACHE_CONTROL], "private");
+    }
+}

@@ -1,0 +1,125 @@
+//! From the `Cookie` headers to the tokens they present.
+
+use cookie::Cookie;
+use http::{HeaderMap, header};
+
+use crate::token::SessionToken;
+
+/// More different well-formed tokens than this are nobody's browser.
+const MOST: usize = 3;
+
+/// The tokens that a request presents.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Presented {
+    Nothing,
+    One(SessionToken),
+    /// Several different ones: whoever has the right one must be found out,
+    /// and if two have, none is believed.
+    Several(Vec<SessionToken>),
+}
+
+/// Reads the cookie `name` from all `Cookie` headers (HTTP/2 may split them).
+///
+/// What is not a well-formed token counts as not there; so does everything
+/// when there are too many.
+pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
+    let mut first: Option<SessionToken> = None;
+    let mut others: Vec<SessionToken> = Vec::new();
+    for header in headers.get_all(header::COOKIE) {
+        // Other cookies may hold any bytes; a header that is not ASCII is read
+        // pair by pair.
+        for pair in header.as_bytes().split(|byte| *byte == b';') {
+            let Some(token) = token_in(pair, name) else { continue };
+            match &first {
+                None => first = Some(token),
+                Some(known) if *known == token || others.contains(&token) => {}
+                Some(_) => others.push(token),
+            }
+        }
+    }
+    match first {
+        None => Presented::Nothing,
+        Some(only) if others.is_empty() => Presented::One(only),
+        Some(_) if others.len() >= MOST => {
+            tracing::warn!(name, "a request presents too many session tokens; none is adopted");
+            Presented::Nothing
+        }
+        Some(first) => {
+            others.insert(0, first);
+            Presented::Several(others)
+        }
+    }
+}
+
+fn token_in(pair: &[u8], name: &str) -> Option<SessionToken> {
+    let start = pair.iter().position(|byte| !byte.is_ascii_whitespace())?;
+    // Nearly always decides without parsing.
+    if !pair[start..].starts_with(name.as_bytes()) {
+        return None;
+    }
+    let cookie = Cookie::parse(std::str::from_utf8(pair).ok()?).ok()?;
+    (cookie.name() == name).then(|| SessionToken::parse(cookie.value_trimmed()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "__Host-session";
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(header::COOKIE, http::HeaderValue::from_bytes(value).unwrap());
+        }
+        headers
+    }
+
+    fn token() -> (SessionToken, String) {
+        let token = SessionToken::generate().unwrap();
+        let pair = format!("{NAME}={}", token.expose());
+        (token, pair)
+    }
+
+    #[test]
+    fn the_token_is_found_among_other_cookies_and_headers() {
+        let (token, pair) = token();
+        for header in [
+            pair.clone(),
+            format!("a=b; {pair}; c=d"),
+            format!("a=b;{pair}"),
+            format!("{NAME}=\"{}\"", token.expose()),
+            format!("{NAME}-other=1; {pair}; x{NAME}=2;;= ;"),
+        ] {
+            let found = presented(&headers(&[b"x=y", header.as_bytes()]), NAME);
+            assert_eq!(found, Presented::One(token.clone()), "{header}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_other_cookies_do_no_harm() {
+        let (token, pair) = token();
+        let mut bytes = b"other=\xff\xfe; ".to_vec();
+        bytes.extend(pair.as_bytes());
+        assert_eq!(presented(&headers(&[&bytes]), NAME), Presented::One(token));
+    }
+
+    #[test]
+    fn malformed_oversized_and_foreign_values_are_nothing() {
+        let long = format!("{NAME}={}", "A".repeat(5_000));
+        for header in ["", NAME, "__Host-session=", "__Host-session=abc", "session=abc", &long, "__Host-session=%00;"] {
+            assert_eq!(presented(&headers(&[header.as_bytes()]), NAME), Presented::Nothing);
+        }
+    }
+
+    #[test]
+    fn the_same_token_twice_is_one_and_a_flood_is_nothing() {
+        let (token, pair) = token();
+        let twice = format!("{pair}; {pair}");
+        assert_eq!(presented(&headers(&[twice.as_bytes()]), NAME), Presented::One(token));
+        let flood: Vec<String> = (0..4).map(|_| self::token().1).collect();
+        assert_eq!(presented(&headers(&[flood.join("; ").as_bytes()]), NAME), Presented::Nothing);
+        let two = flood[..2].join("; ");
+        assert!(matches!(presented(&headers(&[two.as_bytes()]), NAME), Presented::Several(all) if all.len() == 2));
+    }
+}

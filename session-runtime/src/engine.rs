@@ -1,0 +1,118 @@
+//! What all requests of one layer share: the store, the settings, and the
+//! schemas that were seen.
+
+use std::any::TypeId;
+use std::future::Future;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use crate::clock::Timestamp;
+use crate::config::{Config, SchemaClash};
+use crate::error::SessionError;
+use crate::schema::Schema;
+use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture};
+
+pub(crate) struct Engine {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) config: Config,
+    schemas: Schemas,
+}
+
+impl Engine {
+    pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
+        Self { store, config, schemas }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.store.clock().now()
+    }
+
+    /// Checks the settings and the schema; cheap once both are known good.
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
+        if let Some(error) = &self.config.error {
+            return Err(SessionError::Config(error.clone()));
+        }
+        self.schemas.admit(schema).map_err(SessionError::SchemaClash)
+    }
+
+    pub(crate) fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// Waits for the store, but not for ever.
+    pub(crate) fn within<'a, T: Unpin + Send + 'a>(
+        &'a self,
+        answer: StoreFuture<'a, Result<T, StoreError>>,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a {
+        async move {
+            match answer.take_ready() {
+                Ok(answer) => answer,
+                Err(waiting) => tokio::time::timeout(self.config.store_timeout, waiting)
+                    .await
+                    .unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout))),
+            }
+        }
+    }
+}
+
+/// The schemas that share this layer's records.
+#[derive(Default)]
+pub(crate) struct Schemas {
+    /// Nearly every layer has one; it is found without a lock.
+    first: OnceLock<&'static Schema>,
+    others: RwLock<Vec<&'static Schema>>,
+}
+
+impl Schemas {
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SchemaClash> {
+        let first = *self.first.get_or_init(|| schema);
+        if std::ptr::eq(first, schema) {
+            return Ok(());
+        }
+        let known = |known: &[&'static Schema]| known.iter().any(|known| std::ptr::eq(*known, schema));
+        if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(());
+        }
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        for other in std::iter::once(first).chain(others.iter().copied()) {
+            agree(other, schema)?;
+        }
+        if !known(&others) {
+            others.push(schema);
+        }
+        Ok(())
+    }
+
+    /// The namespaces whose principal is of the type `principal`, which is an
+    /// `Option` of what identifies somebody.
+    pub(crate) fn with_principal(&self, principal: TypeId) -> Vec<&'static str> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let mut namespaces: Vec<_> = self
+            .first
+            .get()
+            .into_iter()
+            .chain(others.iter())
+            .filter(|schema| {
+                schema.principal().is_some_and(|field| (*field.default_value()).type_id() == principal)
+            })
+            .map(|schema| schema.namespace)
+            .collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        namespaces
+    }
+}
+
+fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaClash> {
+    for theirs in second.fields {
+        let Some(ours) = first.field(theirs.name) else { continue };
+        let same_type = (*ours.default_value()).type_id() == (*theirs.default_value()).type_id();
+        if !same_type || ours.kind != theirs.kind || ours.principal != theirs.principal {
+            return Err(SchemaClash {
+                field: theirs.name,
+                first: (first.name, ours.type_name),
+                second: (second.name, theirs.type_name),
+            });
+        }
+    }
+    Ok(())
+}

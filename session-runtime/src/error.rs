@@ -1,0 +1,140 @@
+//! What can go wrong with a session, for the people who call `save()`.
+
+use std::error::Error;
+use std::fmt;
+
+use http::StatusCode;
+
+use crate::codec::CodecError;
+use crate::patch::Refused;
+use crate::store::StoreError;
+use crate::token::NoRandomness;
+
+/// An operation on a session failed.
+///
+/// It never holds a token, a secret or a field's value.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The store could not answer. What is stored is as it was.
+    Store(StoreError),
+    /// The store may or may not have applied the changes: its reply was lost.
+    Uncertain,
+    /// The session ended, or somebody signed in or out, since this request
+    /// loaded it. Nothing was written.
+    Gone,
+    /// Somebody else changed the field at the same time, again and again.
+    Conflict {
+        /// The stored name; `None` for the record as a whole.
+        field: Option<String>,
+    },
+    /// A stored value cannot be decoded as the field's type, and it was asked
+    /// to be changed in place or declared `on_invalid = error`. The stored
+    /// bytes are left alone.
+    Undecodable {
+        /// The stored name.
+        field: &'static str,
+    },
+    /// A value could not be encoded as JSON.
+    Unencodable {
+        /// The stored name.
+        field: &'static str,
+        /// What the encoder said.
+        source: CodecError,
+    },
+    /// The store refused an operation on what is stored. Nothing was written.
+    Refused(Refused),
+    /// The operation needs a new cookie, and the response's head has left:
+    /// sign in, renew and create before the response starts.
+    HeadSent,
+    /// A handle with unsaved changes was moved out of the handler, into a
+    /// body, a stream or a task. Call `save().await` there, or `publish()`
+    /// before the response starts.
+    Unpublished,
+    /// The layer's settings are invalid; see
+    /// [`SessionLayer::check`](crate::SessionLayer::check).
+    Config(crate::config::ConfigError),
+    /// The two schemas named disagree on a field of the same record.
+    SchemaClash(crate::config::SchemaClash),
+    /// No schema known to this layer has a principal of this type, or several
+    /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
+    /// on the layer.
+    PrincipalKind {
+        /// The Rust type that was given.
+        given: &'static str,
+    },
+    /// The operating system's random generator failed.
+    NoRandomness,
+}
+
+impl SessionError {
+    /// The status and the fixed text that a response to this error has.
+    #[must_use]
+    pub fn answer(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Store(_) | Self::Uncertain | Self::NoRandomness => {
+                (StatusCode::SERVICE_UNAVAILABLE, "session unavailable, try again")
+            }
+            Self::Gone | Self::Conflict { .. } => {
+                (StatusCode::CONFLICT, "the session changed meanwhile, try again")
+            }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "session error"),
+        }
+    }
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => write!(f, "{error}"),
+            Self::Uncertain => f.write_str("it is unknown whether the session was saved"),
+            Self::Gone => f.write_str("the session ended or changed hands during the request"),
+            Self::Conflict { field: Some(field) } => {
+                write!(f, "`{field}` kept changing under this request")
+            }
+            Self::Conflict { field: None } => {
+                f.write_str("the session kept changing under this request")
+            }
+            Self::Undecodable { field } => {
+                write!(f, "the stored value of `{field}` does not decode as the field's type")
+            }
+            Self::Unencodable { field, .. } => write!(f, "`{field}` cannot be encoded as JSON"),
+            Self::Refused(refused) => write!(f, "{refused}"),
+            Self::HeadSent => f.write_str(
+                "this needs a new cookie, but the response has started: do it before, or `save()` earlier",
+            ),
+            Self::Unpublished => f.write_str(
+                "a session with unsaved changes outlives its handler: call `save().await` where it is used, or `publish()` before the response",
+            ),
+            Self::Config(error) => write!(f, "{error}"),
+            Self::SchemaClash(clash) => write!(f, "{clash}"),
+            Self::PrincipalKind { given } => write!(
+                f,
+                "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",
+            ),
+            Self::NoRandomness => NoRandomness.fmt(f),
+        }
+    }
+}
+
+impl Error for SessionError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            Self::Unencodable { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<NoRandomness> for SessionError {
+    fn from(_: NoRandomness) -> Self {
+        Self::NoRandomness
+    }
+}

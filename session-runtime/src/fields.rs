@@ -1,0 +1,381 @@
+//! The fields of a record: stored name → JSON bytes, in compact shared blocks.
+//!
+//! Two immutable blocks: a *base* that holds everything, and an *overlay* that
+//! holds what changed since. A small change builds a small overlay and shares
+//! the base, so its cost does not grow with the record. Once the overlay has
+//! grown past a fraction of the base, both are merged into a new base.
+//!
+//! Layout of a block: `count: u32`, then per entry the offset of its text
+//! (`u32`), then the entries ordered by name: `name length: u16`,
+//! `value length: u32` (all ones: removed), name, value. Little endian.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::patch::{FieldOp, Op, Refused, Taken};
+
+/// An overlay is merged into the base when it is larger than this many bytes
+/// and a quarter of the base: small records stay in one block, large ones are
+/// rewritten rarely.
+const MERGE_BYTES: usize = 128;
+
+/// The stored fields of a record. Cloning shares the bytes.
+#[derive(Clone, Default)]
+pub struct Fields {
+    base: Option<Block>,
+    overlay: Option<Block>,
+}
+
+impl Fields {
+    /// No fields.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { base: None, overlay: None }
+    }
+
+    /// The JSON stored under `name`, exactly as it was written.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        if let Some(found) = self.overlay.as_ref().and_then(|block| block.get(name)) {
+            return found;
+        }
+        self.base.as_ref().and_then(|block| block.get(name)).flatten()
+    }
+
+    /// All fields as (stored name, JSON), ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        Merged::new(self.base.as_ref(), self.overlay.as_ref())
+            .filter_map(|(name, value)| Some((name, value?)))
+    }
+
+    /// The number of fields.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is no field.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Bytes of names and values, without overhead.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    /// What these fields become under `ops`: the reference for every store.
+    ///
+    /// All operations are checked before anything is built; a refusal leaves
+    /// no trace. Names are expected to be distinct; of two operations on one
+    /// name the later one counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] names the first field whose operation does not fit what is
+    /// stored.
+    pub fn apply(&self, ops: &[FieldOp]) -> Result<(Self, Vec<Taken>), Refused> {
+        let mut taken = Vec::new();
+        let mut sums: Vec<String> = Vec::new();
+        for op in ops {
+            if let Op::Add(add) = &op.op {
+                sums.push(add.sum(&op.name, self.get(&op.name))?.to_string());
+            }
+        }
+        let mut sums = sums.iter();
+        let mut changes: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(ops.len());
+        for op in ops {
+            let name = &*op.name;
+            match &op.op {
+                Op::Set(value) => changes.push((name, Some(value))),
+                Op::Remove => changes.push((name, None)),
+                Op::RemoveIf(expected) => {
+                    if self.get(name) == Some(expected) {
+                        changes.push((name, None));
+                    }
+                }
+                Op::Add(_) => changes.push((name, sums.next().map(|sum| sum.as_bytes()))),
+                Op::Take => {
+                    taken.push(Taken {
+                        name: op.name.clone(),
+                        value: self.get(name).map(<[u8]>::to_vec),
+                    });
+                    changes.push((name, None));
+                }
+            }
+        }
+        Ok((self.with(changes), taken))
+    }
+
+    fn with(&self, mut changes: Vec<(&str, Option<&[u8]>)>) -> Self {
+        if changes.is_empty() {
+            return self.clone();
+        }
+        // The later of two changes wins: stable sort, then keep the last.
+        changes.sort_by_key(|(name, _)| *name);
+        changes.reverse();
+        changes.dedup_by_key(|(name, _)| *name);
+        changes.reverse();
+        let Some(base) = &self.base else {
+            return Self { base: Block::build(changes.into_iter(), false), overlay: None };
+        };
+        let mut merged: Vec<(&str, Option<&[u8]>)> =
+            Vec::with_capacity(changes.len() + self.overlay.as_ref().map_or(0, Block::count));
+        merge(self.overlay.iter().flat_map(Block::iter), changes.into_iter(), |e| merged.push(e));
+        let bytes: usize =
+            merged.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 10).sum();
+        if bytes > MERGE_BYTES && bytes > base.0.len() / 4 {
+            let all = Merged { base: base.iter().peekable(), overlay: merged.into_iter().peekable() };
+            return Self { base: Block::build(all, false), overlay: None };
+        }
+        Self { base: Some(base.clone()), overlay: Block::build(merged.into_iter(), true) }
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let pairs: Vec<(N, V)> = pairs.into_iter().collect();
+        Self::new().with(pairs.iter().map(|(n, v)| (n.as_ref(), Some(v.as_ref()))).collect())
+    }
+}
+
+impl PartialEq for Fields {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Fields {}
+
+/// Names and lengths only: values may be personal.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (name, format!("{} bytes", value.len()))))
+            .finish()
+    }
+}
+
+const COUNT: usize = 4;
+const OFFSET: usize = 4;
+const HEAD: usize = 2 + 4;
+const REMOVED: u32 = u32::MAX;
+
+#[derive(Clone)]
+struct Block(Arc<[u8]>);
+
+type Entry<'b> = (&'b str, Option<&'b [u8]>);
+
+impl Block {
+    /// Builds a block from entries ordered by name; `None` when there are none.
+    /// Removed entries are kept only where a base below them needs hiding.
+    fn build<'e>(entries: impl Iterator<Item = Entry<'e>>, keep_removed: bool) -> Option<Self> {
+        thread_local! {
+            static SCRATCH: RefCell<(Vec<u8>, Vec<u32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+        }
+        SCRATCH.with_borrow_mut(|(text, offsets)| {
+            text.clear();
+            offsets.clear();
+            for (name, value) in entries {
+                if value.is_none() && !keep_removed {
+                    continue;
+                }
+                offsets.push(text.len() as u32);
+                text.extend((name.len() as u16).to_le_bytes());
+                text.extend(value.map_or(REMOVED, |v| v.len() as u32).to_le_bytes());
+                text.extend(name.as_bytes());
+                text.extend(value.unwrap_or_default());
+            }
+            if offsets.is_empty() {
+                return None;
+            }
+            let start = COUNT + OFFSET * offsets.len();
+            let entries = text.len();
+            text.extend((offsets.len() as u32).to_le_bytes());
+            for offset in offsets.iter() {
+                text.extend((offset + start as u32).to_le_bytes());
+            }
+            text.rotate_left(entries);
+            Some(Self(Arc::from(text.as_slice())))
+        })
+    }
+
+    fn count(&self) -> usize {
+        self.u32_at(0) as usize
+    }
+
+    fn u32_at(&self, at: usize) -> u32 {
+        self.0.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+    }
+
+    fn name_at(&self, index: usize) -> &[u8] {
+        let at = self.u32_at(COUNT + OFFSET * index) as usize;
+        let len = u16::from_le_bytes([self.0[at], self.0[at + 1]]) as usize;
+        &self.0[at + HEAD..at + HEAD + len]
+    }
+
+    fn entry(&self, index: usize) -> Entry<'_> {
+        let name = self.name_at(index);
+        let at = self.u32_at(COUNT + OFFSET * index) as usize;
+        let start = at + HEAD + name.len();
+        let value = match self.u32_at(at + 2) {
+            REMOVED => None,
+            len => Some(&self.0[start..start + len as usize]),
+        };
+        (std::str::from_utf8(name).unwrap_or_default(), value)
+    }
+
+    /// `None`: not in this block. `Some(None)`: removed by this block.
+    fn get(&self, name: &str) -> Option<Option<&[u8]>> {
+        let (mut low, mut high) = (0, self.count());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.name_at(middle).cmp(name.as_bytes()) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Some(self.entry(middle).1),
+            }
+        }
+        None
+    }
+
+    fn iter(&self) -> BlockIter<'_> {
+        BlockIter { block: self, index: 0 }
+    }
+}
+
+struct BlockIter<'b> {
+    block: &'b Block,
+    index: usize,
+}
+
+impl<'b> Iterator for BlockIter<'b> {
+    type Item = Entry<'b>;
+
+    fn next(&mut self) -> Option<Entry<'b>> {
+        let entry = (self.index < self.block.count()).then(|| self.block.entry(self.index))?;
+        self.index += 1;
+        Some(entry)
+    }
+}
+
+/// Two ordered streams of entries as one; the overlay hides the base.
+struct Merged<B: Iterator, O: Iterator> {
+    base: std::iter::Peekable<B>,
+    overlay: std::iter::Peekable<O>,
+}
+
+impl<'b> Merged<std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>, std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>> {
+    fn new(base: Option<&'b Block>, overlay: Option<&'b Block>) -> Self {
+        Self {
+            base: base.map(Block::iter).into_iter().flatten().peekable(),
+            overlay: overlay.map(Block::iter).into_iter().flatten().peekable(),
+        }
+    }
+}
+
+impl<'b, B: Iterator<Item = Entry<'b>>, O: Iterator<Item = Entry<'b>>> Iterator for Merged<B, O> {
+    type Item = Entry<'b>;
+
+    fn next(&mut self) -> Option<Entry<'b>> {
+        match (self.base.peek(), self.overlay.peek()) {
+            (Some((below, _)), Some((above, _))) => match below.cmp(above) {
+                std::cmp::Ordering::Less => self.base.next(),
+                std::cmp::Ordering::Greater => self.overlay.next(),
+                std::cmp::Ordering::Equal => {
+                    self.base.next();
+                    self.overlay.next()
+                }
+            },
+            (Some(_), None) => self.base.next(),
+            (None, _) => self.overlay.next(),
+        }
+    }
+}
+
+fn merge<'b>(
+    base: impl Iterator<Item = Entry<'b>>,
+    overlay: impl Iterator<Item = Entry<'b>>,
+    each: impl FnMut(Entry<'b>),
+) {
+    Merged { base: base.peekable(), overlay: overlay.peekable() }.for_each(each);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::patch::Add;
+
+    fn set(name: &'static str, value: &str) -> FieldOp {
+        FieldOp::new(name, Op::Set(value.as_bytes().to_vec()))
+    }
+
+    fn apply(fields: &Fields, ops: &[FieldOp]) -> Fields {
+        fields.apply(ops).unwrap().0
+    }
+
+    #[test]
+    fn what_was_written_is_read_back_byte_for_byte() {
+        let fields = apply(&Fields::new(), &[set("b", "1e3"), set("a", "{ \"x\" : 1 }"), set("", "")]);
+        assert_eq!(fields.get("b"), Some(&b"1e3"[..]));
+        assert_eq!(fields.get("a"), Some(&b"{ \"x\" : 1 }"[..]));
+        assert_eq!(fields.get(""), Some(&b""[..]));
+        assert_eq!(fields.get("c"), None);
+        assert_eq!(fields.len(), 3);
+    }
+
+    #[test]
+    fn a_small_change_shares_the_large_base() {
+        let large: Fields = (0..200).map(|i| (format!("f{i:03}"), "x".repeat(50))).collect();
+        let changed = apply(&large, &[set("f007", "1"), FieldOp::new("f008", Op::Remove)]);
+        let (before, after) = (large.base.unwrap(), changed.base.clone().unwrap());
+        assert!(Arc::ptr_eq(&before.0, &after.0));
+        assert_eq!(changed.get("f007"), Some(&b"1"[..]));
+        assert_eq!(changed.get("f008"), None);
+        assert_eq!(changed.len(), 199);
+    }
+
+    #[test]
+    fn any_sequence_of_changes_equals_a_plain_map() {
+        let mut fields = Fields::new();
+        let mut model: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let mut random = 0x9e37_79b9_u32;
+        for _ in 0..5_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let name = format!("field{}", (random >> 8) % 40);
+            if random >> 30 == 0 {
+                fields = apply(&fields, &[FieldOp::new(name.clone(), Op::Remove)]);
+                model.remove(&name);
+            } else {
+                let value = vec![b'x'; (random >> 20) as usize % 90];
+                fields = apply(&fields, &[FieldOp::new(name.clone(), Op::Set(value.clone()))]);
+                model.insert(name, value);
+            }
+            assert!(fields.iter().eq(model.iter().map(|(n, v)| (n.as_str(), v.as_slice()))));
+        }
+    }
+
+    #[test]
+    fn conditional_removal_and_take_see_what_is_stored() {
+        let fields = apply(&Fields::new(), &[set("flash", "1"), set("nonce", "2")]);
+        let kept = apply(&fields, &[FieldOp::new("flash", Op::RemoveIf(b"0".to_vec()))]);
+        assert_eq!(kept.get("flash"), Some(&b"1"[..]));
+        let gone = apply(&fields, &[FieldOp::new("flash", Op::RemoveIf(b"1".to_vec()))]);
+        assert_eq!(gone.get("flash"), None);
+        let (after, taken) = fields.apply(&[FieldOp::new("nonce", Op::Take)]).unwrap();
+        assert_eq!(taken[0].value.as_deref(), Some(&b"2"[..]));
+        assert_eq!(after.apply(&[FieldOp::new("nonce", Op::Take)]).unwrap().1[0].value, None);
+    }
+
+    #[test]
+    fn a_refused_operation_changes_nothing() {
+        let fields = apply(&Fields::new(), &[set("n", "1.0")]);
+        let add = FieldOp::new("n", Op::Add(Add::unsigned(1, 0)));
+        assert_eq!(fields.apply(&[set("m", "1"), add]).unwrap_err().field(), "n");
+    }
+}

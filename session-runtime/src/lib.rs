@@ -1,0 +1,53 @@
+//! Typed sessions for axum and tower.
+//!
+//! Declare a struct, derive [`SessionSchema`], and extract `Session<YourStruct>`
+//! in a handler: every field has a typed getter and setter, and only what
+//! changed is written. Two parallel requests never lose each other's changes,
+//! and a logout always wins.
+
+#![doc = include_str!("../../docs/crate.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[doc(hidden)]
+pub mod __private;
+pub mod clock;
+pub mod codec;
+mod commit;
+pub mod config;
+mod cookie;
+mod engine;
+mod error;
+#[cfg(feature = "axum")]
+pub mod extract;
+mod fields;
+pub mod id;
+mod manager;
+mod middleware;
+pub mod patch;
+pub mod record;
+#[cfg(feature = "axum")]
+mod rejection;
+mod request;
+pub mod schema;
+mod session;
+pub mod store;
+pub mod token;
+
+pub use config::{CookieConfig, CookiePrefix, SameSite};
+pub use error::SessionError;
+#[cfg(feature = "axum")]
+pub use extract::Authenticated;
+pub use id::SessionId;
+pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
+pub use middleware::{ResponseFuture, SessionLayer, SessionService};
+#[cfg(feature = "axum")]
+pub use rejection::{AuthenticatedRejection, SessionRejection};
+pub use schema::SessionSchema;
+pub use session::Handle;
+pub use session_macros::SessionSchema;
+
+/// The session of the schema `S`, as a handler extracts it: the type that the
+/// derive made, with one typed accessor per field and operation.
+///
+/// `Option<Session<S>>` extracts only an existing session and never makes one.
+pub type Session<S> = <S as SessionSchema>::Session;

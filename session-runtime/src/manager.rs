@@ -1,0 +1,227 @@
+//! Sessions by who they belong to: list, count, end.
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use crate::codec::to_json;
+use crate::engine::Engine;
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::record::{Principal, Record};
+use crate::schema::{HasPrincipal, SessionSchema};
+use crate::session::Handle;
+use crate::store::Revoke;
+
+/// Lists and ends sessions. An extractor; outside a request it comes from
+/// [`SessionLayer::manager`](crate::SessionLayer::manager).
+///
+/// `SessionManager<S>` takes the principal type of the schema `S`. The untyped
+/// `SessionManager` takes any type that is the principal of exactly one schema
+/// that the layer knows, and refuses others.
+pub struct SessionManager<S = AnySchema> {
+    engine: Arc<Engine>,
+    schema: PhantomData<fn() -> S>,
+}
+
+/// Marks a [`SessionManager`] that takes principals by their type.
+#[derive(Clone, Copy, Debug)]
+pub enum AnySchema {}
+
+/// What may be shown of a stored session. Never a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// The public id, for [`SessionManager::revoke`].
+    pub id: SessionId,
+    /// When the session was created.
+    pub created_at: SystemTime,
+    /// The last recorded activity, at most a tenth of the idle timeout old.
+    pub last_seen_at: SystemTime,
+    /// When its user last proved who they are.
+    pub authenticated_at: Option<SystemTime>,
+    /// When it ends if nothing more happens.
+    pub expires_at: SystemTime,
+}
+
+impl SessionInfo {
+    fn of(record: &Record) -> Self {
+        Self {
+            id: record.id,
+            created_at: record.meta.created.into(),
+            last_seen_at: record.meta.last_seen.into(),
+            authenticated_at: record.meta.authenticated.map(Into::into),
+            expires_at: record.meta.expires_at().into(),
+        }
+    }
+}
+
+impl<S> SessionManager<S> {
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, schema: PhantomData }
+    }
+
+    /// Ends every other session of whoever is signed in to `session`, and says
+    /// how many. Nobody signed in: none.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    pub async fn revoke_others<V: SessionSchema>(
+        &self,
+        session: &Handle<V>,
+    ) -> Result<u64, SessionError> {
+        let Some((id, principal)) = session
+            .core
+            .record()
+            .and_then(|record| Some((record.id, record.meta.principal.clone()?)))
+        else {
+            return Ok(0);
+        };
+        self.end(&principal, Revoke::Others(id)).await
+    }
+
+    /// The number of live sessions in the store.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    pub async fn count(&self) -> Result<u64, SessionError> {
+        Ok(self.engine.within(self.engine.store.count()).await?)
+    }
+
+    async fn all(&self, principal: &Principal) -> Result<Vec<SessionInfo>, SessionError> {
+        let records = self.engine.within(self.engine.store.list(principal)).await?;
+        let mut all: Vec<_> = records.iter().map(|record| SessionInfo::of(record)).collect();
+        all.sort_by_key(|info| std::cmp::Reverse((info.last_seen_at, info.created_at, info.id)));
+        Ok(all)
+    }
+
+    async fn end(&self, principal: &Principal, which: Revoke) -> Result<u64, SessionError> {
+        let ended = self.engine.within(self.engine.store.revoke(principal, which)).await?;
+        tracing::debug!(ended, ?which, "sessions revoked");
+        Ok(ended)
+    }
+}
+
+impl SessionManager {
+    /// The live sessions of `principal`, the last seen first.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::PrincipalKind`] if no schema, or several, have a
+    /// principal of this type; otherwise what the store reports.
+    pub async fn sessions_of<P: PrincipalRef + ?Sized>(
+        &self,
+        principal: &P,
+    ) -> Result<Vec<SessionInfo>, SessionError> {
+        self.all(&self.named(principal)?).await
+    }
+
+    /// Ends one session of `principal`, and says whether it was there. The
+    /// session of somebody else is left alone, whatever its id.
+    ///
+    /// # Errors
+    ///
+    /// As [`sessions_of`](Self::sessions_of).
+    pub async fn revoke<P: PrincipalRef + ?Sized>(
+        &self,
+        principal: &P,
+        id: SessionId,
+    ) -> Result<bool, SessionError> {
+        Ok(self.end(&self.named(principal)?, Revoke::One(id)).await? > 0)
+    }
+
+    /// Ends every session of `principal`, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`sessions_of`](Self::sessions_of).
+    pub async fn revoke_all<P: PrincipalRef + ?Sized>(
+        &self,
+        principal: &P,
+    ) -> Result<u64, SessionError> {
+        self.end(&self.named(principal)?, Revoke::All).await
+    }
+
+    fn named<P: PrincipalRef + ?Sized>(&self, principal: &P) -> Result<Principal, SessionError> {
+        let given = std::any::type_name::<P>();
+        let refused = SessionError::PrincipalKind { given };
+        let [namespace] = self.engine.schemas().with_principal(P::field_type())[..] else {
+            return Err(refused);
+        };
+        let json = to_json(principal)
+            .map_err(|source| SessionError::Unencodable { field: "principal", source })?;
+        Ok(Principal::new(namespace, &json))
+    }
+}
+
+/// What the untyped manager takes: a principal, or a `str` for a `String`.
+pub trait PrincipalRef: Serialize + Sync {
+    #[doc(hidden)]
+    fn field_type() -> TypeId;
+}
+
+impl<P: Serialize + Sync + 'static> PrincipalRef for P {
+    fn field_type() -> TypeId {
+        TypeId::of::<Option<P>>()
+    }
+}
+
+impl PrincipalRef for str {
+    fn field_type() -> TypeId {
+        TypeId::of::<Option<String>>()
+    }
+}
+
+impl<S: HasPrincipal> SessionManager<S> {
+    /// The live sessions of `principal`, the last seen first.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    pub async fn sessions_of(&self, principal: &S::Principal) -> Result<Vec<SessionInfo>, SessionError> {
+        self.all(&principal_of::<S>(principal)?).await
+    }
+
+    /// Ends one session of `principal`, and says whether it was there. The
+    /// session of somebody else is left alone, whatever its id.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    pub async fn revoke(&self, principal: &S::Principal, id: SessionId) -> Result<bool, SessionError> {
+        Ok(self.end(&principal_of::<S>(principal)?, Revoke::One(id)).await? > 0)
+    }
+
+    /// Ends every session of `principal`, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    pub async fn revoke_all(&self, principal: &S::Principal) -> Result<u64, SessionError> {
+        self.end(&principal_of::<S>(principal)?, Revoke::All).await
+    }
+}
+
+fn principal_of<S: HasPrincipal>(principal: &S::Principal) -> Result<Principal, SessionError> {
+    let json = to_json(principal)
+        .map_err(|source| SessionError::Unencodable { field: S::PRINCIPAL.name(), source })?;
+    Ok(Principal::new(S::SCHEMA.namespace, &json))
+}
+
+impl<S> Clone for SessionManager<S> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.engine))
+    }
+}
+
+impl<S> fmt::Debug for SessionManager<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionManager")
+    }
+}

@@ -1,0 +1,194 @@
+//! The response: committed before its head leaves.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderValue, Response, StatusCode, header};
+use pin_project_lite::pin_project;
+
+use crate::commit::{Committed, spawn};
+use crate::cookie::{apply_to, vary_on_cookie};
+use crate::error::SessionError;
+use crate::request::RequestSession;
+use crate::session::BoxFuture;
+
+type Commit = BoxFuture<'static, Result<Committed, SessionError>>;
+
+pin_project! {
+    /// The future of [`SessionService`](super::SessionService).
+    ///
+    /// Dropped before its end, it still stores what the handler took away: a
+    /// client that hangs up cannot keep a session that was destroyed. A commit
+    /// that has begun runs to its end.
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        step: Step<F, B>,
+        // None: another layer of the same kind sees to it.
+        session: Option<Arc<RequestSession>>,
+    }
+
+    impl<F, B> PinnedDrop for ResponseFuture<F, B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let commit = match this.step.as_mut().project() {
+                StepProjection::Committing { commit, .. } => commit.take(),
+                _ => None,
+            };
+            // Drops the handler, which publishes what its handles hold.
+            this.step.set(Step::Done);
+            let Some(session) = this.session.take() else { return };
+            if let Some(commit) = commit {
+                spawn(async move { report(commit.await); });
+            } else if session.has_work() {
+                spawn(async move { report(session.commit(false).await); });
+            }
+        }
+    }
+}
+
+pin_project! {
+    #[project = StepProjection]
+    enum Step<F, B> {
+        Handling { #[pin] handler: F },
+        Committing { commit: Option<Commit>, response: Option<Response<B>> },
+        Done,
+    }
+}
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(super) fn new(handler: F, session: Arc<RequestSession>) -> Self {
+        Self { step: Step::Handling { handler }, session: Some(session) }
+    }
+
+    pub(super) fn unchanged(handler: F) -> Self {
+        Self { step: Step::Handling { handler }, session: None }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: From<&'static str>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let mut this = self.project();
+        loop {
+            match this.step.as_mut().project() {
+                StepProjection::Handling { handler } => {
+                    let response = ready!(handler.poll(context))?;
+                    let Some(session) = this.session.as_ref() else {
+                        this.step.set(Step::Done);
+                        return Poll::Ready(Ok(response));
+                    };
+                    match begin(session, response.status()) {
+                        Begun::Nothing => {
+                            let session = this.session.take();
+                            this.step.set(Step::Done);
+                            return Poll::Ready(Ok(finish(session, response, Ok(()))));
+                        }
+                        Begun::Failed(error) => {
+                            let session = Arc::clone(session);
+                            let failed = Box::pin(async move {
+                                session.commit(false).await?;
+                                Err(error)
+                            });
+                            let (commit, response) = (Some(failed as Commit), Some(response));
+                            this.step.set(Step::Committing { commit, response });
+                        }
+                        Begun::Commit { keep_fields } => {
+                            let session = Arc::clone(session);
+                            let commit = Box::pin(async move { session.commit(keep_fields).await });
+                            let (commit, response) = (Some(commit as Commit), Some(response));
+                            this.step.set(Step::Committing { commit, response });
+                        }
+                    }
+                }
+                StepProjection::Committing { commit, response } => {
+                    let committed = match commit.as_mut() {
+                        Some(commit) => ready!(commit.as_mut().poll(context)),
+                        None => Ok(Committed::Stored),
+                    };
+                    let response = response.take();
+                    let session = this.session.take();
+                    this.step.set(Step::Done);
+                    return match response {
+                        Some(response) => {
+                            Poll::Ready(Ok(finish(session, response, committed.map(drop))))
+                        }
+                        None => Poll::Pending,
+                    };
+                }
+                // Polled after its end, as no executor does.
+                StepProjection::Done => return Poll::Pending,
+            }
+        }
+    }
+}
+
+enum Begun {
+    Nothing,
+    Commit { keep_fields: bool },
+    Failed(SessionError),
+}
+
+fn begin(session: &RequestSession, status: StatusCode) -> Begun {
+    if session.scope.unpublished() > 0 {
+        return Begun::Failed(SessionError::Unpublished);
+    }
+    if session.has_work() {
+        let keep_fields = (session.engine.config.keep_changes)(status);
+        return Begun::Commit { keep_fields };
+    }
+    Begun::Nothing
+}
+
+/// The response with its cookie, or the one that says that the commit failed.
+fn finish<B: From<&'static str>>(
+    session: Option<Arc<RequestSession>>,
+    mut response: Response<B>,
+    committed: Result<(), SessionError>,
+) -> Response<B> {
+    let Some(session) = session else { return response };
+    let config = &session.engine.config;
+    session.scope.mark_head_sent();
+    let mut state = session.scope.state();
+    if let Err(error) = committed {
+        response = failure(error);
+    } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
+        response = failure(SessionError::Gone);
+    }
+    // An earlier `save()` may have made a cookie necessary, whatever came then.
+    if let Some(cookie) = state.cookie.take() {
+        apply_to(response.headers_mut(), &config.cookie, &cookie, session.engine.now());
+    }
+    if state.read {
+        vary_on_cookie(response.headers_mut());
+    }
+    response
+}
+
+/// A fixed text for the client; the reason for the log and for outer layers.
+fn failure<B: From<&'static str>>(error: SessionError) -> Response<B> {
+    let (status, text) = error.answer();
+    if status.is_server_error() {
+        tracing::error!(%error, source = std::error::Error::source(&error).map(tracing::field::display), "a session could not be saved");
+    } else {
+        tracing::info!(%error, "a session could not be saved");
+    }
+    let mut response = Response::new(B::from(text));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response.extensions_mut().insert(Arc::new(error));
+    response
+}
+
+fn report(committed: Result<Committed, SessionError>) {
+    if let Err(error) = committed {
+        tracing::error!(%error, "a session could not be saved after the client had left");
+    }
+}

@@ -1,0 +1,209 @@
+//! The layer and its settings.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::StatusCode;
+use tower_layer::Layer;
+
+use super::service::SessionService;
+use crate::config::{Config, ConfigError, CookieConfig};
+use crate::engine::{Engine, Schemas};
+use crate::manager::SessionManager;
+use crate::schema::SessionSchema;
+use crate::store::SessionStore;
+
+/// Gives the services inside it typed sessions.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use session_runtime::{SessionLayer, store::MemoryStore};
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(SessionLayer::new(MemoryStore::new()));
+/// ```
+///
+/// Settings belong before the first use: a layer that was applied keeps what
+/// it had.
+#[derive(Clone)]
+pub struct SessionLayer {
+    store: Arc<dyn SessionStore>,
+    config: Config,
+    schemas: Vec<&'static crate::schema::Schema>,
+    /// Built once, so that every clone and every manager shares it.
+    engine: Arc<OnceLock<Arc<Engine>>>,
+}
+
+impl SessionLayer {
+    /// A layer that keeps sessions in `store`.
+    #[must_use]
+    pub fn new(store: impl SessionStore) -> Self {
+        Self {
+            store: Arc::new(store),
+            config: Config::default(),
+            schemas: Vec::new(),
+            engine: Arc::default(),
+        }
+    }
+
+    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        // What was built from the earlier settings stays as it was.
+        self.engine = Arc::default();
+        self
+    }
+
+    /// Ends a session after this long without a request that reads it.
+    /// Effective is 0.9 to 1.0 times this, because activity is written only
+    /// when a tenth of it has passed. At least one second.
+    ///
+    /// `None` means no idle limit; nothing outlives 400 days of silence.
+    ///
+    /// # Default
+    ///
+    /// 30 minutes (OWASP: 15–30 minutes for low-risk applications).
+    #[must_use]
+    pub fn idle_timeout(self, timeout: Option<Duration>) -> Self {
+        self.set(|config| config.policy.idle = timeout)
+    }
+
+    /// Ends a session this long after it was created or its user last proved
+    /// who they are, whatever happens. At least one second.
+    ///
+    /// `None` means no absolute limit; nothing outlives 400 days of silence.
+    ///
+    /// # Default
+    ///
+    /// 12 hours (NIST SP 800-63B-4 §5.2, AAL2: 24 hours at most).
+    #[must_use]
+    pub fn absolute_timeout(self, timeout: Option<Duration>) -> Self {
+        self.set(|config| config.policy.absolute = timeout)
+    }
+
+    /// The cookie's name and attributes.
+    ///
+    /// # Default
+    ///
+    /// [`CookieConfig::default`].
+    #[must_use]
+    pub fn cookie(self, cookie: CookieConfig) -> Self {
+        self.set(|config| config.cookie = cookie)
+    }
+
+    /// Drops `Secure` and the name prefix, so that browsers keep the cookie on
+    /// plain http. Whoever can read the network can then steal every session.
+    #[must_use]
+    pub fn insecure_for_development(self) -> Self {
+        self.set(|config| config.cookie = std::mem::take(&mut config.cookie).insecure())
+    }
+
+    /// How long one call of the store may take before the request fails with
+    /// 503.
+    ///
+    /// # Default
+    ///
+    /// 5 seconds.
+    #[must_use]
+    pub fn store_timeout(self, timeout: Duration) -> Self {
+        self.set(|config| config.store_timeout = timeout)
+    }
+
+    /// Decides by the status whether a response keeps what its handler changed
+    /// in the session. A `destroy()` or a sign-out is always kept.
+    ///
+    /// # Default
+    ///
+    /// Every status but 5xx and 408.
+    #[must_use]
+    pub fn keep_changes_if(self, keep: fn(StatusCode) -> bool) -> Self {
+        self.set(|config| config.keep_changes = keep)
+    }
+
+    /// Whether the response to an unsafe method becomes 409 when its handler
+    /// explicitly changed fields of a session that ended meanwhile.
+    ///
+    /// # Default
+    ///
+    /// Yes: "added to your cart" must not be a lie.
+    #[must_use]
+    pub fn conflict_on_lost_changes(self, conflict: bool) -> Self {
+        self.set(|config| config.conflict_on_lost_changes = conflict)
+    }
+
+    /// Where [`Authenticated`](crate::Authenticated) redirects (303) when
+    /// nobody is signed in.
+    ///
+    /// # Default
+    ///
+    /// None: 401.
+    #[must_use]
+    pub fn login_redirect(self, location: &'static str) -> Self {
+        self.set(|config| config.login_redirect = Some(location))
+    }
+
+    /// Makes a schema known before the first request: two schemas that disagree
+    /// on a field are then refused by [`check`](Self::check), and
+    /// [`SessionManager`] knows its principal.
+    #[must_use]
+    pub fn schema<S: SessionSchema>(mut self) -> Self {
+        self.schemas.push(S::SCHEMA);
+        self.engine = Arc::default();
+        self
+    }
+
+    /// Checks the settings and schemas. Without this call, invalid settings
+    /// make every extraction fail with the same error.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting, and what to write instead.
+    pub fn check(&self) -> Result<(), crate::SessionError> {
+        self.config.check().map_err(crate::SessionError::Config)?;
+        let schemas = Schemas::default();
+        for schema in &self.schemas {
+            schemas.admit(schema).map_err(crate::SessionError::SchemaClash)?;
+        }
+        Ok(())
+    }
+
+    /// Lists and ends sessions outside a request.
+    #[must_use]
+    pub fn manager(&self) -> SessionManager {
+        SessionManager::new(self.engine())
+    }
+
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        let build = || {
+            let mut config = self.config.clone();
+            config.error = config.check().err();
+            let schemas = Schemas::default();
+            for schema in &self.schemas {
+                if let Err(clash) = schemas.admit(schema) {
+                    tracing::error!(%clash, "two session schemas disagree");
+                    config.error.get_or_insert(ConfigError::new(
+                        "schema",
+                        "two schemas disagree on a field; `SessionLayer::check` says which",
+                    ));
+                }
+            }
+            Arc::new(Engine::new(Arc::clone(&self.store), config, schemas))
+        };
+        Arc::clone(self.engine.get_or_init(build))
+    }
+}
+
+impl fmt::Debug for SessionLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl<I> Layer<I> for SessionLayer {
+    type Service = SessionService<I>;
+
+    fn layer(&self, inner: I) -> SessionService<I> {
+        SessionService::new(inner, self.engine())
+    }
+}

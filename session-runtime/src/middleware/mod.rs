@@ -1,0 +1,10 @@
+//! The tower layer: glue that decides nothing.
+
+mod future;
+mod layer;
+mod service;
+
+pub use future::ResponseFuture;
+pub use layer::SessionLayer;
+pub(crate) use service::RequestExtension;
+pub use service::SessionService;

@@ -1,0 +1,64 @@
+//! The service: puts the request's session within reach of extractors.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use crate::engine::Engine;
+use crate::request::RequestSession;
+
+/// What the layer leaves in the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestExtension(pub(crate) Arc<RequestSession>);
+
+/// The service made by [`SessionLayer`](super::SessionLayer).
+#[derive(Clone)]
+pub struct SessionService<I> {
+    inner: I,
+    engine: Arc<Engine>,
+}
+
+impl<I> SessionService<I> {
+    pub(super) fn new(inner: I, engine: Arc<Engine>) -> Self {
+        Self { inner, engine }
+    }
+}
+
+impl<I: std::fmt::Debug> std::fmt::Debug for SessionService<I> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionService").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<I, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<I>
+where
+    I: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: From<&'static str>,
+{
+    type Response = Response<ResBody>;
+    type Error = I::Error;
+    type Future = ResponseFuture<I::Future, ResBody>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), I::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> ResponseFuture<I::Future, ResBody> {
+        if let Some(RequestExtension(outer)) = request.extensions().get() {
+            if Arc::ptr_eq(&outer.engine, &self.engine) {
+                // The same layer twice is one layer.
+                return ResponseFuture::unchanged(self.inner.call(request));
+            }
+            tracing::warn!(
+                "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
+            );
+        }
+        let safe = request.method().is_safe();
+        let session = Arc::new(RequestSession::new(Arc::clone(&self.engine), safe));
+        request.extensions_mut().insert(RequestExtension(Arc::clone(&session)));
+        ResponseFuture::new(self.inner.call(request), session)
+    }
+}

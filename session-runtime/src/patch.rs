@@ -1,0 +1,324 @@
+//! What one request wants done to a record, and what came of it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::record::{Principal, Record};
+use crate::token::{PatchId, SecretHash};
+
+/// Field operations, expectations and meta operations, applied by a store in
+/// one atomic step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Patch {
+    /// A store that has already applied this id answers without applying again.
+    pub id: PatchId,
+    /// What must hold, or the answer is [`Outcome::Conflict`].
+    pub expect: Vec<Expect>,
+    /// At most one operation per field.
+    pub ops: Vec<FieldOp>,
+    /// Changes of the record's own data.
+    pub meta: MetaPatch,
+}
+
+impl Patch {
+    /// A patch with a new id that does nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(Vec::new())
+    }
+
+    /// A patch with a new id and these field operations.
+    #[must_use]
+    pub fn of(ops: Vec<FieldOp>) -> Self {
+        Self { id: PatchId::next(), expect: Vec::new(), ops, meta: MetaPatch::default() }
+    }
+
+    /// Whether applying it would change nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ops.is_empty() && self.meta == MetaPatch::default()
+    }
+}
+
+impl Default for Patch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// One operation on one stored field.
+#[derive(Clone, PartialEq)]
+pub struct FieldOp {
+    /// The stored name.
+    pub name: Cow<'static, str>,
+    /// What to do.
+    pub op: Op,
+}
+
+impl FieldOp {
+    /// `op` on the field stored under `name`.
+    pub fn new(name: impl Into<Cow<'static, str>>, op: Op) -> Self {
+        Self { name: name.into(), op }
+    }
+}
+
+/// What to do with one field.
+#[derive(Clone, PartialEq)]
+pub enum Op {
+    /// Store this JSON.
+    Set(Vec<u8>),
+    /// Remove the field. Not stored is not an error.
+    Remove,
+    /// Remove the field if it still holds exactly these bytes, else leave it.
+    RemoveIf(Vec<u8>),
+    /// Add to an integer.
+    Add(Add),
+    /// Remove the field and hand its bytes to this caller only.
+    Take,
+}
+
+impl fmt::Debug for FieldOp {
+    /// Without values: they may be personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.op {
+            Op::Set(value) => write!(f, "{} = {} bytes", self.name, value.len()),
+            Op::Remove => write!(f, "{} removed", self.name),
+            Op::RemoveIf(_) => write!(f, "{} removed if unchanged", self.name),
+            Op::Add(add) => write!(f, "{} {:+}", self.name, add.delta),
+            Op::Take => write!(f, "{} taken", self.name),
+        }
+    }
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Set(_) => "Set",
+            Self::Remove => "Remove",
+            Self::RemoveIf(_) => "RemoveIf",
+            Self::Add(_) => "Add",
+            Self::Take => "Take",
+        })
+    }
+}
+
+/// A bounded addition that merges with concurrent ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Add {
+    /// What to add.
+    pub delta: i64,
+    /// Stands in for a field that is not stored.
+    pub absent: i128,
+    /// The result saturates here.
+    pub min: i128,
+    /// The result saturates here.
+    pub max: i128,
+}
+
+impl Add {
+    /// An addition to an `i64`.
+    #[must_use]
+    pub const fn signed(delta: i64, absent: i64) -> Self {
+        Self { delta, absent: absent as i128, min: i64::MIN as i128, max: i64::MAX as i128 }
+    }
+
+    /// An addition to a `u64`.
+    #[must_use]
+    pub const fn unsigned(delta: i64, absent: u64) -> Self {
+        Self { delta, absent: absent as i128, min: 0, max: u64::MAX as i128 }
+    }
+
+    /// The sum with what is stored under `name`.
+    ///
+    /// # Errors
+    ///
+    /// If what is stored is not a plain JSON integer within the bounds
+    /// (`1.0`, `1e3` and `null` are not).
+    pub fn sum(&self, name: &str, stored: Option<&[u8]>) -> Result<i128, Refused> {
+        let base = match stored {
+            None => self.absent,
+            Some(bytes) => integer(bytes)
+                .filter(|n| (self.min..=self.max).contains(n))
+                .ok_or_else(|| Refused::NotAnInteger { field: name.to_owned() })?,
+        };
+        Ok(base.saturating_add(i128::from(self.delta)).clamp(self.min, self.max))
+    }
+}
+
+/// A JSON integer: no sign but `-`, no leading zero, no fraction, no exponent.
+fn integer(bytes: &[u8]) -> Option<i128> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = digits == "0" || !digits.starts_with('0');
+    (canonical && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| text.parse().ok())?
+}
+
+/// A condition on the stored record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expect {
+    /// No data changed since this revision.
+    Rev(u64),
+    /// The field holds exactly these bytes, or is not stored.
+    Field {
+        /// The stored name.
+        name: Cow<'static, str>,
+        /// The expected bytes; `None` for not stored.
+        value: Option<Vec<u8>>,
+    },
+}
+
+/// Changes of a record's own data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MetaPatch {
+    /// Replaces the secret, raises the epoch and retires the old secret, so
+    /// that everything authorised before is refused from now on.
+    pub renew: Option<SecretHash>,
+    /// Stamps `authenticated` with the store's time.
+    pub authenticated: bool,
+    /// Replaces the principal, in the record and in the index.
+    pub principal: Option<Option<Principal>>,
+    /// Restarts both timeouts, counted from the store's time.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// How long a session lives, counted from the moment this is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Ends the session after this long without activity. `None`: not at all.
+    pub idle: Option<Duration>,
+    /// Ends the session this long after now, whatever happens. `None`: only
+    /// the cap of [`MAX_LIFETIME`](crate::record::MAX_LIFETIME) holds.
+    pub absolute: Option<Duration>,
+    /// The user asked to be remembered: the cookie outlives the browser.
+    pub remember: bool,
+}
+
+/// What became of a patch.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is stored, as durably as the store promises.
+    Applied(Applied),
+    /// The record is not there for this patch. Nothing was written.
+    Gone(Gone),
+    /// An expectation failed. Nothing was written.
+    Conflict(Conflict),
+    /// An operation does not fit what is stored. Nothing was written.
+    Refused(Refused),
+    /// It cannot be known whether it was applied.
+    Uncertain,
+}
+
+/// A patch that is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The record's revision after the patch.
+    pub rev: u64,
+    /// The record's epoch after the patch.
+    pub epoch: u64,
+    /// What [`Op::Take`] took. Empty when `repeated`: a value is handed out at
+    /// most once.
+    pub taken: Vec<Taken>,
+    /// The patch had been applied before.
+    pub repeated: bool,
+}
+
+/// A value that was taken out of the store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The stored name.
+    pub name: Cow<'static, str>,
+    /// The bytes, if there were any.
+    pub value: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Taken({}, {})", self.name, self.value.as_ref().map_or(0, Vec::len))
+    }
+}
+
+/// Why a record is not there for a patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// No such record: never stored, destroyed, or expired.
+    Absent,
+    /// The record is there, under another epoch: somebody signed in, signed
+    /// out or changed privileges since this request loaded it.
+    Superseded,
+}
+
+/// A failed expectation.
+#[derive(Clone, Debug)]
+pub struct Conflict {
+    /// The field that differed; `None` for the revision.
+    pub field: Option<Cow<'static, str>>,
+    /// The record as it stands, to try again on.
+    pub current: Arc<Record>,
+}
+
+/// Why an operation does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// An addition to something that is not an integer of the field's type.
+    NotAnInteger {
+        /// The stored name.
+        field: String,
+    },
+    /// The field or the record would exceed the store's limit.
+    TooLarge {
+        /// The stored name.
+        field: String,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+impl Refused {
+    /// The stored name of the field at fault.
+    #[must_use]
+    pub fn field(&self) -> &str {
+        match self {
+            Self::NotAnInteger { field } | Self::TooLarge { field, .. } => field,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnInteger { field } => {
+                write!(f, "the stored value of `{field}` is not an integer of its type")
+            }
+            Self::TooLarge { field, limit } => {
+                write!(f, "`{field}` would exceed the store's limit of {limit} bytes")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn additions_saturate_at_the_bounds_of_the_field_type() {
+        let sum = |add: Add, stored: &str| add.sum("n", Some(stored.as_bytes()));
+        assert_eq!(sum(Add::unsigned(-5, 0), "3"), Ok(0));
+        assert_eq!(sum(Add::unsigned(9, 0), "18446744073709551615"), Ok(i128::from(u64::MAX)));
+        assert_eq!(sum(Add::signed(-1, 0), "-9223372036854775808"), Ok(i128::from(i64::MIN)));
+        assert_eq!(Add::unsigned(2, 40).sum("n", None), Ok(42));
+    }
+
+    #[test]
+    fn only_plain_integers_within_bounds_can_be_added_to() {
+        for stored in ["1.0", "1e3", "null", "\"1\"", "", "-", "+1", "01", " 1", "-1", "18446744073709551616"] {
+            let refused = Add::unsigned(1, 0).sum("n", Some(stored.as_bytes())).unwrap_err();
+            assert_eq!(refused.field(), "n", "{stored:?}");
+        }
+    }
+}

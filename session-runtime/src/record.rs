@@ -1,0 +1,398 @@
+//! What a store holds for one session.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Timestamp, millis};
+pub use crate::fields::Fields;
+use crate::id::SessionId;
+use crate::patch::{Applied, Conflict, Expect, Gone, Lifetime, MetaPatch, Outcome, Patch};
+use crate::token::{PatchId, SecretHash};
+
+/// The longest a session may live without activity or re-authentication,
+/// whatever its own limits say: 400 days, the cap of RFC 6265bis for cookies.
+pub const MAX_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// How long after its expiry a session that was live when a request loaded it
+/// still accepts that request's patch. A sweep leaves such records alone; a
+/// load never sees them.
+pub const COMMIT_LEEWAY: Duration = Duration::from_secs(60);
+
+/// How long a destroyed record, or a secret that a sign-in replaced, is
+/// remembered, so that a late response cannot undo a login or logout.
+pub const TOMBSTONE: Duration = Duration::from_secs(60);
+
+/// One stored session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its public name.
+    pub id: SessionId,
+    /// Its own data.
+    pub meta: Meta,
+    /// The user's data.
+    pub fields: Fields,
+}
+
+/// A record's own data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Meta {
+    /// The hash of the token's current secret.
+    pub secret: SecretHash,
+    /// Grows with privilege. Authorises every step after the load.
+    pub epoch: u64,
+    /// Grows with every change of the data.
+    pub rev: u64,
+    /// When the record was created.
+    pub created: Timestamp,
+    /// The last activity that was written; at most a tenth of the idle timeout
+    /// older than the last activity.
+    pub last_seen: Timestamp,
+    /// When somebody last proved who they are.
+    pub authenticated: Option<Timestamp>,
+    /// Ends after this many milliseconds without activity.
+    pub idle: Option<u64>,
+    /// Ends at this time, whatever happens.
+    pub absolute: Option<Timestamp>,
+    /// The user asked to be remembered: the cookie outlives the browser.
+    pub remember: bool,
+    /// Who the session belongs to.
+    pub principal: Option<Principal>,
+    /// The last few patches, oldest first.
+    pub patches: PatchLog,
+    /// Secrets that were replaced within the last [`TOMBSTONE`].
+    pub retired: RetiredSecrets,
+}
+
+impl Meta {
+    /// The meta of a record that is created `now`.
+    #[must_use]
+    pub fn new(secret: SecretHash, now: Timestamp, lifetime: Lifetime) -> Self {
+        let mut meta = Self {
+            secret,
+            epoch: 1,
+            rev: 1,
+            created: now,
+            last_seen: now,
+            authenticated: None,
+            idle: None,
+            absolute: None,
+            remember: false,
+            principal: None,
+            patches: PatchLog::default(),
+            retired: RetiredSecrets::default(),
+        };
+        meta.restart(lifetime, now);
+        meta
+    }
+
+    /// When the session ends if nothing more happens.
+    #[must_use]
+    pub fn expires_at(&self) -> Timestamp {
+        let idle = self.idle.map(|idle| self.last_seen.after(Duration::from_millis(idle)));
+        let cap = self.last_seen.after(MAX_LIFETIME);
+        [idle, self.absolute].into_iter().flatten().fold(cap, Timestamp::min)
+    }
+
+    /// Whether a load at `now` finds nothing.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at()
+    }
+
+    /// Whether a patch at `now` is refused, and a sweep may remove the record.
+    #[must_use]
+    pub fn is_removable(&self, now: Timestamp) -> bool {
+        now >= self.expires_at().after(COMMIT_LEEWAY)
+    }
+
+    /// Whether activity at `now` is worth a write: a tenth of the idle timeout
+    /// has passed since the last one.
+    #[must_use]
+    pub fn touch_is_due(&self, now: Timestamp) -> bool {
+        let idle = self.idle.unwrap_or(millis(MAX_LIFETIME));
+        now.since(self.last_seen) >= Duration::from_millis((idle / 10).max(1))
+    }
+
+    fn restart(&mut self, lifetime: Lifetime, now: Timestamp) {
+        self.last_seen = now;
+        self.idle = lifetime.idle.map(|idle| millis(idle.min(MAX_LIFETIME)));
+        self.absolute = lifetime.absolute.map(|absolute| now.after(absolute.min(MAX_LIFETIME)));
+        self.remember = lifetime.remember;
+    }
+
+    fn apply(&mut self, patch: &MetaPatch, now: Timestamp) {
+        if let Some(secret) = patch.renew {
+            self.retired.push(self.secret, now);
+            self.secret = secret;
+            self.epoch += 1;
+        }
+        if patch.authenticated {
+            self.authenticated = Some(now);
+        }
+        if let Some(principal) = &patch.principal {
+            self.principal.clone_from(principal);
+        }
+        if let Some(lifetime) = patch.lifetime {
+            self.restart(lifetime, now);
+        }
+    }
+}
+
+/// What [`Record::apply`] found.
+#[derive(Clone, Debug)]
+pub enum Applying {
+    /// The record after the patch, and the answer for the caller.
+    Stored(Box<Record>, Applied),
+    /// Nothing is to be written.
+    Answer(Outcome),
+}
+
+impl Record {
+    /// Applies `patch` at `now`: the reference for every store.
+    ///
+    /// The order is that of the contract: a repeated patch id is answered;
+    /// then the guard (not expired, same epoch); then the expectations; then
+    /// every operation is checked; only then something changes.
+    #[must_use]
+    pub fn apply(self: &Arc<Self>, epoch: u64, patch: &Patch, now: Timestamp) -> Applying {
+        let meta = &self.meta;
+        if meta.patches.contains(patch.id) {
+            let applied =
+                Applied { rev: meta.rev, epoch: meta.epoch, taken: Vec::new(), repeated: true };
+            return Applying::Answer(Outcome::Applied(applied));
+        }
+        if meta.is_removable(now) {
+            return Applying::Answer(Outcome::Gone(Gone::Absent));
+        }
+        if meta.epoch != epoch {
+            return Applying::Answer(Outcome::Gone(Gone::Superseded));
+        }
+        if let Some(failed) = patch.expect.iter().find(|expect| !self.meets(expect)) {
+            let field = match failed {
+                Expect::Rev(_) => None,
+                Expect::Field { name, .. } => Some(name.clone()),
+            };
+            return Applying::Answer(Outcome::Conflict(Conflict { field, current: self.clone() }));
+        }
+        match self.fields.apply(&patch.ops) {
+            Err(refused) => Applying::Answer(Outcome::Refused(refused)),
+            Ok((fields, taken)) => {
+                let mut record = Self { id: self.id, meta: meta.clone(), fields };
+                record.meta.apply(&patch.meta, now);
+                record.meta.rev += 1;
+                record.meta.patches.push(patch.id);
+                let (rev, epoch) = (record.meta.rev, record.meta.epoch);
+                let applied = Applied { rev, epoch, taken, repeated: false };
+                Applying::Stored(Box::new(record), applied)
+            }
+        }
+    }
+
+    fn meets(&self, expect: &Expect) -> bool {
+        match expect {
+            Expect::Rev(rev) => self.meta.rev == *rev,
+            Expect::Field { name, value } => self.fields.get(name) == value.as_deref(),
+        }
+    }
+}
+
+/// Who a session belongs to: a namespace and the JSON of the principal field.
+///
+/// The namespace keeps customer 42 and administrator 42 apart.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Principal(Arc<str>);
+
+impl Principal {
+    /// The principal with this JSON in `namespace` (which holds no `:`).
+    #[must_use]
+    pub fn new(namespace: &str, json: &str) -> Self {
+        Self(format!("{namespace}:{json}").into())
+    }
+
+    /// Reads [`Principal::as_str`] back.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// `namespace:json`, for a store that writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The namespace of the schema.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.0.split_once(':').map_or("", |(namespace, _)| namespace)
+    }
+}
+
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Principal({})", self.0)
+    }
+}
+
+/// The last few patch ids of a record, oldest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PatchLog([Option<PatchIdNonZero>; PatchLog::LEN]);
+
+type PatchIdNonZero = std::num::NonZeroU64;
+
+impl PatchLog {
+    /// How many patches are remembered.
+    pub const LEN: usize = 4;
+
+    /// Whether `id` is among them.
+    #[must_use]
+    pub fn contains(&self, id: PatchId) -> bool {
+        self.iter().any(|known| known == id)
+    }
+
+    /// Remembers `id` and forgets the oldest.
+    pub fn push(&mut self, id: PatchId) {
+        self.0.rotate_left(1);
+        self.0[Self::LEN - 1] = PatchIdNonZero::new(id.as_u64());
+    }
+
+    /// The remembered ids, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = PatchId> {
+        self.0.iter().flatten().map(|id| PatchId::from_u64(id.get()))
+    }
+}
+
+impl FromIterator<PatchId> for PatchLog {
+    fn from_iter<I: IntoIterator<Item = PatchId>>(ids: I) -> Self {
+        let mut log = Self::default();
+        ids.into_iter().for_each(|id| log.push(id));
+        log
+    }
+}
+
+/// Secrets that were replaced not long ago, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetiredSecrets(Option<Arc<[RetiredSecret]>>);
+
+/// A secret that a privilege renewal replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetiredSecret {
+    /// The hash of the replaced secret.
+    pub secret: SecretHash,
+    /// When it was replaced.
+    pub at: Timestamp,
+}
+
+impl RetiredSecrets {
+    /// How many are remembered at most.
+    pub const LEN: usize = 4;
+
+    /// Whether `secret` was replaced within the last [`TOMBSTONE`].
+    #[must_use]
+    pub fn contains(&self, secret: &SecretHash, now: Timestamp) -> bool {
+        self.iter().any(|old| now.since(old.at) < TOMBSTONE && old.secret == *secret)
+    }
+
+    /// Remembers `secret`, and forgets those that are too old or too many.
+    pub fn push(&mut self, secret: SecretHash, now: Timestamp) {
+        let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE).copied();
+        let mut kept: Vec<_> = fresh.chain([RetiredSecret { secret, at: now }]).collect();
+        let surplus = kept.len().saturating_sub(Self::LEN);
+        kept.drain(..surplus);
+        self.0 = Some(kept.into());
+    }
+
+    /// The remembered secrets, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &RetiredSecret> {
+        self.0.iter().flat_map(|all| all.iter())
+    }
+}
+
+impl FromIterator<RetiredSecret> for RetiredSecrets {
+    fn from_iter<I: IntoIterator<Item = RetiredSecret>>(secrets: I) -> Self {
+        let all: Vec<_> = secrets.into_iter().collect();
+        Self((!all.is_empty()).then(|| all.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    fn meta(idle: Option<Duration>, absolute: Option<Duration>) -> Meta {
+        let lifetime = Lifetime { idle, absolute, remember: false };
+        Meta::new(SecretHash::from_bytes([1; 32]), at(1_000), lifetime)
+    }
+
+    fn record(meta: Meta) -> Arc<Record> {
+        Arc::new(Record { id: SessionId::from_bytes([0; 16]), meta, fields: Fields::new() })
+    }
+
+    #[test]
+    fn the_earlier_of_both_limits_ends_a_session_at_its_exact_millisecond() {
+        let both = meta(Some(HOUR), Some(2 * HOUR));
+        assert_eq!(both.expires_at(), at(1_000).after(HOUR));
+        assert!(!both.is_expired(at(3_600_999)));
+        assert!(both.is_expired(at(3_601_000)));
+        assert_eq!(meta(Some(3 * HOUR), Some(HOUR)).expires_at(), at(1_000).after(HOUR));
+    }
+
+    #[test]
+    fn none_means_none_up_to_the_cap_and_huge_values_do_not_overflow() {
+        assert_eq!(meta(None, None).expires_at(), at(1_000).after(MAX_LIFETIME));
+        let huge = meta(Some(Duration::MAX), Some(Duration::MAX));
+        assert_eq!(huge.expires_at(), at(1_000).after(MAX_LIFETIME));
+    }
+
+    #[test]
+    fn a_touch_is_due_after_a_tenth_of_the_idle_timeout() {
+        let meta = meta(Some(HOUR), None);
+        assert!(!meta.touch_is_due(at(1_000 + 359_999)));
+        assert!(meta.touch_is_due(at(1_000 + 360_000)));
+    }
+
+    #[test]
+    fn a_patch_of_another_epoch_is_superseded_and_an_expired_record_is_absent() {
+        let record = record(meta(Some(HOUR), None));
+        let gone = |epoch, now| match record.apply(epoch, &Patch::new(), now) {
+            Applying::Answer(Outcome::Gone(gone)) => Some(gone),
+            _ => None,
+        };
+        assert_eq!(gone(2, at(1_000)), Some(Gone::Superseded));
+        let end = at(1_000).after(HOUR);
+        assert_eq!(gone(1, end), None, "a session that was live at load may still commit");
+        assert_eq!(gone(1, end.after(COMMIT_LEEWAY)), Some(Gone::Absent));
+    }
+
+    #[test]
+    fn a_repeated_patch_is_answered_and_not_applied() {
+        let patch = Patch::new();
+        let Applying::Stored(first, _) = record(meta(None, None)).apply(1, &patch, at(1_000)) else {
+            panic!("the first is stored")
+        };
+        let again = Arc::new(*first).apply(1, &patch, at(1_000));
+        let Applying::Answer(Outcome::Applied(applied)) = again else { panic!("{again:?}") };
+        assert!(applied.repeated);
+        assert_eq!(applied.rev, 2);
+    }
+
+    #[test]
+    fn renewal_raises_the_epoch_and_remembers_the_old_secret_for_a_minute() {
+        let mut patch = Patch::new();
+        patch.meta.renew = Some(SecretHash::from_bytes([2; 32]));
+        let old = meta(None, None);
+        let Applying::Stored(new, _) = record(old.clone()).apply(1, &patch, at(5_000)) else {
+            panic!("stored")
+        };
+        assert_eq!(new.meta.epoch, 2);
+        assert!(new.meta.retired.contains(&old.secret, at(64_999)));
+        assert!(!new.meta.retired.contains(&old.secret, at(65_000)));
+    }
+}

@@ -1,0 +1,350 @@
+//! The untyped inside of a handle: slots that decode on first read, and the
+//! changes above them.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::publish::{Publish, encode};
+use super::scope::{Backend, Origin};
+use crate::codec::{CodecError, Value};
+use crate::fields::Fields;
+use crate::patch::Add;
+use crate::record::Record;
+use crate::error::SessionError;
+use crate::schema::{Field, FieldKind, Schema};
+
+/// A field as this handle sees it.
+#[derive(Default)]
+pub(super) struct Slot {
+    loaded: OnceLock<Value>,
+    /// One more than the index into `Core::changes`; zero for unchanged.
+    change: u16,
+}
+
+/// A field that this handle changed and has not published.
+pub(super) struct Change {
+    pub(super) index: u16,
+    pub(super) seq: u64,
+    pub(super) value: Value,
+    pub(super) how: How,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum How {
+    /// Replaced by a setter.
+    Set,
+    /// Borrowed mutably: changed if it differs from what was loaded.
+    Touched,
+    /// Added to.
+    Added(Add),
+    /// Reset to the default.
+    Reset,
+    /// A flash value was taken; only what was read may be removed.
+    Taken,
+}
+
+/// Requests that are not about a field.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    pub(super) authenticated: bool,
+    pub(super) renew: bool,
+    pub(super) remember: Option<Duration>,
+}
+
+pub(crate) struct Core {
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) schema: &'static Schema,
+    /// The record as loaded, or as last saved.
+    pub(super) record: Option<Arc<Record>>,
+    /// Its fields, with what this request had published when this was read.
+    pub(super) fields: Fields,
+    pub(super) generation: u32,
+    slots: Box<[Slot]>,
+    pub(super) changes: Vec<Change>,
+    pub(super) events: Events,
+    pub(super) dirty: bool,
+}
+
+impl Core {
+    pub(super) fn new(
+        backend: Arc<dyn Backend>,
+        schema: &'static Schema,
+        record: Option<Arc<Record>>,
+        fields: Fields,
+        generation: u32,
+    ) -> Self {
+        Self {
+            backend,
+            schema,
+            record,
+            fields,
+            generation,
+            slots: std::iter::repeat_with(Slot::default).take(schema.fields.len()).collect(),
+            changes: Vec::new(),
+            events: Events::default(),
+            dirty: false,
+        }
+    }
+
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        self.record.as_ref()
+    }
+
+    pub(super) fn field(&self, index: usize) -> &'static Field {
+        &self.schema.fields[index]
+    }
+
+    /// The stored bytes of a field and the name they are stored under. The
+    /// primary name wins over its aliases.
+    pub(super) fn stored(&self, field: &'static Field) -> Option<(&'static str, &[u8])> {
+        std::iter::once(field.name)
+            .chain(field.aliases.iter().copied())
+            .find_map(|name| Some((name, self.fields.get(name)?)))
+    }
+
+    /// Decodes what is stored; `None` when nothing is.
+    pub(super) fn decode(&self, field: &'static Field) -> Option<Result<Value, CodecError>> {
+        self.stored(field).map(|(_, bytes)| (field.codec().decode)(bytes))
+    }
+
+    fn load(&self, index: usize) -> Value {
+        let field = self.field(index);
+        match self.decode(field) {
+            Some(Ok(value)) => value,
+            None => field.default_value(),
+            Some(Err(error)) => {
+                tracing::warn!(
+                    schema = self.schema.name,
+                    field = field.name,
+                    session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
+                    // Category and position only: serde's text may quote the value.
+                    category = ?error.classify(),
+                    column = error.column(),
+                    "a stored session field does not decode as `{}`; it reads as its default and its bytes are kept",
+                    field.type_name,
+                );
+                field.default_value()
+            }
+        }
+    }
+
+    pub(super) fn value(&self, index: usize) -> &(dyn Any + Send + Sync) {
+        let slot = &self.slots[index];
+        match self.change_at(slot) {
+            Some(change) => &*change.value,
+            None => &**slot.loaded.get_or_init(|| self.load(index)),
+        }
+    }
+
+    fn change_at(&self, slot: &Slot) -> Option<&Change> {
+        self.changes.get(usize::from(slot.change).checked_sub(1)?)
+    }
+
+    pub(super) fn change(&self, index: usize) -> Option<&Change> {
+        self.change_at(&self.slots[index])
+    }
+
+    /// The change of a field, begun as `Touched` with the current value if
+    /// there was none. Stamped as the latest of this request.
+    pub(super) fn begin(&mut self, index: usize) -> &mut Change {
+        self.mark_dirty();
+        let seq = self.backend.scope().next_seq();
+        let at = match usize::from(self.slots[index].change) {
+            0 => {
+                let value = match self.slots[index].loaded.take() {
+                    Some(value) => value,
+                    None => self.load(index),
+                };
+                self.changes.push(Change { index: index as u16, seq, value, how: How::Touched });
+                self.slots[index].change = self.changes.len() as u16;
+                self.changes.len() - 1
+            }
+            change => change - 1,
+        };
+        let change = &mut self.changes[at];
+        change.seq = seq;
+        change
+    }
+
+    /// Replaces a field's value, into the box that is there if it fits.
+    pub(super) fn put<T: Send + Sync + 'static>(&mut self, index: usize, value: T, how: How) {
+        self.mark_dirty();
+        let seq = self.backend.scope().next_seq();
+        let slot = &mut self.slots[index];
+        if let Some(at) = usize::from(slot.change).checked_sub(1) {
+            let change = &mut self.changes[at];
+            refill(&mut change.value, value);
+            change.seq = seq;
+            change.how = how;
+            return;
+        }
+        let value: Value = match slot.loaded.take() {
+            Some(mut old) => {
+                refill(&mut old, value);
+                old
+            }
+            None => Box::new(value),
+        };
+        self.changes.push(Change { index: index as u16, seq, value, how });
+        slot.change = self.changes.len() as u16;
+    }
+
+    pub(super) fn mark_dirty(&mut self) {
+        if !self.dirty {
+            self.dirty = true;
+            self.backend.scope().became_dirty();
+        }
+    }
+
+    /// Forgets the changes and everything that was decoded above them.
+    pub(super) fn forget_changes(&mut self) {
+        for change in self.changes.drain(..) {
+            self.slots[usize::from(change.index)] = Slot::default();
+        }
+        self.events = Events::default();
+        if std::mem::take(&mut self.dirty) {
+            self.backend.scope().became_clean();
+        }
+    }
+
+    /// Sees another record from now on.
+    pub(super) fn rebase(&mut self, record: Option<Arc<Record>>, fields: Fields, generation: u32) {
+        self.forget_changes();
+        self.slots.fill_with(Slot::default);
+        self.record = record;
+        self.fields = fields;
+        self.generation = generation;
+    }
+
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        for change in &self.changes {
+            self.slots[usize::from(change.index)].change = 0;
+        }
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Puts a value that was published back as what is loaded.
+    pub(super) fn settle(&mut self, change: Change) {
+        self.slots[usize::from(change.index)].loaded = OnceLock::from(change.value);
+    }
+
+    /// Puts the default in place of a value, to be removed from the store.
+    pub(super) fn reset(&mut self, index: usize) {
+        let default = self.field(index).default_value();
+        let change = self.begin(index);
+        change.value = default;
+        change.how = How::Reset;
+    }
+
+    /// Whether a change amounts to anything.
+    pub(super) fn differs(&self, change: &Change) -> bool {
+        let mut differs = false;
+        // A value that does not encode is a change: the commit reports it.
+        self.ops_of(change, |_| differs = true).is_err() || differs
+    }
+
+    /// A value of its own, through the codec: no `Clone` needed.
+    pub(super) fn copy_of(&self, index: usize) -> Value {
+        let field = self.field(index);
+        match self.change(index) {
+            None => self.load(index),
+            Some(change) => encode(field, &change.value)
+                .ok()
+                .and_then(|json| (field.codec().decode)(&json).ok())
+                .unwrap_or_else(|| field.default_value()),
+        }
+    }
+
+    /// Every readable field as (stored name, JSON).
+    pub(super) fn entries(&self) -> Result<Vec<(&'static str, String)>, SessionError> {
+        let readable = |(_, field): &(usize, &Field)| field.kind != FieldKind::Flash;
+        let fields = self.schema.fields.iter().enumerate().filter(readable);
+        fields
+            .map(|(index, field)| {
+                let mut json = Vec::new();
+                (field.codec().encode)(self.value(index), &mut json)
+                    .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
+                Ok((field.name, String::from_utf8_lossy(&json).into_owned()))
+            })
+            .collect()
+    }
+
+    /// Ends the session of this request at once.
+    pub(super) fn destroy(&mut self) {
+        let backend = Arc::clone(&self.backend);
+        let mut state = backend.scope().state();
+        // A handle of an earlier session has nothing left to end.
+        if state.generation == self.generation {
+            state.destroy();
+        }
+        let generation = state.generation;
+        drop(state);
+        if backend.scope().head_sent() {
+            backend.commit_later();
+        }
+        self.rebase(None, Fields::new(), generation);
+    }
+
+    /// Sees the request's latest state.
+    pub(super) fn refresh(&mut self) {
+        let backend = Arc::clone(&self.backend);
+        let state = backend.scope().state();
+        if state.generation != self.generation {
+            return;
+        }
+        let fields = state.projected();
+        let record = state.record().cloned();
+        drop(state);
+        if fields == self.fields {
+            // The decoded values stay as good as they were.
+            self.record = record;
+        } else {
+            self.rebase(record, fields, self.generation);
+        }
+    }
+
+    pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
+        let Some(record) = self.record.clone() else { return Ok(()) };
+        let backend = Arc::clone(&self.backend);
+        let Some(fresh) = backend.reload(record.id, record.meta.epoch).await? else {
+            return Err(SessionError::Gone);
+        };
+        let mut state = backend.scope().state();
+        if state.generation != self.generation {
+            return Err(SessionError::Gone);
+        }
+        state.origin = Origin::Stored(Arc::clone(&fresh));
+        let fields = state.projected();
+        drop(state);
+        self.rebase(Some(fresh), fields, self.generation);
+        Ok(())
+    }
+
+    /// What the drop of a handle does.
+    pub(super) fn publish_at_end(&mut self) {
+        if !self.dirty {
+            return;
+        }
+        if self.backend.scope().head_sent() {
+            tracing::error!(
+                schema = self.schema.name,
+                session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
+                fields = ?self.changes.iter().map(|change| self.field(usize::from(change.index)).name).collect::<Vec<_>>(),
+                "a session handle was dropped with unsaved changes after the response had started; they are lost: call `save().await`"
+            );
+            self.forget_changes();
+        } else if std::thread::panicking() {
+            self.publish(Publish::SignOutOnly);
+        } else {
+            self.publish(Publish::Everything);
+        }
+    }
+}
+
+fn refill<T: Send + Sync + 'static>(slot: &mut Value, value: T) {
+    match slot.downcast_mut::<T>() {
+        Some(place) => *place = value,
+        None => *slot = Box::new(value),
+    }
+}

@@ -1,0 +1,16 @@
+//! One request's view of a session: the typed handle, what changed, and the
+//! pure plan of what to store. Nothing here knows a store, a cookie or http.
+
+mod core;
+mod handle;
+mod open;
+mod pending;
+mod plan;
+mod publish;
+mod scope;
+
+pub use handle::Handle;
+pub(crate) use open::Opened;
+pub(crate) use pending::Pending;
+pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
+pub(crate) use scope::{Backend, BoxFuture, CookieChange, Origin, Scope};

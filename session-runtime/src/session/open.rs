@@ -1,0 +1,89 @@
+//! Making a handle from what a request loaded.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::scope::{Backend, State};
+use crate::error::SessionError;
+use super::handle::Handle;
+use crate::schema::{OnInvalid, Schema, SessionSchema};
+
+/// A handle, or why there is none.
+pub(crate) enum Opened<S: SessionSchema> {
+    Handle(Handle<S>),
+    Failed(SessionError),
+}
+
+impl<S: SessionSchema> Handle<S> {
+    /// A handle on the session that `backend` has loaded.
+    pub(crate) fn open(backend: Arc<dyn Backend>) -> Opened<S> {
+        match Core::open(backend, S::SCHEMA) {
+            Ok(core) => Opened::Handle(Self::new(core)),
+            Err(error) => Opened::Failed(error),
+        }
+    }
+}
+
+impl Core {
+    /// A handle on this request's session under `schema`.
+    ///
+    /// Fields with a strict policy and the principal are decoded now; all
+    /// others when they are first read.
+    fn open(backend: Arc<dyn Backend>, schema: &'static Schema) -> Result<Self, SessionError> {
+        let scope = backend.scope();
+        if scope.unpublished() > 0 {
+            tracing::warn!(
+                schema = schema.name,
+                "a session is extracted beside another handle of the same request with unpublished changes, which it does not see: call `publish()` on that handle first"
+            );
+        }
+        let mut state = scope.state();
+        state.read = true;
+        let core = Self::view(&backend, schema, &state);
+        match core.strict_failure() {
+            None => Ok(core),
+            Some((field, OnInvalid::Error)) => Err(SessionError::Undecodable { field }),
+            Some((_, OnInvalid::DropSession)) => {
+                state.destroy();
+                Ok(Self::view(&backend, schema, &state))
+            }
+            // An undecodable principal: nobody, but nothing is deleted, so that
+            // a rolled-back deploy finds the session again.
+            Some((_, OnInvalid::Default)) => {
+                state.abandon();
+                Ok(Self::view(&backend, schema, &state))
+            }
+        }
+    }
+
+    fn view(backend: &Arc<dyn Backend>, schema: &'static Schema, state: &State) -> Self {
+        let record = state.record().cloned();
+        let fields = match (&record, state.pending.is_empty()) {
+            (Some(record), true) => record.fields.clone(),
+            _ => state.projected(),
+        };
+        Self::new(Arc::clone(backend), schema, record, fields, state.generation)
+    }
+
+    fn strict_failure(&self) -> Option<(&'static str, OnInvalid)> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        let strict = |field: &&crate::schema::Field| {
+            field.principal || field.on_invalid != OnInvalid::Default
+        };
+        self.schema.fields.iter().filter(strict).find_map(|field| {
+            let error = self.decode(field)?.err()?;
+            tracing::warn!(
+                schema = self.schema.name,
+                field = field.name,
+                session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
+                category = ?error.classify(),
+                policy = ?field.on_invalid,
+                "a stored session field does not decode as `{}`",
+                field.type_name,
+            );
+            Some((field.name, field.on_invalid))
+        })
+    }
+}

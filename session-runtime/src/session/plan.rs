@@ -1,0 +1,248 @@
+//! What to store, decided without storing anything: a pure function of the
+//! request's state, the policy and the time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pending::{Pending, PendingOp};
+use super::scope::{CookieChange, Origin};
+use crate::clock::Timestamp;
+use crate::codec::same_value;
+use crate::fields::Fields;
+use crate::id::SessionId;
+use crate::patch::{FieldOp, Lifetime, MetaPatch, Op, Patch};
+use crate::record::{MAX_LIFETIME, Meta, Principal, Record};
+use crate::token::{NoRandomness, PatchId, SessionToken};
+
+/// The time limits of new and renewed sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) absolute: Option<Duration>,
+}
+
+/// Where new tokens come from: for a new record, or for this one.
+pub(crate) type Mint<'m> = &'m dyn Fn(Option<SessionId>) -> Result<SessionToken, NoRandomness>;
+
+/// All that the plan depends on.
+pub(crate) struct Situation<'s> {
+    pub(crate) origin: &'s Origin,
+    /// The token that the client presented.
+    pub(crate) token: Option<&'s SessionToken>,
+    pub(crate) pending: &'s Pending,
+    /// Whether the changes of fields count; a failed response drops them.
+    pub(crate) keep_fields: bool,
+    pub(crate) policy: Policy,
+    pub(crate) now: Timestamp,
+}
+
+/// What to do with the store, and which cookie that needs.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Nothing changed.
+    Nothing,
+    /// Something changed, and there is no session it may go to.
+    Lost { explicit: bool },
+    /// Store this.
+    Write(Box<Write>),
+}
+
+#[derive(Debug)]
+pub(crate) enum Write {
+    Create { record: Record, cookie: CookieChange },
+    Apply {
+        id: SessionId,
+        epoch: u64,
+        patch: Patch,
+        cookie: Option<CookieChange>,
+        /// If the record is gone, a sign-in starts another one.
+        signs_in: bool,
+        /// If the record is gone, the client must be told.
+        explicit: bool,
+    },
+}
+
+pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, NoRandomness> {
+    let ops: Vec<&PendingOp> = situation
+        .pending
+        .ops
+        .iter()
+        // A failed response never brings a privilege back.
+        .filter(|op| situation.keep_fields || (op.field.principal && op.clears()))
+        .collect();
+    match situation.origin {
+        Origin::Unloaded | Origin::Nobody => create(situation, &ops, &Fields::new(), mint),
+        // A late response must not undo a login or logout; a new login may.
+        Origin::Retired if signs_in(situation, &ops) => {
+            create(situation, &ops, &Fields::new(), mint)
+        }
+        Origin::Retired if ops.is_empty() => Ok(Plan::Nothing),
+        Origin::Retired => Ok(Plan::Lost { explicit: ops.iter().any(|op| op.is_explicit()) }),
+        Origin::Stored(record) => apply(situation, &ops, record, mint),
+    }
+}
+
+/// A new record for a sign-in whose record is gone. If it was superseded by
+/// another sign-in, the new one starts from what this request saw.
+pub(crate) fn fork(
+    situation: &Situation<'_>,
+    snapshot: Option<&Record>,
+    mint: Mint<'_>,
+) -> Result<Plan, NoRandomness> {
+    let ops: Vec<&PendingOp> = situation.pending.ops.iter().collect();
+    let fields = snapshot.map_or_else(Fields::new, |record| record.fields.clone());
+    create(situation, &ops, &fields, mint)
+}
+
+fn create(
+    situation: &Situation<'_>,
+    ops: &[&PendingOp],
+    below: &Fields,
+    mint: Mint<'_>,
+) -> Result<Plan, NoRandomness> {
+    let pending = situation.pending;
+    let mut field_ops: Vec<FieldOp> = Vec::with_capacity(ops.len());
+    for op in ops {
+        field_ops.push(match &op.op {
+            // There is nothing to merge with in a record that is not there yet.
+            Op::Add(add) if below.get(op.name()).is_none() => {
+                let sum = add.sum(op.name(), None).unwrap_or(add.absent);
+                FieldOp::new(op.name(), Op::Set(sum.to_string().into_bytes()))
+            }
+            _ => op.field_op(),
+        });
+    }
+    let fields = below.apply(&field_ops).map_or_else(|_| below.clone(), |(fields, _)| fields);
+    let authenticated = situation.keep_fields && pending.authenticated;
+    // Nothing is created until something is set.
+    let sets = field_ops.iter().any(|op| matches!(op.op, Op::Set(_)));
+    if !sets && !(authenticated && !ops.iter().any(|op| op.field.principal)) {
+        return Ok(Plan::Nothing);
+    }
+    let token = mint(None)?;
+    let lifetime = lifetime(situation, None);
+    let mut meta = Meta::new(token.secret_hash(), situation.now, lifetime);
+    meta.principal = principal_op(ops).and_then(principal_of);
+    meta.authenticated =
+        (authenticated && (meta.principal.is_some() || principal_op(ops).is_none()))
+            .then_some(situation.now);
+    meta.patches.push(PatchId::next());
+    let record = Record { id: token.id(), meta, fields };
+    let cookie = cookie(token, lifetime, situation.now);
+    Ok(Plan::Write(Box::new(Write::Create { record, cookie })))
+}
+
+fn apply(
+    situation: &Situation<'_>,
+    ops: &[&PendingOp],
+    record: &Arc<Record>,
+    mint: Mint<'_>,
+) -> Result<Plan, NoRandomness> {
+    let pending = situation.pending;
+    let changed: Vec<&PendingOp> =
+        ops.iter().copied().filter(|op| changes(op, &record.fields)).collect();
+    let principal = principal_op(ops);
+    let signs_in = signs_in(situation, ops);
+    let authenticated = signs_in
+        || (situation.keep_fields && pending.authenticated && principal.is_none());
+    let raises = authenticated
+        || (situation.keep_fields && pending.renew)
+        || changed.iter().any(|op| op.field.principal || op.field.renew);
+    let remember = pending.remember.filter(|_| situation.keep_fields);
+
+    let mut meta = MetaPatch::default();
+    if authenticated || remember.is_some() {
+        meta.lifetime = Some(lifetime(situation, Some(&record.meta)));
+    }
+    meta.authenticated = authenticated;
+    meta.principal = principal
+        .map(principal_of)
+        .filter(|principal| *principal != record.meta.principal);
+    let mut set = None;
+    if raises {
+        let token = mint(Some(record.id))?;
+        meta.renew = Some(token.secret_hash());
+        set = Some(token);
+    } else if remember.is_some() {
+        // The same token, in a cookie that lives longer.
+        set = situation.token.cloned();
+    }
+    let patch = Patch {
+        meta,
+        ..Patch::of(changed.iter().map(|op| op.field_op()).collect())
+    };
+    if patch.is_empty() {
+        return Ok(Plan::Nothing);
+    }
+    let cookie = set.map(|token| {
+        let kept = Lifetime {
+            idle: None,
+            absolute: record.meta.absolute.map(|end| end.since(situation.now)),
+            remember: record.meta.remember,
+        };
+        cookie(token, patch.meta.lifetime.unwrap_or(kept), situation.now)
+    });
+    Ok(Plan::Write(Box::new(Write::Apply {
+        id: record.id,
+        epoch: record.meta.epoch,
+        cookie,
+        signs_in,
+        explicit: changed.iter().any(|op| op.is_explicit()),
+        patch,
+    })))
+}
+
+/// Whether `op` changes what this request saw stored.
+fn changes(op: &PendingOp, fields: &Fields) -> bool {
+    let stored = fields.get(op.name());
+    match &op.op {
+        Op::Set(value) => stored.is_none_or(|stored| !same_value(stored, value)),
+        Op::Remove | Op::RemoveIf(_) | Op::Take => stored.is_some(),
+        Op::Add(add) => add.delta != 0,
+    }
+}
+
+fn principal_op<'p>(ops: &[&'p PendingOp]) -> Option<&'p PendingOp> {
+    ops.iter().copied().find(|op| op.field.principal && op.alias.is_none())
+}
+
+fn principal_of(op: &PendingOp) -> Option<Principal> {
+    match &op.op {
+        Op::Set(json) if !op.clears() => {
+            Some(Principal::new(op.namespace, std::str::from_utf8(json).ok()?))
+        }
+        _ => None,
+    }
+}
+
+fn signs_in(situation: &Situation<'_>, ops: &[&PendingOp]) -> bool {
+    situation.keep_fields
+        && situation.pending.authenticated
+        && principal_op(ops).is_some_and(|op| !op.clears())
+}
+
+fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Lifetime {
+    // A remembered session that proves itself again stays remembered as long.
+    let again = before
+        .filter(|meta| meta.remember)
+        .and_then(|meta| Some(meta.absolute?.since(meta.authenticated.unwrap_or(meta.created))));
+    match situation.pending.remember.or(again) {
+        Some(duration) => Lifetime {
+            idle: None,
+            absolute: Some(duration.min(MAX_LIFETIME)),
+            remember: true,
+        },
+        None => Lifetime {
+            idle: situation.policy.idle,
+            absolute: situation.policy.absolute,
+            remember: false,
+        },
+    }
+}
+
+fn cookie(token: SessionToken, lifetime: Lifetime, now: Timestamp) -> CookieChange {
+    let expires = lifetime
+        .remember
+        .then(|| now.after(lifetime.absolute.unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME)));
+    CookieChange::Set { token, expires }
+}

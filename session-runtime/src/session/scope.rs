@@ -1,0 +1,139 @@
+//! What the handles of one request share.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::pending::Pending;
+use crate::clock::Timestamp;
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::record::Record;
+use crate::token::SessionToken;
+
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// How a handle reaches the world without knowing it.
+pub(crate) trait Backend: Send + Sync {
+    fn scope(&self) -> &Scope;
+    /// Stores what is published.
+    fn save(&self) -> BoxFuture<'_, Result<(), SessionError>>;
+    /// Reads the record again under the epoch that this request has.
+    fn reload(&self, id: SessionId, epoch: u64)
+    -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
+    /// Sees to it that the session is destroyed, though the response has left.
+    fn commit_later(self: Arc<Self>);
+}
+
+/// Where this request's session comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Origin {
+    /// Nobody asked yet.
+    #[default]
+    Unloaded,
+    /// The client has no session.
+    Nobody,
+    /// The client's token was ended within the last minute: nothing may be
+    /// created, unless somebody signs in.
+    Retired,
+    /// The record as loaded, or as last saved by this request.
+    Stored(Arc<Record>),
+}
+
+/// The cookie that this request made necessary.
+#[derive(Clone, Debug)]
+pub(crate) enum CookieChange {
+    /// A new token. It stays until the browser is closed, or until `expires`.
+    Set { token: SessionToken, expires: Option<Timestamp> },
+    /// The session is over.
+    Remove,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) origin: Origin,
+    /// The token that was presented and authenticated.
+    pub(crate) token: Option<SessionToken>,
+    /// Counts the sessions of this request: `destroy()` starts a new one.
+    /// Handles of an earlier generation publish to nobody.
+    pub(crate) generation: u32,
+    pub(crate) pending: Pending,
+    /// Records that are to be deleted, whatever else happens.
+    pub(crate) destroyed: Vec<SessionId>,
+    pub(crate) cookie: Option<CookieChange>,
+    /// A handler read the session, so the response depends on the cookie.
+    pub(crate) read: bool,
+    /// An explicit change of a field found no session to go to.
+    pub(crate) lost: bool,
+}
+
+impl State {
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        match &self.origin {
+            Origin::Stored(record) => Some(record),
+            _ => None,
+        }
+    }
+
+    /// Ends the session at once. What was published before goes with it.
+    pub(crate) fn destroy(&mut self) {
+        if let Origin::Stored(record) = &self.origin {
+            self.destroyed.push(record.id);
+        }
+        self.abandon();
+    }
+
+    /// Sees nobody from now on, and leaves what is stored alone.
+    pub(crate) fn abandon(&mut self) {
+        // A retired token stays retired: only a sign-in may follow it.
+        if !matches!(self.origin, Origin::Retired) {
+            self.origin = Origin::Nobody;
+        }
+        self.token = None;
+        self.generation += 1;
+        self.pending = Pending::default();
+        self.lost = false;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Scope {
+    state: Mutex<State>,
+    sequence: AtomicU64,
+    unpublished: AtomicUsize,
+    head_sent: AtomicBool,
+}
+
+impl Scope {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held; a poisoned lock is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of the next change of this request.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How many handles have changes that they have not published.
+    pub(crate) fn unpublished(&self) -> usize {
+        self.unpublished.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn became_dirty(&self) {
+        self.unpublished.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn became_clean(&self) {
+        self.unpublished.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn head_sent(&self) -> bool {
+        self.head_sent.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn mark_head_sent(&self) {
+        self.head_sent.store(true, Ordering::Release);
+    }
+}

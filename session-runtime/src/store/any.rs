@@ -1,0 +1,175 @@
+//! A store chosen at run time.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+use super::error::StoreError;
+use super::memory::MemoryStore;
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::patch::{Outcome, Patch};
+use crate::record::{Principal, Record};
+use crate::token::SecretHash;
+
+/// Any store, chosen by a URL.
+#[derive(Clone)]
+pub struct AnyStore(Arc<dyn SessionStore>);
+
+impl AnyStore {
+    /// Wraps a store that is there already.
+    #[must_use]
+    pub fn new(store: impl SessionStore) -> Self {
+        Self(Arc::new(store))
+    }
+
+    /// Opens the store that `url` names:
+    ///
+    /// | URL | store | feature |
+    /// |---|---|---|
+    /// | `memory:` | [`MemoryStore`] | |
+    /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there | `sqlite` |
+    ///
+    /// # Errors
+    ///
+    /// If the URL names no known store, or one whose cargo feature is off, or
+    /// the store cannot be opened.
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
+        match scheme {
+            "memory" if matches!(rest, "" | "//") => Ok(Self::new(MemoryStore::new())),
+            "memory" => Err(ConnectError::Malformed("`memory:` takes nothing after the colon")),
+            "sqlite" => {
+                let path = rest.strip_prefix("//").unwrap_or(rest);
+                if path.is_empty() {
+                    return Err(ConnectError::Malformed("write the file's path: `sqlite:sessions.db`"));
+                }
+                Self::sqlite(path).await
+            }
+            _ => Err(ConnectError::UnknownScheme),
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    async fn sqlite(path: &str) -> Result<Self, ConnectError> {
+        Ok(Self::new(super::SqliteStore::open(path).await.map_err(ConnectError::Store)?))
+    }
+
+    #[cfg(not(feature = "sqlite"))]
+    #[allow(clippy::unused_async)]
+    async fn sqlite(_: &str) -> Result<Self, ConnectError> {
+        Err(ConnectError::MissingFeature("sqlite"))
+    }
+}
+
+impl fmt::Debug for AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnyStore")
+    }
+}
+
+/// A URL that opens no store. The URL itself is not repeated: it may hold a
+/// password.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The part before the first colon names no store.
+    UnknownScheme,
+    /// The store's cargo feature is off.
+    MissingFeature(&'static str),
+    /// The rest of the URL makes no sense.
+    Malformed(&'static str),
+    /// The store could not be opened.
+    Store(StoreError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownScheme => {
+                f.write_str("no such store: write `memory:` or `sqlite:sessions.db`")
+            }
+            Self::MissingFeature(feature) => write!(
+                f,
+                "this store needs the cargo feature `{feature}`: `cargo add session-runtime --features {feature}`",
+            ),
+            Self::Malformed(problem) => f.write_str(problem),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+// A method that is forgotten here would silently get its default.
+#[deny(clippy::missing_trait_methods)]
+impl SessionStore for AnyStore {
+    fn clock(&self) -> &Clock {
+        self.0.clock()
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        touch: Touch,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
+        self.0.load(id, secret, touch)
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
+        self.0.reload(id, epoch)
+    }
+
+    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+        self.0.create(record)
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        self.0.apply(id, epoch, patch)
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.0.delete(id)
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        self.0.list(principal)
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        self.0.revoke(principal, which)
+    }
+
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
+        self.0.count()
+    }
+
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
+        self.0.sweep(limit)
+    }
+}

@@ -1,0 +1,258 @@
+//! The contract that every store keeps.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::error::StoreError;
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::patch::{Outcome, Patch};
+use crate::record::{Principal, Record};
+use crate::token::SecretHash;
+
+/// Where sessions live.
+///
+/// # Contract
+///
+/// Each rule is a function of the [conformance suite](super::conformance).
+///
+/// 1. **Nothing is upserted.** [`create`](Self::create) never overwrites, and
+///    [`apply`](Self::apply) never creates.
+/// 2. **A load authenticates.** Only the current secret of a record that has
+///    not expired, by the store's own clock and the stored timestamps, finds
+///    it. Nothing of any other record leaves the store.
+/// 3. **What was ended lately is known.** For [`TOMBSTONE`] after a record was
+///    destroyed, or a secret replaced by a patch with `renew`, a load with
+///    that record's id and that secret answers [`Lookup::Retired`].
+/// 4. **A patch is one atomic step**, in the order: repeated patch id? →
+///    present, not expired for longer than [`COMMIT_LEEWAY`], same epoch →
+///    expectations → every operation checked → fields → meta → expiry.
+///    Whatever is refused leaves no trace. [`Record::apply`] is the reference.
+/// 5. **A patch touches only what it names.** Fields that it does not name
+///    keep their bytes, exactly as they were written.
+/// 6. **An acknowledged patch is stored** as durably as the store promises.
+///    What cannot be known is [`Outcome::Uncertain`], never a guess.
+/// 7. **Destroy wins.** [`delete`](Self::delete) needs no epoch; afterwards no
+///    load, reload, patch or listing finds the record.
+/// 8. **The principal index is a superset** of the live sessions at all times,
+///    and a listing shows only live sessions of exactly that principal.
+/// 9. **A sweep removes only what is expired** by more than [`COMMIT_LEEWAY`]
+///    at the moment of removal, and never more than `limit` records a step.
+/// 10. **An expired record counts as absent** everywhere, swept or not.
+///
+/// Methods return a [`StoreFuture`]: `StoreFuture::new(async move { … })`, or
+/// [`StoreFuture::ready`] for a store that never waits.
+///
+/// [`TOMBSTONE`]: crate::record::TOMBSTONE
+/// [`COMMIT_LEEWAY`]: crate::record::COMMIT_LEEWAY
+pub trait SessionStore: Send + Sync + 'static {
+    /// The clock that decides expiry. The layer asks it too.
+    fn clock(&self) -> &Clock;
+
+    /// Authenticates `id` with the hash of its secret.
+    ///
+    /// When the record's [`touch_is_due`](crate::record::Meta::touch_is_due)
+    /// and `touch` is asked for, the same step sets `last_seen` to now, and
+    /// the record is returned with the new value. It changes no revision.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer. A failed load is never "absent".
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        touch: Touch,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>>;
+
+    /// Reads `id` again for a request that was authenticated under `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>>;
+
+    /// Stores a new record, and indexes its principal.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer or is full.
+    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>>;
+
+    /// Applies a patch for a request that was authenticated under `epoch`.
+    ///
+    /// # Errors
+    ///
+    /// If nothing was written and the store cannot answer. When it may have
+    /// been written, the answer is [`Outcome::Uncertain`].
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>>;
+
+    /// Destroys a record, and says whether it was there and live.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>>;
+
+    /// The live sessions of `principal`, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>>;
+
+    /// Destroys sessions of `principal`, and says how many live ones. A session
+    /// that belongs to somebody else is left alone, whatever its id.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>>;
+
+    /// The number of live sessions. May walk over all of them.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>>;
+
+    /// Removes at most `limit` records (and tombstones) that are due. Stores
+    /// run this by themselves; it is here for tests and for other schedulers.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>>;
+}
+
+/// Whether a load counts as activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// Write `last_seen` if that is due.
+    IfDue,
+    /// Only look.
+    Never,
+}
+
+/// What a load found.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// The live record that the secret belongs to.
+    Found(Arc<Record>),
+    /// Nothing: unknown, expired, or the wrong secret.
+    Absent,
+    /// A record destroyed, or a secret replaced, within the last minute: the
+    /// answer to this request must not undo that.
+    Retired,
+}
+
+/// What became of a new record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is stored.
+    Created,
+    /// A record of this id exists, live or not. Nothing was written.
+    Exists,
+}
+
+/// Which sessions of a principal end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoke {
+    /// This one, if it is theirs.
+    One(SessionId),
+    /// All but this one.
+    Others(SessionId),
+    /// Every one.
+    All,
+}
+
+impl Revoke {
+    /// Whether it ends `id`.
+    #[must_use]
+    pub fn ends(self, id: SessionId) -> bool {
+        match self {
+            Self::One(one) => one == id,
+            Self::Others(kept) => kept != id,
+            Self::All => true,
+        }
+    }
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many records were removed.
+    pub removed: usize,
+    /// More may be due right now.
+    pub more: bool,
+}
+
+/// The answer of a store: ready at once, or a boxed future.
+///
+/// A store that never waits allocates nothing for its answers.
+#[must_use = "futures do nothing unless polled"]
+pub struct StoreFuture<'a, T>(State<'a, T>);
+
+enum State<'a, T> {
+    Ready(Option<T>),
+    Waiting(Pin<Box<dyn Future<Output = T> + Send + 'a>>),
+}
+
+impl<'a, T> StoreFuture<'a, T> {
+    /// The answer of `future`.
+    pub fn new(future: impl Future<Output = T> + Send + 'a) -> Self {
+        Self(State::Waiting(Box::pin(future)))
+    }
+
+    /// An answer that is there already.
+    pub const fn ready(answer: T) -> Self {
+        Self(State::Ready(Some(answer)))
+    }
+
+    /// The answer if it is there already, or the future to wait for.
+    pub(crate) fn take_ready(self) -> Result<T, Self> {
+        match self.0 {
+            State::Ready(Some(answer)) => Ok(answer),
+            state => Err(Self(state)),
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for StoreFuture<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            State::Ready(_) => "StoreFuture(ready)",
+            State::Waiting(_) => "StoreFuture(waiting)",
+        })
+    }
+}
+
+impl<T: Unpin> Future for StoreFuture<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        match &mut self.0 {
+            // Polled again after its answer: that is never ready, as with `std::future::Ready` it is a bug.
+            State::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            State::Waiting(future) => future.as_mut().poll(context),
+        }
+    }
+}

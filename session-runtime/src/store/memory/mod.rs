@@ -1,0 +1,271 @@
+//! Sessions in the memory of one process.
+//!
+//! Records are spread over shards, each behind a lock of its own that is held
+//! for one map operation. A record is shared, not copied, on load. Expiry is an
+//! index of time buckets per shard, looked at in small steps: a touch moves
+//! nothing; a bucket that comes due re-arms the records that were touched.
+
+mod index;
+mod shard;
+mod sweeper;
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+
+use self::index::PrincipalIndex;
+use self::shard::{Removed, Shard};
+use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+use super::error::{StoreError, StoreErrorKind};
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::patch::{Outcome, Patch};
+use crate::record::{Principal, Record};
+use crate::token::SecretHash;
+
+/// Enough that a lock is rarely contended by the threads of one machine.
+const SHARDS: usize = 64;
+
+/// Keeps sessions in the memory of this process: they end with it.
+///
+/// For tests, and for services of one process whose sessions may be lost at a
+/// restart. Clones share the sessions. Expired sessions are removed by a
+/// thread of its own, a few at a time; it ends with the last clone.
+#[derive(Clone)]
+pub struct MemoryStore(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    shards: Box<[Mutex<Shard>]>,
+    index: PrincipalIndex,
+    records: AtomicUsize,
+    limit: AtomicUsize,
+    next_shard: AtomicUsize,
+    /// Ends the sweeper when it is dropped.
+    sweeper: OnceLock<mpsc::Sender<()>>,
+}
+
+impl MemoryStore {
+    /// An empty store on the system clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Clock::system())
+    }
+
+    /// An empty store on `clock`.
+    #[must_use]
+    pub fn with_clock(clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            clock,
+            shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
+            index: PrincipalIndex::new(),
+            records: AtomicUsize::new(0),
+            limit: AtomicUsize::new(usize::MAX),
+            next_shard: AtomicUsize::new(0),
+            sweeper: OnceLock::new(),
+        }))
+    }
+
+    /// Refuses new sessions beyond this many stored ones, with
+    /// [`StoreErrorKind::Full`]. A live session is never evicted.
+    ///
+    /// # Default
+    ///
+    /// No limit.
+    #[must_use]
+    pub fn limit(self, sessions: usize) -> Self {
+        self.0.limit.store(sessions, Ordering::Relaxed);
+        self
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    /// The number of stored records, none of them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("records", &self.0.records.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn shard(&self, id: SessionId) -> MutexGuard<'_, Shard> {
+        self.shard_at(usize::from(id.as_bytes()[0]))
+    }
+
+    fn shard_at(&self, index: usize) -> MutexGuard<'_, Shard> {
+        self.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn create(&self, record: Record) -> Result<Created, StoreError> {
+        let now = self.clock.now();
+        if self.records.fetch_add(1, Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
+            self.records.fetch_sub(1, Ordering::Relaxed);
+            return Err(StoreError::new(StoreErrorKind::Full));
+        }
+        let id = record.id;
+        let created = match record.meta.principal.clone() {
+            None => self.shard(id).create(record, now),
+            // The index knows of a session before anybody can find it.
+            Some(principal) => self.index.while_adding(&principal, id, || {
+                let created = self.shard(id).create(record, now);
+                (created, created == Created::Created)
+            }),
+        };
+        if created == Created::Exists {
+            self.records.fetch_sub(1, Ordering::Relaxed);
+        }
+        Ok(created)
+    }
+
+    fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Outcome {
+        let apply = || self.shard(id).apply(id, epoch, patch, self.clock.now());
+        let (outcome, before) = match &patch.meta.principal {
+            Some(Some(principal)) => self.index.while_adding(principal, id, || {
+                let (outcome, before) = apply();
+                let applied = matches!(outcome, Outcome::Applied(_));
+                ((outcome, before), applied)
+            }),
+            _ => apply(),
+        };
+        if let Some(before) = before
+            && patch.meta.principal.as_ref().is_some_and(|new| new.as_ref() != Some(&before))
+        {
+            self.index.remove_unless(&before, id, || {
+                self.shard(id).principal(id).is_some_and(|now| *now == before)
+            });
+        }
+        outcome
+    }
+
+    fn removed(&self, removed: &Removed) {
+        self.records.fetch_sub(1, Ordering::Relaxed);
+        if let Some(principal) = &removed.record.meta.principal {
+            self.index.remove_unless(principal, removed.record.id, || false);
+        }
+    }
+
+    fn delete(&self, id: SessionId) -> bool {
+        let removed = self.shard(id).delete(id, self.clock.now(), |_| true);
+        removed.is_some_and(|removed| {
+            self.removed(&removed);
+            removed.was_live
+        })
+    }
+
+    fn list(&self, principal: &Principal) -> Vec<Arc<Record>> {
+        let now = self.clock.now();
+        let mut ids = self.index.get(principal);
+        ids.dedup();
+        ids.into_iter()
+            .filter_map(|id| self.shard(id).live(id, now).cloned())
+            .filter(|record| record.meta.principal.as_ref() == Some(principal))
+            .collect()
+    }
+
+    fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
+        let now = self.clock.now();
+        let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
+        let ids = self.index.get(principal).into_iter().filter(|id| which.ends(*id));
+        let removed = ids.filter_map(|id| self.shard(id).delete(id, now, theirs));
+        removed
+            .map(|removed| {
+                self.removed(&removed);
+                u64::from(removed.was_live)
+            })
+            .sum()
+    }
+
+    /// One shard a step, so that no lock is held for long.
+    fn sweep(&self, limit: usize) -> Swept {
+        let mut swept = Swept::default();
+        for _ in 0..SHARDS {
+            let index = self.next_shard.fetch_add(1, Ordering::Relaxed);
+            let (removed, more) =
+                self.shard_at(index).sweep(self.clock.now(), limit - swept.removed);
+            removed.iter().for_each(|removed| self.removed(removed));
+            swept.removed += removed.len();
+            swept.more |= more;
+            if swept.removed >= limit {
+                swept.more = true;
+                break;
+            }
+        }
+        swept
+    }
+}
+
+impl SessionStore for MemoryStore {
+    fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        touch: Touch,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
+        let now = self.0.clock.now();
+        StoreFuture::ready(Ok(self.0.shard(id).load(id, secret, touch, now)))
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
+        let now = self.0.clock.now();
+        let record = self.0.shard(id).live(id, now).cloned();
+        StoreFuture::ready(Ok(record.filter(|record| record.meta.epoch == epoch)))
+    }
+
+    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+        self.0.sweeper.get_or_init(|| sweeper::start(&self.0));
+        StoreFuture::ready(self.0.create(record))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        StoreFuture::ready(Ok(self.0.apply(id, epoch, patch)))
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::ready(Ok(self.0.delete(id)))
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        StoreFuture::ready(Ok(self.0.list(principal)))
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        StoreFuture::ready(Ok(self.0.revoke(principal, which)))
+    }
+
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
+        let now = self.0.clock.now();
+        let live = (0..SHARDS).map(|index| self.0.shard_at(index).count(now)).sum();
+        StoreFuture::ready(Ok(live))
+    }
+
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
+        StoreFuture::ready(Ok(self.0.sweep(limit)))
+    }
+}

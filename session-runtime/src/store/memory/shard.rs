@@ -1,0 +1,206 @@
+//! One shard: records, tombstones, and when to look at them again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::patch::{Gone, Outcome, Patch};
+use crate::record::{Applying, COMMIT_LEEWAY, Principal, Record, RetiredSecrets, TOMBSTONE};
+use crate::store::{Created, Lookup, Touch};
+use crate::token::SecretHash;
+
+/// Width of an expiry bucket, in milliseconds.
+const BUCKET: u64 = 1_000;
+
+type ById<T> = HashMap<SessionId, T, BuildHasherDefault<IdHasher>>;
+
+#[derive(Default)]
+pub(super) struct Shard {
+    records: ById<Arc<Record>>,
+    tombstones: ById<Tombstone>,
+    /// What to look at when a bucket has passed. An id may stand in several,
+    /// and for nothing any more.
+    due: BTreeMap<u64, Vec<SessionId>>,
+}
+
+/// The secrets that a destroyed record had.
+struct Tombstone {
+    secret: SecretHash,
+    retired: RetiredSecrets,
+    until: Timestamp,
+}
+
+/// A record that is out of the map.
+pub(super) struct Removed {
+    pub(super) record: Arc<Record>,
+    pub(super) was_live: bool,
+}
+
+impl Shard {
+    pub(super) fn live(&self, id: SessionId, now: Timestamp) -> Option<&Arc<Record>> {
+        self.records.get(&id).filter(|record| !record.meta.is_expired(now))
+    }
+
+    pub(super) fn principal(&self, id: SessionId) -> Option<&Principal> {
+        self.records.get(&id)?.meta.principal.as_ref()
+    }
+
+    pub(super) fn count(&self, now: Timestamp) -> u64 {
+        self.records.values().filter(|record| !record.meta.is_expired(now)).count() as u64
+    }
+
+    pub(super) fn load(
+        &mut self,
+        id: SessionId,
+        secret: &SecretHash,
+        touch: Touch,
+        now: Timestamp,
+    ) -> Lookup {
+        let Some(record) = self.records.get_mut(&id) else {
+            let retired = self.tombstones.get(&id).is_some_and(|tombstone| {
+                now < tombstone.until
+                    && (tombstone.secret == *secret || tombstone.retired.contains(secret, now))
+            });
+            return if retired { Lookup::Retired } else { Lookup::Absent };
+        };
+        if record.meta.is_expired(now) {
+            return Lookup::Absent;
+        }
+        if record.meta.secret != *secret {
+            let retired = record.meta.retired.contains(secret, now);
+            return if retired { Lookup::Retired } else { Lookup::Absent };
+        }
+        if touch == Touch::IfDue && record.meta.touch_is_due(now) {
+            // Later than its bucket: that one re-arms it.
+            Arc::make_mut(record).meta.last_seen = now;
+        }
+        Lookup::Found(Arc::clone(record))
+    }
+
+    pub(super) fn create(&mut self, record: Record, now: Timestamp) -> Created {
+        let id = record.id;
+        let buried = self.tombstones.get(&id).is_some_and(|tombstone| now < tombstone.until);
+        if buried || self.records.contains_key(&id) {
+            return Created::Exists;
+        }
+        self.look_again(id, removable_at(&record));
+        self.records.insert(id, Arc::new(record));
+        Created::Created
+    }
+
+    /// The outcome, and the principal before it.
+    pub(super) fn apply(
+        &mut self,
+        id: SessionId,
+        epoch: u64,
+        patch: &Patch,
+        now: Timestamp,
+    ) -> (Outcome, Option<Principal>) {
+        let Some(record) = self.records.get_mut(&id) else {
+            return (Outcome::Gone(Gone::Absent), None);
+        };
+        match record.apply(epoch, patch, now) {
+            Applying::Answer(outcome) => (outcome, None),
+            Applying::Stored(changed, applied) => {
+                let before = record.meta.principal.clone();
+                let (was, is) = (removable_at(record), removable_at(&changed));
+                *record = Arc::from(changed);
+                if is < was {
+                    self.look_again(id, is);
+                }
+                (Outcome::Applied(applied), before)
+            }
+        }
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        id: SessionId,
+        now: Timestamp,
+        may: impl Fn(&Record) -> bool,
+    ) -> Option<Removed> {
+        self.records.get(&id).filter(|record| may(record))?;
+        let record = self.records.remove(&id)?;
+        let until = now.after(TOMBSTONE);
+        let (secret, retired) = (record.meta.secret, record.meta.retired.clone());
+        self.tombstones.insert(id, Tombstone { secret, retired, until });
+        self.look_again(id, until);
+        let was_live = !record.meta.is_expired(now);
+        Some(Removed { record, was_live })
+    }
+
+    /// Removes at most `limit` records that are due, and says whether more are.
+    pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> (Vec<Removed>, bool) {
+        // Looking costs time too, so it is bounded as well.
+        let mut looks = limit.saturating_mul(4).max(64);
+        let mut removed = Vec::new();
+        while let Some(mut entry) = self.due.first_entry() {
+            if *entry.key() > now.as_millis() / BUCKET {
+                break;
+            }
+            if looks == 0 || removed.len() >= limit {
+                return (removed, true);
+            }
+            looks -= 1;
+            let Some(id) = entry.get_mut().pop() else {
+                entry.remove();
+                continue;
+            };
+            if self.tombstones.get(&id).is_some_and(|tombstone| tombstone.until <= now) {
+                self.tombstones.remove(&id);
+            }
+            match self.records.get(&id) {
+                None => {}
+                Some(record) if record.meta.is_removable(now) => {
+                    let record = self.records.remove(&id);
+                    removed.extend(record.map(|record| Removed { record, was_live: false }));
+                }
+                Some(record) => {
+                    let again = removable_at(record);
+                    self.look_again(id, again);
+                }
+            }
+        }
+        self.give_memory_back();
+        (removed, false)
+    }
+
+    fn look_again(&mut self, id: SessionId, at: Timestamp) {
+        // Rounded up: when the bucket is due, so is the record.
+        self.due.entry(at.as_millis() / BUCKET + 1).or_default().push(id);
+    }
+
+    fn give_memory_back(&mut self) {
+        if self.records.capacity() > 64 + 4 * self.records.len() {
+            self.records.shrink_to(2 * self.records.len());
+        }
+        if self.tombstones.capacity() > 64 + 4 * self.tombstones.len() {
+            self.tombstones.shrink_to(2 * self.tombstones.len());
+        }
+    }
+}
+
+fn removable_at(record: &Record) -> Timestamp {
+    record.meta.expires_at().after(COMMIT_LEEWAY)
+}
+
+/// Ids that get into the maps are random: their bytes are their hash.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // The first byte chose the shard, so the hash leaves it out.
+        if let Some(tail) = bytes.last_chunk() {
+            self.0 = u64::from_le_bytes(*tail);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+}

@@ -1,0 +1,17 @@
+//! Where sessions live: the contract, and the stores that keep it.
+
+mod any;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod contract;
+mod error;
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use any::{AnyStore, ConnectError};
+pub use contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+pub use error::{StoreError, StoreErrorKind};
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Durability, SqliteOptions, SqliteStore};

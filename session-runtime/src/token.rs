@@ -1,0 +1,247 @@
+//! The secret a browser holds, and the one source of random bytes.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::id::SessionId;
+
+const SECRET_BYTES: usize = 16;
+const TOKEN_BYTES: usize = SessionId::BYTES + SECRET_BYTES;
+/// 32 bytes as base64 without padding.
+const TOKEN_TEXT: usize = 43;
+
+/// The operating system's random generator failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoRandomness;
+
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the operating system's random generator failed")
+    }
+}
+
+impl std::error::Error for NoRandomness {}
+
+/// What the cookie holds: a session id and a 128-bit secret.
+///
+/// It has no `Display`, its `Debug` is redacted, and stores see only
+/// [`SessionToken::secret_hash`]. [`SessionToken::expose`] is the one way to
+/// its text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionToken {
+    id: SessionId,
+    secret: [u8; SECRET_BYTES],
+}
+
+impl SessionToken {
+    /// A token for a new record.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no random bytes.
+    pub fn generate() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; TOKEN_BYTES];
+        random(&mut bytes)?;
+        Ok(Self::from_bytes(&bytes))
+    }
+
+    /// A token with a new secret for the record `id`.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no random bytes.
+    pub fn renew(id: SessionId) -> Result<Self, NoRandomness> {
+        let mut secret = [0; SECRET_BYTES];
+        random(&mut secret)?;
+        Ok(Self { id, secret })
+    }
+
+    /// Reads the text a client sent. Anything but a token's exact form is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() != TOKEN_TEXT {
+            return None;
+        }
+        // The decoder wants room for its own estimate, which is rounded up.
+        let mut bytes = [0; TOKEN_BYTES + 1];
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(TOKEN_BYTES) => {
+                let mut exact = [0; TOKEN_BYTES];
+                exact.copy_from_slice(&bytes[..TOKEN_BYTES]);
+                Some(Self::from_bytes(&exact))
+            }
+            _ => None,
+        }
+    }
+
+    fn from_bytes(bytes: &[u8; TOKEN_BYTES]) -> Self {
+        let mut id = [0; SessionId::BYTES];
+        let mut secret = [0; SECRET_BYTES];
+        id.copy_from_slice(&bytes[..SessionId::BYTES]);
+        secret.copy_from_slice(&bytes[SessionId::BYTES..]);
+        Self { id: SessionId::from_bytes(id), secret }
+    }
+
+    /// The record this token is for.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The SHA-256 hash of the secret: what a store keeps and compares.
+    #[must_use]
+    pub fn secret_hash(&self) -> SecretHash {
+        SecretHash(Sha256::digest(self.secret).into())
+    }
+
+    /// The text for the cookie. This is the credential: do not log it.
+    #[must_use]
+    pub fn expose(&self) -> String {
+        let mut bytes = [0; TOKEN_BYTES];
+        bytes[..SessionId::BYTES].copy_from_slice(self.id.as_bytes());
+        bytes[SessionId::BYTES..].copy_from_slice(&self.secret);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+impl fmt::Debug for SessionToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionToken({}, secret redacted)", self.id)
+    }
+}
+
+/// The SHA-256 hash of a token's secret.
+///
+/// The secret has 128 random bits, so one unsalted round is enough: there is
+/// nothing to guess. Equality takes the same time wherever the hashes differ.
+#[derive(Clone, Copy)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// The hash with these bytes, for a store that reads them back.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for a store that writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for SecretHash {
+    fn eq(&self, other: &Self) -> bool {
+        // No early exit. Both sides are hashes of secrets, so even a leak of
+        // the position of the first difference would say nothing useful.
+        let differing = self.0.iter().zip(&other.0).fold(0, |all, (a, b)| all | (a ^ b));
+        std::hint::black_box(differing) == 0
+    }
+}
+
+impl Eq for SecretHash {}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(redacted)")
+    }
+}
+
+/// The one place where random bytes are asked for.
+#[allow(clippy::disallowed_methods)]
+fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+    getrandom::fill(bytes).map_err(|_| NoRandomness)
+}
+
+/// The name of one patch, so that a store recognises a repeated one.
+///
+/// Unique among the last few patches of one record, which is all it is
+/// compared with: a random start per process, then a counter. Not a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PatchId(u64);
+
+impl PatchId {
+    /// A new id.
+    #[must_use]
+    pub fn next() -> Self {
+        static START: OnceLock<u64> = OnceLock::new();
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let start = START.get_or_init(|| {
+            let mut bytes = [0; 8];
+            match random(&mut bytes) {
+                Ok(()) => u64::from_le_bytes(bytes),
+                Err(NoRandomness) => RandomState::new().hash_one(std::process::id()),
+            }
+        });
+        Self(start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The id with this number, for a store that reads it back.
+    #[must_use]
+    pub const fn from_u64(id: u64) -> Self {
+        Self(id)
+    }
+
+    /// The number, for a store that writes it.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_token_survives_its_text_form_and_nothing_else_parses() {
+        let token = SessionToken::generate().unwrap();
+        let text = token.expose();
+        assert_eq!(SessionToken::parse(&text), Some(token));
+        for bad in ["", &text[1..], &format!("{text}A"), &text.replace(&text[..1], "!")] {
+            assert_eq!(SessionToken::parse(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_million_tokens_have_no_duplicate_id_or_secret() {
+        let mut ids = HashSet::new();
+        let mut secrets = HashSet::new();
+        for _ in 0..1_000_000 {
+            let token = SessionToken::generate().unwrap();
+            assert!(ids.insert(token.id));
+            assert!(secrets.insert(token.secret));
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_the_secret_nor_its_hash() {
+        let token = SessionToken::generate().unwrap();
+        let text = token.expose();
+        let secret = &text[text.len() - 20..];
+        assert!(!format!("{token:?}").contains(secret));
+        assert_eq!(format!("{:?}", token.secret_hash()), "SecretHash(redacted)");
+    }
+
+    #[test]
+    fn renewal_keeps_the_id_and_changes_the_secret() {
+        let token = SessionToken::generate().unwrap();
+        let renewed = SessionToken::renew(token.id()).unwrap();
+        assert_eq!(renewed.id(), token.id());
+        assert_ne!(renewed.secret_hash(), token.secret_hash());
+    }
+
+    #[test]
+    fn patch_ids_differ() {
+        assert_ne!(PatchId::next(), PatchId::next());
+    }
+}
