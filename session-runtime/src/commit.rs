@@ -47,15 +47,16 @@ impl RequestSession {
                 return Err(error.into());
             }
         }
-        if let Some(error) = pending.failed.take().filter(|_| keep_fields) {
+        let failed = pending.failed.take().filter(|_| keep_fields);
+        let stored = self.store(&mut pending, keep_fields && failed.is_none()).await;
+        if let Some(error) = failed {
             return Err(error);
         }
-        let stored = self.store(&mut pending, keep_fields).await;
         if matches!(stored, Err(SessionError::Store(_))) {
             // Nothing was written: another attempt may still succeed.
             let mut state = self.scope.state();
             let newer = std::mem::replace(&mut state.pending, pending);
-            newer.ops.into_iter().for_each(|op| state.pending.push(op));
+            state.pending.absorb(newer);
         }
         stored
     }

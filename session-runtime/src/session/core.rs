@@ -305,7 +305,10 @@ impl Core {
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
-        let Some(record) = self.record.clone() else { return Ok(()) };
+        let Some(record) = self.record.clone() else {
+            let ended = matches!(self.backend.scope().state().origin, Origin::Retired);
+            return if ended { Err(SessionError::Gone) } else { Ok(()) };
+        };
         let backend = Arc::clone(&self.backend);
         let Some(fresh) = backend.reload(record.id, record.meta.epoch).await? else {
             return Err(SessionError::Gone);

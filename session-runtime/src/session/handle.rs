@@ -45,9 +45,6 @@ impl<S: SessionSchema> Handle<S> {
     /// token is renewed, even if they were signed in before.
     pub fn set<T: Send + Sync + 'static, K>(&mut self, key: Key<S, T, K>, value: T) {
         self.core.put(key.index(), value, How::Set);
-        if self.core.field(key.index()).principal {
-            self.core.events.authenticated = true;
-        }
     }
 
     /// Changes a field in place. It is written only if its value differs then.

@@ -72,6 +72,17 @@ impl Pending {
         self.failed.get_or_insert(error);
     }
 
+    /// Adds what was published after this.
+    pub(crate) fn absorb(&mut self, newer: Self) {
+        newer.ops.into_iter().for_each(|op| self.push(op));
+        self.authenticated |= newer.authenticated;
+        self.renew |= newer.renew;
+        self.remember = newer.remember.or(self.remember);
+        if let Some(error) = newer.failed {
+            self.fail(error);
+        }
+    }
+
     /// Adds a change. Of two on one field the one made later counts, whatever
     /// the order of publishing; additions add up.
     pub(crate) fn push(&mut self, new: PendingOp) {

@@ -12,7 +12,7 @@ use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{FieldOp, Lifetime, MetaPatch, Op, Patch};
 use crate::record::{MAX_LIFETIME, Meta, Principal, Record};
-use crate::token::{NoRandomness, PatchId, SessionToken};
+use crate::token::{NoRandomness, SessionToken};
 
 /// The time limits of new and renewed sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,6 @@ fn create(
     meta.authenticated =
         (authenticated && (meta.principal.is_some() || principal_op(ops).is_none()))
             .then_some(situation.now);
-    meta.patches.push(PatchId::next());
     let record = Record { id: token.id(), meta, fields };
     let cookie = cookie(token, lifetime, situation.now);
     Ok(Plan::Write(Box::new(Write::Create { record, cookie })))
@@ -246,3 +245,7 @@ fn cookie(token: SessionToken, lifetime: Lifetime, now: Timestamp) -> CookieChan
         .then(|| now.after(lifetime.absolute.unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME)));
     CookieChange::Set { token, expires }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -32,11 +32,12 @@ impl Core {
         let mut state = backend.scope().state();
         let current = state.generation == self.generation;
         for change in changes {
-            match self.ops_of(&change, |op| {
+            let published = self.ops_of(&change, |op| {
                 if what == Publish::Everything || (op.field.principal && op.clears()) {
                     push(&mut state, op, current);
                 }
-            }) {
+            });
+            match published {
                 Ok(()) => self.settle(change),
                 Err(error) => state.pending.fail(error),
             }
@@ -65,7 +66,10 @@ impl Core {
                 None => return Ok(()),
             },
             How::Taken => {
-                if let Some((name, bytes)) = self.stored(field) {
+                // What does not decode was not handed out, so it stays.
+                if let Some((name, bytes)) = self.stored(field)
+                    && matches!(self.decode(field), Some(Ok(_)))
+                {
                     let alias = (name != field.name).then_some(name);
                     push(PendingOp { field, namespace, seq, op: Op::RemoveIf(bytes.to_vec()), alias });
                 }
@@ -119,6 +123,8 @@ fn set_or_remove(field: &Field, value: Vec<u8>) -> Op {
 
 fn push(state: &mut State, op: PendingOp, current: bool) {
     if current {
+        // Saying who somebody is, is an event, whatever was stored before.
+        state.pending.authenticated |= op.field.principal && !op.clears();
         state.pending.push(op);
     } else if op.is_explicit() {
         state.lost = true;

@@ -1,0 +1,147 @@
+//! A store that tells what it was asked, and fails when it is told to.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use session_runtime::SessionId;
+use session_runtime::clock::Clock;
+use session_runtime::patch::{Outcome, Patch};
+use session_runtime::record::{Principal, Record};
+use session_runtime::store::{
+    Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    Swept, Touch,
+};
+use session_runtime::token::SecretHash;
+
+#[derive(Clone, Debug)]
+pub enum Call {
+    Load(SessionId),
+    Reload(SessionId),
+    Create(Record),
+    Apply(SessionId, Patch),
+    Delete(SessionId),
+    Other,
+}
+
+#[derive(Clone)]
+pub struct Spy {
+    inner: Arc<dyn SessionStore>,
+    calls: Arc<Mutex<Vec<Call>>>,
+    down: Arc<AtomicBool>,
+    hanging: Arc<AtomicBool>,
+}
+
+impl Spy {
+    pub fn new() -> Self {
+        Self::on(MemoryStore::new())
+    }
+
+    pub fn on(store: impl SessionStore) -> Self {
+        Self {
+            inner: Arc::new(store),
+            calls: Arc::default(),
+            down: Arc::default(),
+            hanging: Arc::default(),
+        }
+    }
+
+    /// The calls since the last time.
+    pub fn calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    /// From now on every call fails, or none.
+    pub fn down(&self, down: bool) {
+        self.down.store(down, Ordering::SeqCst);
+    }
+
+    /// From now on every call never answers, or none.
+    pub fn hang(&self, hanging: bool) {
+        self.hanging.store(hanging, Ordering::SeqCst);
+    }
+
+    fn ask<'a, T: Send + Unpin + 'a>(
+        &'a self,
+        call: Call,
+        answer: impl FnOnce() -> StoreFuture<'a, Result<T, StoreError>>,
+    ) -> StoreFuture<'a, Result<T, StoreError>> {
+        self.calls.lock().unwrap().push(call);
+        if self.down.load(Ordering::SeqCst) {
+            return StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unavailable)));
+        }
+        if self.hanging.load(Ordering::SeqCst) {
+            return StoreFuture::new(std::future::pending());
+        }
+        answer()
+    }
+}
+
+impl Default for Spy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl SessionStore for Spy {
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        touch: Touch,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
+        self.ask(Call::Load(id), || self.inner.load(id, secret, touch))
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
+        self.ask(Call::Reload(id), || self.inner.reload(id, epoch))
+    }
+
+    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+        self.ask(Call::Create(record.clone()), || self.inner.create(record))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        self.ask(Call::Apply(id, patch.clone()), || self.inner.apply(id, epoch, patch))
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.ask(Call::Delete(id), || self.inner.delete(id))
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        self.ask(Call::Other, || self.inner.list(principal))
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        self.ask(Call::Other, || self.inner.revoke(principal, which))
+    }
+
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
+        self.ask(Call::Other, || self.inner.count())
+    }
+
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
+        self.ask(Call::Other, || self.inner.sweep(limit))
+    }
+}
