@@ -13,7 +13,6 @@ pub use crate::session::Handle;
 pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 #[cfg(feature = "axum")]
 pub use http::request::Parts;
-pub use serde::{Deserialize, Serialize};
 
 /// The value of `#[session(default = …)]`, boxed.
 pub fn boxed<T: Send + Sync + 'static>(value: T) -> Value {

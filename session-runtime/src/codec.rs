@@ -26,8 +26,8 @@ impl std::fmt::Debug for Codec {
 
 /// What a field's type needs: it is stored as JSON and shared between threads.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a session field: it is not stored as JSON",
-    label = "a session field must be `Serialize + DeserializeOwned + Send + Sync`",
+    message = "`{Self}` cannot be a session field",
+    label = "a session field is stored as JSON and shared between threads: `Serialize + DeserializeOwned + Send + Sync`",
     note = "derive `serde::Serialize` and `serde::Deserialize` on `{Self}`, name a module with `#[session(with = \"…\")]`, or leave the field out with `#[session(skip)]`"
 )]
 pub trait FieldType: Serialize + DeserializeOwned + Send + Sync + 'static {}

@@ -15,7 +15,7 @@ use crate::session::Handle;
     label = "this type does not derive `SessionSchema`",
     note = "write `#[derive(session_runtime::SessionSchema)]` above the definition of `{Self}`"
 )]
-pub trait SessionSchema: Sized + Send + Sync + 'static {
+pub trait SessionSchema: Sized + 'static {
     /// The typed handle that a handler extracts.
     type Session: SessionHandle<Schema = Self>;
 
@@ -333,9 +333,19 @@ impl Counter for u64 {
     }
 }
 
+/// What a field without `#[session(default = …)]` needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, so this session field needs one",
+    label = "what does the field read as before anybody set it?",
+    note = "write `#[session(default = …)]`, make it an `Option<…>`, or implement `Default` for `{Self}`"
+)]
+pub trait FieldDefault: Default + Send + Sync + 'static {}
+
+impl<T: Default + Send + Sync + 'static> FieldDefault for T {}
+
 /// The default of a field without `#[session(default = …)]`.
 #[doc(hidden)]
 #[must_use]
-pub fn default<T: Default + Send + Sync + 'static>() -> Value {
+pub fn default<T: FieldDefault>() -> Value {
     Box::new(T::default())
 }

@@ -245,3 +245,57 @@ async fn an_optional_session_is_only_one_that_exists() {
     client.post("/start").await;
     assert_eq!(client.post("/maybe").await.body, "true");
 }
+
+#[tokio::test]
+async fn what_is_lost_or_unseen_is_reported_with_the_cure() {
+    let traced = session_tests::traced::Traced::start();
+    let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |mut first: Session<Visitor>, request: Request| {
+        let give = give.clone();
+        async move {
+            use axum::RequestPartsExt;
+            let mut parts = request.into_parts().0;
+            first.set_locale("de");
+            let second: Session<Visitor> = parts.extract().await.unwrap();
+            assert_eq!(second.locale(), "en");
+            drop(first);
+            give.send(second).unwrap();
+        }
+    };
+    let app = app(SessionLayer::new(memory().store), post(handler));
+    let mut client = Client::new(&app);
+    assert_eq!(client.post("/run").await.status, 200);
+    assert!(traced.text().contains("call `publish()`"), "{}", traced.text());
+    let mut late = take.recv().await.unwrap();
+    late.set_nickname("lost");
+    drop(late);
+    let text = traced.text();
+    assert!(text.contains("call `save().await`") && text.contains("[\"nickname\"]"), "{text}");
+    assert_eq!(client.post("/read").await.body, "nobody de 0 []");
+}
+
+#[tokio::test]
+async fn destroy_after_the_response_has_left_still_ends_the_session() {
+    for under in all().await {
+        let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+        let layer = SessionLayer::new(under.store);
+        let manager = layer.manager();
+        let app = Router::new()
+            .route("/start", post(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
+            .route("/hold", post(move |s: Session<Visitor>| async move { give.send(s).unwrap() }))
+            .layer(layer);
+        let mut client = Client::new(&app);
+        client.post("/start").await;
+        client.post("/hold").await;
+        let mut socket = take.recv().await.unwrap();
+        socket.destroy();
+        drop(socket);
+        for _ in 0..500 {
+            if manager.count().await.unwrap() == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert_eq!(manager.count().await.unwrap(), 0, "{}", under.name);
+    }
+}

@@ -1,0 +1,149 @@
+//! Rules about what fields are for.
+
+use proc_macro2::Span;
+
+use crate::ast::{Field, Schema};
+use crate::attr::DefaultValue;
+use crate::diagnostics::Diagnostics;
+use crate::names::type_name;
+
+/// Two options that exclude each other, and why.
+const EXCLUSIVE: &[(&str, &str, &str)] = &[
+    (
+        "principal",
+        "counter",
+        "who is signed in is replaced, never added to",
+    ),
+    (
+        "principal",
+        "flash",
+        "a flash is gone after one request, and the visitor would be signed out with it",
+    ),
+    (
+        "counter",
+        "flash",
+        "a counter is kept and added to, a flash is taken once",
+    ),
+    (
+        "counter",
+        "with",
+        "the store adds to a counter, so it must be stored as a plain number",
+    ),
+    (
+        "counter",
+        "copy",
+        "a counter is returned by value anyway; remove `copy`",
+    ),
+    (
+        "flash",
+        "copy",
+        "a flash has no getter, it is taken by value anyway; remove `copy`",
+    ),
+];
+
+/// Options contradict neither each other nor `skip`.
+pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    for field in &schema.fields {
+        let given = given(field);
+        let span_of = |name: &str| {
+            given
+                .iter()
+                .find(|(given, _)| *given == name)
+                .map(|it| it.1)
+        };
+        if field.options.skip.is_some() {
+            for (name, span) in given.iter().filter(|(name, _)| *name != "skip") {
+                let fault = format!(
+                    "`skip` leaves the field out of the session, so `{name}` says nothing: \
+                     remove one of them"
+                );
+                diagnostics.at(*span, fault);
+            }
+            continue;
+        }
+        for (first, second, why) in EXCLUSIVE {
+            if let (Some(_), Some(span)) = (span_of(first), span_of(second)) {
+                diagnostics.at(
+                    span,
+                    format!("`{first}` and `{second}` exclude each other: {why}"),
+                );
+            }
+        }
+    }
+}
+
+/// The options of a field and where they are written.
+fn given(field: &Field<'_>) -> Vec<(&'static str, Span)> {
+    let options = &field.options;
+    let all = [
+        ("default", options.default.as_ref().map(|given| given.span)),
+        ("rename", options.rename.as_ref().map(syn::LitStr::span)),
+        ("alias", options.aliases.first().map(syn::LitStr::span)),
+        ("with", options.with.as_ref().map(|given| given.span)),
+        (
+            "on_invalid",
+            options.on_invalid.as_ref().map(|given| given.span),
+        ),
+        ("copy", options.copy),
+        ("skip", options.skip),
+        ("principal", options.principal),
+        ("renew", options.renew),
+        ("counter", options.counter),
+        ("flash", options.flash),
+    ];
+    all.into_iter()
+        .filter_map(|(name, span)| Some((name, span?)))
+        .collect()
+}
+
+/// A session belongs to one principal.
+pub(super) fn one_principal(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    let mut principals = schema
+        .fields
+        .iter()
+        .filter(|field| field.options.principal.is_some());
+    let Some(first) = principals.next() else {
+        return;
+    };
+    for other in principals {
+        let Some(span) = other.options.principal else {
+            continue;
+        };
+        diagnostics.at(
+            span,
+            format!(
+                "a session has one principal, and `{}` is it already: \
+                 keep the option on the field that says who is signed in",
+                first.name,
+            ),
+        );
+    }
+}
+
+/// Somebody who is not signed in must be representable.
+pub(super) fn principal_is_optional(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    if let Some(field) = schema.principal().filter(|field| !field.shape.optional) {
+        diagnostics.over(
+            field.ty,
+            format!(
+                "a visitor who is not signed in has no principal: write `Option<{}>`",
+                type_name(field.ty)
+            ),
+        );
+    }
+}
+
+/// Nobody is signed in by default.
+pub(super) fn principal_has_no_default(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    let Some(field) = schema.principal() else {
+        return;
+    };
+    if let Some(default) = &field.options.default
+        && !matches!(default.value, DefaultValue::OfType)
+    {
+        diagnostics.at(
+            default.span,
+            "a default principal would sign every visitor in: remove `default`",
+        );
+    }
+}

@@ -1,0 +1,171 @@
+//! The methods of the generated handle: one call each.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+
+use crate::ast::{Field, Policy, Schema};
+use crate::names::{self, Accessor, Verb};
+use crate::shape::Read;
+use crate::{paths, spans};
+
+pub(crate) fn accessors(schema: &Schema<'_>) -> Option<TokenStream> {
+    let handle = &schema.handle;
+    let methods: Vec<_> = schema
+        .fields
+        .iter()
+        .flat_map(|field| {
+            field
+                .accessors
+                .iter()
+                .map(move |accessor| (field, accessor))
+        })
+        .map(|(field, accessor)| {
+            method(schema, field, accessor, &body(schema, field, accessor.verb))
+        })
+        .collect();
+    (!methods.is_empty()).then(|| quote!(impl #handle { #(#methods)* }))
+}
+
+/// The method without a say in what it does.
+pub(crate) fn method(
+    schema: &Schema<'_>,
+    field: &Field<'_>,
+    accessor: &Accessor,
+    body: &TokenStream,
+) -> TokenStream {
+    let vis = &schema.vis;
+    let Field {
+        docs, deprecated, ..
+    } = field;
+    let name = &accessor.ident;
+    // Indented as `///` does it; the blank line makes the field's own words a
+    // paragraph of their own.
+    let mut doc = format!(" {}", first_line(field, accessor.verb));
+    if !docs.is_empty() {
+        doc.push('\n');
+    }
+    let must_use = (accessor.verb == Verb::Get).then(|| quote!(#[must_use]));
+    let signature = signature(field, accessor.verb);
+    // The docs stay where they are written: rustdoc's warnings point at them.
+    let doc = spans::at(field.ident.span(), quote!(#[doc = #doc]));
+    let head = spans::at(
+        field.ident.span(),
+        quote!(#deprecated #must_use #vis fn #name #signature),
+    );
+    let body = spans::at(body_span(field, accessor.verb), quote!({ #body }));
+    quote!(#doc #docs #head #body)
+}
+
+/// Where errors in the body show.
+fn body_span(field: &Field<'_>, verb: Verb) -> Span {
+    match field.options.copy {
+        // A type that is not `Copy` after all.
+        Some(copy) if verb == Verb::Get => copy,
+        _ => field.ident.span(),
+    }
+}
+
+fn first_line(field: &Field<'_>, verb: Verb) -> String {
+    let name = &field.name;
+    match (verb, field.policy) {
+        (Verb::Get, _) => format!("Returns `{name}`."),
+        (Verb::Set, Policy::Flash) => format!("Sets `{name}`, to be taken once."),
+        (Verb::Set, Policy::Principal) => {
+            format!("Sets `{name}`: signs in, which renews the session's token.")
+        }
+        (Verb::Set, _) => format!("Sets `{name}`."),
+        (Verb::Mut, _) => {
+            format!("Returns `{name}` to be changed in place; it is stored if its value differs.")
+        }
+        (Verb::Clear, Policy::Principal) => format!("Sets `{name}` to `None`: signs out."),
+        (Verb::Clear, _) => format!("Sets `{name}` to `None`."),
+        (Verb::Take, Policy::Flash) => {
+            format!("Returns `{name}`, once: it is removed when the request commits.")
+        }
+        (Verb::Take, _) => format!("Sets `{name}` to `None` and returns what it was."),
+        (Verb::Add, _) => {
+            format!("Adds to `{name}`; merges with what other requests add meanwhile.")
+        }
+    }
+}
+
+fn signature(field: &Field<'_>, verb: Verb) -> TokenStream {
+    let ty = &field.repeated_ty;
+    match verb {
+        Verb::Get => {
+            let read = read_type(field);
+            quote!((&self) -> #read)
+        }
+        Verb::Set => {
+            let inner = spans::repeat(field.shape.inner);
+            let value = match field.shape.read {
+                Read::Text => {
+                    let into = paths::into();
+                    quote!(impl #into<#inner>)
+                }
+                _ => inner,
+            };
+            quote!((&mut self, value: #value))
+        }
+        Verb::Mut => quote!((&mut self) -> &mut #ty),
+        Verb::Clear => quote!((&mut self)),
+        Verb::Take => quote!((&mut self) -> #ty),
+        Verb::Add => quote!((&mut self, delta: i64)),
+    }
+}
+
+fn read_type(field: &Field<'_>) -> TokenStream {
+    let inner = spans::repeat(field.shape.inner);
+    let read = match field.shape.read {
+        Read::Copied => inner,
+        Read::Text => quote!(&str),
+        Read::Slice(item) => {
+            let item = spans::repeat(item);
+            quote!(&[#item])
+        }
+        Read::Reference => quote!(&#inner),
+    };
+    if field.shape.optional {
+        paths::option(&read)
+    } else {
+        read
+    }
+}
+
+fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {
+    let (ident, key) = (&schema.ident, &field.key);
+    let key = quote!(#ident::#key);
+    let inner = names::inner();
+    let handle = quote!(self.#inner);
+    match verb {
+        Verb::Get => match (&field.shape.read, field.shape.optional) {
+            (Read::Copied, _) => quote!(*#handle.get(#key)),
+            (Read::Text, false) => quote!(#handle.get(#key).as_str()),
+            (Read::Slice(_), false) => quote!(#handle.get(#key).as_slice()),
+            (Read::Reference, false) => quote!(#handle.get(#key)),
+            (Read::Reference, true) => quote!(#handle.get(#key).as_ref()),
+            (_, true) => quote!(#handle.get(#key).as_deref()),
+        },
+        Verb::Set => {
+            let value = match field.shape.read {
+                Read::Text => {
+                    let into = paths::into();
+                    quote!(#into::into(value))
+                }
+                _ => quote!(value),
+            };
+            let value = if field.shape.optional {
+                quote!(::core::option::Option::Some(#value))
+            } else {
+                value
+            };
+            quote!(#handle.set(#key, #value);)
+        }
+        Verb::Mut => quote!(#handle.__value_mut(#key)),
+        Verb::Clear if field.is_absent_when_none() => quote!(#handle.reset(#key);),
+        Verb::Clear => quote!(#handle.set(#key, ::core::option::Option::None);),
+        Verb::Take if field.policy == Policy::Flash => quote!(#handle.take(#key)),
+        Verb::Take => quote!(::core::mem::take(#handle.__value_mut(#key))),
+        Verb::Add => quote!(#handle.add(#key, delta);),
+    }
+}

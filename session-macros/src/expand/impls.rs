@@ -1,0 +1,64 @@
+//! The traits of the user's struct.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+
+use super::table;
+use crate::ast::{Policy, Schema};
+use crate::spans;
+
+pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
+    let Schema { ident, handle, .. } = schema;
+    let name = ident.unraw().to_string();
+    let entries = schema.stored().map(table::entry);
+    let snapshot = schema.fields.iter().map(|field| {
+        let (member, key) = (&field.member, &field.key);
+        let value = match field.policy {
+            Policy::Skip => quote!(::core::default::Default::default()),
+            _ => quote!(__session_handle.__owned(Self::#key)),
+        };
+        spans::at(field.ident.span(), quote!(#member: #value))
+    });
+    let replace = schema.stored().map(|field| {
+        let (member, key) = (&field.member, &field.key);
+        spans::at(
+            field.ident.span(),
+            quote!(__session_handle.__put(Self::#key, self.#member);),
+        )
+    });
+    quote! {
+        #[automatically_derived]
+        impl __session::SessionSchema for #ident {
+            type Session = #handle;
+            const SCHEMA: &'static __session::Schema = &__session::Schema {
+                name: #name,
+                namespace: "",
+                fields: &[#(#entries),*],
+            };
+            fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
+                Self { #(#snapshot),* }
+            }
+            fn __replace(self, __session_handle: &mut __session::Handle<Self>) {
+                #(#replace)*
+            }
+        }
+    }
+}
+
+pub(super) fn has_principal(schema: &Schema<'_>) -> Option<TokenStream> {
+    let field = schema.principal()?;
+    let ident = &schema.ident;
+    let principal = spans::repeat(field.shape.inner);
+    let (ty, key) = (&field.repeated_ty, &field.key);
+    // A type that is less visible than the struct is an error of this item.
+    let (span, _) = spans::ends(&principal);
+    let principal = spans::at(span, quote!(type Principal = #principal;));
+    Some(quote! {
+        #[automatically_derived]
+        impl __session::HasPrincipal for #ident {
+            #principal
+            const PRINCIPAL: __session::Key<Self, #ty> = Self::#key;
+        }
+    })
+}

@@ -1,0 +1,160 @@
+//! What a field's type looks like.
+
+use syn::{GenericArgument, Path, PathArguments, PathSegment, Type, TypePath};
+
+/// What a field's type looks like. Types are recognised by how they are
+/// written; a macro cannot look behind an alias.
+pub(crate) struct Shape<'a> {
+    /// It is `Option<inner>`.
+    pub(crate) optional: bool,
+    pub(crate) inner: &'a Type,
+    pub(crate) read: Read<'a>,
+}
+
+/// How the inner type is read.
+pub(crate) enum Read<'a> {
+    /// By value.
+    Copied,
+    /// As `&str`.
+    Text,
+    /// As `&[T]`.
+    Slice(&'a Type),
+    /// By reference.
+    Reference,
+}
+
+impl<'a> Shape<'a> {
+    pub(crate) fn of(ty: &'a Type, copy: bool) -> Self {
+        let (optional, inner) = match argument(ty, "Option", "option") {
+            Some(inner) => (true, inner),
+            None => (false, ty),
+        };
+        let read = if copy || is_primitive(inner) {
+            Read::Copied
+        } else if is_plain(inner, "String", "string") {
+            Read::Text
+        } else if let Some(item) = argument(inner, "Vec", "vec") {
+            Read::Slice(item)
+        } else {
+            Read::Reference
+        };
+        Self {
+            optional,
+            inner,
+            read,
+        }
+    }
+}
+
+/// `T` of `name<T>`, also as `module::name<T>` or `std::module::name<T>`.
+fn argument<'a>(ty: &'a Type, name: &str, module: &str) -> Option<&'a Type> {
+    let path = path_of(ty)?;
+    let (last, modules) = split(path)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    match arguments.args.first() {
+        Some(GenericArgument::Type(inner))
+            if arguments.args.len() == 1 && last.ident == name && is_std(&modules, module) =>
+        {
+            Some(inner)
+        }
+        _ => None,
+    }
+}
+
+fn is_plain(ty: &Type, name: &str, module: &str) -> bool {
+    path_of(ty).and_then(split).is_some_and(|(last, modules)| {
+        last.ident == name && last.arguments.is_none() && is_std(&modules, module)
+    })
+}
+
+pub(crate) fn is_primitive(ty: &Type) -> bool {
+    const PRIMITIVES: &[&str] = &[
+        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64", "bool", "char",
+    ];
+    is_one_of(ty, PRIMITIVES)
+}
+
+/// Whether the written type is exactly one of these primitives.
+pub(crate) fn is_one_of(ty: &Type, primitives: &[&str]) -> bool {
+    primitives
+        .iter()
+        .any(|name| is_plain(ty, name, "primitive"))
+}
+
+fn path_of(ty: &Type) -> Option<&Path> {
+    match ty {
+        // What `$ty:ty` of a user's macro_rules becomes.
+        Type::Group(group) => path_of(&group.elem),
+        Type::Paren(paren) => path_of(&paren.elem),
+        Type::Path(TypePath {
+            qself: None, path, ..
+        }) => Some(path),
+        _ => None,
+    }
+}
+
+fn split(path: &Path) -> Option<(&PathSegment, Vec<String>)> {
+    let mut segments = path.segments.iter();
+    let last = segments.next_back()?;
+    Some((
+        last,
+        segments.map(|segment| segment.ident.to_string()).collect(),
+    ))
+}
+
+fn is_std(modules: &[String], module: &str) -> bool {
+    match modules {
+        [] => true,
+        [only] => only == module,
+        [root, inner] => matches!(root.as_str(), "std" | "core" | "alloc") && inner == module,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(ty: &str) -> (bool, &'static str) {
+        let ty: Type = syn::parse_str(ty).unwrap();
+        let shape = Shape::of(&ty, false);
+        let read = match shape.read {
+            Read::Copied => "copied",
+            Read::Text => "text",
+            Read::Slice(_) => "slice",
+            Read::Reference => "reference",
+        };
+        (shape.optional, read)
+    }
+
+    #[test]
+    fn std_types_are_recognised_however_they_are_written() {
+        for option in [
+            "Option",
+            "option::Option",
+            "std::option::Option",
+            "::core::option::Option",
+        ] {
+            assert_eq!(shape(&format!("{option}<u64>")), (true, "copied"));
+        }
+        assert_eq!(shape("::alloc::string::String"), (false, "text"));
+        assert_eq!(shape("Option<std::vec::Vec<u8>>"), (true, "slice"));
+        assert_eq!(shape("core::primitive::bool"), (false, "copied"));
+    }
+
+    #[test]
+    fn look_alikes_are_read_by_reference() {
+        for other in [
+            "mine::Option<u64>",
+            "a::b::String",
+            "Vec<u8, A>",
+            "[u8; 2]",
+            "String<u8>",
+        ] {
+            assert_eq!(shape(other), (false, "reference"), "{other}");
+        }
+    }
+}
