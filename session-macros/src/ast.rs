@@ -64,10 +64,7 @@ impl<'a> Schema<'a> {
     pub(crate) fn read(input: &'a DeriveInput, diagnostics: &Diagnostics) -> Self {
         let options = SchemaOptions::read(&input.attrs, diagnostics);
         let fields = match &input.data {
-            Data::Struct(DataStruct {
-                fields: Fields::Named(fields),
-                ..
-            }) => Some(&fields.named),
+            Data::Struct(DataStruct { fields: Fields::Named(fields), .. }) => Some(&fields.named),
             _ => None,
         };
         let fields = fields.into_iter().flatten();
@@ -81,23 +78,17 @@ impl<'a> Schema<'a> {
                 _ => names::handle(&input.ident),
             },
             options,
-            fields: fields
-                .filter_map(|field| Field::read(field, diagnostics))
-                .collect(),
+            fields: fields.filter_map(|field| Field::read(field, diagnostics)).collect(),
         }
     }
 
     /// The fields that have a key, in the order of their index.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Field<'a>> {
-        self.fields
-            .iter()
-            .filter(|field| field.policy != Policy::Skip)
+        self.fields.iter().filter(|field| field.policy != Policy::Skip)
     }
 
     pub(crate) fn principal(&self) -> Option<&Field<'a>> {
-        self.fields
-            .iter()
-            .find(|field| field.policy == Policy::Principal)
+        self.fields.iter().find(|field| field.policy == Policy::Principal)
     }
 }
 

@@ -80,25 +80,14 @@ impl FieldOptions {
         each_option(attrs, Place::Field, diagnostics, |name, input| {
             let span = name.span();
             match name.to_string().as_str() {
-                "default" => {
-                    options.default = Some(Given {
-                        value: default(name, input)?,
-                        span,
-                    })
-                }
+                "default" => options.default = Some(Given { value: default(name, input)?, span }),
                 "rename" => options.rename = Some(value(name, Place::Field, input)?),
                 "alias" => options.aliases.extend(aliases(name, input)?),
                 "with" => {
-                    options.with = Some(Given {
-                        value: path(name, Place::Field, input)?,
-                        span,
-                    });
+                    options.with = Some(Given { value: path(name, Place::Field, input)?, span });
                 }
                 "on_invalid" => {
-                    options.on_invalid = Some(Given {
-                        value: on_invalid(name, input)?,
-                        span,
-                    });
+                    options.on_invalid = Some(Given { value: on_invalid(name, input)?, span });
                 }
                 "copy" => options.copy = Some(flag(name, input)?),
                 "skip" => options.skip = Some(flag(name, input)?),
@@ -124,10 +113,7 @@ fn each_option(
     let mut seen = Vec::new();
     let mut option = |input: ParseStream<'_>| {
         let name = input.call(Ident::parse_any).map_err(|error| {
-            Error::new(
-                error.span(),
-                "expected the name of an option, such as `default`",
-            )
+            Error::new(error.span(), "expected the name of an option, such as `default`")
         })?;
         let text = name.to_string();
         if !place.has(&text) {

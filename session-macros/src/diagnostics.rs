@@ -16,9 +16,7 @@ pub(crate) struct Diagnostics {
 
 impl Default for Diagnostics {
     fn default() -> Self {
-        Self {
-            errors: RefCell::new(Some(Vec::new())),
-        }
+        Self { errors: RefCell::new(Some(Vec::new())) }
     }
 }
 

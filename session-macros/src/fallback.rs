@@ -13,12 +13,7 @@ use crate::{paths, spans};
 
 pub(crate) fn schema(schema: &Schema<'_>, errors: &syn::Error) -> TokenStream {
     let errors = errors.to_compile_error();
-    let Schema {
-        ident,
-        handle,
-        generics,
-        ..
-    } = schema;
+    let Schema { ident, handle, generics, .. } = schema;
     let definition = handle::definition(schema);
     let import = paths::import(schema);
     let keys = keys(schema);
@@ -26,10 +21,7 @@ pub(crate) fn schema(schema: &Schema<'_>, errors: &syn::Error) -> TokenStream {
     let handle_impls = handle::impls(schema);
     let accessors = accessors(schema);
     let (parameters, arguments, bounds) = generics.split_for_impl();
-    let extractors = generics
-        .params
-        .is_empty()
-        .then(|| quote!(__session::extractors!(#handle);));
+    let extractors = generics.params.is_empty().then(|| quote!(__session::extractors!(#handle);));
     quote! {
         #errors
         #definition
@@ -68,9 +60,7 @@ fn keys(schema: &Schema<'_>) -> TokenStream {
     let value = key();
     let mut taken = HashSet::new();
     let fields = schema.stored().filter(|field| taken.insert(&field.key));
-    fields
-        .map(|field| keys::key(schema, field, &value))
-        .collect()
+    fields.map(|field| keys::key(schema, field, &value)).collect()
 }
 
 /// The first of several methods of one name, none that would hide another.
@@ -90,10 +80,7 @@ fn accessors(schema: &Schema<'_>) -> TokenStream {
 }
 
 fn has_principal(schema: &Schema<'_>) -> Option<TokenStream> {
-    let field = schema
-        .fields
-        .iter()
-        .find(|field| field.options.principal.is_some())?;
+    let field = schema.fields.iter().find(|field| field.options.principal.is_some())?;
     let (parameters, arguments, bounds) = schema.generics.split_for_impl();
     let ident = &schema.ident;
     let principal = spans::repeat(field.shape.inner);

@@ -100,11 +100,7 @@ pub(crate) fn inner() -> Ident {
 
 /// `VisitorSession`
 pub(crate) fn handle(schema: &Ident) -> Ident {
-    format_ident!(
-        "{}Session",
-        schema.unraw(),
-        span = spans::generated(schema.span())
-    )
+    format_ident!("{}Session", schema.unraw(), span = spans::generated(schema.span()))
 }
 
 /// `USER_ID`
@@ -127,13 +123,7 @@ pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec
         _ if matches!(shape.read, Read::Copied) && is_primitive(shape.inner) => &[Get, Set],
         _ => &[Get, Set, Mut],
     };
-    verbs
-        .iter()
-        .map(|&verb| Accessor {
-            verb,
-            ident: accessor(verb, field),
-        })
-        .collect()
+    verbs.iter().map(|&verb| Accessor { verb, ident: accessor(verb, field) }).collect()
 }
 
 /// Located at the field, so that go-to-definition lands there.
@@ -195,13 +185,7 @@ mod tests {
 
     #[test]
     fn a_type_is_named_as_one_writes_it() {
-        for name in [
-            "Option<u64>",
-            "HashMap<String, [u8; 4]>",
-            "Box<dyn Any>",
-            "(A, B)",
-            "a::B",
-        ] {
+        for name in ["Option<u64>", "HashMap<String, [u8; 4]>", "Box<dyn Any>", "(A, B)", "a::B"] {
             let ty: syn::Type = syn::parse_str(name).unwrap();
             assert_eq!(type_name(ty), name);
         }

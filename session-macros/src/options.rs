@@ -12,10 +12,8 @@ pub(crate) enum Place {
 /// An option: its name, and how it is written.
 type Known = (&'static str, &'static str);
 
-const STRUCT: &[Known] = &[
-    ("handle", "handle = VisitorSession"),
-    ("crate", "crate = my_framework::session_runtime"),
-];
+const STRUCT: &[Known] =
+    &[("handle", "handle = VisitorSession"), ("crate", "crate = my_framework::session_runtime")];
 
 const FIELD: &[Known] = &[
     ("default", "default = 10"),
@@ -75,10 +73,7 @@ impl Place {
             Self::Struct => "a struct",
             Self::Field => "a field",
         };
-        format!(
-            "unknown option `{written}`{nearest}\n{place} has: {}",
-            names.join(", ")
-        )
+        format!("unknown option `{written}`{nearest}\n{place} has: {}", names.join(", "))
     }
 }
 
@@ -118,11 +113,9 @@ mod tests {
     #[test]
     fn a_typo_finds_the_option_that_was_meant() {
         let names: Vec<_> = FIELD.iter().map(|(name, _)| *name).collect();
-        for (written, meant) in [
-            ("prinicpal", "principal"),
-            ("defualt", "default"),
-            ("oninvalid", "on_invalid"),
-        ] {
+        for (written, meant) in
+            [("prinicpal", "principal"), ("defualt", "default"), ("oninvalid", "on_invalid")]
+        {
             assert_eq!(nearest(written, &names), Some(meant));
         }
         assert_eq!(nearest("ttl", &names), None);

@@ -38,11 +38,7 @@ impl<'a> Shape<'a> {
         } else {
             Read::Reference
         };
-        Self {
-            optional,
-            inner,
-            read,
-        }
+        Self { optional, inner, read }
     }
 }
 
@@ -79,9 +75,7 @@ pub(crate) fn is_primitive(ty: &Type) -> bool {
 
 /// Whether the written type is exactly one of these primitives.
 pub(crate) fn is_one_of(ty: &Type, primitives: &[&str]) -> bool {
-    primitives
-        .iter()
-        .any(|name| is_plain(ty, name, "primitive"))
+    primitives.iter().any(|name| is_plain(ty, name, "primitive"))
 }
 
 fn path_of(ty: &Type) -> Option<&Path> {
@@ -89,9 +83,7 @@ fn path_of(ty: &Type) -> Option<&Path> {
         // What `$ty:ty` of a user's macro_rules becomes.
         Type::Group(group) => path_of(&group.elem),
         Type::Paren(paren) => path_of(&paren.elem),
-        Type::Path(TypePath {
-            qself: None, path, ..
-        }) => Some(path),
+        Type::Path(TypePath { qself: None, path, .. }) => Some(path),
         _ => None,
     }
 }
@@ -99,10 +91,7 @@ fn path_of(ty: &Type) -> Option<&Path> {
 fn split(path: &Path) -> Option<(&PathSegment, Vec<String>)> {
     let mut segments = path.segments.iter();
     let last = segments.next_back()?;
-    Some((
-        last,
-        segments.map(|segment| segment.ident.to_string()).collect(),
-    ))
+    Some((last, segments.map(|segment| segment.ident.to_string()).collect()))
 }
 
 fn is_std(modules: &[String], module: &str) -> bool {
@@ -132,12 +121,8 @@ mod tests {
 
     #[test]
     fn std_types_are_recognised_however_they_are_written() {
-        for option in [
-            "Option",
-            "option::Option",
-            "std::option::Option",
-            "::core::option::Option",
-        ] {
+        for option in ["Option", "option::Option", "std::option::Option", "::core::option::Option"]
+        {
             assert_eq!(shape(&format!("{option}<u64>")), (true, "copied"));
         }
         assert_eq!(shape("::alloc::string::String"), (false, "text"));
@@ -147,13 +132,7 @@ mod tests {
 
     #[test]
     fn look_alikes_are_read_by_reference() {
-        for other in [
-            "mine::Option<u64>",
-            "a::b::String",
-            "Vec<u8, A>",
-            "[u8; 2]",
-            "String<u8>",
-        ] {
+        for other in ["mine::Option<u64>", "a::b::String", "Vec<u8, A>", "[u8; 2]", "String<u8>"] {
             assert_eq!(shape(other), (false, "reference"), "{other}");
         }
     }

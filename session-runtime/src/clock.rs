@@ -99,9 +99,8 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Some(now) = &self.0 {
             let by = millis(by);
-            let _ = now.fetch_update(Ordering::AcqRel, Ordering::Acquire, |t| {
-                Some(t.saturating_add(by))
-            });
+            let _ = now
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |t| Some(t.saturating_add(by)));
         }
     }
 
@@ -120,11 +119,7 @@ fn system_now() -> Timestamp {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "Clock(frozen)"
-        } else {
-            "Clock(system)"
-        })
+        f.write_str(if self.0.is_some() { "Clock(frozen)" } else { "Clock(system)" })
     }
 }
 

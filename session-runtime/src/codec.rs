@@ -48,7 +48,8 @@ impl<T: FieldType> Json<T> {
 /// The serializer that `#[session(with = "module")]` functions receive.
 pub type JsonSerializer<'a> = &'a mut serde_json::Serializer<&'a mut Vec<u8>>;
 /// The deserializer that `#[session(with = "module")]` functions receive.
-pub type JsonDeserializer<'a, 'de> = &'a mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
+pub type JsonDeserializer<'a, 'de> =
+    &'a mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
 
 /// Encodes through a function as `#[session(with = "module")]` names it.
 ///

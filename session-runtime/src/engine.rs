@@ -2,7 +2,6 @@
 //! schemas that were seen.
 
 use std::any::TypeId;
-use std::future::Future;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::clock::Timestamp;
@@ -39,17 +38,15 @@ impl Engine {
     }
 
     /// Waits for the store, but not for ever.
-    pub(crate) fn within<'a, T: Unpin + Send + 'a>(
-        &'a self,
-        answer: StoreFuture<'a, Result<T, StoreError>>,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'a {
-        async move {
-            match answer.take_ready() {
-                Ok(answer) => answer,
-                Err(waiting) => tokio::time::timeout(self.config.store_timeout, waiting)
-                    .await
-                    .unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout))),
-            }
+    pub(crate) async fn within<T: Unpin>(
+        &self,
+        answer: StoreFuture<'_, Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match answer.take_ready() {
+            Ok(answer) => answer,
+            Err(waiting) => tokio::time::timeout(self.config.store_timeout, waiting)
+                .await
+                .unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout))),
         }
     }
 }
@@ -68,7 +65,8 @@ impl Schemas {
         if std::ptr::eq(first, schema) {
             return Ok(());
         }
-        let known = |known: &[&'static Schema]| known.iter().any(|known| std::ptr::eq(*known, schema));
+        let known =
+            |known: &[&'static Schema]| known.iter().any(|known| std::ptr::eq(*known, schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
@@ -92,7 +90,9 @@ impl Schemas {
             .into_iter()
             .chain(others.iter())
             .filter(|schema| {
-                schema.principal().is_some_and(|field| (*field.default_value()).type_id() == principal)
+                schema
+                    .principal()
+                    .is_some_and(|field| (*field.default_value()).type_id() == principal)
             })
             .map(|schema| schema.namespace)
             .collect();

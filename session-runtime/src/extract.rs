@@ -30,10 +30,10 @@ pub async fn extract_existing<S: SessionSchema>(
     Ok(request.exists().then(|| handle.into()))
 }
 
-fn request_of<'p>(
-    parts: &'p Parts,
+fn request_of(
+    parts: &Parts,
     wanted: fn() -> &'static str,
-) -> Result<&'p Arc<RequestSession>, SessionRejection> {
+) -> Result<&Arc<RequestSession>, SessionRejection> {
     match parts.extensions.get() {
         Some(RequestExtension(request)) => Ok(request),
         None => Err(SessionRejection::missing_layer(wanted())),
@@ -56,9 +56,9 @@ macro_rules! __session_extractors {
                 _: &__SessionState,
             ) -> ::core::result::Result<Self, Self::Rejection> {
                 $crate::__private::extract::<
-                    <$session as $crate::__private::SessionHandle>::Schema,
-                >(__session_parts)
-                .await
+                                    <$session as $crate::__private::SessionHandle>::Schema,
+                                >(__session_parts)
+                                .await
             }
         }
 
@@ -123,9 +123,13 @@ impl<S: HasPrincipal> DerefMut for Authenticated<S> {
 impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for Authenticated<S> {
     type Rejection = AuthenticatedRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, AuthenticatedRejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &State,
+    ) -> Result<Self, AuthenticatedRejection> {
         let request = request_of(parts, std::any::type_name::<S>)?;
-        let handle: Handle<S> = request.handle(&parts.headers).await.map_err(SessionRejection::from)?;
+        let handle: Handle<S> =
+            request.handle(&parts.headers).await.map_err(SessionRejection::from)?;
         match handle.__owned(S::PRINCIPAL) {
             Some(principal) => Ok(Self { principal, session: handle.into() }),
             None => Err(AuthenticatedRejection::nobody(request.engine.config.login_redirect)),

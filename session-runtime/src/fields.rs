@@ -128,7 +128,8 @@ impl Fields {
         let bytes: usize =
             merged.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 10).sum();
         if bytes > MERGE_BYTES && bytes > base.0.len() / 4 {
-            let all = Merged { base: base.iter().peekable(), overlay: merged.into_iter().peekable() };
+            let all =
+                Merged { base: base.iter().peekable(), overlay: merged.into_iter().peekable() };
             return Self { base: Block::build(all, false), overlay: None };
         }
         Self { base: Some(base.clone()), overlay: Block::build(merged.into_iter(), true) }
@@ -268,7 +269,12 @@ struct Merged<B: Iterator, O: Iterator> {
     overlay: std::iter::Peekable<O>,
 }
 
-impl<'b> Merged<std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>, std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>> {
+impl<'b>
+    Merged<
+        std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>,
+        std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>,
+    >
+{
     fn new(base: Option<&'b Block>, overlay: Option<&'b Block>) -> Self {
         Self {
             base: base.map(Block::iter).into_iter().flatten().peekable(),
@@ -321,7 +327,8 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_back_byte_for_byte() {
-        let fields = apply(&Fields::new(), &[set("b", "1e3"), set("a", "{ \"x\" : 1 }"), set("", "")]);
+        let fields =
+            apply(&Fields::new(), &[set("b", "1e3"), set("a", "{ \"x\" : 1 }"), set("", "")]);
         assert_eq!(fields.get("b"), Some(&b"1e3"[..]));
         assert_eq!(fields.get("a"), Some(&b"{ \"x\" : 1 }"[..]));
         assert_eq!(fields.get(""), Some(&b""[..]));

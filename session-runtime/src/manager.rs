@@ -184,7 +184,10 @@ impl<S: HasPrincipal> SessionManager<S> {
     /// # Errors
     ///
     /// If the store cannot answer.
-    pub async fn sessions_of(&self, principal: &S::Principal) -> Result<Vec<SessionInfo>, SessionError> {
+    pub async fn sessions_of(
+        &self,
+        principal: &S::Principal,
+    ) -> Result<Vec<SessionInfo>, SessionError> {
         self.all(&principal_of::<S>(principal)?).await
     }
 
@@ -194,7 +197,11 @@ impl<S: HasPrincipal> SessionManager<S> {
     /// # Errors
     ///
     /// If the store cannot answer.
-    pub async fn revoke(&self, principal: &S::Principal, id: SessionId) -> Result<bool, SessionError> {
+    pub async fn revoke(
+        &self,
+        principal: &S::Principal,
+        id: SessionId,
+    ) -> Result<bool, SessionError> {
         Ok(self.end(&principal_of::<S>(principal)?, Revoke::One(id)).await? > 0)
     }
 

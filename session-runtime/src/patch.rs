@@ -316,7 +316,9 @@ mod tests {
 
     #[test]
     fn only_plain_integers_within_bounds_can_be_added_to() {
-        for stored in ["1.0", "1e3", "null", "\"1\"", "", "-", "+1", "01", " 1", "-1", "18446744073709551616"] {
+        for stored in
+            ["1.0", "1e3", "null", "\"1\"", "", "-", "+1", "01", " 1", "-1", "18446744073709551616"]
+        {
             let refused = Add::unsigned(1, 0).sum("n", Some(stored.as_bytes())).unwrap_err();
             assert_eq!(refused.field(), "n", "{stored:?}");
         }

@@ -374,7 +374,8 @@ mod tests {
     #[test]
     fn a_repeated_patch_is_answered_and_not_applied() {
         let patch = Patch::new();
-        let Applying::Stored(first, _) = record(meta(None, None)).apply(1, &patch, at(1_000)) else {
+        let Applying::Stored(first, _) = record(meta(None, None)).apply(1, &patch, at(1_000))
+        else {
             panic!("the first is stored")
         };
         let again = Arc::new(*first).apply(1, &patch, at(1_000));

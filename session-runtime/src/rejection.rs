@@ -129,11 +129,10 @@ impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
         match self {
             Self::Session(rejection) => rejection.into_response(),
-            Self::Nobody { login: Some(location) } => (
-                StatusCode::SEE_OTHER,
-                [(header::LOCATION, HeaderValue::from_static(location))],
-            )
-                .into_response(),
+            Self::Nobody { login: Some(location) } => {
+                (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static(location))])
+                    .into_response()
+            }
             Self::Nobody { login: None } => {
                 (StatusCode::UNAUTHORIZED, "sign in first").into_response()
             }

@@ -235,8 +235,11 @@ pub mod kind {
 pub struct Key<S, T, K = kind::Value> {
     index: u16,
     codec: &'static Codec,
-    marker: PhantomData<fn() -> (S, T, K)>,
+    marker: Marker<S, T, K>,
 }
+
+/// A key owns nothing of its types, so it is `Copy`, `Send` and `Sync`.
+type Marker<S, T, K> = PhantomData<fn() -> (S, T, K)>;
 
 /// A key of a `#[session(counter)]` field.
 pub type CounterKey<S, T> = Key<S, T, kind::Counter>;

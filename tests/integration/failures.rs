@@ -163,21 +163,33 @@ fn releases() -> (Router, Spy) {
     };
     let app = Router::new()
         .merge(route("/before", post(fill)))
-        .merge(route("/old", post(|s: Session<Before>| async move {
-            format!("{:?} {} {} {}", s.user_id(), s.amount(), s.hits(), s.kept())
-        })))
-        .merge(route("/read", post(|s: Session<After>| async move {
-            format!("{} {} {:?}", s.amount(), s.hits(), s.added())
-        })))
+        .merge(route(
+            "/old",
+            post(|s: Session<Before>| async move {
+                format!("{:?} {} {} {}", s.user_id(), s.amount(), s.hits(), s.kept())
+            }),
+        ))
+        .merge(route(
+            "/read",
+            post(|s: Session<After>| async move {
+                format!("{} {} {:?}", s.amount(), s.hits(), s.added())
+            }),
+        ))
         .merge(route("/set", post(|mut s: Session<After>| async move { s.set_amount(7) })))
-        .merge(route("/touch", post(|mut s: Session<After>| async move { s.update(After::AMOUNT, |n| *n += 1) })))
+        .merge(route(
+            "/touch",
+            post(|mut s: Session<After>| async move { s.update(After::AMOUNT, |n| *n += 1) }),
+        ))
         .merge(route("/count", post(|mut s: Session<After>| async move { s.add_hits(1) })))
         .merge(route("/strict", post(|s: Session<Strict>| async move { s.strict().to_string() })))
         .merge(route("/ends", post(|s: Session<Ends>| async move { format!("{:?}", s.kept()) })))
-        .merge(route("/who", post(|mut s: Session<Who>| async move {
-            s.set_kept("fresh");
-            format!("{:?}", s.user_id())
-        })));
+        .merge(route(
+            "/who",
+            post(|mut s: Session<Who>| async move {
+                s.set_kept("fresh");
+                format!("{:?}", s.user_id())
+            }),
+        ));
     (app, spy)
 }
 

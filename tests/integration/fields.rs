@@ -44,10 +44,13 @@ async fn one_changed_field_of_fifty_is_a_patch_of_that_field_alone() {
     let spy = Spy::new();
     let app = Router::new()
         .route("/fill", post(|mut s: Session<Large>| async move { s.replace(filled()) }))
-        .route("/one", post(|mut s: Session<Large>| async move {
-            assert_eq!(s.f08().len(), 64);
-            s.set_f07("changed");
-        }))
+        .route(
+            "/one",
+            post(|mut s: Session<Large>| async move {
+                assert_eq!(s.f08().len(), 64);
+                s.set_f07("changed");
+            }),
+        )
         .layer(SessionLayer::new(spy.clone()));
     let mut client = Client::new(&app);
     client.post("/fill").await;
@@ -166,10 +169,13 @@ async fn a_flash_value_is_read_once_and_kept_if_the_response_fails() {
     let spy = Spy::new();
     let app = app(spy.clone()).merge(
         Router::new()
-            .route("/fails", post(|mut s: Session<Visitor>| async move {
-                assert_eq!(s.take_notice().as_deref(), Some("saved"));
-                StatusCode::INTERNAL_SERVER_ERROR
-            }))
+            .route(
+                "/fails",
+                post(|mut s: Session<Visitor>| async move {
+                    assert_eq!(s.take_notice().as_deref(), Some("saved"));
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }),
+            )
             .layer(SessionLayer::new(spy.clone())),
     );
     let mut client = Client::new(&app);
@@ -186,16 +192,22 @@ async fn a_flash_value_is_read_once_and_kept_if_the_response_fails() {
 async fn additions_merge_and_a_set_then_an_addition_is_a_set() {
     let spy = Spy::new();
     let app = Router::new()
-        .route("/add", post(|mut s: Session<Visitor>| async move {
-            s.add_visits(2);
-            s.add_visits(-5);
-            s.add_visits(4);
-            s.visits().to_string()
-        }))
-        .route("/set", post(|mut s: Session<Visitor>| async move {
-            s.set_visits(u64::MAX - 1);
-            s.add_visits(5);
-        }))
+        .route(
+            "/add",
+            post(|mut s: Session<Visitor>| async move {
+                s.add_visits(2);
+                s.add_visits(-5);
+                s.add_visits(4);
+                s.visits().to_string()
+            }),
+        )
+        .route(
+            "/set",
+            post(|mut s: Session<Visitor>| async move {
+                s.set_visits(u64::MAX - 1);
+                s.add_visits(5);
+            }),
+        )
         .layer(SessionLayer::new(spy.clone()));
     let mut client = Client::new(&app);
     client.post("/set").await;
@@ -218,10 +230,13 @@ async fn a_renamed_field_is_read_by_its_alias_and_written_by_its_name() {
     let spy = Spy::new();
     let app = Router::new()
         .route("/old", post(|mut s: Session<Old>| async move { s.set_basket(vec!["old".into()]) }))
-        .route("/new", post(|mut s: Session<Visitor>| async move {
-            s.cart_mut().push("new".into());
-            format!("{:?}", s.cart())
-        }))
+        .route(
+            "/new",
+            post(|mut s: Session<Visitor>| async move {
+                s.cart_mut().push("new".into());
+                format!("{:?}", s.cart())
+            }),
+        )
         .route("/reset", post(|mut s: Session<Visitor>| async move { s.reset(Visitor::CART) }))
         .route("/show", post(|s: Session<Visitor>| async move { format!("{:?}", s.cart()) }))
         .layer(SessionLayer::new(spy.clone()));

@@ -215,11 +215,14 @@ async fn generic_code_works_by_key_and_by_snapshot() {
 async fn clear_resets_every_field_and_keeps_the_session() {
     let under = memory();
     let app = Router::new()
-        .route("/fill", post(|mut s: Session<Visitor>| async move {
-            s.set_locale("de");
-            s.set_user_id(1);
-            s.add_visits(2);
-        }))
+        .route(
+            "/fill",
+            post(|mut s: Session<Visitor>| async move {
+                s.set_locale("de");
+                s.set_user_id(1);
+                s.add_visits(2);
+            }),
+        )
         .route("/clear", post(|mut s: Session<Visitor>| async move { s.clear() }))
         .route("/read", post(|s: Session<Visitor>| async move { show(&s) }))
         .layer(SessionLayer::new(under.store));

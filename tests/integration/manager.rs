@@ -14,14 +14,19 @@ use crate::visitor::Visitor;
 fn app(under: &Under) -> (Router, SessionManager) {
     let layer = SessionLayer::new(under.store.clone()).schema::<Visitor>();
     let manager = layer.manager();
-    let sign_in = |Path(user): Path<u64>, mut s: Session<Visitor>| async move { s.set_user_id(user) };
+    let sign_in =
+        |Path(user): Path<u64>, mut s: Session<Visitor>| async move { s.set_user_id(user) };
     let others = |s: Session<Visitor>, sessions: SessionManager| async move {
         sessions.revoke_others(&s).await.map(|ended| ended.to_string())
     };
     let mine = |s: Session<Visitor>, sessions: SessionManager<Visitor>| async move {
         let Some(user) = s.user_id() else { return Ok("nobody".to_owned()) };
         let all = sessions.sessions_of(&user).await?;
-        Ok::<_, SessionError>(format!("{} of them, here: {}", all.len(), all.iter().any(|one| Some(&one.id) == s.id())))
+        Ok::<_, SessionError>(format!(
+            "{} of them, here: {}",
+            all.len(),
+            all.iter().any(|one| Some(&one.id) == s.id())
+        ))
     };
     let app = Router::new()
         .route("/sign-in/{user}", post(sign_in))
@@ -158,6 +163,11 @@ async fn parallel_sign_ins_of_one_user_are_all_listed() {
             tasks.spawn(async move { signed_in(&app, 9).await });
         }
         let clients = tasks.join_all().await;
-        assert_eq!(manager.sessions_of(&9_u64).await.unwrap().len(), clients.len(), "{}", under.name);
+        assert_eq!(
+            manager.sessions_of(&9_u64).await.unwrap().len(),
+            clients.len(),
+            "{}",
+            under.name
+        );
     }
 }

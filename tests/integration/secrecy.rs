@@ -23,7 +23,10 @@ async fn no_token_is_traced_printed_or_told_in_an_error() {
         move |s: Session<Visitor>, request: axum::extract::Request| async move {
             let manager = layer.manager();
             let all = manager.sessions_of(&42_u64).await;
-            printed.lock().unwrap().push_str(&format!("{s:?} {layer:?} {manager:?} {all:?} {:?}", request.extensions()));
+            printed.lock().unwrap().push_str(&format!(
+                "{s:?} {layer:?} {manager:?} {all:?} {:?}",
+                request.extensions()
+            ));
         }
     };
     let app = Router::new()

@@ -173,9 +173,12 @@ async fn what_is_set_after_destroy_starts_a_fresh_session_in_the_same_response()
         let app = Router::new()
             .route("/sign-in", post(|mut s: Session<Visitor>| async move { s.set_user_id(7) }))
             .route("/goodbye", post(goodbye))
-            .route("/taken", post(|mut s: Session<Visitor>| async move {
-                format!("{:?} {:?} {:?}", s.take_notice(), s.user_id(), s.nickname())
-            }))
+            .route(
+                "/taken",
+                post(|mut s: Session<Visitor>| async move {
+                    format!("{:?} {:?} {:?}", s.take_notice(), s.user_id(), s.nickname())
+                }),
+            )
             .layer(layer);
         let mut client = Client::new(&app);
         client.post("/sign-in").await;
@@ -194,15 +197,21 @@ async fn a_failed_response_withdraws_a_sign_in_and_keeps_a_sign_out() {
     let under = memory();
     let app = Router::new()
         .route("/in", post(|mut s: Session<Visitor>| async move { s.set_user_id(7) }))
-        .route("/in-fails", post(|mut s: Session<Visitor>| async move {
-            s.set_user_id(8);
-            StatusCode::BAD_GATEWAY
-        }))
-        .route("/out-fails", post(|mut s: Session<Visitor>| async move {
-            s.clear_user_id();
-            s.set_locale("de");
-            StatusCode::BAD_GATEWAY
-        }))
+        .route(
+            "/in-fails",
+            post(|mut s: Session<Visitor>| async move {
+                s.set_user_id(8);
+                StatusCode::BAD_GATEWAY
+            }),
+        )
+        .route(
+            "/out-fails",
+            post(|mut s: Session<Visitor>| async move {
+                s.clear_user_id();
+                s.set_locale("de");
+                StatusCode::BAD_GATEWAY
+            }),
+        )
         .route("/who", post(|s: Session<Visitor>| async move { crate::visitor::show(&s) }))
         .layer(SessionLayer::new(under.store));
     let mut client = Client::new(&app);

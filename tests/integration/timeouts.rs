@@ -19,10 +19,20 @@ fn app(layer: SessionLayer) -> Router {
         .route("/read", post(|s: Session<Visitor>| async move { show(&s) }))
         .route("/sign-in", post(|mut s: Session<Visitor>| async move { s.set_user_id(7) }))
         .route("/again", post(|mut s: Session<Visitor>| async move { s.reauthenticated() }))
-        .route("/remember", post(|mut s: Session<Visitor>| async move { s.remember(30 * 24 * 60 * MINUTE) }))
-        .route("/times", post(|s: Session<Visitor>| async move {
-            format!("{:?} {:?}", s.created_at() == s.authenticated_at(), s.expires_at().is_some())
-        }))
+        .route(
+            "/remember",
+            post(|mut s: Session<Visitor>| async move { s.remember(30 * 24 * 60 * MINUTE) }),
+        )
+        .route(
+            "/times",
+            post(|s: Session<Visitor>| async move {
+                format!(
+                    "{:?} {:?}",
+                    s.created_at() == s.authenticated_at(),
+                    s.expires_at().is_some()
+                )
+            }),
+        )
         .layer(layer)
 }
 
@@ -79,7 +89,12 @@ async fn the_absolute_timeout_ends_a_busy_session_and_a_sign_in_restarts_it() {
             for _ in 0..minutes / 20 {
                 under.clock.advance(20 * MINUTE);
                 visits(client).await;
-                tokio::time::sleep(Duration::from_millis(if under.name == "sqlite" { 20 } else { 0 })).await;
+                tokio::time::sleep(Duration::from_millis(if under.name == "sqlite" {
+                    20
+                } else {
+                    0
+                }))
+                .await;
             }
         };
         busy(&mut client, 11 * 60 + 40).await;
@@ -109,7 +124,8 @@ async fn a_touch_is_written_only_when_a_tenth_of_the_idle_time_has_passed() {
 #[tokio::test]
 async fn none_means_none() {
     for under in all().await {
-        let layer = SessionLayer::new(under.store.clone()).idle_timeout(None).absolute_timeout(None);
+        let layer =
+            SessionLayer::new(under.store.clone()).idle_timeout(None).absolute_timeout(None);
         let app = app(layer);
         let mut client = Client::new(&app);
         client.post("/visit").await;

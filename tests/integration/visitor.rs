@@ -47,15 +47,24 @@ pub fn app_in(layer: SessionLayer, meet: Meet) -> Router {
         .route("/read", get(|session: Session<Visitor>| async move { show(&session) }))
         .route("/visit", get(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
         .route("/locale", post(|mut s: Session<Visitor>| async move { s.set_locale("de") }))
-        .route("/push", post(|mut s: Session<Visitor>| async move { s.cart_mut().push("pen".into()) }))
+        .route(
+            "/push",
+            post(|mut s: Session<Visitor>| async move { s.cart_mut().push("pen".into()) }),
+        )
         .route("/sign-in", post(|mut s: Session<Visitor>| async move { s.set_user_id(42) }))
         .route("/sign-out", post(|mut s: Session<Visitor>| async move { s.clear_user_id() }))
         .route("/logout", post(|mut s: Session<Visitor>| async move { s.destroy() }))
         .route("/role", post(|mut s: Session<Visitor>| async move { s.set_role("admin") }))
         .route("/regenerate", post(|mut s: Session<Visitor>| async move { s.regenerate() }))
         .route("/flash", post(|mut s: Session<Visitor>| async move { s.set_notice("saved") }))
-        .route("/taken", get(|mut s: Session<Visitor>| async move { s.take_notice().unwrap_or_default() }))
-        .route("/account", get(|who: Authenticated<Visitor>| async move { who.principal().to_string() }))
+        .route(
+            "/taken",
+            get(|mut s: Session<Visitor>| async move { s.take_notice().unwrap_or_default() }),
+        )
+        .route(
+            "/account",
+            get(|who: Authenticated<Visitor>| async move { who.principal().to_string() }),
+        )
         .route("/meet/locale", post(meeting(|s| s.set_locale("fr"))))
         .route("/meet/push", post(meeting(|s| s.cart_mut().push("ink".into()))))
         .route("/meet/visit", post(meeting(|s| s.add_visits(1))))

@@ -19,7 +19,11 @@ async fn a_missing_layer_is_an_error_that_names_the_schema_and_the_call() {
         .route("/manager", get(|_: SessionManager| async {}));
     for path in ["/session", "/option", "/who", "/manager"] {
         let reply = Client::new(&app).get(path).await;
-        assert_eq!((reply.status.as_u16(), reply.body.as_str()), (500, "session layer missing"), "{path}");
+        assert_eq!(
+            (reply.status.as_u16(), reply.body.as_str()),
+            (500, "session layer missing"),
+            "{path}"
+        );
     }
     let text = traced.text();
     assert_eq!(text.matches("add `.layer(SessionLayer::new(store))`").count(), 4, "{text}");
@@ -59,7 +63,10 @@ async fn nobody_signed_in_is_a_401_or_the_configured_redirect() {
     let layer = SessionLayer::new(memory().store).login_redirect("/sign-in");
     let app = Router::new().route("/", get(|_: Authenticated<Visitor>| async {})).layer(layer);
     let reply = Client::new(&app).get("/").await;
-    assert_eq!((reply.status.as_u16(), &reply.headers["location"]), (303, &"/sign-in".parse().unwrap()));
+    assert_eq!(
+        (reply.status.as_u16(), &reply.headers["location"]),
+        (303, &"/sign-in".parse().unwrap())
+    );
 }
 
 #[tokio::test]
@@ -97,7 +104,10 @@ async fn two_schemas_that_agree_share_a_record() {
     };
     let app = Router::new()
         .route("/both", get(handler))
-        .route("/one", get(|s: Session<Visitor>| async move { format!("{} {}", s.visits(), s.locale()) }))
+        .route(
+            "/one",
+            get(|s: Session<Visitor>| async move { format!("{} {}", s.visits(), s.locale()) }),
+        )
         .route("/other", get(|s: Session<Language>| async move { format!("{:?}", s.theme()) }))
         .layer(SessionLayer::new(memory().store));
     let mut client = Client::new(&app);

@@ -29,19 +29,14 @@ pub(super) fn flag(name: &Ident, input: ParseStream<'_>) -> Result<Span> {
         return Ok(name.span());
     }
     if input.peek(Token![=]) || input.peek(syn::token::Paren) {
-        return Err(input.error(format!(
-            "`{name}` takes no value: write `#[session({name})]`"
-        )));
+        return Err(input.error(format!("`{name}` takes no value: write `#[session({name})]`")));
     }
     Err(input.error(COMMA))
 }
 
 fn malformed(name: &Ident, place: Place, error: &Error) -> Error {
     let name = name.to_string();
-    Error::new(
-        error.span(),
-        format!("`{name}` is written `#[session({})]`", place.example(&name)),
-    )
+    Error::new(error.span(), format!("`{name}` is written `#[session({})]`", place.example(&name)))
 }
 
 /// `= value`
@@ -59,10 +54,7 @@ pub(super) fn path(name: &Ident, place: Place, input: ParseStream<'_>) -> Result
     impl Parse for ModPath {
         fn parse(input: ParseStream<'_>) -> Result<Self> {
             if input.peek(LitStr) {
-                return input
-                    .parse::<LitStr>()?
-                    .parse_with(Path::parse_mod_style)
-                    .map(Self);
+                return input.parse::<LitStr>()?.parse_with(Path::parse_mod_style).map(Self);
             }
             Path::parse_mod_style(input).map(Self)
         }
@@ -104,23 +96,15 @@ pub(super) fn default(name: &Ident, input: ParseStream<'_>) -> Result<DefaultVal
         return Ok(DefaultValue::OfType);
     }
     let malformed = |span| {
-        Error::new(
-            span,
-            "`default` is written `#[session(default)]` or `#[session(default = 10)]`",
-        )
+        Error::new(span, "`default` is written `#[session(default)]` or `#[session(default = 10)]`")
     };
-    input
-        .parse::<Token![=]>()
-        .map_err(|error| malformed(error.span()))?;
+    input.parse::<Token![=]>().map_err(|error| malformed(error.span()))?;
     let ahead = input.fork();
     match ahead.parse::<Expr>() {
         Ok(expr) if at_end(&ahead) => {
             input.advance_to(&ahead);
             Ok(match expr {
-                Expr::Lit(ExprLit {
-                    lit: Lit::Str(text),
-                    ..
-                }) => DefaultValue::Text(text),
+                Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => DefaultValue::Text(text),
                 expr => DefaultValue::Expr(expr.into_token_stream()),
             })
         }

@@ -33,14 +33,8 @@ pub(super) fn stored_names_are_valid(schema: &Schema<'_>, diagnostics: &Diagnost
 }
 
 fn all_names(field: &Field<'_>) -> Vec<(String, Span)> {
-    let aliases = field
-        .options
-        .aliases
-        .iter()
-        .map(|alias| (alias.value(), alias.span()));
-    std::iter::once(field.stored.clone())
-        .chain(aliases)
-        .collect()
+    let aliases = field.options.aliases.iter().map(|alias| (alias.value(), alias.span()));
+    std::iter::once(field.stored.clone()).chain(aliases).collect()
 }
 
 /// A stored name, present or former, means one field.
@@ -53,10 +47,7 @@ pub(super) fn stored_names_differ(schema: &Schema<'_>, diagnostics: &Diagnostics
                 Some(_) => "choose another name",
                 None => "store this one under another name with `#[session(rename = \"…\")]`",
             };
-            diagnostics.at(
-                *span,
-                format!("field `{owner}` is already stored as `{name}`: {cure}"),
-            );
+            diagnostics.at(*span, format!("field `{owner}` is already stored as `{name}`: {cure}"));
         } else {
             owners.insert(name.clone(), &field.name);
         }
@@ -106,10 +97,7 @@ pub(super) fn accessors_hide_nothing(schema: &Schema<'_>, diagnostics: &Diagnost
 fn keep_stored_name(field: &Field<'_>) -> String {
     match field.options.rename {
         Some(_) => String::new(),
-        None => format!(
-            " and keep its stored name with `#[session(rename = \"{}\")]`",
-            field.name
-        ),
+        None => format!(" and keep its stored name with `#[session(rename = \"{}\")]`", field.name),
     }
 }
 

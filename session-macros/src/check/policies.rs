@@ -9,48 +9,23 @@ use crate::names::type_name;
 
 /// Two options that exclude each other, and why.
 const EXCLUSIVE: &[(&str, &str, &str)] = &[
-    (
-        "principal",
-        "counter",
-        "who is signed in is replaced, never added to",
-    ),
+    ("principal", "counter", "who is signed in is replaced, never added to"),
     (
         "principal",
         "flash",
         "a flash is gone after one request, and the visitor would be signed out with it",
     ),
-    (
-        "counter",
-        "flash",
-        "a counter is kept and added to, a flash is taken once",
-    ),
-    (
-        "counter",
-        "with",
-        "the store adds to a counter, so it must be stored as a plain number",
-    ),
-    (
-        "counter",
-        "copy",
-        "a counter is returned by value anyway; remove `copy`",
-    ),
-    (
-        "flash",
-        "copy",
-        "a flash has no getter, it is taken by value anyway; remove `copy`",
-    ),
+    ("counter", "flash", "a counter is kept and added to, a flash is taken once"),
+    ("counter", "with", "the store adds to a counter, so it must be stored as a plain number"),
+    ("counter", "copy", "a counter is returned by value anyway; remove `copy`"),
+    ("flash", "copy", "a flash has no getter, it is taken by value anyway; remove `copy`"),
 ];
 
 /// Options contradict neither each other nor `skip`.
 pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in &schema.fields {
         let given = given(field);
-        let span_of = |name: &str| {
-            given
-                .iter()
-                .find(|(given, _)| *given == name)
-                .map(|it| it.1)
-        };
+        let span_of = |name: &str| given.iter().find(|(given, _)| *given == name).map(|it| it.1);
         if field.options.skip.is_some() {
             for (name, span) in given.iter().filter(|(name, _)| *name != "skip") {
                 let fault = format!(
@@ -63,10 +38,7 @@ pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
         }
         for (first, second, why) in EXCLUSIVE {
             if let (Some(_), Some(span)) = (span_of(first), span_of(second)) {
-                diagnostics.at(
-                    span,
-                    format!("`{first}` and `{second}` exclude each other: {why}"),
-                );
+                diagnostics.at(span, format!("`{first}` and `{second}` exclude each other: {why}"));
             }
         }
     }
@@ -80,10 +52,7 @@ fn given(field: &Field<'_>) -> Vec<(&'static str, Span)> {
         ("rename", options.rename.as_ref().map(syn::LitStr::span)),
         ("alias", options.aliases.first().map(syn::LitStr::span)),
         ("with", options.with.as_ref().map(|given| given.span)),
-        (
-            "on_invalid",
-            options.on_invalid.as_ref().map(|given| given.span),
-        ),
+        ("on_invalid", options.on_invalid.as_ref().map(|given| given.span)),
         ("copy", options.copy),
         ("skip", options.skip),
         ("principal", options.principal),
@@ -91,17 +60,12 @@ fn given(field: &Field<'_>) -> Vec<(&'static str, Span)> {
         ("counter", options.counter),
         ("flash", options.flash),
     ];
-    all.into_iter()
-        .filter_map(|(name, span)| Some((name, span?)))
-        .collect()
+    all.into_iter().filter_map(|(name, span)| Some((name, span?))).collect()
 }
 
 /// A session belongs to one principal.
 pub(super) fn one_principal(schema: &Schema<'_>, diagnostics: &Diagnostics) {
-    let mut principals = schema
-        .fields
-        .iter()
-        .filter(|field| field.options.principal.is_some());
+    let mut principals = schema.fields.iter().filter(|field| field.options.principal.is_some());
     let Some(first) = principals.next() else {
         return;
     };
@@ -141,9 +105,7 @@ pub(super) fn principal_has_no_default(schema: &Schema<'_>, diagnostics: &Diagno
     if let Some(default) = &field.options.default
         && !matches!(default.value, DefaultValue::OfType)
     {
-        diagnostics.at(
-            default.span,
-            "a default principal would sign every visitor in: remove `default`",
-        );
+        diagnostics
+            .at(default.span, "a default principal would sign every visitor in: remove `default`");
     }
 }

@@ -12,11 +12,7 @@ use crate::shape::{Read, Shape, is_one_of};
 
 /// Stores add to counters, and know two types of number.
 pub(super) fn counter_is_a_number(schema: &Schema<'_>, diagnostics: &Diagnostics) {
-    for field in schema
-        .fields
-        .iter()
-        .filter(|field| field.policy == Policy::Counter)
-    {
+    for field in schema.fields.iter().filter(|field| field.policy == Policy::Counter) {
         if !is_one_of(field.ty, &["i64", "u64"]) {
             diagnostics.over(
                 field.ty,
@@ -115,10 +111,7 @@ pub(super) fn self_is_named(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for span in found {
         diagnostics.at(
             span,
-            format!(
-                "a session's field cannot say `Self`: write `{}`",
-                schema.input.ident
-            ),
+            format!("a session's field cannot say `Self`: write `{}`", schema.input.ident),
         );
     }
 }

@@ -13,12 +13,7 @@ pub(crate) fn accessors(schema: &Schema<'_>) -> Option<TokenStream> {
     let methods: Vec<_> = schema
         .fields
         .iter()
-        .flat_map(|field| {
-            field
-                .accessors
-                .iter()
-                .map(move |accessor| (field, accessor))
-        })
+        .flat_map(|field| field.accessors.iter().map(move |accessor| (field, accessor)))
         .map(|(field, accessor)| {
             method(schema, field, accessor, &body(schema, field, accessor.verb))
         })
@@ -34,9 +29,7 @@ pub(crate) fn method(
     body: &TokenStream,
 ) -> TokenStream {
     let vis = &schema.vis;
-    let Field {
-        docs, deprecated, ..
-    } = field;
+    let Field { docs, deprecated, .. } = field;
     let name = &accessor.ident;
     // Indented as `///` does it; the blank line makes the field's own words a
     // paragraph of their own.
@@ -48,10 +41,8 @@ pub(crate) fn method(
     let signature = signature(field, accessor.verb);
     // The docs stay where they are written: rustdoc's warnings point at them.
     let doc = spans::at(field.ident.span(), quote!(#[doc = #doc]));
-    let head = spans::at(
-        field.ident.span(),
-        quote!(#deprecated #must_use #vis fn #name #signature),
-    );
+    let head =
+        spans::at(field.ident.span(), quote!(#deprecated #must_use #vis fn #name #signature));
     let body = spans::at(body_span(field, accessor.verb), quote!({ #body }));
     quote!(#doc #docs #head #body)
 }
@@ -125,11 +116,7 @@ fn read_type(field: &Field<'_>) -> TokenStream {
         }
         Read::Reference => quote!(&#inner),
     };
-    if field.shape.optional {
-        paths::option(&read)
-    } else {
-        read
-    }
+    if field.shape.optional { paths::option(&read) } else { read }
 }
 
 fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {

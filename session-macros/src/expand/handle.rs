@@ -7,9 +7,7 @@ use crate::ast::Schema;
 use crate::{names, paths};
 
 pub(crate) fn definition(schema: &Schema<'_>) -> TokenStream {
-    let Schema {
-        vis, ident, handle, ..
-    } = schema;
+    let Schema { vis, ident, handle, .. } = schema;
     let private = paths::private(schema);
     let inner = names::inner();
     let (parameters, arguments, bounds) = schema.generics.split_for_impl();

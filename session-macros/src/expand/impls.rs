@@ -22,10 +22,7 @@ pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
     });
     let replace = schema.stored().map(|field| {
         let (member, key) = (&field.member, &field.key);
-        spans::at(
-            field.ident.span(),
-            quote!(__session_handle.__put(Self::#key, self.#member);),
-        )
+        spans::at(field.ident.span(), quote!(__session_handle.__put(Self::#key, self.#member);))
     });
     quote! {
         #[automatically_derived]

@@ -20,12 +20,7 @@ pub(crate) fn keys(schema: &Schema<'_>) -> TokenStream {
 
 pub(crate) fn key(schema: &Schema<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream {
     let Schema { vis, ident, .. } = schema;
-    let Field {
-        key,
-        repeated_ty: ty,
-        deprecated,
-        ..
-    } = field;
+    let Field { key, repeated_ty: ty, deprecated, .. } = field;
     let doc = format!("Key of `{}`.", field.name);
     let (_, arguments, _) = schema.generics.split_for_impl();
     let kind = match field.policy {

@@ -17,9 +17,7 @@ fn expand(source: &str) -> TokenStream {
 }
 
 fn file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("src/tests/expansions")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/expansions").join(name)
 }
 
 #[test]
@@ -42,9 +40,7 @@ fn expansions_are_those_on_file() {
 
 /// What no formatter changes.
 fn essence(code: &str) -> String {
-    code.chars()
-        .filter(|c| !c.is_whitespace() && !",{}".contains(*c))
-        .collect()
+    code.chars().filter(|c| !c.is_whitespace() && !",{}".contains(*c)).collect()
 }
 
 /// By rustfmt where there is one, for the reader alone.
@@ -57,10 +53,7 @@ fn formatted(code: &str) -> String {
             .spawn()
             .ok()?;
         rustfmt.stdin.take()?.write_all(code.as_bytes()).ok()?;
-        let output = rustfmt
-            .wait_with_output()
-            .ok()
-            .filter(|output| output.status.success())?;
+        let output = rustfmt.wait_with_output().ok().filter(|output| output.status.success())?;
         String::from_utf8(output.stdout).ok()
     };
     rustfmt().unwrap_or_else(|| code.to_owned())

@@ -44,11 +44,7 @@ fn large() -> String {
 fn a_large_schema_costs_at_most_260_tokens_per_field() {
     let tokens = tokens_of(&large()).len();
     println!("{tokens} tokens, {} per field", tokens / 50);
-    assert!(
-        tokens <= 260 * 50,
-        "{tokens} tokens are {} per field",
-        tokens / 50
-    );
+    assert!(tokens <= 260 * 50, "{tokens} tokens are {} per field", tokens / 50);
 }
 
 #[test]
@@ -61,15 +57,10 @@ fn the_output_names_only_core_and_the_runtime() {
     let tokens = tokens_of(include_str!("expansions/every_row.rs"));
     let mut paths = 0;
     for window in tokens.windows(4) {
-        let [before, first, second, root] = window else {
-            unreachable!()
-        };
+        let [before, first, second, root] = window else { unreachable!() };
         let continues = before.chars().all(|c| c.is_alphanumeric() || c == '_') || before == ">";
         if first == ":" && second == ":" && !continues {
-            assert!(
-                ["core", "session_runtime"].contains(&root.as_str()),
-                "::{root}"
-            );
+            assert!(["core", "session_runtime"].contains(&root.as_str()), "::{root}");
             paths += 1;
         }
     }
@@ -93,9 +84,6 @@ fn every_error_of_a_struct_is_reported() {
             #[session(rename = "")] empty: u8,
         }
     "#;
-    let errors = tokens_of(source)
-        .iter()
-        .filter(|token| *token == "compile_error")
-        .count();
+    let errors = tokens_of(source).iter().filter(|token| *token == "compile_error").count();
     assert_eq!(errors, 6);
 }

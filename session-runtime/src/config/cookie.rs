@@ -59,7 +59,6 @@ impl Default for CookieConfig {
 
 impl CookieConfig {
     /// Starts from the default.
-    #[must_use]
     pub fn builder() -> CookieConfigBuilder {
         CookieConfigBuilder {
             name: "session".to_owned(),
@@ -158,18 +157,28 @@ impl CookieConfigBuilder {
             return refuse("cookie.name", "leave the prefix out, and choose it with `prefix`");
         }
         if !rest.path.starts_with('/') || !rest.path.bytes().all(is_attribute) {
-            return refuse("cookie.path", "a path starts with `/` and has no `;` or control characters");
+            return refuse(
+                "cookie.path",
+                "a path starts with `/` and has no `;` or control characters",
+            );
         }
         if let Some(domain) = &rest.domain
-            && (domain.is_empty() || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)))
+            && (domain.is_empty()
+                || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)))
         {
             return refuse("cookie.domain", "a domain has letters, digits, `-` and `.`");
         }
         if prefix == CookiePrefix::Host && rest.domain.is_some() {
-            return refuse("cookie.domain", "`__Host-` cookies have no domain: use `CookiePrefix::Secure`");
+            return refuse(
+                "cookie.domain",
+                "`__Host-` cookies have no domain: use `CookiePrefix::Secure`",
+            );
         }
         if prefix == CookiePrefix::Host && rest.path != "/" {
-            return refuse("cookie.path", "`__Host-` cookies have the path `/`: use `CookiePrefix::Secure`");
+            return refuse(
+                "cookie.path",
+                "`__Host-` cookies have the path `/`: use `CookiePrefix::Secure`",
+            );
         }
         let name = match prefix {
             CookiePrefix::Host => format!("__Host-{name}"),
@@ -203,7 +212,10 @@ mod tests {
     fn combinations_that_browsers_drop_are_refused_when_built() {
         assert_eq!(entry(CookieConfig::builder().domain("example.org")), "cookie.domain");
         assert_eq!(entry(CookieConfig::builder().path("/shop")), "cookie.path");
-        assert_eq!(entry(CookieConfig::builder().path("shop").prefix(CookiePrefix::None)), "cookie.path");
+        assert_eq!(
+            entry(CookieConfig::builder().path("shop").prefix(CookiePrefix::None)),
+            "cookie.path"
+        );
     }
 
     #[test]
@@ -219,7 +231,8 @@ mod tests {
 
     #[test]
     fn valid_settings_build_and_the_plain_http_form_has_no_prefix() {
-        let config = CookieConfig::builder().name("sid").same_site(SameSite::Strict).build().unwrap();
+        let config =
+            CookieConfig::builder().name("sid").same_site(SameSite::Strict).build().unwrap();
         assert_eq!(config.name(), "__Host-sid");
         let plain = config.insecure();
         assert_eq!(plain.name(), "sid");

@@ -49,10 +49,7 @@ impl Config {
             [("idle_timeout", self.policy.idle), ("absolute_timeout", self.policy.absolute)]
         {
             if timeout.is_some_and(|timeout| timeout < Duration::from_secs(1)) {
-                return Err(ConfigError::new(
-                    entry,
-                    "at least one second; `None` for no limit",
-                ));
+                return Err(ConfigError::new(entry, "at least one second; `None` for no limit"));
             }
         }
         if self.store_timeout.is_zero() {

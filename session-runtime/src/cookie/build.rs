@@ -57,7 +57,9 @@ fn set_cookie(config: &CookieConfig, value: String, max_age: Option<u64>) -> Str
 pub(crate) fn vary_on_cookie(headers: &mut HeaderMap) {
     let names = |value: &HeaderValue| {
         value.to_str().is_ok_and(|list| {
-            list.split(',').map(str::trim).any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
+            list.split(',')
+                .map(str::trim)
+                .any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
         })
     };
     if !headers.get_all(header::VARY).iter().any(names) {
@@ -118,8 +120,15 @@ mod tests {
             .build()
             .unwrap();
         let removal = header(&config, &CookieChange::Remove);
-        let attributes =
-            ["__Secure-sid=", "Domain=example.org", "HttpOnly", "Max-Age=0", "Path=/shop", "SameSite=Lax", "Secure"];
+        let attributes = [
+            "__Secure-sid=",
+            "Domain=example.org",
+            "HttpOnly",
+            "Max-Age=0",
+            "Path=/shop",
+            "SameSite=Lax",
+            "Secure",
+        ];
         assert_eq!(sorted(&removal), attributes);
     }
 

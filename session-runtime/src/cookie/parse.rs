@@ -107,7 +107,15 @@ mod tests {
     #[test]
     fn malformed_oversized_and_foreign_values_are_nothing() {
         let long = format!("{NAME}={}", "A".repeat(5_000));
-        for header in ["", NAME, "__Host-session=", "__Host-session=abc", "session=abc", &long, "__Host-session=%00;"] {
+        for header in [
+            "",
+            NAME,
+            "__Host-session=",
+            "__Host-session=abc",
+            "session=abc",
+            &long,
+            "__Host-session=%00;",
+        ] {
             assert_eq!(presented(&headers(&[header.as_bytes()]), NAME), Presented::Nothing);
         }
     }
@@ -120,6 +128,8 @@ mod tests {
         let flood: Vec<String> = (0..4).map(|_| self::token().1).collect();
         assert_eq!(presented(&headers(&[flood.join("; ").as_bytes()]), NAME), Presented::Nothing);
         let two = flood[..2].join("; ");
-        assert!(matches!(presented(&headers(&[two.as_bytes()]), NAME), Presented::Several(all) if all.len() == 2));
+        assert!(
+            matches!(presented(&headers(&[two.as_bytes()]), NAME), Presented::Several(all) if all.len() == 2)
+        );
     }
 }

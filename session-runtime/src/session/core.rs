@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::publish::{Publish, encode};
 use super::scope::{Backend, Origin};
 use crate::codec::{CodecError, Value};
+use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::patch::Add;
 use crate::record::Record;
-use crate::error::SessionError;
 use crate::schema::{Field, FieldKind, Schema};
 
 /// A field as this handle sees it.

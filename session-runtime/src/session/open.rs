@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::core::Core;
+use super::handle::Handle;
 use super::scope::{Backend, State};
 use crate::error::SessionError;
-use super::handle::Handle;
 use crate::schema::{OnInvalid, Schema, SessionSchema};
 
 /// A handle, or why there is none.

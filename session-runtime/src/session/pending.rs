@@ -120,7 +120,13 @@ mod tests {
     fn push(ops: &[(u64, Op)]) -> Op {
         let mut pending = Pending::default();
         for (seq, op) in ops {
-            pending.push(PendingOp { field: &VISITS, namespace: "", seq: *seq, op: op.clone(), alias: None });
+            pending.push(PendingOp {
+                field: &VISITS,
+                namespace: "",
+                seq: *seq,
+                op: op.clone(),
+                alias: None,
+            });
         }
         assert_eq!(pending.ops.len(), 1);
         pending.ops.remove(0).op

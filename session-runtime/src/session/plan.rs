@@ -49,7 +49,10 @@ pub(crate) enum Plan {
 
 #[derive(Debug)]
 pub(crate) enum Write {
-    Create { record: Record, cookie: CookieChange },
+    Create {
+        record: Record,
+        cookie: CookieChange,
+    },
     Apply {
         id: SessionId,
         epoch: u64,
@@ -116,16 +119,17 @@ fn create(
     let authenticated = situation.keep_fields && pending.authenticated;
     // Nothing is created until something is set.
     let sets = field_ops.iter().any(|op| matches!(op.op, Op::Set(_)));
-    if !sets && !(authenticated && !ops.iter().any(|op| op.field.principal)) {
+    let proves = authenticated && principal_op(ops).is_none();
+    if !sets && !proves {
         return Ok(Plan::Nothing);
     }
     let token = mint(None)?;
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(), situation.now, lifetime);
     meta.principal = principal_op(ops).and_then(principal_of);
-    meta.authenticated =
-        (authenticated && (meta.principal.is_some() || principal_op(ops).is_none()))
-            .then_some(situation.now);
+    meta.authenticated = (authenticated
+        && (meta.principal.is_some() || principal_op(ops).is_none()))
+    .then_some(situation.now);
     let record = Record { id: token.id(), meta, fields };
     let cookie = cookie(token, lifetime, situation.now);
     Ok(Plan::Write(Box::new(Write::Create { record, cookie })))
@@ -142,8 +146,8 @@ fn apply(
         ops.iter().copied().filter(|op| changes(op, &record.fields)).collect();
     let principal = principal_op(ops);
     let signs_in = signs_in(situation, ops);
-    let authenticated = signs_in
-        || (situation.keep_fields && pending.authenticated && principal.is_none());
+    let authenticated =
+        signs_in || (situation.keep_fields && pending.authenticated && principal.is_none());
     let raises = authenticated
         || (situation.keep_fields && pending.renew)
         || changed.iter().any(|op| op.field.principal || op.field.renew);
@@ -154,9 +158,8 @@ fn apply(
         meta.lifetime = Some(lifetime(situation, Some(&record.meta)));
     }
     meta.authenticated = authenticated;
-    meta.principal = principal
-        .map(principal_of)
-        .filter(|principal| *principal != record.meta.principal);
+    meta.principal =
+        principal.map(principal_of).filter(|principal| *principal != record.meta.principal);
     let mut set = None;
     if raises {
         let token = mint(Some(record.id))?;
@@ -166,10 +169,7 @@ fn apply(
         // The same token, in a cookie that lives longer.
         set = situation.token.cloned();
     }
-    let patch = Patch {
-        meta,
-        ..Patch::of(changed.iter().map(|op| op.field_op()).collect())
-    };
+    let patch = Patch { meta, ..Patch::of(changed.iter().map(|op| op.field_op()).collect()) };
     if patch.is_empty() {
         return Ok(Plan::Nothing);
     }
@@ -226,11 +226,9 @@ fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Lifetime {
         .filter(|meta| meta.remember)
         .and_then(|meta| Some(meta.absolute?.since(meta.authenticated.unwrap_or(meta.created))));
     match situation.pending.remember.or(again) {
-        Some(duration) => Lifetime {
-            idle: None,
-            absolute: Some(duration.min(MAX_LIFETIME)),
-            remember: true,
-        },
+        Some(duration) => {
+            Lifetime { idle: None, absolute: Some(duration.min(MAX_LIFETIME)), remember: true }
+        }
         None => Lifetime {
             idle: situation.policy.idle,
             absolute: situation.policy.absolute,

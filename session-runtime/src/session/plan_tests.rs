@@ -50,7 +50,8 @@ fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
 
 fn planned(origin: &Origin, pending: &Pending, keep_fields: bool) -> Plan {
     let token = None;
-    plan(&Situation { origin, token, pending, keep_fields, policy: POLICY, now: now() }, &mint).unwrap()
+    plan(&Situation { origin, token, pending, keep_fields, policy: POLICY, now: now() }, &mint)
+        .unwrap()
 }
 
 fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {

@@ -53,7 +53,11 @@ impl Core {
     }
 
     /// The operations that a change amounts to; none if nothing changed.
-    pub(super) fn ops_of(&self, change: &Change, mut push: impl FnMut(PendingOp)) -> Result<(), SessionError> {
+    pub(super) fn ops_of(
+        &self,
+        change: &Change,
+        mut push: impl FnMut(PendingOp),
+    ) -> Result<(), SessionError> {
         let field = self.field(usize::from(change.index));
         let (seq, namespace) = (change.seq, self.schema.namespace);
         let op = match &change.how {
@@ -71,7 +75,13 @@ impl Core {
                     && matches!(self.decode(field), Some(Ok(_)))
                 {
                     let alias = (name != field.name).then_some(name);
-                    push(PendingOp { field, namespace, seq, op: Op::RemoveIf(bytes.to_vec()), alias });
+                    push(PendingOp {
+                        field,
+                        namespace,
+                        seq,
+                        op: Op::RemoveIf(bytes.to_vec()),
+                        alias,
+                    });
                 }
                 return Ok(());
             }

@@ -20,8 +20,11 @@ pub(crate) trait Backend: Send + Sync {
     /// Stores what is published.
     fn save(&self) -> BoxFuture<'_, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.
-    fn reload(&self, id: SessionId, epoch: u64)
-    -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
     /// Sees to it that the session is destroyed, though the response has left.
     fn commit_later(self: Arc<Self>);
 }

@@ -43,7 +43,9 @@ impl AnyStore {
             "sqlite" => {
                 let path = rest.strip_prefix("//").unwrap_or(rest);
                 if path.is_empty() {
-                    return Err(ConnectError::Malformed("write the file's path: `sqlite:sessions.db`"));
+                    return Err(ConnectError::Malformed(
+                        "write the file's path: `sqlite:sessions.db`",
+                    ));
                 }
                 Self::sqlite(path).await
             }

@@ -36,10 +36,7 @@ impl StoreError {
     }
 
     /// An error of `kind` because of `source`, which must not hold secrets.
-    pub fn because(
-        kind: StoreErrorKind,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
+    pub fn because(kind: StoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind, source: Some(source.into()) }
     }
 

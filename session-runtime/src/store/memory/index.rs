@@ -9,9 +9,11 @@ use crate::record::Principal;
 
 const SHARDS: usize = 16;
 
+type Sessions = HashMap<Principal, Vec<SessionId>>;
+
 /// Lock order: a lock of the index comes before a lock of a record's shard.
 pub(super) struct PrincipalIndex {
-    shards: Box<[Mutex<HashMap<Principal, Vec<SessionId>>>]>,
+    shards: Box<[Mutex<Sessions>]>,
     hasher: RandomState,
 }
 
@@ -23,7 +25,7 @@ impl PrincipalIndex {
         }
     }
 
-    fn shard(&self, principal: &Principal) -> MutexGuard<'_, HashMap<Principal, Vec<SessionId>>> {
+    fn shard(&self, principal: &Principal) -> MutexGuard<'_, Sessions> {
         let index = self.hasher.hash_one(principal) as usize % SHARDS;
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }

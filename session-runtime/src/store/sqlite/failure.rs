@@ -1,0 +1,92 @@
+//! What went wrong below, in words for the person who runs the service.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rusqlite::ErrorCode;
+
+use crate::store::error::{StoreError, StoreErrorKind};
+
+/// Why SQLite could not do something. Cheap to clone: one failed commit
+/// answers a whole batch.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    kind: StoreErrorKind,
+    text: Arc<str>,
+    io: bool,
+}
+
+impl Failure {
+    pub(super) fn new(kind: StoreErrorKind, text: impl Into<Arc<str>>) -> Self {
+        Self { kind, text: text.into(), io: false }
+    }
+
+    /// The thread that would have answered panicked or is gone.
+    pub(super) fn stopped(thread: &str) -> Self {
+        let text = format!("the {thread} thread gave no answer; see the log for its panic");
+        Self::new(StoreErrorKind::Unavailable, text)
+    }
+
+    /// A row that this store did not write.
+    pub(super) fn corrupt(what: &str) -> Self {
+        Self::new(StoreErrorKind::Corrupt, format!("a stored {what} cannot be read"))
+    }
+
+    /// The same failure, saying first what was being done.
+    pub(super) fn during(self, what: impl fmt::Display) -> Self {
+        Self { text: format!("{what}: {}", self.text).into(), ..self }
+    }
+
+    /// Whether reading or writing the file itself failed. Then a commit may
+    /// have reached the disk although its synchronisation was not confirmed.
+    pub(super) const fn is_io(&self) -> bool {
+        self.io
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let kind = match code {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Timeout,
+            Some(ErrorCode::DiskFull | ErrorCode::TooBig) => StoreErrorKind::Full,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreErrorKind::Corrupt,
+            // A column of another type than this store writes.
+            None => StoreErrorKind::Corrupt,
+            Some(_) => StoreErrorKind::Unavailable,
+        };
+        let io = code == Some(ErrorCode::SystemIoFailure);
+        Self { kind, text: format!("sqlite: {error}").into(), io }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        Self::because(failure.kind, failure.text.to_string())
+    }
+}
+
+/// Why a write was not acknowledged.
+#[derive(Clone, Debug)]
+pub(super) enum Unacknowledged {
+    /// Nothing was written.
+    NotWritten(Failure),
+    /// It may have been written.
+    Unknown(Failure),
+}
+
+impl From<Unacknowledged> for StoreError {
+    fn from(why: Unacknowledged) -> Self {
+        match why {
+            Unacknowledged::NotWritten(failure) | Unacknowledged::Unknown(failure) => {
+                failure.into()
+            }
+        }
+    }
+}

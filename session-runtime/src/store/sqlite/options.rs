@@ -1,0 +1,128 @@
+//! The settings of a [`SqliteStore`].
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{SqliteStore, writer};
+use crate::clock::Clock;
+use crate::store::error::{StoreError, StoreErrorKind};
+
+/// When a write is acknowledged.
+///
+/// With either, a process that dies (`kill -9`, panic, out of memory) loses
+/// nothing that was acknowledged, and nothing corrupts the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When it is on disk: it survives a power failure too. One `fsync` per
+    /// group of writes (`synchronous = FULL`).
+    #[default]
+    Full,
+    /// When the operating system has it (`synchronous = NORMAL`). Much faster
+    /// on slow disks. A power failure or a crash of the operating system may
+    /// take back the last writes, back to the last checkpoint: a logout
+    /// among them would be undone.
+    Relaxed,
+}
+
+/// The settings of a [`SqliteStore`]: [`SqliteStore::options`], then
+/// [`open`](Self::open).
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until `open`"]
+pub struct SqliteOptions {
+    pub(super) durability: Durability,
+    pub(super) clock: Clock,
+    pub(super) readers: usize,
+    pub(super) busy_timeout: Duration,
+    pub(super) sweep_interval: Option<Duration>,
+}
+
+impl SqliteOptions {
+    pub(super) fn new() -> Self {
+        Self {
+            durability: Durability::Full,
+            clock: Clock::system(),
+            readers: 2,
+            busy_timeout: Duration::from_secs(5),
+            sweep_interval: Some(Duration::from_secs(5)),
+        }
+    }
+
+    /// When a write is acknowledged.
+    ///
+    /// # Default
+    ///
+    /// [`Durability::Full`]: an acknowledged logout stays a logout.
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The clock that decides expiry.
+    ///
+    /// # Default
+    ///
+    /// The system clock. Processes that share a file should agree on the time.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How many threads read, each with a connection of its own. Reads never
+    /// wait for the writer, only for each other.
+    ///
+    /// # Default
+    ///
+    /// 2: a long listing does not hold up the loads. A load takes some ten
+    /// microseconds, so more pay off only for records that do not fit in the
+    /// page cache. 0 is refused by [`open`](Self::open).
+    pub const fn readers(mut self, threads: usize) -> Self {
+        self.readers = threads;
+        self
+    }
+
+    /// How long to wait for another process that is writing to the same file,
+    /// before the answer is [`StoreErrorKind::Timeout`].
+    ///
+    /// # Default
+    ///
+    /// 5 seconds: longer than any checkpoint takes, shorter than a client
+    /// waits. Without other processes nothing ever waits.
+    pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// How often the writer looks for records that are due for removal. It
+    /// removes at most 64 in one transaction and goes on while more are due;
+    /// requests come first. `None`: only when [`sweep`] is called.
+    ///
+    /// Expired sessions are never seen, swept or not; this is about space.
+    ///
+    /// # Default
+    ///
+    /// 5 seconds. Looking costs one step in an index and writes nothing.
+    ///
+    /// [`sweep`]: crate::store::SessionStore::sweep
+    pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.sweep_interval = interval.into();
+        self
+    }
+
+    /// Opens the file, or creates it, readable by its owner only (mode 0600).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Config`] if a setting or the path makes no sense:
+    /// the directory is missing, the file cannot be written, belongs to another
+    /// program or has a newer layout. [`StoreErrorKind::Corrupt`] if it is not
+    /// a database. The source says which, and what to do.
+    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+        if self.readers == 0 {
+            let text = "readers(0): at least one thread must read";
+            return Err(StoreError::because(StoreErrorKind::Config, text));
+        }
+        let clock = self.clock.clone();
+        let threads = writer::open(path.as_ref().to_owned(), self).await?;
+        Ok(SqliteStore::new(clock, threads))
+    }
+}

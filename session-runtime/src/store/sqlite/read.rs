@@ -1,0 +1,175 @@
+//! What is read, on any connection. Each record is one statement, and so one
+//! snapshot.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::failure::Failure;
+use super::row::{self, FieldRows, Id, META_COLUMNS, meta_columns};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::record::{Meta, Principal, Record};
+use crate::store::contract::Lookup;
+use crate::token::SecretHash;
+
+const META: &str = concat!("SELECT ", meta_columns!(), " FROM session s WHERE s.id = ?1");
+const RECORD: &str = concat!(
+    "SELECT ",
+    meta_columns!(),
+    ", f.name, f.value FROM session s LEFT JOIN session_field f ON f.session_id = s.id \
+     WHERE s.id = ?1"
+);
+const LIST: &str = concat!(
+    "SELECT ",
+    meta_columns!(),
+    ", f.name, f.value, s.id FROM session s LEFT JOIN session_field f ON f.session_id = s.id \
+     WHERE s.principal = ?1 AND s.expires > ?2 ORDER BY s.id"
+);
+
+/// What [`SessionStore::load`](crate::store::SessionStore::load) answers,
+/// without the touch.
+pub(super) fn load(
+    db: &Connection,
+    id: SessionId,
+    secret: &SecretHash,
+    now: Timestamp,
+) -> Result<Lookup, Failure> {
+    let authentic = |meta: &Meta| meta.secret == *secret && !meta.is_expired(now);
+    Ok(match record_if(db, id, authentic)? {
+        Read::Record(record) => Lookup::Found(Arc::new(*record)),
+        Read::Unwanted(meta) if !meta.is_expired(now) && meta.retired.contains(secret, now) => {
+            Lookup::Retired
+        }
+        Read::Unwanted(_) => Lookup::Absent,
+        Read::Missing if is_entombed(db, id, secret, now)? => Lookup::Retired,
+        Read::Missing => Lookup::Absent,
+    })
+}
+
+/// The live record `id`, if it still has this `epoch`.
+pub(super) fn reload(
+    db: &Connection,
+    id: SessionId,
+    epoch: u64,
+    now: Timestamp,
+) -> Result<Option<Arc<Record>>, Failure> {
+    let read = record_if(db, id, |meta| meta.epoch == epoch && !meta.is_expired(now))?;
+    Ok(match read {
+        Read::Record(record) => Some(Arc::new(*record)),
+        Read::Unwanted(_) | Read::Missing => None,
+    })
+}
+
+/// The record `id`, live or not.
+pub(super) fn record(db: &Connection, id: SessionId) -> Result<Option<Record>, Failure> {
+    Ok(match record_if(db, id, |_| true)? {
+        Read::Record(record) => Some(*record),
+        Read::Unwanted(_) | Read::Missing => None,
+    })
+}
+
+/// The record's own data, live or not.
+pub(super) fn meta(db: &Connection, id: SessionId) -> Result<Option<Meta>, Failure> {
+    let mut statement = db.prepare_cached(META)?;
+    let mut rows = statement.query([Id::from(id)])?;
+    rows.next()?.map(row::meta).transpose()
+}
+
+/// The live sessions of `principal`.
+pub(super) fn list(
+    db: &Connection,
+    principal: &Principal,
+    now: Timestamp,
+) -> Result<Vec<Arc<Record>>, Failure> {
+    let mut statement = db.prepare_cached(LIST)?;
+    let mut rows = statement.query(params![principal.as_str(), row::millis(now)])?;
+    let mut all = Vec::new();
+    let mut current: Option<(SessionId, Meta, FieldRows)> = None;
+    let finish = |(id, meta, fields): (SessionId, Meta, FieldRows)| -> Result<_, Failure> {
+        Ok(Arc::new(Record { id, meta, fields: fields.finish()? }))
+    };
+    while let Some(row) = rows.next()? {
+        let id = id(row, META_COLUMNS + 2)?;
+        if current.as_ref().is_none_or(|(last, ..)| *last != id) {
+            let next = (id, row::meta(row)?, FieldRows::default());
+            all.extend(current.replace(next).map(finish).transpose()?);
+        }
+        if let Some((_, _, fields)) = &mut current {
+            fields.read(row, META_COLUMNS)?;
+        }
+    }
+    all.extend(current.map(finish).transpose()?);
+    Ok(all)
+}
+
+/// How many sessions are live.
+pub(super) fn count(db: &Connection, now: Timestamp) -> Result<u64, Failure> {
+    let mut statement = db.prepare_cached("SELECT count(*) FROM session WHERE expires > ?1")?;
+    let count: i64 = statement.query_row([row::millis(now)], |row| row.get(0))?;
+    Ok(count.cast_unsigned())
+}
+
+/// An id out of a column.
+pub(super) fn id(row: &Row<'_>, column: usize) -> Result<SessionId, Failure> {
+    let text = row.get_ref(column)?.as_str().map_err(|_| Failure::corrupt("session id"))?;
+    text.parse().map_err(|_| Failure::corrupt("session id"))
+}
+
+enum Read {
+    Record(Box<Record>),
+    /// Its fields were not looked at.
+    Unwanted(Box<Meta>),
+    Missing,
+}
+
+fn record_if(
+    db: &Connection,
+    id: SessionId,
+    wanted: impl FnOnce(&Meta) -> bool,
+) -> Result<Read, Failure> {
+    let mut statement = db.prepare_cached(RECORD)?;
+    let mut rows = statement.query([Id::from(id)])?;
+    let Some(first) = rows.next()? else { return Ok(Read::Missing) };
+    let meta = row::meta(first)?;
+    if !wanted(&meta) {
+        return Ok(Read::Unwanted(Box::new(meta)));
+    }
+    let mut fields = FieldRows::default();
+    fields.read(first, META_COLUMNS)?;
+    while let Some(row) = rows.next()? {
+        fields.read(row, META_COLUMNS)?;
+    }
+    Ok(Read::Record(Box::new(Record { id, meta, fields: fields.finish()? })))
+}
+
+fn is_entombed(
+    db: &Connection,
+    id: SessionId,
+    secret: &SecretHash,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let mut statement =
+        db.prepare_cached("SELECT secret FROM session_tombstone WHERE id = ?1 AND until > ?2")?;
+    let mut rows = statement.query(params![Id::from(id), row::millis(now)])?;
+    while let Some(row) = rows.next()? {
+        // Compared here, not in SQL: in constant time.
+        if SecretHash::from_bytes(row.get(0)?) == *secret {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether any tombstone stands for `id`.
+pub(super) fn has_tombstone(
+    db: &Connection,
+    id: SessionId,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    let sql = "SELECT 1 FROM session_tombstone WHERE id = ?1 AND until > ?2 LIMIT 1";
+    let mut statement = db.prepare_cached(sql)?;
+    let found =
+        statement.query_row(params![Id::from(id), row::millis(now)], |_| Ok(())).optional()?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,68 @@
+//! The threads that read.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::connect;
+use super::failure::Failure;
+use super::options::SqliteOptions;
+use crate::store::error::{StoreError, StoreErrorKind};
+
+type Job = Box<dyn FnOnce(&Connection) + Send>;
+
+/// Hands reads to the threads, which end with the last handle.
+pub(super) struct Readers {
+    jobs: Sender<Job>,
+}
+
+impl Readers {
+    /// Opens all connections, so that what can fail fails now.
+    pub(super) fn open(
+        path: &Path,
+        options: &SqliteOptions,
+    ) -> Result<(Self, Vec<JoinHandle<()>>), Failure> {
+        let (jobs, queue) = channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        let start = |number| {
+            let (db, queue) = (connect::open_reader(path, options)?, Arc::clone(&queue));
+            let name = format!("sqlite-read-{number}");
+            Builder::new().name(name).spawn(move || run(&db, &queue)).map_err(|e| no_thread(&e))
+        };
+        let threads = (1..=options.readers).map(start).collect::<Result<_, Failure>>()?;
+        Ok((Self { jobs }, threads))
+    }
+
+    /// What `read` finds.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, wait) = oneshot::channel();
+        // A send that nobody waits for any more is not an error.
+        let job: Job = Box::new(move |db| drop(answer.send(read(db))));
+        self.jobs.send(job).map_err(|_| Failure::stopped("reading"))?;
+        Ok(wait.await.map_err(|_| Failure::stopped("reading"))??)
+    }
+}
+
+fn run(db: &Connection, queue: &Mutex<Receiver<Job>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match job {
+            // A panic loses this answer, not the thread.
+            Ok(job) => drop(catch_unwind(AssertUnwindSafe(|| job(db)))),
+            Err(_) => return,
+        }
+    }
+}
+
+pub(super) fn no_thread(error: &io::Error) -> Failure {
+    Failure::new(StoreErrorKind::Unavailable, format!("a thread cannot be started: {error}"))
+}

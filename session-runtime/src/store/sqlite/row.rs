@@ -1,0 +1,178 @@
+//! Rows ↔ records.
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql};
+
+use super::failure::Failure;
+use crate::clock::Timestamp;
+use crate::fields::Fields;
+use crate::id::SessionId;
+use crate::record::{Meta, PatchLog, Principal, RetiredSecret, RetiredSecrets};
+use crate::token::{PatchId, SecretHash};
+
+/// The columns that [`meta`] reads, in its order, of a table named `s`.
+macro_rules! meta_columns {
+    () => {
+        "s.secret, s.epoch, s.rev, s.created, s.last_seen, s.authenticated, s.idle, s.absolute, \
+         s.remember, s.principal, s.patches, s.retired"
+    };
+}
+pub(super) use meta_columns;
+
+/// How many they are.
+pub(super) const META_COLUMNS: usize = 12;
+
+const PATCH_ID: usize = 8;
+const SECRET: usize = 32;
+const RETIRED: usize = SECRET + 8;
+
+/// Reads a record's own data from columns 0 to 11.
+pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
+    let principal = match row.get_ref(9)? {
+        ValueRef::Null => None,
+        text => {
+            Some(Principal::from_stored(text.as_str().map_err(|_| Failure::corrupt("principal"))?))
+        }
+    };
+    Ok(Meta {
+        secret: SecretHash::from_bytes(row.get(0)?),
+        epoch: row.get::<_, i64>(1)?.cast_unsigned(),
+        rev: row.get::<_, i64>(2)?.cast_unsigned(),
+        created: time(row.get(3)?),
+        last_seen: time(row.get(4)?),
+        authenticated: row.get::<_, Option<i64>>(5)?.map(time),
+        idle: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
+        absolute: row.get::<_, Option<i64>>(7)?.map(time),
+        remember: row.get(8)?,
+        principal,
+        patches: patches(blob(row, 10)?)?,
+        retired: retired(blob(row, 11)?)?,
+    })
+}
+
+/// Milliseconds as SQLite stores them: beyond the year 292 million they are
+/// one and the same.
+pub(super) fn millis(time: Timestamp) -> i64 {
+    saturating(time.as_millis())
+}
+
+pub(super) fn saturating(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
+
+fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+fn blob<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], Failure> {
+    row.get_ref(column)?.as_blob().map_err(|_| Failure::corrupt("record"))
+}
+
+fn patches(bytes: &[u8]) -> Result<PatchLog, Failure> {
+    let (ids, []) = bytes.as_chunks::<PATCH_ID>() else {
+        return Err(Failure::corrupt("patch log"));
+    };
+    Ok(ids.iter().map(|id| PatchId::from_u64(u64::from_le_bytes(*id))).collect())
+}
+
+/// What [`meta`] reads back.
+pub(super) fn patches_blob(log: &PatchLog) -> Vec<u8> {
+    log.iter().flat_map(|id| id.as_u64().to_le_bytes()).collect()
+}
+
+fn retired(bytes: &[u8]) -> Result<RetiredSecrets, Failure> {
+    let (secrets, []) = bytes.as_chunks::<RETIRED>() else {
+        return Err(Failure::corrupt("list of replaced secrets"));
+    };
+    let secret = |entry: &[u8; RETIRED]| {
+        let (hash, at) = entry.split_first_chunk::<SECRET>()?;
+        let at = Timestamp::from_millis(u64::from_le_bytes(at.try_into().ok()?));
+        Some(RetiredSecret { secret: SecretHash::from_bytes(*hash), at })
+    };
+    Ok(secrets.iter().filter_map(secret).collect())
+}
+
+/// What [`meta`] reads back.
+pub(super) fn retired_blob(secrets: &RetiredSecrets) -> Vec<u8> {
+    let mut blob = Vec::new();
+    for old in secrets.iter() {
+        blob.extend(old.secret.as_bytes());
+        blob.extend(old.at.as_millis().to_le_bytes());
+    }
+    blob
+}
+
+/// An id as a parameter.
+pub(super) struct Id([u8; SessionId::TEXT]);
+
+impl From<SessionId> for Id {
+    fn from(id: SessionId) -> Self {
+        let mut text = [0; SessionId::TEXT];
+        id.encode(&mut text);
+        Self(text)
+    }
+}
+
+impl ToSql for Id {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Text(&self.0)))
+    }
+}
+
+/// The JSON of a field as a parameter: readable text, the same bytes.
+pub(super) struct Json<'b>(pub(super) &'b [u8]);
+
+impl ToSql for Json<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match std::str::from_utf8(self.0) {
+            Ok(_) => ValueRef::Text(self.0),
+            Err(_) => ValueRef::Blob(self.0),
+        }))
+    }
+}
+
+/// The bytes of a field.
+pub(super) fn json<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], Failure> {
+    row.get_ref(column)?.as_bytes().map_err(|_| Failure::corrupt("field"))
+}
+
+/// Collects the fields of a record in one buffer.
+#[derive(Default)]
+pub(super) struct FieldRows {
+    bytes: Vec<u8>,
+    /// Where each name and each value ends.
+    ends: Vec<(usize, usize)>,
+}
+
+impl FieldRows {
+    pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
+        self.bytes.extend_from_slice(name);
+        let name_end = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.ends.push((name_end, self.bytes.len()));
+    }
+
+    /// Reads name and value from two columns; NULL is no field.
+    pub(super) fn read(&mut self, row: &Row<'_>, column: usize) -> Result<(), Failure> {
+        match row.get_ref(column)? {
+            ValueRef::Null => Ok(()),
+            name => {
+                let name = name.as_bytes().map_err(|_| Failure::corrupt("field name"))?;
+                self.push(name, json(row, column + 1)?);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn finish(&self) -> Result<Fields, Failure> {
+        let mut start = 0;
+        let mut pairs = Vec::with_capacity(self.ends.len());
+        for &(name_end, value_end) in &self.ends {
+            let name = std::str::from_utf8(&self.bytes[start..name_end])
+                .map_err(|_| Failure::corrupt("field name"))?;
+            pairs.push((name, &self.bytes[name_end..value_end]));
+            start = value_end;
+        }
+        Ok(pairs.into_iter().collect())
+    }
+}

@@ -1,0 +1,140 @@
+//! One write on its way through the writer's queue.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::failure::{Failure, Unacknowledged};
+use super::write;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+
+/// What the writer does with a step: run it in the transaction, and, when
+/// that is over, answer.
+pub(super) trait Step: Send {
+    /// Does the work. What fails leaves no trace.
+    fn run(&mut self, db: &Connection, now: Timestamp);
+    /// Tells the caller. `failed`: why the transaction was not committed.
+    fn answer(self: Box<Self>, failed: Option<&Unacknowledged>);
+}
+
+pub(super) type BoxedStep = Box<dyn Step>;
+
+/// A step that somebody waits for.
+pub(super) struct Queued<T, F> {
+    work: Option<F>,
+    result: Option<Result<T, Failure>>,
+    caller: oneshot::Sender<Result<T, Unacknowledged>>,
+}
+
+impl<T, F> Queued<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, Timestamp) -> Result<T, Failure> + Send,
+{
+    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, Unacknowledged>>) {
+        let (caller, wait) = oneshot::channel();
+        (Self { work: Some(work), result: None, caller }, wait)
+    }
+}
+
+impl<T, F> Step for Queued<T, F>
+where
+    T: Send,
+    F: FnOnce(&Connection, Timestamp) -> Result<T, Failure> + Send,
+{
+    fn run(&mut self, db: &Connection, now: Timestamp) {
+        if let Some(work) = self.work.take() {
+            self.result = Some(savepoint(db, |db| work(db, now)));
+        }
+    }
+
+    fn answer(self: Box<Self>, failed: Option<&Unacknowledged>) {
+        let answer = match (self.result, failed) {
+            // Its own error says more than that of the transaction.
+            (Some(Err(failure)), _) => Err(Unacknowledged::NotWritten(failure)),
+            (_, Some(why)) => Err(why.clone()),
+            (Some(Ok(answer)), None) => Ok(answer),
+            // Not run, yet committed: that does not happen.
+            (None, None) => Err(Unacknowledged::NotWritten(Failure::stopped("writing"))),
+        };
+        // A caller that has gone away is not an error.
+        let _ = self.caller.send(answer);
+    }
+}
+
+/// Does `work` so that it leaves no trace if it fails.
+pub(super) fn savepoint<T>(
+    db: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let execute = |sql| -> Result<(), Failure> {
+        db.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    };
+    execute("SAVEPOINT step")?;
+    let result = work(db);
+    if result.is_err() && !db.is_autocommit() {
+        execute("ROLLBACK TO step")?;
+    }
+    if !db.is_autocommit() {
+        execute("RELEASE step")?;
+    }
+    result
+}
+
+/// The ids whose touch is on its way to the file.
+#[derive(Clone, Default)]
+pub(super) struct Touching(Arc<Mutex<HashSet<SessionId>>>);
+
+impl Touching {
+    /// Marks `id`; `None` if it is marked already.
+    pub(super) fn begin(&self, id: SessionId, epoch: u64, at: Timestamp) -> Option<TouchStep> {
+        let marked = self.with(|ids| ids.insert(id));
+        marked.then(|| TouchStep { id, epoch, at, touching: self.clone() })
+    }
+
+    pub(super) fn contains(&self, id: SessionId) -> bool {
+        self.with(|ids| ids.contains(&id))
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.with(|ids| !ids.is_empty())
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut HashSet<SessionId>) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A touch that nobody waits for. Its mark goes when it is dropped: after the
+/// commit, or with the writer.
+pub(super) struct TouchStep {
+    id: SessionId,
+    epoch: u64,
+    at: Timestamp,
+    touching: Touching,
+}
+
+impl Step for TouchStep {
+    fn run(&mut self, db: &Connection, _: Timestamp) {
+        let (id, epoch, at) = (self.id, self.epoch, self.at);
+        if let Err(failure) = savepoint(db, |db| write::touch(db, id, epoch, at)) {
+            tracing::warn!(%failure, %id, "the last activity of a session was not stored");
+        }
+    }
+
+    fn answer(self: Box<Self>, failed: Option<&Unacknowledged>) {
+        if failed.is_some() {
+            tracing::warn!(id = %self.id, "the last activity of a session was not stored");
+        }
+    }
+}
+
+impl Drop for TouchStep {
+    fn drop(&mut self) {
+        self.touching.with(|ids| ids.remove(&self.id));
+    }
+}

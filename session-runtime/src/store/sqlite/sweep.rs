@@ -1,0 +1,68 @@
+//! Removing what is due.
+
+use rusqlite::{Connection, params};
+
+use super::failure::Failure;
+use super::read;
+use super::row::{self, Id};
+use crate::clock::{Timestamp, millis};
+use crate::id::SessionId;
+use crate::record::COMMIT_LEEWAY;
+use crate::store::contract::Swept;
+
+/// Records in one transaction of the writer's own sweeping: a few
+/// milliseconds at most, so that no request waits long behind it.
+pub(super) const STEP: usize = 64;
+
+/// Removes at most `limit` records, and at most `limit` tombstones.
+///
+/// The condition is checked by the statement that removes, inside the
+/// writer's transaction: a touch or patch of whatever process comes either
+/// before, and then it is not due, or after, and then it finds nothing.
+pub(super) fn sweep(db: &Connection, limit: usize, now: Timestamp) -> Result<Swept, Failure> {
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "DELETE FROM session WHERE id IN \
+               (SELECT id FROM session WHERE expires <= ?1 ORDER BY expires LIMIT ?2) RETURNING id";
+    let mut removed = Vec::new();
+    if let Some(due) = due_before(now) {
+        let mut statement = db.prepare_cached(sql)?;
+        let mut rows = statement.query(params![due, rows])?;
+        while let Some(row) = rows.next()? {
+            removed.push(read::id(row, 0)?);
+        }
+    }
+    for id in &removed {
+        remove_fields(db, *id)?;
+    }
+    let sql = "DELETE FROM session_tombstone WHERE (id, secret) IN \
+               (SELECT id, secret FROM session_tombstone WHERE until <= ?1 LIMIT ?2)";
+    db.prepare_cached(sql)?.execute(params![row::millis(now), rows])?;
+    Ok(Swept { removed: removed.len(), more: is_due(db, now)? })
+}
+
+/// Whether there is anything to sweep. Only looks.
+pub(super) fn is_due(db: &Connection, now: Timestamp) -> Result<bool, Failure> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM session WHERE expires <= ?1) \
+               OR EXISTS (SELECT 1 FROM session_tombstone WHERE until <= ?2)";
+    // No record expires before 1970.
+    let due = due_before(now).unwrap_or(-1);
+    Ok(db.prepare_cached(sql)?.query_row([due, row::millis(now)], |row| row.get(0))?)
+}
+
+/// Records that expired by then are removable at `now`, see
+/// [`Meta::is_removable`](crate::record::Meta::is_removable).
+fn due_before(now: Timestamp) -> Option<i64> {
+    now.as_millis().checked_sub(millis(COMMIT_LEEWAY)).map(row::saturating)
+}
+
+/// Removes one record and its fields.
+pub(super) fn remove(db: &Connection, id: SessionId) -> Result<(), Failure> {
+    db.prepare_cached("DELETE FROM session WHERE id = ?1")?.execute([Id::from(id)])?;
+    remove_fields(db, id)
+}
+
+fn remove_fields(db: &Connection, id: SessionId) -> Result<(), Failure> {
+    let sql = "DELETE FROM session_field WHERE session_id = ?1";
+    db.prepare_cached(sql)?.execute([Id::from(id)])?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The file: what is in it, and which ones are refused.
+
+use super::*;
+use crate::store::error::StoreErrorKind;
+
+#[tokio::test]
+async fn the_file_is_readable_with_plain_sql() {
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    let mut new = record(1, &[("locale", "\"de\""), ("visits", "3")]);
+    new.meta.principal = Some(Principal::new("shop", "42"));
+    create(&store, new).await;
+    let db = directory.sql();
+    let row: (String, String, i64, i64, String) = db
+        .query_row(
+            "SELECT id, principal, last_seen, expires, typeof(secret) FROM session",
+            [],
+            |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)),
+        )
+        .unwrap();
+    let start = START.as_millis() as i64;
+    let expected = (id(1).to_string(), "shop:42".into(), start, start + 3_600_000, "blob".into());
+    assert_eq!(row, expected);
+    let sql = "SELECT group_concat(name || '=' || value || ':' || typeof(value), ' ') \
+               FROM (SELECT * FROM session_field ORDER BY name)";
+    let fields: String = db.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(fields, "locale=\"de\":text visits=3:text");
+}
+
+#[tokio::test]
+async fn a_record_comes_back_exactly_as_it_was_created() {
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    let mut full = record(1, &[("a", "1"), ("", ""), ("ü", "\"\\u0000\"")]);
+    full.meta.epoch = u64::MAX;
+    full.meta.rev = 1 << 63;
+    full.meta.authenticated = Some(START);
+    full.meta.remember = true;
+    full.meta.principal = Some(Principal::new("ns", "\"a:b\""));
+    full.meta.retired.push(SecretHash::from_bytes([3; 32]), START);
+    full.meta.patches.push(Patch::new().id);
+    full.meta.patches.push(Patch::new().id);
+    create(&store, full.clone()).await;
+    let mut bare = record(2, &[]);
+    (bare.meta.idle, bare.meta.absolute) = (None, None);
+    create(&store, bare.clone()).await;
+    assert_eq!(*found(&store, 1, Touch::Never).await.unwrap(), full);
+    assert_eq!(*found(&store, 2, Touch::Never).await.unwrap(), bare);
+    let listed = store.list(full.meta.principal.as_ref().unwrap()).await.unwrap();
+    assert_eq!(*listed[0], full);
+}
+
+#[tokio::test]
+async fn field_bytes_are_kept_whatever_they_are() {
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    create(&store, record(1, &[])).await;
+    let values: [&[u8]; 8] = [
+        b"1e3",
+        b"1.0",
+        b" {\"b\":1, \"a\":1} ",
+        b"\"\\u0000\"",
+        b"a\0b",
+        b"",
+        b"\xff\xfe",
+        b"null",
+    ];
+    for value in values {
+        applied(&store, 1, &Patch::of(vec![set("x", value)])).await;
+        let record = found(&store, 1, Touch::Never).await.unwrap();
+        assert_eq!(record.fields.get("x"), Some(value));
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_after_reopening_and_after_a_kill() {
+    let (directory, killed) = (Directory::new(), Directory::new());
+    let (store, clock) = open(&directory).await;
+    create(&store, record(1, &[("a", "1")])).await;
+    applied(&store, 1, &Patch::of(vec![set("b", b"2")])).await;
+    // What is on disk at this moment is what a killed process leaves.
+    std::fs::copy(directory.file(), killed.file()).unwrap();
+    std::fs::copy(directory.wal(), killed.wal()).unwrap();
+    drop(store);
+    for directory in [&directory, &killed] {
+        let store = options(&clock).open(directory.file()).await.unwrap();
+        let record = found(&store, 1, Touch::Never).await.unwrap();
+        assert_eq!(record.fields.get("b"), Some(&b"2"[..]));
+    }
+}
+
+#[tokio::test]
+async fn the_threads_end_with_the_last_handle_and_leave_one_file() {
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    let other = store.clone();
+    drop(store);
+    create(&other, record(1, &[])).await;
+    assert!(directory.wal().exists());
+    drop(other);
+    eventually(|| !directory.wal().exists()).await;
+    let count: i64 =
+        directory.sql().query_row("SELECT count(*) FROM session", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn a_newer_layout_is_refused_and_left_alone() {
+    let directory = Directory::new();
+    drop(open(&directory).await);
+    directory.sql().pragma_update(None, "user_version", 2).unwrap();
+    let (error, source) = refusal(&directory.file()).await;
+    assert_eq!(error.kind(), StoreErrorKind::Config);
+    assert!(source.contains("layout 2") && source.contains("layout 1"), "{source}");
+    assert!(source.contains("sessions.db"), "{source}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_a_session_database_is_refused_and_left_alone() {
+    let directory = Directory::new();
+    let text = "this is no database, ".repeat(100);
+    std::fs::write(directory.file(), &text).unwrap();
+    let (error, source) = refusal(&directory.file()).await;
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    assert!(source.contains("sessions.db"), "{source}");
+    assert_eq!(std::fs::read_to_string(directory.file()).unwrap(), text);
+
+    let directory = Directory::new();
+    directory.sql().execute_batch("CREATE TABLE invoice (id)").unwrap();
+    let before = std::fs::read(directory.file()).unwrap();
+    let (error, source) = refusal(&directory.file()).await;
+    assert_eq!(error.kind(), StoreErrorKind::Config);
+    assert!(source.contains("another program"), "{source}");
+    assert_eq!(std::fs::read(directory.file()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_path_that_makes_no_sense_is_refused_with_its_cure() {
+    let directory = Directory::new();
+    for (path, cure) in [
+        (directory.0.join("missing/sessions.db"), "create it first"),
+        (directory.0.clone(), "name a file in it"),
+        (PathBuf::from(":memory:"), "MemoryStore"),
+        (PathBuf::new(), "MemoryStore"),
+    ] {
+        let (error, source) = refusal(&path).await;
+        assert_eq!(error.kind(), StoreErrorKind::Config);
+        assert!(source.contains(cure), "{source}");
+    }
+    let error = SqliteStore::options().readers(0).open(directory.file()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Config);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    create(&store, record(1, &[])).await;
+    for file in [directory.file(), directory.wal()] {
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

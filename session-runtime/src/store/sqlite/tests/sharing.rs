@@ -1,0 +1,72 @@
+//! Two stores on one file, as in two processes.
+
+use super::*;
+use crate::patch::{Expect, Gone};
+
+async fn pair(directory: &Directory) -> (SqliteStore, SqliteStore) {
+    let clock = Clock::frozen(START);
+    let (a, b) = tokio::join!(
+        options(&clock).open(directory.file()),
+        options(&clock).open(directory.file())
+    );
+    (a.unwrap(), b.unwrap())
+}
+
+#[tokio::test]
+async fn both_may_create_the_file_and_both_see_what_either_writes() {
+    let directory = Directory::new();
+    let (a, b) = pair(&directory).await;
+    create(&a, record(1, &[])).await;
+    assert!(found(&b, 1, Touch::Never).await.is_some());
+    assert_eq!(b.create(record(1, &[])).await.unwrap(), Created::Exists);
+    let patch = add();
+    assert!(!applied(&a, 1, &patch).await.repeated);
+    assert!(applied(&b, 1, &patch).await.repeated, "the log is in the file");
+}
+
+#[tokio::test]
+async fn concurrent_additions_through_both_all_count() {
+    let directory = Directory::new();
+    let (a, b) = pair(&directory).await;
+    create(&a, record(1, &[])).await;
+    let each = |store: SqliteStore| {
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                applied(&store, 1, &add()).await;
+            }
+        })
+    };
+    let all: Vec<_> = [&a, &b, &a, &b].map(|store| each(store.clone())).into_iter().collect();
+    for task in all {
+        task.await.unwrap();
+    }
+    let record = found(&a, 1, Touch::Never).await.unwrap();
+    assert_eq!(record.fields.get("n"), Some(&b"400"[..]));
+    assert_eq!(record.meta.rev, 401);
+}
+
+#[tokio::test]
+async fn a_record_destroyed_through_one_is_gone_for_the_other() {
+    let directory = Directory::new();
+    let (a, b) = pair(&directory).await;
+    create(&a, record(1, &[("a", "1")])).await;
+    assert!(b.delete(id(1)).await.unwrap());
+    assert!(matches!(a.apply(id(1), 1, &add()).await.unwrap(), Outcome::Gone(Gone::Absent)));
+    assert!(matches!(a.load(id(1), &SECRET, Touch::IfDue).await.unwrap(), Lookup::Retired));
+    assert_eq!(a.create(record(1, &[])).await.unwrap(), Created::Exists, "there is a tombstone");
+}
+
+#[tokio::test]
+async fn a_conflict_shows_the_whole_record_as_it_stands() {
+    let directory = Directory::new();
+    let (a, b) = pair(&directory).await;
+    create(&a, record(1, &[("a", "1"), ("b", "2")])).await;
+    applied(&b, 1, &Patch::of(vec![set("a", b"9")])).await;
+    let mut patch = Patch::of(vec![set("a", b"5")]);
+    patch.expect.push(Expect::Field { name: "a".into(), value: Some(b"1".to_vec()) });
+    let Outcome::Conflict(conflict) = a.apply(id(1), 1, &patch).await.unwrap() else {
+        panic!("a conflict")
+    };
+    assert_eq!(conflict.field.as_deref(), Some("a"));
+    assert_eq!(*conflict.current, *found(&b, 1, Touch::Never).await.unwrap());
+}

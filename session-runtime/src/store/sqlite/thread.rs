@@ -1,0 +1,190 @@
+//! The one thread that writes.
+//!
+//! It takes everything that waits in its queue, does it in one transaction,
+//! commits, and only then answers. So the cost of a commit, which is a wait
+//! for the disk, is shared by all who came while the last one was under way.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::failure::{Failure, Unacknowledged};
+use super::options::SqliteOptions;
+use super::readers::Readers;
+use super::step::{BoxedStep, savepoint};
+use super::{connect, sweep};
+use crate::clock::{Clock, Timestamp};
+use crate::store::error::StoreErrorKind;
+
+/// Steps in one transaction at most: bounds the latency of the first of them
+/// and the growth of the WAL.
+const BATCH: usize = 512;
+
+/// While fewer steps are there than the last batch had, their callers are
+/// probably just being woken by its answers: wait this long for the next.
+/// Without it, half the commits would carry a single step.
+const LINGER: Duration = Duration::from_micros(100);
+
+pub(super) struct Thread {
+    db: Connection,
+    steps: Receiver<BoxedStep>,
+    readers: Vec<JoinHandle<()>>,
+    clock: Clock,
+    /// `None`: never.
+    sweep_interval: Option<Duration>,
+    swept: Timestamp,
+    backlog: bool,
+    last_batch: usize,
+}
+
+impl Thread {
+    pub(super) fn open(
+        path: &Path,
+        options: SqliteOptions,
+        steps: Receiver<BoxedStep>,
+    ) -> Result<(Self, Readers), Failure> {
+        let db = connect::open_writer(path, &options)?;
+        let (handle, readers) = Readers::open(path, &options)?;
+        let SqliteOptions { clock, sweep_interval, .. } = options;
+        let (swept, backlog, last_batch) = (clock.now(), false, 0);
+        let thread = Self { db, steps, readers, clock, sweep_interval, swept, backlog, last_batch };
+        Ok((thread, handle))
+    }
+
+    pub(super) fn run(mut self) {
+        let mut batch = Vec::new();
+        loop {
+            let pause = match self.sweep_interval {
+                Some(_) if self.backlog => Duration::ZERO,
+                Some(interval) => interval,
+                None => Duration::MAX,
+            };
+            let idle = match self.steps.recv_timeout(pause) {
+                Ok(first) => {
+                    self.collect(first, &mut batch);
+                    false
+                }
+                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let sweep = self.sweep_is_due(idle);
+            if sweep || !batch.is_empty() {
+                self.commit(&mut batch, sweep);
+            }
+        }
+        self.close();
+    }
+
+    fn collect(&mut self, first: BoxedStep, batch: &mut Vec<BoxedStep>) {
+        batch.push(first);
+        loop {
+            batch.extend(self.steps.try_iter().take(BATCH - batch.len()));
+            if batch.len() >= self.last_batch.min(BATCH) {
+                break;
+            }
+            match self.steps.recv_timeout(LINGER) {
+                Ok(next) => batch.push(next),
+                Err(_) => break,
+            }
+        }
+        self.last_batch = batch.len();
+    }
+
+    fn commit(&mut self, batch: &mut Vec<BoxedStep>, sweep: bool) {
+        let committed = self.transact(batch, sweep);
+        if let (true, Err(Unacknowledged::NotWritten(failure) | Unacknowledged::Unknown(failure))) =
+            (sweep, &committed)
+        {
+            // Not at once again, but after the next interval.
+            self.backlog = false;
+            tracing::warn!(%failure, "sweeping expired sessions failed");
+        }
+        for step in batch.drain(..) {
+            step.answer(committed.as_ref().err());
+        }
+    }
+
+    fn transact(&mut self, batch: &mut [BoxedStep], sweep: bool) -> Result<(), Unacknowledged> {
+        let not_written = |failure: Failure| Unacknowledged::NotWritten(failure);
+        // The lock is taken at once: what is read afterwards is the latest,
+        // and `now` is not older than the wait for it.
+        self.execute("BEGIN IMMEDIATE").map_err(|e| not_written(e.during("waiting to write")))?;
+        for step in batch {
+            // A defect that one record brings to light must not end all
+            // sessions: the transaction goes, the thread stays.
+            if catch_unwind(AssertUnwindSafe(|| step.run(&self.db, self.clock.now()))).is_err() {
+                let _ = self.execute("ROLLBACK");
+                let text = "a write in the same transaction panicked; nothing was written";
+                return Err(not_written(Failure::new(StoreErrorKind::Unavailable, text)));
+            }
+            // Some errors, a full disk among them, end the whole transaction.
+            if self.db.is_autocommit() {
+                let text = "the transaction was rolled back: the disk is full or failing";
+                return Err(not_written(Failure::new(StoreErrorKind::Unavailable, text)));
+            }
+        }
+        if sweep {
+            self.sweep();
+        }
+        self.execute("COMMIT").map_err(|failure| {
+            if !self.db.is_autocommit() {
+                let _ = self.execute("ROLLBACK");
+            }
+            let failure = failure.during("committing");
+            if failure.is_io() { Unacknowledged::Unknown(failure) } else { not_written(failure) }
+        })
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), Failure> {
+        self.db.prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// Whether it is time, by the clock or because nothing happened for the
+    /// length of the interval, and there is something to do.
+    fn sweep_is_due(&mut self, idle: bool) -> bool {
+        let Some(interval) = self.sweep_interval else { return false };
+        let now = self.clock.now();
+        let time = idle || self.backlog || now < self.swept || now.since(self.swept) >= interval;
+        if !time {
+            return false;
+        }
+        self.swept = now;
+        let due = sweep::is_due(&self.db, now).unwrap_or_else(|failure| {
+            tracing::warn!(%failure, "looking for expired sessions failed");
+            false
+        });
+        self.backlog = due;
+        due
+    }
+
+    fn sweep(&mut self) {
+        let now = self.clock.now();
+        match savepoint(&self.db, |db| sweep::sweep(db, sweep::STEP, now)) {
+            Ok(swept) => {
+                self.backlog = swept.more;
+                tracing::debug!(removed = swept.removed, more = swept.more, "swept sessions");
+            }
+            Err(failure) => {
+                self.backlog = false;
+                tracing::warn!(%failure, "sweeping expired sessions failed");
+            }
+        }
+    }
+
+    /// Closes last of all connections, so that SQLite moves everything from
+    /// the WAL into the file.
+    fn close(self) {
+        for reader in self.readers {
+            let _ = reader.join();
+        }
+        self.db.flush_prepared_statement_cache();
+        if let Err((_, error)) = self.db.close() {
+            tracing::warn!(%error, "closing the session database failed");
+        }
+    }
+}

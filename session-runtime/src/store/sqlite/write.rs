@@ -1,0 +1,208 @@
+//! What is written. Every function runs inside the writer's transaction, and
+//! reads before it writes: a refusal leaves no trace.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::failure::Failure;
+use super::row::{self, FieldRows, Id, Json};
+use super::{read, sweep};
+use crate::clock::Timestamp;
+use crate::fields::Fields;
+use crate::id::SessionId;
+use crate::patch::{Conflict, Expect, Gone, MetaPatch, Op, Outcome, Patch};
+use crate::record::{Applying, Meta, Principal, Record, TOMBSTONE};
+use crate::store::contract::{Created, Revoke};
+use crate::token::SecretHash;
+
+/// Applies `patch` with [`Record::apply`], on a record that holds only the
+/// fields which the patch looks at.
+pub(super) fn apply(
+    db: &Connection,
+    id: SessionId,
+    epoch: u64,
+    patch: &Patch,
+    now: Timestamp,
+) -> Result<Outcome, Failure> {
+    let Some(meta) = read::meta(db, id)? else { return Ok(Outcome::Gone(Gone::Absent)) };
+    let before = Arc::new(Record { id, meta, fields: read_fields(db, id, patch)? });
+    match before.apply(epoch, patch, now) {
+        Applying::Answer(Outcome::Conflict(conflict)) => {
+            let current = read::record(db, id)?.map_or(before, Arc::new);
+            Ok(Outcome::Conflict(Conflict { current, ..conflict }))
+        }
+        Applying::Answer(answer) => Ok(answer),
+        Applying::Stored(after, applied) => {
+            write_fields(db, patch, &before.fields, &after)?;
+            if patch.meta == MetaPatch::default() {
+                // Naming no indexed column keeps the indexes out of it.
+                let sql = "UPDATE session SET rev = ?2, patches = ?3 WHERE id = ?1";
+                let patches = row::patches_blob(&after.meta.patches);
+                let rev = after.meta.rev.cast_signed();
+                db.prepare_cached(sql)?.execute(params![Id::from(id), rev, patches])?;
+            } else {
+                write_meta(db, UPDATE, id, &after.meta)?;
+            }
+            Ok(Outcome::Applied(applied))
+        }
+    }
+}
+
+/// The fields whose stored value decides something.
+fn read_fields(db: &Connection, id: SessionId, patch: &Patch) -> Result<Fields, Failure> {
+    let expected = patch.expect.iter().filter_map(|expect| match expect {
+        Expect::Rev(_) => None,
+        Expect::Field { name, .. } => Some(&**name),
+    });
+    let read = patch.ops.iter().filter(|op| reads(&op.op)).map(|op| &*op.name);
+    let mut fields = FieldRows::default();
+    for name in expected.chain(read) {
+        let sql = "SELECT value FROM session_field WHERE session_id = ?1 AND name = ?2";
+        let mut statement = db.prepare_cached(sql)?;
+        let mut rows = statement.query(params![Id::from(id), name])?;
+        if let Some(row) = rows.next()? {
+            fields.push(name.as_bytes(), row::json(row, 0)?);
+        }
+    }
+    fields.finish()
+}
+
+const fn reads(op: &Op) -> bool {
+    match op {
+        Op::Set(_) | Op::Remove => false,
+        Op::RemoveIf(_) | Op::Add(_) | Op::Take => true,
+    }
+}
+
+fn write_fields(
+    db: &Connection,
+    patch: &Patch,
+    before: &Fields,
+    after: &Record,
+) -> Result<(), Failure> {
+    for op in &patch.ops {
+        let (id, name) = (Id::from(after.id), &*op.name);
+        match after.fields.get(name) {
+            Some(value) if before.get(name) == Some(value) => {}
+            Some(value) => {
+                let sql = "INSERT INTO session_field (session_id, name, value) VALUES (?1, ?2, ?3) \
+                           ON CONFLICT DO UPDATE SET value = excluded.value";
+                db.prepare_cached(sql)?.execute(params![id, name, Json(value)])?;
+            }
+            None => {
+                let sql = "DELETE FROM session_field WHERE session_id = ?1 AND name = ?2";
+                db.prepare_cached(sql)?.execute(params![id, name])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+const UPDATE: &str = "UPDATE session SET secret = ?2, epoch = ?3, rev = ?4, created = ?5, \
+    last_seen = ?6, authenticated = ?7, idle = ?8, absolute = ?9, expires = ?10, remember = ?11, \
+    principal = ?12, patches = ?13, retired = ?14 WHERE id = ?1";
+const INSERT: &str = "INSERT INTO session (id, secret, epoch, rev, created, last_seen, \
+    authenticated, idle, absolute, expires, remember, principal, patches, retired) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+
+fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<(), Failure> {
+    db.prepare_cached(sql)?.execute(params![
+        Id::from(id),
+        meta.secret.as_bytes(),
+        meta.epoch.cast_signed(),
+        meta.rev.cast_signed(),
+        row::millis(meta.created),
+        row::millis(meta.last_seen),
+        meta.authenticated.map(row::millis),
+        meta.idle.map(row::saturating),
+        meta.absolute.map(row::millis),
+        row::millis(meta.expires_at()),
+        meta.remember,
+        meta.principal.as_ref().map(Principal::as_str),
+        row::patches_blob(&meta.patches),
+        row::retired_blob(&meta.retired),
+    ])?;
+    Ok(())
+}
+
+/// Stores a new record.
+pub(super) fn create(db: &Connection, record: &Record, now: Timestamp) -> Result<Created, Failure> {
+    let id = record.id;
+    let mut exists = db.prepare_cached("SELECT 1 FROM session WHERE id = ?1")?;
+    let exists = exists.query_row([Id::from(id)], |_| Ok(())).optional()?.is_some();
+    if exists || read::has_tombstone(db, id, now)? {
+        return Ok(Created::Exists);
+    }
+    write_meta(db, INSERT, id, &record.meta)?;
+    for (name, value) in record.fields.iter() {
+        let sql = "INSERT INTO session_field (session_id, name, value) VALUES (?1, ?2, ?3)";
+        db.prepare_cached(sql)?.execute(params![Id::from(id), name, Json(value)])?;
+    }
+    Ok(Created::Created)
+}
+
+/// Writes the activity at `at`, unless the record has ended by then, was seen
+/// later or is of another epoch.
+pub(super) fn touch(
+    db: &Connection,
+    id: SessionId,
+    epoch: u64,
+    at: Timestamp,
+) -> Result<(), Failure> {
+    let Some(mut meta) = read::meta(db, id)? else { return Ok(()) };
+    if meta.epoch == epoch && meta.last_seen < at && !meta.is_expired(at) {
+        meta.last_seen = at;
+        let sql = "UPDATE session SET last_seen = ?2, expires = ?3 WHERE id = ?1";
+        let (seen, expires) = (row::millis(at), row::millis(meta.expires_at()));
+        db.prepare_cached(sql)?.execute(params![Id::from(id), seen, expires])?;
+    }
+    Ok(())
+}
+
+/// Destroys a record, and says whether it was live.
+pub(super) fn delete(db: &Connection, id: SessionId, now: Timestamp) -> Result<bool, Failure> {
+    let Some(meta) = read::meta(db, id)? else { return Ok(false) };
+    entomb(db, id, &meta.secret, now.after(TOMBSTONE))?;
+    for old in meta.retired.iter() {
+        entomb(db, id, &old.secret, old.at.after(TOMBSTONE))?;
+    }
+    sweep::remove(db, id)?;
+    Ok(!meta.is_expired(now))
+}
+
+fn entomb(
+    db: &Connection,
+    id: SessionId,
+    secret: &SecretHash,
+    until: Timestamp,
+) -> Result<(), Failure> {
+    let sql = "INSERT INTO session_tombstone (id, secret, until) VALUES (?1, ?2, ?3) \
+               ON CONFLICT DO UPDATE SET until = excluded.until";
+    db.prepare_cached(sql)?.execute(params![
+        Id::from(id),
+        secret.as_bytes(),
+        row::millis(until)
+    ])?;
+    Ok(())
+}
+
+/// Destroys sessions of `principal`, and says how many were live.
+pub(super) fn revoke(
+    db: &Connection,
+    principal: &Principal,
+    which: Revoke,
+    now: Timestamp,
+) -> Result<u64, Failure> {
+    let mut theirs = Vec::new();
+    let mut statement = db.prepare_cached("SELECT id FROM session WHERE principal = ?1")?;
+    let mut rows = statement.query([principal.as_str()])?;
+    while let Some(row) = rows.next()? {
+        theirs.push(read::id(row, 0)?);
+    }
+    let mut ended = 0;
+    for id in theirs.into_iter().filter(|id| which.ends(*id)) {
+        ended += u64::from(delete(db, id, now)?);
+    }
+    Ok(ended)
+}
