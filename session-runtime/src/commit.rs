@@ -43,7 +43,10 @@ impl RequestSession {
         };
         for (index, id) in destroyed.iter().enumerate() {
             if let Err(error) = self.delete(*id).await {
-                self.scope.state().destroyed.extend(&destroyed[index..]);
+                let mut state = self.scope.state();
+                state.destroyed.extend(&destroyed[index..]);
+                let newer = std::mem::replace(&mut state.pending, pending);
+                state.pending.absorb(newer);
                 return Err(error.into());
             }
         }
@@ -167,18 +170,16 @@ impl RequestSession {
     }
 
     async fn create(&self, record: &Record) -> Result<Created, SessionError> {
-        match self.engine.within(self.engine.store.create(record.clone())).await {
+        match self.engine.in_time(self.engine.store.create(record.clone())).await {
+            Some(answer) => Ok(answer?),
             // It may be stored; without its token nobody will ever find it.
-            Err(error) if error.kind() == StoreErrorKind::Timeout => Err(SessionError::Uncertain),
-            answer => Ok(answer?),
+            None => Err(SessionError::Uncertain),
         }
     }
 
     async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Result<Outcome, StoreError> {
-        match self.engine.within(self.engine.store.apply(id, epoch, patch)).await {
-            Err(error) if error.kind() == StoreErrorKind::Timeout => Ok(Outcome::Uncertain),
-            answer => answer,
-        }
+        let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch)).await;
+        answer.unwrap_or(Ok(Outcome::Uncertain))
     }
 
     fn became(&self, record: Record, cookie: Option<CookieChange>) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use crate::clock::Timestamp;
 use crate::config::{Config, SchemaClash};
 use crate::error::SessionError;
-use crate::schema::Schema;
+use crate::schema::{Field, Schema};
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture};
 
 pub(crate) struct Engine {
@@ -42,11 +42,18 @@ impl Engine {
         &self,
         answer: StoreFuture<'_, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
+        self.in_time(answer).await.unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout)))
+    }
+
+    /// The store's answer, or `None` when it does not come in time: then nobody
+    /// knows what it did.
+    pub(crate) async fn in_time<T: Unpin>(
+        &self,
+        answer: StoreFuture<'_, Result<T, StoreError>>,
+    ) -> Option<Result<T, StoreError>> {
         match answer.take_ready() {
-            Ok(answer) => answer,
-            Err(waiting) => tokio::time::timeout(self.config.store_timeout, waiting)
-                .await
-                .unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout))),
+            Ok(answer) => Some(answer),
+            Err(waiting) => tokio::time::timeout(self.config.store_timeout, waiting).await.ok(),
         }
     }
 }
@@ -103,16 +110,27 @@ impl Schemas {
 }
 
 fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaClash> {
+    let clash = |ours: &Field, theirs: &Field| SchemaClash {
+        field: theirs.name,
+        first: (first.name, ours.type_name),
+        second: (second.name, theirs.type_name),
+    };
     for theirs in second.fields {
-        let Some(ours) = first.field(theirs.name) else { continue };
-        let same_type = (*ours.default_value()).type_id() == (*theirs.default_value()).type_id();
-        if !same_type || ours.kind != theirs.kind || ours.principal != theirs.principal {
-            return Err(SchemaClash {
-                field: theirs.name,
-                first: (first.name, ours.type_name),
-                second: (second.name, theirs.type_name),
-            });
+        for ours in first.fields.iter().filter(|ours| ours.shares_a_name_with(theirs)) {
+            let same_type =
+                (*ours.default_value()).type_id() == (*theirs.default_value()).type_id();
+            if !same_type || ours.kind != theirs.kind || ours.principal != theirs.principal {
+                return Err(clash(ours, theirs));
+            }
         }
     }
-    Ok(())
+    // Customer 42 and administrator 42 would be one and the same.
+    match (first.principal(), second.principal()) {
+        (Some(ours), Some(theirs))
+            if first.namespace == second.namespace && ours.name != theirs.name =>
+        {
+            Err(clash(ours, theirs))
+        }
+        _ => Ok(()),
+    }
 }

@@ -56,9 +56,9 @@ macro_rules! __session_extractors {
                 _: &__SessionState,
             ) -> ::core::result::Result<Self, Self::Rejection> {
                 $crate::__private::extract::<
-                                    <$session as $crate::__private::SessionHandle>::Schema,
-                                >(__session_parts)
-                                .await
+                                            <$session as $crate::__private::SessionHandle>::Schema,
+                                        >(__session_parts)
+                                        .await
             }
         }
 

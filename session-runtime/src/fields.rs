@@ -6,7 +6,7 @@
 //! grown past a fraction of the base, both are merged into a new base.
 //!
 //! Layout of a block: `count: u32`, then per entry the offset of its text
-//! (`u32`), then the entries ordered by name: `name length: u16`,
+//! (`u32`), then the entries ordered by name: `name length: u32`,
 //! `value length: u32` (all ones: removed), name, value. Little endian.
 
 use std::cell::RefCell;
@@ -162,7 +162,7 @@ impl fmt::Debug for Fields {
 
 const COUNT: usize = 4;
 const OFFSET: usize = 4;
-const HEAD: usize = 2 + 4;
+const HEAD: usize = 4 + 4;
 const REMOVED: u32 = u32::MAX;
 
 #[derive(Clone)]
@@ -185,7 +185,7 @@ impl Block {
                     continue;
                 }
                 offsets.push(text.len() as u32);
-                text.extend((name.len() as u16).to_le_bytes());
+                text.extend((name.len() as u32).to_le_bytes());
                 text.extend(value.map_or(REMOVED, |v| v.len() as u32).to_le_bytes());
                 text.extend(name.as_bytes());
                 text.extend(value.unwrap_or_default());
@@ -214,7 +214,7 @@ impl Block {
 
     fn name_at(&self, index: usize) -> &[u8] {
         let at = self.u32_at(COUNT + OFFSET * index) as usize;
-        let len = u16::from_le_bytes([self.0[at], self.0[at + 1]]) as usize;
+        let len = self.u32_at(at) as usize;
         &self.0[at + HEAD..at + HEAD + len]
     }
 
@@ -222,7 +222,7 @@ impl Block {
         let name = self.name_at(index);
         let at = self.u32_at(COUNT + OFFSET * index) as usize;
         let start = at + HEAD + name.len();
-        let value = match self.u32_at(at + 2) {
+        let value = match self.u32_at(at + 4) {
             REMOVED => None,
             len => Some(&self.0[start..start + len as usize]),
         };

@@ -5,7 +5,7 @@
 //! changed is written. Two parallel requests never lose each other's changes,
 //! and a logout always wins.
 
-#![doc = include_str!("../../docs/crate.md")]
+#![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[doc(hidden)]

@@ -157,7 +157,7 @@ fn integer(bytes: &[u8]) -> Option<i128> {
 }
 
 /// A condition on the stored record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Expect {
     /// No data changed since this revision.
     Rev(u64),
@@ -168,6 +168,16 @@ pub enum Expect {
         /// The expected bytes; `None` for not stored.
         value: Option<Vec<u8>>,
     },
+}
+
+impl fmt::Debug for Expect {
+    /// Without the value: it may be personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rev(rev) => write!(f, "rev {rev}"),
+            Self::Field { name, .. } => write!(f, "{name} as it was"),
+        }
+    }
 }
 
 /// Changes of a record's own data.

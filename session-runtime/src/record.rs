@@ -19,6 +19,10 @@ pub const MAX_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// load never sees them.
 pub const COMMIT_LEEWAY: Duration = Duration::from_secs(60);
 
+/// How often activity is written where no idle timeout says so: often enough for
+/// a list of devices.
+const UNLIMITED_TOUCH: Duration = Duration::from_secs(60 * 60);
+
 /// How long a destroyed record, or a secret that a sign-in replaced, is
 /// remembered, so that a late response cannot undo a login or logout.
 pub const TOMBSTONE: Duration = Duration::from_secs(60);
@@ -107,11 +111,11 @@ impl Meta {
     }
 
     /// Whether activity at `now` is worth a write: a tenth of the idle timeout
-    /// has passed since the last one.
+    /// has passed since the last one, or an hour where there is no idle timeout.
     #[must_use]
     pub fn touch_is_due(&self, now: Timestamp) -> bool {
-        let idle = self.idle.unwrap_or(millis(MAX_LIFETIME));
-        now.since(self.last_seen) >= Duration::from_millis((idle / 10).max(1))
+        let every = self.idle.map_or(UNLIMITED_TOUCH, |idle| Duration::from_millis(idle / 10));
+        now.since(self.last_seen) >= every.max(Duration::from_millis(1))
     }
 
     fn restart(&mut self, lifetime: Lifetime, now: Timestamp) {
@@ -132,6 +136,9 @@ impl Meta {
         }
         if let Some(principal) = &patch.principal {
             self.principal.clone_from(principal);
+            if principal.is_none() {
+                self.authenticated = None;
+            }
         }
         if let Some(lifetime) = patch.lifetime {
             self.restart(lifetime, now);
@@ -230,8 +237,9 @@ impl Principal {
 }
 
 impl fmt::Debug for Principal {
+    /// Without the value: it may be an address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Principal({})", self.0)
+        write!(f, "Principal({}:…)", self.namespace())
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 
+use crate::clock::Timestamp;
 use crate::cookie::{Presented, presented};
 use crate::engine::Engine;
 use crate::error::SessionError;
@@ -109,11 +110,19 @@ impl Backend for RequestSession {
         &self.scope
     }
 
+    fn now(&self) -> Timestamp {
+        self.engine.now()
+    }
+
     fn save(&self) -> BoxFuture<'_, Result<(), SessionError>> {
         Box::pin(async {
             match self.commit(true).await? {
                 crate::commit::Committed::Stored => Ok(()),
-                crate::commit::Committed::Lost => Err(SessionError::Gone),
+                crate::commit::Committed::Lost => {
+                    // The caller knows now; the response is theirs.
+                    self.scope.state().lost = false;
+                    Err(SessionError::Gone)
+                }
             }
         })
     }

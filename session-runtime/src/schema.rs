@@ -167,6 +167,15 @@ impl Field {
         self
     }
 
+    /// The name it is stored under, then those that it was stored under before.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    pub(crate) fn shares_a_name_with(&self, other: &Self) -> bool {
+        self.names().any(|name| other.names().any(|theirs| theirs == name))
+    }
+
     pub(crate) const fn codec(&self) -> &'static Codec {
         self.codec
     }

@@ -302,3 +302,36 @@ async fn destroy_after_the_response_has_left_still_ends_the_session() {
         assert_eq!(manager.count().await.unwrap(), 0, "{}", under.name);
     }
 }
+
+#[tokio::test]
+async fn a_destroy_in_the_handler_is_no_loss_for_middleware_that_changed_something_before() {
+    async fn outer(mut session: Session<Visitor>, request: Request, next: Next) -> Response {
+        session.set_locale("middleware");
+        next.run(request).await
+    }
+    let app = Router::new()
+        .route("/run", post(|mut s: Session<Visitor>| async move { s.destroy() }))
+        .layer(from_fn(outer))
+        .route("/start", post(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
+        .layer(SessionLayer::new(memory().store));
+    let mut client = Client::new(&app);
+    client.post("/start").await;
+    let reply = client.post("/run").await;
+    assert_eq!(reply.status, 200, "the logout worked");
+    assert_eq!(client.token(), None);
+}
+
+#[tokio::test]
+async fn a_gone_that_save_has_told_is_the_callers_to_answer() {
+    let handler = |mut s: Session<Visitor>, sessions: session_runtime::SessionManager| async move {
+        s.set_user_id(1);
+        s.save().await.unwrap();
+        sessions.revoke_all(&1_u64).await.unwrap();
+        s.set_locale("de");
+        assert!(matches!(s.save().await, Err(SessionError::Gone)));
+        "told"
+    };
+    let app = app(SessionLayer::new(memory().store), post(handler));
+    let reply = Client::new(&app).post("/run").await;
+    assert_eq!((reply.status.as_u16(), reply.body.as_str()), (200, "told"));
+}

@@ -222,3 +222,18 @@ async fn a_failed_response_withdraws_a_sign_in_and_keeps_a_sign_out() {
     client.post("/out-fails").await;
     assert_eq!(client.post("/who").await.body, "nobody en 0 []");
 }
+
+#[tokio::test]
+async fn whoever_signs_out_is_no_longer_authenticated() {
+    let at = |s: Session<Visitor>| async move { s.authenticated_at().is_some().to_string() };
+    let app = Router::new()
+        .route("/in", post(|mut s: Session<Visitor>| async move { *s.user_id_mut() = Some(7) }))
+        .route("/out", post(|mut s: Session<Visitor>| async move { s.clear_user_id() }))
+        .route("/at", post(at))
+        .layer(SessionLayer::new(memory().store));
+    let mut client = Client::new(&app);
+    client.post("/in").await;
+    assert_eq!(client.post("/at").await.body, "true", "signing in through `_mut` counts");
+    client.post("/out").await;
+    assert_eq!(client.post("/at").await.body, "false");
+}

@@ -10,31 +10,31 @@ use session_runtime::{Authenticated, Session, SessionLayer, SessionSchema};
 use tokio::sync::Barrier;
 
 #[derive(SessionSchema)]
-pub struct Visitor {
+pub(crate) struct Visitor {
     #[session(principal)]
-    pub user_id: Option<u64>,
+    pub(crate) user_id: Option<u64>,
     #[session(default = "en")]
-    pub locale: String,
+    pub(crate) locale: String,
     #[session(counter)]
-    pub visits: u64,
+    pub(crate) visits: u64,
     #[session(alias = "basket")]
-    pub cart: Vec<String>,
+    pub(crate) cart: Vec<String>,
     #[session(flash)]
-    pub notice: Option<String>,
+    pub(crate) notice: Option<String>,
     #[session(renew)]
-    pub role: Option<String>,
-    pub prices: HashMap<String, u32>,
-    pub nickname: Option<String>,
+    pub(crate) role: Option<String>,
+    pub(crate) prices: HashMap<String, u32>,
+    pub(crate) nickname: Option<String>,
 }
 
 /// Lets two requests overlap: each has loaded its session before either goes on.
-pub type Meet = Arc<Barrier>;
+pub(crate) type Meet = Arc<Barrier>;
 
-pub fn app(store: impl SessionStore) -> Router {
+pub(crate) fn app(store: impl SessionStore) -> Router {
     app_in(SessionLayer::new(store), Arc::new(Barrier::new(2)))
 }
 
-pub fn app_in(layer: SessionLayer, meet: Meet) -> Router {
+pub(crate) fn app_in(layer: SessionLayer, meet: Meet) -> Router {
     let meeting = |change: fn(&mut Session<Visitor>)| {
         let meet = Arc::clone(&meet);
         move |mut session: Session<Visitor>| async move {
@@ -75,7 +75,7 @@ pub fn app_in(layer: SessionLayer, meet: Meet) -> Router {
         .layer(layer)
 }
 
-pub fn show(session: &Session<Visitor>) -> String {
+pub(crate) fn show(session: &Session<Visitor>) -> String {
     let user = session.user_id().map_or("nobody".to_owned(), |id| id.to_string());
     let (locale, visits, cart) = (session.locale(), session.visits(), session.cart());
     format!("{user} {locale} {visits} {cart:?}")

@@ -115,3 +115,26 @@ async fn two_schemas_that_agree_share_a_record() {
     assert_eq!(client.get("/one").await.body, "1 fr");
     assert_eq!(client.get("/other").await.body, "Some(\"dark\")");
 }
+
+#[tokio::test]
+async fn two_kinds_of_principal_on_one_record_are_refused() {
+    #[derive(SessionSchema)]
+    struct Staff {
+        #[session(principal)]
+        staff_id: Option<u64>,
+    }
+    let layer = SessionLayer::new(memory().store).schema::<Visitor>().schema::<Staff>();
+    let error = layer.check().unwrap_err().to_string();
+    assert!(error.contains("staff_id") && error.contains("Visitor"), "{error}");
+}
+
+#[tokio::test]
+async fn plain_http_stays_plain_whatever_the_order_of_settings() {
+    let cookie = session_runtime::CookieConfig::builder().name("sid").build().unwrap();
+    let layer = SessionLayer::new(memory().store).insecure_for_development().cookie(cookie);
+    let app = Router::new()
+        .route("/", get(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
+        .layer(layer);
+    let reply = Client::new(&app).get("/").await;
+    assert!(reply.set_cookie().unwrap().starts_with("sid="), "{reply:?}");
+}

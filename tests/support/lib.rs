@@ -1,6 +1,6 @@
 //! What the tests share: a client with a cookie jar, a store that tells what
 //! it was asked, and both stores under one clock.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::must_use_candidate, missing_docs)]
 
 pub mod client;
 pub mod spy;
@@ -9,3 +9,13 @@ pub mod traced;
 
 pub use client::{Client, Reply};
 pub use spy::{Call, Spy};
+
+/// The code in the README and in the guides compiles and runs.
+#[cfg(doctest)]
+mod documents {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../docs/stores.md")]
+    struct Stores;
+}

@@ -12,6 +12,8 @@ use crate::session::Policy;
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) cookie: CookieConfig,
+    /// The cookie goes over plain http, whatever its settings say.
+    pub(crate) insecure: bool,
     /// How long one call of the store may take.
     pub(crate) store_timeout: Duration,
     /// Whether a response of this status keeps what its handler changed.
@@ -31,6 +33,7 @@ impl Default for Config {
                 absolute: Some(Duration::from_secs(12 * 60 * 60)),
             },
             cookie: CookieConfig::default(),
+            insecure: false,
             store_timeout: Duration::from_secs(5),
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,

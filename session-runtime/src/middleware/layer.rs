@@ -96,7 +96,7 @@ impl SessionLayer {
     /// plain http. Whoever can read the network can then steal every session.
     #[must_use]
     pub fn insecure_for_development(self) -> Self {
-        self.set(|config| config.cookie = std::mem::take(&mut config.cookie).insecure())
+        self.set(|config| config.insecure = true)
     }
 
     /// How long one call of the store may take before the request fails with
@@ -177,6 +177,9 @@ impl SessionLayer {
     pub(crate) fn engine(&self) -> Arc<Engine> {
         let build = || {
             let mut config = self.config.clone();
+            if config.insecure {
+                config.cookie = config.cookie.insecure();
+            }
             config.error = config.check().err();
             let schemas = Schemas::default();
             for schema in &self.schemas {

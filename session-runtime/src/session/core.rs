@@ -98,9 +98,7 @@ impl Core {
     /// The stored bytes of a field and the name they are stored under. The
     /// primary name wins over its aliases.
     pub(super) fn stored(&self, field: &'static Field) -> Option<(&'static str, &[u8])> {
-        std::iter::once(field.name)
-            .chain(field.aliases.iter().copied())
-            .find_map(|name| Some((name, self.fields.get(name)?)))
+        field.names().find_map(|name| Some((name, self.fields.get(name)?)))
     }
 
     /// Decodes what is stored; `None` when nothing is.
@@ -276,7 +274,7 @@ impl Core {
         let mut state = backend.scope().state();
         // A handle of an earlier session has nothing left to end.
         if state.generation == self.generation {
-            state.destroy();
+            state.destroy(backend.scope().next_seq());
         }
         let generation = state.generation;
         drop(state);

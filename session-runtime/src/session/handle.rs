@@ -182,6 +182,13 @@ impl<S: SessionSchema> Handle<S> {
         self.core.record.as_ref().map(|record| record.meta.expires_at().into())
     }
 
+    /// How long the session still lives if nothing more happens.
+    #[must_use]
+    pub fn expires_in(&self) -> Option<Duration> {
+        let expires = self.core.record()?.meta.expires_at();
+        Some(expires.since(self.core.backend.now()))
+    }
+
     /// Renews the token. Every earlier token, and every request that was begun
     /// with one, is refused from then on. Does nothing to a session that is
     /// not stored.

@@ -44,7 +44,7 @@ impl Core {
             None => Ok(core),
             Some((field, OnInvalid::Error)) => Err(SessionError::Undecodable { field }),
             Some((_, OnInvalid::DropSession)) => {
-                state.destroy();
+                state.destroy(scope.next_seq());
                 Ok(Self::view(&backend, schema, &state))
             }
             // An undecodable principal: nobody, but nothing is deleted, so that

@@ -79,8 +79,11 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, No
         Origin::Retired if signs_in(situation, &ops) => {
             create(situation, &ops, &Fields::new(), mint)
         }
-        Origin::Retired if ops.is_empty() => Ok(Plan::Nothing),
-        Origin::Retired => Ok(Plan::Lost { explicit: ops.iter().any(|op| op.is_explicit()) }),
+        Origin::Retired => {
+            let proves = situation.keep_fields && situation.pending.authenticated;
+            let explicit = proves || ops.iter().any(|op| op.is_explicit());
+            Ok(if proves || !ops.is_empty() { Plan::Lost { explicit } } else { Plan::Nothing })
+        }
         Origin::Stored(record) => apply(situation, &ops, record, mint),
     }
 }
@@ -186,7 +189,7 @@ fn apply(
         epoch: record.meta.epoch,
         cookie,
         signs_in,
-        explicit: changed.iter().any(|op| op.is_explicit()),
+        explicit: authenticated || changed.iter().any(|op| op.is_explicit()),
         patch,
     })))
 }

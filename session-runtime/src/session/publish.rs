@@ -71,17 +71,20 @@ impl Core {
             },
             How::Taken => {
                 // What does not decode was not handed out, so it stays.
-                if let Some((name, bytes)) = self.stored(field)
-                    && matches!(self.decode(field), Some(Ok(_)))
-                {
-                    let alias = (name != field.name).then_some(name);
-                    push(PendingOp {
-                        field,
-                        namespace,
-                        seq,
-                        op: Op::RemoveIf(bytes.to_vec()),
-                        alias,
-                    });
+                if matches!(self.decode(field), Some(Err(_))) {
+                    return Ok(());
+                }
+                for name in field.names() {
+                    if let Some(bytes) = self.fields.get(name) {
+                        let alias = (name != field.name).then_some(name);
+                        push(PendingOp {
+                            field,
+                            namespace,
+                            seq,
+                            op: Op::RemoveIf(bytes.to_vec()),
+                            alias,
+                        });
+                    }
                 }
                 return Ok(());
             }
@@ -136,7 +139,7 @@ fn push(state: &mut State, op: PendingOp, current: bool) {
         // Saying who somebody is, is an event, whatever was stored before.
         state.pending.authenticated |= op.field.principal && !op.clears();
         state.pending.push(op);
-    } else if op.is_explicit() {
+    } else if op.is_explicit() && op.seq > state.ended {
         state.lost = true;
     }
 }

@@ -17,6 +17,7 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// How a handle reaches the world without knowing it.
 pub(crate) trait Backend: Send + Sync {
     fn scope(&self) -> &Scope;
+    fn now(&self) -> Timestamp;
     /// Stores what is published.
     fn save(&self) -> BoxFuture<'_, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.
@@ -67,6 +68,9 @@ pub(crate) struct State {
     pub(crate) cookie: Option<CookieChange>,
     /// A handler read the session, so the response depends on the cookie.
     pub(crate) read: bool,
+    /// The number of the last `destroy()`: changes made before it went with the
+    /// session, and are not lost.
+    pub(crate) ended: u64,
     /// An explicit change of a field found no session to go to.
     pub(crate) lost: bool,
 }
@@ -80,7 +84,8 @@ impl State {
     }
 
     /// Ends the session at once. What was published before goes with it.
-    pub(crate) fn destroy(&mut self) {
+    pub(crate) fn destroy(&mut self, seq: u64) {
+        self.ended = seq;
         if let Origin::Stored(record) = &self.origin {
             self.destroyed.push(record.id);
         }

@@ -1,0 +1,109 @@
+//! Two tabs at once: parallel requests that change different fields of one
+//! session, slow on purpose between reading and writing.
+
+mod shadow;
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use session_runtime::Session;
+
+pub(crate) use self::shadow::Shadows;
+use self::shadow::Whole;
+use crate::catalogue::Product;
+use crate::session::Visitor;
+use crate::texts::Locale;
+
+/// How many of the requests count.
+pub(crate) const CLICKS: u64 = 4;
+
+/// No demonstration keeps a request longer.
+const LONGEST: u64 = 5_000;
+
+/// What a run starts from, and what must come out of it.
+#[derive(Serialize)]
+pub(crate) struct Start {
+    before: Whole,
+    expected: Whole,
+}
+
+pub(crate) async fn start(
+    session: Session<Visitor>,
+    State(shadows): State<Shadows>,
+) -> Result<Json<Start>, StatusCode> {
+    // Ended meanwhile, in another tab or by time: the page has to be reloaded.
+    let id = session.id().ok_or(StatusCode::CONFLICT)?;
+    let before = Whole::of(&session);
+    let expected = Whole {
+        locale: before.locale.next(),
+        items: before.items + 1,
+        clicks: before.clicks + CLICKS,
+    };
+    shadows.write(*id, before);
+    Ok(Json(Start { before, expected }))
+}
+
+/// One of the parallel requests.
+#[derive(Deserialize)]
+pub(crate) struct Step {
+    change: Change,
+    /// Milliseconds between reading and writing.
+    wait: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Change {
+    Locale,
+    Cart,
+    Click,
+}
+
+pub(crate) async fn step(
+    mut session: Session<Visitor>,
+    State(shadows): State<Shadows>,
+    Form(step): Form<Step>,
+) -> StatusCode {
+    let id = session.id().copied();
+    // From here on both work on what they read now: the handle, and beside it
+    // the copy that a session layer of the usual kind would work on.
+    let mut whole = id.and_then(|id| shadows.read(id));
+    let next: Locale = session.locale().next();
+
+    tokio::time::sleep(Duration::from_millis(step.wait.min(LONGEST))).await;
+
+    match step.change {
+        Change::Locale => session.set_locale(next),
+        Change::Cart => session.add_to_cart(Product::Pen),
+        Change::Click => session.add_clicks(1),
+    }
+    if let (Some(id), Some(whole)) = (id, &mut whole) {
+        match step.change {
+            Change::Locale => whole.locale = next,
+            Change::Cart => whole.items += 1,
+            Change::Click => whole.clicks += 1,
+        }
+        shadows.write(id, *whole);
+    }
+    StatusCode::NO_CONTENT
+}
+
+/// What came out of a run.
+#[derive(Serialize)]
+pub(crate) struct Finish {
+    actual: Whole,
+    whole: Option<Whole>,
+}
+
+pub(crate) async fn finish(
+    session: Session<Visitor>,
+    State(shadows): State<Shadows>,
+) -> Json<Finish> {
+    Json(Finish {
+        actual: Whole::of(&session),
+        whole: session.id().and_then(|id| shadows.remove(*id)),
+    })
+}

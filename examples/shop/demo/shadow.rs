@@ -1,0 +1,55 @@
+//! What the same requests would do to a session that is loaded and stored as a
+//! whole, as most session layers do it. Run beside the real session, with the
+//! same timing, so that nobody has to take our word for the difference.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use session_runtime::{Session, SessionId};
+
+use crate::session::Visitor;
+use crate::texts::Locale;
+
+/// The fields that the demonstration changes.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) struct Whole {
+    pub(super) locale: Locale,
+    pub(super) items: u32,
+    pub(super) clicks: u64,
+}
+
+impl Whole {
+    pub(super) fn of(session: &Session<Visitor>) -> Self {
+        Self { locale: session.locale(), items: session.items(), clicks: session.clicks() }
+    }
+}
+
+/// Runs that nobody finished are forgotten when there are this many.
+const MOST: usize = 1_000;
+
+/// A store of the usual kind: `load` everything, `save` everything.
+#[derive(Clone, Default)]
+pub(crate) struct Shadows(Arc<Mutex<HashMap<SessionId, Whole>>>);
+
+impl Shadows {
+    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Whole>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn read(&self, id: SessionId) -> Option<Whole> {
+        self.all().get(&id).copied()
+    }
+
+    pub(super) fn write(&self, id: SessionId, whole: Whole) {
+        let mut all = self.all();
+        if all.len() >= MOST {
+            all.clear();
+        }
+        all.insert(id, whole);
+    }
+
+    pub(super) fn remove(&self, id: SessionId) -> Option<Whole> {
+        self.all().remove(&id)
+    }
+}

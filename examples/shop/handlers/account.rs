@@ -1,0 +1,61 @@
+//! Signing in and out.
+
+use std::time::Duration;
+
+use axum::extract::{Form, Query};
+use axum::http::StatusCode;
+use axum::response::{Html, Redirect};
+use serde::Deserialize;
+use session_runtime::Session;
+
+use crate::catalogue::{User, UserId};
+use crate::pages;
+use crate::session::{Notice, Visitor};
+use crate::texts::Locale;
+
+const A_MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+#[derive(Deserialize)]
+pub(crate) struct SignIn {
+    user: u64,
+    /// A check box is sent only if it is checked.
+    remember: Option<String>,
+}
+
+pub(crate) async fn sign_in(
+    mut session: Session<Visitor>,
+    Form(form): Form<SignIn>,
+) -> Result<Redirect, (StatusCode, &'static str)> {
+    // A real shop checks a password here.
+    let user =
+        User::find(UserId(form.user)).ok_or((StatusCode::UNPROCESSABLE_ENTITY, "no such user"))?;
+    // The principal: the token is renewed by itself, so a token that somebody
+    // planted before is worth nothing. The cart stays.
+    session.set_user(user.id);
+    if form.remember.is_some() {
+        session.remember(A_MONTH);
+    }
+    session.set_notice(Notice::SignedIn(user.id));
+    Ok(Redirect::to("/"))
+}
+
+/// `Option`: who has no session has nothing to end, and gets none for that.
+pub(crate) async fn sign_out(session: Option<Session<Visitor>>) -> Redirect {
+    let Some(mut session) = session else {
+        return Redirect::to("/goodbye");
+    };
+    let locale = session.locale();
+    session.destroy();
+    // The language goes along in the address: there is no session any more.
+    Redirect::to(locale.goodbye())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Goodbye {
+    #[serde(default)]
+    locale: Locale,
+}
+
+pub(crate) async fn goodbye(Query(query): Query<Goodbye>) -> Html<String> {
+    Html(pages::goodbye(query.locale).into_string())
+}

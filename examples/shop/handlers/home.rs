@@ -1,0 +1,45 @@
+//! The page.
+
+use std::time::SystemTime;
+
+use axum::response::Html;
+use session_runtime::clock::Clock;
+use session_runtime::{Session, SessionError, SessionManager};
+
+use crate::catalogue::User;
+use crate::pages::{self, Facts, Home};
+use crate::session::Visitor;
+
+pub(crate) async fn home(
+    mut session: Session<Visitor>,
+    sessions: SessionManager<Visitor>,
+) -> Result<Html<String>, SessionError> {
+    session.add_visits(1);
+    let notice = session.take_notice();
+    if session.is_new() {
+        // Stored by the end of the response anyhow; now, because the page
+        // shows the id.
+        match session.save().await {
+            // The cookie is of a session that was ended a moment ago, from
+            // another device say. For a minute nothing replaces it but a new
+            // sign-in, so that a late answer never undoes one.
+            Ok(()) | Err(SessionError::Gone) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let devices = match session.user() {
+        Some(user) => sessions.sessions_of(&user).await?,
+        None => Vec::new(),
+    };
+    let page = Home {
+        now: SystemTime::from(Clock::system().now()),
+        locale: session.locale(),
+        user: session.user().and_then(User::find),
+        visits: session.visits(),
+        cart: session.cart(),
+        notice,
+        facts: Facts::of(&session),
+        devices: &devices,
+    };
+    Ok(Html(pages::home(&page).into_string()))
+}

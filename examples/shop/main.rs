@@ -1,0 +1,135 @@
+//! A small shop that shows what typed sessions do, and survives `kill -9`.
+//!
+//! Run it with `cargo run -p session-examples`, and read it in this order:
+//! `session.rs` (what is remembered), `routes.rs` (how it is put together),
+//! `handlers/` (what is done with it), `demo/` (what two tabs do at once).
+
+mod catalogue;
+mod demo;
+mod handlers;
+mod options;
+mod pages;
+mod routes;
+mod session;
+mod texts;
+
+use std::error::Error;
+use std::io;
+use std::net::Ipv4Addr;
+use std::process::ExitCode;
+
+use session_runtime::SessionLayer;
+use session_runtime::store::AnyStore;
+use tokio::net::TcpListener;
+
+use crate::options::{Asked, HELP, Options};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = match Options::read() {
+        Ok(Asked::Serve(options)) => serve(&options).await,
+        Ok(Asked::Help) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Err(problem) => Err(problem),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("shop: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(options: &Options) -> Result<(), String> {
+    // The port first: whoever starts a second shop by mistake should hear of
+    // that, and not of the first one's file.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
+        .await
+        .map_err(|error| about_port(options.port, &error))?;
+    let port = listener.local_addr().map_err(|error| error.to_string())?.port();
+    let store = AnyStore::connect(&options.store).await.map_err(|error| about_store(&error))?;
+
+    let mut sessions = SessionLayer::new(store).login_redirect("/");
+    if !options.strict_cookie {
+        // `__Host-` cookies need https. Chromium and Firefox make an exception
+        // for localhost, Safari does not, and a demonstration must work in all
+        // of them. Only plain http on this very machine justifies this line.
+        sessions = sessions.insecure_for_development();
+    }
+    sessions.check().map_err(|error| error.to_string())?;
+
+    greet(options, port);
+    axum::serve(listener, routes::app(sessions))
+        .with_graceful_shutdown(stop_signal())
+        .await
+        .map_err(|error| format!("the server stopped: {error}"))?;
+    println!("\nThe shop is closed. Everybody stays signed in until you open it again.");
+    Ok(())
+}
+
+fn greet(options: &Options, port: u16) {
+    let kept = match options.store.strip_prefix("sqlite:") {
+        Some(file) => format!("in the file {file}; delete it to forget everybody"),
+        None => format!("in {} for as long as the shop is open", options.store),
+    };
+    let cookie = if options.strict_cookie {
+        "__Host-session; a browser that refuses it on plain http cannot sign in"
+    } else {
+        "session, in development mode (plain http)"
+    };
+    println!("The shop is open at  http://127.0.0.1:{port}");
+    println!("  sessions  {kept}");
+    println!("  cookie    {cookie}");
+    println!("  stop      Ctrl-C, or kill -9 if you like: nobody is signed out by that");
+}
+
+fn about_port(port: u16, error: &io::Error) -> String {
+    let other = if port < u16::MAX { port + 1 } else { 3000 };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "port {port} is taken by another program, perhaps by another shop: stop that one, or run `shop --port {other}`"
+        ),
+        io::ErrorKind::PermissionDenied => format!(
+            "port {port} is not for ordinary users: choose one above 1023, such as `shop --port 3000`"
+        ),
+        _ => format!("cannot listen on 127.0.0.1:{port}: {error}"),
+    }
+}
+
+fn about_store(error: &dyn Error) -> String {
+    let mut text = format!("the session store does not open: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text + "\n      choose another one with `shop --store sqlite:some-file.db`, or `shop --store memory:` to keep nothing"
+}
+
+/// Ctrl-C, or what service managers send.
+async fn stop_signal() {
+    let ctrl_c = async {
+        // Without a handler the default action ends the process as well.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signals) => signals.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<Option<()>>();
+    tokio::select! {
+        () = ctrl_c => {}
+        _ = terminate => {}
+    }
+}

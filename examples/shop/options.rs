@@ -1,0 +1,64 @@
+//! What may be set from outside: arguments first, then the environment.
+
+/// The shop's settings.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Where it listens, on this machine alone.
+    pub(crate) port: u16,
+    /// The store, as [`AnyStore::connect`](session_runtime::store::AnyStore::connect) takes it.
+    pub(crate) store: String,
+    /// Keep `__Host-` and `Secure` although this is plain http.
+    pub(crate) strict_cookie: bool,
+}
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+A small shop that shows what typed sessions do.
+
+Usage: shop [--port 3000] [--store sqlite:shop-sessions.db] [--strict-cookie]
+
+  --port PORT      where to listen on 127.0.0.1            (or PORT=…)
+  --store URL      memory: or sqlite:path/to/file.db       (or STORE=…)
+  --strict-cookie  keep `__Host-` and `Secure`, which some
+                   browsers refuse on plain http           (or STRICT_COOKIE=1)
+";
+
+/// What the arguments ask for.
+pub(crate) enum Asked {
+    Serve(Options),
+    Help,
+}
+
+impl Options {
+    /// Reads arguments and environment, or says what is wrong with them.
+    pub(crate) fn read() -> Result<Asked, String> {
+        let env = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let mut port = env("PORT");
+        let mut store = env("STORE");
+        let mut strict_cookie = env("STRICT_COOKIE").is_some_and(|value| value != "0");
+
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let (name, inline) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (arg.as_str(), None),
+            };
+            let mut value = || inline.clone().or_else(|| args.next());
+            match name {
+                "--port" => port = Some(value().ok_or("`--port` needs a number: `--port 3000`")?),
+                "--store" => {
+                    store = Some(value().ok_or("`--store` needs a URL: `--store memory:`")?);
+                }
+                "--strict-cookie" => strict_cookie = true,
+                "--help" | "-h" => return Ok(Asked::Help),
+                _ => return Err(format!("there is no option `{arg}`\n\n{HELP}")),
+            }
+        }
+        let port = port.unwrap_or_else(|| "3000".to_owned());
+        let port = port.parse().map_err(|_| {
+            format!("`{port}` is not a port: write a number up to 65535, such as `--port 3000`")
+        })?;
+        let store = store.unwrap_or_else(|| "sqlite:shop-sessions.db".to_owned());
+        Ok(Asked::Serve(Self { port, store, strict_cookie }))
+    }
+}

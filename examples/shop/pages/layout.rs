@@ -1,0 +1,92 @@
+//! What is around every page.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::{Home, icons};
+use crate::catalogue::User;
+use crate::session::Notice;
+use crate::texts::Locale;
+
+/// A page with language switch and account.
+pub(super) fn page(locale: Locale, user: Option<&User>, body: &Markup) -> Markup {
+    let t = locale.texts();
+    let tools = html! {
+        form.languages method="post" action="/locale" {
+            fieldset {
+                legend.hidden { (t.language) }
+                @for other in Locale::ALL {
+                    button name="locale" value=(other.tag()) lang=(other.tag())
+                        aria-pressed=(other == locale) title=(other.own_name())
+                    {
+                        span.hidden { (other.own_name()) }
+                        span aria-hidden="true" { (other.tag()) }
+                    }
+                }
+            }
+        }
+        @if let Some(user) = user {
+            form.who method="post" action="/sign-out" {
+                span {
+                    span.hidden { (t.account.signed_in_as) " " }
+                    strong id="user" { (user.name) }
+                }
+                button.button.small id="sign-out" { (t.account.sign_out) }
+            }
+        } @else {
+            a.button.small href="#account" { (t.account.sign_in) }
+        }
+    };
+    shell(locale, &tools, body)
+}
+
+/// A page that knows of no session.
+pub(super) fn bare(locale: Locale, body: &Markup) -> Markup {
+    shell(locale, &html! {}, body)
+}
+
+fn shell(locale: Locale, tools: &Markup, body: &Markup) -> Markup {
+    let t = locale.texts();
+    html! {
+        (DOCTYPE)
+        html lang=(locale.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (t.title) }
+                link rel="icon" href=(icons::FAVICON);
+                link rel="stylesheet" href="/assets/shop.css";
+                script src="/assets/shop.js" defer {}
+            }
+            body {
+                a.skip href="#main" { (t.skip) }
+                header.bar {
+                    a.brand href="/" { (icons::brand()) span { (t.title) } }
+                    div.tools { (tools) }
+                }
+                main id="main" { (body) }
+                footer { p { (t.footer) } }
+            }
+        }
+    }
+}
+
+/// What the last request had to say.
+pub(super) fn notice(page: &Home<'_>) -> Markup {
+    let t = page.texts();
+    let name = |product| (t.product)(product).0;
+    let text = page.notice.map(|notice| match notice {
+        Notice::SignedIn(user) => {
+            (t.account.welcome)(User::find(user).map_or("", |user| user.name))
+        }
+        Notice::Added(product) => (t.cart.added)(name(product)),
+        Notice::Removed(product) => (t.cart.removed)(name(product)),
+        Notice::EndedOne => t.devices.ended_one.to_owned(),
+        Notice::EndedOthers(n) => (t.devices.ended_others)(n),
+    });
+    html! {
+        @if let Some(text) = text {
+            p.notice id="notice" role="status" { (icons::check()) (text) }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How the shop is put together.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use session_runtime::{SessionError, SessionLayer};
+use tower_http::csrf::CsrfLayer;
+
+use crate::demo::{self, Shadows};
+use crate::handlers::{account, assets, cart, devices, home, locale};
+use crate::pages;
+use crate::session::Visitor;
+
+/// Everything the shop answers to.
+pub(crate) fn app(sessions: SessionLayer) -> Router {
+    Router::new()
+        .route("/", get(home::home))
+        .route("/sign-in", post(account::sign_in))
+        .route("/sign-out", post(account::sign_out))
+        .route("/goodbye", get(account::goodbye))
+        .route("/locale", post(locale::change))
+        .route("/cart", post(cart::change))
+        .route("/devices/end", post(devices::end_one))
+        .route("/devices/end-others", post(devices::end_others))
+        .route("/demo/start", post(demo::start))
+        .route("/demo/step", post(demo::step))
+        .route("/demo/finish", post(demo::finish))
+        .with_state(Shadows::default())
+        .layer(sessions.schema::<Visitor>())
+        .layer(map_response(explain))
+        // Below the session layer there is no session, and nothing to load.
+        .route("/assets/shop.css", get(assets::css))
+        .route("/assets/shop.js", get(assets::js))
+        // The cookie's `SameSite=Lax` keeps other sites from posting in a
+        // visitor's name. To a browser, though, every port of localhost is the
+        // same site, as every sub-domain of a company is: this layer compares
+        // the whole origin.
+        .layer(CsrfLayer::new())
+        .layer(map_response(harden))
+}
+
+/// Says in a page what the session layer says in one line: that a change came
+/// too late, or that the store does not answer. The layer leaves its reason in
+/// the response's extensions.
+async fn explain(response: Response) -> Response {
+    let Some(error) = response.extensions().get::<Arc<SessionError>>() else {
+        return response;
+    };
+    let late = matches!(**error, SessionError::Gone | SessionError::Conflict { .. });
+    let (mut head, _) = response.into_parts();
+    // The status and the cookie stay as they are, the text is another.
+    head.headers.remove(header::CONTENT_TYPE);
+    head.headers.remove(header::CONTENT_LENGTH);
+    (head, Html(pages::trouble(late).into_string())).into_response()
+}
+
+/// No script, style or frame but the shop's own.
+async fn harden(mut response: Response) -> Response {
+    const HEADERS: [(header::HeaderName, &str); 3] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+             img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,79 @@
+//! What the shop remembers about a visitor: all of it, in one struct.
+
+use serde::{Deserialize, Serialize};
+use session_runtime::SessionSchema;
+
+use crate::catalogue::{Product, UserId};
+use crate::texts::Locale;
+
+/// One visitor's session.
+#[derive(SessionSchema)]
+pub(crate) struct Visitor {
+    /// Who is signed in. Setting it renews the token.
+    #[session(principal, copy)]
+    user: Option<UserId>,
+    /// The language of the page.
+    #[session(copy)]
+    locale: Locale,
+    /// How often the page was opened. Two tabs at once count twice.
+    #[session(counter)]
+    visits: u64,
+    /// What lies in the cart.
+    cart: Vec<Line>,
+    /// Said on the next page, once.
+    #[session(flash)]
+    notice: Option<Notice>,
+    /// What the demonstration counts.
+    #[session(counter)]
+    clicks: u64,
+}
+
+/// One line of the cart.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Line {
+    pub(crate) product: Product,
+    pub(crate) quantity: u32,
+}
+
+/// What happened, to be told in the language of the page that tells it.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Notice {
+    SignedIn(UserId),
+    Added(Product),
+    Removed(Product),
+    EndedOne,
+    EndedOthers(u64),
+}
+
+/// The handle that the derive made is an ordinary type of this crate: what the
+/// shop does with a session has its place here.
+impl VisitorSession {
+    /// Puts one more of `product` into the cart.
+    pub(crate) fn add_to_cart(&mut self, product: Product) {
+        let cart = self.cart_mut();
+        match cart.iter_mut().find(|line| line.product == product) {
+            Some(line) => line.quantity = line.quantity.saturating_add(1),
+            None => cart.push(Line { product, quantity: 1 }),
+        }
+    }
+
+    /// Takes one of `product` out of the cart.
+    pub(crate) fn take_from_cart(&mut self, product: Product) {
+        let cart = self.cart_mut();
+        for line in cart.iter_mut().filter(|line| line.product == product) {
+            line.quantity = line.quantity.saturating_sub(1);
+        }
+        cart.retain(|line| line.quantity > 0);
+    }
+
+    /// Takes every `product` out of the cart.
+    pub(crate) fn remove_from_cart(&mut self, product: Product) {
+        self.cart_mut().retain(|line| line.product != product);
+    }
+
+    /// How many things lie in the cart.
+    pub(crate) fn items(&self) -> u32 {
+        self.cart().iter().map(|line| line.quantity).sum()
+    }
+}
