@@ -2,8 +2,6 @@
 
 pub use crate::__session_extractors as extractors;
 pub use crate::codec::{Codec, Value, decode_with, encode_with};
-#[cfg(feature = "axum")]
-pub use crate::extract::{extract, extract_existing};
 pub use crate::schema::{
     Counter, Field, FieldKind, HasPrincipal, Key, OnInvalid, Schema, SessionHandle, SessionSchema,
     default, kind,

@@ -1,84 +1,64 @@
-//! The axum extractors.
+//! From a request to a session, whatever the web framework.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use axum_core::extract::FromRequestParts;
-use http::request::Parts;
+use http::{Extensions, HeaderMap};
 
-use crate::manager::SessionManager;
 use crate::middleware::RequestExtension;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::request::RequestSession;
 use crate::schema::{HasPrincipal, SessionSchema};
 use crate::session::Handle;
 
-/// What the generated `FromRequestParts` does.
-#[doc(hidden)]
-pub async fn extract<S: SessionSchema>(parts: &Parts) -> Result<S::Session, SessionRejection> {
-    let request = request_of(parts, std::any::type_name::<S>)?;
-    Ok(request.handle::<S>(&parts.headers).await?.into())
+/// The session of a request, for services that are not axum handlers.
+///
+/// ```
+/// # use session_runtime::{Session, SessionRejection, SessionSchema};
+/// # #[derive(SessionSchema)]
+/// # struct Visitor { visits: u32 }
+/// async fn visits<B>(request: http::Request<B>) -> Result<u32, SessionRejection> {
+///     let (parts, _) = request.into_parts();
+///     let session: Session<Visitor> =
+///         session_runtime::session_of::<Visitor>(&parts.extensions, &parts.headers).await?;
+///     Ok(session.visits())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// If the request did not pass a [`SessionLayer`](crate::SessionLayer), or the
+/// session cannot be loaded.
+pub async fn session_of<S: SessionSchema>(
+    extensions: &Extensions,
+    headers: &HeaderMap,
+) -> Result<S::Session, SessionRejection> {
+    let request = request_of(extensions, std::any::type_name::<S>)?;
+    Ok(request.handle::<S>(headers).await?.into())
 }
 
-/// What the generated `OptionalFromRequestParts` does.
-#[doc(hidden)]
-pub async fn extract_existing<S: SessionSchema>(
-    parts: &Parts,
+/// As [`session_of`], but only a session that exists.
+///
+/// # Errors
+///
+/// As [`session_of`].
+pub async fn existing_session_of<S: SessionSchema>(
+    extensions: &Extensions,
+    headers: &HeaderMap,
 ) -> Result<Option<S::Session>, SessionRejection> {
-    let request = request_of(parts, std::any::type_name::<S>)?;
-    let handle: Handle<S> = request.handle(&parts.headers).await?;
+    let request = request_of(extensions, std::any::type_name::<S>)?;
+    let handle: Handle<S> = request.handle(headers).await?;
     Ok(request.exists().then(|| handle.into()))
 }
 
-fn request_of(
-    parts: &Parts,
+pub(crate) fn request_of(
+    extensions: &Extensions,
     wanted: fn() -> &'static str,
 ) -> Result<&Arc<RequestSession>, SessionRejection> {
-    match parts.extensions.get() {
+    match extensions.get() {
         Some(RequestExtension(request)) => Ok(request),
         None => Err(SessionRejection::missing_layer(wanted())),
     }
-}
-
-/// Emits the extractors of a generated handle type.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __session_extractors {
-    ($session:ty) => {
-        #[automatically_derived]
-        impl<__SessionState: ::core::marker::Send + ::core::marker::Sync>
-            $crate::__private::FromRequestParts<__SessionState> for $session
-        {
-            type Rejection = $crate::SessionRejection;
-
-            async fn from_request_parts(
-                __session_parts: &mut $crate::__private::Parts,
-                _: &__SessionState,
-            ) -> ::core::result::Result<Self, Self::Rejection> {
-                $crate::__private::extract::<
-                                            <$session as $crate::__private::SessionHandle>::Schema,
-                                        >(__session_parts)
-                                        .await
-            }
-        }
-
-        #[automatically_derived]
-        impl<__SessionState: ::core::marker::Send + ::core::marker::Sync>
-            $crate::__private::OptionalFromRequestParts<__SessionState> for $session
-        {
-            type Rejection = $crate::SessionRejection;
-
-            async fn from_request_parts(
-                __session_parts: &mut $crate::__private::Parts,
-                _: &__SessionState,
-            ) -> ::core::result::Result<::core::option::Option<Self>, Self::Rejection> {
-                $crate::__private::extract_existing::<
-                    <$session as $crate::__private::SessionHandle>::Schema,
-                >(__session_parts)
-                .await
-            }
-        }
-    };
 }
 
 /// A session in which somebody is signed in.
@@ -99,6 +79,24 @@ impl<S: HasPrincipal> Authenticated<S> {
         &self.principal
     }
 
+    /// The session of a request, if somebody is signed in; for services that
+    /// are not axum handlers.
+    ///
+    /// # Errors
+    ///
+    /// As [`session_of`], or because nobody is signed in.
+    pub async fn of(
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Result<Self, AuthenticatedRejection> {
+        let request = request_of(extensions, std::any::type_name::<S>)?;
+        let handle: Handle<S> = request.handle(headers).await.map_err(SessionRejection::from)?;
+        match handle.__owned(S::PRINCIPAL) {
+            Some(principal) => Ok(Self { principal, session: handle.into() }),
+            None => Err(AuthenticatedRejection::nobody(request.engine.config.login_redirect)),
+        }
+    }
+
     /// The principal and the session.
     #[must_use]
     pub fn into_parts(self) -> (S::Principal, S::Session) {
@@ -117,40 +115,5 @@ impl<S: HasPrincipal> Deref for Authenticated<S> {
 impl<S: HasPrincipal> DerefMut for Authenticated<S> {
     fn deref_mut(&mut self) -> &mut S::Session {
         &mut self.session
-    }
-}
-
-impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for Authenticated<S> {
-    type Rejection = AuthenticatedRejection;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        _: &State,
-    ) -> Result<Self, AuthenticatedRejection> {
-        let request = request_of(parts, std::any::type_name::<S>)?;
-        let handle: Handle<S> =
-            request.handle(&parts.headers).await.map_err(SessionRejection::from)?;
-        match handle.__owned(S::PRINCIPAL) {
-            Some(principal) => Ok(Self { principal, session: handle.into() }),
-            None => Err(AuthenticatedRejection::nobody(request.engine.config.login_redirect)),
-        }
-    }
-}
-
-impl<State: Send + Sync> FromRequestParts<State> for SessionManager {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
-        Ok(Self::new(Arc::clone(&request_of(parts, || "SessionManager")?.engine)))
-    }
-}
-
-impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for SessionManager<S> {
-    type Rejection = SessionRejection;
-
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
-        let request = request_of(parts, std::any::type_name::<Self>)?;
-        request.engine.admit(S::SCHEMA)?;
-        Ok(Self::new(Arc::clone(&request.engine)))
     }
 }

@@ -10,6 +10,8 @@
 
 #[doc(hidden)]
 pub mod __private;
+#[cfg(feature = "axum")]
+mod axum;
 pub mod clock;
 pub mod codec;
 mod commit;
@@ -17,15 +19,13 @@ pub mod config;
 mod cookie;
 mod engine;
 mod error;
-#[cfg(feature = "axum")]
-pub mod extract;
+mod extract;
 mod fields;
 pub mod id;
 mod manager;
 mod middleware;
 pub mod patch;
 pub mod record;
-#[cfg(feature = "axum")]
 mod rejection;
 mod request;
 pub mod schema;
@@ -35,12 +35,10 @@ pub mod token;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};
 pub use error::SessionError;
-#[cfg(feature = "axum")]
-pub use extract::Authenticated;
+pub use extract::{Authenticated, existing_session_of, session_of};
 pub use id::SessionId;
 pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
-#[cfg(feature = "axum")]
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;
 pub use session::Handle;

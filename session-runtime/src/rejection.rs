@@ -5,8 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use axum_core::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
 use crate::error::SessionError;
 
@@ -24,6 +23,17 @@ pub enum SessionRejection {
 }
 
 impl SessionRejection {
+    /// The status and the fixed text that a response to this has.
+    #[must_use]
+    pub fn answer(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::MissingLayer { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "session layer missing")
+            }
+            Self::Failed(error) => error.answer(),
+        }
+    }
+
     pub(crate) fn missing_layer(wanted: &'static str) -> Self {
         Self::MissingLayer { wanted }
     }
@@ -53,32 +63,6 @@ impl Error for SessionRejection {
             Self::MissingLayer { .. } => None,
             Self::Failed(error) => error.source(),
         }
-    }
-}
-
-impl IntoResponse for SessionRejection {
-    fn into_response(self) -> Response {
-        let source = Error::source(&self).map(tracing::field::display);
-        tracing::error!(error = %self, source, "session rejected");
-        let mut response = match &self {
-            Self::MissingLayer { .. } => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "session layer missing").into_response()
-            }
-            Self::Failed(error) => error.answer().into_response(),
-        };
-        response.extensions_mut().insert(self);
-        response
-    }
-}
-
-impl IntoResponse for SessionError {
-    /// The same answer that the layer gives when its own commit fails.
-    fn into_response(self) -> Response {
-        let source = self.source().map(tracing::field::display);
-        tracing::error!(error = %self, source, "session error");
-        let mut response = self.answer().into_response();
-        response.extensions_mut().insert(Arc::new(self));
-        response
     }
 }
 
@@ -121,21 +105,6 @@ impl Error for AuthenticatedRejection {
         match self {
             Self::Session(rejection) => rejection.source(),
             Self::Nobody { .. } => None,
-        }
-    }
-}
-
-impl IntoResponse for AuthenticatedRejection {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Session(rejection) => rejection.into_response(),
-            Self::Nobody { login: Some(location) } => {
-                (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static(location))])
-                    .into_response()
-            }
-            Self::Nobody { login: None } => {
-                (StatusCode::UNAUTHORIZED, "sign in first").into_response()
-            }
         }
     }
 }

@@ -138,3 +138,22 @@ async fn plain_http_stays_plain_whatever_the_order_of_settings() {
     let reply = Client::new(&app).get("/").await;
     assert!(reply.set_cookie().unwrap().starts_with("sid="), "{reply:?}");
 }
+
+#[tokio::test]
+async fn a_plain_tower_service_has_sessions_without_axum() {
+    use axum::body::Body;
+    use http::{Request, Response};
+    use tower::{Layer, ServiceExt, service_fn};
+    let spy = Spy::new();
+    let count = service_fn(|request: Request<Body>| async move {
+        let (parts, _) = request.into_parts();
+        let session = session_runtime::session_of::<Visitor>(&parts.extensions, &parts.headers);
+        let mut session = session.await.unwrap();
+        session.add_visits(1);
+        Ok::<_, std::convert::Infallible>(Response::new(Body::from(session.visits().to_string())))
+    });
+    let service = SessionLayer::new(spy.clone()).layer(count);
+    let response = service.oneshot(Request::new(Body::empty())).await.unwrap();
+    assert!(response.headers().contains_key("set-cookie"));
+    assert!(matches!(spy.calls()[..], [Call::Create(_)]));
+}

@@ -1,0 +1,122 @@
+//! The axum extractors and what they answer when they fail.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, header};
+
+use crate::error::SessionError;
+use crate::extract::{Authenticated, request_of};
+use crate::manager::SessionManager;
+use crate::rejection::{AuthenticatedRejection, SessionRejection};
+use crate::schema::HasPrincipal;
+
+/// Emits the extractors of a generated handle type.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __session_extractors {
+    ($session:ty) => {
+        #[automatically_derived]
+        impl<__SessionState: ::core::marker::Send + ::core::marker::Sync>
+            $crate::__private::FromRequestParts<__SessionState> for $session
+        {
+            type Rejection = $crate::SessionRejection;
+
+            async fn from_request_parts(
+                __session_parts: &mut $crate::__private::Parts,
+                _: &__SessionState,
+            ) -> ::core::result::Result<Self, Self::Rejection> {
+                $crate::session_of::<<$session as $crate::__private::SessionHandle>::Schema>(
+                    &__session_parts.extensions,
+                    &__session_parts.headers,
+                )
+                .await
+            }
+        }
+
+        #[automatically_derived]
+        impl<__SessionState: ::core::marker::Send + ::core::marker::Sync>
+            $crate::__private::OptionalFromRequestParts<__SessionState> for $session
+        {
+            type Rejection = $crate::SessionRejection;
+
+            async fn from_request_parts(
+                __session_parts: &mut $crate::__private::Parts,
+                _: &__SessionState,
+            ) -> ::core::result::Result<::core::option::Option<Self>, Self::Rejection> {
+                $crate::existing_session_of::<
+                            <$session as $crate::__private::SessionHandle>::Schema,
+                        >(&__session_parts.extensions, &__session_parts.headers)
+                        .await
+            }
+        }
+    };
+}
+
+impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for Authenticated<S> {
+    type Rejection = AuthenticatedRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &State,
+    ) -> Result<Self, AuthenticatedRejection> {
+        Self::of(&parts.extensions, &parts.headers).await
+    }
+}
+
+impl<State: Send + Sync> FromRequestParts<State> for SessionManager {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
+        Ok(Self::new(Arc::clone(&request_of(&parts.extensions, || "SessionManager")?.engine)))
+    }
+}
+
+impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for SessionManager<S> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
+        let request = request_of(&parts.extensions, std::any::type_name::<Self>)?;
+        request.engine.admit(S::SCHEMA)?;
+        Ok(Self::new(Arc::clone(&request.engine)))
+    }
+}
+
+impl IntoResponse for SessionRejection {
+    fn into_response(self) -> Response {
+        let source = Error::source(&self).map(tracing::field::display);
+        tracing::error!(error = %self, source, "session rejected");
+        let mut response = self.answer().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for SessionError {
+    /// The same answer that the layer gives when its own commit fails.
+    fn into_response(self) -> Response {
+        let source = self.source().map(tracing::field::display);
+        tracing::error!(error = %self, source, "session error");
+        let mut response = self.answer().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+impl IntoResponse for AuthenticatedRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Session(rejection) => rejection.into_response(),
+            Self::Nobody { login: Some(location) } => {
+                (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static(location))])
+                    .into_response()
+            }
+            Self::Nobody { login: None } => {
+                (StatusCode::UNAUTHORIZED, "sign in first").into_response()
+            }
+        }
+    }
+}
