@@ -48,9 +48,9 @@ macro_rules! __session_extractors {
                 _: &__SessionState,
             ) -> ::core::result::Result<::core::option::Option<Self>, Self::Rejection> {
                 $crate::existing_session_of::<
-                            <$session as $crate::__private::SessionHandle>::Schema,
-                        >(&__session_parts.extensions, &__session_parts.headers)
-                        .await
+                                    <$session as $crate::__private::SessionHandle>::Schema,
+                                >(&__session_parts.extensions, &__session_parts.headers)
+                                .await
             }
         }
     };

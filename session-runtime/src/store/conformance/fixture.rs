@@ -1,0 +1,249 @@
+//! What a rule works with: a store, its frozen clock, and short ways to ask.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::fields::Fields;
+use crate::id::SessionId;
+use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch};
+use crate::record::{Meta, Principal, Record};
+use crate::store::{Created, Lookup, Revoke, SessionStore, StoreError, Swept, Touch};
+use crate::token::{SecretHash, SessionToken};
+
+/// A new, empty store and the frozen clock that it reads.
+///
+/// Clones share both.
+pub struct Fixture<S> {
+    store: Arc<S>,
+    pub(super) clock: Clock,
+    /// After the store, so that it is dropped after it.
+    kept: Arc<dyn Any + Send + Sync>,
+}
+
+impl<S> Clone for Fixture<S> {
+    fn clone(&self) -> Self {
+        let Self { store, clock, kept } = self;
+        Self { store: store.clone(), clock: clock.clone(), kept: kept.clone() }
+    }
+}
+
+impl<S> fmt::Debug for Fixture<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixture").field("now", &self.clock.now()).finish_non_exhaustive()
+    }
+}
+
+/// What a factory returns: a store, or a store and what must outlive it, such
+/// as the temporary directory of its file.
+pub trait Opened {
+    /// The store.
+    type Store: SessionStore;
+
+    /// The store, and what is dropped after it.
+    fn split(self) -> (Self::Store, Arc<dyn Any + Send + Sync>);
+}
+
+impl<S: SessionStore> Opened for S {
+    type Store = S;
+
+    fn split(self) -> (S, Arc<dyn Any + Send + Sync>) {
+        (self, Arc::new(()))
+    }
+}
+
+impl<S: SessionStore, K: Any + Send + Sync> Opened for (S, K) {
+    type Store = S;
+
+    fn split(self) -> (S, Arc<dyn Any + Send + Sync>) {
+        (self.0, Arc::new(self.1))
+    }
+}
+
+/// When the frozen clock starts: far enough from zero to jump backwards.
+const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+
+pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
+pub(super) const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const MS: Duration = Duration::from_millis(1);
+/// How late a sweep may be: stores look at what is due in coarse steps.
+pub(super) const SLACK: Duration = Duration::from_secs(60);
+pub(super) const LIFETIME: Lifetime =
+    Lifetime { idle: Some(IDLE), absolute: Some(ABSOLUTE), remember: false };
+
+impl<S: SessionStore> Fixture<S> {
+    /// Opens a store with `make`, which must return a new, empty one that
+    /// reads the clock it is given.
+    ///
+    /// # Panics
+    ///
+    /// If the store uses another clock, or is not empty.
+    pub async fn open<O, F>(make: impl FnOnce(Clock) -> F) -> Self
+    where
+        O: Opened<Store = S>,
+        F: Future<Output = O>,
+    {
+        let clock = Clock::frozen(START);
+        let (store, kept) = make(clock.clone()).await.split();
+        let fixture = Self { store: Arc::new(store), clock, kept };
+        fixture.clock.advance(MS);
+        let (given, used) = (fixture.clock.now(), fixture.store.clock().now());
+        assert_eq!(used, given, "the store does not read the clock that it was given");
+        let count = fixture.count().await;
+        assert_eq!(count, 0, "the suite needs an empty store per rule, this one has sessions");
+        fixture
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A record that is not stored yet, as a sign-in would make it.
+    pub(super) fn record(&self) -> Record {
+        self.lasting(LIFETIME)
+    }
+
+    pub(super) fn lasting(&self, lifetime: Lifetime) -> Record {
+        let Ok(token) = SessionToken::generate() else { panic!("no random bytes for a token") };
+        let meta = Meta::new(token.secret_hash(), self.now(), lifetime);
+        Record { id: token.id(), meta, fields: Fields::new() }
+    }
+
+    /// A record of `principal` that is not stored yet.
+    pub(super) fn of(&self, principal: &Principal) -> Record {
+        let mut record = self.record();
+        record.meta.principal = Some(principal.clone());
+        record
+    }
+
+    /// A record with these fields that is not stored yet.
+    pub(super) fn with(&self, fields: &[(&str, &str)]) -> Record {
+        Record { fields: fields.iter().copied().collect(), ..self.record() }
+    }
+
+    /// Another record of that id, which is not stored yet.
+    pub(super) fn with_id(&self, id: SessionId) -> Record {
+        Record { id, ..self.record() }
+    }
+
+    /// Stores `record`.
+    pub(super) async fn insert(&self, record: Record) -> Record {
+        let created = self.create(record.clone()).await;
+        assert_eq!(created, Created::Created, "a record with a new id must be created");
+        record
+    }
+
+    pub(super) async fn create(&self, record: Record) -> Created {
+        answered("create", self.store.create(record).await)
+    }
+
+    pub(super) async fn load(&self, id: SessionId, secret: &SecretHash, touch: Touch) -> Lookup {
+        answered("load", self.store.load(id, secret, touch).await)
+    }
+
+    /// Loads `record` by the secret in it, without a touch.
+    pub(super) async fn look(&self, record: &Record) -> Lookup {
+        self.load(record.id, &record.meta.secret, Touch::Never).await
+    }
+
+    /// As [`look`](Self::look), for a record that must be found.
+    pub(super) async fn found(&self, record: &Record) -> Arc<Record> {
+        match self.look(record).await {
+            Lookup::Found(found) => found,
+            other => panic!("a live session with the right secret must be found, but: {other:?}"),
+        }
+    }
+
+    pub(super) async fn reload(&self, id: SessionId, epoch: u64) -> Option<Arc<Record>> {
+        answered("reload", self.store.reload(id, epoch).await)
+    }
+
+    pub(super) async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Outcome {
+        answered("apply", self.store.apply(id, epoch, patch).await)
+    }
+
+    /// Applies a patch under the first epoch that must go through.
+    pub(super) async fn applied(&self, id: SessionId, patch: &Patch) -> Applied {
+        self.applied_under(id, 1, patch).await
+    }
+
+    pub(super) async fn applied_under(&self, id: SessionId, epoch: u64, patch: &Patch) -> Applied {
+        match self.apply(id, epoch, patch).await {
+            Outcome::Applied(applied) => applied,
+            other => panic!("a patch that fits must be applied, but: {other:?}"),
+        }
+    }
+
+    pub(super) async fn delete(&self, id: SessionId) -> bool {
+        answered("delete", self.store.delete(id).await)
+    }
+
+    pub(super) async fn list(&self, principal: &Principal) -> Vec<Arc<Record>> {
+        answered("list", self.store.list(principal).await)
+    }
+
+    /// The ids of a listing, in order.
+    pub(super) async fn listed(&self, principal: &Principal) -> Vec<SessionId> {
+        let mut ids: Vec<_> = self.list(principal).await.iter().map(|record| record.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) async fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
+        answered("revoke", self.store.revoke(principal, which).await)
+    }
+
+    pub(super) async fn count(&self) -> u64 {
+        answered("count", self.store.count().await)
+    }
+
+    pub(super) async fn sweep(&self, limit: usize) -> Swept {
+        answered("sweep", self.store.sweep(limit).await)
+    }
+
+    /// Sweeps in steps of `limit` until nothing more is due.
+    pub(super) async fn sweep_all(&self, limit: usize) {
+        for _ in 0..10_000 {
+            let swept = self.sweep(limit).await;
+            assert!(swept.removed <= limit, "a sweep of at most {limit} removed {}", swept.removed);
+            if !swept.more {
+                return;
+            }
+        }
+        panic!("ten thousand sweeps of {limit} and always more: `more` never becomes false");
+    }
+}
+
+/// The value of a field as text, for comparisons that read well.
+pub(super) fn text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
+    record.fields.get(name).map(|bytes| {
+        std::str::from_utf8(bytes).unwrap_or("(the store returned bytes that are not UTF-8)")
+    })
+}
+
+pub(super) fn set(name: &'static str, json: &str) -> FieldOp {
+    FieldOp::new(name, Op::Set(json.into()))
+}
+
+/// A new secret for the record `id`.
+pub(super) fn new_secret(id: SessionId) -> SecretHash {
+    let Ok(token) = SessionToken::renew(id) else { panic!("no random bytes for a secret") };
+    token.secret_hash()
+}
+
+/// A patch that renews the token, and its new secret.
+pub(super) fn renewal(id: SessionId) -> (Patch, SecretHash) {
+    let mut patch = Patch::new();
+    let secret = new_secret(id);
+    patch.meta.renew = Some(secret);
+    (patch, secret)
+}
+
+fn answered<T>(operation: &str, answer: Result<T, StoreError>) -> T {
+    answer.unwrap_or_else(|error| {
+        panic!("{operation} failed, where the contract wants an answer: {error} ({error:?})")
+    })
+}

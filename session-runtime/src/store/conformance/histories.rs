@@ -1,0 +1,143 @@
+//! Whole histories against the sequential reference.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::fixture::Fixture;
+use super::model::{Dice, same};
+use super::running::{rounds, together};
+use crate::patch::{Applied, Expect, Outcome, Patch};
+use crate::record::{Applying, Record};
+use crate::store::SessionStore;
+
+/// What one task saw, and what had been acknowledged before it asked.
+enum Seen {
+    Patched { acknowledged: u64, patch: Patch, outcome: Outcome },
+    Reloaded { acknowledged: u64, record: Option<Arc<Record>> },
+}
+
+/// Random patches and reloads by eight tasks on one record are explained by
+/// one order: revisions are dense and unique; replayed in that order on
+/// [`Record::apply`] each patch gives the answer it got, each value taken is
+/// the one that was there, each conflict and refusal happened at some moment,
+/// each reload saw one of the states, never one older than what had been
+/// acknowledged; and the last state is the stored one.
+///
+/// This finds what no single scenario looks for: a check apart from its
+/// write, a stale read, a reply built from another patch's record.
+pub async fn a_concurrent_history_has_a_sequential_order<S: SessionStore>(fixture: Fixture<S>) {
+    rounds(60, async |round| {
+        let record = fixture.insert(fixture.with(&[("a", "1"), ("n", "5"), ("kept", "1e3")])).await;
+        let acknowledged = Arc::new(AtomicU64::new(1));
+        let histories = together(8, |task| {
+            let seed = (round * 8 + task) as u64;
+            play(fixture.clone(), record.clone(), acknowledged.clone(), seed)
+        })
+        .await;
+        for history in &histories {
+            let revisions = history.iter().filter_map(|seen| applied(seen).map(|(_, a)| a.rev));
+            let ordered = revisions.is_sorted_by(|one, next| one < next);
+            assert!(ordered, "round {round}: a later patch of one task got an earlier revision");
+        }
+        let states = replay(&fixture, round, &record, &histories);
+        for seen in histories.iter().flatten() {
+            explain(round, &states, seen);
+        }
+        let last = &states[states.len() - 1];
+        let found = fixture.found(&record).await;
+        assert_eq!(found, *last, "round {round}: the stored record, and the replayed one");
+    })
+    .await;
+}
+
+async fn play<S: SessionStore>(
+    fixture: Fixture<S>,
+    record: Record,
+    acknowledged: Arc<AtomicU64>,
+    seed: u64,
+) -> Vec<Seen> {
+    let mut dice = Dice(seed);
+    let mut history = Vec::new();
+    let mut last = 1;
+    for _ in 0..25 {
+        let before = acknowledged.load(Ordering::Acquire);
+        if dice.chance(5) {
+            let found = fixture.reload(record.id, 1).await;
+            last = found.as_ref().map_or(last, |found| found.meta.rev);
+            history.push(Seen::Reloaded { acknowledged: before, record: found });
+            continue;
+        }
+        let mut patch = dice.patch();
+        if dice.chance(8) {
+            patch.expect.push(Expect::Rev(last));
+        }
+        let outcome = fixture.apply(record.id, 1, &patch).await;
+        if let Outcome::Applied(applied) = &outcome {
+            last = applied.rev;
+            acknowledged.fetch_max(applied.rev, Ordering::AcqRel);
+        }
+        history.push(Seen::Patched { acknowledged: before, patch, outcome });
+    }
+    history
+}
+
+fn applied(seen: &Seen) -> Option<(&Patch, &Applied)> {
+    match seen {
+        Seen::Patched { patch, outcome: Outcome::Applied(applied), .. } => Some((patch, applied)),
+        _ => None,
+    }
+}
+
+/// Replays what was applied in the order of its revisions: all states, the
+/// state of revision `r` at index `r - 1`.
+fn replay<S: SessionStore>(
+    fixture: &Fixture<S>,
+    round: usize,
+    record: &Record,
+    histories: &[Vec<Seen>],
+) -> Vec<Arc<Record>> {
+    let mut order: Vec<_> = histories.iter().flatten().filter_map(applied).collect();
+    order.sort_by_key(|(_, applied)| applied.rev);
+    let mut states = vec![Arc::new(record.clone())];
+    for (patch, applied) in order {
+        let state = &states[states.len() - 1];
+        let rev = state.meta.rev + 1;
+        assert_eq!(applied.rev, rev, "round {round}: revisions are not dense and unique");
+        match state.apply(1, patch, fixture.now()) {
+            Applying::Stored(next, expected) => {
+                assert_eq!(*applied, expected, "round {round}, revision {rev}: {patch:?}");
+                states.push(Arc::new(*next));
+            }
+            Applying::Answer(other) => panic!(
+                "round {round}: {patch:?} was applied as revision {rev}; there it must be {other:?}"
+            ),
+        }
+    }
+    states
+}
+
+/// Finds the state that explains an answer.
+fn explain(round: usize, states: &[Arc<Record>], seen: &Seen) {
+    match seen {
+        Seen::Reloaded { acknowledged, record } => {
+            let Some(record) = record else { panic!("round {round}: a reload found nothing") };
+            let rev = record.meta.rev;
+            assert!(rev >= *acknowledged, "round {round}: {acknowledged} acknowledged, {rev} read");
+            let known = states.contains(record);
+            assert!(known, "round {round}: a reload saw a record that never was: {record:?}");
+        }
+        Seen::Patched { acknowledged, patch, outcome } => {
+            if let Outcome::Applied(applied) = outcome {
+                let rev = applied.rev;
+                assert!(rev > *acknowledged, "round {round}: {rev}, {acknowledged} acknowledged");
+                return;
+            }
+            let mut later = states.iter().filter(|state| state.meta.rev >= *acknowledged);
+            let explained = later.any(|state| match state.apply(1, patch, state.meta.created) {
+                Applying::Answer(answer) => same(&answer, outcome),
+                Applying::Stored(..) => false,
+            });
+            assert!(explained, "round {round}: no moment explains {outcome:?} to {patch:?}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The conformance suite: every rule of the [`SessionStore`] contract as one
+//! function.
+//!
+//! A store of your own runs all of them with one macro, in its tests:
+//!
+//! ```
+//! # use session_runtime::store::MemoryStore as MyStore;
+//! session_runtime::store_conformance! { my_store, |clock| async move { MyStore::with_clock(clock) } }
+//! # fn main() {}
+//! ```
+//!
+//! which makes a module `my_store` with one `#[test]` per rule. The closure is
+//! called once per rule and returns a **new, empty** store that reads the time
+//! from the frozen [`Clock`](crate::clock::Clock) it is given: the rules move
+//! that clock, nothing here sleeps. A store that lives in a file or on a
+//! server makes a fresh file, prefix or schema per call; where something must
+//! outlive the store, such as a temporary directory, the closure returns both:
+//! `(store, directory)`. Attributes in front of the name go to every test:
+//!
+//! ```
+//! # use session_runtime::store::MemoryStore as MyStore;
+//! session_runtime::store_conformance! {
+//!     #[ignore = "needs a server"]
+//!     my_store, |clock| async move { MyStore::with_clock(clock) }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! Add `session-runtime` with the feature `conformance` to the
+//! dev-dependencies; nothing else is needed. Without the macro, a rule is
+//! called as `conformance::an_unknown_id_is_absent(Fixture::open(make).await)`
+//! on a multi-threaded tokio runtime.
+//!
+//! # What is where
+//!
+//! `rules` lists every rule once; a rule that is not listed there is dead code
+//! and does not compile under `-D warnings`. `fixture` and `running` are what
+//! the rules work with, `model` is the sequential reference, the other files
+//! hold the rules by theme.
+//!
+//! [`SessionStore`]: super::SessionStore
+
+mod additions;
+mod expiry;
+mod fields;
+mod fixture;
+mod histories;
+mod lifetimes;
+mod listings;
+mod model;
+mod patches;
+mod races;
+mod records;
+mod renewal;
+mod repeats;
+mod retirement;
+mod revocation;
+mod rules;
+mod running;
+mod sweeping;
+mod walk;
+
+pub use fixture::{Fixture, Opened};
+#[doc(hidden)]
+pub use running::run;
+
+crate::__store_rules! { [rules::publish] }

@@ -1,0 +1,36 @@
+//! The ways in which a store can be broken.
+
+/// One defect, as seen in the wild or as an honest mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[rustfmt::skip]
+pub(crate) enum Defect {
+    None,
+    // The clock.
+    ExpiresLate, ExpiresEarly, ClockOfSeconds, NeverMeansNow, HugeLimitsWrap,
+    // Loads.
+    OpensForAnySecret, OpensForRetiredSecrets, ForgetsTombstones, NeverForgetsTombstones,
+    RetiresAnything, RemembersOneRetired, ForgetsRetiredOnDelete,
+    NeverTouches, TouchesUnasked, TouchesForAnybody, TouchIsNotStored, TouchesEveryTime, TouchRaisesRev,
+    TouchRestarts, TouchRollsBack, TouchGoesBack, TouchRevives, LoadsFromCache, ReloadsAnyEpoch, ReloadsExpired,
+    ReloadsFromCache,
+    // Creates.
+    CreateSaysCreated, CreateForgetsMeta, NormalisesJson, FoldsNames, TruncatesLarge,
+    // Patches.
+    Upserts, SignInUpserts, RevivesByWriting, IgnoresEpoch, GuardsLast, AnswersOldRev, RewritesFields, IgnoresExpectedRev,
+    IgnoresExpectedField, ChecksApart, ConflictsWithOldRecord, RemembersRefused, WritesBeforeChecking,
+    RemovesAsNull, DropsEmptyRecords, RemovesIfAnything, KeepsTaken, TakesTwice, WritesWholeRecords,
+    AddsFromZero, AddsWrapping, AddsAsDouble, AddsToAnything, AddsInTwoSteps,
+    AppliesRepeats, AddsRepeats, RepeatsHandOut, RepeatsAfterExpectations, RepeatsAfterEpoch, RepeatsRace,
+    RemembersOnePatch, PatchIdsAsDoubles,
+    // The end.
+    NoLeeway, EndlessLeeway, LeewayRevives, LeewayIsRemoved, IgnoresLifetimes, PatchIsActivity,
+    DeleteSaysTrue, DeleteNeedsEpoch, DeleteSparesExpired, DeleteHides, DeletesInTwoSteps,
+    SweepsNothing, SweepsBeyondLimit, SweepsLeeway, SweepsByFirstExpiry, SweepForgetsTombstones,
+    SweepsInTwoSteps, SweepsBackwards,
+    // Renewal.
+    IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
+    // Principals.
+    MixesNamespaces, FoldsPrincipals, ListsOldData, ListsFormer, ListsExpired, PrunesByFirstExpiry,
+    ListsOnePage, CountsEverything, IgnoresPrincipals,
+    RevokesAnybody, RevokesTheKeptOne, RevokesOne, RevokesListedOnly, ForgetsRevoked, IndexesLater,
+}

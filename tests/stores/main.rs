@@ -1,0 +1,28 @@
+//! Every store passes the published conformance suite, and for every rule of
+//! the suite there is a broken store that fails it.
+
+#![allow(clippy::unwrap_used)] // the factories below are part of the tests
+
+mod breaks;
+mod defect;
+mod mutant;
+
+use session_runtime::store::{MemoryStore, SqliteStore};
+
+use defect::Defect;
+use mutant::Mutant;
+
+session_runtime::store_conformance! { memory, |clock| async move { MemoryStore::with_clock(clock) } }
+
+session_runtime::store_conformance! {
+    sqlite, |clock| async move {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("sessions.db");
+        (SqliteStore::options().clock(clock).open(file).await.unwrap(), directory)
+    }
+}
+
+// What the mutants add of their own fails no rule.
+session_runtime::store_conformance! {
+    the_wrapper_without_a_defect, |clock| async move { Mutant::new(clock, Defect::None) }
+}

@@ -1,0 +1,174 @@
+//! Broken loads and reloads.
+
+use std::sync::Arc;
+
+use session_runtime::SessionId;
+use session_runtime::patch::{Lifetime, Patch};
+use session_runtime::record::{Record, TOMBSTONE};
+use session_runtime::store::{Lookup, SessionStore, StoreError, Touch};
+use session_runtime::token::SecretHash;
+
+use super::Mutant;
+use crate::defect::Defect;
+
+impl Mutant {
+    pub(super) async fn loading(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        touch: Touch,
+    ) -> Result<Lookup, StoreError> {
+        let touch = match self.defect {
+            Defect::NeverTouches | Defect::TouchIsNotStored => Touch::Never,
+            Defect::TouchesUnasked => Touch::IfDue,
+            _ => touch,
+        };
+        self.before_load(id, secret, touch).await?;
+        let before = self.peek(id).await?;
+        if self.has(Defect::TouchRollsBack) {
+            tokio::task::yield_now().await;
+        }
+        let lookup = self.inner.load(id, secret, touch).await?;
+        match lookup {
+            Lookup::Found(found) => self.after_found(found, before, touch).await,
+            other => self.after_miss(id, secret, other).await,
+        }
+    }
+
+    async fn before_load(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        touch: Touch,
+    ) -> Result<(), StoreError> {
+        let newest = self.newest_secret(id);
+        match self.defect {
+            Defect::NeverForgetsTombstones => self.shift(TOMBSTONE, true),
+            Defect::TouchesForAnybody => {
+                self.inner.load(id, &newest.unwrap_or(*secret), touch).await?;
+            }
+            Defect::TouchRevives if touch == Touch::IfDue => {
+                self.shift(TOMBSTONE * 45, true);
+                if let Some(record) = self.peek(id).await? {
+                    let mut patch = Patch::new();
+                    patch.meta.lifetime = Some(lifetime(&record));
+                    self.sync();
+                    self.inner.apply(id, record.meta.epoch, &patch).await?;
+                }
+                self.sync();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn after_found(
+        &self,
+        found: Arc<Record>,
+        before: Option<Arc<Record>>,
+        touch: Touch,
+    ) -> Result<Lookup, StoreError> {
+        let (id, now) = (found.id, self.clock.now());
+        let asked = touch == Touch::IfDue;
+        let touched =
+            asked && before.is_some_and(|before| before.meta.last_seen < found.meta.last_seen);
+        let mut patch = Patch::new();
+        let mut found = found;
+        match self.defect {
+            Defect::TouchIsNotStored if found.meta.touch_is_due(now) => {
+                Arc::make_mut(&mut found).meta.last_seen = now;
+            }
+            Defect::TouchesEveryTime if asked => Arc::make_mut(&mut found).meta.last_seen = now,
+            Defect::TouchGoesBack if now < found.meta.last_seen => {
+                Arc::make_mut(&mut found).meta.last_seen = now;
+            }
+            Defect::TouchRaisesRev if touched => {
+                self.inner.apply(id, found.meta.epoch, &patch).await?;
+            }
+            Defect::TouchRestarts if touched => {
+                patch.meta.lifetime = Some(lifetime(&found));
+                self.inner.apply(id, found.meta.epoch, &patch).await?;
+            }
+            Defect::TouchRollsBack if touched => {
+                patch = Patch::of(super::rewrite::every_field(&found));
+                tokio::task::yield_now().await;
+                self.inner.apply(id, found.meta.epoch, &patch).await?;
+            }
+            Defect::LoadsFromCache => {
+                let cached = self.seen().created.get(&id).cloned();
+                found = cached.unwrap_or(found);
+            }
+            Defect::DeleteHides | Defect::RevivesByWriting if self.seen().deleted.contains(&id) => {
+                return Ok(Lookup::Retired);
+            }
+            _ => {}
+        }
+        Ok(Lookup::Found(found))
+    }
+
+    async fn after_miss(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        lookup: Lookup,
+    ) -> Result<Lookup, StoreError> {
+        let retired = matches!(lookup, Lookup::Retired);
+        let (deleted, revoked, swept) = {
+            let seen = self.seen();
+            (seen.deleted.contains(&id), seen.revoked.contains(&id), seen.swept)
+        };
+        let newest = self.newest_secret(id) == Some(*secret);
+        Ok(match self.defect {
+            Defect::OpensForAnySecret => self.peek(id).await?.map_or(lookup, Lookup::Found),
+            Defect::OpensForRetiredSecrets if retired => {
+                self.peek(id).await?.map_or(lookup, Lookup::Found)
+            }
+            Defect::ForgetsTombstones if retired => Lookup::Absent,
+            Defect::RetiresAnything => Lookup::Retired,
+            Defect::RemembersOneRetired if retired && !deleted => {
+                let seen = self.seen();
+                let secrets = seen.secrets.get(&id);
+                let last = secrets.and_then(|all| all.iter().rev().nth(1)) == Some(secret);
+                if last { lookup } else { Lookup::Absent }
+            }
+            Defect::ForgetsRetiredOnDelete if deleted && !newest => Lookup::Absent,
+            Defect::ForgetsRevoked if revoked => Lookup::Absent,
+            Defect::SweepForgetsTombstones if swept => Lookup::Absent,
+            _ => lookup,
+        })
+    }
+
+    pub(super) async fn reloading(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> Result<Option<Arc<Record>>, StoreError> {
+        match self.defect {
+            Defect::ReloadsAnyEpoch => self.peek(id).await,
+            Defect::ReloadsExpired => {
+                self.shift(TOMBSTONE, true);
+                self.inner.reload(id, epoch).await
+            }
+            Defect::ReloadsFromCache => {
+                let found = self.inner.reload(id, epoch).await?;
+                Ok(found.and_then(|_| self.seen().created.get(&id).cloned()))
+            }
+            Defect::RevivesByWriting if self.seen().deleted.contains(&id) => Ok(None),
+            _ => self.inner.reload(id, epoch).await,
+        }
+    }
+
+    fn newest_secret(&self, id: SessionId) -> Option<SecretHash> {
+        self.seen().secrets.get(&id).and_then(|all| all.last().copied())
+    }
+}
+
+/// The limits of a record, to begin anew.
+fn lifetime(record: &Record) -> Lifetime {
+    let meta = &record.meta;
+    Lifetime {
+        idle: meta.idle.map(std::time::Duration::from_millis),
+        absolute: meta.absolute.map(|end| end.since(meta.created)),
+        remember: meta.remember,
+    }
+}

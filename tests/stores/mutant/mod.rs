@@ -1,0 +1,238 @@
+//! A `MemoryStore` with one defect.
+
+mod apply;
+mod load;
+mod owners;
+mod rewrite;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use session_runtime::SessionId;
+use session_runtime::clock::{Clock, Timestamp};
+use session_runtime::patch::{Applied, Outcome, Patch};
+use session_runtime::record::{COMMIT_LEEWAY, Principal, Record};
+use session_runtime::store::{
+    Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch,
+};
+use session_runtime::token::{PatchId, SecretHash};
+
+use crate::defect::Defect;
+
+/// Behaves like the store it wraps but for its defect.
+pub(crate) struct Mutant {
+    inner: MemoryStore,
+    /// The clock of the rules; that of `inner` follows it, more or less.
+    clock: Clock,
+    inner_clock: Clock,
+    defect: Defect,
+    seen: Mutex<Seen>,
+}
+
+/// What a mutant remembers beside the store.
+#[derive(Default)]
+struct Seen {
+    created: HashMap<SessionId, Arc<Record>>,
+    /// All secrets, newest last.
+    secrets: HashMap<SessionId, Vec<SecretHash>>,
+    deleted: HashSet<SessionId>,
+    revoked: HashSet<SessionId>,
+    answers: HashMap<PatchId, Applied>,
+    last: HashMap<SessionId, (PatchId, PatchId)>,
+    refused: HashSet<PatchId>,
+    swept: bool,
+}
+
+impl Mutant {
+    pub(crate) fn new(clock: Clock, defect: Defect) -> Self {
+        let inner_clock = Clock::frozen(clock.now());
+        let inner = MemoryStore::with_clock(inner_clock.clone());
+        Self { inner, clock, inner_clock, defect, seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap()
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    /// Sets the clock of the store below.
+    fn sync(&self) {
+        let now = self.clock.now().as_millis();
+        let now = match self.defect {
+            Defect::ExpiresLate => now - 1,
+            Defect::ExpiresEarly => now + 1,
+            Defect::ClockOfSeconds => now / 1_000 * 1_000,
+            _ => now,
+        };
+        self.inner_clock.set(Timestamp::from_millis(now));
+    }
+
+    /// Shows the store below another time, until the next `sync`.
+    fn shift(&self, by: Duration, back: bool) {
+        let now = self.clock.now();
+        let by = by.as_millis() as u64;
+        let now = if back { now.as_millis() - by } else { now.as_millis() + by };
+        self.inner_clock.set(Timestamp::from_millis(now));
+    }
+
+    /// The record under whatever epoch.
+    async fn peek(&self, id: SessionId) -> Result<Option<Arc<Record>>, StoreError> {
+        for epoch in 0..12 {
+            if let Some(record) = self.inner.reload(id, epoch).await? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn sweeping(&self, limit: usize) -> Result<Swept, StoreError> {
+        let ids: Vec<_> = self.seen().created.values().cloned().collect();
+        let now = self.clock.now();
+        match self.defect {
+            Defect::SweepsNothing => return Ok(Swept::default()),
+            Defect::SweepsBeyondLimit => return self.inner.sweep(usize::MAX).await,
+            Defect::SweepsLeeway => self.shift(COMMIT_LEEWAY, false),
+            Defect::SweepForgetsTombstones => self.seen().swept = true,
+            Defect::SweepsByFirstExpiry => {
+                for record in ids.iter().filter(|record| record.meta.is_removable(now)) {
+                    self.inner.delete(record.id).await?;
+                }
+            }
+            Defect::SweepsInTwoSteps => {
+                let mut due = Vec::new();
+                for record in &ids {
+                    let gone = self.peek(record.id).await?.is_none();
+                    due.extend(gone.then_some(record.id));
+                }
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                for id in due {
+                    if self.peek(id).await?.is_some() {
+                        self.inner.delete(id).await?;
+                    }
+                }
+            }
+            Defect::SweepsBackwards => {
+                for record in ids.iter().filter(|record| record.meta.last_seen > now) {
+                    self.inner.delete(record.id).await?;
+                }
+            }
+            _ => {}
+        }
+        self.inner.sweep(limit).await
+    }
+
+    async fn deleting(&self, id: SessionId) -> Result<bool, StoreError> {
+        let live = self.peek(id).await?;
+        let live_now = live.is_some();
+        match self.defect {
+            Defect::DeleteSparesExpired if !live_now => return Ok(false),
+            Defect::DeleteNeedsEpoch if live.is_some_and(|record| record.meta.epoch > 1) => {
+                return Ok(false);
+            }
+            Defect::DeleteHides => return Ok(live_now),
+            Defect::DeletesInTwoSteps => {
+                tokio::task::yield_now().await;
+                self.inner.delete(id).await?;
+                return Ok(live_now);
+            }
+            Defect::RevivesByWriting => {
+                return Ok(live_now && self.seen().deleted.insert(id));
+            }
+            _ => {}
+        }
+        let deleted = self.inner.delete(id).await?;
+        self.seen().deleted.insert(id);
+        Ok(deleted || self.has(Defect::DeleteSaysTrue))
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl SessionStore for Mutant {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        touch: Touch,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.loading(id, secret, touch))
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.reloading(id, epoch))
+    }
+
+    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+        self.sync();
+        StoreFuture::new(async move {
+            let record = self.rewritten_record(record);
+            let created = self.inner.create(record.clone()).await?;
+            if created == Created::Created {
+                let mut seen = self.seen();
+                seen.secrets.insert(record.id, vec![record.meta.secret]);
+                seen.created.insert(record.id, Arc::new(record));
+            }
+            Ok(if self.has(Defect::CreateSaysCreated) { Created::Created } else { created })
+        })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.applying(id, epoch, patch))
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.deleting(id))
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.listing(principal))
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.revoking(principal, which))
+    }
+
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
+        self.sync();
+        match self.defect {
+            Defect::CountsEverything => StoreFuture::ready(Ok(self.seen().created.len() as u64)),
+            _ => self.inner.count(),
+        }
+    }
+
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.sweeping(limit))
+    }
+}
