@@ -48,9 +48,9 @@ macro_rules! __session_extractors {
                 _: &__SessionState,
             ) -> ::core::result::Result<::core::option::Option<Self>, Self::Rejection> {
                 $crate::existing_session_of::<
-                                    <$session as $crate::__private::SessionHandle>::Schema,
-                                >(&__session_parts.extensions, &__session_parts.headers)
-                                .await
+                                            <$session as $crate::__private::SessionHandle>::Schema,
+                                        >(&__session_parts.extensions, &__session_parts.headers)
+                                        .await
             }
         }
     };
@@ -110,10 +110,12 @@ impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
         match self {
             Self::Session(rejection) => rejection.into_response(),
-            Self::Nobody { login: Some(location) } => {
-                (StatusCode::SEE_OTHER, [(header::LOCATION, HeaderValue::from_static(location))])
-                    .into_response()
-            }
+            Self::Nobody { login: Some(location) } => match HeaderValue::try_from(location) {
+                Ok(location) => {
+                    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+                }
+                Err(_) => Self::Nobody { login: None }.into_response(),
+            },
             Self::Nobody { login: None } => {
                 (StatusCode::UNAUTHORIZED, "sign in first").into_response()
             }

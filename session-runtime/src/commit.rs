@@ -1,19 +1,25 @@
 //! The only place that runs a plan against a store.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::patch::{Applied, Gone, Op, Outcome, Patch, Refused};
 use crate::record::{Applying, Record};
 use crate::request::RequestSession;
-use crate::session::{CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan};
+use crate::session::{
+    BoxFuture, CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan,
+};
 use crate::store::{Created, StoreError, StoreErrorKind};
 use crate::token::{NoRandomness, SessionToken};
 
-/// How often a new record gets another id because its first is taken. Ids
-/// have 128 random bits: a second collision is a broken generator.
-const CREATE_ATTEMPTS: usize = 3;
+/// How often a plan is made anew: because an id is taken (which, of 128 random
+/// bits, happens once at most), or the record turned out to be gone. Each field
+/// may be left out once besides.
+const ATTEMPTS: usize = 4;
 
 /// What became of a request's changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,55 +40,81 @@ impl RequestSession {
     /// Stores what the handles of this request published. Unless `keep_fields`,
     /// only what takes privileges away.
     ///
-    /// Once begun it must run to its end; the middleware sees to that.
+    /// Once begun it must run to its end: see [`ToEnd`].
     pub(crate) async fn commit(&self, keep_fields: bool) -> Result<Committed, SessionError> {
         let _turn = self.turn.lock().await;
-        let (mut pending, destroyed) = {
-            let mut state = self.scope.state();
-            (std::mem::take(&mut state.pending), std::mem::take(&mut state.destroyed))
-        };
-        for (index, id) in destroyed.iter().enumerate() {
-            if let Err(error) = self.delete(*id).await {
-                let mut state = self.scope.state();
-                state.destroyed.extend(&destroyed[index..]);
-                let newer = std::mem::replace(&mut state.pending, pending);
-                state.pending.absorb(newer);
-                return Err(error.into());
+        let committed = self.commit_pending(keep_fields).await;
+        // Whoever destroys the session while it is being stored wins.
+        self.delete_destroyed().await?;
+        committed
+    }
+
+    /// Whether a commit is under way.
+    pub(crate) fn is_committing(&self) -> bool {
+        self.turn.try_lock().is_err()
+    }
+
+    async fn delete_destroyed(&self) -> Result<(), SessionError> {
+        loop {
+            let Some(id) = self.scope.state().destroyed.pop() else { return Ok(()) };
+            match self.engine.within(self.engine.store.delete(id)).await {
+                Ok(was_live) => self.deleted(id, was_live),
+                Err(error) => {
+                    self.scope.state().destroyed.push(id);
+                    return Err(error.into());
+                }
             }
         }
-        let failed = pending.failed.take().filter(|_| keep_fields);
-        let stored = self.store(&mut pending, keep_fields && failed.is_none()).await;
-        if let Some(error) = failed {
-            return Err(error);
+    }
+
+    fn deleted(&self, id: SessionId, was_live: bool) {
+        let mut state = self.scope.state();
+        // Somebody else ended it: their answer removes the cookie, and this one
+        // may come late and remove that of a new login.
+        if was_live || state.cookie.is_some() {
+            state.cookie = Some(CookieChange::Remove);
         }
+        tracing::debug!(session = %id, was_live, "session destroyed");
+    }
+
+    async fn commit_pending(&self, keep_fields: bool) -> Result<Committed, SessionError> {
+        self.delete_destroyed().await?;
+        let (generation, mut pending) = {
+            let mut state = self.scope.state();
+            (state.generation, std::mem::take(&mut state.pending))
+        };
+        let failed = pending.failed.take().filter(|_| keep_fields);
+        let keep_fields = keep_fields && failed.is_none();
+        let stored = self.store(&mut pending, keep_fields, generation).await;
         if matches!(stored, Err(SessionError::Store(_))) {
             // Nothing was written: another attempt may still succeed.
             let mut state = self.scope.state();
-            let newer = std::mem::replace(&mut state.pending, pending);
-            state.pending.absorb(newer);
+            if state.generation == generation {
+                let newer = std::mem::replace(&mut state.pending, pending);
+                state.pending.absorb(newer);
+            }
         }
-        stored
-    }
-
-    async fn delete(&self, id: SessionId) -> Result<(), StoreError> {
-        self.engine.within(self.engine.store.delete(id)).await?;
-        let mut state = self.scope.state();
-        state.cookie = Some(CookieChange::Remove);
-        tracing::debug!(session = %id, "session destroyed");
-        Ok(())
+        failed.map_or(stored, Err)
     }
 
     async fn store(
         &self,
         pending: &mut Pending,
         keep_fields: bool,
+        generation: u32,
     ) -> Result<Committed, SessionError> {
-        let (mut origin, token) = {
+        let (origin, token) = {
             let state = self.scope.state();
             (state.origin.clone(), state.token.clone())
         };
-        let mut next = self.plan(&origin, token.as_ref(), pending, keep_fields)?;
-        for _ in 0..CREATE_ATTEMPTS + pending.ops.len() {
+        // Set once the record is gone and a sign-in starts another one.
+        let mut fork_of: Option<Option<Arc<Record>>> = None;
+        for _ in 0..ATTEMPTS + pending.ops.len() {
+            let situation = self.situation(&origin, token.as_ref(), pending, keep_fields);
+            let next = match &fork_of {
+                Some(snapshot) => fork(&situation, snapshot.as_deref(), &mint)?,
+                None => plan(&situation, &mint)?,
+            };
             let write = match next {
                 Plan::Nothing => return Ok(Committed::Stored),
                 Plan::Lost { explicit } => return Ok(self.lost(explicit)),
@@ -90,34 +122,32 @@ impl RequestSession {
             };
             match write {
                 Write::Create { record, cookie } => {
-                    self.needs_head(&cookie)?;
-                    match self.create(&record).await? {
-                        Created::Created => {
-                            tracing::debug!(session = %record.id, "session created");
-                            self.became(record, Some(cookie));
-                            return Ok(Committed::Stored);
-                        }
-                        Created::Exists => origin = Origin::Nobody,
+                    self.needs_head()?;
+                    if self.create(&record).await? == Created::Created {
+                        tracing::debug!(session = %record.id, "session created");
+                        self.became(record, Some(cookie), generation);
+                        return Ok(Committed::Stored);
                     }
                 }
                 Write::Apply { id, epoch, patch, cookie, signs_in, explicit } => {
-                    if let Some(cookie) = &cookie {
-                        self.needs_head(cookie)?;
+                    if cookie.is_some() {
+                        self.needs_head()?;
                     }
                     match self.apply(id, epoch, &patch).await? {
                         Outcome::Applied(applied) => {
-                            self.applied(&patch, &applied, cookie);
+                            self.applied(&patch, &applied, cookie, generation);
                             return Ok(Committed::Stored);
                         }
                         Outcome::Gone(gone) if signs_in => {
-                            let snapshot = self.scope.state().record().cloned();
-                            let snapshot = snapshot.filter(|_| gone == Gone::Superseded);
-                            next = self.fork(snapshot.as_deref(), pending, keep_fields)?;
-                            continue;
+                            let seen = match &origin {
+                                Origin::Stored(record) if gone == Gone::Superseded => Some(record),
+                                _ => None,
+                            };
+                            fork_of = Some(seen.cloned());
                         }
                         Outcome::Gone(gone) => {
                             tracing::debug!(session = %id, ?gone, "the session of a request is gone");
-                            self.scope.state().origin = Origin::Retired;
+                            self.ended(id, generation);
                             return Ok(self.lost(explicit));
                         }
                         Outcome::Refused(refused) => leave_out(pending, refused)?,
@@ -129,7 +159,6 @@ impl RequestSession {
                     }
                 }
             }
-            next = self.plan(&origin, token.as_ref(), pending, keep_fields)?;
         }
         Err(SessionError::Store(StoreError::new(StoreErrorKind::Corrupt)))
     }
@@ -145,27 +174,8 @@ impl RequestSession {
         Situation { origin, token, pending, keep_fields, policy, now }
     }
 
-    fn plan(
-        &self,
-        origin: &Origin,
-        token: Option<&SessionToken>,
-        pending: &Pending,
-        keep_fields: bool,
-    ) -> Result<Plan, NoRandomness> {
-        plan(&self.situation(origin, token, pending, keep_fields), &mint)
-    }
-
-    fn fork(
-        &self,
-        snapshot: Option<&Record>,
-        pending: &Pending,
-        keep_fields: bool,
-    ) -> Result<Plan, NoRandomness> {
-        fork(&self.situation(&Origin::Nobody, None, pending, keep_fields), snapshot, &mint)
-    }
-
     /// A cookie can be sent only as long as the head has not left.
-    fn needs_head(&self, _cookie: &CookieChange) -> Result<(), SessionError> {
+    fn needs_head(&self) -> Result<(), SessionError> {
         if self.scope.head_sent() { Err(SessionError::HeadSent) } else { Ok(()) }
     }
 
@@ -177,13 +187,29 @@ impl RequestSession {
         }
     }
 
+    /// Asks twice where the first answer was lost: the store knows the patch by
+    /// its id, and answers without applying it again.
     async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Result<Outcome, StoreError> {
-        let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch)).await;
-        answer.unwrap_or(Ok(Outcome::Uncertain))
+        for attempt in 0..2 {
+            let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch)).await;
+            match answer {
+                None | Some(Ok(Outcome::Uncertain)) => {}
+                // The first one may have been applied all the same.
+                Some(Err(_)) if attempt > 0 => break,
+                Some(answer) => return answer,
+            }
+        }
+        Ok(Outcome::Uncertain)
     }
 
-    fn became(&self, record: Record, cookie: Option<CookieChange>) {
+    /// This request's session is `record` from now on, unless a handle has
+    /// destroyed it meanwhile.
+    fn became(&self, record: Record, cookie: Option<CookieChange>, generation: u32) {
         let mut state = self.scope.state();
+        if state.generation != generation {
+            state.destroyed.push(record.id);
+            return;
+        }
         state.origin = Origin::Stored(record.into());
         if let Some(CookieChange::Set { token, .. }) = &cookie {
             state.token = Some(token.clone());
@@ -193,7 +219,13 @@ impl RequestSession {
 
     /// The record after our patch, as far as this request can know: what
     /// others changed meanwhile is seen by a reload.
-    fn applied(&self, patch: &Patch, applied: &Applied, cookie: Option<CookieChange>) {
+    fn applied(
+        &self,
+        patch: &Patch,
+        applied: &Applied,
+        cookie: Option<CookieChange>,
+        generation: u32,
+    ) {
         let record = self.scope.state().record().cloned();
         let Some(before) = record else { return };
         let mut record = match before.apply(before.meta.epoch, patch, self.engine.now()) {
@@ -203,7 +235,14 @@ impl RequestSession {
         record.meta.rev = applied.rev;
         record.meta.epoch = applied.epoch;
         tracing::trace!(session = %record.id, rev = applied.rev, ?patch, "session saved");
-        self.became(record, cookie);
+        self.became(record, cookie, generation);
+    }
+
+    fn ended(&self, id: SessionId, generation: u32) {
+        let mut state = self.scope.state();
+        if state.generation == generation {
+            state.origin = Origin::Retired { was: Some(id) };
+        }
     }
 
     fn lost(&self, explicit: bool) -> Committed {
@@ -231,8 +270,46 @@ fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
     }
 }
 
+/// A commit that runs to its end, whether or not somebody waits for it: what
+/// it took out of the request is nowhere else.
+pub(crate) struct ToEnd(Option<BoxFuture<'static, Result<Committed, SessionError>>>);
+
+impl ToEnd {
+    pub(crate) fn new(
+        commit: impl Future<Output = Result<Committed, SessionError>> + Send + 'static,
+    ) -> Self {
+        Self(Some(Box::pin(commit)))
+    }
+}
+
+impl Future for ToEnd {
+    type Output = Result<Committed, SessionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(commit) = &mut self.0 else { return Poll::Ready(Ok(Committed::Stored)) };
+        let committed = ready!(commit.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(committed)
+    }
+}
+
+impl Drop for ToEnd {
+    fn drop(&mut self) {
+        if let Some(commit) = self.0.take() {
+            spawn(async move { report(commit.await) });
+        }
+    }
+}
+
+/// Says what went wrong when nobody else hears it.
+fn report(committed: Result<Committed, SessionError>) {
+    if let Err(error) = committed {
+        tracing::error!(%error, "a session could not be saved, and nobody waits for the answer");
+    }
+}
+
 /// Runs `future` to its end though nobody waits for it.
-pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(future)),
         Err(_) => tracing::error!(

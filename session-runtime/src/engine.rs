@@ -119,7 +119,7 @@ fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaCl
         for ours in first.fields.iter().filter(|ours| ours.shares_a_name_with(theirs)) {
             let same_type =
                 (*ours.default_value()).type_id() == (*theirs.default_value()).type_id();
-            if !same_type || ours.kind != theirs.kind || ours.principal != theirs.principal {
+            if !same_type || ours.policies() != theirs.policies() {
                 return Err(clash(ours, theirs));
             }
         }

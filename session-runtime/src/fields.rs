@@ -160,6 +160,9 @@ impl fmt::Debug for Fields {
     }
 }
 
+/// What a thread keeps of its buffer after a large record.
+const KEPT_SCRATCH: usize = 64 * 1024;
+
 const COUNT: usize = 4;
 const OFFSET: usize = 4;
 const HEAD: usize = 4 + 4;
@@ -200,7 +203,10 @@ impl Block {
                 text.extend((offset + start as u32).to_le_bytes());
             }
             text.rotate_left(entries);
-            Some(Self(Arc::from(text.as_slice())))
+            let block = Self(Arc::from(text.as_slice()));
+            text.clear();
+            text.shrink_to(KEPT_SCRATCH);
+            Some(block)
         })
     }
 

@@ -75,14 +75,11 @@ impl<S> SessionManager<S> {
         &self,
         session: &Handle<V>,
     ) -> Result<u64, SessionError> {
-        let Some((id, principal)) = session
-            .core
-            .record()
-            .and_then(|record| Some((record.id, record.meta.principal.clone()?)))
-        else {
-            return Ok(0);
-        };
-        self.end(&principal, Revoke::Others(id)).await
+        // Who is signed in as the handle sees it, a sign-in of this request
+        // included: those are the devices that are meant.
+        let Some(principal) = session.core.principal()? else { return Ok(0) };
+        let which = session.id().map_or(Revoke::All, |id| Revoke::Others(*id));
+        self.end(&principal, which).await
     }
 
     /// The number of live sessions in the store.

@@ -58,8 +58,9 @@ pub struct Meta {
     pub idle: Option<u64>,
     /// Ends at this time, whatever happens.
     pub absolute: Option<Timestamp>,
-    /// The user asked to be remembered: the cookie outlives the browser.
-    pub remember: bool,
+    /// The user asked to be remembered for this many milliseconds: the cookie
+    /// outlives the browser.
+    pub remember: Option<u64>,
     /// Who the session belongs to.
     pub principal: Option<Principal>,
     /// The last few patches, oldest first.
@@ -81,7 +82,7 @@ impl Meta {
             authenticated: None,
             idle: None,
             absolute: None,
-            remember: false,
+            remember: None,
             principal: None,
             patches: PatchLog::default(),
             retired: RetiredSecrets::default(),
@@ -122,7 +123,7 @@ impl Meta {
         self.last_seen = now;
         self.idle = lifetime.idle.map(|idle| millis(idle.min(MAX_LIFETIME)));
         self.absolute = lifetime.absolute.map(|absolute| now.after(absolute.min(MAX_LIFETIME)));
-        self.remember = lifetime.remember;
+        self.remember = lifetime.absolute.filter(|_| lifetime.remember).map(millis);
     }
 
     fn apply(&mut self, patch: &MetaPatch, now: Timestamp) {
@@ -165,8 +166,10 @@ impl Record {
     pub fn apply(self: &Arc<Self>, epoch: u64, patch: &Patch, now: Timestamp) -> Applying {
         let meta = &self.meta;
         if meta.patches.contains(patch.id) {
-            let applied =
-                Applied { rev: meta.rev, epoch: meta.epoch, taken: Vec::new(), repeated: true };
+            // The epoch that this patch gave, not the present one: a repeat must
+            // not gain the authority of whoever signed in since.
+            let epoch = epoch + u64::from(patch.meta.renew.is_some());
+            let applied = Applied { rev: meta.rev, epoch, taken: Vec::new(), repeated: true };
             return Applying::Answer(Outcome::Applied(applied));
         }
         if meta.is_removable(now) {
@@ -227,6 +230,12 @@ impl Principal {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The JSON of the principal field.
+    #[must_use]
+    pub fn json(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, json)| json)
     }
 
     /// The namespace of the schema.

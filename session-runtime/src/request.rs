@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use crate::clock::Timestamp;
+use crate::commit::{Committed, ToEnd};
 use crate::cookie::{Presented, presented};
 use crate::engine::Engine;
 use crate::error::SessionError;
@@ -79,7 +80,7 @@ impl RequestSession {
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) => (Origin::Stored(record), Some(token)),
             Lookup::Absent => (Origin::Nobody, None),
-            Lookup::Retired => (Origin::Retired, None),
+            Lookup::Retired => (Origin::Retired { was: None }, None),
         })
     }
 
@@ -97,7 +98,7 @@ impl RequestSession {
                     tracing::warn!("a request presents two valid session tokens; none is adopted");
                     return Ok((Origin::Nobody, None));
                 }
-                (Origin::Nobody, _) | (Origin::Retired, Origin::Stored(_)) => best = found,
+                (Origin::Nobody, _) | (Origin::Retired { .. }, Origin::Stored(_)) => best = found,
                 _ => {}
             }
         }
@@ -114,11 +115,12 @@ impl Backend for RequestSession {
         self.engine.now()
     }
 
-    fn save(&self) -> BoxFuture<'_, Result<(), SessionError>> {
-        Box::pin(async {
-            match self.commit(true).await? {
-                crate::commit::Committed::Stored => Ok(()),
-                crate::commit::Committed::Lost => {
+    fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {
+        Box::pin(async move {
+            let request = Arc::clone(&self);
+            match ToEnd::new(async move { request.commit(true).await }).await? {
+                Committed::Stored => Ok(()),
+                Committed::Lost => {
                     // The caller knows now; the response is theirs.
                     self.scope.state().lost = false;
                     Err(SessionError::Gone)
@@ -136,11 +138,20 @@ impl Backend for RequestSession {
     }
 
     fn commit_later(self: Arc<Self>) {
-        crate::commit::spawn(async move {
-            if let Err(error) = self.commit(false).await {
-                tracing::error!(%error, "a session could not be destroyed");
-            }
-        });
+        drop(ToEnd::new(async move { self.commit(false).await }));
+    }
+}
+
+impl Drop for RequestSession {
+    fn drop(&mut self) {
+        let state = self.scope.state();
+        if !state.pending.is_empty() {
+            tracing::error!(
+                session = state.record().map(|record| tracing::field::display(record.id)),
+                changes = ?state.pending.ops,
+                "changes of a session came too late for its response and are lost: call `save().await`"
+            );
+        }
     }
 }
 

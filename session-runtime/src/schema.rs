@@ -172,6 +172,11 @@ impl Field {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 
+    /// What two schemas on one record must agree on.
+    pub(crate) fn policies(&self) -> (FieldKind, bool, bool, OnInvalid) {
+        (self.kind, self.principal, self.renew, self.on_invalid)
+    }
+
     pub(crate) fn shares_a_name_with(&self, other: &Self) -> bool {
         self.names().any(|name| other.names().any(|theirs| theirs == name))
     }

@@ -180,7 +180,11 @@ impl PatchId {
                 Err(NoRandomness) => RandomState::new().hash_one(std::process::id()),
             }
         });
-        Self(start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)))
+        match start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)) {
+            // Stands for no patch.
+            0 => Self::next(),
+            id => Self(id),
+        }
     }
 
     /// The id with this number, for a store that reads it back.

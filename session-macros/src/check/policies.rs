@@ -15,6 +15,12 @@ const EXCLUSIVE: &[(&str, &str, &str)] = &[
         "flash",
         "a flash is gone after one request, and the visitor would be signed out with it",
     ),
+    (
+        "principal",
+        "with",
+        "sessions are looked up by who is signed in, as serde writes it; \
+         write the type's own `Serialize` and `Deserialize`",
+    ),
     ("counter", "flash", "a counter is kept and added to, a flash is taken once"),
     ("counter", "with", "the store adds to a counter, so it must be stored as a plain number"),
     ("counter", "copy", "a counter is returned by value anyway; remove `copy`"),

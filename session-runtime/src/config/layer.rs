@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
@@ -54,6 +54,12 @@ impl Config {
             if timeout.is_some_and(|timeout| timeout < Duration::from_secs(1)) {
                 return Err(ConfigError::new(entry, "at least one second; `None` for no limit"));
             }
+        }
+        if self.login_redirect.is_some_and(|location| HeaderValue::try_from(location).is_err()) {
+            return Err(ConfigError::new(
+                "login_redirect",
+                "a URL of visible ASCII characters; write others as `%C3%BC`",
+            ));
         }
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));

@@ -8,13 +8,11 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderValue, Response, StatusCode, header};
 use pin_project_lite::pin_project;
 
-use crate::commit::{Committed, spawn};
+use crate::commit::ToEnd;
 use crate::cookie::{apply_to, vary_on_cookie};
 use crate::error::SessionError;
 use crate::request::RequestSession;
-use crate::session::BoxFuture;
-
-type Commit = BoxFuture<'static, Result<Committed, SessionError>>;
+use crate::session::{Backend, Pending};
 
 pin_project! {
     /// The future of [`SessionService`](super::SessionService).
@@ -32,17 +30,14 @@ pin_project! {
     impl<F, B> PinnedDrop for ResponseFuture<F, B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let commit = match this.step.as_mut().project() {
-                StepProjection::Committing { commit, .. } => commit.take(),
-                _ => None,
-            };
-            // Drops the handler, which publishes what its handles hold.
+            // Drops the handler, which publishes what its handles hold, or the
+            // commit, which then runs on by itself.
             this.step.set(Step::Done);
             let Some(session) = this.session.take() else { return };
-            if let Some(commit) = commit {
-                spawn(async move { report(commit.await); });
-            } else if session.has_work() {
-                spawn(async move { report(session.commit(false).await); });
+            // First, so that a task's `destroy()` is seen either by itself or here.
+            session.scope.mark_head_sent();
+            if session.has_work() {
+                session.commit_later();
             }
         }
     }
@@ -52,7 +47,7 @@ pin_project! {
     #[project = StepProjection]
     enum Step<F, B> {
         Handling { #[pin] handler: F },
-        Committing { commit: Option<Commit>, response: Option<Response<B>> },
+        Committing { commit: ToEnd, response: Option<Response<B>> },
         Done,
     }
 }
@@ -92,26 +87,22 @@ where
                         }
                         Begun::Failed(error) => {
                             let session = Arc::clone(session);
-                            let failed = Box::pin(async move {
+                            let commit = ToEnd::new(async move {
                                 session.commit(false).await?;
                                 Err(error)
                             });
-                            let (commit, response) = (Some(failed as Commit), Some(response));
-                            this.step.set(Step::Committing { commit, response });
+                            this.step.set(Step::Committing { commit, response: Some(response) });
                         }
                         Begun::Commit { keep_fields } => {
                             let session = Arc::clone(session);
-                            let commit = Box::pin(async move { session.commit(keep_fields).await });
-                            let (commit, response) = (Some(commit as Commit), Some(response));
-                            this.step.set(Step::Committing { commit, response });
+                            let commit =
+                                ToEnd::new(async move { session.commit(keep_fields).await });
+                            this.step.set(Step::Committing { commit, response: Some(response) });
                         }
                     }
                 }
                 StepProjection::Committing { commit, response } => {
-                    let committed = match commit.as_mut() {
-                        Some(commit) => ready!(commit.as_mut().poll(context)),
-                        None => Ok(Committed::Stored),
-                    };
+                    let committed = ready!(Pin::new(commit).poll(context));
                     let response = response.take();
                     let session = this.session.take();
                     this.step.set(Step::Done);
@@ -139,7 +130,8 @@ fn begin(session: &RequestSession, status: StatusCode) -> Begun {
     if session.scope.unpublished() > 0 {
         return Begun::Failed(SessionError::Unpublished);
     }
-    if session.has_work() {
+    // A `save()` that nobody waited for may still be under way.
+    if session.has_work() || session.is_committing() {
         let keep_fields = (session.engine.config.keep_changes)(status);
         return Begun::Commit { keep_fields };
     }
@@ -156,7 +148,10 @@ fn finish<B: From<&'static str>>(
     let config = &session.engine.config;
     session.scope.mark_head_sent();
     let mut state = session.scope.state();
+    let saved = committed.is_ok();
     if let Err(error) = committed {
+        // The response says it; nobody needs to be told again.
+        state.pending = Pending::default();
         response = failure(error);
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
         response = failure(SessionError::Gone);
@@ -167,6 +162,11 @@ fn finish<B: From<&'static str>>(
     }
     if state.read {
         vary_on_cookie(response.headers_mut());
+    }
+    if saved && !state.destroyed.is_empty() {
+        // It came between the commit and the head.
+        drop(state);
+        session.commit_later();
     }
     response
 }
@@ -185,10 +185,4 @@ fn failure<B: From<&'static str>>(error: SessionError) -> Response<B> {
     response.headers_mut().insert(header::CONTENT_TYPE, plain);
     response.extensions_mut().insert(Arc::new(error));
     response
-}
-
-fn report(committed: Result<Committed, SessionError>) {
-    if let Err(error) = committed {
-        tracing::error!(%error, "a session could not be saved after the client had left");
-    }
 }

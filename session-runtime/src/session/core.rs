@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::publish::{Publish, encode};
 use super::scope::{Backend, Origin};
-use crate::codec::{CodecError, Value};
+use crate::codec::{CodecError, NULL, Value};
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::patch::Add;
-use crate::record::Record;
+use crate::record::{Principal, Record};
 use crate::schema::{Field, FieldKind, Schema};
 
 /// A field as this handle sees it.
@@ -174,7 +174,11 @@ impl Core {
             let change = &mut self.changes[at];
             refill(&mut change.value, value);
             change.seq = seq;
-            change.how = how;
+            // Signing in is an event that a later replacement does not take back.
+            let event = self.schema.fields[index].principal && change.how == How::Set;
+            if !(event && how == How::Touched) {
+                change.how = how;
+            }
             return;
         }
         let value: Value = match slot.loaded.take() {
@@ -268,13 +272,27 @@ impl Core {
             .collect()
     }
 
+    /// Who is signed in, as this handle sees it.
+    pub(crate) fn principal(&self) -> Result<Option<Principal>, SessionError> {
+        let fields = self.schema.fields.iter();
+        let Some(index) = fields.clone().position(|field| field.principal) else {
+            return Ok(None);
+        };
+        let mut json = Vec::new();
+        let field = self.field(index);
+        (field.codec().encode)(self.value(index), &mut json)
+            .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
+        let json = String::from_utf8_lossy(&json);
+        Ok((json.as_bytes() != NULL).then(|| Principal::new(self.schema.namespace, &json)))
+    }
+
     /// Ends the session of this request at once.
     pub(super) fn destroy(&mut self) {
         let backend = Arc::clone(&self.backend);
         let mut state = backend.scope().state();
         // A handle of an earlier session has nothing left to end.
         if state.generation == self.generation {
-            state.destroy(backend.scope().next_seq());
+            state.destroy();
         }
         let generation = state.generation;
         drop(state);
@@ -304,11 +322,15 @@ impl Core {
 
     pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
         let Some(record) = self.record.clone() else {
-            let ended = matches!(self.backend.scope().state().origin, Origin::Retired);
+            let ended = matches!(self.backend.scope().state().origin, Origin::Retired { .. });
             return if ended { Err(SessionError::Gone) } else { Ok(()) };
         };
+        let id = record.id;
         let backend = Arc::clone(&self.backend);
-        let Some(fresh) = backend.reload(record.id, record.meta.epoch).await? else {
+        // Another handle of this request may have raised the epoch by a sign-in.
+        let latest = backend.scope().state().record().cloned();
+        let epoch = latest.filter(|latest| latest.id == record.id).unwrap_or(record).meta.epoch;
+        let Some(fresh) = backend.reload(id, epoch).await? else {
             return Err(SessionError::Gone);
         };
         let mut state = backend.scope().state();

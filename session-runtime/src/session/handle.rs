@@ -211,11 +211,13 @@ impl<S: SessionSchema> Handle<S> {
         self.core.destroy();
     }
 
-    /// Lets the session live this long, over restarts of the browser too, at
-    /// most 400 days. There is no idle timeout then.
+    /// Lets the session live this long, over restarts of the browser too: at
+    /// least one second, at most 400 days. There is no idle timeout then. It
+    /// is for whoever is signed in; who signs in or out later does not inherit
+    /// it.
     pub fn remember(&mut self, duration: Duration) {
         self.core.mark_dirty();
-        self.core.events.remember = Some(duration);
+        self.core.events.remember = Some(duration.max(Duration::from_secs(1)));
     }
 
     /// Hands the changes to the request now, instead of when this is dropped.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::core::Core;
 use super::handle::Handle;
 use super::scope::{Backend, State};
+use crate::codec::NULL;
 use crate::error::SessionError;
-use crate::schema::{OnInvalid, Schema, SessionSchema};
+use crate::schema::{Field, OnInvalid, Schema, SessionSchema};
 
 /// A handle, or why there is none.
 pub(crate) enum Opened<S: SessionSchema> {
@@ -44,7 +45,7 @@ impl Core {
             None => Ok(core),
             Some((field, OnInvalid::Error)) => Err(SessionError::Undecodable { field }),
             Some((_, OnInvalid::DropSession)) => {
-                state.destroy(scope.next_seq());
+                state.destroy();
                 Ok(Self::view(&backend, schema, &state))
             }
             // An undecodable principal: nobody, but nothing is deleted, so that
@@ -69,9 +70,18 @@ impl Core {
         if self.fields.is_empty() {
             return None;
         }
-        let strict = |field: &&crate::schema::Field| {
-            field.principal || field.on_invalid != OnInvalid::Default
-        };
+        if let Some(field) = self.schema.principal()
+            && !self.principal_agrees(field)
+        {
+            tracing::warn!(
+                schema = self.schema.name,
+                field = field.name,
+                session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
+                "the stored principal is not the one that signed in; the session counts as nobody's"
+            );
+            return Some((field.name, OnInvalid::Default));
+        }
+        let strict = |field: &&Field| field.principal || field.on_invalid != OnInvalid::Default;
         self.schema.fields.iter().filter(strict).find_map(|field| {
             let error = self.decode(field)?.err()?;
             tracing::warn!(
@@ -85,5 +95,19 @@ impl Core {
             );
             Some((field.name, field.on_invalid))
         })
+    }
+
+    /// Whether the principal field holds who signed in to this record. It does
+    /// not when another release stored it under another name, or as an ordinary
+    /// field: then nobody can vouch for it.
+    fn principal_agrees(&self, field: &'static Field) -> bool {
+        let Some(record) = &self.record else { return true };
+        // What this request published is its own business.
+        let stored = field.names().find_map(|name| record.fields.get(name));
+        match (stored.filter(|json| *json != NULL), &record.meta.principal) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(json), Some(principal)) => principal.json().as_bytes() == json,
+        }
     }
 }

@@ -1,14 +1,15 @@
 //! What the handles of one request have published and nobody has stored yet.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::codec::NULL;
 use crate::error::SessionError;
 use crate::patch::{Add, FieldOp, Op};
-use crate::schema::Field;
+use crate::schema::{Field, FieldKind};
 
 /// One published change of one field.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct PendingOp {
     pub(crate) field: &'static Field,
     /// The namespace of the schema that it belongs to.
@@ -28,7 +29,7 @@ impl PendingOp {
     /// Whether somebody asked for exactly this change, so that losing it makes
     /// a "done" a lie. Counters and flash are not worth a failed response.
     pub(crate) fn is_explicit(&self) -> bool {
-        matches!(self.op, Op::Set(_) | Op::Remove)
+        matches!(self.op, Op::Set(_) | Op::Remove) && self.field.kind != FieldKind::Flash
     }
 
     pub(crate) fn clears(&self) -> bool {
@@ -39,8 +40,21 @@ impl PendingOp {
         }
     }
 
+    /// Whether it takes something away that a failed response must not give
+    /// back.
+    pub(crate) fn takes_privileges(&self) -> bool {
+        (self.field.principal || self.field.renew) && self.clears()
+    }
+
     pub(crate) fn field_op(&self) -> FieldOp {
         FieldOp::new(self.name(), self.op.clone())
+    }
+}
+
+impl fmt::Debug for PendingOp {
+    /// Without the value: it may be personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name(), self.op)
     }
 }
 
@@ -103,6 +117,8 @@ impl Pending {
                 Ok(sum) => Op::Set(sum.to_string().into_bytes()),
                 Err(_) => later.op.clone(),
             },
+            // What was taken is what was set: nothing stored may come back.
+            (Op::Set(_), Op::RemoveIf(_)) => Op::Remove,
             _ => later.op.clone(),
         };
         *old = PendingOp { seq: later.seq, op, ..new };

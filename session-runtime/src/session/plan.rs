@@ -8,9 +8,10 @@ use super::pending::{Pending, PendingOp};
 use super::scope::{CookieChange, Origin};
 use crate::clock::Timestamp;
 use crate::codec::same_value;
+use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::patch::{FieldOp, Lifetime, MetaPatch, Op, Patch};
+use crate::patch::{FieldOp, Lifetime, MetaPatch, Op, Patch, Refused};
 use crate::record::{MAX_LIFETIME, Meta, Principal, Record};
 use crate::token::{NoRandomness, SessionToken};
 
@@ -65,21 +66,21 @@ pub(crate) enum Write {
     },
 }
 
-pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, NoRandomness> {
+pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, SessionError> {
     let ops: Vec<&PendingOp> = situation
         .pending
         .ops
         .iter()
         // A failed response never brings a privilege back.
-        .filter(|op| situation.keep_fields || (op.field.principal && op.clears()))
+        .filter(|op| situation.keep_fields || op.takes_privileges())
         .collect();
     match situation.origin {
         Origin::Unloaded | Origin::Nobody => create(situation, &ops, &Fields::new(), mint),
         // A late response must not undo a login or logout; a new login may.
-        Origin::Retired if signs_in(situation, &ops) => {
+        Origin::Retired { .. } if signs_in(situation, &ops) => {
             create(situation, &ops, &Fields::new(), mint)
         }
-        Origin::Retired => {
+        Origin::Retired { .. } => {
             let proves = situation.keep_fields && situation.pending.authenticated;
             let explicit = proves || ops.iter().any(|op| op.is_explicit());
             Ok(if proves || !ops.is_empty() { Plan::Lost { explicit } } else { Plan::Nothing })
@@ -94,7 +95,7 @@ pub(crate) fn fork(
     situation: &Situation<'_>,
     snapshot: Option<&Record>,
     mint: Mint<'_>,
-) -> Result<Plan, NoRandomness> {
+) -> Result<Plan, SessionError> {
     let ops: Vec<&PendingOp> = situation.pending.ops.iter().collect();
     let fields = snapshot.map_or_else(Fields::new, |record| record.fields.clone());
     create(situation, &ops, &fields, mint)
@@ -105,7 +106,7 @@ fn create(
     ops: &[&PendingOp],
     below: &Fields,
     mint: Mint<'_>,
-) -> Result<Plan, NoRandomness> {
+) -> Result<Plan, SessionError> {
     let pending = situation.pending;
     let mut field_ops: Vec<FieldOp> = Vec::with_capacity(ops.len());
     for op in ops {
@@ -118,7 +119,14 @@ fn create(
             _ => op.field_op(),
         });
     }
-    let fields = below.apply(&field_ops).map_or_else(|_| below.clone(), |(fields, _)| fields);
+    let fields = loop {
+        match below.apply(&field_ops) {
+            Ok((fields, _)) => break fields,
+            // An addition to something that is no integer is left out, alone.
+            Err(Refused::NotAnInteger { field }) => field_ops.retain(|op| op.name != field),
+            Err(refused) => return Err(SessionError::Refused(refused)),
+        }
+    };
     let authenticated = situation.keep_fields && pending.authenticated;
     // Nothing is created until something is set.
     let sets = field_ops.iter().any(|op| matches!(op.op, Op::Set(_)));
@@ -143,7 +151,7 @@ fn apply(
     ops: &[&PendingOp],
     record: &Arc<Record>,
     mint: Mint<'_>,
-) -> Result<Plan, NoRandomness> {
+) -> Result<Plan, SessionError> {
     let pending = situation.pending;
     let changed: Vec<&PendingOp> =
         ops.iter().copied().filter(|op| changes(op, &record.fields)).collect();
@@ -157,12 +165,15 @@ fn apply(
     let remember = pending.remember.filter(|_| situation.keep_fields);
 
     let mut meta = MetaPatch::default();
-    if authenticated || remember.is_some() {
-        meta.lifetime = Some(lifetime(situation, Some(&record.meta)));
-    }
     meta.authenticated = authenticated;
     meta.principal =
         principal.map(principal_of).filter(|principal| *principal != record.meta.principal);
+    // Whoever comes or goes does not inherit for how long somebody else asked
+    // to be remembered.
+    let leaves = meta.principal.is_some();
+    if authenticated || remember.is_some() || (leaves && record.meta.remember.is_some()) {
+        meta.lifetime = Some(lifetime(situation, (!leaves).then_some(&record.meta)));
+    }
     let mut set = None;
     if raises {
         let token = mint(Some(record.id))?;
@@ -180,7 +191,7 @@ fn apply(
         let kept = Lifetime {
             idle: None,
             absolute: record.meta.absolute.map(|end| end.since(situation.now)),
-            remember: record.meta.remember,
+            remember: record.meta.remember.is_some(),
         };
         cookie(token, patch.meta.lifetime.unwrap_or(kept), situation.now)
     });
@@ -225,10 +236,8 @@ fn signs_in(situation: &Situation<'_>, ops: &[&PendingOp]) -> bool {
 
 fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Lifetime {
     // A remembered session that proves itself again stays remembered as long.
-    let again = before
-        .filter(|meta| meta.remember)
-        .and_then(|meta| Some(meta.absolute?.since(meta.authenticated.unwrap_or(meta.created))));
-    match situation.pending.remember.or(again) {
+    let again = before.and_then(|meta| meta.remember).map(Duration::from_millis);
+    match situation.pending.remember.filter(|_| situation.keep_fields).or(again) {
         Some(duration) => {
             Lifetime { idle: None, absolute: Some(duration.min(MAX_LIFETIME)), remember: true }
         }

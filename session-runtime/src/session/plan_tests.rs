@@ -83,7 +83,7 @@ fn record(plan: Plan) -> Record {
 
 #[test]
 fn nothing_pending_is_nothing_to_do() {
-    for origin in [Origin::Nobody, Origin::Retired, stored(&[])] {
+    for origin in [Origin::Nobody, Origin::Retired { was: None }, stored(&[])] {
         assert!(matches!(planned(&origin, &Pending::default(), true), Plan::Nothing));
     }
 }
@@ -158,13 +158,14 @@ fn a_failed_response_keeps_a_sign_out_alone() {
 
 #[test]
 fn a_retired_token_may_only_sign_in() {
-    let explicit = |ops| match planned(&Origin::Retired, &pending(ops), true) {
+    let explicit = |ops| match planned(&Origin::Retired { was: None }, &pending(ops), true) {
         Plan::Lost { explicit } => explicit,
         other => panic!("{other:?}"),
     };
     assert!(explicit(vec![set(&NAME, "\"al\"")]));
     assert!(!explicit(vec![op(&HITS, Op::Add(Add::unsigned(1, 0)))]));
-    let record = record(planned(&Origin::Retired, &pending(vec![set(&USER, "8")]), true));
+    let record =
+        record(planned(&Origin::Retired { was: None }, &pending(vec![set(&USER, "8")]), true));
     assert_eq!(record.meta.principal, Some(Principal::new("", "8")));
     assert_eq!(record.meta.authenticated, Some(now()));
 }

@@ -28,13 +28,28 @@ impl Core {
         }
         let events = std::mem::take(&mut self.events);
         let changes = self.take_changes();
+        // First, so that a panic in a value's `Serialize` leaves no count behind.
+        self.dirty = false;
+        self.backend.scope().became_clean();
         let backend = Arc::clone(&self.backend);
         let mut state = backend.scope().state();
         let current = state.generation == self.generation;
-        for change in changes {
+        if !current {
+            tracing::debug!(
+                schema = self.schema.name,
+                "changes of a session that this request destroyed meanwhile are dropped"
+            );
+        }
+        for change in changes.into_iter().filter(|_| current) {
+            let field = self.field(usize::from(change.index));
+            if what == Publish::SignOutOnly && !field.principal && !field.renew {
+                continue;
+            }
             let published = self.ops_of(&change, |op| {
-                if what == Publish::Everything || (op.field.principal && op.clears()) {
-                    push(&mut state, op, current);
+                if what == Publish::Everything || op.takes_privileges() {
+                    // Saying who somebody is, is an event, whatever was stored.
+                    state.pending.authenticated |= op.field.principal && !op.clears();
+                    state.pending.push(op);
                 }
             });
             match published {
@@ -47,9 +62,6 @@ impl Core {
             state.pending.renew |= events.renew;
             state.pending.remember = events.remember.or(state.pending.remember);
         }
-        drop(state);
-        self.dirty = false;
-        self.backend.scope().became_clean();
     }
 
     /// The operations that a change amounts to; none if nothing changed.
@@ -89,8 +101,9 @@ impl Core {
                 return Ok(());
             }
         };
-        if op == Op::Remove {
-            // A removed field must not come back under its old name.
+        if op == Op::Remove || field.principal {
+            // A removed field must not come back under its old name, and nobody
+            // may be signed in under the old name as somebody else.
             for &alias in field.aliases {
                 push(PendingOp { field, namespace, seq, op: Op::Remove, alias: Some(alias) });
             }
@@ -132,16 +145,6 @@ pub(super) fn encode(field: &'static Field, value: &Value) -> Result<Vec<u8>, Se
 
 fn set_or_remove(field: &Field, value: Vec<u8>) -> Op {
     if field.null_is_absent && value == NULL { Op::Remove } else { Op::Set(value) }
-}
-
-fn push(state: &mut State, op: PendingOp, current: bool) {
-    if current {
-        // Saying who somebody is, is an event, whatever was stored before.
-        state.pending.authenticated |= op.field.principal && !op.clears();
-        state.pending.push(op);
-    } else if op.is_explicit() && op.seq > state.ended {
-        state.lost = true;
-    }
 }
 
 impl State {

@@ -18,8 +18,8 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) trait Backend: Send + Sync {
     fn scope(&self) -> &Scope;
     fn now(&self) -> Timestamp;
-    /// Stores what is published.
-    fn save(&self) -> BoxFuture<'_, Result<(), SessionError>>;
+    /// Stores what is published. Once polled it runs to its end, dropped or not.
+    fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.
     fn reload(
         &self,
@@ -38,9 +38,9 @@ pub(crate) enum Origin {
     Unloaded,
     /// The client has no session.
     Nobody,
-    /// The client's token was ended within the last minute: nothing may be
-    /// created, unless somebody signs in.
-    Retired,
+    /// The client's token was ended within the last minute, or during this
+    /// request: nothing may be created, unless somebody signs in.
+    Retired { was: Option<SessionId> },
     /// The record as loaded, or as last saved by this request.
     Stored(Arc<Record>),
 }
@@ -68,9 +68,6 @@ pub(crate) struct State {
     pub(crate) cookie: Option<CookieChange>,
     /// A handler read the session, so the response depends on the cookie.
     pub(crate) read: bool,
-    /// The number of the last `destroy()`: changes made before it went with the
-    /// session, and are not lost.
-    pub(crate) ended: u64,
     /// An explicit change of a field found no session to go to.
     pub(crate) lost: bool,
 }
@@ -84,10 +81,11 @@ impl State {
     }
 
     /// Ends the session at once. What was published before goes with it.
-    pub(crate) fn destroy(&mut self, seq: u64) {
-        self.ended = seq;
-        if let Origin::Stored(record) = &self.origin {
-            self.destroyed.push(record.id);
+    pub(crate) fn destroy(&mut self) {
+        match &self.origin {
+            Origin::Stored(record) => self.destroyed.push(record.id),
+            Origin::Retired { was: Some(id) } => self.destroyed.push(*id),
+            Origin::Retired { was: None } | Origin::Nobody | Origin::Unloaded => {}
         }
         self.abandon();
     }
@@ -95,9 +93,10 @@ impl State {
     /// Sees nobody from now on, and leaves what is stored alone.
     pub(crate) fn abandon(&mut self) {
         // A retired token stays retired: only a sign-in may follow it.
-        if !matches!(self.origin, Origin::Retired) {
-            self.origin = Origin::Nobody;
-        }
+        self.origin = match self.origin {
+            Origin::Retired { .. } => Origin::Retired { was: None },
+            _ => Origin::Nobody,
+        };
         self.token = None;
         self.generation += 1;
         self.pending = Pending::default();

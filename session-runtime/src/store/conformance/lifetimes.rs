@@ -132,7 +132,7 @@ pub async fn a_new_lifetime_restarts_both_limits<S: SessionStore>(fixture: Fixtu
         assert_eq!(meta.last_seen, now, "when it was last seen, after {lifetime:?}");
         assert_eq!(meta.authenticated, Some(now), "when somebody signed in");
         assert_eq!(meta.absolute, lifetime.absolute.map(|limit| now.after(limit)), "absolute");
-        assert_eq!(meta.remember, lifetime.remember, "whether to remember");
+        assert_eq!(meta.remember.is_some(), lifetime.remember, "whether to remember");
         let idle = lifetime.idle.unwrap_or_default();
         fixture.clock.advance(idle - MS);
         fixture.found(&record).await;

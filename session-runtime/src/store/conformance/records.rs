@@ -16,7 +16,7 @@ pub async fn a_created_record_is_read_back_whole<S: SessionStore>(fixture: Fixtu
     let mut record = fixture.with(&[("cart", "[1,2]"), ("locale", "\"en\"")]);
     let now = fixture.now();
     let meta = &mut record.meta;
-    (meta.epoch, meta.rev, meta.remember) = (3, 17, true);
+    (meta.epoch, meta.rev, meta.remember) = (3, 17, Some(60_000));
     meta.created = Timestamp::from_millis(now.as_millis() - 90_001);
     meta.authenticated = Some(Timestamp::from_millis(now.as_millis() - 5));
     meta.principal = Some(Principal::new("customer", "\"Zoë\""));

@@ -147,7 +147,10 @@ impl Inner {
     fn removed(&self, removed: &Removed) {
         self.records.fetch_sub(1, Ordering::Relaxed);
         if let Some(principal) = &removed.record.meta.principal {
-            self.index.remove_unless(principal, removed.record.id, || false);
+            let id = removed.record.id;
+            self.index.remove_unless(principal, id, || {
+                self.shard(id).principal(id).is_some_and(|now| now == principal)
+            });
         }
     }
 

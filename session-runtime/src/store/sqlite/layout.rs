@@ -21,7 +21,7 @@
 //! | `idle` | INTEGER | idle timeout in milliseconds, or NULL |
 //! | `absolute` | INTEGER | the end whatever happens, milliseconds since 1970, or NULL |
 //! | `expires` | INTEGER | `Meta::expires_at` of the row, for sweeps and listings; indexed |
-//! | `remember` | INTEGER | 1: the cookie outlives the browser |
+//! | `remember` | INTEGER | how long the user asked to be remembered: the cookie outlives the browser |
 //! | `principal` | TEXT | `namespace:json`, or NULL; indexed |
 //! | `patches` | BLOB | the last patch ids, oldest first, 8 bytes each, little endian |
 //! | `retired` | BLOB | replaced secrets, oldest first: 32 bytes of hash, 8 of time, little endian |
@@ -60,7 +60,7 @@ CREATE TABLE session (
     idle          INTEGER,
     absolute      INTEGER,
     expires       INTEGER NOT NULL,
-    remember      INTEGER NOT NULL,
+    remember      INTEGER,
     principal     TEXT,
     patches       BLOB    NOT NULL,
     retired       BLOB    NOT NULL

@@ -121,6 +121,14 @@ impl SqliteOptions {
             let text = "readers(0): at least one thread must read";
             return Err(StoreError::because(StoreErrorKind::Config, text));
         }
+        if self.busy_timeout > Duration::from_secs(60 * 60) {
+            let text = "busy_timeout: at most an hour; a request does not wait that long";
+            return Err(StoreError::because(StoreErrorKind::Config, text));
+        }
+        if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
+            let text = "sweep_interval: longer than nothing; `None` for never";
+            return Err(StoreError::because(StoreErrorKind::Config, text));
+        }
         let clock = self.clock.clone();
         let threads = writer::open(path.as_ref().to_owned(), self).await?;
         Ok(SqliteStore::new(clock, threads))

@@ -43,7 +43,7 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
         authenticated: row.get::<_, Option<i64>>(5)?.map(time),
         idle: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
         absolute: row.get::<_, Option<i64>>(7)?.map(time),
-        remember: row.get(8)?,
+        remember: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
         principal,
         patches: patches(blob(row, 10)?)?,
         retired: retired(blob(row, 11)?)?,

@@ -3,7 +3,6 @@
 use rusqlite::{Connection, params};
 
 use super::failure::Failure;
-use super::read;
 use super::row::{self, Id};
 use crate::clock::{Timestamp, millis};
 use crate::id::SessionId;
@@ -14,6 +13,8 @@ use crate::store::contract::Swept;
 /// milliseconds at most, so that no request waits long behind it.
 pub(super) const STEP: usize = 64;
 
+const REMOVE_FIELDS: &str = "DELETE FROM session_field WHERE session_id = ?1";
+
 /// Removes at most `limit` records, and at most `limit` tombstones.
 ///
 /// The condition is checked by the statement that removes, inside the
@@ -23,21 +24,20 @@ pub(super) fn sweep(db: &Connection, limit: usize, now: Timestamp) -> Result<Swe
     let rows = i64::try_from(limit).unwrap_or(i64::MAX);
     let sql = "DELETE FROM session WHERE id IN \
                (SELECT id FROM session WHERE expires <= ?1 ORDER BY expires LIMIT ?2) RETURNING id";
-    let mut removed = Vec::new();
+    let mut removed = 0;
     if let Some(due) = due_before(now) {
         let mut statement = db.prepare_cached(sql)?;
-        let mut rows = statement.query(params![due, rows])?;
-        while let Some(row) = rows.next()? {
-            removed.push(read::id(row, 0)?);
+        let ids = statement.query_map(params![due, rows], |row| row.get::<_, String>(0))?;
+        // As text: an id that somebody garbled must not end all sweeping.
+        for id in ids.collect::<Result<Vec<_>, _>>()? {
+            db.prepare_cached(REMOVE_FIELDS)?.execute([id])?;
+            removed += 1;
         }
-    }
-    for id in &removed {
-        remove_fields(db, *id)?;
     }
     let sql = "DELETE FROM session_tombstone WHERE (id, secret) IN \
                (SELECT id, secret FROM session_tombstone WHERE until <= ?1 LIMIT ?2)";
     db.prepare_cached(sql)?.execute(params![row::millis(now), rows])?;
-    Ok(Swept { removed: removed.len(), more: is_due(db, now)? })
+    Ok(Swept { removed, more: is_due(db, now)? })
 }
 
 /// Whether there is anything to sweep. Only looks.
@@ -62,7 +62,6 @@ pub(super) fn remove(db: &Connection, id: SessionId) -> Result<(), Failure> {
 }
 
 fn remove_fields(db: &Connection, id: SessionId) -> Result<(), Failure> {
-    let sql = "DELETE FROM session_field WHERE session_id = ?1";
-    db.prepare_cached(sql)?.execute([Id::from(id)])?;
+    db.prepare_cached(REMOVE_FIELDS)?.execute([Id::from(id)])?;
     Ok(())
 }

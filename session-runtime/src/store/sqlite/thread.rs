@@ -110,6 +110,10 @@ impl Thread {
 
     fn transact(&mut self, batch: &mut [BoxedStep], sweep: bool) -> Result<(), Unacknowledged> {
         let not_written = |failure: Failure| Unacknowledged::NotWritten(failure);
+        if !self.db.is_autocommit() {
+            // An earlier ROLLBACK failed.
+            self.execute("ROLLBACK").map_err(not_written)?;
+        }
         // The lock is taken at once: what is read afterwards is the latest,
         // and `now` is not older than the wait for it.
         self.execute("BEGIN IMMEDIATE").map_err(|e| not_written(e.during("waiting to write")))?;

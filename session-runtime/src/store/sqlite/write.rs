@@ -118,7 +118,7 @@ fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<
         meta.idle.map(row::saturating),
         meta.absolute.map(row::millis),
         row::millis(meta.expires_at()),
-        meta.remember,
+        meta.remember.map(row::saturating),
         meta.principal.as_ref().map(Principal::as_str),
         row::patches_blob(&meta.patches),
         row::retired_blob(&meta.retired),

@@ -35,7 +35,7 @@ async fn a_record_comes_back_exactly_as_it_was_created() {
     full.meta.epoch = u64::MAX;
     full.meta.rev = 1 << 63;
     full.meta.authenticated = Some(START);
-    full.meta.remember = true;
+    full.meta.remember = Some(5);
     full.meta.principal = Some(Principal::new("ns", "\"a:b\""));
     full.meta.retired.push(SecretHash::from_bytes([3; 32]), START);
     full.meta.patches.push(Patch::new().id);
