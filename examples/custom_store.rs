@@ -129,7 +129,7 @@ impl SessionStore for MapStore {
         ready(match row.record.apply(epoch, patch, self.clock.now()) {
             Applying::Answer(outcome) => outcome,
             Applying::Stored(record, applied) => {
-                row.record = Arc::from(record);
+                row.record = record;
                 Outcome::Applied(applied)
             }
         })

@@ -1,6 +1,7 @@
 //! One value ↔ its JSON bytes. Nothing else knows the format.
 
 use std::any::Any;
+use std::cell::Cell;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,6 +18,28 @@ pub struct Codec {
     /// Reads JSON.
     pub decode: fn(&[u8]) -> Result<Value, CodecError>,
 }
+
+impl Codec {
+    /// The JSON of a value, in a buffer of exactly its size.
+    pub(crate) fn bytes_of(&self, value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, CodecError> {
+        // A value's `Serialize` may encode another field: it finds an empty
+        // buffer in place of this one.
+        let mut scratch = SCRATCH.take();
+        scratch.clear();
+        let encoded = (self.encode)(value, &mut scratch);
+        let bytes = encoded.map(|()| scratch.as_slice().to_vec());
+        scratch.shrink_to(KEPT_SCRATCH);
+        SCRATCH.set(scratch);
+        bytes
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What a thread keeps of its buffer after a large value.
+const KEPT_SCRATCH: usize = 64 * 1024;
 
 impl std::fmt::Debug for Codec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use crate::error::SessionError;
@@ -20,6 +21,9 @@ use crate::token::{NoRandomness, SessionToken};
 /// bits, happens once at most), or the record turned out to be gone. Each field
 /// may be left out once besides.
 const ATTEMPTS: usize = 4;
+
+/// Who holds a request's session when no handle does.
+const COMMIT_AND_RESPONSE: usize = 2;
 
 /// What became of a request's changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +45,11 @@ impl RequestSession {
     /// only what takes privileges away.
     ///
     /// Once begun it must run to its end: see [`ToEnd`].
-    pub(crate) async fn commit(&self, keep_fields: bool) -> Result<Committed, SessionError> {
+    pub(crate) async fn commit(
+        self: &Arc<Self>,
+        keep_fields: bool,
+    ) -> Result<Committed, SessionError> {
+        let _busy = Busy::on(&self.commits);
         let _turn = self.turn.lock().await;
         let committed = self.commit_pending(keep_fields).await;
         // Whoever destroys the session while it is being stored wins.
@@ -51,7 +59,7 @@ impl RequestSession {
 
     /// Whether a commit is under way.
     pub(crate) fn is_committing(&self) -> bool {
-        self.turn.try_lock().is_err()
+        self.commits.load(Ordering::Acquire) > 0
     }
 
     async fn delete_destroyed(&self) -> Result<(), SessionError> {
@@ -77,7 +85,10 @@ impl RequestSession {
         tracing::debug!(session = %id, was_live, "session destroyed");
     }
 
-    async fn commit_pending(&self, keep_fields: bool) -> Result<Committed, SessionError> {
+    async fn commit_pending(
+        self: &Arc<Self>,
+        keep_fields: bool,
+    ) -> Result<Committed, SessionError> {
         self.delete_destroyed().await?;
         let (generation, mut pending) = {
             let mut state = self.scope.state();
@@ -98,7 +109,7 @@ impl RequestSession {
     }
 
     async fn store(
-        &self,
+        self: &Arc<Self>,
         pending: &mut Pending,
         keep_fields: bool,
         generation: u32,
@@ -118,14 +129,14 @@ impl RequestSession {
             let write = match next {
                 Plan::Nothing => return Ok(Committed::Stored),
                 Plan::Lost { explicit } => return Ok(self.lost(explicit)),
-                Plan::Write(write) => *write,
+                Plan::Write(write) => write,
             };
             match write {
                 Write::Create { record, cookie } => {
                     self.needs_head()?;
                     if self.create(&record).await? == Created::Created {
                         tracing::debug!(session = %record.id, "session created");
-                        self.became(record, Some(cookie), generation);
+                        self.became(*record, Some(cookie), generation);
                         return Ok(Committed::Stored);
                     }
                 }
@@ -220,22 +231,34 @@ impl RequestSession {
     /// The record after our patch, as far as this request can know: what
     /// others changed meanwhile is seen by a reload.
     fn applied(
-        &self,
+        self: &Arc<Self>,
         patch: &Patch,
         applied: &Applied,
         cookie: Option<CookieChange>,
         generation: u32,
     ) {
-        let record = self.scope.state().record().cloned();
-        let Some(before) = record else { return };
-        let mut record = match before.apply(before.meta.epoch, patch, self.engine.now()) {
-            Applying::Stored(record, _) => *record,
-            Applying::Answer(_) => (*before).clone(),
+        tracing::trace!(rev = applied.rev, ?patch, "session saved");
+        let mut state = self.scope.state();
+        if state.generation != generation {
+            return;
+        }
+        if let Some(CookieChange::Set { token, .. }) = &cookie {
+            state.token = Some(token.clone());
+        }
+        state.cookie = cookie.or(state.cookie.take());
+        // At the end of a request nearly always nobody is left to look.
+        let Origin::Stored(before) = &state.origin else { return };
+        if Arc::strong_count(self) <= COMMIT_AND_RESPONSE {
+            return;
+        }
+        let after = before.apply(before.meta.epoch, patch, self.engine.now());
+        let mut record = match after {
+            Applying::Stored(record, _) => Arc::unwrap_or_clone(record),
+            Applying::Answer(_) => (**before).clone(),
         };
         record.meta.rev = applied.rev;
         record.meta.epoch = applied.epoch;
-        tracing::trace!(session = %record.id, rev = applied.rev, ?patch, "session saved");
-        self.became(record, cookie, generation);
+        state.origin = Origin::Stored(record.into());
     }
 
     fn ended(&self, id: SessionId, generation: u32) {
@@ -267,6 +290,22 @@ fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
     match id {
         Some(id) => SessionToken::renew(id),
         None => SessionToken::generate(),
+    }
+}
+
+/// Counts a commit as under way as long as it lives.
+struct Busy<'r>(&'r AtomicUsize);
+
+impl<'r> Busy<'r> {
+    fn on(commits: &'r AtomicUsize) -> Self {
+        commits.fetch_add(1, Ordering::AcqRel);
+        Self(commits)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -30,7 +30,7 @@ impl Engine {
         if let Some(error) = &self.config.error {
             return Err(SessionError::Config(error.clone()));
         }
-        self.schemas.admit(schema).map_err(SessionError::SchemaClash)
+        self.schemas.admit(schema).map_err(|clash| SessionError::SchemaClash(clash.into()))
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {

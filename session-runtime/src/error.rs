@@ -55,7 +55,7 @@ pub enum SessionError {
     /// [`SessionLayer::check`](crate::SessionLayer::check).
     Config(crate::config::ConfigError),
     /// The two schemas named disagree on a field of the same record.
-    SchemaClash(crate::config::SchemaClash),
+    SchemaClash(Box<crate::config::SchemaClash>),
     /// No schema known to this layer has a principal of this type, or several
     /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
     /// on the layer.

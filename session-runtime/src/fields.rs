@@ -110,29 +110,32 @@ impl Fields {
         Ok((self.with(changes), taken))
     }
 
-    fn with(&self, mut changes: Vec<(&str, Option<&[u8]>)>) -> Self {
+    fn with(&self, mut changes: Vec<Entry<'_>>) -> Self {
         if changes.is_empty() {
             return self.clone();
         }
-        // The later of two changes wins: stable sort, then keep the last.
-        changes.sort_by_key(|(name, _)| *name);
-        changes.reverse();
-        changes.dedup_by_key(|(name, _)| *name);
-        changes.reverse();
+        if changes.len() > 1 {
+            // The later of two changes wins: stable sort, then keep the last.
+            changes.sort_by_key(|(name, _)| *name);
+            changes.reverse();
+            changes.dedup_by_key(|(name, _)| *name);
+            changes.reverse();
+        }
         let Some(base) = &self.base else {
             return Self { base: Block::build(changes.into_iter(), false), overlay: None };
         };
-        let mut merged: Vec<(&str, Option<&[u8]>)> =
-            Vec::with_capacity(changes.len() + self.overlay.as_ref().map_or(0, Block::count));
-        merge(self.overlay.iter().flat_map(Block::iter), changes.into_iter(), |e| merged.push(e));
-        let bytes: usize =
-            merged.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 10).sum();
+        let above = || {
+            let overlay = self.overlay.iter().flat_map(Block::iter);
+            Merged { base: overlay.peekable(), overlay: changes.iter().copied().peekable() }
+        };
+        // An estimate from above: what is changed twice is counted twice.
+        let changed: usize = changes.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
+        let bytes = self.overlay.as_ref().map_or(0, |block| block.0.len()) + changed;
         if bytes > MERGE_BYTES && bytes > base.0.len() / 4 {
-            let all =
-                Merged { base: base.iter().peekable(), overlay: merged.into_iter().peekable() };
+            let all = Merged { base: base.iter().peekable(), overlay: above().peekable() };
             return Self { base: Block::build(all, false), overlay: None };
         }
-        Self { base: Some(base.clone()), overlay: Block::build(merged.into_iter(), true) }
+        Self { base: Some(base.clone()), overlay: Block::build(above(), true) }
     }
 }
 
@@ -306,14 +309,6 @@ impl<'b, B: Iterator<Item = Entry<'b>>, O: Iterator<Item = Entry<'b>>> Iterator 
             (None, _) => self.overlay.next(),
         }
     }
-}
-
-fn merge<'b>(
-    base: impl Iterator<Item = Entry<'b>>,
-    overlay: impl Iterator<Item = Entry<'b>>,
-    each: impl FnMut(Entry<'b>),
-) {
-    Merged { base: base.peekable(), overlay: overlay.peekable() }.for_each(each);
 }
 
 #[cfg(test)]

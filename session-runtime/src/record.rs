@@ -151,7 +151,7 @@ impl Meta {
 #[derive(Clone, Debug)]
 pub enum Applying {
     /// The record after the patch, and the answer for the caller.
-    Stored(Box<Record>, Applied),
+    Stored(Arc<Record>, Applied),
     /// Nothing is to be written.
     Answer(Outcome),
 }
@@ -194,7 +194,7 @@ impl Record {
                 record.meta.patches.push(patch.id);
                 let (rev, epoch) = (record.meta.rev, record.meta.epoch);
                 let applied = Applied { rev, epoch, taken, repeated: false };
-                Applying::Stored(Box::new(record), applied)
+                Applying::Stored(Arc::new(record), applied)
             }
         }
     }
@@ -395,7 +395,7 @@ mod tests {
         else {
             panic!("the first is stored")
         };
-        let again = Arc::new(*first).apply(1, &patch, at(1_000));
+        let again = first.apply(1, &patch, at(1_000));
         let Applying::Answer(Outcome::Applied(applied)) = again else { panic!("{again:?}") };
         assert!(applied.repeated);
         assert_eq!(applied.rev, 2);

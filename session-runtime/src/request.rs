@@ -1,6 +1,7 @@
 //! The session of one request: loaded when somebody first asks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use http::HeaderMap;
 
@@ -23,6 +24,10 @@ pub(crate) struct RequestSession {
     pub(crate) safe_method: bool,
     /// Commits of one request run one after the other.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    /// How many have begun or wait.
+    pub(crate) commits: AtomicUsize,
+    /// Somebody asked for the session.
+    asked: AtomicBool,
 }
 
 impl RequestSession {
@@ -32,6 +37,8 @@ impl RequestSession {
             scope: Scope::default(),
             safe_method,
             turn: tokio::sync::Mutex::const_new(()),
+            commits: AtomicUsize::new(0),
+            asked: AtomicBool::new(false),
         }
     }
 
@@ -40,12 +47,19 @@ impl RequestSession {
         self: &Arc<Self>,
         headers: &HeaderMap,
     ) -> Result<Handle<S>, SessionError> {
+        self.asked.store(true, Ordering::Release);
         self.engine.admit(S::SCHEMA)?;
         self.load(headers).await?;
         match Handle::open(Arc::clone(self) as Arc<dyn Backend>) {
             Opened::Handle(handle) => Ok(handle),
             Opened::Failed(error) => Err(error),
         }
+    }
+
+    /// Whether anybody asked for the session. If nobody did there is nothing to
+    /// store, to send or to say.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Whether there is a session, stored or about to be.
@@ -144,7 +158,7 @@ impl Backend for RequestSession {
 
 impl Drop for RequestSession {
     fn drop(&mut self) {
-        let state = self.scope.state();
+        let state = self.scope.state_mut();
         if !state.pending.is_empty() {
             tracing::error!(
                 session = state.record().map(|record| tracing::field::display(record.id)),

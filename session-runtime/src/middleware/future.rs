@@ -33,7 +33,7 @@ pin_project! {
             // Drops the handler, which publishes what its handles hold, or the
             // commit, which then runs on by itself.
             this.step.set(Step::Done);
-            let Some(session) = this.session.take() else { return };
+            let Some(session) = this.session.take().filter(|it| it.was_asked()) else { return };
             // First, so that a task's `destroy()` is seen either by itself or here.
             session.scope.mark_head_sent();
             if session.has_work() {
@@ -75,7 +75,8 @@ where
             match this.step.as_mut().project() {
                 StepProjection::Handling { handler } => {
                     let response = ready!(handler.poll(context))?;
-                    let Some(session) = this.session.as_ref() else {
+                    let Some(session) = this.session.as_ref().filter(|it| it.was_asked()) else {
+                        this.session.take();
                         this.step.set(Step::Done);
                         return Poll::Ready(Ok(response));
                     };

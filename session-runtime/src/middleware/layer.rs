@@ -163,7 +163,9 @@ impl SessionLayer {
         self.config.check().map_err(crate::SessionError::Config)?;
         let schemas = Schemas::default();
         for schema in &self.schemas {
-            schemas.admit(schema).map_err(crate::SessionError::SchemaClash)?;
+            schemas
+                .admit(schema)
+                .map_err(|clash| crate::SessionError::SchemaClash(clash.into()))?;
         }
         Ok(())
     }

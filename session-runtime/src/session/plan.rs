@@ -39,19 +39,20 @@ pub(crate) struct Situation<'s> {
 
 /// What to do with the store, and which cookie that needs.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // made once per request, and taken apart at once
 pub(crate) enum Plan {
     /// Nothing changed.
     Nothing,
     /// Something changed, and there is no session it may go to.
     Lost { explicit: bool },
     /// Store this.
-    Write(Box<Write>),
+    Write(Write),
 }
 
 #[derive(Debug)]
 pub(crate) enum Write {
     Create {
-        record: Record,
+        record: Box<Record>,
         cookie: CookieChange,
     },
     Apply {
@@ -143,7 +144,7 @@ fn create(
     .then_some(situation.now);
     let record = Record { id: token.id(), meta, fields };
     let cookie = cookie(token, lifetime, situation.now);
-    Ok(Plan::Write(Box::new(Write::Create { record, cookie })))
+    Ok(Plan::Write(Write::Create { record: Box::new(record), cookie }))
 }
 
 fn apply(
@@ -195,14 +196,14 @@ fn apply(
         };
         cookie(token, patch.meta.lifetime.unwrap_or(kept), situation.now)
     });
-    Ok(Plan::Write(Box::new(Write::Apply {
+    Ok(Plan::Write(Write::Apply {
         id: record.id,
         epoch: record.meta.epoch,
         cookie,
         signs_in,
         explicit: authenticated || changed.iter().any(|op| op.is_explicit()),
         patch,
-    })))
+    }))
 }
 
 /// Whether `op` changes what this request saw stored.

@@ -56,7 +56,7 @@ fn planned(origin: &Origin, pending: &Pending, keep_fields: bool) -> Plan {
 
 fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {
     match plan {
-        Plan::Write(write) => match *write {
+        Plan::Write(write) => match write {
             Write::Apply { patch, cookie, epoch, .. } => {
                 assert_eq!(epoch, 5, "authorised by the epoch that was loaded");
                 (patch, cookie)
@@ -69,11 +69,11 @@ fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {
 
 fn record(plan: Plan) -> Record {
     match plan {
-        Plan::Write(write) => match *write {
+        Plan::Write(write) => match write {
             Write::Create { record, cookie: CookieChange::Set { token, .. } } => {
                 assert_eq!(token.id(), record.id);
                 assert_eq!(token.secret_hash(), record.meta.secret);
-                record
+                *record
             }
             other => panic!("{other:?}"),
         },

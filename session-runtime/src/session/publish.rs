@@ -136,11 +136,10 @@ impl Core {
 }
 
 pub(super) fn encode(field: &'static Field, value: &Value) -> Result<Vec<u8>, SessionError> {
-    let mut out = Vec::new();
-    match (field.codec().encode)(&**value, &mut out) {
-        Ok(()) => Ok(out),
-        Err(source) => Err(SessionError::Unencodable { field: field.name, source }),
-    }
+    field
+        .codec()
+        .bytes_of(&**value)
+        .map_err(|source| SessionError::Unencodable { field: field.name, source })
 }
 
 fn set_or_remove(field: &Field, value: Vec<u8>) -> Op {

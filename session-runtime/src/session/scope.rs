@@ -118,6 +118,10 @@ impl Scope {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn state_mut(&mut self) -> &mut State {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The number of the next change of this request.
     pub(crate) fn next_seq(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::Relaxed) + 1

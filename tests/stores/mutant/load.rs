@@ -169,6 +169,6 @@ fn lifetime(record: &Record) -> Lifetime {
     Lifetime {
         idle: meta.idle.map(std::time::Duration::from_millis),
         absolute: meta.absolute.map(|end| end.since(meta.created)),
-        remember: meta.remember,
+        remember: meta.remember.is_some(),
     }
 }

@@ -106,7 +106,7 @@ fn replay<S: SessionStore>(
         match state.apply(1, patch, fixture.now()) {
             Applying::Stored(next, expected) => {
                 assert_eq!(*applied, expected, "round {round}, revision {rev}: {patch:?}");
-                states.push(Arc::new(*next));
+                states.push(next);
             }
             Applying::Answer(other) => panic!(
                 "round {round}: {patch:?} was applied as revision {rev}; there it must be {other:?}"

@@ -111,7 +111,7 @@ impl Model {
         };
         match entry.record.apply(epoch, patch, now) {
             Applying::Stored(record, applied) => {
-                entry.record = Arc::new(*record);
+                entry.record = record;
                 Outcome::Applied(applied)
             }
             Applying::Answer(outcome) => outcome,

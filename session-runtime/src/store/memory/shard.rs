@@ -106,7 +106,7 @@ impl Shard {
             Applying::Stored(changed, applied) => {
                 let before = record.meta.principal.clone();
                 let (was, is) = (removable_at(record), removable_at(&changed));
-                *record = Arc::from(changed);
+                *record = changed;
                 if is < was {
                     self.look_again(id, is);
                 }
