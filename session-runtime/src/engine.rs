@@ -53,7 +53,11 @@ impl Engine {
     ) -> Option<Result<T, StoreError>> {
         match answer.take_ready() {
             Ok(answer) => Some(answer),
-            Err(waiting) => tokio::time::timeout(self.config.store_timeout, waiting).await.ok(),
+            // Boxed, so that the futures of handlers stay small: stores that
+            // answer at once never come here.
+            Err(waiting) => {
+                Box::pin(tokio::time::timeout(self.config.store_timeout, waiting)).await.ok()
+            }
         }
     }
 }

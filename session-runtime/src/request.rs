@@ -75,7 +75,7 @@ impl RequestSession {
         let (origin, token) = match presented(headers, self.engine.config.cookie.name()) {
             Presented::Nothing => (Origin::Nobody, None),
             Presented::One(token) => self.look_up(token).await?,
-            Presented::Several(tokens) => self.look_up_several(tokens).await?,
+            Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
         };
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {

@@ -1,15 +1,21 @@
 //! What a user of the toolkit sees, from request to response.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod abort;
 mod concurrency;
 mod cookies;
 mod failures;
 mod fields;
+mod flash;
 mod handles;
 mod kill;
+mod late;
+mod locked;
 mod manager;
+mod privileges;
 mod program;
 mod secrecy;
+mod settings;
 mod sign_in;
 mod timeouts;
 mod visitor;

@@ -1,13 +1,15 @@
 //! What the tests share: a client with a cookie jar, a store that tells what
-//! it was asked, and both stores under one clock.
+//! it was asked, one that answers late, and both stores under one clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::must_use_candidate, missing_docs)]
 
 pub mod client;
+pub mod slow;
 pub mod spy;
 pub mod stores;
 pub mod traced;
 
 pub use client::{Client, Reply};
+pub use slow::Slow;
 pub use spy::{Call, Spy};
 
 /// The code in the README and in the guides compiles and runs.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
@@ -55,7 +55,7 @@ impl Config {
                 return Err(ConfigError::new(entry, "at least one second; `None` for no limit"));
             }
         }
-        if self.login_redirect.is_some_and(|location| HeaderValue::try_from(location).is_err()) {
+        if self.login_redirect.is_some_and(|url| !url.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(ConfigError::new(
                 "login_redirect",
                 "a URL of visible ASCII characters; write others as `%C3%BC`",

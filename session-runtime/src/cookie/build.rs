@@ -1,5 +1,7 @@
 //! From a change of the cookie to response headers.
 
+use std::fmt::Write as _;
+
 use cookie::time::Duration;
 use cookie::{Cookie, SameSite as Site};
 use http::{HeaderMap, HeaderValue, header};
@@ -49,7 +51,10 @@ fn set_cookie(config: &CookieConfig, value: String, max_age: Option<u64>) -> Str
     if let Some(seconds) = max_age {
         cookie = cookie.max_age(Duration::seconds(seconds.try_into().unwrap_or(i64::MAX)));
     }
-    cookie.build().to_string()
+    let mut header = String::with_capacity(config.name.len() + 160);
+    // Writing to a string cannot fail.
+    let _ = write!(header, "{}", cookie.build());
+    header
 }
 
 /// Says that the response depends on the cookie, so that no shared cache

@@ -1,6 +1,5 @@
 //! From the `Cookie` headers to the tokens they present.
 
-use cookie::Cookie;
 use http::{HeaderMap, header};
 
 use crate::token::SessionToken;
@@ -25,16 +24,23 @@ pub(crate) enum Presented {
 pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
     let mut first: Option<SessionToken> = None;
     let mut others: Vec<SessionToken> = Vec::new();
+    let mut see = |token: SessionToken| match &first {
+        None => first = Some(token),
+        Some(known) if *known == token || others.contains(&token) => {}
+        Some(_) if others.len() >= MOST => {}
+        Some(_) => others.push(token),
+    };
     for header in headers.get_all(header::COOKIE) {
-        // Other cookies may hold any bytes; a header that is not ASCII is read
-        // pair by pair.
-        for pair in header.as_bytes().split(|byte| *byte == b';') {
-            let Some(token) = token_in(pair, name) else { continue };
-            match &first {
-                None => first = Some(token),
-                Some(known) if *known == token || others.contains(&token) => {}
-                Some(_) => others.push(token),
+        match header.to_str() {
+            Ok(pairs) => {
+                pairs.split(';').filter_map(|pair| token_in(pair, name)).for_each(&mut see)
             }
+            // Other cookies may hold any bytes: then pair by pair.
+            Err(_) => header
+                .as_bytes()
+                .split(|byte| *byte == b';')
+                .filter_map(|pair| token_in(std::str::from_utf8(pair).ok()?, name))
+                .for_each(&mut see),
         }
     }
     match first {
@@ -51,14 +57,16 @@ pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
     }
 }
 
-fn token_in(pair: &[u8], name: &str) -> Option<SessionToken> {
-    let start = pair.iter().position(|byte| !byte.is_ascii_whitespace())?;
-    // Nearly always decides without parsing.
-    if !pair[start..].starts_with(name.as_bytes()) {
+fn token_in(pair: &str, name: &str) -> Option<SessionToken> {
+    // RFC 6265 §5.2: white space around name and value does not count; a value
+    // may stand in quotes.
+    let (found, value) = pair.split_once('=')?;
+    if found.trim_ascii() != name {
         return None;
     }
-    let cookie = Cookie::parse(std::str::from_utf8(pair).ok()?).ok()?;
-    (cookie.name() == name).then(|| SessionToken::parse(cookie.value_trimmed()))?
+    let value = value.trim_ascii();
+    let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    SessionToken::parse(bare.unwrap_or(value))
 }
 
 #[cfg(test)]

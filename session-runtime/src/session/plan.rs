@@ -68,13 +68,10 @@ pub(crate) enum Write {
 }
 
 pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, SessionError> {
-    let ops: Vec<&PendingOp> = situation
-        .pending
-        .ops
-        .iter()
-        // A failed response never brings a privilege back.
-        .filter(|op| situation.keep_fields || op.takes_privileges())
-        .collect();
+    let pending = &situation.pending.ops;
+    let mut ops: Vec<&PendingOp> = Vec::with_capacity(pending.len());
+    // A failed response never brings a privilege back.
+    ops.extend(pending.iter().filter(|op| situation.keep_fields || op.takes_privileges()));
     match situation.origin {
         Origin::Unloaded | Origin::Nobody => create(situation, &ops, &Fields::new(), mint),
         // A late response must not undo a login or logout; a new login may.
@@ -154,15 +151,18 @@ fn apply(
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
-    let changed: Vec<&PendingOp> =
-        ops.iter().copied().filter(|op| changes(op, &record.fields)).collect();
+    let mut field_ops: Vec<FieldOp> = Vec::with_capacity(ops.len());
+    let (mut touches_privileges, mut explicit) = (false, false);
+    for op in ops.iter().filter(|op| changes(op, &record.fields)) {
+        touches_privileges |= op.field.principal || op.field.renew;
+        explicit |= op.is_explicit();
+        field_ops.push(op.field_op());
+    }
     let principal = principal_op(ops);
     let signs_in = signs_in(situation, ops);
     let authenticated =
         signs_in || (situation.keep_fields && pending.authenticated && principal.is_none());
-    let raises = authenticated
-        || (situation.keep_fields && pending.renew)
-        || changed.iter().any(|op| op.field.principal || op.field.renew);
+    let raises = authenticated || (situation.keep_fields && pending.renew) || touches_privileges;
     let remember = pending.remember.filter(|_| situation.keep_fields);
 
     let mut meta = MetaPatch::default();
@@ -184,7 +184,7 @@ fn apply(
         // The same token, in a cookie that lives longer.
         set = situation.token.cloned();
     }
-    let patch = Patch { meta, ..Patch::of(changed.iter().map(|op| op.field_op()).collect()) };
+    let patch = Patch { meta, ..Patch::of(field_ops) };
     if patch.is_empty() {
         return Ok(Plan::Nothing);
     }
@@ -201,7 +201,7 @@ fn apply(
         epoch: record.meta.epoch,
         cookie,
         signs_in,
-        explicit: authenticated || changed.iter().any(|op| op.is_explicit()),
+        explicit: authenticated || explicit,
         patch,
     }))
 }

@@ -40,18 +40,31 @@ impl Core {
                 "changes of a session that this request destroyed meanwhile are dropped"
             );
         }
+        state.pending.ops.reserve(changes.len());
         for change in changes.into_iter().filter(|_| current) {
             let field = self.field(usize::from(change.index));
             if what == Publish::SignOutOnly && !field.principal && !field.renew {
                 continue;
             }
-            let published = self.ops_of(&change, |op| {
-                if what == Publish::Everything || op.takes_privileges() {
-                    // Saying who somebody is, is an event, whatever was stored.
-                    state.pending.authenticated |= op.field.principal && !op.clears();
-                    state.pending.push(op);
+            let mut publish = || {
+                self.ops_of(&change, |op| {
+                    if what == Publish::Everything || op.takes_privileges() {
+                        // Saying who somebody is, is an event, whatever was stored.
+                        state.pending.authenticated |= op.field.principal && !op.clears();
+                        state.pending.push(op);
+                    }
+                })
+            };
+            let published = match what {
+                Publish::Everything => publish(),
+                // A second panic while the handler unwinds would end the process.
+                Publish::SignOutOnly => {
+                    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(publish)) {
+                        Ok(published) => published,
+                        Err(_) => continue,
+                    }
                 }
-            });
+            };
             match published {
                 Ok(()) => self.settle(change),
                 Err(error) => state.pending.fail(error),
