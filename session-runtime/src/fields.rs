@@ -61,6 +61,11 @@ impl Fields {
         self.iter().next().is_none()
     }
 
+    /// Whether nothing is stored here at all, not even a removal. Looks at nothing.
+    pub(crate) const fn has_no_block(&self) -> bool {
+        self.base.is_none() && self.overlay.is_none()
+    }
+
     /// Bytes of names and values, without overhead.
     #[must_use]
     pub fn byte_len(&self) -> usize {
@@ -78,18 +83,25 @@ impl Fields {
     /// [`Refused`] names the first field whose operation does not fit what is
     /// stored.
     pub fn apply(&self, ops: &[FieldOp]) -> Result<(Self, Vec<Taken>), Refused> {
+        self.apply_all(ops.iter().map(|op| (&*op.name, &op.op)))
+    }
+
+    /// As `apply`, of operations that stand anywhere.
+    pub(crate) fn apply_all<'o>(
+        &self,
+        ops: impl ExactSizeIterator<Item = (&'o str, &'o Op)> + Clone,
+    ) -> Result<(Self, Vec<Taken>), Refused> {
         let mut taken = Vec::new();
         let mut sums: Vec<String> = Vec::new();
-        for op in ops {
-            if let Op::Add(add) = &op.op {
-                sums.push(add.sum(&op.name, self.get(&op.name))?.to_string());
+        for (name, op) in ops.clone() {
+            if let Op::Add(add) = op {
+                sums.push(add.sum(name, self.get(name))?.to_string());
             }
         }
         let mut sums = sums.iter();
         let mut changes: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(ops.len());
-        for op in ops {
-            let name = &*op.name;
-            match &op.op {
+        for (name, op) in ops {
+            match op {
                 Op::Set(value) => changes.push((name, Some(value))),
                 Op::Remove => changes.push((name, None)),
                 Op::RemoveIf(expected) => {
@@ -100,7 +112,7 @@ impl Fields {
                 Op::Add(_) => changes.push((name, sums.next().map(|sum| sum.as_bytes()))),
                 Op::Take => {
                     taken.push(Taken {
-                        name: op.name.clone(),
+                        name: name.to_owned().into(),
                         value: self.get(name).map(<[u8]>::to_vec),
                     });
                     changes.push((name, None));
@@ -117,9 +129,13 @@ impl Fields {
         if changes.len() > 1 {
             // The later of two changes wins: stable sort, then keep the last.
             changes.sort_by_key(|(name, _)| *name);
-            changes.reverse();
-            changes.dedup_by_key(|(name, _)| *name);
-            changes.reverse();
+            changes.dedup_by(|later, earlier| {
+                let same = later.0 == earlier.0;
+                if same {
+                    *earlier = *later;
+                }
+                same
+            });
         }
         let Some(base) = &self.base else {
             return Self { base: Block::build(changes.into_iter(), false), overlay: None };

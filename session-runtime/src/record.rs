@@ -314,7 +314,8 @@ impl RetiredSecrets {
     /// Remembers `secret`, and forgets those that are too old or too many.
     pub fn push(&mut self, secret: SecretHash, now: Timestamp) {
         let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE).copied();
-        let mut kept: Vec<_> = fresh.chain([RetiredSecret { secret, at: now }]).collect();
+        let mut kept = Vec::with_capacity(Self::LEN + 1);
+        kept.extend(fresh.chain([RetiredSecret { secret, at: now }]));
         let surplus = kept.len().saturating_sub(Self::LEN);
         kept.drain(..surplus);
         self.0 = Some(kept.into());

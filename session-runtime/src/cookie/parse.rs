@@ -1,5 +1,6 @@
 //! From the `Cookie` headers to the tokens they present.
 
+use cookie::Cookie;
 use http::{HeaderMap, header};
 
 use crate::token::SessionToken;
@@ -58,15 +59,12 @@ pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
 }
 
 fn token_in(pair: &str, name: &str) -> Option<SessionToken> {
-    // RFC 6265 §5.2: white space around name and value does not count; a value
-    // may stand in quotes.
-    let (found, value) = pair.split_once('=')?;
-    if found.trim_ascii() != name {
+    // Nearly always decides without parsing.
+    if !pair.trim_ascii_start().starts_with(name) {
         return None;
     }
-    let value = value.trim_ascii();
-    let bare = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
-    SessionToken::parse(bare.unwrap_or(value))
+    let cookie = Cookie::parse(pair).ok()?;
+    (cookie.name() == name).then(|| SessionToken::parse(cookie.value_trimmed()))?
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Core {
     }
 
     fn strict_failure(&self) -> Option<(&'static str, OnInvalid)> {
-        if self.fields.is_empty() {
+        if self.fields.has_no_block() {
             return None;
         }
         if let Some(field) = self.schema.principal()

@@ -100,7 +100,13 @@ impl Pending {
     /// Adds a change. Of two on one field the one made later counts, whatever
     /// the order of publishing; additions add up.
     pub(crate) fn push(&mut self, new: PendingOp) {
-        let Some(old) = self.ops.iter_mut().find(|old| old.name() == new.name()) else {
+        self.push_among(self.ops.len(), new);
+    }
+
+    /// As `push`, where only the first `others` may be about the same field.
+    pub(crate) fn push_among(&mut self, others: usize, new: PendingOp) {
+        let others = &mut self.ops[..others];
+        let Some(old) = others.iter_mut().find(|old| old.name() == new.name()) else {
             self.ops.push(new);
             return;
         };

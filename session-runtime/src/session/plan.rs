@@ -106,28 +106,19 @@ fn create(
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
-    let mut field_ops: Vec<FieldOp> = Vec::with_capacity(ops.len());
-    for op in ops {
-        field_ops.push(match &op.op {
-            // There is nothing to merge with in a record that is not there yet.
-            Op::Add(add) if below.get(op.name()).is_none() => {
-                let sum = add.sum(op.name(), None).unwrap_or(add.absent);
-                FieldOp::new(op.name(), Op::Set(sum.to_string().into_bytes()))
-            }
-            _ => op.field_op(),
-        });
-    }
+    let mut ops = ops.to_vec();
     let fields = loop {
-        match below.apply(&field_ops) {
+        match below.apply_all(ops.iter().map(|op| (op.name(), &op.op))) {
             Ok((fields, _)) => break fields,
             // An addition to something that is no integer is left out, alone.
-            Err(Refused::NotAnInteger { field }) => field_ops.retain(|op| op.name != field),
+            Err(Refused::NotAnInteger { field }) => ops.retain(|op| op.name() != field),
             Err(refused) => return Err(SessionError::Refused(refused)),
         }
     };
+    let ops = &*ops;
     let authenticated = situation.keep_fields && pending.authenticated;
     // Nothing is created until something is set.
-    let sets = field_ops.iter().any(|op| matches!(op.op, Op::Set(_)));
+    let sets = ops.iter().any(|op| matches!(op.op, Op::Set(_) | Op::Add(_)));
     let proves = authenticated && principal_op(ops).is_none();
     if !sets && !proves {
         return Ok(Plan::Nothing);

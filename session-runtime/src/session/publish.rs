@@ -41,6 +41,8 @@ impl Core {
             );
         }
         state.pending.ops.reserve(changes.len());
+        // A handle has at most one change of a field.
+        let others = state.pending.ops.len();
         for change in changes.into_iter().filter(|_| current) {
             let field = self.field(usize::from(change.index));
             if what == Publish::SignOutOnly && !field.principal && !field.renew {
@@ -51,7 +53,7 @@ impl Core {
                     if what == Publish::Everything || op.takes_privileges() {
                         // Saying who somebody is, is an event, whatever was stored.
                         state.pending.authenticated |= op.field.principal && !op.clears();
-                        state.pending.push(op);
+                        state.pending.push_among(others, op);
                     }
                 })
             };
@@ -174,7 +176,7 @@ fn project(mut fields: Fields, pending: &Pending) -> Fields {
     for op in &pending.ops {
         // An addition to bytes that are no integer is left out here; the
         // commit reports it.
-        if let Ok((next, _)) = fields.apply(&[op.field_op()]) {
+        if let Ok((next, _)) = fields.apply_all(std::iter::once((op.name(), &op.op))) {
             fields = next;
         }
     }

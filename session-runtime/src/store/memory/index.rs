@@ -1,6 +1,7 @@
 //! Who has which sessions: a superset of the live ones at all times.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +10,42 @@ use crate::record::Principal;
 
 const SHARDS: usize = 16;
 
-type Sessions = HashMap<Principal, Vec<SessionId>>;
+type Sessions = HashMap<Principal, Ids>;
+
+/// Nearly everybody has one session, which then takes no block of its own.
+enum Ids {
+    One(SessionId),
+    Many(Vec<SessionId>),
+}
+
+impl Ids {
+    fn to_vec(&self) -> Vec<SessionId> {
+        match self {
+            Self::One(id) => vec![*id],
+            Self::Many(ids) => ids.clone(),
+        }
+    }
+
+    fn add(&mut self, id: SessionId) {
+        match self {
+            Self::One(one) if *one == id => {}
+            Self::One(one) => *self = Self::Many(vec![*one, id]),
+            Self::Many(ids) if ids.contains(&id) => {}
+            Self::Many(ids) => ids.push(id),
+        }
+    }
+
+    /// Whether none is left.
+    fn remove(&mut self, id: SessionId) -> bool {
+        match self {
+            Self::One(one) => *one == id,
+            Self::Many(ids) => {
+                ids.retain(|known| *known != id);
+                ids.is_empty()
+            }
+        }
+    }
+}
 
 /// Lock order: a lock of the index comes before a lock of a record's shard.
 pub(super) struct PrincipalIndex {
@@ -41,9 +77,9 @@ impl PrincipalIndex {
         let mut shard = self.shard(principal);
         let (answer, theirs) = store();
         if theirs {
-            let ids = shard.entry(principal.clone()).or_insert_with(|| Vec::with_capacity(1));
-            if !ids.contains(&id) {
-                ids.push(id);
+            match shard.entry(principal.clone()) {
+                Entry::Vacant(entry) => drop(entry.insert(Ids::One(id))),
+                Entry::Occupied(mut entry) => entry.get_mut().add(id),
             }
         }
         answer
@@ -61,8 +97,7 @@ impl PrincipalIndex {
         if theirs() {
             return;
         }
-        ids.retain(|known| *known != id);
-        if ids.is_empty() {
+        if ids.remove(id) {
             shard.remove(principal);
         }
         if shard.capacity() > 64 + 4 * shard.len() {
@@ -72,6 +107,6 @@ impl PrincipalIndex {
     }
 
     pub(super) fn get(&self, principal: &Principal) -> Vec<SessionId> {
-        self.shard(principal).get(principal).cloned().unwrap_or_default()
+        self.shard(principal).get(principal).map_or_else(Vec::new, Ids::to_vec)
     }
 }
