@@ -1,0 +1,36 @@
+//! Allocations and bytes per request, without the floor taken off:
+//! `S3 small ours 12.0 3456`, one line per scenario, size and subject.
+
+use std::alloc::System;
+
+use session_benches::client::Client;
+use session_benches::scenario::{Scenario, Size, Who};
+use session_benches::stats::runtime;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const REQUESTS: u32 = 1_000;
+
+fn main() {
+    let runtime = runtime();
+    for size in Size::ALL {
+        for scenario in Scenario::ALL {
+            for who in Who::ALL {
+                let mut client = runtime.block_on(Client::new(who, size, scenario));
+                // Lazy statics and scratch buffers are made once.
+                runtime.block_on(client.requests(100));
+                let region = Region::new(ALLOCATOR);
+                runtime.block_on(client.requests(REQUESTS));
+                let used = region.change();
+                let per_request = |total: usize| total as f64 / f64::from(REQUESTS);
+                println!(
+                    "{scenario} {size} {who} {:.1} {:.0}",
+                    per_request(used.allocations + used.reallocations),
+                    per_request(used.bytes_allocated),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What is measured, on what, by whom, and how far we want to go.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// S0: no cookie, the handler does not ask.
+    Stranger,
+    /// S1: a valid cookie, the handler does not ask.
+    Ignored,
+    /// S2: a valid cookie, one field is read.
+    Read,
+    /// S3: one field is read and changed.
+    Change,
+    /// S4: no cookie, every field is set.
+    Login,
+    /// S5: the token is renewed.
+    Renew,
+}
+
+impl Scenario {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Stranger, Self::Ignored, Self::Read, Self::Change, Self::Login, Self::Renew];
+
+    /// The path whose handler does this.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Stranger | Self::Ignored => "/ignore",
+            Self::Read => "/read",
+            Self::Change => "/change",
+            Self::Login => "/login",
+            Self::Renew => "/renew",
+        }
+    }
+
+    /// Whether the client is known already.
+    #[must_use]
+    pub const fn sends_cookie(self) -> bool {
+        !matches!(self, Self::Stranger | Self::Login)
+    }
+
+    /// The time we allow ourselves, as a multiple of bare axum.
+    #[must_use]
+    pub const fn goal(self, size: Size) -> f64 {
+        match (self, size) {
+            (Self::Stranger | Self::Ignored, _) => 1.1,
+            (Self::Read, Size::Small) => 1.6,
+            (Self::Read, Size::Large) => 1.7,
+            (Self::Change, Size::Small) => 2.0,
+            (Self::Change, Size::Large) => 2.2,
+            (Self::Login, Size::Small) => 4.0,
+            (Self::Login, Size::Large) => 3.0,
+            (Self::Renew, _) => 2.5,
+        }
+    }
+
+    /// The allocations we allow ourselves above bare axum.
+    #[must_use]
+    pub const fn allocation_goal(self) -> Option<u32> {
+        match self {
+            Self::Ignored => Some(1),
+            Self::Read => Some(4),
+            Self::Change => Some(8),
+            Self::Stranger | Self::Login | Self::Renew => None,
+        }
+    }
+}
+
+/// How much a session holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Five fields, about 100 bytes.
+    Small,
+    /// Fifty fields, about 5 KB.
+    Large,
+}
+
+impl Size {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Small, Self::Large];
+}
+
+/// Who does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Bare axum, without sessions: the floor.
+    Bare,
+    /// Bare axum with a layer that does nothing: what `Router::layer` costs.
+    Layered,
+    /// A cookie jar and a concurrent map of typed structs.
+    ByHand,
+    /// `tower-sessions`, as its documentation shows it.
+    TowerSessions,
+    /// This toolkit.
+    Ours,
+}
+
+impl Who {
+    /// The floor comes first.
+    pub const ALL: [Self; 5] =
+        [Self::Bare, Self::Layered, Self::ByHand, Self::TowerSessions, Self::Ours];
+}
+
+macro_rules! names {
+    ($($name:ident: $($variant:ident = $text:literal),*;)*) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(match self { $(Self::$variant => $text),* })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$variant),)*
+                    other => Err(format!("`{other}` is none of {:?}", [$($text),*])),
+                }
+            }
+        }
+    )*};
+}
+
+names! {
+    Scenario: Stranger = "S0", Ignored = "S1", Read = "S2", Change = "S3", Login = "S4", Renew = "S5";
+    Size: Small = "small", Large = "large";
+    Who: Bare = "bare-axum", Layered = "bare-layer", ByHand = "by-hand", TowerSessions = "tower-sessions", Ours = "ours";
+}

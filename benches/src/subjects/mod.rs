@@ -1,0 +1,6 @@
+//! The same application, once per subject.
+
+pub mod bare;
+pub mod by_hand;
+pub mod ours;
+pub mod tower_sessions;
