@@ -1,14 +1,18 @@
 //! What a store holds for one session.
 
-use std::fmt;
+mod history;
+mod principal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
+pub use self::principal::Principal;
 use crate::clock::{Timestamp, millis};
 pub use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{Applied, Conflict, Expect, Gone, Lifetime, MetaPatch, Outcome, Patch};
-use crate::token::{PatchId, SecretHash};
+use crate::token::SecretHash;
 
 /// The longest a session may live without activity or re-authentication,
 /// whatever its own limits say: 400 days, the cap of RFC 6265bis for cookies.
@@ -204,133 +208,6 @@ impl Record {
             Expect::Rev(rev) => self.meta.rev == *rev,
             Expect::Field { name, value } => self.fields.get(name) == value.as_deref(),
         }
-    }
-}
-
-/// Who a session belongs to: a namespace and the JSON of the principal field.
-///
-/// The namespace keeps customer 42 and administrator 42 apart.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Principal(Arc<str>);
-
-impl Principal {
-    /// The principal with this JSON in `namespace` (which holds no `:`).
-    #[must_use]
-    pub fn new(namespace: &str, json: &str) -> Self {
-        Self(format!("{namespace}:{json}").into())
-    }
-
-    /// Reads [`Principal::as_str`] back.
-    #[must_use]
-    pub fn from_stored(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// `namespace:json`, for a store that writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The JSON of the principal field.
-    #[must_use]
-    pub fn json(&self) -> &str {
-        self.0.split_once(':').map_or("", |(_, json)| json)
-    }
-
-    /// The namespace of the schema.
-    #[must_use]
-    pub fn namespace(&self) -> &str {
-        self.0.split_once(':').map_or("", |(namespace, _)| namespace)
-    }
-}
-
-impl fmt::Debug for Principal {
-    /// Without the value: it may be an address.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Principal({}:…)", self.namespace())
-    }
-}
-
-/// The last few patch ids of a record, oldest first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PatchLog([Option<PatchIdNonZero>; PatchLog::LEN]);
-
-type PatchIdNonZero = std::num::NonZeroU64;
-
-impl PatchLog {
-    /// How many patches are remembered.
-    pub const LEN: usize = 4;
-
-    /// Whether `id` is among them.
-    #[must_use]
-    pub fn contains(&self, id: PatchId) -> bool {
-        self.iter().any(|known| known == id)
-    }
-
-    /// Remembers `id` and forgets the oldest.
-    pub fn push(&mut self, id: PatchId) {
-        self.0.rotate_left(1);
-        self.0[Self::LEN - 1] = PatchIdNonZero::new(id.as_u64());
-    }
-
-    /// The remembered ids, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = PatchId> {
-        self.0.iter().flatten().map(|id| PatchId::from_u64(id.get()))
-    }
-}
-
-impl FromIterator<PatchId> for PatchLog {
-    fn from_iter<I: IntoIterator<Item = PatchId>>(ids: I) -> Self {
-        let mut log = Self::default();
-        ids.into_iter().for_each(|id| log.push(id));
-        log
-    }
-}
-
-/// Secrets that were replaced not long ago, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetiredSecrets(Option<Arc<[RetiredSecret]>>);
-
-/// A secret that a privilege renewal replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetiredSecret {
-    /// The hash of the replaced secret.
-    pub secret: SecretHash,
-    /// When it was replaced.
-    pub at: Timestamp,
-}
-
-impl RetiredSecrets {
-    /// How many are remembered at most.
-    pub const LEN: usize = 4;
-
-    /// Whether `secret` was replaced within the last [`TOMBSTONE`].
-    #[must_use]
-    pub fn contains(&self, secret: &SecretHash, now: Timestamp) -> bool {
-        self.iter().any(|old| now.since(old.at) < TOMBSTONE && old.secret == *secret)
-    }
-
-    /// Remembers `secret`, and forgets those that are too old or too many.
-    pub fn push(&mut self, secret: SecretHash, now: Timestamp) {
-        let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE).copied();
-        let mut kept = Vec::with_capacity(Self::LEN + 1);
-        kept.extend(fresh.chain([RetiredSecret { secret, at: now }]));
-        let surplus = kept.len().saturating_sub(Self::LEN);
-        kept.drain(..surplus);
-        self.0 = Some(kept.into());
-    }
-
-    /// The remembered secrets, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = &RetiredSecret> {
-        self.0.iter().flat_map(|all| all.iter())
-    }
-}
-
-impl FromIterator<RetiredSecret> for RetiredSecrets {
-    fn from_iter<I: IntoIterator<Item = RetiredSecret>>(secrets: I) -> Self {
-        let all: Vec<_> = secrets.into_iter().collect();
-        Self((!all.is_empty()).then(|| all.into()))
     }
 }
 

@@ -4,15 +4,12 @@
 //! holds what changed since. A small change builds a small overlay and shares
 //! the base, so its cost does not grow with the record. Once the overlay has
 //! grown past a fraction of the base, both are merged into a new base.
-//!
-//! Layout of a block: `count: u32`, then per entry the offset of its text
-//! (`u32`), then the entries ordered by name: `name length: u32`,
-//! `value length: u32` (all ones: removed), name, value. Little endian.
 
-use std::cell::RefCell;
+mod block;
+
 use std::fmt;
-use std::sync::Arc;
 
+use self::block::{Block, Entry, Merged};
 use crate::patch::{FieldOp, Op, Refused, Taken};
 
 /// An overlay is merged into the base when it is larger than this many bytes
@@ -142,13 +139,13 @@ impl Fields {
         };
         let above = || {
             let overlay = self.overlay.iter().flat_map(Block::iter);
-            Merged { base: overlay.peekable(), overlay: changes.iter().copied().peekable() }
+            Merged::of(overlay, changes.iter().copied())
         };
         // An estimate from above: what is changed twice is counted twice.
         let changed: usize = changes.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
-        let bytes = self.overlay.as_ref().map_or(0, |block| block.0.len()) + changed;
-        if bytes > MERGE_BYTES && bytes > base.0.len() / 4 {
-            let all = Merged { base: base.iter().peekable(), overlay: above().peekable() };
+        let bytes = self.overlay.as_ref().map_or(0, |block| block.byte_len()) + changed;
+        if bytes > MERGE_BYTES && bytes > base.byte_len() / 4 {
+            let all = Merged::of(base.iter(), above());
             return Self { base: Block::build(all, false), overlay: None };
         }
         Self { base: Some(base.clone()), overlay: Block::build(above(), true) }
@@ -176,154 +173,6 @@ impl fmt::Debug for Fields {
         f.debug_map()
             .entries(self.iter().map(|(name, value)| (name, format!("{} bytes", value.len()))))
             .finish()
-    }
-}
-
-/// What a thread keeps of its buffer after a large record.
-const KEPT_SCRATCH: usize = 64 * 1024;
-
-const COUNT: usize = 4;
-const OFFSET: usize = 4;
-const HEAD: usize = 4 + 4;
-const REMOVED: u32 = u32::MAX;
-
-#[derive(Clone)]
-struct Block(Arc<[u8]>);
-
-type Entry<'b> = (&'b str, Option<&'b [u8]>);
-
-impl Block {
-    /// Builds a block from entries ordered by name; `None` when there are none.
-    /// Removed entries are kept only where a base below them needs hiding.
-    fn build<'e>(entries: impl Iterator<Item = Entry<'e>>, keep_removed: bool) -> Option<Self> {
-        thread_local! {
-            static SCRATCH: RefCell<(Vec<u8>, Vec<u32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
-        }
-        SCRATCH.with_borrow_mut(|(text, offsets)| {
-            text.clear();
-            offsets.clear();
-            for (name, value) in entries {
-                if value.is_none() && !keep_removed {
-                    continue;
-                }
-                offsets.push(text.len() as u32);
-                text.extend((name.len() as u32).to_le_bytes());
-                text.extend(value.map_or(REMOVED, |v| v.len() as u32).to_le_bytes());
-                text.extend(name.as_bytes());
-                text.extend(value.unwrap_or_default());
-            }
-            if offsets.is_empty() {
-                return None;
-            }
-            let start = COUNT + OFFSET * offsets.len();
-            let entries = text.len();
-            text.extend((offsets.len() as u32).to_le_bytes());
-            for offset in offsets.iter() {
-                text.extend((offset + start as u32).to_le_bytes());
-            }
-            text.rotate_left(entries);
-            let block = Self(Arc::from(text.as_slice()));
-            text.clear();
-            text.shrink_to(KEPT_SCRATCH);
-            Some(block)
-        })
-    }
-
-    fn count(&self) -> usize {
-        self.u32_at(0) as usize
-    }
-
-    fn u32_at(&self, at: usize) -> u32 {
-        self.0.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
-    }
-
-    fn name_at(&self, index: usize) -> &[u8] {
-        let at = self.u32_at(COUNT + OFFSET * index) as usize;
-        let len = self.u32_at(at) as usize;
-        &self.0[at + HEAD..at + HEAD + len]
-    }
-
-    fn entry(&self, index: usize) -> Entry<'_> {
-        let name = self.name_at(index);
-        let at = self.u32_at(COUNT + OFFSET * index) as usize;
-        let start = at + HEAD + name.len();
-        let value = match self.u32_at(at + 4) {
-            REMOVED => None,
-            len => Some(&self.0[start..start + len as usize]),
-        };
-        (std::str::from_utf8(name).unwrap_or_default(), value)
-    }
-
-    /// `None`: not in this block. `Some(None)`: removed by this block.
-    fn get(&self, name: &str) -> Option<Option<&[u8]>> {
-        let (mut low, mut high) = (0, self.count());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.name_at(middle).cmp(name.as_bytes()) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(self.entry(middle).1),
-            }
-        }
-        None
-    }
-
-    fn iter(&self) -> BlockIter<'_> {
-        BlockIter { block: self, index: 0 }
-    }
-}
-
-struct BlockIter<'b> {
-    block: &'b Block,
-    index: usize,
-}
-
-impl<'b> Iterator for BlockIter<'b> {
-    type Item = Entry<'b>;
-
-    fn next(&mut self) -> Option<Entry<'b>> {
-        let entry = (self.index < self.block.count()).then(|| self.block.entry(self.index))?;
-        self.index += 1;
-        Some(entry)
-    }
-}
-
-/// Two ordered streams of entries as one; the overlay hides the base.
-struct Merged<B: Iterator, O: Iterator> {
-    base: std::iter::Peekable<B>,
-    overlay: std::iter::Peekable<O>,
-}
-
-impl<'b>
-    Merged<
-        std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>,
-        std::iter::Flatten<std::option::IntoIter<BlockIter<'b>>>,
-    >
-{
-    fn new(base: Option<&'b Block>, overlay: Option<&'b Block>) -> Self {
-        Self {
-            base: base.map(Block::iter).into_iter().flatten().peekable(),
-            overlay: overlay.map(Block::iter).into_iter().flatten().peekable(),
-        }
-    }
-}
-
-impl<'b, B: Iterator<Item = Entry<'b>>, O: Iterator<Item = Entry<'b>>> Iterator for Merged<B, O> {
-    type Item = Entry<'b>;
-
-    fn next(&mut self) -> Option<Entry<'b>> {
-        match (self.base.peek(), self.overlay.peek()) {
-            (Some((below, _)), Some((above, _))) => match below.cmp(above) {
-                std::cmp::Ordering::Less => self.base.next(),
-                std::cmp::Ordering::Greater => self.overlay.next(),
-                std::cmp::Ordering::Equal => {
-                    self.base.next();
-                    self.overlay.next()
-                }
-            },
-            (Some(_), None) => self.base.next(),
-            (None, _) => self.overlay.next(),
-        }
     }
 }
 
@@ -358,7 +207,7 @@ mod tests {
         let large: Fields = (0..200).map(|i| (format!("f{i:03}"), "x".repeat(50))).collect();
         let changed = apply(&large, &[set("f007", "1"), FieldOp::new("f008", Op::Remove)]);
         let (before, after) = (large.base.unwrap(), changed.base.clone().unwrap());
-        assert!(Arc::ptr_eq(&before.0, &after.0));
+        assert!(before.is(&after));
         assert_eq!(changed.get("f007"), Some(&b"1"[..]));
         assert_eq!(changed.get("f008"), None);
         assert_eq!(changed.len(), 199);

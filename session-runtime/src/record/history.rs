@@ -1,0 +1,88 @@
+//! What a record remembers of its recent past.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+
+use super::TOMBSTONE;
+use crate::clock::Timestamp;
+use crate::token::{PatchId, SecretHash};
+
+/// The last few patch ids of a record, oldest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PatchLog([Option<NonZeroU64>; PatchLog::LEN]);
+
+impl PatchLog {
+    /// How many patches are remembered.
+    pub const LEN: usize = 4;
+
+    /// Whether `id` is among them.
+    #[must_use]
+    pub fn contains(&self, id: PatchId) -> bool {
+        self.iter().any(|known| known == id)
+    }
+
+    /// Remembers `id` and forgets the oldest.
+    pub fn push(&mut self, id: PatchId) {
+        self.0.rotate_left(1);
+        self.0[Self::LEN - 1] = NonZeroU64::new(id.as_u64());
+    }
+
+    /// The remembered ids, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = PatchId> {
+        self.0.iter().flatten().map(|id| PatchId::from_u64(id.get()))
+    }
+}
+
+impl FromIterator<PatchId> for PatchLog {
+    fn from_iter<I: IntoIterator<Item = PatchId>>(ids: I) -> Self {
+        let mut log = Self::default();
+        ids.into_iter().for_each(|id| log.push(id));
+        log
+    }
+}
+
+/// Secrets that were replaced not long ago, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetiredSecrets(Option<Arc<[RetiredSecret]>>);
+
+/// A secret that a privilege renewal replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetiredSecret {
+    /// The hash of the replaced secret.
+    pub secret: SecretHash,
+    /// When it was replaced.
+    pub at: Timestamp,
+}
+
+impl RetiredSecrets {
+    /// How many are remembered at most.
+    pub const LEN: usize = 4;
+
+    /// Whether `secret` was replaced within the last [`TOMBSTONE`].
+    #[must_use]
+    pub fn contains(&self, secret: &SecretHash, now: Timestamp) -> bool {
+        self.iter().any(|old| now.since(old.at) < TOMBSTONE && old.secret == *secret)
+    }
+
+    /// Remembers `secret`, and forgets those that are too old or too many.
+    pub fn push(&mut self, secret: SecretHash, now: Timestamp) {
+        let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE).copied();
+        let mut kept = Vec::with_capacity(Self::LEN + 1);
+        kept.extend(fresh.chain([RetiredSecret { secret, at: now }]));
+        let surplus = kept.len().saturating_sub(Self::LEN);
+        kept.drain(..surplus);
+        self.0 = Some(kept.into());
+    }
+
+    /// The remembered secrets, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &RetiredSecret> {
+        self.0.iter().flat_map(|all| all.iter())
+    }
+}
+
+impl FromIterator<RetiredSecret> for RetiredSecrets {
+    fn from_iter<I: IntoIterator<Item = RetiredSecret>>(secrets: I) -> Self {
+        let all: Vec<_> = secrets.into_iter().collect();
+        Self((!all.is_empty()).then(|| all.into()))
+    }
+}
