@@ -20,6 +20,9 @@ use crate::store::Revoke;
 /// Lists and ends sessions. An extractor; outside a request it comes from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///
+/// A browser whose session was ended can sign in at once; anything else it sets
+/// is refused (409) for a minute, after which it starts afresh.
+///
 /// `SessionManager<S>` takes the principal type of the schema `S`. The untyped
 /// `SessionManager` takes any type that is the principal of exactly one schema
 /// that the layer knows, and refuses others.
@@ -40,7 +43,8 @@ pub struct SessionInfo {
     pub id: SessionId,
     /// When the session was created.
     pub created_at: SystemTime,
-    /// The last recorded activity, at most a tenth of the idle timeout old.
+    /// The last recorded activity. It is recorded when a tenth of the idle
+    /// timeout has passed since the last time, or an hour where there is none.
     pub last_seen_at: SystemTime,
     /// When its user last proved who they are.
     pub authenticated_at: Option<SystemTime>,

@@ -30,7 +30,8 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// Two schemas on one record that disagree on a field.
+/// Two schemas on one record that disagree on a field: on its type, its kind,
+/// `principal`, `renew` or `on_invalid`; or that have different principals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaClash {
     /// The stored name.
@@ -46,7 +47,7 @@ impl fmt::Display for SchemaClash {
         let Self { field, first, second } = self;
         write!(
             f,
-            "the schemas `{}` and `{}` share a record but disagree on `{field}` (`{}` and `{}`, or another policy): give one of them another stored name with `#[session(rename = \"…\")]`",
+            "the schemas `{}` and `{}` share a record but disagree on `{field}` (`{}` and `{}`, or another option): write the same in both, or give one of the fields another stored name with `#[session(rename = \"…\")]`; a record has one principal, so two kinds of them need a layer and a cookie each",
             first.0, second.0, first.1, second.1,
         )
     }

@@ -100,7 +100,8 @@ impl SessionLayer {
     }
 
     /// How long one call of the store may take before the request fails with
-    /// 503.
+    /// 503. A patch whose answer does not come is sent once more, under the
+    /// same id, so that it counts once: such a request takes twice as long.
     ///
     /// # Default
     ///
@@ -111,7 +112,10 @@ impl SessionLayer {
     }
 
     /// Decides by the status whether a response keeps what its handler changed
-    /// in the session. A `destroy()` or a sign-out is always kept.
+    /// in the session. What takes privileges away is always kept: a
+    /// `destroy()`, a sign-out, and clearing a `renew` field. (A sign-out that
+    /// is followed by another sign-in in the same request is one change of the
+    /// principal, and goes with the rest; `destroy()` first where that matters.)
     ///
     /// # Default
     ///
@@ -133,7 +137,7 @@ impl SessionLayer {
     }
 
     /// Where [`Authenticated`](crate::Authenticated) redirects (303) when
-    /// nobody is signed in.
+    /// nobody is signed in: a URL of visible ASCII characters.
     ///
     /// # Default
     ///

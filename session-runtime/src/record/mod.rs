@@ -53,8 +53,8 @@ pub struct Meta {
     pub rev: u64,
     /// When the record was created.
     pub created: Timestamp,
-    /// The last activity that was written; at most a tenth of the idle timeout
-    /// older than the last activity.
+    /// The last activity that was written: older than the last activity by at
+    /// most a tenth of the idle timeout, or an hour where there is none.
     pub last_seen: Timestamp,
     /// When somebody last proved who they are.
     pub authenticated: Option<Timestamp>,

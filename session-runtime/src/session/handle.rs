@@ -164,7 +164,8 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// The last recorded activity, this request included. Activity is recorded
-    /// when a tenth of the idle timeout has passed.
+    /// when a tenth of the idle timeout has passed since the last time, or an
+    /// hour where there is no idle timeout.
     #[must_use]
     pub fn last_seen_at(&self) -> Option<SystemTime> {
         self.core.record.as_ref().map(|record| record.meta.last_seen.into())
@@ -205,8 +206,12 @@ impl<S: SessionSchema> Handle<S> {
         self.core.events.authenticated = true;
     }
 
-    /// Ends the session, whatever the response turns out to be. What is set
-    /// afterwards starts a fresh session in the same response.
+    /// Ends the session, whatever the response turns out to be, and whatever
+    /// other handles or requests do. What is set afterwards starts a fresh
+    /// session in the same response.
+    ///
+    /// For a minute, requests that still come with the old token can sign in
+    /// and store nothing else, so that a late answer does not undo the logout.
     pub fn destroy(&mut self) {
         self.core.destroy();
     }
@@ -239,7 +244,8 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// Stores the changes now, not at the end of the response. For WebSockets,
-    /// streams, tasks, and handlers that must know that it worked.
+    /// streams, tasks, and handlers that must know that it worked. Once begun
+    /// it runs to its end, also when this future is dropped.
     ///
     /// # Errors
     ///

@@ -67,8 +67,9 @@ impl SqliteOptions {
         self
     }
 
-    /// How many threads read, each with a connection of its own. Reads never
-    /// wait for the writer, only for each other.
+    /// How many threads read, each with a connection of its own. Reads wait
+    /// for each other; for the writer only where the same session's last
+    /// activity is being written, and then at most 250 ms.
     ///
     /// # Default
     ///
@@ -86,7 +87,8 @@ impl SqliteOptions {
     /// # Default
     ///
     /// 5 seconds: longer than any checkpoint takes, shorter than a client
-    /// waits. Without other processes nothing ever waits.
+    /// waits. Without other processes nothing ever waits. More than an hour is
+    /// refused by [`open`](Self::open).
     pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
@@ -94,7 +96,8 @@ impl SqliteOptions {
 
     /// How often the writer looks for records that are due for removal. It
     /// removes at most 64 in one transaction and goes on while more are due;
-    /// requests come first. `None`: only when [`sweep`] is called.
+    /// requests come first. `None`: only when [`sweep`] is called. Zero is
+    /// refused by [`open`](Self::open).
     ///
     /// Expired sessions are never seen, swept or not; this is about space.
     ///
