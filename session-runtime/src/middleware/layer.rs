@@ -25,6 +25,10 @@ use crate::store::SessionStore;
 ///     .layer(SessionLayer::new(MemoryStore::new()));
 /// ```
 ///
+/// In a `ServiceBuilder`, layers that change the type of the response's body,
+/// such as tower-http's `TraceLayer` and `CompressionLayer`, stand before this
+/// one; in `Router::layer` calls of their own they stand anywhere.
+///
 /// Settings belong before the first use: a layer that was applied keeps what
 /// it had.
 #[derive(Clone)]
