@@ -51,6 +51,7 @@ impl RequestSession {
     ) -> Result<Committed, SessionError> {
         let _busy = Busy::on(&self.commits);
         let _turn = self.turn.lock().await;
+        self.delete_destroyed().await?;
         let committed = self.commit_pending(keep_fields).await;
         // Whoever destroys the session while it is being stored wins.
         self.delete_destroyed().await?;
@@ -89,7 +90,6 @@ impl RequestSession {
         self: &Arc<Self>,
         keep_fields: bool,
     ) -> Result<Committed, SessionError> {
-        self.delete_destroyed().await?;
         let (generation, mut pending) = {
             let mut state = self.scope.state();
             (state.generation, std::mem::take(&mut state.pending))

@@ -13,7 +13,7 @@ use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::record::Record;
 use crate::schema::SessionSchema;
-use crate::session::{Backend, BoxFuture, Handle, Opened, Origin, Scope};
+use crate::session::{Backend, BoxFuture, Handle, Origin, Scope};
 use crate::store::{Lookup, Touch};
 use crate::token::SessionToken;
 
@@ -50,10 +50,7 @@ impl RequestSession {
         self.asked.store(true, Ordering::Release);
         self.engine.admit(S::SCHEMA)?;
         self.load(headers).await?;
-        match Handle::open(Arc::clone(self) as Arc<dyn Backend>) {
-            Opened::Handle(handle) => Ok(handle),
-            Opened::Failed(error) => Err(error),
-        }
+        Handle::open(Arc::clone(self) as Arc<dyn Backend>)
     }
 
     /// Whether anybody asked for the session. If nobody did there is nothing to

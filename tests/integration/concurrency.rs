@@ -101,20 +101,16 @@ async fn count(under: &Under) -> u64 {
 async fn a_lost_explicit_change_is_a_409_and_a_lost_counter_is_not() {
     for under in all().await {
         let app = app(under.store.clone());
-        for (write, safe) in [("/meet/push", false), ("/meet/visit", true)] {
-            let client = fresh(&app).await;
-            let (write, _) = overlap(&client, write, "/meet/logout").await;
-            // The write may have come first; then it was not lost.
-            assert!(write.status == 409 || write.status == 200);
-            let (late, _) = tokio::join!(client.ask(Method::POST, write_path(safe)), async {});
-            let expected = if safe { 200 } else { 409 };
-            assert_eq!(late.status, expected, "{}: a late request", under.name);
+        let mut client = fresh(&app).await;
+        let late = client.tab();
+        client.post("/logout").await;
+        for (path, status) in [("/push", 409), ("/locale", 409), ("/count", 200), ("/logout", 200)]
+        {
+            let reply = late.ask(Method::POST, path).await;
+            assert_eq!(reply.status, status, "{}: {path}", under.name);
+            assert_eq!(reply.set_cookie(), None, "{}: {path}", under.name);
         }
     }
-}
-
-fn write_path(counter: bool) -> &'static str {
-    if counter { "/regenerate" } else { "/push" }
 }
 
 #[tokio::test]

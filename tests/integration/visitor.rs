@@ -46,6 +46,7 @@ pub(crate) fn app_in(layer: SessionLayer, meet: Meet) -> Router {
         .route("/untouched", get(|| async { "hello" }))
         .route("/read", get(|session: Session<Visitor>| async move { show(&session) }))
         .route("/visit", get(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
+        .route("/count", post(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
         .route("/locale", post(|mut s: Session<Visitor>| async move { s.set_locale("de") }))
         .route(
             "/push",

@@ -10,7 +10,6 @@ mod publish;
 mod scope;
 
 pub use handle::Handle;
-pub(crate) use open::Opened;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
 pub(crate) use scope::{Backend, BoxFuture, CookieChange, Origin, Scope};

@@ -9,19 +9,10 @@ use crate::codec::NULL;
 use crate::error::SessionError;
 use crate::schema::{Field, OnInvalid, Schema, SessionSchema};
 
-/// A handle, or why there is none.
-pub(crate) enum Opened<S: SessionSchema> {
-    Handle(Handle<S>),
-    Failed(SessionError),
-}
-
 impl<S: SessionSchema> Handle<S> {
     /// A handle on the session that `backend` has loaded.
-    pub(crate) fn open(backend: Arc<dyn Backend>) -> Opened<S> {
-        match Core::open(backend, S::SCHEMA) {
-            Ok(core) => Opened::Handle(Self::new(core)),
-            Err(error) => Opened::Failed(error),
-        }
+    pub(crate) fn open(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
+        Core::open(backend, S::SCHEMA).map(Self::new)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::token::SecretHash;
 ///
 /// # Contract
 ///
-/// Each rule is a function of the [conformance suite](super::conformance).
+/// Each rule is a function of the conformance suite (`store::conformance`, feature `conformance`).
 ///
 /// 1. **Nothing is upserted.** [`create`](Self::create) never overwrites, and
 ///    [`apply`](Self::apply) never creates.

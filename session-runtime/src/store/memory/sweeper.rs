@@ -40,19 +40,28 @@ fn run(store: &Weak<Inner>, ended: &mpsc::Receiver<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use crate::store::{MemoryStore, SessionStore};
+    use crate::store::MemoryStore;
 
     #[test]
-    fn the_sweeper_ends_with_the_last_handle() {
-        let store = MemoryStore::with_clock(Clock::system());
+    fn the_sweeper_keeps_no_store_alive_and_ends_with_its_last_handle() {
+        let store = MemoryStore::new();
+        let (alive, ended) = mpsc::channel();
+        store.0.sweeper.set(alive).unwrap();
         let weak = Arc::downgrade(&store.0);
-        let alive = start(&store.0);
+        let watched = weak.clone();
+        let sweeper = std::thread::spawn(move || run(&weak, &ended));
         let other = store.clone();
         drop(store);
-        assert_eq!(other.clock().now().since(other.clock().now()), Duration::ZERO);
+        assert!(!sweeper.is_finished() && watched.upgrade().is_some());
         drop(other);
-        assert!(weak.upgrade().is_none(), "the sweeper does not keep the store alive");
-        assert!(alive.send(()).is_ok() || alive.send(()).is_err());
+        assert!(watched.upgrade().is_none());
+        // At once, not after the next round.
+        for _ in 0..50 {
+            if sweeper.is_finished() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the sweeper goes on without a store");
     }
 }
