@@ -21,18 +21,10 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the driver, and a browser that keeps its profile in `profile`.
     pub(super) fn start(tools: &Tools, profile: &std::path::Path) -> Self {
-        let mut process = Command::new(&tools.driver)
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let output = BufReader::new(process.stdout.take().expect("a pipe"));
-        let port = output.lines().map_while(Result::ok).find_map(|line| {
-            let (_, rest) = line.split_once("started successfully on port ")?;
-            rest.trim_end_matches('.').parse().ok()
-        });
-        let port = port.expect("chromedriver says its port");
+        // Started beside many others it now and then ends before it listens.
+        let (process, port) = (0..10)
+            .find_map(|_| Self::listen(tools))
+            .expect("chromedriver says its port");
         // From here on the process ends with `self`, whatever fails.
         let mut driver = Self { process, port, session: String::new() };
         let user_data = format!("--user-data-dir={}", profile.display());
@@ -52,6 +44,26 @@ impl Driver {
             .unwrap_or_else(|| panic!("no browser: {answer}"))
             .to_owned();
         driver
+    }
+
+    /// A driver process that says its port, or none if it ended before that.
+    fn listen(tools: &Tools) -> Option<(Child, u16)> {
+        let mut process = Command::new(&tools.driver)
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts");
+        let output = BufReader::new(process.stdout.take().expect("a pipe"));
+        let port = output.lines().map_while(Result::ok).find_map(|line| {
+            let (_, rest) = line.split_once("started successfully on port ")?;
+            rest.trim_end_matches('.').parse().ok()
+        });
+        if port.is_none() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        Some((process, port?))
     }
 
     /// Sends a command, and fails the test if the driver refuses it.
