@@ -22,9 +22,8 @@ impl Driver {
     /// Starts the driver, and a browser that keeps its profile in `profile`.
     pub(super) fn start(tools: &Tools, profile: &std::path::Path) -> Self {
         // Started beside many others it now and then ends before it listens.
-        let (process, port) = (0..10)
-            .find_map(|_| Self::listen(tools))
-            .expect("chromedriver says its port");
+        let (process, port) =
+            (0..10).find_map(|_| Self::listen(tools)).expect("chromedriver says its port");
         // From here on the process ends with `self`, whatever fails.
         let mut driver = Self { process, port, session: String::new() };
         let user_data = format!("--user-data-dir={}", profile.display());
