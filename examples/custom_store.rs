@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Gone, Outcome, Patch};
+use session_runtime::patch::{Gone, Outcome, Patch, SignIn};
 use session_runtime::record::{Applying, Principal, Record, TOMBSTONE};
 use session_runtime::store::{
-    Created, Lookup, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch,
+    Created, Lookup, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch, Visit,
 };
 use session_runtime::token::SecretHash;
 
@@ -94,7 +94,7 @@ impl SessionStore for MapStore {
             Some(_) if current || meta.retired.contains(secret, now) => Lookup::Retired,
             None if meta.is_expired(now) => Lookup::Absent,
             None if current => {
-                if touch == Touch::IfDue && meta.touch_is_due(now) {
+                if visit.touch == Touch::IfDue && meta.touch_is_due(now) {
                     Arc::make_mut(&mut row.record).meta.last_seen = now;
                 }
                 Lookup::Found(Arc::clone(&row.record))

@@ -1,10 +1,11 @@
 //! All that generated code may name. No stability promise for anybody else.
 
 pub use crate::__session_extractors as extractors;
+pub use crate::SessionError;
 pub use crate::codec::{Codec, Value, decode_with, encode_with};
 pub use crate::schema::{
     Counter, Field, FieldKind, HasPrincipal, Key, OnInvalid, Schema, SessionHandle, SessionSchema,
-    default, kind,
+    default, kind, merge_with,
 };
 pub use crate::session::Handle;
 #[cfg(feature = "axum")]

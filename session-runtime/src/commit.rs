@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::patch::{Applied, Gone, Op, Outcome, Patch, Refused};
+use crate::patch::{Applied, Gone, Op, Outcome, Patch, Refused, SignIn};
 use crate::record::{Applying, Record};
 use crate::request::RequestSession;
 use crate::session::{
@@ -167,6 +167,7 @@ impl RequestSession {
                             return Err(SessionError::Conflict { field });
                         }
                         Outcome::Uncertain => return Err(SessionError::Uncertain),
+                        Outcome::Denied(_) => todo!(),
                     }
                 }
             }
@@ -191,7 +192,8 @@ impl RequestSession {
     }
 
     async fn create(&self, record: &Record) -> Result<Created, SessionError> {
-        match self.engine.in_time(self.engine.store.create(record.clone())).await {
+        match self.engine.in_time(self.engine.store.create(record.clone(), SignIn::default())).await
+        {
             Some(answer) => Ok(answer?),
             // It may be stored; without its token nobody will ever find it.
             None => Err(SessionError::Uncertain),

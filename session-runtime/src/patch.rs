@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::record::{Principal, Record};
+use crate::clock::Timestamp;
+use crate::record::{Principal, Record, Rotation, RotationNonce};
 use crate::token::{PatchId, SecretHash};
 
 /// Field operations, expectations and meta operations, applied by a store in
@@ -168,6 +169,13 @@ pub enum Expect {
         /// The expected bytes; `None` for not stored.
         value: Option<Vec<u8>>,
     },
+    /// The fields of this namespace were written under this schema version.
+    Version {
+        /// The namespace; empty for the default one.
+        namespace: Cow<'static, str>,
+        /// The expected version; 1 where none was ever written.
+        version: u32,
+    },
 }
 
 impl fmt::Debug for Expect {
@@ -176,6 +184,7 @@ impl fmt::Debug for Expect {
         match self {
             Self::Rev(rev) => write!(f, "rev {rev}"),
             Self::Field { name, .. } => write!(f, "{name} as it was"),
+            Self::Version { namespace, version } => write!(f, "version {version} of {namespace:?}"),
         }
     }
 }
@@ -192,6 +201,53 @@ pub struct MetaPatch {
     pub principal: Option<Option<Principal>>,
     /// Restarts both timeouts, counted from the store's time.
     pub lifetime: Option<Lifetime>,
+    /// What must hold of the other sessions of whoever is signed in after this
+    /// patch, or the answer is [`Outcome::Denied`].
+    pub sign_in: SignIn,
+    /// Makes this the pending next secret, unless one is pending already.
+    pub rotate: Option<Rotation>,
+    /// The schema version that the fields of a namespace have after this patch.
+    pub versions: Vec<(Cow<'static, str>, u32)>,
+}
+
+/// What must hold, in the same step, of the other sessions of a principal for
+/// whom somebody signs in. Says nothing where nobody is signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignIn {
+    /// How many live sessions the principal may have, this one included.
+    pub cap: Option<Cap>,
+    /// The sessions of the principal were not all revoked at or after this
+    /// time: a login that began before that is stopped with them.
+    pub not_revoked_since: Option<Timestamp>,
+}
+
+/// How many live sessions a principal may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// At least one.
+    pub max: std::num::NonZeroU32,
+    /// What happens to the sign-in that would be one too many.
+    pub at_limit: AtLimit,
+}
+
+/// What happens to a sign-in beyond the cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtLimit {
+    /// It is refused: nothing is written.
+    Reject,
+    /// The oldest other sessions end, as if they were revoked: those whose user
+    /// proved who they are the longest ago, then those created first, then by
+    /// id.
+    EvictOldest,
+}
+
+/// Why a sign-in is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// The principal has as many sessions as the cap allows.
+    AtLimit,
+    /// All sessions of the principal were revoked since the login began.
+    Revoked,
 }
 
 /// How long a session lives, counted from the moment this is applied.
@@ -217,6 +273,8 @@ pub enum Outcome {
     Conflict(Conflict),
     /// An operation does not fit what is stored. Nothing was written.
     Refused(Refused),
+    /// The sign-in is not allowed. Nothing was written.
+    Denied(Denied),
     /// It cannot be known whether it was applied.
     Uncertain,
 }
@@ -233,6 +291,9 @@ pub struct Applied {
     pub taken: Vec<Taken>,
     /// The patch had been applied before.
     pub repeated: bool,
+    /// If the patch asked to [`rotate`](MetaPatch::rotate): the nonce of the
+    /// rotation that is pending now, ours or an earlier one.
+    pub rotation: Option<RotationNonce>,
 }
 
 /// A value that was taken out of the store.
@@ -263,7 +324,7 @@ pub enum Gone {
 /// A failed expectation.
 #[derive(Clone, Debug)]
 pub struct Conflict {
-    /// The field that differed; `None` for the revision.
+    /// The field that differed; `None` for the revision or a schema version.
     pub field: Option<Cow<'static, str>>,
     /// The record as it stands, to try again on.
     pub current: Arc<Record>,

@@ -87,11 +87,12 @@ impl RequestSession {
         token: SessionToken,
     ) -> Result<(Origin, Option<SessionToken>), SessionError> {
         let hash = token.secret_hash();
-        let found = self.engine.store.load(token.id(), &hash, Touch::IfDue);
+        let found = self.engine.store.load(token.id(), &hash, Touch::IfDue.into());
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) => (Origin::Stored(record), Some(token)),
             Lookup::Absent => (Origin::Nobody, None),
             Lookup::Retired => (Origin::Retired { was: None }, None),
+            Lookup::Replayed => (Origin::Nobody, None),
         })
     }
 

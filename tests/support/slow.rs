@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Outcome, Patch};
+use session_runtime::patch::{Outcome, Patch, SignIn};
 use session_runtime::record::{Principal, Record};
 use session_runtime::store::{
-    Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture,
-    Swept, Touch,
+    Capabilities, Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind,
+    StoreFuture, Swept, Visit,
 };
 use session_runtime::token::SecretHash;
 use tokio::sync::Notify;
@@ -130,13 +130,17 @@ impl SessionStore for Slow {
         self.inner.clock()
     }
 
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
     fn load<'a>(
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.inner.load(id, secret, touch)
+        self.inner.load(id, secret, visit)
     }
 
     fn reload(
@@ -147,8 +151,12 @@ impl SessionStore for Slow {
         self.inner.reload(id, epoch)
     }
 
-    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
-        self.ask(Method::Create, || self.inner.create(record))
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
+        self.ask(Method::Create, || self.inner.create(record, sign_in))
     }
 
     fn apply<'a>(

@@ -28,11 +28,11 @@ pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
         #[automatically_derived]
         impl __session::SessionSchema for #ident {
             type Session = #handle;
-            const SCHEMA: &'static __session::Schema = &__session::Schema {
-                name: #name,
-                namespace: "",
-                fields: &[#(#entries),*],
-            };
+            const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+                #name,
+                "",
+                &[#(#entries),*],
+            );
             fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
                 Self { #(#snapshot),* }
             }

@@ -56,7 +56,7 @@ pub struct RetiredSecret {
 
 impl RetiredSecrets {
     /// How many are remembered at most.
-    pub const LEN: usize = 4;
+    pub const LEN: usize = 6;
 
     /// Whether `secret` was replaced within the last [`TOMBSTONE`].
     #[must_use]

@@ -2,12 +2,16 @@
 
 mod history;
 mod principal;
+mod rotation;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
 pub use self::principal::Principal;
+pub use self::rotation::{Presented, Renewal, Rotation, RotationNonce};
+pub use self::versions::Versions;
 use crate::clock::{Timestamp, millis};
 pub use crate::fields::Fields;
 use crate::id::SessionId;
@@ -31,6 +35,14 @@ const UNLIMITED_TOUCH: Duration = Duration::from_secs(60 * 60);
 /// remembered, so that a late response cannot undo a login or logout.
 pub const TOMBSTONE: Duration = Duration::from_secs(60);
 
+/// How long after a renewal by age was confirmed requests that arrive with the
+/// old secret are still answered: they were on their way.
+pub const ROTATION_GRACE: Duration = Duration::from_secs(60);
+
+/// How long a [`LoginTicket`](crate::LoginTicket) is good, and so how long a
+/// store remembers that all sessions of a principal were revoked.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
 /// One stored session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
@@ -47,6 +59,10 @@ pub struct Record {
 pub struct Meta {
     /// The hash of the token's current secret.
     pub secret: SecretHash,
+    /// Since when it is the current one.
+    pub secret_since: Timestamp,
+    /// What came before it and what may come next, by renewal by age.
+    pub renewal: Renewal,
     /// Grows with privilege. Authorises every step after the load.
     pub epoch: u64,
     /// Grows with every change of the data.
@@ -71,6 +87,8 @@ pub struct Meta {
     pub patches: PatchLog,
     /// Secrets that were replaced within the last [`TOMBSTONE`].
     pub retired: RetiredSecrets,
+    /// Under which schema version the fields of each namespace were written.
+    pub versions: Versions,
 }
 
 impl Meta {
@@ -79,6 +97,8 @@ impl Meta {
     pub fn new(secret: SecretHash, now: Timestamp, lifetime: Lifetime) -> Self {
         let mut meta = Self {
             secret,
+            secret_since: now,
+            renewal: Renewal::default(),
             epoch: 1,
             rev: 1,
             created: now,
@@ -90,6 +110,7 @@ impl Meta {
             principal: None,
             patches: PatchLog::default(),
             retired: RetiredSecrets::default(),
+            versions: Versions::default(),
         };
         meta.restart(lifetime, now);
         meta
@@ -132,8 +153,9 @@ impl Meta {
 
     fn apply(&mut self, patch: &MetaPatch, now: Timestamp) {
         if let Some(secret) = patch.renew {
-            self.retired.push(self.secret, now);
+            self.retire_secrets(now);
             self.secret = secret;
+            self.secret_since = now;
             self.epoch += 1;
         }
         if patch.authenticated {
@@ -148,6 +170,14 @@ impl Meta {
         if let Some(lifetime) = patch.lifetime {
             self.restart(lifetime, now);
         }
+        if let Some(rotation) = patch.rotate
+            && patch.renew.is_none()
+        {
+            self.renewal.begin(rotation);
+        }
+        for (namespace, version) in &patch.versions {
+            self.versions.set(namespace, *version);
+        }
     }
 }
 
@@ -161,7 +191,8 @@ pub enum Applying {
 }
 
 impl Record {
-    /// Applies `patch` at `now`: the reference for every store.
+    /// Applies `patch` at `now`: the reference for every store, but for
+    /// [`MetaPatch::sign_in`], which is about other records.
     ///
     /// The order is that of the contract: a repeated patch id is answered;
     /// then the guard (not expired, same epoch); then the expectations; then
@@ -173,7 +204,13 @@ impl Record {
             // The epoch that this patch gave, not the present one: a repeat must
             // not gain the authority of whoever signed in since.
             let epoch = epoch + u64::from(patch.meta.renew.is_some());
-            let applied = Applied { rev: meta.rev, epoch, taken: Vec::new(), repeated: true };
+            let applied = Applied {
+                rev: meta.rev,
+                epoch,
+                taken: Vec::new(),
+                repeated: true,
+                rotation: patch.meta.rotate.and(meta.renewal.pending().map(|it| it.nonce)),
+            };
             return Applying::Answer(Outcome::Applied(applied));
         }
         if meta.is_removable(now) {
@@ -184,7 +221,7 @@ impl Record {
         }
         if let Some(failed) = patch.expect.iter().find(|expect| !self.meets(expect)) {
             let field = match failed {
-                Expect::Rev(_) => None,
+                Expect::Rev(_) | Expect::Version { .. } => None,
                 Expect::Field { name, .. } => Some(name.clone()),
             };
             return Applying::Answer(Outcome::Conflict(Conflict { field, current: self.clone() }));
@@ -197,7 +234,9 @@ impl Record {
                 record.meta.rev += 1;
                 record.meta.patches.push(patch.id);
                 let (rev, epoch) = (record.meta.rev, record.meta.epoch);
-                let applied = Applied { rev, epoch, taken, repeated: false };
+                let pending = record.meta.renewal.pending().map(|it| it.nonce);
+                let rotation = patch.meta.rotate.and(pending);
+                let applied = Applied { rev, epoch, taken, repeated: false, rotation };
                 Applying::Stored(Arc::new(record), applied)
             }
         }
@@ -207,6 +246,7 @@ impl Record {
         match expect {
             Expect::Rev(rev) => self.meta.rev == *rev,
             Expect::Field { name, value } => self.fields.get(name) == value.as_deref(),
+            Expect::Version { namespace, version } => self.meta.versions.get(namespace) == *version,
         }
     }
 }

@@ -43,7 +43,11 @@ impl<S: SessionSchema> Handle<S> {
 
     /// Sets a field. Setting the principal to somebody signs them in: the
     /// token is renewed, even if they were signed in before.
-    pub fn set<T: Send + Sync + 'static, K>(&mut self, key: Key<S, T, K>, value: T) {
+    pub fn set<T: Send + Sync + 'static, K: kind::Settable>(
+        &mut self,
+        key: Key<S, T, K>,
+        value: T,
+    ) {
         self.core.put(key.index(), value, How::Set);
     }
 

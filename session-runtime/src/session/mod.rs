@@ -3,6 +3,7 @@
 
 mod core;
 mod handle;
+mod nonce;
 mod open;
 mod pending;
 mod plan;

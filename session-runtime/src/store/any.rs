@@ -4,12 +4,14 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+use super::contract::{
+    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit,
+};
 use super::error::StoreError;
 use super::memory::MemoryStore;
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch};
+use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
@@ -118,13 +120,17 @@ impl SessionStore for AnyStore {
         self.0.clock()
     }
 
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
     fn load<'a>(
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.0.load(id, secret, touch)
+        self.0.load(id, secret, visit)
     }
 
     fn reload(
@@ -135,8 +141,12 @@ impl SessionStore for AnyStore {
         self.0.reload(id, epoch)
     }
 
-    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
-        self.0.create(record)
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
+        self.0.create(record, sign_in)
     }
 
     fn apply<'a>(

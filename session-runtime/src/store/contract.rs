@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::error::StoreError;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch};
+use crate::patch::{Denied, Outcome, Patch, Refused, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
@@ -22,7 +22,10 @@ use crate::token::SecretHash;
 ///    [`apply`](Self::apply) never creates.
 /// 2. **A load authenticates.** Only the current secret of a record that has
 ///    not expired, by the store's own clock and the stored timestamps, finds
-///    it. Nothing of any other record leaves the store.
+///    it; or its pending next secret, which the same step
+///    [confirms](crate::record::Meta::confirm); or, within the grace of a
+///    renewal by age, the one before. [`Meta::presented`] is the reference.
+///    Nothing of any other record leaves the store.
 /// 3. **What was ended lately is known.** For [`TOMBSTONE`] after a record was
 ///    destroyed, or a secret replaced by a patch with `renew`, a load with
 ///    that record's id and that secret answers [`Lookup::Retired`].
@@ -41,21 +44,41 @@ use crate::token::SecretHash;
 /// 9. **A sweep removes only what is expired** by more than [`COMMIT_LEEWAY`]
 ///    at the moment of removal, and never more than `limit` records a step.
 /// 10. **An expired record counts as absent** everywhere, swept or not.
+/// 11. **A cap is exact.** [`SignIn`] is checked against the live sessions of
+///     the principal, this one left out, in the same atomic step as the write:
+///     of any number of concurrent sign-ins none comes to be one too many.
+/// 12. **Revoking all is remembered** for [`TICKET_LIFETIME`]: a sign-in with
+///     `not_revoked_since` at or before it is [`Denied::Revoked`].
+///
+/// What a store cannot promise it says in its
+/// [`capabilities`](Self::capabilities).
 ///
 /// Methods return a [`StoreFuture`]: `StoreFuture::new(async move { … })`, or
 /// [`StoreFuture::ready`] for a store that never waits.
 ///
 /// [`TOMBSTONE`]: crate::record::TOMBSTONE
 /// [`COMMIT_LEEWAY`]: crate::record::COMMIT_LEEWAY
+/// [`TICKET_LIFETIME`]: crate::record::TICKET_LIFETIME
+/// [`Meta::presented`]: crate::record::Meta::presented
 pub trait SessionStore: Send + Sync + 'static {
     /// The clock that decides expiry. The layer asks it too.
     fn clock(&self) -> &Clock;
 
+    /// What this store promises. A schema or a setting that needs more is
+    /// refused when the layer is built.
+    ///
+    /// # Default
+    ///
+    /// [`Capabilities::FULL`]: the whole contract.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::FULL
+    }
+
     /// Authenticates `id` with the hash of its secret.
     ///
     /// When the record's [`touch_is_due`](crate::record::Meta::touch_is_due)
-    /// and `touch` is asked for, the same step sets `last_seen` to now, and
-    /// the record is returned with the new value. It changes no revision.
+    /// and the visit counts, the same step sets `last_seen` to now, and the
+    /// record is returned with the new value. It changes no revision.
     ///
     /// # Errors
     ///
@@ -64,7 +87,7 @@ pub trait SessionStore: Send + Sync + 'static {
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>>;
 
     /// Reads `id` again for a request that was authenticated under `epoch`.
@@ -78,12 +101,16 @@ pub trait SessionStore: Send + Sync + 'static {
         epoch: u64,
     ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>>;
 
-    /// Stores a new record, and indexes its principal.
+    /// Stores a new record, and indexes its principal, if `sign_in` allows it.
     ///
     /// # Errors
     ///
     /// If the store cannot answer or is full.
-    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>>;
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>>;
 
     /// Applies a patch for a request that was authenticated under `epoch`.
     ///
@@ -143,6 +170,44 @@ pub trait SessionStore: Send + Sync + 'static {
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>>;
 }
 
+/// How a request comes to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Whether it counts as activity.
+    pub touch: Touch,
+    /// When the request arrived, if that was noticeably before the load. The
+    /// grace of a renewal by age is counted to it.
+    pub arrived: Option<Timestamp>,
+}
+
+impl From<Touch> for Visit {
+    fn from(touch: Touch) -> Self {
+        Self { touch, arrived: None }
+    }
+}
+
+/// What a store promises beyond keeping records.
+///
+/// A schema or a setting that needs what is `false` here is refused with a
+/// [`ConfigError`](crate::config::ConfigError) that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// A patch is one atomic step against every process that shares the data.
+    /// Needed by `counter`, `merge`, `compare`, `write_once` and `nonce`
+    /// fields, and by transactions.
+    pub atomic_patches: bool,
+    /// The sessions of a principal can be listed, revoked and capped.
+    pub principal_index: bool,
+    /// What was destroyed is gone: no copy in a client's hands revives it.
+    pub revocation: bool,
+}
+
+impl Capabilities {
+    /// The whole contract.
+    pub const FULL: Self = Self { atomic_patches: true, principal_index: true, revocation: true };
+}
+
 /// Whether a load counts as activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touch {
@@ -162,15 +227,23 @@ pub enum Lookup {
     /// A record destroyed, or a secret replaced, within the last minute: the
     /// answer to this request must not undo that.
     Retired,
+    /// The secret that a renewal by age replaced, after its grace: whoever
+    /// presents it may have stolen it. Nothing of the record is shown.
+    Replayed,
 }
 
 /// What became of a new record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
     /// It is stored.
     Created,
     /// A record of this id exists, live or not. Nothing was written.
     Exists,
+    /// The sign-in is not allowed. Nothing was written.
+    Denied(Denied),
+    /// A field or the record is larger than the store's limit. Nothing was
+    /// written.
+    Refused(Refused),
 }
 
 /// Which sessions of a principal end.

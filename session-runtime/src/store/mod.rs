@@ -10,7 +10,9 @@ mod memory;
 mod sqlite;
 
 pub use any::{AnyStore, ConnectError};
-pub use contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+pub use contract::{
+    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
+};
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]

@@ -155,10 +155,10 @@ impl Mutant {
         }
         Ok(match (self.defect, outcome) {
             (Defect::Upserts, Outcome::Gone(Gone::Absent)) => {
-                Outcome::Applied(Applied { rev: 1, epoch, taken: Vec::new(), repeated: false })
+                Outcome::Applied(Applied { rev: 1, epoch, repeated: false, ..Applied::default() })
             }
             (Defect::SignInUpserts, Outcome::Gone(Gone::Absent)) if renews => {
-                Outcome::Applied(Applied { rev: 1, epoch, taken: Vec::new(), repeated: false })
+                Outcome::Applied(Applied { rev: 1, epoch, repeated: false, ..Applied::default() })
             }
             (Defect::IgnoresEpoch, Outcome::Gone(Gone::Superseded)) => {
                 let under = before.map_or(epoch, |record| record.meta.epoch);
@@ -168,7 +168,12 @@ impl Mutant {
                 Outcome::Gone(Gone::Absent)
             }
             (Defect::RenewalsAllSucceed, Outcome::Gone(Gone::Superseded)) if renews => {
-                Outcome::Applied(Applied { rev: 2, epoch: 2, taken: Vec::new(), repeated: false })
+                Outcome::Applied(Applied {
+                    rev: 2,
+                    epoch: 2,
+                    repeated: false,
+                    ..Applied::default()
+                })
             }
             (Defect::AnswersOldRev, Outcome::Applied(mut applied)) => {
                 applied.rev = before.map_or(0, |record| record.meta.rev);
@@ -303,5 +308,5 @@ const LIFETIME: Lifetime = Lifetime {
 
 fn repeated(current: Option<&Arc<Record>>, epoch: u64) -> Outcome {
     let rev = current.map_or(1, |record| record.meta.rev);
-    Outcome::Applied(Applied { rev, epoch, taken: Vec::new(), repeated: true })
+    Outcome::Applied(Applied { rev, epoch, repeated: true, ..Applied::default() })
 }

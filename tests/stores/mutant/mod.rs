@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Applied, Outcome, Patch};
+use session_runtime::patch::{Applied, Outcome, Patch, SignIn};
 use session_runtime::record::{COMMIT_LEEWAY, Principal, Record};
 use session_runtime::store::{
     Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch,
+    Visit,
 };
 use session_runtime::token::{PatchId, SecretHash};
 
@@ -162,7 +163,7 @@ impl SessionStore for Mutant {
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         self.sync();
         StoreFuture::new(self.loading(id, secret, touch))
@@ -177,7 +178,7 @@ impl SessionStore for Mutant {
         StoreFuture::new(self.reloading(id, epoch))
     }
 
-    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+    fn create(&self, record: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.sync();
         StoreFuture::new(async move {
             let record = self.rewritten_record(record);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::{Clock, Timestamp};
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch};
+use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Meta, Principal, Record};
 use crate::store::{Created, Lookup, Revoke, SessionStore, StoreError, Swept, Touch};
 use crate::token::{SecretHash, SessionToken};
@@ -137,11 +137,11 @@ impl<S: SessionStore> Fixture<S> {
     }
 
     pub(super) async fn create(&self, record: Record) -> Created {
-        answered("create", self.store.create(record).await)
+        answered("create", self.store.create(record, SignIn::default()).await)
     }
 
     pub(super) async fn load(&self, id: SessionId, secret: &SecretHash, touch: Touch) -> Lookup {
-        answered("load", self.store.load(id, secret, touch).await)
+        answered("load", self.store.load(id, secret, touch.into()).await)
     }
 
     /// Loads `record` by the secret in it, without a touch.

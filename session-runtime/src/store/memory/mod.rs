@@ -15,11 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 
 use self::index::PrincipalIndex;
 use self::shard::{Removed, Shard};
-use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit};
 use super::error::{StoreError, StoreErrorKind};
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch};
+use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
@@ -115,10 +115,11 @@ impl Inner {
             // The index knows of a session before anybody can find it.
             Some(principal) => self.index.while_adding(&principal, id, || {
                 let created = self.shard(id).create(record, now);
-                (created, created == Created::Created)
+                let stored = created == Created::Created;
+                (created, stored)
             }),
         };
-        if created == Created::Exists {
+        if created != Created::Created {
             self.records.fetch_sub(1, Ordering::Relaxed);
         }
         Ok(created)
@@ -213,10 +214,10 @@ impl SessionStore for MemoryStore {
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         let now = self.0.clock.now();
-        StoreFuture::ready(Ok(self.0.shard(id).load(id, secret, touch, now)))
+        StoreFuture::ready(Ok(self.0.shard(id).load(id, secret, visit, now)))
     }
 
     fn reload(
@@ -229,7 +230,7 @@ impl SessionStore for MemoryStore {
         StoreFuture::ready(Ok(record.filter(|record| record.meta.epoch == epoch)))
     }
 
-    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+    fn create(&self, record: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.0.sweeper.get_or_init(|| sweeper::start(&self.0));
         StoreFuture::ready(self.0.create(record))
     }

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Gone, Outcome, Patch};
 use crate::record::{Applying, COMMIT_LEEWAY, Principal, Record, RetiredSecrets, TOMBSTONE};
-use crate::store::{Created, Lookup, Touch};
+use crate::store::{Created, Lookup, Touch, Visit};
 use crate::token::SecretHash;
 
 /// Width of an expiry bucket, in milliseconds.
@@ -55,7 +55,7 @@ impl Shard {
         &mut self,
         id: SessionId,
         secret: &SecretHash,
-        touch: Touch,
+        visit: Visit,
         now: Timestamp,
     ) -> Lookup {
         let Some(record) = self.records.get_mut(&id) else {
@@ -72,7 +72,7 @@ impl Shard {
             let retired = record.meta.retired.contains(secret, now);
             return if retired { Lookup::Retired } else { Lookup::Absent };
         }
-        if touch == Touch::IfDue && record.meta.touch_is_due(now) {
+        if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
             // Later than its bucket: that one re-arms it.
             Arc::make_mut(record).meta.last_seen = now;
         }

@@ -34,11 +34,11 @@ use self::failure::Unacknowledged;
 pub use self::options::{Durability, SqliteOptions};
 use self::step::Touching;
 use self::writer::Threads;
-use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch};
+use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit};
 use super::error::StoreError;
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch};
+use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
@@ -135,7 +135,7 @@ impl SessionStore for SqliteStore {
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         let (inner, secret) = (&self.0, *secret);
         StoreFuture::new(async move {
@@ -143,7 +143,7 @@ impl SessionStore for SqliteStore {
             let clock = inner.clock.clone();
             let read = move |db: &_| read::load(db, id, &secret, clock.now());
             Ok(match inner.threads.readers.run(read).await? {
-                Lookup::Found(record) if touch == Touch::IfDue => {
+                Lookup::Found(record) if visit.touch == Touch::IfDue => {
                     Lookup::Found(inner.touch(record))
                 }
                 other => other,
@@ -163,7 +163,7 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn create(&self, record: Record) -> StoreFuture<'_, Result<Created, StoreError>> {
+    fn create(&self, record: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
         let run = self.0.threads.writer.run(move |db, now| write::create(db, &record, now));
         StoreFuture::new(async { Ok(run.await?) })
     }

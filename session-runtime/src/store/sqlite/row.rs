@@ -36,6 +36,9 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
     };
     Ok(Meta {
         secret: SecretHash::from_bytes(row.get(0)?),
+        secret_since: time(row.get(3)?),
+        renewal: crate::record::Renewal::default(),
+        versions: crate::record::Versions::default(),
         epoch: row.get::<_, i64>(1)?.cast_unsigned(),
         rev: row.get::<_, i64>(2)?.cast_unsigned(),
         created: time(row.get(3)?),

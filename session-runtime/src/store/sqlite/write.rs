@@ -52,7 +52,7 @@ pub(super) fn apply(
 /// The fields whose stored value decides something.
 fn read_fields(db: &Connection, id: SessionId, patch: &Patch) -> Result<Fields, Failure> {
     let expected = patch.expect.iter().filter_map(|expect| match expect {
-        Expect::Rev(_) => None,
+        Expect::Rev(_) | Expect::Version { .. } => None,
         Expect::Field { name, .. } => Some(&**name),
     });
     let read = patch.ops.iter().filter(|op| reads(&op.op)).map(|op| &*op.name);

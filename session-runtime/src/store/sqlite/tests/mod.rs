@@ -17,7 +17,7 @@ use super::{SqliteOptions, SqliteStore};
 use crate::clock::{Clock, Timestamp};
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::patch::{Add, Applied, FieldOp, Lifetime, Op, Outcome, Patch};
+use crate::patch::{Add, Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Meta, Principal, Record};
 use crate::store::contract::{Created, Lookup, SessionStore as _, Touch};
 use crate::store::error::StoreError;
@@ -86,11 +86,11 @@ fn record(number: u8, fields: &[(&str, &str)]) -> Record {
 }
 
 async fn create(store: &SqliteStore, record: Record) {
-    assert_eq!(store.create(record).await.unwrap(), Created::Created);
+    assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::Created);
 }
 
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {
-    match store.load(id(number), &SECRET, touch).await.unwrap() {
+    match store.load(id(number), &SECRET, touch.into()).await.unwrap() {
         Lookup::Found(record) => Some(record),
         Lookup::Absent | Lookup::Retired => None,
     }

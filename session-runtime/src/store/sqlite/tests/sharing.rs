@@ -1,7 +1,7 @@
 //! Two stores on one file, as in two processes.
 
 use super::*;
-use crate::patch::{Expect, Gone};
+use crate::patch::{Expect, Gone, SignIn};
 
 async fn pair(directory: &Directory) -> (SqliteStore, SqliteStore) {
     let clock = Clock::frozen(START);
@@ -18,7 +18,7 @@ async fn both_may_create_the_file_and_both_see_what_either_writes() {
     let (a, b) = pair(&directory).await;
     create(&a, record(1, &[])).await;
     assert!(found(&b, 1, Touch::Never).await.is_some());
-    assert_eq!(b.create(record(1, &[])).await.unwrap(), Created::Exists);
+    assert_eq!(b.create(record(1, &[]), SignIn::default()).await.unwrap(), Created::Exists);
     let patch = add();
     assert!(!applied(&a, 1, &patch).await.repeated);
     assert!(applied(&b, 1, &patch).await.repeated, "the log is in the file");
@@ -52,8 +52,12 @@ async fn a_record_destroyed_through_one_is_gone_for_the_other() {
     create(&a, record(1, &[("a", "1")])).await;
     assert!(b.delete(id(1)).await.unwrap());
     assert!(matches!(a.apply(id(1), 1, &add()).await.unwrap(), Outcome::Gone(Gone::Absent)));
-    assert!(matches!(a.load(id(1), &SECRET, Touch::IfDue).await.unwrap(), Lookup::Retired));
-    assert_eq!(a.create(record(1, &[])).await.unwrap(), Created::Exists, "there is a tombstone");
+    assert!(matches!(a.load(id(1), &SECRET, Touch::IfDue.into()).await.unwrap(), Lookup::Retired));
+    assert_eq!(
+        a.create(record(1, &[]), SignIn::default()).await.unwrap(),
+        Created::Exists,
+        "there is a tombstone"
+    );
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! One value ↔ its JSON bytes. Nothing else knows the format.
 
+pub(crate) mod expiring;
+
 use std::any::Any;
 use std::cell::Cell;
 

@@ -1,0 +1,379 @@
+//! What the runtime knows of a schema and its fields.
+
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+use super::migration::Migrate;
+use crate::codec::{Codec, Value};
+
+/// The compile-time description of a schema.
+#[derive(Debug)]
+pub struct Schema {
+    /// The struct's name.
+    pub name: &'static str,
+    /// Keeps the fields and the principals of several schemas apart: stored
+    /// names begin with it and a colon. Empty for the default one.
+    pub namespace: &'static str,
+    /// The version of the struct; it is stored with what is written.
+    pub version: u32,
+    /// Brings what an earlier version stored up to this one.
+    pub migrate: Option<Migrate>,
+    /// The fields, in the order of [`Key::index`](super::Key::index).
+    pub fields: &'static [Field],
+    principal: Option<usize>,
+    strict: bool,
+    expiring: bool,
+}
+
+impl Schema {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        namespace: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        let (mut principal, mut strict, mut expiring) = (None, false, false);
+        let mut index = 0;
+        while index < fields.len() {
+            let field = &fields[index];
+            if field.principal {
+                principal = Some(index);
+            }
+            strict |= !matches!(field.on_invalid, OnInvalid::Default);
+            expiring |= field.ttl.is_some();
+            index += 1;
+        }
+        Self { name, namespace, version: 1, migrate: None, fields, principal, strict, expiring }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn version(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn migrate(mut self, migrate: Migrate) -> Self {
+        self.migrate = Some(migrate);
+        self
+    }
+
+    /// The field that says who is signed in.
+    #[must_use]
+    pub const fn principal(&self) -> Option<&'static Field> {
+        match self.principal {
+            Some(index) => Some(&self.fields[index]),
+            None => None,
+        }
+    }
+
+    /// The position of that field.
+    pub(crate) const fn principal_index(&self) -> Option<usize> {
+        self.principal
+    }
+
+    /// Whether a field is decoded when the session is extracted, besides the
+    /// principal.
+    pub(crate) const fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// Whether a field has a time to live of its own.
+    pub(crate) const fn has_expiring_fields(&self) -> bool {
+        self.expiring
+    }
+
+    /// The field stored under `name`, which begins with the namespace.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&'static Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// The compile-time description of a field.
+pub struct Field {
+    /// The name it is stored under.
+    pub name: &'static str,
+    /// Its type, as written in the struct.
+    pub type_name: &'static str,
+    /// Names it was stored under before; read when `name` is not stored.
+    pub aliases: &'static [&'static str],
+    /// How concurrent changes of it meet.
+    pub kind: FieldKind,
+    /// It says who is signed in.
+    pub principal: bool,
+    /// A change of it renews the token.
+    pub renew: bool,
+    /// What a concurrent change of it means.
+    pub conflict: ConflictPolicy,
+    /// A value counts as not stored this long after it was set.
+    pub ttl: Option<Duration>,
+    /// A sign-in removes it, unless the same request sets it.
+    pub clear_on_login: bool,
+    /// It is shown in listings of a principal's sessions.
+    pub listed: bool,
+    /// It is encrypted at rest, and never shown.
+    pub secret: bool,
+    /// A value of `null` is stored as nothing at all.
+    pub null_is_absent: bool,
+    /// What happens when its stored value cannot be decoded.
+    pub on_invalid: OnInvalid,
+    codec: &'static Codec,
+    default: fn() -> Value,
+}
+
+impl Field {
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        type_name: &'static str,
+        codec: &'static Codec,
+        default: fn() -> Value,
+    ) -> Self {
+        Self {
+            name,
+            type_name,
+            aliases: &[],
+            kind: FieldKind::Value,
+            principal: false,
+            renew: false,
+            conflict: ConflictPolicy::LastWins,
+            ttl: None,
+            clear_on_login: false,
+            listed: false,
+            secret: false,
+            null_is_absent: false,
+            on_invalid: OnInvalid::Default,
+            codec,
+            default,
+        }
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Self {
+        self.aliases = aliases;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn kind(mut self, kind: FieldKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn principal(mut self) -> Self {
+        self.principal = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn renew(mut self) -> Self {
+        self.renew = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn merge(mut self, merge: MergeFn) -> Self {
+        self.conflict = ConflictPolicy::Merge(merge);
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn compare(mut self) -> Self {
+        self.conflict = ConflictPolicy::Compare;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn write_once(mut self) -> Self {
+        self.conflict = ConflictPolicy::WriteOnce;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn ttl(mut self, millis: u64) -> Self {
+        self.ttl = Some(Duration::from_millis(millis));
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn clear_on_login(mut self) -> Self {
+        self.clear_on_login = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn listed(mut self) -> Self {
+        self.listed = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn null_is_absent(mut self) -> Self {
+        self.null_is_absent = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn on_invalid(mut self, on_invalid: OnInvalid) -> Self {
+        self.on_invalid = on_invalid;
+        self
+    }
+
+    /// The name it is stored under, then those that it was stored under before.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// What two schemas on one record must agree on.
+    pub(crate) fn policies(&self) -> impl PartialEq + use<> {
+        let of_value = (self.kind, self.conflict, self.ttl, self.on_invalid);
+        (of_value, self.principal, self.renew, self.clear_on_login, self.secret)
+    }
+
+    pub(crate) fn shares_a_name_with(&self, other: &Self) -> bool {
+        self.names().any(|name| other.names().any(|theirs| theirs == name))
+    }
+
+    pub(crate) const fn codec(&self) -> &'static Codec {
+        self.codec
+    }
+
+    pub(crate) fn default_value(&self) -> Value {
+        (self.default)()
+    }
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.type_name)
+    }
+}
+
+/// How concurrent changes of a field meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// The later commit wins.
+    Value,
+    /// Additions merge.
+    Counter {
+        /// The field is an `i64`; otherwise a `u64`.
+        signed: bool,
+    },
+    /// Read once; removed when the request commits.
+    Flash,
+    /// Handed out once, by an atomic take in the store.
+    Nonce {
+        /// Several values at once, each under a key of its own: the value of
+        /// `key` is stored under the field's name, two colons and the key.
+        keyed: bool,
+    },
+}
+
+/// What a change of a field means when another request changed it meanwhile.
+#[derive(Clone, Copy)]
+pub enum ConflictPolicy {
+    /// The later commit counts.
+    LastWins,
+    /// Both are merged.
+    Merge(MergeFn),
+    /// The later commit is refused with
+    /// [`SessionError::Conflict`](crate::SessionError::Conflict).
+    Compare,
+    /// Whatever is stored stays: another value is refused with
+    /// [`SessionError::AlreadySet`](crate::SessionError::AlreadySet).
+    WriteOnce,
+}
+
+impl fmt::Debug for ConflictPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastWins => "LastWins",
+            Self::Merge(_) => "Merge",
+            Self::Compare => "Compare",
+            Self::WriteOnce => "WriteOnce",
+        })
+    }
+}
+
+impl PartialEq for ConflictPolicy {
+    /// The same kind of policy: functions have no identity to compare.
+    fn eq(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+impl Eq for ConflictPolicy {}
+
+/// A three-way merge of decoded values: what this request started from, what
+/// is stored by now, and what this request wants. All three are of the field's
+/// type.
+pub type MergeFn = fn(&(dyn Any + Send + Sync), &(dyn Any + Send + Sync), Value) -> Value;
+
+/// Calls a typed merge function on values of its type.
+#[doc(hidden)]
+pub fn merge_with<T: Send + Sync + 'static>(
+    base: &(dyn Any + Send + Sync),
+    stored: &(dyn Any + Send + Sync),
+    mine: Value,
+    merge: impl FnOnce(&T, &T, T) -> T,
+) -> Value {
+    match (base.downcast_ref::<T>(), stored.downcast_ref::<T>(), mine.downcast::<T>()) {
+        (Some(base), Some(stored), Ok(mine)) => Box::new(merge(base, stored, *mine)),
+        // All three come from one field's codec, which makes this type.
+        _ => unreachable!("the values of a field are of its type"),
+    }
+}
+
+/// What happens when a stored value cannot be decoded as the field's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnInvalid {
+    /// The field reads as its default; the stored bytes stay until it is set.
+    Default,
+    /// The session cannot be extracted: an error that names the field.
+    Error,
+    /// The session is ended, and the visitor starts a fresh one.
+    DropSession,
+}
+
+/// What a field without `#[session(default = …)]` needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, so this session field needs one",
+    label = "what does the field read as before anybody set it?",
+    note = "write `#[session(default = …)]`, make it an `Option<…>`, or implement `Default` for `{Self}`"
+)]
+pub trait FieldDefault: Default + Send + Sync + 'static {}
+
+impl<T: Default + Send + Sync + 'static> FieldDefault for T {}
+
+/// The default of a field without `#[session(default = …)]`.
+#[doc(hidden)]
+#[must_use]
+pub fn default<T: FieldDefault>() -> Value {
+    Box::new(T::default())
+}

@@ -1,0 +1,155 @@
+//! Bringing what an earlier version of a struct stored up to the present one.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Schema;
+use crate::clock::Timestamp;
+use crate::codec::expiring;
+use crate::fields::Fields;
+use crate::patch::{FieldOp, Op};
+
+/// The function that `#[session(version = …, migrate = path)]` names.
+///
+/// It is called when a session is extracted whose fields an earlier version
+/// wrote, and it may be called again for the same session: what it changes is
+/// stored with the next change that the request makes, and not before, so that
+/// an earlier version of the program still finds what it wrote.
+///
+/// If it fails, nothing is changed: every field is read as it is stored, under
+/// its `on_invalid` policy.
+pub type Migrate = fn(&mut Migration<'_>) -> Result<(), MigrateError>;
+
+/// Why a migration failed. It must not hold what the fields hold.
+pub type MigrateError = Box<dyn Error + Send + Sync>;
+
+/// The stored fields of one schema, on their way from an earlier version.
+///
+/// Names are stored names, without the namespace.
+pub struct Migration<'f> {
+    schema: &'static Schema,
+    from: u32,
+    now: Timestamp,
+    stored: &'f Fields,
+    changes: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl<'f> Migration<'f> {
+    pub(crate) fn new(
+        schema: &'static Schema,
+        from: u32,
+        stored: &'f Fields,
+        now: Timestamp,
+    ) -> Self {
+        Self { schema, from, now, stored, changes: BTreeMap::new() }
+    }
+
+    /// The version that wrote the fields: less than [`to`](Self::to).
+    #[must_use]
+    pub const fn from(&self) -> u32 {
+        self.from
+    }
+
+    /// The version of the schema.
+    #[must_use]
+    pub const fn to(&self) -> u32 {
+        self.schema.version
+    }
+
+    /// The JSON that is stored under `name`.
+    #[must_use]
+    pub fn json(&self, name: &str) -> Option<&[u8]> {
+        let name = self.full(name);
+        let bytes = match self.changes.get(&*name) {
+            Some(changed) => changed.as_deref()?,
+            None => self.stored.get(&name)?,
+        };
+        Some(expiring::value_of(bytes))
+    }
+
+    /// The value that is stored under `name`; `None` if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a `T`.
+    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, MigrateError> {
+        let decode = |json| {
+            // serde's text may quote the value.
+            serde_json::from_slice(json).map_err(|_| format!("`{name}` is of another type").into())
+        };
+        self.json(name).map(decode).transpose()
+    }
+
+    /// Stores `value` under `name`.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be encoded.
+    pub fn set<T: Serialize + ?Sized>(
+        &mut self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), MigrateError> {
+        let mut json = serde_json::to_vec(value)?;
+        let name = self.full(name).into_owned();
+        if let Some(ttl) = self.schema.field(&name).and_then(|field| field.ttl) {
+            json = expiring::wrap(&json, self.now.after(ttl));
+        }
+        self.changes.insert(name, Some(json));
+        Ok(())
+    }
+
+    /// Removes what is stored under `name`.
+    pub fn remove(&mut self, name: &str) {
+        let name = self.full(name).into_owned();
+        self.changes.insert(name, None);
+    }
+
+    /// Stores under `to` what is stored under `from`, unless something is
+    /// stored under `to` already.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        let (from, to) = (self.full(from).into_owned(), self.full(to).into_owned());
+        let value = |name: &str| match self.changes.get(name) {
+            Some(changed) => changed.clone(),
+            None => self.stored.get(name).map(<[u8]>::to_vec),
+        };
+        let (moved, there) = (value(&from), value(&to));
+        if let (Some(moved), None) = (moved, there) {
+            self.changes.insert(to, Some(moved));
+        }
+        self.changes.insert(from, None);
+    }
+
+    fn full<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        match self.schema.namespace {
+            "" => name.into(),
+            namespace => format!("{namespace}:{name}").into(),
+        }
+    }
+
+    /// What differs from what is stored.
+    pub(crate) fn into_ops(self) -> Vec<FieldOp> {
+        let stored = self.stored;
+        let differing =
+            self.changes.into_iter().filter(|(name, value)| stored.get(name) != value.as_deref());
+        differing
+            .map(|(name, value)| FieldOp::new(name, value.map_or(Op::Remove, Op::Set)))
+            .collect()
+    }
+}
+
+impl fmt::Debug for Migration<'_> {
+    /// Without the values: they may be personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Migration")
+            .field("schema", &self.schema.name)
+            .field("from", &self.from)
+            .field("to", &self.schema.version)
+            .finish_non_exhaustive()
+    }
+}

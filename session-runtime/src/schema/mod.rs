@@ -1,0 +1,64 @@
+//! The contract between the derive and the runtime.
+
+mod counter;
+mod field;
+mod key;
+mod migration;
+
+pub use self::counter::Counter;
+pub use self::field::{
+    ConflictPolicy, Field, FieldDefault, FieldKind, MergeFn, OnInvalid, Schema, default, merge_with,
+};
+pub use self::key::{CounterKey, FlashKey, Key, KeyedNonceKey, NonceKey, kind};
+pub use self::migration::{Migrate, MigrateError, Migration};
+use crate::codec::FieldType;
+use crate::session::Handle;
+
+/// A struct whose fields are kept in a session. Derive it.
+///
+/// See the [crate documentation](crate) for an example and the table of
+/// options.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session schema",
+    label = "this type does not derive `SessionSchema`",
+    note = "write `#[derive(session_runtime::SessionSchema)]` above the definition of `{Self}`"
+)]
+pub trait SessionSchema: Sized + 'static {
+    /// The typed handle that a handler extracts.
+    type Session: SessionHandle<Schema = Self>;
+
+    /// What the runtime knows of this struct.
+    const SCHEMA: &'static Schema;
+
+    #[doc(hidden)]
+    fn __snapshot(handle: &Handle<Self>) -> Self;
+
+    #[doc(hidden)]
+    fn __replace(self, handle: &mut Handle<Self>);
+}
+
+/// A generated handle type: the accessors, above a [`Handle`].
+pub trait SessionHandle:
+    From<Handle<Self::Schema>>
+    + std::ops::DerefMut<Target = Handle<Self::Schema>>
+    + Send
+    + Sync
+    + 'static
+{
+    /// The struct it was derived from.
+    type Schema: SessionSchema<Session = Self>;
+}
+
+/// A schema with a field marked `#[session(principal)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no principal",
+    label = "nobody can be signed in to this schema",
+    note = "mark the field that says who is signed in with `#[session(principal)]`"
+)]
+pub trait HasPrincipal: SessionSchema {
+    /// What identifies who is signed in.
+    type Principal: FieldType;
+
+    /// The field that holds it.
+    const PRINCIPAL: Key<Self, Option<Self::Principal>>;
+}
