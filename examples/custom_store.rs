@@ -82,7 +82,7 @@ impl SessionStore for MapStore {
         &'a self,
         id: SessionId,
         secret: &'a SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> Answer<'a, Lookup> {
         let now = self.clock.now();
         let mut rows = self.rows();
@@ -110,7 +110,7 @@ impl SessionStore for MapStore {
         ready(live.filter(|record| record.meta.epoch == epoch).cloned())
     }
 
-    fn create(&self, record: Record) -> Answer<'_, Created> {
+    fn create(&self, record: Record, _: SignIn) -> Answer<'_, Created> {
         ready(match self.rows().entry(record.id) {
             Entry::Occupied(_) => Created::Exists,
             Entry::Vacant(place) => {

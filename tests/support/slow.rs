@@ -156,7 +156,7 @@ impl SessionStore for Slow {
         record: Record,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        self.ask(Method::Create, || self.inner.create(record, sign_in))
+        self.ask(Method::Create, move || self.inner.create(record, sign_in))
     }
 
     fn apply<'a>(
