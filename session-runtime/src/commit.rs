@@ -8,9 +8,10 @@ use std::task::{Context, Poll, ready};
 
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::patch::{Applied, Gone, Op, Outcome, Patch, Refused, SignIn};
+use crate::patch::{Applied, Denied, Gone, Op, Outcome, Patch, Refused, SignIn};
 use crate::record::{Applying, Record};
 use crate::request::RequestSession;
+use crate::retry::Retry;
 use crate::session::{
     BoxFuture, CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan,
 };
@@ -26,12 +27,14 @@ const ATTEMPTS: usize = 4;
 const COMMIT_AND_RESPONSE: usize = 2;
 
 /// What became of a request's changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Committed {
     /// They are stored, or there were none.
     Stored,
     /// Their session is over; they are gone.
     Lost,
+    /// Something changed that a transaction had read. This is stored now.
+    Outdated(Arc<Record>),
 }
 
 impl RequestSession {
@@ -96,13 +99,19 @@ impl RequestSession {
         };
         let failed = pending.failed.take().filter(|_| keep_fields);
         let keep_fields = keep_fields && failed.is_none();
-        let stored = self.store(&mut pending, keep_fields, generation).await;
+        let asked_for = pending.has_changes();
+        let mut stored = self.store(&mut pending, keep_fields, generation).await;
+        if let (Err(error), false) = (&stored, asked_for) {
+            // A token that is not renewed now is renewed the next time.
+            tracing::warn!(%error, "a session token could not be renewed");
+            stored = Ok(Committed::Stored);
+        }
         if matches!(stored, Err(SessionError::Store(_))) {
             // Nothing was written: another attempt may still succeed.
             let mut state = self.scope.state();
             if state.generation == generation {
                 let newer = std::mem::replace(&mut state.pending, pending);
-                state.pending.absorb(newer);
+                state.pending.absorb(newer, self.engine.now());
             }
         }
         failed.map_or(stored, Err)
@@ -114,30 +123,58 @@ impl RequestSession {
         keep_fields: bool,
         generation: u32,
     ) -> Result<Committed, SessionError> {
-        let (origin, token) = {
+        let (mut origin, token, schemas) = {
             let state = self.scope.state();
-            (state.origin.clone(), state.token.clone())
+            (state.origin.clone(), state.token.clone(), state.schemas.clone())
         };
+        let planted = match pending.authenticated && keep_fields {
+            true => self.engine.schemas().cleared_on_login(),
+            false => Vec::new(),
+        };
+        // Set once the record turned out to be another than the handles saw.
+        let mut seen: Option<Arc<Record>> = None;
+        let mut retry: Option<Retry> = None;
         // Set once the record is gone and a sign-in starts another one.
         let mut fork_of: Option<Option<Arc<Record>>> = None;
-        for _ in 0..ATTEMPTS + pending.ops.len() {
-            let situation = self.situation(&origin, token.as_ref(), pending, keep_fields);
+        let mut attempts = ATTEMPTS + pending.ops.len();
+        while attempts > 0 {
+            let situation = Situation {
+                origin: &origin,
+                seen: seen.as_deref(),
+                token: token.as_ref(),
+                pending,
+                schemas: &schemas,
+                planted: &planted,
+                keep_fields,
+                head_open: !self.scope.head_sent(),
+                policy: self.engine.config.policy,
+                now: self.engine.now(),
+            };
             let next = match &fork_of {
                 Some(snapshot) => fork(&situation, snapshot.as_deref(), &mint)?,
                 None => plan(&situation, &mint)?,
             };
             let write = match next {
                 Plan::Nothing => return Ok(Committed::Stored),
+                Plan::Answer(cookie) => {
+                    self.answers(cookie, generation);
+                    return Ok(Committed::Stored);
+                }
                 Plan::Lost { explicit } => return Ok(self.lost(explicit)),
                 Plan::Write(write) => write,
             };
             match write {
-                Write::Create { record, cookie } => {
+                Write::Create { record, sign_in, cookie } => {
                     self.needs_head()?;
-                    if self.create(&record).await? == Created::Created {
-                        tracing::debug!(session = %record.id, "session created");
-                        self.became(*record, Some(cookie), generation);
-                        return Ok(Committed::Stored);
+                    match self.create(&record, sign_in).await? {
+                        Created::Created => {
+                            tracing::debug!(session = %record.id, "session created");
+                            self.became(*record, Some(cookie), generation);
+                            return Ok(Committed::Stored);
+                        }
+                        Created::Exists => attempts -= 1,
+                        Created::Denied(denied) => return Err(self.denied(denied)),
+                        Created::Refused(refused) => return Err(SessionError::Refused(refused)),
                     }
                 }
                 Write::Apply { id, epoch, patch, cookie, signs_in, explicit } => {
@@ -146,10 +183,11 @@ impl RequestSession {
                     }
                     match self.apply(id, epoch, &patch).await? {
                         Outcome::Applied(applied) => {
-                            self.applied(&patch, &applied, cookie, generation);
+                            self.applied(&origin, &patch, &applied, cookie, generation);
                             return Ok(Committed::Stored);
                         }
                         Outcome::Gone(gone) if signs_in => {
+                            attempts -= 1;
                             let seen = match &origin {
                                 Origin::Stored(record) if gone == Gone::Superseded => Some(record),
                                 _ => None,
@@ -157,17 +195,36 @@ impl RequestSession {
                             fork_of = Some(seen.cloned());
                         }
                         Outcome::Gone(gone) => {
+                            self.engine.metrics.gone.one();
                             tracing::debug!(session = %id, ?gone, "the session of a request is gone");
                             self.ended(id, generation);
                             return Ok(self.lost(explicit));
                         }
-                        Outcome::Refused(refused) => leave_out(pending, refused)?,
-                        Outcome::Conflict(conflict) => {
-                            let field = conflict.field.map(|field| field.into_owned());
-                            return Err(SessionError::Conflict { field });
+                        Outcome::Refused(refused) => {
+                            attempts -= 1;
+                            leave_out(pending, refused)?;
                         }
-                        Outcome::Uncertain => return Err(SessionError::Uncertain),
-                        Outcome::Denied(_) => todo!(),
+                        Outcome::Conflict(conflict) => {
+                            self.engine.metrics.conflicts.one();
+                            let mut current = conflict.current;
+                            if pending.unchanged {
+                                return Ok(Committed::Outdated(current));
+                            }
+                            let again = self.try_again(&mut retry, id, epoch, &mut current).await?;
+                            if !again {
+                                let field = conflict.field.map(|field| field.into_owned());
+                                return Err(SessionError::Conflict { field });
+                            }
+                            if let Origin::Stored(before) = &origin {
+                                seen.get_or_insert_with(|| Arc::clone(before));
+                            }
+                            origin = Origin::Stored(current);
+                        }
+                        Outcome::Denied(denied) => return Err(self.denied(denied)),
+                        Outcome::Uncertain => {
+                            self.engine.metrics.uncertain.one();
+                            return Err(SessionError::Uncertain);
+                        }
                     }
                 }
             }
@@ -175,15 +232,41 @@ impl RequestSession {
         Err(SessionError::Store(StoreError::new(StoreErrorKind::Corrupt)))
     }
 
-    fn situation<'s>(
+    /// Waits until there is a point in trying again on `current`, or until it
+    /// is too late.
+    async fn try_again(
         &self,
-        origin: &'s Origin,
-        token: Option<&'s SessionToken>,
-        pending: &'s Pending,
-        keep_fields: bool,
-    ) -> Situation<'s> {
-        let (policy, now) = (self.engine.config.policy, self.engine.now());
-        Situation { origin, token, pending, keep_fields, policy, now }
+        retry: &mut Option<Retry>,
+        id: SessionId,
+        epoch: u64,
+        current: &mut Arc<Record>,
+    ) -> Result<bool, SessionError> {
+        self.engine.metrics.retries.one();
+        if let Some(retry) = retry {
+            return Ok(retry.pause().await);
+        }
+        let limit = self.engine.config.conflict_timeout;
+        let Some(mut turn) = self.engine.queues.join(id, limit).await else { return Ok(false) };
+        let in_time = turn.pause().await;
+        *retry = Some(turn);
+        // Those who were before this one in the queue have changed it again.
+        let stored = self.engine.within(self.engine.store.reload(id, epoch)).await?;
+        if let Some(stored) = stored {
+            *current = stored;
+        }
+        Ok(in_time)
+    }
+
+    fn denied(&self, denied: Denied) -> SessionError {
+        self.engine.metrics.denied.one();
+        SessionError::SignInDenied(denied)
+    }
+
+    fn answers(&self, cookie: CookieChange, generation: u32) {
+        let mut state = self.scope.state();
+        if state.generation == generation {
+            state.cookie = Some(cookie);
+        }
     }
 
     /// A cookie can be sent only as long as the head has not left.
@@ -191,9 +274,8 @@ impl RequestSession {
         if self.scope.head_sent() { Err(SessionError::HeadSent) } else { Ok(()) }
     }
 
-    async fn create(&self, record: &Record) -> Result<Created, SessionError> {
-        match self.engine.in_time(self.engine.store.create(record.clone(), SignIn::default())).await
-        {
+    async fn create(&self, record: &Record, sign_in: SignIn) -> Result<Created, SessionError> {
+        match self.engine.in_time(self.engine.store.create(record.clone(), sign_in)).await {
             Some(answer) => Ok(answer?),
             // It may be stored; without its token nobody will ever find it.
             None => Err(SessionError::Uncertain),
@@ -202,7 +284,12 @@ impl RequestSession {
 
     /// Asks twice where the first answer was lost: the store knows the patch by
     /// its id, and answers without applying it again.
-    async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Result<Outcome, StoreError> {
+    pub(crate) async fn apply(
+        &self,
+        id: SessionId,
+        epoch: u64,
+        patch: &Patch,
+    ) -> Result<Outcome, StoreError> {
         for attempt in 0..2 {
             let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch)).await;
             match answer {
@@ -232,11 +319,12 @@ impl RequestSession {
 
     /// The record after our patch, as far as this request can know: what
     /// others changed meanwhile is seen by a reload.
-    fn applied(
+    pub(crate) fn applied(
         self: &Arc<Self>,
+        origin: &Origin,
         patch: &Patch,
         applied: &Applied,
-        cookie: Option<CookieChange>,
+        mut cookie: Option<CookieChange>,
         generation: u32,
     ) {
         tracing::trace!(rev = applied.rev, ?patch, "session saved");
@@ -244,13 +332,24 @@ impl RequestSession {
         if state.generation != generation {
             return;
         }
+        if let Some(ours) = &patch.meta.rotate {
+            // Another request may have been first: then its nonce counts.
+            cookie = match (applied.rotation, &state.token, cookie) {
+                (Some(nonce), _, cookie) if nonce == ours.nonce => cookie,
+                (Some(nonce), Some(token), Some(CookieChange::Set { expires, .. })) => {
+                    Some(CookieChange::Set { token: token.next(nonce), expires })
+                }
+                _ => None,
+            };
+            state.cookie = cookie.take().or(state.cookie.take());
+        }
         if let Some(CookieChange::Set { token, .. }) = &cookie {
             state.token = Some(token.clone());
         }
         state.cookie = cookie.or(state.cookie.take());
         // At the end of a request nearly always nobody is left to look.
-        let Origin::Stored(before) = &state.origin else { return };
-        if Arc::strong_count(self) <= COMMIT_AND_RESPONSE {
+        let Origin::Stored(before) = origin else { return };
+        if !self.is_attempt && Arc::strong_count(self) <= COMMIT_AND_RESPONSE {
             return;
         }
         let after = before.apply(before.meta.epoch, patch, self.engine.now());
@@ -263,7 +362,7 @@ impl RequestSession {
         state.origin = Origin::Stored(record.into());
     }
 
-    fn ended(&self, id: SessionId, generation: u32) {
+    pub(crate) fn ended(&self, id: SessionId, generation: u32) {
         let mut state = self.scope.state();
         if state.generation == generation {
             state.origin = Origin::Retired { was: Some(id) };

@@ -4,21 +4,28 @@
 use std::any::TypeId;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use tokio::time::{Instant, timeout};
+
 use crate::clock::Timestamp;
-use crate::config::{Config, SchemaClash};
+use crate::config::{Config, SchemaClash, StoreCannot};
 use crate::error::SessionError;
-use crate::schema::{Field, Schema};
-use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture};
+use crate::metrics::Counters;
+use crate::retry::Queues;
+use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
+use crate::store::{Capabilities, SessionStore, StoreError, StoreErrorKind, StoreFuture};
 
 pub(crate) struct Engine {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) config: Config,
+    pub(crate) queues: Queues,
+    pub(crate) metrics: Counters,
     schemas: Schemas,
 }
 
 impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
-        Self { store, config, schemas }
+        let (queues, metrics) = (Queues::default(), Counters::default());
+        Self { store, config, queues, metrics, schemas }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -30,7 +37,7 @@ impl Engine {
         if let Some(error) = &self.config.error {
             return Err(SessionError::Config(error.clone()));
         }
-        self.schemas.admit(schema).map_err(|clash| SessionError::SchemaClash(clash.into()))
+        self.schemas.admit(schema)
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {
@@ -51,66 +58,119 @@ impl Engine {
         &self,
         answer: StoreFuture<'_, Result<T, StoreError>>,
     ) -> Option<Result<T, StoreError>> {
-        match answer.take_ready() {
+        let answer = match answer.take_ready() {
             Ok(answer) => Some(answer),
             // Boxed, so that the futures of handlers stay small: stores that
             // answer at once never come here.
             Err(waiting) => {
-                Box::pin(tokio::time::timeout(self.config.store_timeout, waiting)).await.ok()
+                let begun = Instant::now();
+                let waiting = Box::pin(timeout(self.config.store_timeout, waiting));
+                let answer = waiting.await.ok();
+                let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+                self.metrics.waits.one();
+                self.metrics.waited_micros.more(waited);
+                answer
             }
+        };
+        if !matches!(answer, Some(Ok(_))) {
+            self.metrics.errors.one();
         }
+        answer
     }
 }
 
 /// The schemas that share this layer's records.
-#[derive(Default)]
 pub(crate) struct Schemas {
+    capabilities: Capabilities,
     /// Nearly every layer has one; it is found without a lock.
     first: OnceLock<&'static Schema>,
     others: RwLock<Vec<&'static Schema>>,
 }
 
 impl Schemas {
-    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SchemaClash> {
-        let first = *self.first.get_or_init(|| schema);
-        if std::ptr::eq(first, schema) {
-            return Ok(());
+    pub(crate) fn new(capabilities: Capabilities) -> Self {
+        Self { capabilities, first: OnceLock::new(), others: RwLock::default() }
+    }
+
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
+        match self.first.get() {
+            Some(first) if std::ptr::eq(*first, schema) => Ok(()),
+            _ => self.admit_another(schema),
         }
+    }
+
+    #[cold]
+    fn admit_another(&self, schema: &'static Schema) -> Result<(), SessionError> {
         let known =
             |known: &[&'static Schema]| known.iter().any(|known| std::ptr::eq(*known, schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
+        supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        let first = *self.first.get_or_init(|| schema);
+        if std::ptr::eq(first, schema) || known(&others) {
+            return Ok(());
+        }
         for other in std::iter::once(first).chain(others.iter().copied()) {
-            agree(other, schema)?;
+            agree(other, schema).map_err(|clash| SessionError::SchemaClash(clash.into()))?;
         }
-        if !known(&others) {
-            others.push(schema);
-        }
+        others.push(schema);
         Ok(())
+    }
+
+    fn all(&self) -> Vec<&'static Schema> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        self.first.get().into_iter().chain(others.iter()).copied().collect()
+    }
+
+    fn fields(&self, which: fn(&Field) -> bool) -> Vec<&'static Field> {
+        let fields = self.all().into_iter().flat_map(|schema| schema.fields);
+        fields.filter(|field| which(field)).collect()
+    }
+
+    /// The fields that a sign-in removes.
+    pub(crate) fn cleared_on_login(&self) -> Vec<&'static Field> {
+        self.fields(|field| field.clear_on_login)
+    }
+
+    /// The fields that are shown in listings.
+    pub(crate) fn listed(&self) -> Vec<&'static Field> {
+        self.fields(|field| field.listed)
     }
 
     /// The namespaces whose principal is of the type `principal`, which is an
     /// `Option` of what identifies somebody.
     pub(crate) fn with_principal(&self, principal: TypeId) -> Vec<&'static str> {
-        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        let mut namespaces: Vec<_> = self
-            .first
-            .get()
-            .into_iter()
-            .chain(others.iter())
-            .filter(|schema| {
-                schema
-                    .principal()
-                    .is_some_and(|field| (*field.default_value()).type_id() == principal)
-            })
-            .map(|schema| schema.namespace)
-            .collect();
+        let of_type = |schema: &&Schema| {
+            let field = schema.principal();
+            field.is_some_and(|field| (*field.default_value()).type_id() == principal)
+        };
+        let mut namespaces: Vec<_> =
+            self.all().into_iter().filter(|it| of_type(&*it)).map(|it| it.namespace).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
         namespaces
     }
+}
+
+/// Whether a store of these capabilities can do what the schema asks for.
+fn supports(capabilities: Capabilities, schema: &'static Schema) -> Result<(), StoreCannot> {
+    if capabilities.atomic_patches {
+        return Ok(());
+    }
+    let asks = schema.fields.iter().find_map(|field| {
+        let option = match (field.kind, field.conflict) {
+            (FieldKind::Counter { .. }, _) => "counter",
+            (FieldKind::Nonce { .. }, _) => "nonce",
+            (_, ConflictPolicy::Merge(_)) => "merge",
+            (_, ConflictPolicy::Compare) => "compare",
+            (_, ConflictPolicy::WriteOnce) => "write_once",
+            (FieldKind::Value | FieldKind::Flash, ConflictPolicy::LastWins) => return None,
+        };
+        Some(StoreCannot { schema: schema.name, field: field.name, option })
+    });
+    asks.map_or(Ok(()), Err)
 }
 
 fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaClash> {
@@ -128,13 +188,17 @@ fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaCl
             }
         }
     }
-    // Customer 42 and administrator 42 would be one and the same.
+    // One version is stored per namespace, and one of them could not say its own.
+    if first.namespace == second.namespace && (first.version, second.version) != (1, 1) {
+        return Err(SchemaClash {
+            field: "version",
+            first: (first.name, "of a namespace"),
+            second: (second.name, "of the same namespace"),
+        });
+    }
+    // A record belongs to one principal.
     match (first.principal(), second.principal()) {
-        (Some(ours), Some(theirs))
-            if first.namespace == second.namespace && ours.name != theirs.name =>
-        {
-            Err(clash(ours, theirs))
-        }
+        (Some(ours), Some(theirs)) if ours.name != theirs.name => Err(clash(ours, theirs)),
         _ => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::codec::CodecError;
-use crate::patch::Refused;
+use crate::patch::{Denied, Refused};
 use crate::store::StoreError;
 use crate::token::NoRandomness;
 
@@ -28,6 +28,22 @@ pub enum SessionError {
         /// The stored name; `None` for the record as a whole.
         field: Option<String>,
     },
+    /// A field that is written once holds another value already. Nothing was
+    /// written.
+    AlreadySet {
+        /// The stored name.
+        field: &'static str,
+    },
+    /// The sign-in was refused: the principal has as many sessions as
+    /// [`max_sessions`](crate::SessionLayer::max_sessions) allows, or all of
+    /// them were revoked since the [`LoginTicket`](crate::LoginTicket) was
+    /// taken. Nothing was written.
+    SignInDenied(Denied),
+    /// The [`LoginTicket`](crate::LoginTicket) is too old, or was taken for
+    /// another principal. Nothing was written.
+    LoginExpired,
+    /// Nobody proved who they are recently enough for this step.
+    NotFresh,
     /// A stored value cannot be decoded as the field's type, and it was asked
     /// to be changed in place or declared `on_invalid = error`. The stored
     /// bytes are left alone.
@@ -56,6 +72,8 @@ pub enum SessionError {
     Config(crate::config::ConfigError),
     /// The two schemas named disagree on a field of the same record.
     SchemaClash(Box<crate::config::SchemaClash>),
+    /// The schema named asks for more than the store promises.
+    StoreCannot(crate::config::StoreCannot),
     /// No schema known to this layer has a principal of this type, or several
     /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
     /// on the layer.
@@ -75,7 +93,14 @@ impl SessionError {
             Self::Store(_) | Self::Uncertain | Self::NoRandomness => {
                 (StatusCode::SERVICE_UNAVAILABLE, "session unavailable, try again")
             }
-            Self::Gone | Self::Conflict { .. } => {
+            Self::NotFresh => (StatusCode::UNAUTHORIZED, "sign in again"),
+            Self::SignInDenied(Denied::AtLimit) => {
+                (StatusCode::CONFLICT, "too many sessions, sign out elsewhere first")
+            }
+            Self::SignInDenied(Denied::Revoked) | Self::LoginExpired => {
+                (StatusCode::CONFLICT, "sign in again")
+            }
+            Self::Gone | Self::Conflict { .. } | Self::AlreadySet { .. } => {
                 (StatusCode::CONFLICT, "the session changed meanwhile, try again")
             }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "session error"),
@@ -95,6 +120,19 @@ impl fmt::Display for SessionError {
             Self::Conflict { field: None } => {
                 f.write_str("the session kept changing under this request")
             }
+            Self::AlreadySet { field } => {
+                write!(f, "`{field}` is written once, and holds another value already")
+            }
+            Self::SignInDenied(Denied::AtLimit) => {
+                f.write_str("whoever signs in has as many sessions as are allowed")
+            }
+            Self::SignInDenied(Denied::Revoked) => {
+                f.write_str("all sessions of whoever signs in were revoked since the login began")
+            }
+            Self::LoginExpired => {
+                f.write_str("the login ticket is too old, or was taken for another principal")
+            }
+            Self::NotFresh => f.write_str("nobody proved who they are recently enough"),
             Self::Undecodable { field } => {
                 write!(f, "the stored value of `{field}` does not decode as the field's type")
             }
@@ -108,6 +146,7 @@ impl fmt::Display for SessionError {
             ),
             Self::Config(error) => write!(f, "{error}"),
             Self::SchemaClash(clash) => write!(f, "{clash}"),
+            Self::StoreCannot(lack) => write!(f, "{lack}"),
             Self::PrincipalKind { given } => write!(
                 f,
                 "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",

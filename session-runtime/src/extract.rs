@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap};
 
-use crate::middleware::RequestExtension;
+use crate::middleware::{Excluded, RequestExtension};
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::request::RequestSession;
 use crate::schema::{HasPrincipal, SessionSchema};
@@ -57,6 +57,9 @@ pub(crate) fn request_of(
 ) -> Result<&Arc<RequestSession>, SessionRejection> {
     match extensions.get() {
         Some(RequestExtension(request)) => Ok(request),
+        None if extensions.get::<Excluded>().is_some() => {
+            Err(SessionRejection::Excluded { wanted: wanted() })
+        }
         None => Err(SessionRejection::missing_layer(wanted())),
     }
 }

@@ -21,28 +21,35 @@ mod engine;
 mod error;
 mod extract;
 mod fields;
+mod hmac;
 pub mod id;
 mod manager;
+mod metrics;
 mod middleware;
 pub mod patch;
 pub mod record;
 mod rejection;
 mod request;
+mod retry;
 pub mod schema;
 mod session;
 pub mod store;
+mod ticket;
 pub mod token;
+mod transaction;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};
 pub use error::SessionError;
 pub use extract::{Authenticated, existing_session_of, session_of};
 pub use id::SessionId;
 pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
+pub use metrics::Metrics;
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;
 pub use session::Handle;
 pub use session_macros::SessionSchema;
+pub use ticket::LoginTicket;
 
 /// The session of the schema `S`, as a handler extracts it: the type that the
 /// derive made, with one typed accessor per field and operation.

@@ -8,14 +8,17 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use crate::codec::to_json;
+use crate::clock::Timestamp;
+use crate::codec::{expiring, to_json};
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::metrics::Metrics;
 use crate::record::{Principal, Record};
-use crate::schema::{HasPrincipal, SessionSchema};
+use crate::schema::{Field, HasPrincipal, Key, SessionSchema};
 use crate::session::Handle;
 use crate::store::Revoke;
+use crate::ticket::LoginTicket;
 
 /// Lists and ends sessions. An extractor; outside a request it comes from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
@@ -50,17 +53,38 @@ pub struct SessionInfo {
     pub authenticated_at: Option<SystemTime>,
     /// When it ends if nothing more happens.
     pub expires_at: SystemTime,
+    listed: Vec<(&'static str, Box<str>)>,
 }
 
 impl SessionInfo {
-    fn of(record: &Record) -> Self {
+    fn of(record: &Record, listed: &[&'static Field], now: Timestamp) -> Self {
+        let fields = listed.iter().filter_map(|field| {
+            let stored = field.names().find_map(|name| record.fields.get(name))?;
+            let live = if field.ttl.is_some() { expiring::live(stored, now)? } else { stored };
+            Some((field.name, String::from_utf8_lossy(live).into()))
+        });
         Self {
             id: record.id,
             created_at: record.meta.created.into(),
             last_seen_at: record.meta.last_seen.into(),
             authenticated_at: record.meta.authenticated.map(Into::into),
             expires_at: record.meta.expires_at().into(),
+            listed: fields.collect(),
         }
+    }
+
+    /// The value of a field marked `listed`, such as a device's name. `None` if
+    /// nothing is stored, or something that is no `T`.
+    #[must_use]
+    pub fn get<S: SessionSchema, T: 'static, K>(&self, key: Key<S, T, K>) -> Option<T> {
+        let json = self.listed().find(|(name, _)| *name == key.name())?.1;
+        let value = (key.codec().decode)(json.as_bytes()).ok()?;
+        value.downcast().ok().map(|value| *value)
+    }
+
+    /// The fields marked `listed` that are stored, as (stored name, JSON).
+    pub fn listed(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.listed.iter().map(|(name, json)| (*name, &**json))
     }
 }
 
@@ -86,6 +110,12 @@ impl<S> SessionManager<S> {
         self.end(&principal, which).await
     }
 
+    /// How the store has been doing since the layer was built, in this process.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.engine.metrics.read()
+    }
+
     /// The number of live sessions in the store.
     ///
     /// # Errors
@@ -97,7 +127,10 @@ impl<S> SessionManager<S> {
 
     async fn all(&self, principal: &Principal) -> Result<Vec<SessionInfo>, SessionError> {
         let records = self.engine.within(self.engine.store.list(principal)).await?;
-        let mut all: Vec<_> = records.iter().map(|record| SessionInfo::of(record)).collect();
+        let listed = self.engine.schemas().listed();
+        let now = self.engine.now();
+        let mut all: Vec<_> =
+            records.iter().map(|record| SessionInfo::of(record, &listed, now)).collect();
         all.sort_by_key(|info| std::cmp::Reverse((info.last_seen_at, info.created_at, info.id)));
         Ok(all)
     }
@@ -147,6 +180,19 @@ impl SessionManager {
         principal: &P,
     ) -> Result<u64, SessionError> {
         self.end(&self.named(principal)?, Revoke::All).await
+    }
+
+    /// Notes when a login of `principal` begins: take it before the password is
+    /// checked, and hand it to [`Handle::redeem`].
+    ///
+    /// # Errors
+    ///
+    /// If the layer does not know which kind of principal this is.
+    pub fn login_ticket<P: PrincipalRef + ?Sized>(
+        &self,
+        principal: &P,
+    ) -> Result<LoginTicket, SessionError> {
+        Ok(LoginTicket::new(self.named(principal)?, self.engine.now()))
     }
 
     fn named<P: PrincipalRef + ?Sized>(&self, principal: &P) -> Result<Principal, SessionError> {
@@ -204,6 +250,16 @@ impl<S: HasPrincipal> SessionManager<S> {
         id: SessionId,
     ) -> Result<bool, SessionError> {
         Ok(self.end(&principal_of::<S>(principal)?, Revoke::One(id)).await? > 0)
+    }
+
+    /// Notes when a login of `principal` begins: take it before the password is
+    /// checked, and hand it to [`Handle::redeem`].
+    ///
+    /// # Errors
+    ///
+    /// If the principal cannot be encoded.
+    pub fn login_ticket(&self, principal: &S::Principal) -> Result<LoginTicket, SessionError> {
+        Ok(LoginTicket::new(principal_of::<S>(principal)?, self.engine.now()))
     }
 
     /// Ends every session of `principal`, and says how many.

@@ -18,6 +18,11 @@ pub enum SessionRejection {
         /// The schema or extractor that was asked for.
         wanted: &'static str,
     },
+    /// The layer leaves this path out.
+    Excluded {
+        /// The schema or extractor that was asked for.
+        wanted: &'static str,
+    },
     /// Loading the session failed.
     Failed(Arc<SessionError>),
 }
@@ -29,6 +34,9 @@ impl SessionRejection {
         match self {
             Self::MissingLayer { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "session layer missing")
+            }
+            Self::Excluded { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "no sessions on this path")
             }
             Self::Failed(error) => error.answer(),
         }
@@ -52,6 +60,10 @@ impl fmt::Display for SessionRejection {
                 f,
                 "a handler asks for the session `{wanted}` on a route without a session layer: add `.layer(SessionLayer::new(store))` to the router, after the routes it is for",
             ),
+            Self::Excluded { wanted } => write!(
+                f,
+                "a handler asks for the session `{wanted}` on a path that the session layer leaves out: take the path out of `SessionLayer::exclude`, or the session out of the handler",
+            ),
             Self::Failed(error) => write!(f, "a session could not be extracted: {error}"),
         }
     }
@@ -60,7 +72,7 @@ impl fmt::Display for SessionRejection {
 impl Error for SessionRejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::MissingLayer { .. } => None,
+            Self::MissingLayer { .. } | Self::Excluded { .. } => None,
             Self::Failed(error) => error.source(),
         }
     }

@@ -4,12 +4,15 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
+use crate::hmac::hmac;
 use crate::id::SessionId;
+use crate::record::RotationNonce;
 
 const SECRET_BYTES: usize = 16;
 const TOKEN_BYTES: usize = SessionId::BYTES + SECRET_BYTES;
@@ -60,6 +63,17 @@ impl SessionToken {
         let mut secret = [0; SECRET_BYTES];
         random(&mut secret)?;
         Ok(Self { id, secret })
+    }
+
+    /// The token that follows this one when it has come of age. Whoever holds
+    /// this one and the nonce arrives at the same; the nonce alone, which is
+    /// stored, says nothing.
+    #[must_use]
+    pub fn next(&self, nonce: RotationNonce) -> Self {
+        let code = hmac(&self.secret, &[b"session renewal", self.id.as_bytes(), &nonce.0]);
+        let mut secret = [0; SECRET_BYTES];
+        secret.copy_from_slice(&code[..SECRET_BYTES]);
+        Self { id: self.id, secret }
     }
 
     /// Reads the text a client sent. Anything but a token's exact form is `None`.
@@ -160,6 +174,14 @@ fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
     getrandom::fill(bytes).map_err(|_| NoRandomness)
 }
 
+/// A random part of `bound`: some time between nothing and all of it.
+pub(crate) fn random_below(bound: Duration) -> Duration {
+    let mut byte = [0; 2];
+    // Without randomness everybody pauses as long: slower, not wrong.
+    let _ = random(&mut byte);
+    bound.mul_f64(f64::from(u16::from_le_bytes(byte)) / 65_536.0)
+}
+
 /// The name of one patch, so that a store recognises a repeated one.
 ///
 /// Unique among the last few patches of one record, which is all it is
@@ -242,6 +264,17 @@ mod tests {
         let renewed = SessionToken::renew(token.id()).unwrap();
         assert_eq!(renewed.id(), token.id());
         assert_ne!(renewed.secret_hash(), token.secret_hash());
+    }
+
+    #[test]
+    fn the_next_token_follows_from_the_secret_and_the_nonce() {
+        let token = SessionToken::generate().unwrap();
+        let (one, two) = (RotationNonce([1; 16]), RotationNonce([2; 16]));
+        assert_eq!(token.next(one), token.next(one));
+        assert_ne!(token.next(one), token.next(two));
+        assert_ne!(token.next(one), token);
+        assert_ne!(token.next(one), SessionToken::renew(token.id()).unwrap().next(one));
+        assert_eq!(token.next(one).id(), token.id());
     }
 
     #[test]

@@ -54,3 +54,27 @@ impl fmt::Display for SchemaClash {
 }
 
 impl Error for SchemaClash {}
+
+/// A schema asks for more than the store promises in its
+/// [`capabilities`](crate::store::SessionStore::capabilities).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreCannot {
+    /// The schema.
+    pub schema: &'static str,
+    /// The stored name of the field that asks.
+    pub field: &'static str,
+    /// The option that needs it.
+    pub option: &'static str,
+}
+
+impl fmt::Display for StoreCannot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { schema, field, option } = self;
+        write!(
+            f,
+            "`{option}` on `{schema}.{field}` needs a store whose patches are atomic against every process that shares its data, and this one's are not: use another store, or, if only one process uses it, say so where the store is made",
+        )
+    }
+}
+
+impl Error for StoreCannot {}

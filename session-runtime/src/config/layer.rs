@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
+use crate::record::ROTATION_GRACE;
 use crate::session::Policy;
 
 #[derive(Clone, Debug)]
@@ -14,6 +15,12 @@ pub(crate) struct Config {
     pub(crate) cookie: CookieConfig,
     /// The cookie goes over plain http, whatever its settings say.
     pub(crate) insecure: bool,
+    /// How old a token may become before it is renewed.
+    pub(crate) renew_after: Option<Duration>,
+    /// How long a change that meets conflicts is tried again.
+    pub(crate) conflict_timeout: Duration,
+    /// Paths that have no session.
+    pub(crate) excluded: Vec<Box<str>>,
     /// How long one call of the store may take.
     pub(crate) store_timeout: Duration,
     /// Whether a response of this status keeps what its handler changed.
@@ -31,9 +38,13 @@ impl Default for Config {
             policy: Policy {
                 idle: Some(Duration::from_secs(30 * 60)),
                 absolute: Some(Duration::from_secs(12 * 60 * 60)),
+                cap: None,
             },
             cookie: CookieConfig::default(),
             insecure: false,
+            renew_after: None,
+            conflict_timeout: Duration::from_secs(2),
+            excluded: Vec::new(),
             store_timeout: Duration::from_secs(5),
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
@@ -61,10 +72,34 @@ impl Config {
                 "a URL of visible ASCII characters; write others as `%C3%BC`",
             ));
         }
+        if self.renew_after.is_some_and(|after| after < ROTATION_GRACE) {
+            return Err(ConfigError::new("renew_after", "at least a minute; `None` for never"));
+        }
+        if self.conflict_timeout.is_zero() {
+            return Err(ConfigError::new("conflict_timeout", "longer than nothing"));
+        }
+        if self.excluded.iter().any(|path| !path.starts_with('/') || path.len() < 2) {
+            return Err(ConfigError::new(
+                "exclude",
+                "paths that begin with `/`, such as `/static`",
+            ));
+        }
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));
         }
         Ok(())
+    }
+
+    /// Whether requests for `path` have no session: it is an excluded one, or
+    /// below one.
+    pub(crate) fn excludes(&self, path: &str) -> bool {
+        let is_below = |excluded: &str| {
+            let rest = path.strip_prefix(excluded);
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest.starts_with('/') || excluded.ends_with('/')
+            })
+        };
+        self.excluded.iter().any(|excluded| is_below(excluded))
     }
 }
 

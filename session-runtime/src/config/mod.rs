@@ -5,6 +5,6 @@ mod error;
 mod layer;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
-pub use error::{ConfigError, SchemaClash};
+pub use error::{ConfigError, SchemaClash, StoreCannot};
 pub(crate) use layer::Config;
 pub use layer::keep_unless_failed;

@@ -1,6 +1,7 @@
 //! The layer and its settings.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::service::SessionService;
 use crate::config::{Config, ConfigError, CookieConfig};
 use crate::engine::{Engine, Schemas};
 use crate::manager::SessionManager;
+use crate::patch::{AtLimit, Cap};
 use crate::schema::SessionSchema;
 use crate::store::SessionStore;
 
@@ -84,6 +86,64 @@ impl SessionLayer {
     #[must_use]
     pub fn absolute_timeout(self, timeout: Option<Duration>) -> Self {
         self.set(|config| config.policy.absolute = timeout)
+    }
+
+    /// Renews the token this long after it was made, if the session is used
+    /// then. At least one minute.
+    ///
+    /// The old token stays good until the new one has been presented, so that a
+    /// response that is lost logs nobody out; and for a minute after that, for
+    /// requests that were on their way. Whoever presents it later is refused
+    /// and reported: it may have been stolen. Requests and sockets that are
+    /// under way go on. Costs one write each time.
+    ///
+    /// # Default
+    ///
+    /// `None`: tokens are renewed when somebody signs in or privileges change
+    /// (OWASP asks for that; renewal by age narrows the use of a stolen token).
+    #[must_use]
+    pub fn renew_after(self, age: Option<Duration>) -> Self {
+        self.set(|config| config.renew_after = age)
+    }
+
+    /// Lets each principal have at most `max` live sessions. Exact, also for
+    /// sign-ins at the same time. One that is refused fails with
+    /// [`SessionError::SignInDenied`](crate::SessionError::SignInDenied): 409.
+    ///
+    /// # Default
+    ///
+    /// No limit.
+    #[must_use]
+    pub fn max_sessions(self, max: NonZeroU32, at_limit: AtLimit) -> Self {
+        self.set(|config| config.policy.cap = Some(Cap { max, at_limit }))
+    }
+
+    /// How long a change of a `merge` field, or a transaction, that meets
+    /// concurrent changes is tried again, before it fails with
+    /// [`SessionError::Conflict`](crate::SessionError::Conflict).
+    ///
+    /// # Default
+    ///
+    /// 2 seconds.
+    #[must_use]
+    pub fn conflict_timeout(self, timeout: Duration) -> Self {
+        self.set(|config| config.conflict_timeout = timeout)
+    }
+
+    /// Leaves requests for this path, and for all below it, alone: they have no
+    /// session. The path is the one that the layer sees, without what an outer
+    /// `Router::nest` has taken off. May be called several times.
+    ///
+    /// A session that nobody asks for costs nothing anyway; this is for routes
+    /// that must not have one.
+    ///
+    /// # Default
+    ///
+    /// None.
+    #[must_use]
+    pub fn exclude(self, path: impl Into<String>) -> Self {
+        let path = path.into().into_boxed_str();
+        self.set(|config| config.excluded.push(path))
     }
 
     /// The cookie's name and attributes.
@@ -168,12 +228,18 @@ impl SessionLayer {
     ///
     /// Names the setting, and what to write instead.
     pub fn check(&self) -> Result<(), crate::SessionError> {
-        self.config.check().map_err(crate::SessionError::Config)?;
-        let schemas = Schemas::default();
-        for schema in &self.schemas {
-            schemas
-                .admit(schema)
-                .map_err(|clash| crate::SessionError::SchemaClash(clash.into()))?;
+        self.check_config().map_err(crate::SessionError::Config)?;
+        let schemas = Schemas::new(self.store.capabilities());
+        self.schemas.iter().try_for_each(|schema| schemas.admit(schema))
+    }
+
+    fn check_config(&self) -> Result<(), ConfigError> {
+        self.config.check()?;
+        if self.config.policy.cap.is_some() && !self.store.capabilities().principal_index {
+            return Err(ConfigError::new(
+                "max_sessions",
+                "this store cannot count the sessions of a principal; leave it out, or use another store",
+            ));
         }
         Ok(())
     }
@@ -190,14 +256,14 @@ impl SessionLayer {
             if config.insecure {
                 config.cookie = config.cookie.insecure();
             }
-            config.error = config.check().err();
-            let schemas = Schemas::default();
+            config.error = self.check_config().err();
+            let schemas = Schemas::new(self.store.capabilities());
             for schema in &self.schemas {
-                if let Err(clash) = schemas.admit(schema) {
-                    tracing::error!(%clash, "two session schemas disagree");
+                if let Err(error) = schemas.admit(schema) {
+                    tracing::error!(%error, "a session schema cannot be used");
                     config.error.get_or_insert(ConfigError::new(
                         "schema",
-                        "two schemas disagree on a field; `SessionLayer::check` says which",
+                        "a schema cannot be used with this layer; `SessionLayer::check` says why",
                     ));
                 }
             }

@@ -6,5 +6,5 @@ mod service;
 
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
-pub(crate) use service::RequestExtension;
 pub use service::SessionService;
+pub(crate) use service::{Excluded, RequestExtension};

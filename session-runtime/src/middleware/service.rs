@@ -14,6 +14,10 @@ use crate::request::RequestSession;
 #[derive(Clone, Debug)]
 pub(crate) struct RequestExtension(pub(crate) Arc<RequestSession>);
 
+/// What the layer leaves there if the path is excluded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Excluded;
+
 /// The service made by [`SessionLayer`](super::SessionLayer).
 #[derive(Clone)]
 pub struct SessionService<I> {
@@ -47,6 +51,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> ResponseFuture<I::Future, ResBody> {
+        if !self.engine.config.excluded.is_empty()
+            && self.engine.config.excludes(request.uri().path())
+        {
+            request.extensions_mut().insert(Excluded);
+            return ResponseFuture::unchanged(self.inner.call(request));
+        }
         if let Some(RequestExtension(outer)) = request.extensions().get() {
             if Arc::ptr_eq(&outer.engine, &self.engine) {
                 // The same layer twice is one layer.

@@ -5,14 +5,16 @@ use std::any::Any;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::publish::{Publish, encode};
+use super::publish::Publish;
 use super::scope::{Backend, Origin};
+use super::value;
 use crate::codec::{CodecError, NULL, Value};
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::patch::Add;
 use crate::record::{Principal, Record};
-use crate::schema::{Field, FieldKind, Schema};
+use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
+use crate::ticket::LoginTicket;
 
 /// A field as this handle sees it.
 #[derive(Default)]
@@ -50,6 +52,15 @@ pub(super) struct Events {
     pub(super) authenticated: bool,
     pub(super) renew: bool,
     pub(super) remember: Option<Duration>,
+    pub(super) ticket: Option<LoginTicket>,
+}
+
+/// One value of a keyed nonce that this handle set and has not published.
+pub(super) struct KeyedChange {
+    pub(super) index: u16,
+    pub(super) seq: u64,
+    pub(super) name: String,
+    pub(super) value: Value,
 }
 
 pub(crate) struct Core {
@@ -62,6 +73,7 @@ pub(crate) struct Core {
     pub(super) generation: u32,
     slots: Box<[Slot]>,
     pub(super) changes: Vec<Change>,
+    pub(super) keyed: Vec<KeyedChange>,
     pub(super) events: Events,
     pub(super) dirty: bool,
 }
@@ -82,6 +94,7 @@ impl Core {
             generation,
             slots: std::iter::repeat_with(Slot::default).take(schema.fields.len()).collect(),
             changes: Vec::new(),
+            keyed: Vec::new(),
             events: Events::default(),
             dirty: false,
         }
@@ -101,9 +114,14 @@ impl Core {
         field.names().find_map(|name| Some((name, self.fields.get(name)?)))
     }
 
-    /// Decodes what is stored; `None` when nothing is.
+    /// Decodes what is stored; `None` when nothing is, or its time is over.
     pub(super) fn decode(&self, field: &'static Field) -> Option<Result<Value, CodecError>> {
-        self.stored(field).map(|(_, bytes)| (field.codec().decode)(bytes))
+        let (_, bytes) = self.stored(field)?;
+        if field.ttl.is_none() {
+            // Does not ask the clock.
+            return Some((field.codec().decode)(bytes));
+        }
+        value::decode(field, bytes, self.backend.now())
     }
 
     fn load(&self, index: usize) -> Value {
@@ -204,6 +222,7 @@ impl Core {
         for change in self.changes.drain(..) {
             self.slots[usize::from(change.index)] = Slot::default();
         }
+        self.keyed.clear();
         self.events = Events::default();
         if std::mem::take(&mut self.dirty) {
             self.backend.scope().became_clean();
@@ -231,6 +250,16 @@ impl Core {
         self.slots[usize::from(change.index)].loaded = OnceLock::from(change.value);
     }
 
+    /// Resets every field that may be reset.
+    pub(super) fn clear(&mut self) {
+        for (index, field) in self.schema.fields.iter().enumerate() {
+            if field.conflict != ConflictPolicy::WriteOnce {
+                self.reset(index);
+            }
+        }
+        self.keyed.clear();
+    }
+
     /// Puts the default in place of a value, to be removed from the store.
     pub(super) fn reset(&mut self, index: usize) {
         let default = self.field(index).default_value();
@@ -251,7 +280,7 @@ impl Core {
         let field = self.field(index);
         match self.change(index) {
             None => self.load(index),
-            Some(change) => encode(field, &change.value)
+            Some(change) => value::json(field, &change.value)
                 .ok()
                 .and_then(|json| (field.codec().decode)(&json).ok())
                 .unwrap_or_else(|| field.default_value()),
@@ -260,7 +289,9 @@ impl Core {
 
     /// Every readable field as (stored name, JSON).
     pub(super) fn entries(&self) -> Result<Vec<(&'static str, String)>, SessionError> {
-        let readable = |(_, field): &(usize, &Field)| field.kind != FieldKind::Flash;
+        let readable = |(_, field): &(usize, &Field)| {
+            !field.secret && !matches!(field.kind, FieldKind::Flash | FieldKind::Nonce { .. })
+        };
         let fields = self.schema.fields.iter().enumerate().filter(readable);
         fields
             .map(|(index, field)| {
@@ -274,10 +305,7 @@ impl Core {
 
     /// Who is signed in, as this handle sees it.
     pub(crate) fn principal(&self) -> Result<Option<Principal>, SessionError> {
-        let fields = self.schema.fields.iter();
-        let Some(index) = fields.clone().position(|field| field.principal) else {
-            return Ok(None);
-        };
+        let Some(index) = self.schema.principal_index() else { return Ok(None) };
         let mut json = Vec::new();
         let field = self.field(index);
         (field.codec().encode)(self.value(index), &mut json)
@@ -309,7 +337,7 @@ impl Core {
         if state.generation != self.generation {
             return;
         }
-        let fields = state.projected();
+        let fields = state.projected(backend.now());
         let record = state.record().cloned();
         drop(state);
         if fields == self.fields {
@@ -318,6 +346,16 @@ impl Core {
         } else {
             self.rebase(record, fields, self.generation);
         }
+    }
+
+    /// Sees what the request has come to, whatever this handle saw before.
+    pub(super) fn adopt(&mut self) {
+        let backend = Arc::clone(&self.backend);
+        let state = backend.scope().state();
+        let (record, generation) = (state.record().cloned(), state.generation);
+        let fields = state.projected(backend.now());
+        drop(state);
+        self.rebase(record, fields, generation);
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
@@ -338,7 +376,7 @@ impl Core {
             return Err(SessionError::Gone);
         }
         state.origin = Origin::Stored(Arc::clone(&fresh));
-        let fields = state.projected();
+        let fields = state.projected(backend.now());
         drop(state);
         self.rebase(Some(fresh), fields, self.generation);
         Ok(())

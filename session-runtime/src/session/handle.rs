@@ -13,6 +13,7 @@ use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::patch::Add;
 use crate::schema::{Counter, Key, SessionSchema, kind};
+use crate::ticket::LoginTicket;
 
 /// One request's typed view of a session.
 ///
@@ -117,11 +118,10 @@ impl<S: SessionSchema> Handle<S> {
         all.__replace(self);
     }
 
-    /// Resets every field of this schema. The session itself stays.
+    /// Resets every field of this schema, but for those that are written once.
+    /// The session itself stays.
     pub fn clear(&mut self) {
-        for index in 0..S::SCHEMA.fields.len() {
-            self.core.reset(index);
-        }
+        self.core.clear();
     }
 
     #[doc(hidden)]
@@ -229,6 +229,42 @@ impl<S: SessionSchema> Handle<S> {
         self.core.events.remember = Some(duration.max(Duration::from_secs(1)));
     }
 
+    /// Says with which ticket the sign-in of this request began: if all
+    /// sessions of the principal were revoked since, it is refused.
+    ///
+    /// Take the ticket before the password is checked, with
+    /// [`SessionManager::login_ticket`](crate::SessionManager::login_ticket).
+    pub fn redeem(&mut self, ticket: LoginTicket) {
+        self.core.mark_dirty();
+        self.core.events.ticket = Some(ticket);
+    }
+
+    /// Whether somebody proved who they are within the last `max_age`.
+    #[must_use]
+    pub fn is_fresh(&self, max_age: Duration) -> bool {
+        let proved = self.core.record().and_then(|record| record.meta.authenticated);
+        proved.is_some_and(|at| self.core.backend.now().since(at) <= max_age)
+    }
+
+    /// Refuses a sensitive step unless somebody proved who they are within the
+    /// last `max_age` (OWASP ASVS 7.5.3). Asks the store, not a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::NotFresh`] (401): ask for the password, then call
+    /// [`reauthenticated`](Self::reauthenticated); [`SessionError::Gone`] if
+    /// the session ended meanwhile; otherwise what the store reports.
+    pub async fn require_fresh(&self, max_age: Duration) -> Result<(), SessionError> {
+        let Some(record) = self.core.record() else { return Err(SessionError::NotFresh) };
+        let (id, epoch) = (record.id, record.meta.epoch);
+        let stored = self.core.backend.reload(id, epoch).await?.ok_or(SessionError::Gone)?;
+        let now = self.core.backend.now();
+        match stored.meta.authenticated {
+            Some(at) if now.since(at) <= max_age => Ok(()),
+            _ => Err(SessionError::NotFresh),
+        }
+    }
+
     /// Hands the changes to the request now, instead of when this is dropped.
     /// Handles extracted later see them.
     pub fn publish(&mut self) {
@@ -324,6 +360,6 @@ fn typed_mut<T: 'static>(value: &mut Value) -> &mut T {
     value.downcast_mut().unwrap_or_else(|| unreachable!("{MISMATCH}"))
 }
 
-fn owned<T: 'static>(value: Value) -> T {
+pub(super) fn owned<T: 'static>(value: Value) -> T {
     *value.downcast().unwrap_or_else(|_| unreachable!("{MISMATCH}"))
 }

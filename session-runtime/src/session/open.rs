@@ -31,6 +31,7 @@ impl Core {
         }
         let mut state = scope.state();
         state.read = true;
+        state.reads_under(schema);
         let core = Self::view(&backend, schema, &state);
         match core.strict_failure() {
             None => Ok(core),
@@ -51,8 +52,8 @@ impl Core {
     fn view(backend: &Arc<dyn Backend>, schema: &'static Schema, state: &State) -> Self {
         let record = state.record().cloned();
         let fields = match (&record, state.pending.is_empty()) {
-            (Some(record), true) => record.fields.clone(),
-            _ => state.projected(),
+            (Some(record), true) if state.schemas.is_empty() => record.fields.clone(),
+            _ => state.projected(backend.now()),
         };
         Self::new(Arc::clone(backend), schema, record, fields, state.generation)
     }
@@ -72,20 +73,28 @@ impl Core {
             );
             return Some((field.name, OnInvalid::Default));
         }
-        let strict = |field: &&Field| field.principal || field.on_invalid != OnInvalid::Default;
-        self.schema.fields.iter().filter(strict).find_map(|field| {
-            let error = self.decode(field)?.err()?;
-            tracing::warn!(
-                schema = self.schema.name,
-                field = field.name,
-                session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
-                category = ?error.classify(),
-                policy = ?field.on_invalid,
-                "a stored session field does not decode as `{}`",
-                field.type_name,
-            );
-            Some((field.name, field.on_invalid))
-        })
+        if let Some(failure) = self.schema.principal().and_then(|field| self.failure(field)) {
+            return Some(failure);
+        }
+        if !self.schema.is_strict() {
+            return None;
+        }
+        let strict = |field: &&Field| field.on_invalid != OnInvalid::Default;
+        self.schema.fields.iter().filter(strict).find_map(|field| self.failure(field))
+    }
+
+    fn failure(&self, field: &'static Field) -> Option<(&'static str, OnInvalid)> {
+        let error = self.decode(field)?.err()?;
+        tracing::warn!(
+            schema = self.schema.name,
+            field = field.name,
+            session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
+            category = ?error.classify(),
+            policy = ?field.on_invalid,
+            "a stored session field does not decode as `{}`",
+            field.type_name,
+        );
+        Some((field.name, field.on_invalid))
     }
 
     /// Whether the principal field holds who signed in to this record. It does

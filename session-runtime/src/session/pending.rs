@@ -1,29 +1,37 @@
 //! What the handles of one request have published and nobody has stored yet.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use super::conflict;
+use crate::clock::Timestamp;
 use crate::codec::NULL;
 use crate::error::SessionError;
 use crate::patch::{Add, FieldOp, Op};
-use crate::schema::{Field, FieldKind};
+use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
+use crate::ticket::LoginTicket;
 
 /// One published change of one field.
 #[derive(Clone)]
 pub(crate) struct PendingOp {
     pub(crate) field: &'static Field,
-    /// The namespace of the schema that it belongs to.
-    pub(crate) namespace: &'static str,
+    /// The schema that it belongs to.
+    pub(crate) schema: &'static Schema,
     /// When the change was made, in the order of the request.
     pub(crate) seq: u64,
     pub(crate) op: Op,
-    /// The stored name it is about, when that is not the field's own.
-    pub(crate) alias: Option<&'static str>,
+    /// The stored name it is about, when that is not the field's own: an alias,
+    /// or that of a keyed nonce.
+    pub(crate) under: Option<Cow<'static, str>>,
+    /// What the handle saw stored. Kept only where a conflict is not simply won
+    /// by the later commit.
+    pub(crate) base: Option<Vec<u8>>,
 }
 
 impl PendingOp {
-    pub(crate) fn name(&self) -> &'static str {
-        self.alias.unwrap_or(self.field.name)
+    pub(crate) fn name(&self) -> &str {
+        self.under.as_deref().unwrap_or(self.field.name)
     }
 
     /// Whether somebody asked for exactly this change, so that losing it makes
@@ -46,8 +54,17 @@ impl PendingOp {
         (self.field.principal || self.field.renew) && self.clears()
     }
 
-    pub(crate) fn field_op(&self) -> FieldOp {
-        FieldOp::new(self.name(), self.op.clone())
+    /// Whether a concurrent change of the field matters to it.
+    pub(crate) fn minds_conflicts(&self) -> bool {
+        self.field.conflict != ConflictPolicy::LastWins && self.under.is_none()
+    }
+
+    pub(crate) fn field_op(&self, op: Op) -> FieldOp {
+        let name = match &self.under {
+            Some(under) => under.clone(),
+            None => self.field.name.into(),
+        };
+        FieldOp::new(name, op)
     }
 }
 
@@ -69,17 +86,28 @@ pub(crate) struct Pending {
     pub(crate) renew: bool,
     /// The session is to be remembered this long.
     pub(crate) remember: Option<Duration>,
+    /// The sign-in of this request began with this.
+    pub(crate) ticket: Option<LoginTicket>,
+    /// The token has come of age.
+    pub(crate) rotate: bool,
+    /// Nothing may have changed since it was read: a transaction.
+    pub(crate) unchanged: bool,
     /// The first change that could not be published.
     pub(crate) failed: Option<SessionError>,
 }
 
 impl Pending {
     pub(crate) fn is_empty(&self) -> bool {
-        self.ops.is_empty()
+        !self.rotate && !self.has_changes()
+    }
+
+    /// Whether anybody asked for a change.
+    pub(crate) fn has_changes(&self) -> bool {
+        !(self.ops.is_empty()
             && !self.authenticated
             && !self.renew
             && self.remember.is_none()
-            && self.failed.is_none()
+            && self.failed.is_none())
     }
 
     pub(crate) fn fail(&mut self, error: SessionError) {
@@ -87,26 +115,37 @@ impl Pending {
     }
 
     /// Adds what was published after this.
-    pub(crate) fn absorb(&mut self, newer: Self) {
-        newer.ops.into_iter().for_each(|op| self.push(op));
+    pub(crate) fn absorb(&mut self, newer: Self, now: Timestamp) {
+        newer.ops.into_iter().for_each(|op| self.push(op, now));
         self.authenticated |= newer.authenticated;
         self.renew |= newer.renew;
+        self.rotate |= newer.rotate;
+        self.unchanged |= newer.unchanged;
         self.remember = newer.remember.or(self.remember);
+        self.ticket = newer.ticket.or(self.ticket.take());
         if let Some(error) = newer.failed {
             self.fail(error);
         }
     }
 
+    /// Adds what nobody asked for, unless somebody asked for something else.
+    pub(crate) fn push_if_free(&mut self, new: PendingOp) {
+        if !self.ops.iter().any(|old| old.name() == new.name()) {
+            self.ops.push(new);
+        }
+    }
+
     /// Adds a change. Of two on one field the one made later counts, whatever
-    /// the order of publishing; additions add up.
-    pub(crate) fn push(&mut self, new: PendingOp) {
-        self.push_among(self.ops.len(), new);
+    /// the order of publishing; additions add up; the field's policy decides
+    /// where it has one.
+    pub(crate) fn push(&mut self, new: PendingOp, now: Timestamp) {
+        self.push_among(self.ops.len(), new, now);
     }
 
     /// As `push`, where only the first `others` may be about the same field.
-    pub(crate) fn push_among(&mut self, others: usize, new: PendingOp) {
-        let others = &mut self.ops[..others];
-        let Some(old) = others.iter_mut().find(|old| old.name() == new.name()) else {
+    pub(crate) fn push_among(&mut self, others: usize, new: PendingOp, now: Timestamp) {
+        let known = &mut self.ops[..others];
+        let Some(old) = known.iter_mut().find(|old| old.name() == new.name()) else {
             self.ops.push(new);
             return;
         };
@@ -125,9 +164,15 @@ impl Pending {
             },
             // What was taken is what was set: nothing stored may come back.
             (Op::Set(_), Op::RemoveIf(_)) => Op::Remove,
+            _ if new.minds_conflicts() => match conflict::combine(earlier, later, now) {
+                Ok(op) => op,
+                Err(error) => return self.fail(error),
+            },
             _ => later.op.clone(),
         };
-        *old = PendingOp { seq: later.seq, op, ..new };
+        let (seq, first) = (later.seq, earlier.seq == old.seq);
+        let base = if first { old.base.take() } else { new.base.clone() };
+        *old = PendingOp { seq, op, base, ..new };
     }
 }
 
@@ -137,18 +182,21 @@ mod tests {
     use crate::codec::Json;
     use crate::schema::default;
 
+    static SCHEMA: Schema = Schema::new("Visitor", "", &[]);
     static VISITS: Field = Field::new("visits", "u64", Json::<u64>::CODEC, default::<u64>);
 
     fn push(ops: &[(u64, Op)]) -> Op {
         let mut pending = Pending::default();
         for (seq, op) in ops {
-            pending.push(PendingOp {
+            let op = PendingOp {
                 field: &VISITS,
-                namespace: "",
+                schema: &SCHEMA,
                 seq: *seq,
                 op: op.clone(),
-                alias: None,
-            });
+                under: None,
+                base: None,
+            };
+            pending.push(op, Timestamp::default());
         }
         assert_eq!(pending.ops.len(), 1);
         pending.ops.remove(0).op

@@ -1,15 +1,19 @@
 //! From the changes of a handle to what its request wants stored.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::core::{Change, Core, How};
+use super::core::{Change, Core, How, KeyedChange};
+use super::migrate::View;
+use super::nonce::is_too_long;
 use super::pending::{Pending, PendingOp};
 use super::scope::{Origin, State};
-use crate::codec::{NULL, Value, same_value};
+use super::value;
+use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::fields::Fields;
-use crate::patch::Op;
-use crate::schema::Field;
+use crate::patch::{Op, Refused};
+use crate::schema::{ConflictPolicy, Field, FieldKind};
 
 /// What becomes of unpublished field changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ impl Core {
         }
         let events = std::mem::take(&mut self.events);
         let changes = self.take_changes();
+        let keyed = std::mem::take(&mut self.keyed);
+        let now = self.backend.now();
         // First, so that a panic in a value's `Serialize` leaves no count behind.
         self.dirty = false;
         self.backend.scope().became_clean();
@@ -53,7 +59,7 @@ impl Core {
                     if what == Publish::Everything || op.takes_privileges() {
                         // Saying who somebody is, is an event, whatever was stored.
                         state.pending.authenticated |= op.field.principal && !op.clears();
-                        state.pending.push_among(others, op);
+                        state.pending.push_among(others, op, now);
                     }
                 })
             };
@@ -73,9 +79,21 @@ impl Core {
             }
         }
         if current && what == Publish::Everything {
+            for change in keyed {
+                match self.ops_of_keyed(&change, now) {
+                    Ok(ops) => ops.into_iter().for_each(|op| state.pending.push(op, now)),
+                    Err(error) => state.pending.fail(error),
+                }
+            }
+            if self.schema.has_expiring_fields() && state.pending.has_changes() {
+                self.expired(now).for_each(|op| state.pending.push_if_free(op));
+            }
             state.pending.authenticated |= events.authenticated;
             state.pending.renew |= events.renew;
             state.pending.remember = events.remember.or(state.pending.remember);
+            if events.ticket.is_some() {
+                state.pending.ticket = events.ticket;
+            }
         }
     }
 
@@ -86,14 +104,15 @@ impl Core {
         mut push: impl FnMut(PendingOp),
     ) -> Result<(), SessionError> {
         let field = self.field(usize::from(change.index));
-        let (seq, namespace) = (change.seq, self.schema.namespace);
+        let (seq, now) = (change.seq, self.backend.now());
+        let make = |op, under, base| PendingOp { field, schema: self.schema, seq, op, under, base };
         let op = match &change.how {
-            How::Set => set_or_remove(field, encode(field, &change.value)?),
+            How::Set => value::set_or_remove(field, value::encode(field, &change.value, now)?),
             How::Reset => Op::Remove,
             How::Added(add) if add.delta == 0 => return Ok(()),
             How::Added(add) => Op::Add(*add),
-            How::Touched => match self.touched(field, change)? {
-                Some(value) => set_or_remove(field, value),
+            How::Touched => match self.touched(field, change, now)? {
+                Some(value) => value::set_or_remove(field, value),
                 None => return Ok(()),
             },
             How::Taken => {
@@ -103,14 +122,8 @@ impl Core {
                 }
                 for name in field.names() {
                     if let Some(bytes) = self.fields.get(name) {
-                        let alias = (name != field.name).then_some(name);
-                        push(PendingOp {
-                            field,
-                            namespace,
-                            seq,
-                            op: Op::RemoveIf(bytes.to_vec()),
-                            alias,
-                        });
+                        let alias = (name != field.name).then(|| name.into());
+                        push(make(Op::RemoveIf(bytes.to_vec()), alias, None));
                     }
                 }
                 return Ok(());
@@ -120,11 +133,71 @@ impl Core {
             // A removed field must not come back under its old name, and nobody
             // may be signed in under the old name as somebody else.
             for &alias in field.aliases {
-                push(PendingOp { field, namespace, seq, op: Op::Remove, alias: Some(alias) });
+                push(make(Op::Remove, Some(alias.into()), None));
             }
         }
-        push(PendingOp { field, namespace, seq, op, alias: None });
+        if op == Op::Remove && field.kind == (FieldKind::Nonce { keyed: true }) {
+            for name in value::stored_names(field, &self.fields) {
+                push(make(Op::Remove, Some(name), None));
+            }
+            return Ok(());
+        }
+        let base = match field.conflict {
+            ConflictPolicy::LastWins => None,
+            _ => self.stored(field).map(|(_, bytes)| bytes.to_vec()),
+        };
+        push(make(op, None, base));
         Ok(())
+    }
+
+    fn ops_of_keyed(
+        &self,
+        change: &KeyedChange,
+        now: Timestamp,
+    ) -> Result<Vec<PendingOp>, SessionError> {
+        let (index, seq) = (usize::from(change.index), change.seq);
+        let field = self.field(index);
+        let make = |name, op| PendingOp {
+            field,
+            schema: self.schema,
+            seq,
+            op,
+            under: Some(Cow::Owned(name)),
+            base: None,
+        };
+        let name = format!("{}{}{}", field.name, value::KEYED, change.name);
+        if let Some(limit) = is_too_long(&change.name) {
+            return Err(SessionError::Refused(Refused::TooLarge { field: name, limit }));
+        }
+        let bytes = value::encode(field, &change.value, now)?;
+        let adding = usize::from(self.fields.get(&name).is_none());
+        let crowded_out = self.crowded_out(index, adding, now).into_iter();
+        let mut ops: Vec<_> = crowded_out
+            .filter(|(other, _)| *other != name)
+            .map(|(other, bytes)| make(other, Op::RemoveIf(bytes)))
+            .collect();
+        ops.push(make(name, Op::Set(bytes)));
+        Ok(ops)
+    }
+
+    /// The removal of what has outlived its time, to ride along with a change.
+    fn expired(&self, now: Timestamp) -> impl Iterator<Item = PendingOp> {
+        let expiring = self.schema.fields.iter().filter(|field| field.ttl.is_some());
+        let names = expiring.flat_map(|field| {
+            let names = value::stored_names(field, &self.fields).into_iter();
+            names.map(move |name| (field, name))
+        });
+        names.filter_map(move |(field, name)| {
+            let bytes = self.fields.get(&name)?;
+            value::live(field, bytes, now).is_none().then(|| PendingOp {
+                field,
+                schema: self.schema,
+                seq: 0,
+                op: Op::RemoveIf(bytes.to_vec()),
+                under: Some(name.clone()),
+                base: None,
+            })
+        })
     }
 
     /// The new bytes of a field that was borrowed mutably, if it changed.
@@ -132,11 +205,13 @@ impl Core {
         &self,
         field: &'static Field,
         change: &Change,
+        now: Timestamp,
     ) -> Result<Option<Vec<u8>>, SessionError> {
-        let value = encode(field, &change.value)?;
-        let unchanged = match self.stored(field) {
-            Some((_, bytes)) => same_value(bytes, &value),
-            None => same_value(&encode(field, &field.default_value())?, &value),
+        let value = value::encode(field, &change.value, now)?;
+        let live = |(_, bytes)| value::live(field, bytes, now).map(|_| bytes);
+        let unchanged = match self.stored(field).and_then(live) {
+            Some(bytes) => value::same(field, bytes, &value),
+            None => value::same(field, &value::encode(field, &field.default_value(), now)?, &value),
         };
         if unchanged {
             return Ok(None);
@@ -150,22 +225,11 @@ impl Core {
     }
 }
 
-pub(super) fn encode(field: &'static Field, value: &Value) -> Result<Vec<u8>, SessionError> {
-    field
-        .codec()
-        .bytes_of(&**value)
-        .map_err(|source| SessionError::Unencodable { field: field.name, source })
-}
-
-fn set_or_remove(field: &Field, value: Vec<u8>) -> Op {
-    if field.null_is_absent && value == NULL { Op::Remove } else { Op::Set(value) }
-}
-
 impl State {
     /// The fields as the next handle of this request sees them.
-    pub(super) fn projected(&self) -> Fields {
+    pub(super) fn projected(&self, now: Timestamp) -> Fields {
         let stored = match &self.origin {
-            Origin::Stored(record) => record.fields.clone(),
+            Origin::Stored(record) => View::of(record, &self.schemas, now).fields,
             _ => Fields::new(),
         };
         project(stored, &self.pending)

@@ -1,5 +1,6 @@
 //! What the handles of one request share.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::record::Record;
+use crate::schema::Schema;
 use crate::token::SessionToken;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -26,8 +28,24 @@ pub(crate) trait Backend: Send + Sync {
         id: SessionId,
         epoch: u64,
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
+    /// Takes fields out of the store, now. The first value that was there.
+    fn take(
+        self: Arc<Self>,
+        names: Vec<Cow<'static, str>>,
+    ) -> BoxFuture<'static, Result<Option<Vec<u8>>, SessionError>>;
+    /// Begins a transaction on what is stored now.
+    fn transaction(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn Attempt>, SessionError>>;
     /// Sees to it that the session is destroyed, though the response has left.
     fn commit_later(self: Arc<Self>);
+}
+
+/// One attempt after the other at a transaction.
+pub(crate) trait Attempt: Send {
+    /// What the handle of this attempt works on.
+    fn backend(&self) -> Arc<dyn Backend>;
+    /// Stores what the attempt changed, or prepares the next one: then the
+    /// answer is `false`.
+    fn commit(&mut self) -> BoxFuture<'_, Result<bool, SessionError>>;
 }
 
 /// Where this request's session comes from.
@@ -66,6 +84,8 @@ pub(crate) struct State {
     /// Records that are to be deleted, whatever else happens.
     pub(crate) destroyed: Vec<SessionId>,
     pub(crate) cookie: Option<CookieChange>,
+    /// The schemas under which this request reads the session.
+    pub(crate) schemas: Vec<&'static Schema>,
     /// A handler read the session, so the response depends on the cookie.
     pub(crate) read: bool,
     /// An explicit change of a field found no session to go to.
@@ -77,6 +97,14 @@ impl State {
         match &self.origin {
             Origin::Stored(record) => Some(record),
             _ => None,
+        }
+    }
+
+    /// Reads the session under `schema` from now on.
+    pub(crate) fn reads_under(&mut self, schema: &'static Schema) {
+        // Schemas that never had another version have nothing to say here.
+        if schema.version > 1 && !self.schemas.iter().any(|known| std::ptr::eq(*known, schema)) {
+            self.schemas.push(schema);
         }
     }
 

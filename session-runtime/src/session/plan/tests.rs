@@ -1,8 +1,10 @@
 //! The plan without a runtime, a store or a request.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::codec::Json;
-use crate::patch::Add;
+use crate::patch::{Add, MetaPatch};
 use crate::schema::{Field, default};
 
 static USER: Field =
@@ -14,14 +16,16 @@ static NAME: Field = Field::new("name", "String", Json::<String>::CODEC, default
 static HITS: Field = Field::new("hits", "u64", Json::<u64>::CODEC, default::<u64>);
 
 const HOUR: Duration = Duration::from_secs(3600);
-const POLICY: Policy = Policy { idle: Some(HOUR), absolute: Some(Duration::from_secs(12 * 3600)) };
+const POLICY: Policy =
+    Policy { idle: Some(HOUR), absolute: Some(Duration::from_secs(12 * 3600)), cap: None };
+static SCHEMA: Schema = Schema::new("Visitor", "", &[]);
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_000_000)
 }
 
 fn op(field: &'static Field, op: Op) -> PendingOp {
-    PendingOp { field, namespace: "", seq: 1, op, alias: None }
+    PendingOp { field, schema: &SCHEMA, seq: 1, op, under: None, base: None }
 }
 
 fn set(field: &'static Field, json: &str) -> PendingOp {
@@ -48,10 +52,23 @@ fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
     id.map_or_else(SessionToken::generate, SessionToken::renew)
 }
 
+fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
+    Situation {
+        origin,
+        seen: None,
+        token: None,
+        pending,
+        schemas: &[],
+        planted: &[],
+        keep_fields: true,
+        head_open: true,
+        policy: POLICY,
+        now: now(),
+    }
+}
+
 fn planned(origin: &Origin, pending: &Pending, keep_fields: bool) -> Plan {
-    let token = None;
-    plan(&Situation { origin, token, pending, keep_fields, policy: POLICY, now: now() }, &mint)
-        .unwrap()
+    plan(&Situation { keep_fields, ..situation(origin, pending) }, &mint).unwrap()
 }
 
 fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {
@@ -70,7 +87,7 @@ fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {
 fn record(plan: Plan) -> Record {
     match plan {
         Plan::Write(write) => match write {
-            Write::Create { record, cookie: CookieChange::Set { token, .. } } => {
+            Write::Create { record, cookie: CookieChange::Set { token, .. }, .. } => {
                 assert_eq!(token.id(), record.id);
                 assert_eq!(token.secret_hash(), record.meta.secret);
                 *record
@@ -175,14 +192,7 @@ fn a_fork_starts_from_what_the_request_saw() {
     let Origin::Stored(seen) = stored(&[("name", "\"bo\""), ("hits", "3")]) else { panic!() };
     let ops = vec![set(&USER, "8"), op(&HITS, Op::Add(Add::unsigned(1, 0)))];
     let pending = pending(ops);
-    let situation = Situation {
-        origin: &Origin::Nobody,
-        token: None,
-        pending: &pending,
-        keep_fields: true,
-        policy: POLICY,
-        now: now(),
-    };
+    let situation = situation(&Origin::Nobody, &pending);
     let forked = record(fork(&situation, Some(&seen), &mint).unwrap());
     assert_ne!(forked.id, seen.id);
     assert_eq!(forked.fields.get("name"), Some(&b"\"bo\""[..]));
@@ -196,14 +206,7 @@ fn remembering_sends_the_same_token_in_a_cookie_that_lasts() {
     let origin = stored(&[]);
     let token = SessionToken::generate().unwrap();
     let remembered = Pending { remember: Some(HOUR), ..Pending::default() };
-    let situation = Situation {
-        origin: &origin,
-        token: Some(&token),
-        pending: &remembered,
-        keep_fields: true,
-        policy: POLICY,
-        now: now(),
-    };
+    let situation = Situation { token: Some(&token), ..situation(&origin, &remembered) };
     let (patch, cookie) = patch(plan(&situation, &mint).unwrap());
     assert_eq!(patch.meta.renew, None);
     let lifetime = Lifetime { idle: None, absolute: Some(HOUR), remember: true };

@@ -1,0 +1,116 @@
+//! Trying again after a conflict: one at a time within a process, with random
+//! pauses between processes, until a deadline.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::id::SessionId;
+use crate::token::random_below;
+
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The queues of those who change the same session of this process, in the
+/// order of their coming. Whoever meets no conflict never stands in one.
+#[derive(Clone, Default)]
+pub(crate) struct Queues(Arc<Mutex<HashMap<SessionId, Queue>>>);
+
+type Queue = Arc<tokio::sync::Mutex<()>>;
+
+impl Queues {
+    /// Waits for its turn, for at most `limit`.
+    pub(crate) async fn join(&self, id: SessionId, limit: Duration) -> Option<Retry> {
+        let deadline = Instant::now() + limit;
+        let queue = Arc::clone(self.lock().entry(id).or_default());
+        let place = Place { queues: self.clone(), id, queue };
+        let turn = timeout(limit, Arc::clone(&place.queue).lock_owned()).await.ok()?;
+        Some(Retry { deadline, tries: 0, _turn: turn, _place: place })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Queue>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.lock().len()
+    }
+}
+
+/// The last one who leaves takes the queue away.
+struct Place {
+    queues: Queues,
+    id: SessionId,
+    queue: Queue,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut queues = self.queues.lock();
+        // The map's and ours: nobody else joins while the map is locked.
+        if let Entry::Occupied(entry) = queues.entry(self.id)
+            && Arc::strong_count(&self.queue) <= 2
+        {
+            entry.remove();
+        }
+    }
+}
+
+/// One who has met a conflict, and whose turn it is.
+pub(crate) struct Retry {
+    deadline: Instant,
+    tries: u32,
+    // Before the place, which counts who is left.
+    _turn: OwnedMutexGuard<()>,
+    _place: Place,
+}
+
+impl Retry {
+    /// Pauses before the next attempt; `false` when the time is over. The first
+    /// comes at once: in this process nobody is in the way.
+    pub(crate) async fn pause(&mut self) -> bool {
+        let bound = Duration::from_millis(1 << self.tries.min(6)).min(LONGEST_PAUSE);
+        if self.tries > 0 {
+            sleep(random_below(bound)).await;
+        }
+        self.tries += 1;
+        Instant::now() < self.deadline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_stands_in_the_queue_at_a_time_and_the_last_takes_it_away() {
+        let queues = Queues::default();
+        let id = SessionId::from_bytes([1; 16]);
+        let first = queues.join(id, Duration::from_secs(9)).await.unwrap();
+        assert!(queues.join(id, Duration::ZERO).await.is_none(), "the first is not done");
+        let other = queues.join(SessionId::from_bytes([2; 16]), Duration::ZERO).await;
+        assert!(other.is_some(), "other sessions have other queues");
+        assert_eq!(queues.len(), 2);
+        let waiting = tokio::spawn({
+            let queues = queues.clone();
+            async move { queues.join(id, Duration::from_secs(9)).await.is_some() }
+        });
+        tokio::task::yield_now().await;
+        drop((first, other));
+        assert!(waiting.await.unwrap());
+        assert_eq!(queues.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_time_to_try_again_is_bounded() {
+        let queues = Queues::default();
+        let id = SessionId::from_bytes([1; 16]);
+        let mut retry = queues.join(id, Duration::from_millis(1)).await.unwrap();
+        while retry.pause().await {}
+    }
+}

@@ -1,0 +1,260 @@
+//! A patch for a record that is there.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{
+    Mint, Plan, Situation, Write, cookie, lifetime, principal_of, principal_op, sign_in, signs_in,
+};
+use crate::codec::same_value;
+use crate::error::SessionError;
+use crate::fields::Fields;
+use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
+use crate::record::{Principal, Record, Rotation, RotationNonce};
+use crate::schema::Field;
+use crate::session::conflict;
+use crate::session::migrate::View;
+use crate::session::pending::PendingOp;
+use crate::token::SessionToken;
+
+pub(super) fn apply(
+    situation: &Situation<'_>,
+    ops: &[&PendingOp],
+    record: &Arc<Record>,
+    mint: Mint<'_>,
+) -> Result<Plan, SessionError> {
+    let pending = situation.pending;
+    let principal = principal_op(ops);
+    let signs_in = signs_in(situation, ops);
+    let authenticated =
+        signs_in || (situation.keep_fields && pending.authenticated && principal.is_none());
+
+    let view = View::of(record, situation.schemas, situation.now);
+    let mut writes = FieldWrites::new(ops.len());
+    for op in ops {
+        writes.push(situation, record, &view, op)?;
+    }
+    // Somebody who was not signed in may have planted what is there.
+    if signs_in || (authenticated && record.meta.authenticated.is_none()) {
+        writes.remove_planted(situation.planted, &view.fields);
+    }
+    let FieldWrites { ops: mut field_ops, mut expect, privileged, explicit } = writes;
+
+    let raises = authenticated || (situation.keep_fields && pending.renew) || privileged;
+    let remember = pending.remember.filter(|_| situation.keep_fields);
+    let mut meta = MetaPatch { authenticated, ..MetaPatch::default() };
+    meta.principal =
+        principal.map(principal_of).filter(|principal| *principal != record.meta.principal);
+    // Whoever comes or goes does not inherit for how long somebody else asked
+    // to be remembered.
+    let leaves = meta.principal.is_some();
+    if authenticated || remember.is_some() || (leaves && record.meta.remember.is_some()) {
+        meta.lifetime = Some(lifetime(situation, (!leaves).then_some(&record.meta)));
+    }
+    if signs_in && let Some(principal) = principal.and_then(principal_of) {
+        meta.sign_in = sign_in(situation, &principal)?;
+    }
+    let mut set = None;
+    if raises {
+        let token = mint(Some(record.id))?;
+        meta.renew = Some(token.secret_hash());
+        set = Some(token);
+    } else {
+        if remember.is_some() {
+            // The same token, in a cookie that lives longer.
+            set = situation.token.cloned();
+        }
+        match rotation(situation, record, mint)? {
+            Due::No => {}
+            Due::Begun(next) => set = Some(next),
+            Due::Now(next, rotation) => {
+                set = Some(next);
+                meta.rotate = Some(rotation);
+            }
+        }
+    }
+    if !field_ops.is_empty() || meta != MetaPatch::default() {
+        if !field_ops.is_empty() {
+            expect_versions(ops, record, &mut expect);
+        }
+        store_migration(situation, &view, &mut field_ops, &mut meta);
+        if pending.unchanged {
+            expect.push(Expect::Rev(record.meta.rev));
+        }
+    }
+    let cookie = set.map(|token| {
+        let kept = Lifetime {
+            idle: None,
+            absolute: record.meta.absolute.map(|end| end.since(situation.now)),
+            remember: record.meta.remember.is_some(),
+        };
+        cookie(token, meta.lifetime.unwrap_or(kept), situation.now)
+    });
+    let patch = Patch { meta, expect, ..Patch::of(field_ops) };
+    if patch.is_empty() {
+        return Ok(cookie.map_or(Plan::Nothing, Plan::Answer));
+    }
+    Ok(Plan::Write(Write::Apply {
+        id: record.id,
+        epoch: record.meta.epoch,
+        cookie,
+        signs_in,
+        explicit: authenticated || explicit,
+        patch,
+    }))
+}
+
+/// What becomes of the published changes of fields.
+struct FieldWrites {
+    ops: Vec<FieldOp>,
+    expect: Vec<Expect>,
+    /// A change of a field that stands for privileges.
+    privileged: bool,
+    /// A change that must not be lost in silence.
+    explicit: bool,
+}
+
+impl FieldWrites {
+    fn new(capacity: usize) -> Self {
+        let ops = Vec::with_capacity(capacity);
+        Self { ops, expect: Vec::new(), privileged: false, explicit: false }
+    }
+
+    fn push(
+        &mut self,
+        situation: &Situation<'_>,
+        record: &Record,
+        view: &View,
+        op: &PendingOp,
+    ) -> Result<(), SessionError> {
+        migrated_meanwhile(situation, record, view, op)?;
+        let mut next = Cow::Borrowed(&op.op);
+        let minds = op.minds_conflicts() && matches!(op.op, Op::Set(_) | Op::Remove);
+        if minds {
+            let stored = op.field.names().find_map(|name| view.fields.get(name));
+            match conflict::resolve(op, stored, situation.now)? {
+                None => return Ok(()),
+                Some(resolved) => next = Cow::Owned(resolved),
+            }
+        }
+        if !changes(op.name(), &next, &view.fields) {
+            return Ok(());
+        }
+        if minds {
+            self.expect.extend(op.field.names().map(|name| Expect::Field {
+                name: name.into(),
+                value: record.fields.get(name).map(<[u8]>::to_vec),
+            }));
+        }
+        if matches!(*next, Op::RemoveIf(_)) && view.changed(op.name()) {
+            // Those bytes are not in the store yet; the version guards them.
+            next = Cow::Owned(Op::Remove);
+        }
+        self.privileged |= op.field.principal || op.field.renew;
+        self.explicit |= op.is_explicit();
+        self.ops.push(op.field_op(next.into_owned()));
+        Ok(())
+    }
+
+    fn remove_planted(&mut self, planted: &[&'static Field], fields: &Fields) {
+        for removal in super::removals(planted, fields) {
+            if !self.ops.iter().any(|op| op.name == removal.name) {
+                self.ops.push(removal);
+            }
+        }
+    }
+}
+
+/// Whether `op` changes what this request saw stored.
+fn changes(name: &str, op: &Op, fields: &Fields) -> bool {
+    let stored = fields.get(name);
+    match op {
+        Op::Set(value) => stored.is_none_or(|stored| !same_value(stored, value)),
+        Op::Remove | Op::RemoveIf(_) | Op::Take => stored.is_some(),
+        Op::Add(add) => add.delta != 0,
+    }
+}
+
+/// Another version of the program brought the record to its own form since the
+/// handles saw it: only what that left as it was may still be changed.
+fn migrated_meanwhile(
+    situation: &Situation<'_>,
+    record: &Record,
+    view: &View,
+    op: &PendingOp,
+) -> Result<(), SessionError> {
+    let Some(seen) = situation.seen else { return Ok(()) };
+    let namespace = op.schema.namespace;
+    let moved = seen.meta.versions.get(namespace) != record.meta.versions.get(namespace);
+    if moved && !matches!(op.op, Op::Add(_)) {
+        let then = View::of(seen, situation.schemas, situation.now);
+        if then.fields.get(op.name()) != view.fields.get(op.name()) {
+            return Err(SessionError::Conflict { field: Some(op.name().to_owned()) });
+        }
+    }
+    Ok(())
+}
+
+/// A patch is made for the versions under which its fields were read.
+fn expect_versions(ops: &[&PendingOp], record: &Record, expect: &mut Vec<Expect>) {
+    for op in ops {
+        let namespace = op.schema.namespace;
+        let known =
+            |it: &Expect| matches!(it, Expect::Version { namespace: it, .. } if *it == namespace);
+        if !expect.iter().any(known) {
+            let version = record.meta.versions.get(namespace);
+            expect.push(Expect::Version { namespace: namespace.into(), version });
+        }
+    }
+}
+
+/// What the migration changed is stored with whatever else is.
+fn store_migration(
+    situation: &Situation<'_>,
+    view: &View,
+    ops: &mut Vec<FieldOp>,
+    meta: &mut MetaPatch,
+) {
+    for op in &view.ops {
+        if !ops.iter().any(|later| later.name == op.name) {
+            ops.push(op.clone());
+        }
+    }
+    meta.versions.clone_from(&view.versions);
+    let mut principals = situation.schemas.iter().filter_map(|schema| {
+        let field = schema.principal().filter(|field| view.changed(field.name))?;
+        let json = std::str::from_utf8(view.fields.get(field.name)?).ok()?;
+        Some(Principal::new(schema.namespace, json))
+    });
+    if meta.principal.is_none() {
+        // The same person under another name.
+        meta.principal = principals.next().map(Some);
+    }
+}
+
+/// Whether the token is to be renewed because of its age.
+enum Due {
+    No,
+    /// Somebody has begun; the next token follows from the same nonce.
+    Begun(SessionToken),
+    Now(SessionToken, Rotation),
+}
+
+fn rotation(
+    situation: &Situation<'_>,
+    record: &Record,
+    mint: Mint<'_>,
+) -> Result<Due, SessionError> {
+    let wanted = situation.pending.rotate && situation.head_open;
+    let Some(token) = situation.token.filter(|_| wanted) else { return Ok(Due::No) };
+    if token.secret_hash() != record.meta.secret {
+        return Ok(Due::No);
+    }
+    if let Some(pending) = record.meta.renewal.pending() {
+        return Ok(Due::Begun(token.next(pending.nonce)));
+    }
+    let nonce = RotationNonce(*mint(None)?.id().as_bytes());
+    let next = token.next(nonce);
+    let rotation = Rotation { nonce, next: next.secret_hash() };
+    Ok(Due::Now(next, rotation))
+}

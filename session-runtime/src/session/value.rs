@@ -1,0 +1,78 @@
+//! One field's value ↔ what is stored of it.
+
+use std::borrow::Cow;
+
+use crate::clock::Timestamp;
+use crate::codec::{CodecError, NULL, Value, expiring, same_value};
+use crate::error::SessionError;
+use crate::fields::Fields;
+use crate::patch::Op;
+use crate::schema::{Field, FieldKind};
+
+/// What is stored for `value`, set at `now`.
+pub(super) fn encode(
+    field: &'static Field,
+    value: &Value,
+    now: Timestamp,
+) -> Result<Vec<u8>, SessionError> {
+    let json = json(field, value)?;
+    Ok(match field.ttl {
+        Some(ttl) => expiring::wrap(&json, now.after(ttl)),
+        None => json,
+    })
+}
+
+/// The value alone, without its time to live.
+pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, SessionError> {
+    field
+        .codec()
+        .bytes_of(&**value)
+        .map_err(|source| SessionError::Unencodable { field: field.name, source })
+}
+
+/// The value in what is stored, unless its time is over.
+pub(super) fn live<'b>(field: &Field, stored: &'b [u8], now: Timestamp) -> Option<&'b [u8]> {
+    if field.ttl.is_none() { Some(stored) } else { expiring::live(stored, now) }
+}
+
+/// Decodes what is stored; `None` if its time is over.
+pub(super) fn decode(
+    field: &'static Field,
+    stored: &[u8],
+    now: Timestamp,
+) -> Option<Result<Value, CodecError>> {
+    live(field, stored, now).map(field.codec().decode)
+}
+
+/// Setting a field to what [`encode`] returned.
+pub(super) fn set_or_remove(field: &Field, stored: Vec<u8>) -> Op {
+    let null = field.null_is_absent && bare(field, &stored) == NULL;
+    if null { Op::Remove } else { Op::Set(stored) }
+}
+
+/// Whether two stored values are the same, whenever they end.
+pub(super) fn same(field: &Field, a: &[u8], b: &[u8]) -> bool {
+    same_value(bare(field, a), bare(field, b))
+}
+
+fn bare<'b>(field: &Field, stored: &'b [u8]) -> &'b [u8] {
+    if field.ttl.is_none() { stored } else { expiring::value_of(stored) }
+}
+
+/// Between the name of a keyed nonce and the key of one value. A stored name
+/// has no other two colons.
+pub(super) const KEYED: &str = "::";
+
+/// Every name under which something of `field` is stored.
+pub(super) fn stored_names(field: &'static Field, fields: &Fields) -> Vec<Cow<'static, str>> {
+    if field.kind == (FieldKind::Nonce { keyed: true }) {
+        let keyed = fields.iter().filter(|(name, _)| is_keyed(field, name));
+        return keyed.map(|(name, _)| name.to_owned().into()).collect();
+    }
+    field.names().filter(|name| fields.get(name).is_some()).map(Into::into).collect()
+}
+
+/// Whether `name` is that of one value of a keyed nonce.
+pub(super) fn is_keyed(field: &Field, name: &str) -> bool {
+    name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with(KEYED))
+}
