@@ -60,7 +60,23 @@ pub(super) fn path(name: &Ident, place: Place, input: ParseStream<'_>) -> Result
             Path::parse_mod_style(input).map(Self)
         }
     }
+    if input.peek(Token![=]) && input.peek2(Token![|]) {
+        return Err(closure(name, place, input)?);
+    }
     value::<ModPath>(name, place, input).map(|path| path.0)
+}
+
+/// What to say of `= |…| …`, whose parameters are read over: commas between
+/// them end no option.
+fn closure(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Error> {
+    input.parse::<Token![=]>()?;
+    let bar: Token![|] = input.parse()?;
+    while !input.is_empty() && !input.peek(Token![|]) {
+        input.parse::<TokenTree>()?;
+    }
+    let example = place.example(&name.to_string());
+    let fault = format!("a closure has no path: write a function and name it, `{example}`");
+    Ok(Error::new(bar.span, fault))
 }
 
 /// `= "a"` or `("a", "b")`

@@ -50,7 +50,7 @@ pub(super) fn nonces_come_and_go(schema: &Schema<'_>, diagnostics: &Diagnostics)
                 diagnostics.over(
                     field.ty,
                     format!(
-                        "a keyed nonce has several values, each under a text: \
+                        "a keyed nonce has several values, each under a key of yours, a `String`: \
                          write `HashMap<String, {value}>`"
                     ),
                 );

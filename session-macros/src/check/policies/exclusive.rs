@@ -56,7 +56,11 @@ pub(super) const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
         &["merge", "compare"],
         "concurrent additions all count anyway; keep `counter` alone",
     ),
-    ("counter", &["write_once"], "a counter is added to again and again"),
+    (
+        "counter",
+        &["write_once"],
+        "a counter changes again and again, and `write_once` lets it be set a single time",
+    ),
     (
         "counter",
         &["secret"],
