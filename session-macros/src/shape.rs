@@ -53,7 +53,7 @@ impl<'a> Read<'a> {
 }
 
 /// `String` and `T` of `HashMap<String, T>` or `BTreeMap<String, T>`.
-pub(crate) fn map<'a>(ty: &'a Type) -> Option<(&'a Type, &'a Type)> {
+pub(crate) fn map(ty: &Type) -> Option<(&Type, &Type)> {
     let (last, modules) = split(path_of(ty)?)?;
     let module = match last.ident.to_string().as_str() {
         "HashMap" => "hash_map",

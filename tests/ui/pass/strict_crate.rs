@@ -83,7 +83,7 @@ pub struct Visitor {
     ///
     /// By `state`.
     #[session(nonce = keyed, ttl = "400d", clear_on_login, secret)]
-    flows: HashMap<String, Private>,
+    flows: HashMap<String, Option<Private>>,
     #[deprecated]
     #[session(nonce)]
     old_code: Option<Old>,
@@ -102,13 +102,13 @@ fn union(base: &[String], stored: &[String], mut mine: Vec<String>) -> Vec<Strin
     mine
 }
 
-fn newest(_base: &str, _stored: &str, mine: String) -> String {
-    mine
+fn newest(_base: &str, stored: &str, mine: String) -> String {
+    if mine.is_empty() { stored.to_owned() } else { mine }
 }
 
 fn upgrade(migration: &mut Migration<'_>) -> Result<(), MigrateError> {
-    migration.rename("tag", "tags");
-    Ok(())
+    let tag: Option<String> = migration.get("tag")?;
+    migration.set("tags", &tag.into_iter().collect::<Vec<_>>())
 }
 
 session_runtime::same_record!(Visitor, Empty);
