@@ -6,11 +6,13 @@ pub mod client;
 pub mod slow;
 pub mod spy;
 pub mod stores;
+pub mod tab;
 pub mod traced;
 
 pub use client::{Client, Reply};
 pub use slow::Slow;
 pub use spy::{Call, Spy};
+pub use tab::{Answer, Tab};
 
 /// The code in the README and in the guides compiles and runs.
 #[cfg(doctest)]

@@ -1,7 +1,7 @@
 //! The stores that need no server, each on a clock that the test moves.
 
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::store::{AnyStore, Durability, MemoryStore, SqliteStore};
+use session_runtime::store::{AnyStore, Durability, MemoryStore, SessionStore, SqliteStore};
 use tempfile::TempDir;
 
 pub struct Under {
@@ -9,6 +9,13 @@ pub struct Under {
     pub store: AnyStore,
     pub clock: Clock,
     _dir: Option<TempDir>,
+}
+
+impl Under {
+    /// How many live sessions are stored.
+    pub async fn store_count(&self) -> u64 {
+        self.store.count().await.unwrap()
+    }
 }
 
 /// A frozen clock in the year 2026.

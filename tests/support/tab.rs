@@ -1,0 +1,103 @@
+//! One tab of a browser, whose requests are closures: a test reads from top to
+//! bottom, through the real layer.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use session_runtime::schema::SessionHandle;
+use session_runtime::{SessionLayer, session_of};
+use tower::{Layer, ServiceExt, service_fn};
+
+#[derive(Clone)]
+pub struct Tab {
+    layer: SessionLayer,
+    /// The value of the session cookie.
+    pub cookie: Option<String>,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub struct Answer<R> {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// What the handler returned; none if it got no session.
+    pub value: Option<R>,
+}
+
+impl<R> Answer<R> {
+    /// What the handler returned, to a request that succeeded.
+    #[track_caller]
+    pub fn ok(self) -> R {
+        assert_eq!(self.status, StatusCode::OK);
+        self.value.expect("the handler ran")
+    }
+}
+
+impl Tab {
+    pub fn new(layer: &SessionLayer) -> Self {
+        Self { layer: layer.clone(), cookie: None }
+    }
+
+    /// The same browser, before another program on the same store.
+    pub fn by(&self, layer: &SessionLayer) -> Self {
+        Self { layer: layer.clone(), ..self.clone() }
+    }
+
+    /// A `POST` whose handler is `handler`; its cookie is kept.
+    pub async fn run<H: SessionHandle, R: Send + 'static, F>(
+        &mut self,
+        handler: impl FnOnce(H) -> F + Send + 'static,
+    ) -> Answer<R>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        let answer = self.ask(handler).await;
+        self.keep(&answer.headers);
+        answer
+    }
+
+    /// As `run`, and the answer never arrives.
+    pub async fn ask<H: SessionHandle, R: Send + 'static, F>(
+        &self,
+        handler: impl FnOnce(H) -> F + Send + 'static,
+    ) -> Answer<R>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        let value = Arc::new(Mutex::new(None));
+        let (result, handler) = (Arc::clone(&value), Arc::new(Mutex::new(Some(handler))));
+        let service = service_fn(move |request: Request<()>| {
+            let (result, handler) = (Arc::clone(&result), Arc::clone(&handler));
+            async move {
+                let mut response = Response::new(String::new());
+                let (parts, ()) = request.into_parts();
+                match session_of::<H::Schema>(&parts.extensions, &parts.headers).await {
+                    Ok(session) => {
+                        let handler = handler.lock().unwrap().take().expect("called once");
+                        let value = handler(session).await;
+                        *result.lock().unwrap() = Some(value);
+                    }
+                    Err(rejection) => *response.status_mut() = rejection.answer().0,
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let mut request = Request::builder().method(Method::POST).uri("/");
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, format!("__Host-session={cookie}"));
+        }
+        let response = self.layer.layer(service).oneshot(request.body(()).unwrap()).await.unwrap();
+        let value = value.lock().unwrap().take();
+        Answer { status: response.status(), headers: response.headers().clone(), value }
+    }
+
+    /// Does with an answer's cookie what a browser does.
+    pub fn keep(&mut self, headers: &HeaderMap) {
+        for text in headers.get_all(header::SET_COOKIE) {
+            let text = text.to_str().unwrap();
+            let (_, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            self.cookie = (!text.contains("Max-Age=0")).then(|| value.to_owned());
+        }
+    }
+}
