@@ -22,6 +22,7 @@ mod error;
 mod extract;
 mod fields;
 pub mod id;
+pub mod lock;
 mod manager;
 mod middleware;
 pub mod patch;
