@@ -141,6 +141,16 @@ impl<'l> Fields<'l> {
         vec![self.renamed(name, new, &former)]
     }
 
+    /// Whether the lock knows nothing of a field under any of its names.
+    fn never_stored(&self, name: &str, new: &LockedField) -> bool {
+        let mut names = std::iter::once(name).chain(new.aliases.iter().map(String::as_str));
+        names.all(|name| {
+            !self.old.fields.contains_key(name)
+                && !self.old.removed.contains_key(name)
+                && self.elsewhere(name).is_none()
+        })
+    }
+
     /// The schema of the same namespace that had a field.
     fn elsewhere(&self, name: &str) -> Option<&'l LockedField> {
         let same = |schema: &&LockedSchema| schema.namespace == self.old.namespace;
@@ -222,9 +232,10 @@ impl<'l> Fields<'l> {
             let change = "it is a field of another schema".to_owned();
             return Some(Finding { change, ..finding });
         }
-        let new_fields = self.now.shape.fields.iter();
-        let mut new_fields = new_fields.filter(|(new, _)| !self.old.fields.contains_key(*new));
-        if new_fields.any(|(_, new)| self.formers(new).contains(&name)) {
+        let mut new_fields = self.now.shape.fields.iter();
+        if new_fields.any(|(new, field)| {
+            self.never_stored(new, field) && self.formers(field).contains(&name)
+        }) {
             // Said of the new field.
             return None;
         }
