@@ -56,6 +56,8 @@ mod model;
 mod names;
 mod pair;
 mod report;
+#[cfg(test)]
+mod tests;
 mod tried;
 
 pub use self::check::{LockError, Mode, Verified, verify};

@@ -95,7 +95,7 @@ pub(super) struct LockedField {
 }
 
 impl LockedSchema {
-    fn of(schema: &'static Schema) -> Self {
+    pub(super) fn of(schema: &'static Schema) -> Self {
         let named = |field| {
             let name = short(schema.namespace, Field::names(field).next().unwrap_or_default());
             (name.to_owned(), LockedField::of(schema.namespace, field))
