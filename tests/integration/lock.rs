@@ -179,7 +179,7 @@ async fn a_strict_field_that_loses_fails_requests_or_ends_sessions_and_the_lock_
     assert!(said[0].effect.contains("answered with 500"), "{said:#?}");
     let said = findings(Locked::of::<old::Visitor>(), Locked::of::<ends::Visitor>());
     assert_eq!(said[0].severity, Severity::SignsOut);
-    assert!(said[0].effect.contains("the session is ended"), "{said:#?}");
+    assert!(said[0].effect.contains("such a session is ended"), "{said:#?}");
     for under in all().await {
         let mut browser = Browser::at(&under);
         browser.does::<old::Visitor>(|s| s.set_page("home")).await;
@@ -425,7 +425,7 @@ fn the_test_line_passes_or_says_struct_field_effect_and_cure() {
     let expected = "\
   Visitor.page: LOSES DATA
     Changed: its type was `String` and is `u32`.
-    Stored sessions: no value of that type is read; then it reads as its default until it is set, and the stored bytes stay until then.
+    Stored sessions: no value of that type is read; the field reads as its default until it is set, and the stored bytes stay until then.
     Write: another name for the new field, or `#[session(version = 2, migrate = …)]` above the struct.
 
   If all of that is meant: SESSION_LOCK=accept_losses cargo test

@@ -173,8 +173,10 @@ impl<'l> Fields<'l> {
 
     fn renamed(&self, name: &str, new: &LockedField, former: &[&str]) -> Finding {
         let names = former.join("` or `");
-        let change =
-            format!("it is new, and `{names}` is gone, also of type `{}`: renamed?", new.type_name);
+        let change = format!(
+            "it is new, and `{names}` is gone, also of type `{}`: it looks renamed",
+            new.type_name
+        );
         let cured = self.now.field(name).is_some_and(|field| {
             former.iter().any(|was| {
                 matches!(

@@ -85,16 +85,16 @@ impl Pair<'_> {
     fn unread(&self) -> &'static str {
         match self.field.on_invalid {
             OnInvalid::Error => {
-                "then a request that asks for the session is answered with 500 (`on_invalid = error`)"
+                "a request that asks for such a session is answered with 500 (`on_invalid = error`)"
             }
             OnInvalid::DropSession => {
-                "then the session is ended when it is next used (`on_invalid = drop_session`)"
+                "such a session is ended when it is next used (`on_invalid = drop_session`)"
             }
             OnInvalid::Default if self.field.principal => {
-                "then the session counts as nobody's, and whoever was signed in has to sign in again (nothing is deleted)"
+                "such a session counts as nobody's, and whoever was signed in has to sign in again (nothing is deleted)"
             }
             OnInvalid::Default => {
-                "then it reads as its default until it is set, and the stored bytes stay until then"
+                "the field reads as its default until it is set, and the stored bytes stay until then"
             }
         }
     }
