@@ -23,6 +23,7 @@ mod extract;
 mod fields;
 mod hmac;
 pub mod id;
+pub mod lock;
 mod manager;
 mod metrics;
 mod middleware;

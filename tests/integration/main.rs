@@ -4,12 +4,14 @@
 mod abort;
 mod concurrency;
 mod cookies;
+mod evolution;
 mod failures;
 mod fields;
 mod flash;
 mod handles;
 mod kill;
 mod late;
+mod lock;
 mod locked;
 mod manager;
 mod nonces;

@@ -1,0 +1,70 @@
+//! Run with `cargo run -p session-examples --example schema_change`, then open
+//! <http://127.0.0.1:3000>, <http://127.0.0.1:3000/next>, and the first again.
+//!
+//! A released struct, and that of the next release: what does somebody see who
+//! comes back with a session that the released one stored?
+
+use axum::Router;
+use axum::routing::get;
+use session_runtime::store::MemoryStore;
+use session_runtime::{Session, SessionLayer};
+
+mod released {
+    #[derive(session_runtime::SessionSchema)]
+    pub struct Visitor {
+        pub basket: Vec<String>,
+        pub page_size: String,
+        pub locale: String,
+    }
+}
+
+mod next {
+    #[derive(session_runtime::SessionSchema)]
+    pub struct Visitor {
+        /// Another name: what is stored under the old one is read.
+        #[session(alias = "basket")]
+        pub cart: Vec<String>,
+        /// Another type: text does not decode as a number, so this reads as its
+        /// default. The text stays until the field is set.
+        #[session(default = 20)]
+        pub page_size: u32,
+        /// New: reads as its default.
+        pub theme: Option<String>,
+        // `locale` is gone: what is stored stays, and nobody reads it.
+    }
+}
+
+/// Stores something on the first visit; later ones may come after a rollback.
+async fn released(mut session: Session<released::Visitor>) -> String {
+    if session.is_new() {
+        session.set_basket(vec!["pen".into()]);
+        session.set_page_size("fifty");
+        session.set_locale("de");
+    }
+    let (basket, size, locale) = (session.basket(), session.page_size(), session.locale());
+    format!("released: basket {basket:?}, page size {size:?}, locale {locale:?}")
+}
+
+async fn next(session: Session<next::Visitor>) -> String {
+    let (cart, size, theme) = (session.cart(), session.page_size(), session.theme());
+    format!("next: cart {cart:?}, page size {size}, theme {theme:?}")
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    // Two releases are two processes on one store; here, two layers.
+    let store = MemoryStore::new();
+    let layer = || SessionLayer::new(store.clone()).insecure_for_development();
+    let released = Router::new().route("/", get(released)).layer(layer());
+    let next = Router::new().route("/next", get(next)).layer(layer());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://{0} and http://{0}/next", listener.local_addr()?);
+    axum::serve(listener, released.merge(next)).await
+}
+
+// One line tells all this before you deploy, and keeps telling it:
+//
+//     #[test]
+//     fn sessions_of_the_released_version_survive() {
+//         session_runtime::assert_schema_lock!("session.lock", Visitor);
+//     }
