@@ -30,7 +30,7 @@ pub(crate) fn schema(schema: &Schema<'_>, errors: &syn::Error) -> TokenStream {
             impl #parameters __session::SessionSchema for #ident #arguments #bounds {
                 type Session = #handle #arguments;
                 const SCHEMA: &'static __session::Schema =
-                    &__session::Schema::new("", "", &[]);
+                    &__session::Schema::new(&0, "", "", &[]);
                 fn __snapshot(_: &__session::Handle<Self>) -> Self {
                     ::core::unreachable!()
                 }

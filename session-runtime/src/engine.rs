@@ -94,22 +94,21 @@ impl Schemas {
 
     pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
         match self.first.get() {
-            Some(first) if std::ptr::eq(*first, schema) => Ok(()),
+            Some(first) if first.is(schema) => Ok(()),
             _ => self.admit_another(schema),
         }
     }
 
     #[cold]
     fn admit_another(&self, schema: &'static Schema) -> Result<(), SessionError> {
-        let known =
-            |known: &[&'static Schema]| known.iter().any(|known| std::ptr::eq(*known, schema));
+        let known = |known: &[&'static Schema]| known.iter().any(|known| known.is(schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
         supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         let first = *self.first.get_or_init(|| schema);
-        if std::ptr::eq(first, schema) || known(&others) {
+        if first.is(schema) || known(&others) {
             return Ok(());
         }
         for other in std::iter::once(first).chain(others.iter().copied()) {
@@ -147,7 +146,7 @@ impl Schemas {
             field.is_some_and(|field| (*field.default_value()).type_id() == principal)
         };
         let mut namespaces: Vec<_> =
-            self.all().into_iter().filter(|it| of_type(&*it)).map(|it| it.namespace).collect();
+            self.all().into_iter().filter(of_type).map(|it| it.namespace).collect();
         namespaces.sort_unstable();
         namespaces.dedup();
         namespaces

@@ -45,6 +45,10 @@ pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
         impl __session::SessionSchema for #ident {
             type Session = #handle;
             const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+                {
+                    static __SESSION_ID: u8 = 0;
+                    &__SESSION_ID
+                },
                 #name,
                 #namespace,
                 &[#(#entries),*],

@@ -33,9 +33,9 @@ fn worst(old: &'static Schema, now: &'static Schema) -> Severity {
     severities.max().unwrap_or(Severity::Harmless)
 }
 
-static PLAIN: Schema = Schema::new("Visitor", "", &[text("page")]);
-static WITH_TTL: Schema = Schema::new("Visitor", "", &[text("page").ttl(600_000)]);
-static LONGER: Schema = Schema::new("Visitor", "", &[text("page").ttl(900_000)]);
+static PLAIN: Schema = Schema::new(&0, "Visitor", "", &[text("page")]);
+static WITH_TTL: Schema = Schema::new(&0, "Visitor", "", &[text("page").ttl(600_000)]);
+static LONGER: Schema = Schema::new(&0, "Visitor", "", &[text("page").ttl(900_000)]);
 
 #[test]
 fn a_ttl_that_comes_leaves_values_without_an_end_and_one_that_goes_loses_them() {
@@ -49,9 +49,9 @@ fn a_ttl_that_comes_leaves_values_without_an_end_and_one_that_goes_loses_them() 
     assert_eq!(worst(&LONGER, &LONGER), Severity::Harmless);
 }
 
-static NAMED: Schema = Schema::new("Visitor", "shop", &[text("shop:page")]);
-static WHO: Schema = Schema::new("Visitor", "", &[number("who").principal()]);
-static NAMED_WHO: Schema = Schema::new("Visitor", "shop", &[number("shop:who").principal()]);
+static NAMED: Schema = Schema::new(&0, "Visitor", "shop", &[text("shop:page")]);
+static WHO: Schema = Schema::new(&0, "Visitor", "", &[number("who").principal()]);
+static NAMED_WHO: Schema = Schema::new(&0, "Visitor", "shop", &[number("shop:who").principal()]);
 
 #[test]
 fn another_namespace_loses_everything_and_everybody() {
@@ -65,11 +65,11 @@ fn another_namespace_loses_everything_and_everybody() {
 }
 
 static NONCE: Schema =
-    Schema::new("Visitor", "", &[text("page").kind(FieldKind::Nonce { keyed: false })]);
+    Schema::new(&0, "Visitor", "", &[text("page").kind(FieldKind::Nonce { keyed: false })]);
 static KEYED: Schema =
-    Schema::new("Visitor", "", &[text("page").kind(FieldKind::Nonce { keyed: true })]);
-static SECRET: Schema = Schema::new("Visitor", "", &[text("page").secret()]);
-static ONCE: Schema = Schema::new("Visitor", "", &[text("page").write_once()]);
+    Schema::new(&0, "Visitor", "", &[text("page").kind(FieldKind::Nonce { keyed: true })]);
+static SECRET: Schema = Schema::new(&0, "Visitor", "", &[text("page").secret()]);
+static ONCE: Schema = Schema::new(&0, "Visitor", "", &[text("page").write_once()]);
 
 #[test]
 fn what_is_stored_in_another_form_is_lost_and_what_is_not_is_not() {
@@ -106,13 +106,15 @@ fn renames(m: &mut Migration<'_>) -> Result<(), MigrateError> {
 }
 
 static NUMBERED: &[Field] = &[number("page")];
-static UNMIGRATED: Schema = Schema::new("Visitor", "", NUMBERED).version(2);
-static MIGRATED: Schema = Schema::new("Visitor", "", NUMBERED).version(2).migrate(to_number);
-static REFUSED: Schema = Schema::new("Visitor", "", NUMBERED).version(2).migrate(refuses);
-static FORGOTTEN: Schema = Schema::new("Visitor", "", NUMBERED).version(2).migrate(forgets);
-static SAME_VERSION: Schema = Schema::new("Visitor", "", NUMBERED).migrate(to_number);
-static RENAMED: Schema = Schema::new("Visitor", "", &[text("place")]).version(2).migrate(renames);
-static UNWRAPPED: Schema = Schema::new("Visitor", "", &[text("page")]).version(2).migrate(unwraps);
+static UNMIGRATED: Schema = Schema::new(&0, "Visitor", "", NUMBERED).version(2);
+static MIGRATED: Schema = Schema::new(&0, "Visitor", "", NUMBERED).version(2).migrate(to_number);
+static REFUSED: Schema = Schema::new(&0, "Visitor", "", NUMBERED).version(2).migrate(refuses);
+static FORGOTTEN: Schema = Schema::new(&0, "Visitor", "", NUMBERED).version(2).migrate(forgets);
+static SAME_VERSION: Schema = Schema::new(&0, "Visitor", "", NUMBERED).migrate(to_number);
+static RENAMED: Schema =
+    Schema::new(&0, "Visitor", "", &[text("place")]).version(2).migrate(renames);
+static UNWRAPPED: Schema =
+    Schema::new(&0, "Visitor", "", &[text("page")]).version(2).migrate(unwraps);
 
 fn unwraps(m: &mut Migration<'_>) -> Result<(), MigrateError> {
     match m.get::<String>("page")? {
@@ -139,7 +141,7 @@ fn a_migration_counts_if_it_brings_the_recorded_values_over() {
     assert!(cure.is_some_and(|cure| cure.contains("version = 2")), "{said:?}");
 }
 
-static LATER: Schema = Schema::new("Visitor", "", &[text("page")]).version(3);
+static LATER: Schema = Schema::new(&0, "Visitor", "", &[text("page")]).version(3);
 
 #[test]
 fn a_version_that_falls_is_noted() {
@@ -148,8 +150,8 @@ fn a_version_that_falls_is_noted() {
     assert_eq!(worst(&PLAIN, &LATER), Severity::Harmless);
 }
 
-static OTHER: Schema = Schema::new("Shop", "", &[text("page")]);
-static EMPTY: Schema = Schema::new("Visitor", "", &[text("beside")]);
+static OTHER: Schema = Schema::new(&0, "Shop", "", &[text("page")]);
+static EMPTY: Schema = Schema::new(&0, "Visitor", "", &[text("beside")]);
 
 #[test]
 fn a_field_may_move_between_schemas_of_one_namespace() {

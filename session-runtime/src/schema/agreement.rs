@@ -83,15 +83,20 @@ const fn disagreement(first: &'static Schema, second: &'static Schema) -> Option
         }
         i += 1;
     }
+    let versioned = first.version != 1 || second.version != 1;
+    if versioned && same(first.namespace, second.namespace) {
+        let fault = on_one_record(first, second)
+            .and(&["have versions in one namespace, which stores one: give one of them a "])
+            .and(&["`namespace` of its own"]);
+        return Some(fault);
+    }
     match (first.principal(), second.principal()) {
-        (Some(ours), Some(theirs))
-            if same(first.namespace, second.namespace) && !same(ours.name, theirs.name) =>
-        {
+        (Some(ours), Some(theirs)) if !same(ours.name, theirs.name) => {
             let fault = on_one_record(first, second)
                 .and(&["have two principals: `", ours.name, "` in `", first.name, "` and `"])
                 .and(&[theirs.name, "` in `", second.name, "`"])
-                .and(&["; mark the same field in both, or keep the two apart with "])
-                .and(&["`namespace` on one of the structs"]);
+                .and(&["; a record belongs to one: mark the same field in both, or give "])
+                .and(&["one of them a layer and a cookie of its own"]);
             Some(fault)
         }
         _ => None,
@@ -290,7 +295,7 @@ mod tests {
     fn fault(ours: Field, theirs: Field) -> Option<String> {
         let schema = |name, field: Field| -> &'static Schema {
             let fields: &'static [Field] = Box::leak(Box::new([field]));
-            Box::leak(Box::new(Schema::new(name, "", fields)))
+            Box::leak(Box::new(Schema::new(&0, name, "", fields)))
         };
         let fault = disagreement(schema("Visitor", ours), schema("Admin", theirs));
         fault.map(|fault| fault.as_str().to_owned())
@@ -339,7 +344,21 @@ mod tests {
     }
 
     #[test]
-    fn two_principals_of_one_namespace_are_one_field() {
+    fn a_namespace_has_one_versioned_schema() {
+        const fn schema(namespace: &'static str, version: u32) -> Schema {
+            Schema::new(&0, "Visitor", namespace, &[]).version(version)
+        }
+        static ONE: Schema = schema("", 1);
+        static TWO: Schema = schema("", 2);
+        static APART: Schema = schema("admin", 2);
+        assert!(disagreement(&ONE, &TWO).is_some());
+        assert!(disagreement(&TWO, &TWO).is_some());
+        assert!(disagreement(&ONE, &ONE).is_none());
+        assert!(disagreement(&ONE, &APART).is_none());
+    }
+
+    #[test]
+    fn two_principals_are_one_field() {
         let fault = fault(field("a").principal(), field("b").principal()).unwrap();
         assert!(fault.contains("two principals: `a` in `Visitor` and `b` in `Admin`"), "{fault}");
     }

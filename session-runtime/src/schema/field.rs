@@ -10,6 +10,9 @@ use crate::codec::{Codec, Value};
 /// The compile-time description of a schema.
 #[derive(Debug)]
 pub struct Schema {
+    /// A static of the struct's own: a constant, like the schema, may stand at
+    /// several addresses.
+    id: &'static u8,
     /// The struct's name.
     pub name: &'static str,
     /// Keeps the fields and the principals of several schemas apart: stored
@@ -30,6 +33,7 @@ impl Schema {
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
+        id: &'static u8,
         name: &'static str,
         namespace: &'static str,
         fields: &'static [Field],
@@ -45,7 +49,8 @@ impl Schema {
             expiring |= field.ttl.is_some();
             index += 1;
         }
-        Self { name, namespace, version: 1, migrate: None, fields, principal, strict, expiring }
+        let (version, migrate) = (1, None);
+        Self { id, name, namespace, version, migrate, fields, principal, strict, expiring }
     }
 
     #[doc(hidden)]
@@ -60,6 +65,11 @@ impl Schema {
     pub const fn migrate(mut self, migrate: Migrate) -> Self {
         self.migrate = Some(migrate);
         self
+    }
+
+    /// Whether it is of the same struct.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        std::ptr::eq(self.id, other.id)
     }
 
     /// The field that says who is signed in.

@@ -110,7 +110,7 @@ mod tests {
     static MERGED: Field = field().merge(union);
     static COMPARED: Field = field().compare();
     static ONCE: Field = field().write_once();
-    static SCHEMA: Schema = Schema::new("Tags", "", &[]);
+    static SCHEMA: Schema = Schema::new(&0, "Tags", "", &[]);
 
     fn op(field: &'static Field, base: Option<&str>, op: Op) -> PendingOp {
         let base = base.map(|base| base.as_bytes().to_vec());

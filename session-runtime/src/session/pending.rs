@@ -182,7 +182,7 @@ mod tests {
     use crate::codec::Json;
     use crate::schema::default;
 
-    static SCHEMA: Schema = Schema::new("Visitor", "", &[]);
+    static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
     static VISITS: Field = Field::new("visits", "u64", Json::<u64>::CODEC, default::<u64>);
 
     fn push(ops: &[(u64, Op)]) -> Op {

@@ -103,7 +103,7 @@ impl State {
     /// Reads the session under `schema` from now on.
     pub(crate) fn reads_under(&mut self, schema: &'static Schema) {
         // Schemas that never had another version have nothing to say here.
-        if schema.version > 1 && !self.schemas.iter().any(|known| std::ptr::eq(*known, schema)) {
+        if schema.version > 1 && !self.schemas.iter().any(|known| known.is(schema)) {
             self.schemas.push(schema);
         }
     }

@@ -8,7 +8,15 @@ const _: () = {
     #[automatically_derived]
     impl __session::SessionSchema for Empty {
         type Session = EmptySession;
-        const SCHEMA: &'static __session::Schema = &__session::Schema::new("Empty", "", &[]);
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            {
+                static __SESSION_ID: u8 = 0;
+                &__SESSION_ID
+            },
+            "Empty",
+            "",
+            &[],
+        );
         fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
             Self {}
         }

@@ -75,6 +75,10 @@ const _: () = {
     impl __session::SessionSchema for Visitor {
         type Session = Basket;
         const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            {
+                static __SESSION_ID: u8 = 0;
+                &__SESSION_ID
+            },
             "Visitor",
             "admin",
             &[

@@ -60,6 +60,10 @@ const _: () = {
     impl __session::SessionSchema for Rows {
         type Session = RowsSession;
         const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            {
+                static __SESSION_ID: u8 = 0;
+                &__SESSION_ID
+            },
             "Rows",
             "",
             &[

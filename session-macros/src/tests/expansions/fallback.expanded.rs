@@ -8,7 +8,7 @@ const _: () = {
     use ::session_runtime::__private as __session;
     impl __session::SessionSchema for Visitor {
         type Session = VisitorSession;
-        const SCHEMA: &'static __session::Schema = &__session::Schema::new("", "", &[]);
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new(&0, "", "", &[]);
         fn __snapshot(_: &__session::Handle<Self>) -> Self {
             ::core::unreachable!()
         }

@@ -22,6 +22,10 @@ const _: () = {
     impl __session::SessionSchema for Visitor {
         type Session = VisitorSession;
         const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            {
+                static __SESSION_ID: u8 = 0;
+                &__SESSION_ID
+            },
             "Visitor",
             "",
             &[

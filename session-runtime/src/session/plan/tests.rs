@@ -18,7 +18,7 @@ static HITS: Field = Field::new("hits", "u64", Json::<u64>::CODEC, default::<u64
 const HOUR: Duration = Duration::from_secs(3600);
 const POLICY: Policy =
     Policy { idle: Some(HOUR), absolute: Some(Duration::from_secs(12 * 3600)), cap: None };
-static SCHEMA: Schema = Schema::new("Visitor", "", &[]);
+static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
 
 fn now() -> Timestamp {
     Timestamp::from_millis(1_000_000)
