@@ -31,6 +31,7 @@ mod request;
 pub mod schema;
 mod session;
 pub mod store;
+pub mod testing;
 pub mod token;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};

@@ -9,6 +9,7 @@ mod fields;
 mod flash;
 mod handles;
 mod kill;
+mod kit;
 mod late;
 mod locked;
 mod manager;

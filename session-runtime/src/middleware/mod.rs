@@ -2,9 +2,11 @@
 
 mod future;
 mod layer;
+mod probe;
 mod service;
 
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
+pub(crate) use probe::Probe;
 pub(crate) use service::RequestExtension;
 pub use service::SessionService;
