@@ -33,7 +33,7 @@ impl<V: SessionSchema> TestSession<V> {
     pub async fn open(&self) -> Result<V::Session, SessionRejection> {
         let (visit, extensions, headers) = self.begin().await;
         let session = session_of::<V>(&extensions, &headers).await;
-        self.under_way(visit, session.as_ref().err());
+        self.under_way(visit);
         session
     }
 
@@ -57,7 +57,7 @@ impl<V: SessionSchema> TestSession<V> {
     pub async fn open_existing(&self) -> Result<Option<V::Session>, SessionRejection> {
         let (visit, extensions, headers) = self.begin().await;
         let session = existing_session_of::<V>(&extensions, &headers).await;
-        self.under_way(visit, session.as_ref().err());
+        self.under_way(visit);
         session
     }
 
@@ -107,13 +107,7 @@ impl<V: SessionSchema> TestSession<V> {
     {
         let (visit, extensions, headers) = self.begin().await;
         let session = Authenticated::of(&extensions, &headers).await;
-        self.under_way(
-            visit,
-            session.as_ref().err().and_then(|rejection| match rejection {
-                AuthenticatedRejection::Session(rejection) => Some(rejection),
-                AuthenticatedRejection::Nobody { .. } => None,
-            }),
-        );
+        self.under_way(visit);
         session
     }
 
@@ -138,11 +132,8 @@ impl<V: SessionSchema> TestSession<V> {
         (visit, extensions, self.with_jar(|jar| jar.headers()))
     }
 
-    fn under_way(&self, mut visit: Visit, rejected: Option<&SessionRejection>) {
+    fn under_way(&self, mut visit: Visit) {
         visit.has_loaded();
-        if let Some(rejection) = rejected {
-            visit.handler.answer(rejection.answer().0);
-        }
         self.browsers().visits.push(visit);
     }
 }

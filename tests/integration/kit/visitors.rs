@@ -106,7 +106,7 @@ async fn a_task_that_never_yields_may_look_as_often_as_it_likes() {
 async fn a_sign_in_renews_the_cookie_and_the_old_one_is_nobodys() {
     let t = visitor().with(|s| s.set_locale("de"));
     let before = t.cookie().unwrap();
-    login(t.session()).await;
+    drop(login(t.session()).await);
     let after = t.cookie().unwrap();
     assert_ne!(before, after);
     assert!(after.starts_with("__Host-session="), "{after}");
@@ -154,7 +154,7 @@ async fn visitors_share_a_store_and_nothing_else() {
 async fn a_look_of_one_visitor_sees_what_another_one_did_before() {
     let one = visitor();
     let other = one.another_visitor();
-    login(one.session()).await;
+    drop(login(one.session()).await);
     assert_eq!(other.manager().sessions_of(&42u64).await.unwrap().len(), 1);
 }
 
