@@ -35,6 +35,7 @@ mod retry;
 pub mod schema;
 mod session;
 pub mod store;
+pub mod testing;
 mod ticket;
 pub mod token;
 mod transaction;

@@ -10,6 +10,7 @@ mod fields;
 mod flash;
 mod handles;
 mod kill;
+mod kit;
 mod late;
 mod lock;
 mod locked;

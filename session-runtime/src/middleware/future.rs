@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderValue, Response, StatusCode, header};
 use pin_project_lite::pin_project;
 
-use crate::commit::ToEnd;
+use crate::commit::{Committed, ToEnd};
 use crate::cookie::{apply_to, vary_on_cookie};
 use crate::error::SessionError;
 use crate::request::RequestSession;
@@ -53,12 +53,18 @@ pin_project! {
 }
 
 impl<F, B> ResponseFuture<F, B> {
-    pub(super) fn new(handler: F, session: Arc<RequestSession>) -> Self {
+    pub(crate) fn new(handler: F, session: Arc<RequestSession>) -> Self {
         Self { step: Step::Handling { handler }, session: Some(session) }
     }
 
     pub(super) fn unchanged(handler: F) -> Self {
         Self { step: Step::Handling { handler }, session: None }
+    }
+
+    /// A response in place of the handler's, which is not called.
+    pub(super) fn answered(response: Response<B>) -> Self {
+        let commit = ToEnd::new(std::future::ready(Ok(Committed::Stored)));
+        Self { step: Step::Committing { commit, response: Some(response) }, session: None }
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod future;
 mod layer;
+mod probe;
 mod service;
 
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
+pub(crate) use probe::Probe;
 pub use service::SessionService;
 pub(crate) use service::{Excluded, RequestExtension};

@@ -7,6 +7,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::ResponseFuture;
+use super::probe::Probe;
 use crate::engine::Engine;
 use crate::request::RequestSession;
 
@@ -65,6 +66,10 @@ where
             tracing::warn!(
                 "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
             );
+        }
+        if let Some(probe) = request.extensions().get::<Probe>() {
+            probe.reached(request.extensions());
+            return ResponseFuture::answered(Response::new(ResBody::from("")));
         }
         let safe = request.method().is_safe();
         let session = Arc::new(RequestSession::new(Arc::clone(&self.engine), safe));

@@ -10,8 +10,9 @@ use super::{ConflictPolicy, Field, FieldKind, OnInvalid, Schema};
 /// one record. Where two of them store a field under the same name (or read the
 /// other's under an `alias`), both must declare it alike: its type as it is
 /// written, what it is for, and every option that says what is stored. Two
-/// principals of one namespace must be one field. If anything differs, this
-/// does not compile, and says which field of which schemas it is.
+/// principals must be one field, because a record belongs to one; and of the
+/// schemas of one namespace, a single one may have versions. If anything
+/// differs, this does not compile, and says which field of which schemas it is.
 ///
 /// Without it, [`SessionLayer::schema`](crate::SessionLayer::schema) finds it
 /// out at start-up, or else the first extraction does. Those compare the types

@@ -1,0 +1,144 @@
+//! What handlers take: each is one more request.
+
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap};
+
+use super::session::TestSession;
+use super::visit::Visit;
+use super::wait::now;
+use crate::extract::{Authenticated, existing_session_of, session_of};
+use crate::manager::SessionManager;
+use crate::rejection::{AuthenticatedRejection, SessionRejection};
+use crate::schema::{HasPrincipal, SessionSchema};
+
+/// What handlers take.
+impl<V: SessionSchema> TestSession<V> {
+    /// The session of one more request.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be loaded; see also [Panics](Self#panics).
+    #[must_use]
+    #[track_caller]
+    pub fn session(&self) -> V::Session {
+        extracted(now("TestSession::session", "call `open().await` instead", self.open()))
+    }
+
+    /// As [`session`](Self::session), for every store.
+    ///
+    /// # Errors
+    ///
+    /// What the extractor rejects the request with.
+    pub async fn open(&self) -> Result<V::Session, SessionRejection> {
+        let (visit, extensions, headers) = self.begin().await;
+        let session = session_of::<V>(&extensions, &headers).await;
+        self.under_way(visit);
+        session
+    }
+
+    /// The session of one more request, if the visitor has one.
+    ///
+    /// # Panics
+    ///
+    /// As [`session`](Self::session).
+    #[must_use]
+    #[track_caller]
+    pub fn existing(&self) -> Option<V::Session> {
+        let instead = "call `open_existing().await` instead";
+        extracted(now("TestSession::existing", instead, self.open_existing()))
+    }
+
+    /// As [`existing`](Self::existing), for every store.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_existing(&self) -> Result<Option<V::Session>, SessionRejection> {
+        let (visit, extensions, headers) = self.begin().await;
+        let session = existing_session_of::<V>(&extensions, &headers).await;
+        self.under_way(visit);
+        session
+    }
+
+    /// The session of one more request, with who is signed in.
+    ///
+    /// # Panics
+    ///
+    /// If nobody is, and as [`session`](Self::session).
+    #[must_use]
+    #[track_caller]
+    pub fn authenticated(&self) -> Authenticated<V>
+    where
+        V: HasPrincipal,
+    {
+        match self.try_authenticated() {
+            Ok(session) => session,
+            Err(AuthenticatedRejection::Nobody { .. }) => panic!(
+                "nobody is signed in: begin with `TestSession::new().signed_in_as(…)`, or sign in through a handler"
+            ),
+            Err(AuthenticatedRejection::Session(rejection)) => extracted(Err(rejection)),
+        }
+    }
+
+    /// As [`authenticated`](Self::authenticated), or what the extractor rejects
+    /// the request with.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authenticated::of`].
+    #[track_caller]
+    pub fn try_authenticated(&self) -> Result<Authenticated<V>, AuthenticatedRejection>
+    where
+        V: HasPrincipal,
+    {
+        let instead = "call `open_authenticated().await` instead";
+        now("TestSession::authenticated", instead, self.open_authenticated())
+    }
+
+    /// As [`try_authenticated`](Self::try_authenticated), for every store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authenticated::of`].
+    pub async fn open_authenticated(&self) -> Result<Authenticated<V>, AuthenticatedRejection>
+    where
+        V: HasPrincipal,
+    {
+        let (visit, extensions, headers) = self.begin().await;
+        let session = Authenticated::of(&extensions, &headers).await;
+        self.under_way(visit);
+        session
+    }
+
+    /// The manager that a handler extracts.
+    #[must_use]
+    #[track_caller]
+    pub fn manager(&self) -> SessionManager {
+        self.look("TestSession::manager", |_| SessionManager::new(Arc::clone(&self.engine)))
+    }
+
+    /// The manager that a handler extracts as `SessionManager<V>`.
+    #[must_use]
+    #[track_caller]
+    pub fn typed_manager(&self) -> SessionManager<V> {
+        self.look("TestSession::typed_manager", |_| SessionManager::new(Arc::clone(&self.engine)))
+    }
+
+    /// A request, with what an extractor finds in it.
+    async fn begin(&self) -> (Visit, Extensions, HeaderMap) {
+        self.settle().await;
+        let (visit, extensions) = Visit::begin(self.browser, Arc::clone(&self.engine));
+        (visit, extensions, self.with_jar(|jar| jar.headers()))
+    }
+
+    fn under_way(&self, mut visit: Visit) {
+        visit.has_loaded();
+        self.browsers().visits.push(visit);
+    }
+}
+
+#[track_caller]
+fn extracted<T>(extracted: Result<T, SessionRejection>) -> T {
+    extracted.unwrap_or_else(|rejection| panic!("{rejection}"))
+}

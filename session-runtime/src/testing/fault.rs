@@ -1,0 +1,303 @@
+//! A store whose calls fail, hang or get lost, when it is told to.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Gate, Operation, frozen_clock};
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::patch::{Conflict, Gone, Outcome, Patch, SignIn};
+use crate::record::{Principal, Record};
+use crate::store::{
+    Capabilities, Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind,
+    StoreFuture, Swept, Visit,
+};
+use crate::token::SecretHash;
+
+/// What becomes of a call.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing is done, and the store says so.
+    Fails(StoreErrorKind),
+    /// It is done, and the answer is lost on its way: for
+    /// [`Apply`](Operation::Apply) that is [`Outcome::Uncertain`], for all
+    /// others [`StoreErrorKind::Timeout`].
+    AnswerLost,
+    /// It is done, and no answer ever comes. The layer waits for its
+    /// [`store_timeout`](crate::SessionLayer::store_timeout).
+    NeverAnswers,
+    /// It is not asked before the gate opens.
+    AskedLate(Gate),
+    /// It is done at once, and the answer comes once the gate opens.
+    AnsweredLate(Gate),
+    /// [`Apply`](Operation::Apply) only: nothing is done, the session is gone.
+    Gone(Gone),
+    /// [`Apply`](Operation::Apply) only: nothing is done, because somebody else
+    /// changed the field of this stored name; or, with `None`, the session.
+    Conflict(Option<Cow<'static, str>>),
+    /// [`Apply`](Operation::Apply) only: nothing is done, and nobody knows.
+    Uncertain,
+}
+
+impl Fault {
+    fn is_an_answer_to_apply(&self) -> bool {
+        matches!(self, Self::Gone(_) | Self::Conflict(_) | Self::Uncertain)
+    }
+}
+
+#[derive(Debug)]
+struct Rule {
+    operation: Operation,
+    fault: Fault,
+    /// How many calls it lets pass first.
+    skip: usize,
+    /// How many calls it still hits; `None` for all.
+    left: Option<usize>,
+}
+
+/// A store that does as it is told with single calls, and hands on all others.
+/// Clones share what they were told.
+///
+/// ```
+/// use session_runtime::store::StoreErrorKind;
+/// use session_runtime::testing::{Fault, FaultStore, Operation, TestSession};
+/// # #[derive(session_runtime::SessionSchema)]
+/// # struct Visitor { locale: String }
+///
+/// let faults = FaultStore::default();
+/// let t = TestSession::<Visitor>::with_store(faults.clone()).with(|s| s.set_locale("de"));
+///
+/// faults.next(Operation::Apply, Fault::Fails(StoreErrorKind::Unavailable));
+/// t.session().set_locale("fr");
+/// assert!(t.last_commit().is_err());
+/// assert_eq!(t.session().locale(), "de");
+/// ```
+#[derive(Clone, Debug)]
+pub struct FaultStore<S = MemoryStore> {
+    inner: Arc<S>,
+    rules: Arc<Mutex<Vec<Rule>>>,
+}
+
+/// # Panics
+///
+/// The methods that take a fault: if it is an answer to
+/// [`Apply`](Operation::Apply) and the operation is another one.
+impl<S: SessionStore> FaultStore<S> {
+    /// Asks `store`, unless told otherwise.
+    #[must_use]
+    pub fn new(store: S) -> Self {
+        Self { inner: Arc::new(store), rules: Arc::default() }
+    }
+
+    /// This happens to the next call of `operation`. Of several faults for one
+    /// call the one that was told first happens.
+    #[track_caller]
+    pub fn next(&self, operation: Operation, fault: Fault) {
+        self.after(0, operation, fault);
+    }
+
+    /// This happens to the call of `operation` after the next `skip` ones.
+    #[track_caller]
+    pub fn after(&self, skip: usize, operation: Operation, fault: Fault) {
+        self.rule(Rule { operation, fault, skip, left: Some(1) });
+    }
+
+    /// This happens to the next `calls` calls of `operation`.
+    #[track_caller]
+    pub fn times(&self, calls: usize, operation: Operation, fault: Fault) {
+        self.rule(Rule { operation, fault, skip: 0, left: Some(calls) });
+    }
+
+    /// This happens to each call of `operation`, until [`clear`](Self::clear).
+    #[track_caller]
+    pub fn each(&self, operation: Operation, fault: Fault) {
+        self.rule(Rule { operation, fault, skip: 0, left: None });
+    }
+
+    /// Every call of every operation fails, until [`clear`](Self::clear).
+    pub fn fail_all(&self, kind: StoreErrorKind) {
+        for operation in Operation::ALL {
+            self.each(operation, Fault::Fails(kind));
+        }
+    }
+
+    /// Forgets every fault. Calls that wait at a gate go on waiting.
+    pub fn clear(&self) {
+        self.rules().clear();
+    }
+
+    /// How many calls are still to be hit by [`next`](Self::next),
+    /// [`after`](Self::after) and [`times`](Self::times): a test that ends with
+    /// zero has seen all its faults.
+    #[must_use]
+    pub fn remaining(&self) -> usize {
+        self.rules().iter().filter_map(|rule| rule.left).sum()
+    }
+
+    /// The store that is asked.
+    #[must_use]
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
+    #[track_caller]
+    fn rule(&self, rule: Rule) {
+        assert!(
+            rule.operation == Operation::Apply || !rule.fault.is_an_answer_to_apply(),
+            "{:?} is an answer to `Operation::Apply`, not to `Operation::{:?}`",
+            rule.fault,
+            rule.operation,
+        );
+        self.rules().push(rule);
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Vec<Rule>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What becomes of this call of `operation`.
+    fn due(&self, operation: Operation) -> Option<Fault> {
+        let mut rules = self.rules();
+        let mut hit = None;
+        for rule in rules.iter_mut().filter(|rule| rule.operation == operation) {
+            if let Some(skip) = rule.skip.checked_sub(1) {
+                rule.skip = skip;
+            } else if hit.is_none() && rule.left != Some(0) {
+                rule.left = rule.left.map(|left| left - 1);
+                hit = Some(rule.fault.clone());
+            }
+        }
+        rules.retain(|rule| rule.left != Some(0));
+        hit
+    }
+
+    fn ask<'a, T: Send + Unpin + 'a>(
+        &self,
+        operation: Operation,
+        answer: impl FnOnce() -> Answer<'a, T> + Send + 'a,
+    ) -> Answer<'a, T> {
+        match self.due(operation) {
+            None => answer(),
+            Some(fault) => meet(fault, answer, Err(StoreError::new(StoreErrorKind::Timeout))),
+        }
+    }
+}
+
+type Answer<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
+
+fn meet<'a, T: Send + Unpin + 'a>(
+    fault: Fault,
+    answer: impl FnOnce() -> Answer<'a, T> + Send + 'a,
+    lost: Result<T, StoreError>,
+) -> Answer<'a, T> {
+    match fault {
+        Fault::Fails(kind) => StoreFuture::ready(Err(StoreError::new(kind))),
+        // Ready if the store is, so that a test needs no runtime.
+        Fault::AnswerLost => match answer().take_ready() {
+            Ok(_) => StoreFuture::ready(lost),
+            Err(waiting) => StoreFuture::new(async move {
+                let _ = waiting.await;
+                lost
+            }),
+        },
+        Fault::NeverAnswers => StoreFuture::new(async move {
+            let _ = answer().await;
+            std::future::pending().await
+        }),
+        Fault::AskedLate(gate) => StoreFuture::new(async move {
+            gate.pass().await;
+            answer().await
+        }),
+        Fault::AnsweredLate(gate) => StoreFuture::new(async move {
+            let answer = answer().await;
+            gate.pass().await;
+            answer
+        }),
+        // Kept away from other operations by `rule`, and met by `apply`.
+        Fault::Gone(_) | Fault::Conflict(_) | Fault::Uncertain => answer(),
+    }
+}
+
+impl Default for FaultStore {
+    /// Above an empty [`MemoryStore`] on a [`frozen_clock`].
+    fn default() -> Self {
+        Self::new(MemoryStore::with_clock(frozen_clock()))
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<S: SessionStore> SessionStore for FaultStore<S> {
+    fn clock(&self) -> &Clock {
+        self.inner.clock()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        visit: Visit,
+    ) -> Answer<'a, Lookup> {
+        self.ask(Operation::Load, move || self.inner.load(id, secret, visit))
+    }
+
+    fn reload(&self, id: SessionId, epoch: u64) -> Answer<'_, Option<Arc<Record>>> {
+        self.ask(Operation::Reload, move || self.inner.reload(id, epoch))
+    }
+
+    fn create(&self, record: Record, sign_in: SignIn) -> Answer<'_, Created> {
+        self.ask(Operation::Create, move || self.inner.create(record, sign_in))
+    }
+
+    fn apply<'a>(&'a self, id: SessionId, epoch: u64, patch: &'a Patch) -> Answer<'a, Outcome> {
+        let answer = move || self.inner.apply(id, epoch, patch);
+        match self.due(Operation::Apply) {
+            None => answer(),
+            Some(Fault::Gone(gone)) => StoreFuture::ready(Ok(Outcome::Gone(gone))),
+            Some(Fault::Uncertain) => StoreFuture::ready(Ok(Outcome::Uncertain)),
+            Some(Fault::Conflict(field)) => conflict(field, self.inner.reload(id, epoch)),
+            Some(fault) => meet(fault, answer, Ok(Outcome::Uncertain)),
+        }
+    }
+
+    fn delete(&self, id: SessionId) -> Answer<'_, bool> {
+        self.ask(Operation::Delete, move || self.inner.delete(id))
+    }
+
+    fn list<'a>(&'a self, principal: &'a Principal) -> Answer<'a, Vec<Arc<Record>>> {
+        self.ask(Operation::List, move || self.inner.list(principal))
+    }
+
+    fn revoke<'a>(&'a self, principal: &'a Principal, which: Revoke) -> Answer<'a, u64> {
+        self.ask(Operation::Revoke, move || self.inner.revoke(principal, which))
+    }
+
+    fn count(&self) -> Answer<'_, u64> {
+        self.ask(Operation::Count, move || self.inner.count())
+    }
+
+    fn sweep(&self, limit: usize) -> Answer<'_, Swept> {
+        self.ask(Operation::Sweep, move || self.inner.sweep(limit))
+    }
+}
+
+/// A conflict shows the record as it stands.
+fn conflict<'a>(
+    field: Option<Cow<'static, str>>,
+    current: Answer<'a, Option<Arc<Record>>>,
+) -> Answer<'a, Outcome> {
+    let outcome = |current: Result<Option<Arc<Record>>, StoreError>| {
+        Ok(match current? {
+            Some(current) => Outcome::Conflict(Conflict { field, current }),
+            None => Outcome::Gone(Gone::Absent),
+        })
+    };
+    match current.take_ready() {
+        Ok(current) => StoreFuture::ready(outcome(current)),
+        Err(waiting) => StoreFuture::new(async move { outcome(waiting.await) }),
+    }
+}

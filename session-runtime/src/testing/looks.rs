@@ -1,0 +1,196 @@
+//! What came of the requests.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use tower_service::Service;
+
+use super::layered::call;
+use super::session::TestSession;
+use super::visit::{Jar, outcome};
+use super::wait::now;
+use crate::clock::Clock;
+use crate::cookie::{Presented, presented};
+use crate::error::SessionError;
+use crate::middleware::SessionLayer;
+use crate::record::Record;
+use crate::schema::SessionSchema;
+use crate::store::{Lookup, Touch};
+
+/// What came of it.
+impl<V: SessionSchema> TestSession<V> {
+    /// Whether the last request that had something to store could: the error
+    /// that the layer's response would have said.
+    ///
+    /// `Ok` also if there was none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::save`](crate::Handle::save).
+    #[track_caller]
+    pub fn last_commit(&self) -> Result<(), Arc<SessionError>> {
+        self.look("TestSession::last_commit", |jar| jar.last.clone())
+    }
+
+    /// What the store holds of the visitor's session, if there is one. The
+    /// field's bytes are JSON: `record.fields.get("locale")`.
+    #[must_use]
+    #[track_caller]
+    pub fn stored(&self) -> Option<Arc<Record>> {
+        let instead = "call `load_stored().await` instead";
+        let stored = now("TestSession::stored", instead, self.load_stored());
+        stored.unwrap_or_else(|error| panic!("the session cannot be loaded: {error}"))
+    }
+
+    /// As [`stored`](Self::stored), for every store.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer.
+    pub async fn load_stored(&self) -> Result<Option<Arc<Record>>, SessionError> {
+        self.settle().await;
+        let headers = self.with_jar(|jar| jar.headers());
+        let Presented::One(token) = presented(&headers, self.name()) else { return Ok(None) };
+        let hash = token.secret_hash();
+        let found = self.engine.store.load(token.id(), &hash, Touch::Never.into());
+        Ok(match self.engine.within(found).await? {
+            Lookup::Found(record) => Some(record),
+            Lookup::Absent | Lookup::Retired | Lookup::Replayed => None,
+        })
+    }
+
+    /// The visitor's session cookie as a `Cookie` header has it, `name=value`.
+    /// Whoever has it is the visitor.
+    #[must_use]
+    #[track_caller]
+    pub fn cookie(&self) -> Option<String> {
+        self.look("TestSession::cookie", |jar| jar.cookie.clone())
+    }
+
+    /// The store's clock.
+    #[must_use]
+    #[track_caller]
+    pub fn clock(&self) -> Clock {
+        self.look("TestSession::clock", |_| self.engine.store.clock().clone())
+    }
+
+    /// Lets time pass.
+    ///
+    /// # Panics
+    ///
+    /// If the store's clock is not a [frozen](Clock::frozen) one.
+    #[track_caller]
+    pub fn advance(&self, by: Duration) {
+        let clock = self.clock();
+        let then = clock.now().after(by);
+        clock.advance(by);
+        assert!(
+            clock.now() >= then,
+            "the store is on the system's clock: give it `testing::frozen_clock()`"
+        );
+    }
+
+    /// The layer that the visitor is before, for a router of the same store:
+    /// `Router::new().route(…).layer(t.layer())`.
+    #[must_use]
+    pub fn layer(&self) -> SessionLayer {
+        self.layer.clone()
+    }
+
+    /// Commits the requests that have ended, with any store.
+    pub async fn settle(&self) {
+        let settled = poll_fn(|context| self.browsers().poll_settle(self.name(), context));
+        // Without the budget that tokio gives a task: what is ready is ready.
+        tokio::task::unconstrained(settled).await;
+    }
+
+    /// Ends every request of this visitor that is under way with this status, though handles
+    /// of it live on: what the layer does when a handler fails, or moved its
+    /// session into a task.
+    ///
+    /// ```
+    /// # use session_runtime::testing::TestSession;
+    /// # #[derive(session_runtime::SessionSchema)]
+    /// # struct Visitor { locale: String }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let t = TestSession::<Visitor>::new();
+    /// t.session().set_locale("fr");
+    /// t.respond(http::StatusCode::INTERNAL_SERVER_ERROR).await.unwrap();
+    /// assert_eq!(t.session().locale(), "", "a response that failed stores nothing");
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`last_commit`](Self::last_commit); of handles with changes of their
+    /// own [`SessionError::Unpublished`].
+    pub async fn respond(&self, status: StatusCode) -> Result<(), Arc<SessionError>> {
+        for visit in &self.browsers().visits {
+            if visit.browser == self.browser {
+                visit.handler.answer(status);
+            }
+        }
+        self.settle().await;
+        self.with_jar(|jar| jar.last.clone())
+    }
+
+    /// Sends a request of this visitor through a whole application, such as a
+    /// router with [`layer`](Self::layer): with the session cookie, beside what
+    /// other cookies the request has, and keeps the one of the response.
+    ///
+    /// ```
+    /// # use axum::{Router, body::Body, routing::post};
+    /// # use session_runtime::{Session, testing::TestSession};
+    /// # #[derive(session_runtime::SessionSchema)]
+    /// # struct Visitor { #[session(counter)] visits: u64 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let t = TestSession::<Visitor>::new();
+    /// let app: Router = Router::new()
+    ///     .route("/", post(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
+    ///     .layer(t.layer());
+    ///
+    /// let response = t.send(&app, http::Request::post("/").body(Body::empty()).unwrap()).await;
+    /// assert_eq!(response.status(), 200);
+    /// assert_eq!(t.session().visits(), 1);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the service fails, as a router never does.
+    pub async fn send<S, B, R>(&self, service: &S, mut request: Request<B>) -> Response<R>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone,
+        S::Error: fmt::Debug,
+    {
+        self.settle().await;
+        self.with_jar(|jar| jar.add_to(request.headers_mut()));
+        let path = request.uri().path().to_owned();
+        match call(service, request).await {
+            Ok(response) => {
+                self.with_jar(|jar| {
+                    jar.keep(self.name(), response.headers());
+                    jar.last = outcome(&response);
+                });
+                response
+            }
+            Err(error) => panic!("a request of `{path}` failed: {error:?}"),
+        }
+    }
+
+    /// After a commit of the requests that have ended.
+    #[track_caller]
+    pub(super) fn look<T>(&self, caller: &str, see: impl FnOnce(&Jar) -> T) -> T {
+        now(caller, "call `settle().await` before", self.settle());
+        self.with_jar(|jar| see(jar))
+    }
+
+    fn name(&self) -> &str {
+        self.engine.config.cookie.name()
+    }
+}

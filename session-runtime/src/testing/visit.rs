@@ -1,0 +1,180 @@
+//! The browsers of a test: their cookies, and the requests they wait for.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Poll, ready};
+
+use cookie::Cookie;
+use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
+
+use crate::engine::Engine;
+use crate::error::SessionError;
+use crate::middleware::{RequestExtension, ResponseFuture};
+use crate::record::Record;
+use crate::request::RequestSession;
+
+/// What a request came to.
+pub(super) type Outcome = Result<(), Arc<SessionError>>;
+
+/// A handler that has been called: it answers when it is asked to.
+#[derive(Clone, Default)]
+pub(super) struct Handler(Arc<OnceLock<StatusCode>>);
+
+impl Handler {
+    /// The handler is done, whether or not a session handle lives on.
+    pub(super) fn answer(&self, status: StatusCode) {
+        let _ = self.0.set(status);
+    }
+}
+
+impl Future for Handler {
+    type Output = Result<Response<&'static str>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut response = Response::new("");
+        *response.status_mut() = self.0.get().copied().unwrap_or_default();
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// A request that has no response yet. What ends it is the layer's own future.
+pub(super) struct Visit {
+    /// Weak, so that what is left is the handles, and the future's.
+    session: Weak<RequestSession>,
+    pub(super) browser: usize,
+    pub(super) handler: Handler,
+    response: Pin<Box<ResponseFuture<Handler, &'static str>>>,
+    loaded: Option<Arc<Record>>,
+    step: Step,
+}
+
+enum Step {
+    Handling,
+    Ending {
+        /// There was something to store.
+        telling: bool,
+    },
+}
+
+impl Visit {
+    /// A request, and the extensions that an extractor finds in it. It counts
+    /// as of an unsafe method, so that no loss goes unreported.
+    pub(super) fn begin(browser: usize, engine: Arc<Engine>) -> (Self, Extensions) {
+        let session = Arc::new(RequestSession::new(engine, false));
+        let handler = Handler::default();
+        let visit = Self {
+            session: Arc::downgrade(&session),
+            browser,
+            response: Box::pin(ResponseFuture::new(handler.clone(), Arc::clone(&session))),
+            handler,
+            loaded: None,
+            step: Step::Handling,
+        };
+        let mut extensions = Extensions::new();
+        extensions.insert(RequestExtension(session));
+        (visit, extensions)
+    }
+
+    /// Notes what the request found in the store.
+    pub(super) fn has_loaded(&mut self) {
+        self.loaded = self.session.upgrade().and_then(|it| it.scope.state().record().cloned());
+    }
+
+    /// Whether a handle of it is still there, and nobody said that it is over.
+    fn goes_on(&self) -> bool {
+        matches!(self.step, Step::Handling)
+            && self.handler.0.get().is_none()
+            && self.session.strong_count() > 1
+    }
+
+    fn tells(&self) -> bool {
+        let Some(session) = self.session.upgrade() else { return false };
+        if session.scope.unpublished() > 0 || session.has_work() {
+            return true;
+        }
+        let state = session.scope.state();
+        let saved = match (state.record(), &self.loaded) {
+            (Some(now), Some(then)) => !Arc::ptr_eq(now, then),
+            (now, then) => now.is_some() != then.is_some(),
+        };
+        saved || state.cookie.is_some()
+    }
+}
+
+/// All visitors of one store: what one of them looks at may be what another
+/// one did.
+#[derive(Default)]
+pub(super) struct Browsers {
+    pub(super) jars: Vec<Jar>,
+    pub(super) visits: Vec<Visit>,
+}
+
+impl Browsers {
+    /// Ends every request that no handle holds any more, in the order in which
+    /// they were begun.
+    pub(super) fn poll_settle(&mut self, name: &str, context: &mut Context<'_>) -> Poll<()> {
+        let mut at = 0;
+        while let Some(visit) = self.visits.get_mut(at) {
+            if visit.goes_on() {
+                at += 1;
+                continue;
+            }
+            if matches!(visit.step, Step::Handling) {
+                visit.step = Step::Ending { telling: visit.tells() };
+            }
+            let Ok(response) = ready!(visit.response.as_mut().poll(context));
+            let ended = self.visits.remove(at);
+            let jar = &mut self.jars[ended.browser];
+            let outcome = outcome(&response);
+            if outcome.is_err() || matches!(ended.step, Step::Ending { telling: true }) {
+                jar.last = outcome;
+            }
+            jar.keep(name, response.headers());
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What a browser keeps, as far as sessions go.
+pub(super) struct Jar {
+    /// `name=value`.
+    pub(super) cookie: Option<String>,
+    /// Of the last request that had something to store.
+    pub(super) last: Outcome,
+}
+
+impl Jar {
+    pub(super) const EMPTY: Self = Self { cookie: None, last: Ok(()) };
+
+    /// Does with a response's session cookie what a browser does.
+    pub(super) fn keep(&mut self, name: &str, headers: &HeaderMap) {
+        for value in headers.get_all(header::SET_COOKIE) {
+            let parsed = value.to_str().ok().and_then(|text| Cookie::parse(text).ok());
+            let Some(cookie) = parsed.filter(|cookie| cookie.name() == name) else { continue };
+            let removed = cookie.max_age().is_some_and(|age| !age.is_positive());
+            self.cookie = (!removed).then(|| format!("{name}={}", cookie.value()));
+        }
+    }
+
+    /// The headers of this browser's next request.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        self.add_to(&mut headers);
+        headers
+    }
+
+    pub(super) fn add_to(&self, headers: &mut HeaderMap) {
+        let value = self.cookie.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(mut value)) = value {
+            value.set_sensitive(true);
+            headers.append(header::COOKIE, value);
+        }
+    }
+}
+
+/// The layer, and whoever answers with a `SessionError`, leave it there.
+pub(super) fn outcome<B>(response: &Response<B>) -> Outcome {
+    response.extensions().get::<Arc<SessionError>>().map_or(Ok(()), |error| Err(Arc::clone(error)))
+}
