@@ -239,20 +239,19 @@ async fn hangs_after_logout(mut s: Session<Visitor>) {
     std::future::pending::<()>().await;
 }
 
-fn in_time() -> TimeoutLayer {
-    TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_millis(50))
-}
-
-/// The time-out inside of the session layer, and outside.
-fn timed(layer: &SessionLayer, handler: MethodRouter) -> [Router; 2] {
+/// The time-out inside of the session layer, and outside. In memory a handler
+/// gets to where it hangs before any time is over; SQLite is given some.
+fn timed(store: &'static str, layer: &SessionLayer, handler: MethodRouter) -> [Router; 2] {
+    let time = Duration::from_millis(if store == "memory" { 20 } else { 1_000 });
+    let time = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, time);
     let (inside, outside) = (routes(handler.clone()), routes(handler));
-    [inside.layer(in_time()).layer(layer.clone()), outside.layer(layer.clone()).layer(in_time())]
+    [inside.layer(time).layer(layer.clone()), outside.layer(layer.clone()).layer(time)]
 }
 
 #[tokio::test]
 async fn a_time_out_keeps_what_was_saved_and_drops_the_rest() {
     for under in all().await {
-        for app in timed(&SessionLayer::new(under.store), post(hangs)) {
+        for app in timed(under.name, &SessionLayer::new(under.store), post(hangs)) {
             let mut client = been_to(&app, "/start").await;
             assert_eq!(client.post("/run").await.status, 408);
             assert_eq!(client.get("/read").await.body, "nobody de 1 []", "{}", under.name);
@@ -262,7 +261,7 @@ async fn a_time_out_keeps_what_was_saved_and_drops_the_rest() {
 
 #[tokio::test]
 async fn a_time_out_inside_of_the_layer_sends_the_cookie_of_an_earlier_save() {
-    let [inside, _] = timed(&SessionLayer::new(memory().store), post(hangs));
+    let [inside, _] = timed("memory", &SessionLayer::new(memory().store), post(hangs));
     let mut client = Client::new(&inside);
     let reply = client.post("/run").await;
     assert_eq!(reply.status, 408);
@@ -275,7 +274,7 @@ async fn a_logout_counts_though_its_handler_runs_out_of_time() {
     for under in all().await {
         let layer = SessionLayer::new(under.store);
         let manager = layer.manager();
-        for app in timed(&layer, post(hangs_after_logout)) {
+        for app in timed(under.name, &layer, post(hangs_after_logout)) {
             let mut client = been_to(&app, "/sign-in").await;
             assert_eq!(client.post("/run").await.status, 408);
             eventually_counts(&manager, 0).await;
@@ -289,7 +288,7 @@ async fn a_commit_under_way_when_the_time_is_over_runs_to_its_end() {
     for under in all().await {
         let slow = Slow::on(under.store);
         let handler = |mut s: Session<Visitor>| async move { s.add_visits(1) };
-        let [_, app] = timed(&SessionLayer::new(slow.clone()), post(handler));
+        let [_, app] = timed(under.name, &SessionLayer::new(slow.clone()), post(handler));
         let mut client = been_to(&app, "/start").await;
         let gate = slow.next(Call::Apply, Fault::AskedLate);
         assert_eq!(client.post("/run").await.status, 408);
@@ -395,7 +394,7 @@ async fn a_sign_out_counts_though_its_client_hangs_up_or_its_time_is_over() {
             tell.notify_one();
             std::future::pending::<()>().await;
         };
-        let [_, outside] = timed(&SessionLayer::new(under.store), post(handler));
+        let [_, outside] = timed(under.name, &SessionLayer::new(under.store), post(handler));
         let mut client = been_to(&outside, "/sign-in").await;
         hangs_up(&client, begun.notified()).await;
         eventually(&mut client, "nobody en 0 []").await;
