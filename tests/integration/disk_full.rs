@@ -9,7 +9,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use session_runtime::store::{SqliteStore, StoreErrorKind};
 use session_runtime::{Session, SessionError, SessionLayer};
-use session_tests::{Client, Reply};
+use session_tests::Client;
 
 use crate::visitor::Visitor;
 

@@ -16,6 +16,7 @@ mod late;
 mod locked;
 mod manager;
 mod nesting;
+mod panics;
 mod plain;
 mod privileges;
 mod program;

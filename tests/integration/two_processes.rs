@@ -2,7 +2,7 @@
 //! a deployment is, as long as it is under way.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use axum::Router;
@@ -166,7 +166,7 @@ fn process(release: &str, file: &Path, tokens: &[String]) -> Child {
         .unwrap()
 }
 
-async fn started(file: &PathBuf, sessions: usize) -> Vec<String> {
+async fn started(file: &Path, sessions: usize) -> Vec<String> {
     let app = on(old_release(), file).await;
     let mut tokens = Vec::new();
     for _ in 0..sessions {
