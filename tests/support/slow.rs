@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 /// The calls that it can be told about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    Load,
     Create,
     Apply,
     Delete,
@@ -140,7 +141,7 @@ impl SessionStore for Slow {
         secret: &'a SecretHash,
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.inner.load(id, secret, visit)
+        self.ask(Method::Load, move || self.inner.load(id, secret, visit))
     }
 
     fn reload(

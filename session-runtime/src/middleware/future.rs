@@ -156,12 +156,14 @@ fn finish<B: From<&'static str>>(
     session.scope.mark_head_sent();
     let mut state = session.scope.state();
     let saved = committed.is_ok();
+    // Dropped last: its body may hold a handle that reaches for the state.
+    let mut replaced = None;
     if let Err(error) = committed {
         // The response says it; nobody needs to be told again.
         state.pending = Pending::default();
-        response = failure(error);
+        replaced = Some(std::mem::replace(&mut response, failure(error)));
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
-        response = failure(SessionError::Gone);
+        replaced = Some(std::mem::replace(&mut response, failure(SessionError::Gone)));
     }
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
@@ -170,9 +172,11 @@ fn finish<B: From<&'static str>>(
     if state.read {
         vary_on_cookie(response.headers_mut());
     }
-    if saved && !state.destroyed.is_empty() {
-        // It came between the commit and the head.
-        drop(state);
+    // It came between the commit and the head.
+    let destroyed = saved && !state.destroyed.is_empty();
+    drop(state);
+    drop(replaced);
+    if destroyed {
         session.commit_later();
     }
     response

@@ -1,0 +1,97 @@
+//! Run with `cargo run -p session-examples --example middleware`, then open
+//! <http://127.0.0.1:3000>.
+//!
+//! Middleware that works for every schema with a counter. It names the field
+//! by its key, `Visitor::VISITS`, and knows nothing else of the struct. The
+//! handler has a session of its own: what both change is merged by field.
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::{Router, routing::get};
+use session_runtime::schema::CounterKey;
+use session_runtime::store::MemoryStore;
+use session_runtime::{Session, SessionLayer, SessionRejection, SessionSchema, session_of};
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(counter)]
+    visits: u64,
+    last_path: Option<String>,
+}
+
+#[derive(SessionSchema)]
+struct Shop {
+    #[session(counter)]
+    shop_visits: u64,
+}
+
+/// Counts the requests of a session in the field `key` of the schema `S`.
+async fn count<S: SessionSchema>(
+    State(key): State<CounterKey<S, u64>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, SessionRejection> {
+    let mut session = session_of::<S>(request.extensions(), request.headers()).await?;
+    session.add(key, 1);
+    // Now, and not when this is dropped: the handler is to see it.
+    session.publish();
+    Ok(next.run(request).await)
+}
+
+async fn home(mut session: Session<Visitor>, request: Request) -> String {
+    let before = session.take_last_path();
+    session.set_last_path(request.uri().path());
+    format!("{} visits, before this one to {before:?}\n", session.visits())
+}
+
+async fn shop(shop: Session<Shop>, session: Session<Visitor>) -> String {
+    format!("{} visits, {} of them to the shop\n", session.visits(), shop.shop_visits())
+}
+
+fn app(sessions: SessionLayer) -> Router {
+    Router::new()
+        .route("/shop", get(shop))
+        .route_layer(from_fn_with_state(Shop::SHOP_VISITS, count::<Shop>))
+        .route("/", get(home))
+        .route("/about", get(home))
+        .route_layer(from_fn_with_state(Visitor::VISITS, count::<Visitor>))
+        // Last, around the middleware: it needs the session too.
+        .layer(sessions)
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    // Plain http, on this machine alone; without this line cookies need https.
+    let app = app(SessionLayer::new(MemoryStore::new()).insecure_for_development());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use http::header::{COOKIE, SET_COOKIE};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_schema_has_its_own_count_in_one_session() {
+        let app = app(SessionLayer::new(MemoryStore::new()));
+        let ask = |path: &str, cookie: &str| {
+            let request = Request::get(path).header(COOKIE, cookie).body(Body::empty());
+            app.clone().oneshot(request.unwrap())
+        };
+        let first = ask("/about", "").await.unwrap();
+        let cookie = first.headers()[SET_COOKIE].to_str().unwrap();
+        let shop = ask("/shop", cookie).await.unwrap().into_body();
+        assert_eq!(to_bytes(shop, 100).await.unwrap(), "2 visits, 1 of them to the shop\n");
+        let home = ask("/", cookie).await.unwrap().into_body();
+        assert_eq!(
+            to_bytes(home, 100).await.unwrap(),
+            "3 visits, before this one to Some(\"/about\")\n"
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! Run with `cargo run -p session-examples --example websocket`, then open
+//! <http://127.0.0.1:3000> in two tabs.
+//!
+//! A handle that outlives its response: the socket takes the session along and
+//! stores what it changes with `save().await`, each time, for as long as the
+//! session lives. What both tabs write is kept. Once either signs out, the
+//! sockets of both are refused with `Gone`.
+
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::response::{Html, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Router, response::IntoResponse};
+use session_runtime::store::MemoryStore;
+use session_runtime::{Session, SessionError, SessionLayer, SessionSchema};
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(principal)]
+    name: Option<String>,
+    #[session(counter)]
+    messages: u64,
+}
+
+const PAGE: &str = r#"<!doctype html><title>socket</title>
+<form method="post" action="/sign-out"><button>Sign out</button></form>
+<input id="say" placeholder="say something" autofocus><pre id="log"></pre>
+<script>
+  const socket = new WebSocket(`ws://${location.host}/socket`);
+  const show = text => { log.textContent += text + "\n"; };
+  socket.onmessage = message => show(message.data);
+  socket.onclose = () => show("closed");
+  say.onchange = () => { socket.send(say.value); say.value = ""; };
+</script>"#;
+const SIGN_IN: &str = r#"<form method="post" action="/sign-in"><button>Sign in</button></form>"#;
+
+async fn home(session: Session<Visitor>) -> Html<&'static str> {
+    Html(if session.name().is_some() { PAGE } else { SIGN_IN })
+}
+
+async fn sign_in(mut session: Session<Visitor>) -> Redirect {
+    session.set_name("guest");
+    Redirect::to("/")
+}
+
+async fn sign_out(mut session: Session<Visitor>) -> Redirect {
+    session.destroy();
+    Redirect::to("/")
+}
+
+/// Nothing is changed here. If something is, it needs `save().await` before
+/// the session goes along: the response cannot wait for what a socket holds.
+async fn open(upgrade: WebSocketUpgrade, session: Session<Visitor>) -> Response {
+    if session.name().is_none() {
+        return (http::StatusCode::UNAUTHORIZED, "sign in first").into_response();
+    }
+    upgrade.on_upgrade(|socket| talk(socket, session))
+}
+
+async fn talk(mut socket: WebSocket, mut session: Session<Visitor>) {
+    while let Some(Ok(message)) = socket.recv().await {
+        let Message::Text(text) = message else { continue };
+        session.add_messages(1);
+        let answer = match session.save().await {
+            // Its own count; `session.reload().await` would see the other tab's.
+            Ok(()) => format!("{}: {text} ({})", session.name().unwrap_or("?"), session.messages()),
+            Err(SessionError::Gone) => break,
+            Err(error) => format!("not saved: {error}"),
+        };
+        if socket.send(answer.into()).await.is_err() {
+            return;
+        }
+    }
+    let _ = socket.send("you have signed out".into()).await;
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    // Plain http, on this machine alone; without this line cookies need https.
+    let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
+    let app = Router::new()
+        .route("/", get(home))
+        .route("/sign-in", post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .route("/socket", get(open))
+        .layer(sessions);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await
+}
