@@ -105,7 +105,7 @@ pub async fn an_unknown_id_is_absent<S: SessionStore>(fixture: Fixture<S>) {
     assert!(matches!(seen, Lookup::Absent), "a load of an unknown id: {seen:?}");
     assert_eq!(fixture.reload(record.id, 1).await, None, "a reload of an unknown id");
     assert!(!fixture.delete(record.id).await, "a delete of an unknown id said that it was there");
-    assert_eq!(fixture.count().await, 0, "asking for an unknown id stored something");
+    fixture.assert_count(0, "asking for an unknown id stored something").await;
     let created = fixture.create(record).await;
     assert_eq!(created, Created::Created, "asking for an unknown id took it");
 }
