@@ -92,7 +92,7 @@ fn a_store_of_whole_records_promises_all_but_what_needs_an_index() {
         assert!(named || rule == "as_many_sessions_end_as_make_room", "{rule}");
     }
     let shared = conformance::not_promised(&WholeRecords::shared(Map::default()).capabilities());
-    assert_eq!(shared.len(), 29 + 18, "{shared:?}");
+    assert_eq!(shared.len(), 29 + 15, "{shared:?}");
     assert!(shared.contains(&"concurrent_additions_are_all_counted"));
 }
 

@@ -35,6 +35,9 @@ impl Mutant {
         if let Some(refused) = self.too_large_apart(&patch, current.as_ref()) {
             return Ok(Outcome::Refused(refused));
         }
+        if self.has(Defect::LimitsInTwoSteps) {
+            tokio::task::yield_now().await;
+        }
         let theirs = self.theirs(after.as_ref(), patch.meta.sign_in).await?;
         let outcome = match (self.defect, &current) {
             (Defect::TakesTwice, Some(record)) => self.in_two_steps(epoch, &patch, record).await?,

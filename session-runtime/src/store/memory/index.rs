@@ -179,6 +179,13 @@ impl PrincipalIndex {
         principals.ids(principal)
     }
 
+    #[cfg(test)]
+    pub(super) fn revocations(&self) -> (usize, usize) {
+        (0..SHARDS).map(|index| self.lock_at(index)).fold((0, 0), |(revoked, forget), shard| {
+            (revoked + shard.revoked.len(), forget + shard.forget.len())
+        })
+    }
+
     /// Forgets revocations, at most `limit` a shard, and says whether more are
     /// due.
     pub(super) fn forget(&self, limit: usize, now: Timestamp) -> bool {

@@ -9,6 +9,8 @@ mod index;
 mod shard;
 mod sign_in;
 mod sweeper;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
