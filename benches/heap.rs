@@ -185,7 +185,7 @@ fn loads(
         let (_, token) = cookie.split_once('=').expect("name and value");
         let token = SessionToken::parse(token).expect("a token");
         let hash = token.secret_hash();
-        let found = runtime.block_on(store.load(token.id(), &hash, Touch::IfDue));
+        let found = runtime.block_on(store.load(token.id(), &hash, Touch::IfDue.into()));
         assert!(matches!(found, Ok(Lookup::Found(_))));
     })
 }

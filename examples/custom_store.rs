@@ -2,9 +2,12 @@
 //! tests, which are all the rules of the store contract, with
 //! `cargo test -p session-examples --example custom_store`.
 //!
-//! A store of your own: here a `BTreeMap` behind a lock. [`Record::apply`] is
-//! the reference for what a patch does; a store that can hold a lock or a
-//! transaction around it has nothing to decide itself.
+//! A store of your own: here a `BTreeMap` behind a lock. [`Record::apply`] says
+//! what a patch does, [`Meta::presented`] what a secret opens, and
+//! [`SignIn::admit`] who may sign in; a store that can hold a lock or a
+//! transaction around them has nothing to decide itself.
+//!
+//! [`Meta::presented`]: session_runtime::record::Meta::presented
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,8 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Gone, Outcome, Patch, SignIn};
-use session_runtime::record::{Applying, Principal, Record, TOMBSTONE};
+use session_runtime::patch::{Denied, Gone, Outcome, Patch, SignIn};
+use session_runtime::record::{Applying, Presented, Principal, Record, TICKET_LIFETIME, TOMBSTONE};
 use session_runtime::store::{
     Created, Lookup, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch, Visit,
 };
@@ -23,7 +26,15 @@ use session_runtime::token::SecretHash;
 #[derive(Clone, Default)]
 struct MapStore {
     clock: Clock,
-    map: Arc<Mutex<BTreeMap<SessionId, Row>>>,
+    map: Arc<Mutex<Rows>>,
+}
+
+/// All that is stored.
+#[derive(Default)]
+struct Rows {
+    sessions: BTreeMap<SessionId, Row>,
+    /// When all sessions of a principal were revoked last (rule 12).
+    revoked: BTreeMap<Principal, Timestamp>,
 }
 
 /// What the map holds for an id.
@@ -60,8 +71,23 @@ impl Row {
 }
 
 impl MapStore {
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<SessionId, Row>> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rows {
+    /// Whether `record` may be stored as it is, signed in. Ends the sessions
+    /// that make room for it (rule 11).
+    fn admit(&mut self, record: &Record, sign_in: SignIn, now: Timestamp) -> Result<(), Denied> {
+        let Some(principal) = &record.meta.principal else { return Ok(()) };
+        let theirs = self.sessions.values().filter(|row| row.belongs_to(principal));
+        let others = theirs.filter_map(|row| row.live(now)).filter(|other| other.id != record.id);
+        let revoked = self.revoked.get(principal).copied();
+        for id in sign_in.admit(others.map(|other| &**other), revoked)? {
+            self.sessions.entry(id).and_modify(|row| drop(row.end(now)));
+        }
+        Ok(())
     }
 }
 
@@ -86,90 +112,104 @@ impl SessionStore for MapStore {
     ) -> Answer<'a, Lookup> {
         let now = self.clock.now();
         let mut rows = self.rows();
-        let Some(row) = rows.get_mut(&id) else { return ready(Lookup::Absent) };
+        let Some(row) = rows.sessions.get_mut(&id) else { return ready(Lookup::Absent) };
         let meta = &row.record.meta;
-        let current = meta.secret == *secret;
-        ready(match row.ended {
-            Some(ended) if now.since(ended) >= TOMBSTONE => Lookup::Absent,
-            Some(_) if current || meta.retired.contains(secret, now) => Lookup::Retired,
-            None if meta.is_expired(now) => Lookup::Absent,
-            None if current => {
-                if visit.touch == Touch::IfDue && meta.touch_is_due(now) {
-                    Arc::make_mut(&mut row.record).meta.last_seen = now;
-                }
-                Lookup::Found(Arc::clone(&row.record))
-            }
-            None if meta.retired.contains(secret, now) => Lookup::Retired,
-            _ => Lookup::Absent,
-        })
+        if let Some(ended) = row.ended {
+            let known = meta.secrets(ended).any(|left| left == *secret);
+            let retired = known && now.since(ended) < TOMBSTONE;
+            return ready(if retired { Lookup::Retired } else { Lookup::Absent });
+        }
+        if meta.is_expired(now) {
+            return ready(Lookup::Absent);
+        }
+        match meta.presented(secret, visit.arrived.unwrap_or(now), now) {
+            Presented::Current | Presented::Previous => {}
+            Presented::Next => Arc::make_mut(&mut row.record).meta.confirm(now),
+            Presented::Replayed => return ready(Lookup::Replayed),
+            Presented::Retired => return ready(Lookup::Retired),
+            Presented::Unknown => return ready(Lookup::Absent),
+        }
+        if visit.touch == Touch::IfDue && row.record.meta.touch_is_due(now) {
+            Arc::make_mut(&mut row.record).meta.last_seen = now;
+        }
+        ready(Lookup::Found(Arc::clone(&row.record)))
     }
 
     fn reload(&self, id: SessionId, epoch: u64) -> Answer<'_, Option<Arc<Record>>> {
         let rows = self.rows();
-        let live = rows.get(&id).and_then(|row| row.live(self.clock.now()));
+        let live = rows.sessions.get(&id).and_then(|row| row.live(self.clock.now()));
         ready(live.filter(|record| record.meta.epoch == epoch).cloned())
     }
 
-    fn create(&self, record: Record, _: SignIn) -> Answer<'_, Created> {
-        ready(match self.rows().entry(record.id) {
-            Entry::Occupied(_) => Created::Exists,
-            Entry::Vacant(place) => {
-                place.insert(Row { record: Arc::new(record), ended: None });
-                Created::Created
-            }
-        })
+    fn create(&self, record: Record, sign_in: SignIn) -> Answer<'_, Created> {
+        let mut rows = self.rows();
+        if rows.sessions.contains_key(&record.id) {
+            return ready(Created::Exists);
+        }
+        if let Err(denied) = rows.admit(&record, sign_in, self.clock.now()) {
+            return ready(Created::Denied(denied));
+        }
+        rows.sessions.insert(record.id, Row { record: Arc::new(record), ended: None });
+        ready(Created::Created)
     }
 
     fn apply<'a>(&'a self, id: SessionId, epoch: u64, patch: &'a Patch) -> Answer<'a, Outcome> {
         // The lock is held from the first check to the last write (rule 4).
-        let mut rows = self.rows();
-        let Some(row) = rows.get_mut(&id).filter(|row| row.ended.is_none()) else {
+        let (mut rows, now) = (self.rows(), self.clock.now());
+        let Some(row) = rows.sessions.get(&id).filter(|row| row.ended.is_none()) else {
             return ready(Outcome::Gone(Gone::Absent));
         };
-        ready(match row.record.apply(epoch, patch, self.clock.now()) {
-            Applying::Answer(outcome) => outcome,
-            Applying::Stored(record, applied) => {
-                row.record = record;
-                Outcome::Applied(applied)
-            }
-        })
+        let (record, applied) = match row.record.apply(epoch, patch, now) {
+            Applying::Answer(outcome) => return ready(outcome),
+            Applying::Stored(record, applied) => (record, applied),
+        };
+        if let Err(denied) = rows.admit(&record, patch.meta.sign_in, now) {
+            return ready(Outcome::Denied(denied));
+        }
+        rows.sessions.insert(id, Row { record, ended: None });
+        ready(Outcome::Applied(applied))
     }
 
     fn delete(&self, id: SessionId) -> Answer<'_, bool> {
         let now = self.clock.now();
-        ready(self.rows().get_mut(&id).is_some_and(|row| row.end(now)))
+        ready(self.rows().sessions.get_mut(&id).is_some_and(|row| row.end(now)))
     }
 
     fn list<'a>(&'a self, principal: &'a Principal) -> Answer<'a, Vec<Arc<Record>>> {
         // No index: every row is looked at. A real store keeps one (rule 8).
         let now = self.clock.now();
         let rows = self.rows();
-        let theirs = rows.values().filter(|row| row.belongs_to(principal));
+        let theirs = rows.sessions.values().filter(|row| row.belongs_to(principal));
         ready(theirs.filter_map(|row| row.live(now).cloned()).collect())
     }
 
     fn revoke<'a>(&'a self, principal: &'a Principal, which: Revoke) -> Answer<'a, u64> {
         let now = self.clock.now();
         let mut rows = self.rows();
-        let ids = rows.iter_mut().filter(|(id, row)| which.ends(**id) && row.belongs_to(principal));
-        ready(ids.map(|(_, row)| u64::from(row.end(now))).sum())
+        if which == Revoke::All {
+            rows.revoked.insert(principal.clone(), now);
+        }
+        let rows = rows.sessions.iter_mut();
+        let theirs = rows.filter(|(id, row)| which.ends(**id) && row.belongs_to(principal));
+        ready(theirs.map(|(_, row)| u64::from(row.end(now))).sum())
     }
 
     fn count(&self) -> Answer<'_, u64> {
         let now = self.clock.now();
-        ready(self.rows().values().filter(|row| row.live(now).is_some()).count() as u64)
+        ready(self.rows().sessions.values().filter(|row| row.live(now).is_some()).count() as u64)
     }
 
     fn sweep(&self, limit: usize) -> Answer<'_, Swept> {
         let now = self.clock.now();
         let mut rows = self.rows();
         let mut due: Vec<_> =
-            rows.iter().filter(|(_, row)| row.is_due(now)).map(|(id, _)| *id).collect();
+            rows.sessions.iter().filter(|(_, row)| row.is_due(now)).map(|(id, _)| *id).collect();
         let more = due.len() > limit;
         due.truncate(limit);
         for id in &due {
-            rows.remove(id);
+            rows.sessions.remove(id);
         }
+        rows.revoked.retain(|_, at| now.since(*at) <= TICKET_LIFETIME);
         ready(Swept { removed: due.len(), more })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::id::SessionId;
 use crate::record::{Principal, Record, Rotation, RotationNonce};
 use crate::token::{PatchId, SecretHash};
 
@@ -221,6 +222,40 @@ pub struct SignIn {
     pub not_revoked_since: Option<Timestamp>,
 }
 
+impl SignIn {
+    /// Whether it asks for nothing.
+    #[must_use]
+    pub const fn is_unconditional(&self) -> bool {
+        self.cap.is_none() && self.not_revoked_since.is_none()
+    }
+
+    /// Whether it holds, and which sessions end to make room: the reference for
+    /// every store. `others` are the live sessions of the principal but for the
+    /// one that signs in; at `revoked` all of them were revoked last.
+    ///
+    /// # Errors
+    ///
+    /// Why the sign-in is refused.
+    pub fn admit<'r>(
+        &self,
+        others: impl IntoIterator<Item = &'r Record>,
+        revoked: Option<Timestamp>,
+    ) -> Result<Vec<SessionId>, Denied> {
+        if self.not_revoked_since.is_some_and(|since| revoked.is_some_and(|at| since <= at)) {
+            return Err(Denied::Revoked);
+        }
+        let Some(Cap { max, at_limit }) = self.cap else { return Ok(Vec::new()) };
+        let order = |it: &'r Record| (it.meta.authenticated, it.meta.created, it.id);
+        let mut others: Vec<_> = others.into_iter().map(order).collect();
+        let surplus = (others.len() + 1).saturating_sub(max.get() as usize);
+        if surplus > 0 && at_limit == AtLimit::Reject {
+            return Err(Denied::AtLimit);
+        }
+        others.sort_unstable();
+        Ok(others.into_iter().take(surplus).map(|(.., id)| id).collect())
+    }
+}
+
 /// How many live sessions a principal may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap {
@@ -236,8 +271,8 @@ pub enum AtLimit {
     /// It is refused: nothing is written.
     Reject,
     /// The oldest other sessions end, as if they were revoked: those whose user
-    /// proved who they are the longest ago, then those created first, then by
-    /// id.
+    /// proved who they are the longest ago (never comes first), then those
+    /// created first, then by id.
     EvictOldest,
 }
 

@@ -109,6 +109,48 @@ each_rule_is_failed_by! {
     writes_of_an_older_epoch_are_superseded: IgnoresEpoch SupersedesNobody;
     of_many_renewals_of_one_epoch_one_succeeds: RenewalsAllSucceed IgnoresEpoch;
 
+    a_pending_secret_leaves_the_present_one_good: RotationIsRenewal OldSecretEndsAlone;
+    presenting_the_next_secret_confirms_it: NeverConfirms ConfirmIsNotStored;
+    a_load_that_only_looks_confirms_too: NeverConfirms ConfirmsVisitsOnly;
+    a_rotation_changes_no_authority: RotationIsRenewal ConfirmRaisesEpoch;
+    a_confirmation_changes_no_revision: ConfirmRaisesRev;
+    a_repeated_rotation_answers_the_pending_nonce: RepeatForgetsNonce RotationsIgnorePending;
+    the_secret_before_is_good_for_the_grace: NoGrace EndlessGrace;
+    a_request_that_arrived_within_the_grace_is_answered: GraceIgnoresArrival EndlessGrace;
+    a_replayed_secret_is_reported_and_opens_nothing: ReplayIsAbsent EndlessGrace ReplayTouches;
+    a_change_of_privilege_retires_the_neighbours_of_the_secret:
+        PendingOutlivesRenewal ForgetsPending IgnoresRenewal;
+    a_destroyed_session_retires_the_neighbours_of_its_secret:
+        ForgetsPending ForgetsRetiredOnDelete NeverForgetsTombstones;
+    concurrent_rotations_agree_on_one_nonce: RotationsIgnorePending;
+
+    the_versions_of_a_record_are_kept: CreateForgetsVersions ForgetsVersions MixesVersions ListsOldData;
+    an_expected_version_must_hold: IgnoresExpectedVersion ForgetsVersions MixesVersions;
+
+    a_sign_in_beyond_the_cap_is_refused:
+        IgnoresCaps IgnoresCapsOfCreates IgnoresCapsOfPatches DeniedWrites RemembersRefused;
+    a_sign_in_beyond_the_cap_ends_the_oldest: EvictsNewest EvictsByCreation IgnoresCaps;
+    as_many_sessions_end_as_make_room: EvictsOne EvictsAtOnce;
+    only_live_sessions_of_that_principal_count: CapCountsExpired IgnoresPrincipals;
+    a_session_does_not_count_itself: CapCountsItself;
+    the_cap_concerns_who_is_signed_in_afterwards: CapSparesMovers CapSparesStayers;
+    a_repeated_sign_in_is_known_before_its_cap: CapBeforeRepeats EvictsAtOnce;
+    an_evicted_session_is_retired: ForgetsRevoked ListsFormer IgnoresCaps;
+    a_cap_is_exact_under_concurrent_sign_ins: CapInTwoSteps;
+    of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says: EvictsInTwoSteps;
+
+    revoking_all_stops_a_login_that_began_before: ForgetsRevocations RevocationsNeedSessions;
+    a_login_of_the_same_millisecond_began_before: SameMillisecondIsLater;
+    revoking_one_or_others_stops_no_login: AnyRevocationStopsLogins;
+    a_revocation_is_forgotten_when_every_ticket_has_ended:
+        NeverForgetsRevocations ForgetsRevocationsEarly;
+    no_login_survives_a_revocation_that_it_races_with: ForgetsRevocations NotesRevocationsLast;
+
+    a_field_may_reach_the_limit_and_not_exceed_it: IgnoresLimits LimitsForgetNames;
+    a_record_may_reach_the_limit_and_not_exceed_it: IgnoresLimits LimitsOfFieldsOnly;
+    what_is_too_large_leaves_no_trace: IgnoresLimits RemembersRefused;
+    concurrent_growth_stops_at_the_limit: LimitsInTwoSteps;
+
     delete_says_whether_a_live_session_was_there: DeleteSaysTrue;
     a_destroyed_session_is_gone_for_everyone: DeleteHides ListsFormer;
     delete_needs_no_epoch: DeleteNeedsEpoch;

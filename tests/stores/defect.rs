@@ -29,6 +29,20 @@ pub(crate) enum Defect {
     SweepsInTwoSteps, SweepsBackwards,
     // Renewal.
     IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
+    // Renewal by age.
+    RotationIsRenewal, OldSecretEndsAlone, NeverConfirms, ConfirmsVisitsOnly, ConfirmRaisesEpoch, ConfirmRaisesRev,
+    ConfirmIsNotStored, RepeatForgetsNonce, RotationsIgnorePending, NoGrace, EndlessGrace, GraceIgnoresArrival,
+    ReplayIsAbsent, ReplayTouches, PendingOutlivesRenewal, ForgetsPending,
+    // Schema versions.
+    CreateForgetsVersions, ForgetsVersions, MixesVersions, IgnoresExpectedVersion,
+    // Caps and tickets.
+    IgnoresCaps, IgnoresCapsOfCreates, IgnoresCapsOfPatches, DeniedWrites, CapCountsExpired, CapCountsItself,
+    CapSparesMovers, CapSparesStayers, CapBeforeRepeats, CapInTwoSteps, EvictsNewest, EvictsByCreation, EvictsOne,
+    EvictsInTwoSteps, EvictsAtOnce,
+    ForgetsRevocations, RevocationsNeedSessions, SameMillisecondIsLater, AnyRevocationStopsLogins,
+    NeverForgetsRevocations, ForgetsRevocationsEarly, NotesRevocationsLast,
+    // Limits.
+    IgnoresLimits, LimitsForgetNames, LimitsOfFieldsOnly, LimitsInTwoSteps,
     // Principals.
     MixesNamespaces, FoldsPrincipals, ListsOldData, ListsFormer, ListsExpired, PrunesByFirstExpiry,
     ListsOnePage, CountsEverything, IgnoresPrincipals,

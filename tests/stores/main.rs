@@ -6,8 +6,9 @@
 mod breaks;
 mod defect;
 mod mutant;
+mod whole;
 
-use session_runtime::store::{MemoryStore, SqliteStore};
+use session_runtime::store::{MemoryStore, SessionStore, SqliteStore, conformance};
 
 use defect::Defect;
 use mutant::Mutant;
@@ -25,4 +26,14 @@ session_runtime::store_conformance! {
 // What the mutants add of their own fails no rule.
 session_runtime::store_conformance! {
     the_wrapper_without_a_defect, |clock| async move { Mutant::new(clock, Defect::None) }
+}
+
+#[test]
+fn both_stores_promise_every_rule() {
+    let capabilities = MemoryStore::new().capabilities();
+    assert_eq!(conformance::not_promised(&capabilities), [""; 0]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sqlite = runtime.block_on(SqliteStore::open(file.path())).unwrap();
+    assert_eq!(sqlite.capabilities(), capabilities);
 }

@@ -69,6 +69,11 @@ impl Fields {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
+    /// A bound of [`byte_len`](Self::byte_len) that looks at no field.
+    pub(crate) fn byte_len_at_most(&self) -> usize {
+        [&self.base, &self.overlay].into_iter().flatten().map(Block::byte_len).sum()
+    }
+
     /// What these fields become under `ops`: the reference for every store.
     ///
     /// All operations are checked before anything is built; a refusal leaves

@@ -42,8 +42,9 @@ impl FromIterator<PatchId> for PatchLog {
 }
 
 /// Secrets that were replaced not long ago, oldest first.
+// A thin pointer: every record has one, and hardly any has such secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetiredSecrets(Option<Arc<[RetiredSecret]>>);
+pub struct RetiredSecrets(Option<Arc<Vec<RetiredSecret>>>);
 
 /// A secret that a privilege renewal replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,7 @@ impl RetiredSecrets {
         kept.extend(fresh.chain([RetiredSecret { secret, at: now }]));
         let surplus = kept.len().saturating_sub(Self::LEN);
         kept.drain(..surplus);
-        self.0 = Some(kept.into());
+        self.0 = Some(Arc::new(kept));
     }
 
     /// The remembered secrets, oldest first.
@@ -83,6 +84,6 @@ impl RetiredSecrets {
 impl FromIterator<RetiredSecret> for RetiredSecrets {
     fn from_iter<I: IntoIterator<Item = RetiredSecret>>(secrets: I) -> Self {
         let all: Vec<_> = secrets.into_iter().collect();
-        Self((!all.is_empty()).then(|| all.into()))
+        Self((!all.is_empty()).then(|| Arc::new(all)))
     }
 }

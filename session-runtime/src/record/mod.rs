@@ -4,6 +4,7 @@ mod history;
 mod principal;
 mod rotation;
 mod versions;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
 pub use self::principal::Principal;
 pub use self::rotation::{Presented, Renewal, Rotation, RotationNonce};
 pub use self::versions::Versions;
+pub(crate) use self::whole::{decode as whole_decode, encode as whole_encode};
 use crate::clock::{Timestamp, millis};
 pub use crate::fields::Fields;
 use crate::id::SessionId;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 /// Namespace → schema version. A namespace that is not listed has version 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Versions(Option<Arc<[(Box<str>, u32)]>>);
+pub struct Versions(Option<Arc<Vec<(Box<str>, u32)>>>);
 
 impl Versions {
     /// The version of `namespace`: 1 if none was ever written.
@@ -22,7 +22,7 @@ impl Versions {
         let mut all: Vec<(Box<str>, u32)> = others.map(|(ns, v)| (ns.into(), v)).collect();
         all.push((namespace.into(), version));
         all.sort();
-        self.0 = Some(all.into());
+        self.0 = Some(Arc::new(all));
     }
 
     /// What was written, ordered by namespace.
@@ -39,7 +39,7 @@ impl<N: Into<Box<str>>> FromIterator<(N, u32)> for Versions {
         let mut all: Vec<(Box<str>, u32)> =
             versions.into_iter().map(|(namespace, version)| (namespace.into(), version)).collect();
         all.sort();
-        Self((!all.is_empty()).then(|| all.into()))
+        Self((!all.is_empty()).then(|| Arc::new(all)))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::error::StoreError;
+use super::limits::Limits;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, Refused, SignIn};
@@ -28,10 +29,13 @@ use crate::token::SecretHash;
 ///    Nothing of any other record leaves the store.
 /// 3. **What was ended lately is known.** For [`TOMBSTONE`] after a record was
 ///    destroyed, or a secret replaced by a patch with `renew`, a load with
-///    that record's id and that secret answers [`Lookup::Retired`].
+///    that record's id and that secret answers [`Lookup::Retired`]. Of a
+///    destroyed record that is every secret of
+///    [`Meta::secrets`](crate::record::Meta::secrets).
 /// 4. **A patch is one atomic step**, in the order: repeated patch id? →
 ///    present, not expired for longer than [`COMMIT_LEEWAY`], same epoch →
-///    expectations → every operation checked → fields → meta → expiry.
+///    expectations → every operation checked → sizes → conditions of the
+///    sign-in → fields → meta → expiry.
 ///    Whatever is refused leaves no trace. [`Record::apply`] is the reference.
 /// 5. **A patch touches only what it names.** Fields that it does not name
 ///    keep their bytes, exactly as they were written.
@@ -47,8 +51,12 @@ use crate::token::SecretHash;
 /// 11. **A cap is exact.** [`SignIn`] is checked against the live sessions of
 ///     the principal, this one left out, in the same atomic step as the write:
 ///     of any number of concurrent sign-ins none comes to be one too many.
-/// 12. **Revoking all is remembered** for [`TICKET_LIFETIME`]: a sign-in with
-///     `not_revoked_since` at or before it is [`Denied::Revoked`].
+/// 12. **Revoking all is remembered** for [`TICKET_LIFETIME`], whether or not
+///     the principal had sessions: a sign-in with `not_revoked_since` at or
+///     before it is [`Denied::Revoked`].
+/// 13. **Limits are exact.** What would be larger than the
+///     [`limits`](Capabilities::limits) that a store states is refused, in the
+///     same atomic step as the write.
 ///
 /// What a store cannot promise it says in its
 /// [`capabilities`](Self::capabilities).
@@ -197,15 +205,27 @@ pub struct Capabilities {
     /// Needed by `counter`, `merge`, `compare`, `write_once` and `nonce`
     /// fields, and by transactions.
     pub atomic_patches: bool,
-    /// The sessions of a principal can be listed, revoked and capped.
+    /// The sessions of a principal can be listed, revoked and capped, and all
+    /// can be counted. Where not, those calls, and a sign-in with conditions,
+    /// are [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
     pub principal_index: bool,
     /// What was destroyed is gone: no copy in a client's hands revives it.
     pub revocation: bool,
+    /// How large fields and records may become, if the store limits that.
+    pub limits: Option<Limits>,
 }
 
 impl Capabilities {
-    /// The whole contract.
-    pub const FULL: Self = Self { atomic_patches: true, principal_index: true, revocation: true };
+    /// The whole contract, and no limits.
+    pub const FULL: Self =
+        Self { atomic_patches: true, principal_index: true, revocation: true, limits: None };
+
+    /// The same with these limits.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
 }
 
 /// Whether a load counts as activity.

@@ -26,6 +26,9 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The settings do not make sense; the source says which.
     Config,
+    /// This store cannot do that at all, see
+    /// [`Capabilities`](super::Capabilities).
+    Unsupported,
 }
 
 impl StoreError {
@@ -55,6 +58,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Full => "the session store is full",
             StoreErrorKind::Corrupt => "the session store returned something it did not write",
             StoreErrorKind::Config => "the session store is not set up right",
+            StoreErrorKind::Unsupported => "the session store cannot do this",
         })
     }
 }

@@ -5,15 +5,18 @@ mod any;
 pub mod conformance;
 mod contract;
 mod error;
+mod limits;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub mod whole;
 
 pub use any::{AnyStore, ConnectError};
 pub use contract::{
     Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
 };
 pub use error::{StoreError, StoreErrorKind};
+pub use limits::Limits;
 pub use memory::MemoryStore;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

@@ -24,6 +24,21 @@ impl Mutant {
         if let Some(outcome) = self.before(id, epoch, &mut patch, current.as_ref()).await? {
             return Ok(outcome);
         }
+        let after = match &patch.meta.principal {
+            Some(principal) => principal.clone(),
+            None => current.as_ref().and_then(|record| record.meta.principal.clone()),
+        };
+        match self.conditions(id, after.as_ref(), current.as_ref(), patch.meta.sign_in).await? {
+            Ok(sign_in) => patch.meta.sign_in = sign_in,
+            Err(denied) => return Ok(Outcome::Denied(denied)),
+        }
+        if let Some(refused) = self.too_large_apart(&patch, current.as_ref()) {
+            return Ok(Outcome::Refused(refused));
+        }
+        if self.has(Defect::LimitsInTwoSteps) {
+            tokio::task::yield_now().await;
+        }
+        let theirs = self.theirs(after.as_ref(), patch.meta.sign_in).await?;
         let outcome = match (self.defect, &current) {
             (Defect::TakesTwice, Some(record)) => self.in_two_steps(epoch, &patch, record).await?,
             (
@@ -45,6 +60,7 @@ impl Mutant {
             }
             _ => self.inner.apply(id, epoch, &patch).await?,
         };
+        self.note_evicted(theirs).await?;
         self.after(id, epoch, &patch, outcome, current).await
     }
 
@@ -107,6 +123,9 @@ impl Mutant {
                             Expect::Field { name, value } => {
                                 record.fields.get(name) != value.as_deref()
                             }
+                            Expect::Version { namespace, version } => {
+                                record.meta.versions.get(namespace) != *version
+                            }
                         })
                     })
                 {
@@ -153,6 +172,7 @@ impl Mutant {
         {
             self.seen().secrets.entry(id).or_default().push(secret);
         }
+        let outcome = self.after_rotating(patch, outcome);
         Ok(match (self.defect, outcome) {
             (Defect::Upserts, Outcome::Gone(Gone::Absent)) => {
                 Outcome::Applied(Applied { rev: 1, epoch, repeated: false, ..Applied::default() })
@@ -193,7 +213,14 @@ impl Mutant {
                 }
                 Outcome::Conflict(conflict)
             }
-            (Defect::RemembersRefused, outcome @ (Outcome::Refused(_) | Outcome::Conflict(_))) => {
+            (Defect::DeniedWrites, outcome @ Outcome::Denied(_)) => {
+                self.inner.apply(id, epoch, &Patch::of(patch.ops.clone())).await?;
+                outcome
+            }
+            (
+                Defect::RemembersRefused,
+                outcome @ (Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Denied(_)),
+            ) => {
                 self.seen().refused.insert(patch.id);
                 outcome
             }

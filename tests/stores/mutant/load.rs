@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_runtime::SessionId;
 use session_runtime::patch::{Lifetime, Patch};
 use session_runtime::record::{Record, TOMBSTONE};
-use session_runtime::store::{Lookup, SessionStore, StoreError, Touch};
+use session_runtime::store::{Lookup, SessionStore, StoreError, Touch, Visit};
 use session_runtime::token::SecretHash;
 
 use super::Mutant;
@@ -16,8 +16,10 @@ impl Mutant {
         &self,
         id: SessionId,
         secret: &SecretHash,
-        touch: Touch,
+        visit: Visit,
     ) -> Result<Lookup, StoreError> {
+        let touch = visit.touch;
+        let arrived = visit.arrived.filter(|_| !self.has(Defect::GraceIgnoresArrival));
         let touch = match self.defect {
             Defect::NeverTouches | Defect::TouchIsNotStored => Touch::Never,
             Defect::TouchesUnasked => Touch::IfDue,
@@ -28,7 +30,11 @@ impl Mutant {
         if self.has(Defect::TouchRollsBack) {
             tokio::task::yield_now().await;
         }
-        let lookup = self.inner.load(id, secret, touch).await?;
+        if let Some(lookup) = self.before_rotation(secret, touch, before.as_ref()) {
+            return Ok(lookup);
+        }
+        let lookup = self.inner.load(id, secret, Visit { touch, arrived }).await?;
+        let lookup = self.after_rotation(id, secret, before.as_ref(), lookup).await?;
         match lookup {
             Lookup::Found(found) => self.after_found(found, before, touch).await,
             other => self.after_miss(id, secret, other).await,
@@ -45,7 +51,7 @@ impl Mutant {
         match self.defect {
             Defect::NeverForgetsTombstones => self.shift(TOMBSTONE, true),
             Defect::TouchesForAnybody => {
-                self.inner.load(id, &newest.unwrap_or(*secret), touch).await?;
+                self.inner.load(id, &newest.unwrap_or(*secret), touch.into()).await?;
             }
             Defect::TouchRevives if touch == Touch::IfDue => {
                 self.shift(TOMBSTONE * 45, true);
@@ -158,7 +164,7 @@ impl Mutant {
         }
     }
 
-    fn newest_secret(&self, id: SessionId) -> Option<SecretHash> {
+    pub(super) fn newest_secret(&self, id: SessionId) -> Option<SecretHash> {
         self.seen().secrets.get(&id).and_then(|all| all.last().copied())
     }
 }

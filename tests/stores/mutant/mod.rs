@@ -4,6 +4,8 @@ mod apply;
 mod load;
 mod owners;
 mod rewrite;
+mod rotation;
+mod sign_in;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,8 +16,8 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::{Applied, Outcome, Patch, SignIn};
 use session_runtime::record::{COMMIT_LEEWAY, Principal, Record};
 use session_runtime::store::{
-    Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch,
-    Visit,
+    Capabilities, Created, Limits, Lookup, MemoryStore, Revoke, SessionStore, StoreError,
+    StoreFuture, Swept, Visit,
 };
 use session_runtime::token::{PatchId, SecretHash};
 
@@ -28,6 +30,8 @@ pub(crate) struct Mutant {
     clock: Clock,
     inner_clock: Clock,
     defect: Defect,
+    /// What it says that its limits are.
+    limits: Limits,
     seen: Mutex<Seen>,
 }
 
@@ -43,13 +47,33 @@ struct Seen {
     last: HashMap<SessionId, (PatchId, PatchId)>,
     refused: HashSet<PatchId>,
     swept: bool,
+    /// All secrets that ever were pending, and since when.
+    pending: Vec<(SecretHash, Timestamp)>,
+    revocations: Vec<Revocation>,
+}
+
+/// One call of `revoke`.
+struct Revocation {
+    principal: Principal,
+    all: bool,
+    ended: u64,
+    at: Timestamp,
 }
 
 impl Mutant {
     pub(crate) fn new(clock: Clock, defect: Defect) -> Self {
         let inner_clock = Clock::frozen(clock.now());
-        let inner = MemoryStore::with_clock(inner_clock.clone());
-        Self { inner, clock, inner_clock, defect, seen: Mutex::default() }
+        let small = Limits { field: 1_000, record: 4_000 };
+        let (limits, kept) = match defect {
+            Defect::IgnoresLimits | Defect::LimitsInTwoSteps => (small, Limits::NONE),
+            Defect::LimitsForgetNames => {
+                (small, Limits { field: small.field + "field".len(), ..small })
+            }
+            Defect::LimitsOfFieldsOnly => (small, Limits { record: usize::MAX, ..small }),
+            _ => (Limits::default(), Limits::default()),
+        };
+        let inner = MemoryStore::with_clock(inner_clock.clone()).limits(kept);
+        Self { inner, clock, inner_clock, defect, limits, seen: Mutex::default() }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -159,6 +183,10 @@ impl SessionStore for Mutant {
         &self.clock
     }
 
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities().with_limits(self.limits)
+    }
+
     fn load<'a>(
         &'a self,
         id: SessionId,
@@ -166,7 +194,7 @@ impl SessionStore for Mutant {
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         self.sync();
-        StoreFuture::new(self.loading(id, secret, touch))
+        StoreFuture::new(self.loading(id, secret, visit))
     }
 
     fn reload(
@@ -178,11 +206,15 @@ impl SessionStore for Mutant {
         StoreFuture::new(self.reloading(id, epoch))
     }
 
-    fn create(&self, record: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.sync();
         StoreFuture::new(async move {
             let record = self.rewritten_record(record);
-            let created = self.inner.create(record.clone()).await?;
+            let created = self.signing_in(record.clone(), sign_in).await?;
             if created == Created::Created {
                 let mut seen = self.seen();
                 seen.secrets.insert(record.id, vec![record.meta.secret]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_runtime::record::{Principal, Record, TOMBSTONE};
 use session_runtime::store::{Revoke, SessionStore, StoreError};
 
-use super::Mutant;
+use super::{Mutant, Revocation};
 use crate::defect::Defect;
 
 impl Mutant {
@@ -63,6 +63,24 @@ impl Mutant {
         let theirs = self.inner.list(principal).await?;
         let ended = theirs.iter().map(|record| record.id).filter(|id| which.ends(*id));
         self.seen().revoked.extend(ended.clone());
+        let revocation = Revocation {
+            principal: principal.clone(),
+            all: which == Revoke::All,
+            ended: ended.clone().count() as u64,
+            at: self.clock.now(),
+        };
+        if self.has(Defect::NotesRevocationsLast) {
+            let mut count = 0;
+            for id in ended.clone() {
+                count += self.inner.revoke(principal, Revoke::One(id)).await?;
+            }
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            self.seen().revocations.push(revocation);
+            return Ok(count);
+        }
+        self.seen().revocations.push(revocation);
         match (self.defect, which) {
             (Defect::RevokesAnybody, Revoke::One(id)) => {
                 Ok(u64::from(self.inner.delete(id).await?))

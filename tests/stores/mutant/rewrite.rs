@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::patch::{Expect, FieldOp, Lifetime, Op, Patch};
-use session_runtime::record::{Principal, Record};
+use session_runtime::record::{Principal, Record, Versions};
 
 use super::Mutant;
 use crate::defect::Defect;
@@ -19,6 +19,7 @@ impl Mutant {
         let meta = &mut record.meta;
         match self.defect {
             Defect::CreateForgetsMeta => meta.authenticated = None,
+            Defect::CreateForgetsVersions => meta.versions = Versions::default(),
             Defect::NeverMeansNow if meta.idle.is_none() => meta.absolute = Some(meta.created),
             Defect::HugeLimitsWrap if meta.idle.is_some_and(|idle| idle > 1 << 34) => {
                 meta.absolute = Some(meta.created);
@@ -74,10 +75,18 @@ impl Mutant {
         patch.expect.retain(|expect| match expect {
             Expect::Rev(_) => !self.has(Defect::IgnoresExpectedRev),
             Expect::Field { .. } => !self.has(Defect::IgnoresExpectedField),
+            Expect::Version { .. } => !self.has(Defect::IgnoresExpectedVersion),
         });
         let meta = &mut patch.meta;
         match self.defect {
             Defect::IgnoresRenewal => meta.renew = None,
+            Defect::RotationIsRenewal => {
+                meta.renew = meta.renew.or(meta.rotate.take().map(|rotation| rotation.next));
+            }
+            Defect::ForgetsVersions => meta.versions.clear(),
+            Defect::MixesVersions => {
+                meta.versions.iter_mut().for_each(|(namespace, _)| *namespace = "".into());
+            }
             Defect::IgnoresLifetimes => meta.lifetime = None,
             Defect::IgnoresPrincipals => meta.principal = None,
             Defect::HugeLimitsWrap => {

@@ -6,7 +6,7 @@ use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, renewal, set, text};
 use crate::clock::Timestamp;
 use crate::patch::{Gone, Lifetime, Outcome, Patch};
 use crate::record::{COMMIT_LEEWAY, Principal, TOMBSTONE};
-use crate::store::{Lookup, Revoke, SessionStore, Touch};
+use crate::store::{Lookup, SessionStore, Touch};
 
 /// A session is found one millisecond before its end and absent at it, for
 /// the idle and for the absolute limit.
@@ -38,11 +38,10 @@ pub async fn an_expired_session_counts_as_absent_everywhere<S: SessionStore>(fix
         assert!(matches!(seen, Lookup::Absent), "a load of an expired session: {seen:?}");
     }
     assert_eq!(fixture.reload(records[0].id, 1).await, None, "a reload of an expired session");
-    assert_eq!(fixture.listed(&customer).await, [], "a listing with expired sessions");
-    assert_eq!(fixture.count().await, 0, "a count with expired sessions");
+    fixture.assert_listed(&customer, &[], "a listing with expired sessions").await;
+    fixture.assert_count(0, "a count with expired sessions").await;
     assert!(!fixture.delete(records[0].id).await, "deleting an expired session ended a live one");
-    let revoked = fixture.revoke(&customer, Revoke::All).await;
-    assert_eq!(revoked, 0, "revoking an expired session ended a live one");
+    fixture.assert_revokes(&customer, 0, "revoking an expired session ended a live one").await;
 }
 
 /// A patch that arrives within the leeway after expiry is stored.
@@ -82,8 +81,8 @@ pub async fn a_patch_in_the_leeway_does_not_make_the_session_live<S: SessionStor
     let seen = fixture.load(record.id, &record.meta.secret, Touch::IfDue).await;
     assert!(matches!(seen, Lookup::Absent), "a load after a patch in the leeway: {seen:?}");
     assert_eq!(fixture.reload(record.id, 1).await, None, "a reload after a patch in the leeway");
-    assert_eq!(fixture.listed(&customer).await, [], "a listing after a patch in the leeway");
-    assert_eq!(fixture.count().await, 0, "a count after a patch in the leeway");
+    fixture.assert_listed(&customer, &[], "a listing after a patch in the leeway").await;
+    fixture.assert_count(0, "a count after a patch in the leeway").await;
     fixture.clock.advance(MS);
     let outcome = fixture.apply(record.id, 1, &Patch::new()).await;
     let gone = matches!(outcome, Outcome::Gone(Gone::Absent));
@@ -101,7 +100,7 @@ pub async fn a_sign_in_in_the_leeway_makes_the_session_live_again<S: SessionStor
     let customer = Principal::new("customer", "42");
     let mut record = fixture.insert(fixture.of(&customer)).await;
     fixture.clock.advance(IDLE);
-    assert_eq!(fixture.listed(&customer).await, [], "a listing with an expired session");
+    fixture.assert_listed(&customer, &[], "a listing with an expired session").await;
     fixture.sweep_all(100).await;
     let (mut sign_in, secret) = renewal(record.id);
     sign_in.meta.lifetime = Some(LIFETIME);
@@ -110,10 +109,10 @@ pub async fn a_sign_in_in_the_leeway_makes_the_session_live_again<S: SessionStor
     fixture.clock.advance(COMMIT_LEEWAY * 2);
     fixture.sweep_all(100).await;
     fixture.found(&record).await;
-    assert_eq!(fixture.listed(&customer).await, [record.id], "the listing after the sign-in");
-    assert_eq!(fixture.count().await, 1, "the count after the sign-in");
-    let revoked = fixture.revoke(&customer, Revoke::All).await;
-    assert_eq!(revoked, 1, "a session that signed in within its leeway cannot be revoked");
+    fixture.assert_listed(&customer, &[record.id], "the listing after the sign-in").await;
+    fixture.assert_count(1, "the count after the sign-in").await;
+    let what = "a session that signed in within its leeway cannot be revoked";
+    fixture.assert_revokes(&customer, 1, what).await;
 }
 
 /// When the clock jumps back (NTP, a resumed virtual machine), live sessions

@@ -6,12 +6,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::needs::Need;
 use crate::clock::{Clock, Timestamp};
 use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Meta, Principal, Record};
-use crate::store::{Created, Lookup, Revoke, SessionStore, StoreError, Swept, Touch};
+use crate::store::{
+    Capabilities, Created, Lookup, Revoke, SessionStore, StoreError, Swept, Touch, Visit,
+};
 use crate::token::{SecretHash, SessionToken};
 
 /// A new, empty store and the frozen clock that it reads.
@@ -92,9 +95,46 @@ impl<S: SessionStore> Fixture<S> {
         fixture.clock.advance(MS);
         let (given, used) = (fixture.clock.now(), fixture.store.clock().now());
         assert_eq!(used, given, "the store does not read the clock that it was given");
-        let count = fixture.count().await;
-        assert_eq!(count, 0, "the suite needs an empty store per rule, this one has sessions");
+        let what = "the suite needs an empty store per rule, this one has sessions";
+        fixture.assert_count(0, what).await;
         fixture
+    }
+
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+
+    /// For what a rule looks at besides what it is about.
+    pub(super) fn promises(&self, need: Need) -> bool {
+        need.is_met(&self.capabilities())
+    }
+
+    /// If listings are promised, that of `principal` must show exactly these.
+    pub(super) async fn assert_listed(
+        &self,
+        principal: &Principal,
+        expected: &[SessionId],
+        what: &str,
+    ) {
+        if self.promises(Need::principal_index) {
+            let mut expected = expected.to_vec();
+            expected.sort_unstable();
+            assert_eq!(self.listed(principal).await, expected, "{what}");
+        }
+    }
+
+    /// If counting is promised, so many sessions must be live.
+    pub(super) async fn assert_count(&self, expected: u64, what: &str) {
+        if self.promises(Need::principal_index) {
+            assert_eq!(self.count().await, expected, "{what}");
+        }
+    }
+
+    /// If revoking is promised, it must end so many sessions of `principal`.
+    pub(super) async fn assert_revokes(&self, principal: &Principal, expected: u64, what: &str) {
+        if self.promises(Need::principal_index) {
+            assert_eq!(self.revoke(principal, Revoke::All).await, expected, "{what}");
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -137,7 +177,23 @@ impl<S: SessionStore> Fixture<S> {
     }
 
     pub(super) async fn create(&self, record: Record) -> Created {
-        answered("create", self.store.create(record, SignIn::default()).await)
+        self.sign_in(record, SignIn::default()).await
+    }
+
+    /// Stores `record` under the conditions of `sign_in`.
+    pub(super) async fn sign_in(&self, record: Record, sign_in: SignIn) -> Created {
+        answered("create", self.store.create(record, sign_in).await)
+    }
+
+    /// A load by a request that arrived then.
+    pub(super) async fn load_of(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        arrived: Timestamp,
+    ) -> Lookup {
+        let visit = Visit { touch: Touch::Never, arrived: Some(arrived) };
+        answered("load", self.store.load(id, secret, visit).await)
     }
 
     pub(super) async fn load(&self, id: SessionId, secret: &SecretHash, touch: Touch) -> Lookup {

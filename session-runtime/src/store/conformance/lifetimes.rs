@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, renewal, set};
+use super::needs::Need;
 use crate::patch::{Lifetime, Patch};
 use crate::record::{COMMIT_LEEWAY, MAX_LIFETIME, Principal};
 use crate::store::{Lookup, SessionStore, Touch};
@@ -63,8 +64,10 @@ pub async fn only_a_load_that_asks_for_it_touches<S: SessionStore>(fixture: Fixt
     fixture.clock.advance(IDLE / 2);
     fixture.found(&record).await;
     fixture.reload(record.id, 1).await;
-    fixture.list(&customer).await;
-    fixture.count().await;
+    if fixture.promises(Need::principal_index) {
+        fixture.list(&customer).await;
+        fixture.count().await;
+    }
     fixture.applied(record.id, &Patch::of(vec![set("n", "1")])).await;
     let (renew, secret) = renewal(record.id);
     fixture.applied(record.id, &renew).await;
@@ -86,13 +89,13 @@ pub async fn a_touch_never_revives<S: SessionStore>(fixture: Fixture<S>) {
             assert!(matches!(seen, Lookup::Absent), "a load of an expired session: {seen:?}");
         }
     }
-    assert_eq!(fixture.count().await, 0, "a touch made a session");
+    fixture.assert_count(0, "a touch made a session").await;
     let destroyed = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE / 2);
     fixture.delete(destroyed.id).await;
     let seen = fixture.load(destroyed.id, &destroyed.meta.secret, Touch::IfDue).await;
     assert!(matches!(seen, Lookup::Retired), "a touching load of a destroyed session: {seen:?}");
-    assert_eq!(fixture.count().await, 0, "a touch revived a destroyed session");
+    fixture.assert_count(0, "a touch revived a destroyed session").await;
 }
 
 /// Activity extends the idle limit only; the absolute limit ends a session
@@ -176,8 +179,8 @@ pub async fn huge_limits_do_not_overflow<S: SessionStore>(fixture: Fixture<S>) {
         fixture.sweep_all(100).await;
         fixture.found(&created).await;
         fixture.found(&patched).await;
-        assert_eq!(fixture.count().await, 2, "sessions with huge limits");
+        fixture.assert_count(2, "sessions with huge limits").await;
     }
     fixture.clock.advance(MS);
-    assert_eq!(fixture.count().await, 0, "sessions with huge limits, at the cap");
+    fixture.assert_count(0, "sessions with huge limits, at the cap").await;
 }

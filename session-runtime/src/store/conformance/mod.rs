@@ -26,6 +26,12 @@
 //! # fn main() {}
 //! ```
 //!
+//! A rule that needs what the store does not promise, by its
+//! [`capabilities`](super::SessionStore::capabilities), is not checked: its
+//! test prints `not promised by this store` (`cargo test -- --show-output`) and
+//! passes. [`not_promised`] lists those rules, to be asserted in a test. The
+//! rules on sizes need a store that states limits.
+//!
 //! Add `session-runtime` with the feature `conformance` to the
 //! dev-dependencies; nothing else is needed. Without the macro, a rule is
 //! called as `conformance::an_unknown_id_is_absent(Fixture::open(make).await)`
@@ -41,13 +47,16 @@
 //! [`SessionStore`]: super::SessionStore
 
 mod additions;
+mod caps;
 mod expiry;
 mod fields;
 mod fixture;
 mod histories;
 mod lifetimes;
+mod limits;
 mod listings;
 mod model;
+mod needs;
 mod patches;
 mod races;
 mod records;
@@ -55,13 +64,17 @@ mod renewal;
 mod repeats;
 mod retirement;
 mod revocation;
+mod rotation;
 mod rules;
 mod running;
 mod sweeping;
+mod tickets;
+mod versions;
 mod walk;
 
 pub use fixture::{Fixture, Opened};
+pub use needs::not_promised;
 #[doc(hidden)]
-pub use running::run;
+pub use running::{check, run};
 
 crate::__store_rules! { [rules::publish] }

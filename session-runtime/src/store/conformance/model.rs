@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
-use crate::record::{Applying, Principal, Record, TOMBSTONE};
+use crate::record::{Applying, Presented, Principal, Record, TOMBSTONE};
 use crate::store::{Lookup, Revoke, Touch};
 use crate::token::SecretHash;
 
@@ -41,6 +41,7 @@ impl Expected {
             (Self::Exactly(Lookup::Found(expected)), Lookup::Found(seen)) => expected == seen,
             (Self::Exactly(Lookup::Absent), Lookup::Absent)
             | (Self::Exactly(Lookup::Retired), Lookup::Retired)
+            | (Self::Exactly(Lookup::Replayed), Lookup::Replayed)
             | (Self::NotFound, Lookup::Absent | Lookup::Retired) => true,
             _ => false,
         }
@@ -70,23 +71,27 @@ impl Model {
             return Expected::Exactly(Lookup::Absent);
         };
         let meta = &entry.record.meta;
-        let (current, replaced) = (meta.secret == *secret, meta.retired.contains(secret, now));
+        let replaced = meta.retired.contains(secret, now);
         if let Some(at) = entry.destroyed {
             let fresh = now.since(at) < TOMBSTONE;
-            return match (fresh && entry.was_live, current, replaced) {
-                (true, true, _) | (true, _, true) => Expected::Exactly(Lookup::Retired),
-                _ if fresh || replaced => Expected::NotFound,
-                _ => Expected::Exactly(Lookup::Absent),
+            let left = fresh && entry.was_live && meta.secrets(at).any(|it| it == *secret);
+            return match left || fresh && replaced {
+                true => Expected::Exactly(Lookup::Retired),
+                false if fresh || replaced => Expected::NotFound,
+                false => Expected::Exactly(Lookup::Absent),
             };
         }
         if meta.is_expired(now) {
             return if replaced { Expected::NotFound } else { Expected::Exactly(Lookup::Absent) };
         }
-        if !current {
-            let lookup = if replaced { Lookup::Retired } else { Lookup::Absent };
-            return Expected::Exactly(lookup);
+        match meta.presented(secret, now, now) {
+            Presented::Current | Presented::Previous => {}
+            Presented::Next => Arc::make_mut(&mut entry.record).meta.confirm(now),
+            Presented::Replayed => return Expected::Exactly(Lookup::Replayed),
+            Presented::Retired => return Expected::Exactly(Lookup::Retired),
+            Presented::Unknown => return Expected::Exactly(Lookup::Absent),
         }
-        if touch == Touch::IfDue && meta.touch_is_due(now) {
+        if touch == Touch::IfDue && entry.record.meta.touch_is_due(now) {
             Arc::make_mut(&mut entry.record).meta.last_seen = now;
         }
         Expected::Exactly(Lookup::Found(entry.record.clone()))
@@ -163,6 +168,7 @@ pub(super) fn same(one: &Outcome, other: &Outcome) -> bool {
         (Outcome::Applied(one), Outcome::Applied(other)) => one == other,
         (Outcome::Gone(one), Outcome::Gone(other)) => one == other,
         (Outcome::Refused(one), Outcome::Refused(other)) => one == other,
+        (Outcome::Denied(one), Outcome::Denied(other)) => one == other,
         (Outcome::Conflict(one), Outcome::Conflict(other)) => {
             one.field == other.field && one.current == other.current
         }

@@ -70,8 +70,10 @@ async fn check_absent<S: SessionStore>(
         let seen = fixture.reload(record.id, epoch).await;
         assert_eq!(seen, None, "a patch revived what is {what}");
     }
-    assert_eq!(fixture.count().await, 0, "a patch to what is {what} made a session");
-    assert_eq!(fixture.listed(&principal).await, [], "a patch to what is {what} made a listing");
+    fixture.assert_count(0, &format!("a patch to what is {what} made a session")).await;
+    fixture
+        .assert_listed(&principal, &[], &format!("a patch to what is {what} made a listing"))
+        .await;
 }
 
 /// Each applied patch, the empty one too, raises the revision by exactly one
@@ -199,12 +201,10 @@ async fn leaves_no_trace<S: SessionStore>(
     let outcome = fixture.apply(record.id, 1, patch).await;
     assert!(matches!(outcome, Outcome::Conflict(_) | Outcome::Refused(_)), "{what}: {outcome:?}");
     assert_eq!(*fixture.found(&record).await, record, "{what} left a trace in the record");
-    assert_eq!(
-        fixture.listed(&customer("42")).await,
-        [record.id],
-        "{what} left a trace in the index"
-    );
-    assert_eq!(fixture.listed(&customer("43")).await, [], "{what} left a trace in the index");
+    fixture
+        .assert_listed(&customer("42"), &[record.id], &format!("{what} left a trace in the index"))
+        .await;
+    fixture.assert_listed(&customer("43"), &[], &format!("{what} left a trace in the index")).await;
 
     fixture.applied(record.id, &Patch::of(vec![set("n", "7")])).await;
     let applied = fixture.applied(record.id, patch).await;

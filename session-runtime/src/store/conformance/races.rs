@@ -76,7 +76,7 @@ pub async fn a_writer_never_revives_a_destroyed_session<S: SessionStore>(fixture
         assert_eq!(fixture.reload(id, 1).await, None, "round {round}: revived");
     })
     .await;
-    assert_eq!(fixture.count().await, 0, "sessions after all of them were destroyed");
+    fixture.assert_count(0, "sessions after all of them were destroyed").await;
 }
 
 /// A write under the old epoch that races with a sign-in is either part of

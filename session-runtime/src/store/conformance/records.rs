@@ -4,7 +4,7 @@ use super::fixture::{Fixture, IDLE, LIFETIME, new_secret, set, text};
 use super::running::together;
 use crate::clock::Timestamp;
 use crate::patch::Patch;
-use crate::record::{Principal, RetiredSecret};
+use crate::record::{Principal, Renewal, RetiredSecret, Rotation, RotationNonce};
 use crate::store::{Created, Lookup, SessionStore, Touch};
 use crate::token::{PatchId, SecretHash};
 
@@ -23,6 +23,10 @@ pub async fn a_created_record_is_read_back_whole<S: SessionStore>(fixture: Fixtu
     meta.patches = [1, u64::MAX, 1 << 53].map(PatchId::from_u64).into_iter().collect();
     let retired = RetiredSecret { secret: new_secret(record.id), at: now };
     meta.retired = [retired].into_iter().collect();
+    meta.secret_since = Timestamp::from_millis(now.as_millis() - 70_000);
+    let pending = Rotation { nonce: RotationNonce([5; 16]), next: new_secret(record.id) };
+    let previous = RetiredSecret { secret: new_secret(record.id), at: meta.secret_since };
+    meta.renewal = Renewal::new(Some(pending), Some(previous));
     let record = fixture.insert(record).await;
     let found = fixture.found(&record).await;
     assert_eq!(*found, record, "what is loaded differs from what was created");
@@ -105,7 +109,7 @@ pub async fn an_unknown_id_is_absent<S: SessionStore>(fixture: Fixture<S>) {
     assert!(matches!(seen, Lookup::Absent), "a load of an unknown id: {seen:?}");
     assert_eq!(fixture.reload(record.id, 1).await, None, "a reload of an unknown id");
     assert!(!fixture.delete(record.id).await, "a delete of an unknown id said that it was there");
-    assert_eq!(fixture.count().await, 0, "asking for an unknown id stored something");
+    fixture.assert_count(0, "asking for an unknown id stored something").await;
     let created = fixture.create(record).await;
     assert_eq!(created, Created::Created, "asking for an unknown id took it");
 }

@@ -26,7 +26,7 @@ pub async fn a_renewal_replaces_the_secret_and_raises_the_epoch<S: SessionStore>
     let found = fixture.found(&record).await;
     assert_eq!((found.meta.rev, found.meta.epoch), (2, 2), "stored revision and epoch");
     assert_eq!(found.fields, record.fields, "fields after a renewal");
-    assert_eq!(fixture.count().await, 1, "a renewal made another session");
+    fixture.assert_count(1, "a renewal made another session").await;
     assert_eq!(fixture.reload(record.id, 1).await, None, "a reload under the old epoch");
     assert!(fixture.reload(record.id, 2).await.is_some(), "a reload under the new epoch");
 }
@@ -50,7 +50,7 @@ pub async fn a_renewal_is_one_step_with_its_data<S: SessionStore>(fixture: Fixtu
     assert_eq!(text(&found, "cart"), Some("[1]"), "a field that the sign-in does not name");
     assert_eq!(found.meta.authenticated, Some(fixture.now()), "when somebody signed in");
     assert_eq!(found.meta.principal, Some(customer.clone()), "who signed in");
-    assert_eq!(fixture.listed(&customer).await, [record.id], "the sessions of who signed in");
+    fixture.assert_listed(&customer, &[record.id], "the sessions of who signed in").await;
 }
 
 /// The replaced secret answers `Retired` for a minute, to the millisecond,
@@ -134,7 +134,7 @@ pub async fn writes_of_an_older_epoch_are_superseded<S: SessionStore>(fixture: F
         }
     }
     assert_eq!(fixture.found(&record).await, before, "a superseded patch left a trace");
-    assert_eq!(fixture.listed(&attacker).await, [], "a superseded patch left a listing");
+    fixture.assert_listed(&attacker, &[], "a superseded patch left a listing").await;
 }
 
 /// Of many renewals that race under one epoch exactly one is applied, and its

@@ -44,8 +44,8 @@ pub async fn a_destroyed_session_is_gone_for_everyone<S: SessionStore>(fixture: 
         let gone = matches!(outcome, Outcome::Gone(Gone::Absent));
         assert!(gone, "{patch:?} to a destroyed session: {outcome:?}");
     }
-    assert_eq!(fixture.listed(&customer).await, [other.id], "a listing after a delete");
-    assert_eq!(fixture.count().await, 1, "a count after a delete");
+    fixture.assert_listed(&customer, &[other.id], "a listing after a delete").await;
+    fixture.assert_count(1, "a count after a delete").await;
     assert_eq!(*fixture.found(&other).await, other, "another session of the same principal");
 }
 

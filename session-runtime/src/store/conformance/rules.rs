@@ -10,7 +10,9 @@ macro_rules! store_conformance {
     };
 }
 
-/// Calls `callback! { {input} {theme { rule … } …} }`.
+/// Calls `callback! { {input} {theme [need …] { rule … } …} }`. The needs are
+/// those of the rules that follow; a theme with several stands here several
+/// times.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_rules {
@@ -18,18 +20,22 @@ macro_rules! __store_rules {
         $($callback)+! {
             { $($input)* }
             {
-                records {
+                records [] {
                     a_created_record_is_read_back_whole
                     create_never_overwrites_a_live_record
                     create_never_overwrites_an_expired_record
-                    create_never_takes_the_id_of_a_destroyed_record
-                    of_many_creates_of_one_id_one_succeeds
                     an_unknown_id_is_absent
                     only_the_current_secret_opens_a_record
                     a_load_with_the_wrong_secret_leaves_no_trace
                     a_reload_finds_the_record_under_its_epoch_only
                 }
-                fields {
+                records [revocation] {
+                    create_never_takes_the_id_of_a_destroyed_record
+                }
+                records [atomic_patches] {
+                    of_many_creates_of_one_id_one_succeeds
+                }
+                fields [] {
                     field_bytes_come_back_exactly
                     a_field_may_have_any_name
                     large_records_come_back_whole
@@ -38,17 +44,20 @@ macro_rules! __store_rules {
                     removing_the_last_field_keeps_the_record
                     a_conditional_removal_spares_a_changed_value
                     a_take_hands_out_the_bytes_and_removes_the_field
+                }
+                fields [atomic_patches] {
                     a_field_is_taken_at_most_once
                 }
-                additions {
+                additions [] {
                     an_addition_starts_from_its_default
                     an_addition_saturates_at_its_bounds
                     an_addition_is_exact_for_large_numbers
                     an_addition_refuses_what_is_not_an_integer
+                }
+                additions [atomic_patches] {
                     concurrent_additions_are_all_counted
                 }
-                patches {
-                    a_patch_is_never_an_upsert
+                patches [] {
                     every_patch_raises_the_revision_by_one
                     an_expected_revision_must_hold
                     an_expected_field_must_hold
@@ -56,26 +65,33 @@ macro_rules! __store_rules {
                     a_refused_patch_leaves_no_trace
                     the_guard_comes_before_the_expectations
                 }
-                repeats {
+                patches [revocation] {
+                    a_patch_is_never_an_upsert
+                }
+                repeats [] {
                     a_repeated_patch_is_answered_not_applied
                     a_repeated_addition_is_not_added_again
                     a_repeated_take_hands_out_nothing
                     a_repeated_patch_is_known_before_its_expectations
                     a_repeated_renewal_is_known_under_the_old_epoch
-                    a_patch_repeated_concurrently_is_applied_once
                     the_last_few_patches_are_remembered
                     patch_ids_are_compared_in_full
                 }
-                expiry {
+                repeats [atomic_patches] {
+                    a_patch_repeated_concurrently_is_applied_once
+                }
+                expiry [] {
                     a_session_ends_at_the_exact_millisecond
                     an_expired_session_counts_as_absent_everywhere
                     a_patch_just_after_expiry_is_still_stored
                     a_patch_after_the_leeway_is_refused
                     a_patch_in_the_leeway_does_not_make_the_session_live
                     a_sign_in_in_the_leeway_makes_the_session_live_again
+                }
+                expiry [revocation] {
                     a_clock_that_jumps_backwards_does_no_harm
                 }
-                lifetimes {
+                lifetimes [] {
                     a_touch_is_written_only_when_due
                     a_touch_extends_the_session_and_changes_no_data
                     only_a_load_that_asks_for_it_touches
@@ -85,32 +101,93 @@ macro_rules! __store_rules {
                     no_limit_means_none_up_to_the_cap
                     huge_limits_do_not_overflow
                 }
-                sweeping {
+                sweeping [] {
                     a_sweep_removes_what_is_due
                     a_sweep_never_removes_more_than_its_limit
                     a_sweep_leaves_what_is_not_due
                     a_sweep_spares_a_session_that_was_extended
-                    a_sweep_keeps_what_was_ended_lately
+                }
+                sweeping [atomic_patches revocation] {
                     a_sweep_racing_with_a_sign_in_ends_nothing_live
                 }
-                renewal {
+                sweeping [revocation] {
+                    a_sweep_keeps_what_was_ended_lately
+                }
+                renewal [revocation] {
                     a_renewal_replaces_the_secret_and_raises_the_epoch
                     a_renewal_is_one_step_with_its_data
                     the_old_secret_is_retired_for_a_minute
                     several_old_secrets_are_retired
                     writes_of_an_older_epoch_are_superseded
+                }
+                renewal [atomic_patches revocation] {
                     of_many_renewals_of_one_epoch_one_succeeds
                 }
-                retirement {
+                retirement [revocation] {
                     delete_says_whether_a_live_session_was_there
                     a_destroyed_session_is_gone_for_everyone
                     delete_needs_no_epoch
                     a_destroyed_session_is_remembered_for_a_minute
                     a_replaced_secret_stays_retired_when_its_record_is_destroyed
                     destroying_an_expired_session_ends_its_leeway
+                }
+                retirement [atomic_patches revocation] {
                     of_many_deletes_one_ends_the_session
                 }
-                listings {
+                rotation [] {
+                    a_pending_secret_leaves_the_present_one_good
+                    presenting_the_next_secret_confirms_it
+                    a_load_that_only_looks_confirms_too
+                    a_rotation_changes_no_authority
+                    a_confirmation_changes_no_revision
+                    a_repeated_rotation_answers_the_pending_nonce
+                }
+                rotation [revocation] {
+                    the_secret_before_is_good_for_the_grace
+                    a_request_that_arrived_within_the_grace_is_answered
+                    a_replayed_secret_is_reported_and_opens_nothing
+                    a_change_of_privilege_retires_the_neighbours_of_the_secret
+                    a_destroyed_session_retires_the_neighbours_of_its_secret
+                }
+                rotation [atomic_patches] {
+                    concurrent_rotations_agree_on_one_nonce
+                }
+                versions [] {
+                    the_versions_of_a_record_are_kept
+                    an_expected_version_must_hold
+                }
+                caps [principal_index revocation] {
+                    a_sign_in_beyond_the_cap_is_refused
+                    a_sign_in_beyond_the_cap_ends_the_oldest
+                    as_many_sessions_end_as_make_room
+                    only_live_sessions_of_that_principal_count
+                    a_session_does_not_count_itself
+                    the_cap_concerns_who_is_signed_in_afterwards
+                    a_repeated_sign_in_is_known_before_its_cap
+                    an_evicted_session_is_retired
+                }
+                caps [atomic_patches principal_index revocation] {
+                    a_cap_is_exact_under_concurrent_sign_ins
+                    of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says
+                }
+                tickets [principal_index revocation] {
+                    revoking_all_stops_a_login_that_began_before
+                    a_login_of_the_same_millisecond_began_before
+                    revoking_one_or_others_stops_no_login
+                    a_revocation_is_forgotten_when_every_ticket_has_ended
+                }
+                tickets [atomic_patches principal_index revocation] {
+                    no_login_survives_a_revocation_that_it_races_with
+                }
+                limits [limits] {
+                    a_field_may_reach_the_limit_and_not_exceed_it
+                    a_record_may_reach_the_limit_and_not_exceed_it
+                    what_is_too_large_leaves_no_trace
+                }
+                limits [atomic_patches limits] {
+                    concurrent_growth_stops_at_the_limit
+                }
+                listings [principal_index revocation] {
                     a_listing_shows_exactly_the_sessions_of_a_principal
                     principals_are_compared_byte_for_byte
                     a_listing_shows_the_newest_data
@@ -120,25 +197,27 @@ macro_rules! __store_rules {
                     a_long_listing_is_complete
                     the_count_is_that_of_live_sessions
                 }
-                revocation {
+                revocation [principal_index revocation] {
                     revoke_one_ends_only_a_session_of_that_principal
                     revoke_others_spares_only_the_kept_session
                     revoke_all_ends_every_session_of_the_principal
                     revoking_ends_sessions_within_the_leeway
                     a_revoked_session_is_remembered_for_a_minute
+                }
+                revocation [atomic_patches principal_index revocation] {
                     a_session_that_signs_in_during_a_revocation_is_ended_or_listed
                 }
-                races {
+                races [atomic_patches revocation] {
                     concurrent_writers_of_different_fields_lose_nothing
                     a_writer_never_revives_a_destroyed_session
                     a_sign_in_separates_earlier_writes_from_later_ones
                     expected_revisions_make_a_correct_counter
                     a_touch_never_undoes_a_write
                 }
-                histories {
+                histories [atomic_patches] {
                     a_concurrent_history_has_a_sequential_order
                 }
-                walk {
+                walk [revocation] {
                     a_long_random_history_equals_the_reference
                 }
             }
@@ -150,8 +229,8 @@ macro_rules! __store_rules {
 #[macro_export]
 macro_rules! __store_tests {
     (
-        { [$($attributes:tt)*] $name:ident, $make:expr }
-        { $($theme:ident { $($rule:ident)* })* }
+        { $attributes:tt $name:ident, $make:expr }
+        { $($theme:ident $needs:tt { $($rule:ident)* })* }
     ) => {
         mod $name {
             #[allow(unused_imports)]
@@ -161,28 +240,42 @@ macro_rules! __store_tests {
                 $crate::store::conformance::Fixture::open($make).await
             }
 
-            $crate::__store_tests! { [$($attributes)*] $($($rule)*)* }
+            $($($crate::__store_test! { $attributes $rule })*)*
         }
     };
-    ([$($attributes:tt)*]) => {};
-    ([$($attributes:tt)*] $rule:ident $($others:ident)*) => {
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_test {
+    ([$($attributes:tt)*] $rule:ident) => {
         #[test]
         $($attributes)*
         fn $rule() {
-            $crate::store::conformance::run(::core::stringify!($rule), async {
-                $crate::store::conformance::$rule(fixture().await).await;
-            });
+            $crate::store::conformance::check(
+                ::core::stringify!($rule),
+                fixture(),
+                $crate::store::conformance::$rule,
+            );
         }
-        $crate::__store_tests! { [$($attributes)*] $($others)* }
     };
 }
 
 macro_rules! publish {
-    ({} { $($theme:ident { $($rule:ident)* })* }) => {
+    ({} { $($theme:ident $needs:tt { $($rule:ident)* })* }) => {
         $(pub use $theme::{$($rule),*};)*
 
         /// The names of all rules, in the order of the list.
         pub const RULES: &[&str] = &[$($(stringify!($rule)),*),*];
+
+        /// What each of them needs.
+        const NEEDS: &[(&str, &[needs::Need])] =
+            &[$($((stringify!($rule), rules::needs!($needs)),)*)*];
     };
 }
 pub(super) use publish;
+
+macro_rules! needs {
+    ([$($need:ident)*]) => { &[$(needs::Need::$need),*] };
+}
+pub(super) use needs;

@@ -7,6 +7,10 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 use tokio::task::{JoinError, JoinSet};
 
+use super::fixture::Fixture;
+use super::needs::lacking;
+use crate::store::SessionStore;
+
 /// Runs `tasks` copies of a task that all start at once; their results in order.
 pub(super) async fn together<T, F>(tasks: usize, task: impl Fn(usize) -> F) -> Vec<T>
 where
@@ -63,6 +67,26 @@ pub(super) async fn rounds(most: usize, mut round: impl AsyncFnMut(usize)) {
         }
         round(index).await;
     }
+}
+
+/// Opens a store and runs the test of one rule, unless the store does not
+/// promise what the rule needs: then it says so.
+#[doc(hidden)]
+pub fn check<S, T>(
+    rule: &str,
+    open: impl Future<Output = Fixture<S>>,
+    test: impl FnOnce(Fixture<S>) -> T,
+) where
+    S: SessionStore,
+    T: Future<Output = ()>,
+{
+    run(rule, async {
+        let fixture = open.await;
+        match lacking(rule, &fixture.capabilities()) {
+            None => test(fixture).await,
+            Some(need) => eprintln!("{rule}: not promised by this store (`{need:?}`)"),
+        }
+    });
 }
 
 /// Runs the test of one rule; a store that hangs fails it.

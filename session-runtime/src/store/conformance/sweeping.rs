@@ -78,7 +78,7 @@ pub async fn a_sweep_leaves_what_is_not_due<S: SessionStore>(fixture: Fixture<S>
     for record in &late {
         fixture.found(record).await;
     }
-    assert_eq!(fixture.count().await, 3, "live sessions after a sweep");
+    fixture.assert_count(3, "live sessions after a sweep").await;
 }
 
 /// A session that was touched, or given a new lifetime, after the store
@@ -100,7 +100,7 @@ pub async fn a_sweep_spares_a_session_that_was_extended<S: SessionStore>(fixture
     }
     fixture.found(&touched).await;
     fixture.found(&restarted).await;
-    assert_eq!(fixture.count().await, 2, "extended sessions after a sweep");
+    fixture.assert_count(2, "extended sessions after a sweep").await;
 }
 
 /// A sweep does not forget, within their minute, that a record was destroyed
@@ -150,8 +150,9 @@ pub async fn a_sweep_racing_with_a_sign_in_ends_nothing_live<S: SessionStore>(fi
         let signed_in = matches!(outcome, Outcome::Applied(_));
         let live = matches!(fixture.look(&record).await, Lookup::Found(_));
         assert_eq!(live, signed_in, "live or not, against the answer to the sign-in: {outcome:?}");
-        let listed = fixture.listed(&customer).await.contains(&record.id);
-        assert_eq!(listed, signed_in, "listed or not, against the answer to the sign-in");
+        let listed = if signed_in { vec![record.id] } else { Vec::new() };
+        let what = "listed or not, against the answer to the sign-in";
+        fixture.assert_listed(&customer, &listed, what).await;
         fixture.delete(record.id).await;
     })
     .await;

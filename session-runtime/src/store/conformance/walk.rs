@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::fixture::{Fixture, new_secret};
 use super::model::{Dice, Model, same};
+use super::needs::Need;
 use super::running::rounds;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch};
+use crate::patch::{Expect, Outcome, Patch};
+use crate::record::{Rotation, RotationNonce};
 use crate::store::{Revoke, SessionStore, Touch};
 use crate::token::SecretHash;
 
@@ -23,6 +25,8 @@ pub async fn a_long_random_history_equals_the_reference<S: SessionStore>(fixture
 
 struct Walk<S> {
     fixture: Fixture<S>,
+    /// Listings, counts and revocations are promised.
+    indexed: bool,
     model: Model,
     dice: Dice,
     ids: Vec<SessionId>,
@@ -33,7 +37,8 @@ struct Walk<S> {
 impl<S: SessionStore> Walk<S> {
     fn new(fixture: Fixture<S>) -> Self {
         let (ids, secrets, patches) = Default::default();
-        Self { fixture, model: Model::default(), dice: Dice(42), ids, secrets, patches }
+        let indexed = fixture.promises(Need::principal_index);
+        Self { fixture, indexed, model: Model::default(), dice: Dice(42), ids, secrets, patches }
     }
 
     async fn step(&mut self, step: usize) {
@@ -47,9 +52,9 @@ impl<S: SessionStore> Walk<S> {
             7..=13 => self.patch(step).await,
             14 => self.repeat(step).await,
             15 => self.reload(step).await,
-            16 => self.list(step).await,
+            16 if self.indexed => self.list(step).await,
             17 => self.end(step).await,
-            18 => {
+            18 if self.indexed => {
                 let (count, expected) =
                     (self.fixture.count().await, self.model.count(self.fixture.now()));
                 assert_eq!(count, expected, "step {step}: the count");
@@ -113,6 +118,16 @@ impl<S: SessionStore> Walk<S> {
             patch.meta.renew = Some(secret);
             self.secrets.push((id, secret));
         }
+        if self.dice.chance(5) {
+            let (nonce, next) = ([self.dice.roll(256) as u8; 16], new_secret(id));
+            patch.meta.rotate = Some(Rotation { nonce: RotationNonce(nonce), next });
+            self.secrets.push((id, next));
+        }
+        if self.dice.chance(8) {
+            patch.meta.versions = vec![("".into(), self.dice.roll(3) as u32 + 1)];
+            let version = self.dice.roll(2) as u32 + 1;
+            patch.expect.push(Expect::Version { namespace: "".into(), version });
+        }
         self.check(step, id, epoch, &patch).await;
         self.patches.push((id, epoch, patch));
     }
@@ -149,7 +164,7 @@ impl<S: SessionStore> Walk<S> {
 
     async fn end(&mut self, step: usize) {
         let (id, now, principal) = (self.id(), self.fixture.now(), self.dice.principal());
-        let which = match self.dice.roll(5) {
+        let which = match self.dice.roll(5) + if self.indexed { 0 } else { 3 } {
             0 => Revoke::Others(id),
             1 => Revoke::All,
             2 => Revoke::One(id),

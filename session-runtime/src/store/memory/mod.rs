@@ -7,7 +7,10 @@
 
 mod index;
 mod shard;
+mod sign_in;
 mod sweeper;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,8 +18,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 
 use self::index::PrincipalIndex;
 use self::shard::{Removed, Shard};
-use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit};
+use super::contract::{
+    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit,
+};
 use super::error::{StoreError, StoreErrorKind};
+use super::limits::Limits;
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
@@ -40,6 +46,8 @@ struct Inner {
     index: PrincipalIndex,
     records: AtomicUsize,
     limit: AtomicUsize,
+    field_limit: AtomicUsize,
+    record_limit: AtomicUsize,
     next_shard: AtomicUsize,
     /// Ends the sweeper when it is dropped.
     sweeper: OnceLock<mpsc::Sender<()>>,
@@ -55,12 +63,15 @@ impl MemoryStore {
     /// An empty store on `clock`.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
+        let Limits { field, record } = Limits::default();
         Self(Arc::new(Inner {
             clock,
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
             index: PrincipalIndex::new(),
             records: AtomicUsize::new(0),
             limit: AtomicUsize::new(usize::MAX),
+            field_limit: AtomicUsize::new(field),
+            record_limit: AtomicUsize::new(record),
             next_shard: AtomicUsize::new(0),
             sweeper: OnceLock::new(),
         }))
@@ -75,6 +86,18 @@ impl MemoryStore {
     #[must_use]
     pub fn limit(self, sessions: usize) -> Self {
         self.0.limit.store(sessions, Ordering::Relaxed);
+        self
+    }
+
+    /// How large fields and records may become, for all clones.
+    ///
+    /// # Default
+    ///
+    /// [`Limits::default`].
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        self.0.field_limit.store(limits.field, Ordering::Relaxed);
+        self.0.record_limit.store(limits.record, Ordering::Relaxed);
         self
     }
 }
@@ -103,31 +126,51 @@ impl Inner {
         self.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn create(&self, record: Record) -> Result<Created, StoreError> {
-        let now = self.clock.now();
+    fn limits(&self) -> Limits {
+        Limits {
+            field: self.field_limit.load(Ordering::Relaxed),
+            record: self.record_limit.load(Ordering::Relaxed),
+        }
+    }
+
+    fn create(&self, record: Record, sign_in: SignIn) -> Result<Created, StoreError> {
+        if let Err(refused) = self.limits().check_new(&record.fields) {
+            return Ok(Created::Refused(refused));
+        }
         if self.records.fetch_add(1, Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
-            self.records.fetch_sub(1, Ordering::Relaxed);
+            self.one_less();
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         let id = record.id;
+        let create = |record| self.shard(id).create(record, self.clock.now());
         let created = match record.meta.principal.clone() {
-            None => self.shard(id).create(record, now),
+            None => create(record),
             // The index knows of a session before anybody can find it.
-            Some(principal) => self.index.while_adding(&principal, id, || {
-                let created = self.shard(id).create(record, now);
-                let stored = created == Created::Created;
-                (created, stored)
-            }),
+            Some(principal) if sign_in.is_unconditional() => {
+                self.index.while_adding(&principal, id, || {
+                    let created = create(record);
+                    let stored = created == Created::Created;
+                    (created, stored)
+                })
+            }
+            Some(principal) => self.create_signed_in(record, &principal, sign_in),
         };
         if created != Created::Created {
-            self.records.fetch_sub(1, Ordering::Relaxed);
+            self.one_less();
         }
         Ok(created)
     }
 
     fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Outcome {
-        let apply = || self.shard(id).apply(id, epoch, patch, self.clock.now());
+        let apply = || {
+            let (mut shard, now) = (self.shard(id), self.clock.now());
+            match shard.prepare(id, epoch, patch, now, &self.limits()) {
+                Ok(prepared) => shard.commit(prepared),
+                Err(outcome) => (outcome, None),
+            }
+        };
         let (outcome, before) = match &patch.meta.principal {
+            _ if !patch.meta.sign_in.is_unconditional() => self.apply_signed_in(id, epoch, patch),
             Some(Some(principal)) => self.index.while_adding(principal, id, || {
                 let (outcome, before) = apply();
                 let applied = matches!(outcome, Outcome::Applied(_));
@@ -145,8 +188,12 @@ impl Inner {
         outcome
     }
 
-    fn removed(&self, removed: &Removed) {
+    fn one_less(&self) {
         self.records.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn removed(&self, removed: &Removed) {
+        self.one_less();
         if let Some(principal) = &removed.record.meta.principal {
             let id = removed.record.id;
             self.index.remove_unless(principal, id, || {
@@ -165,9 +212,9 @@ impl Inner {
 
     fn list(&self, principal: &Principal) -> Vec<Arc<Record>> {
         let now = self.clock.now();
-        let mut ids = self.index.get(principal);
-        ids.dedup();
-        ids.into_iter()
+        self.index
+            .get(principal)
+            .into_iter()
             .filter_map(|id| self.shard(id).live(id, now).cloned())
             .filter(|record| record.meta.principal.as_ref() == Some(principal))
             .collect()
@@ -176,7 +223,11 @@ impl Inner {
     fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
         let now = self.clock.now();
         let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
-        let ids = self.index.get(principal).into_iter().filter(|id| which.ends(*id));
+        let ids = match which {
+            Revoke::All => self.index.revoke(principal, now),
+            Revoke::One(_) | Revoke::Others(_) => self.index.get(principal),
+        };
+        let ids = ids.into_iter().filter(|id| which.ends(*id));
         let removed = ids.filter_map(|id| self.shard(id).delete(id, now, theirs));
         removed
             .map(|removed| {
@@ -188,7 +239,8 @@ impl Inner {
 
     /// One shard a step, so that no lock is held for long.
     fn sweep(&self, limit: usize) -> Swept {
-        let mut swept = Swept::default();
+        let now = self.clock.now();
+        let mut swept = Swept { removed: 0, more: self.index.forget(limit, now) };
         for _ in 0..SHARDS {
             let index = self.next_shard.fetch_add(1, Ordering::Relaxed);
             let (removed, more) =
@@ -208,6 +260,10 @@ impl Inner {
 impl SessionStore for MemoryStore {
     fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::FULL.with_limits(self.0.limits())
     }
 
     fn load<'a>(
@@ -230,9 +286,13 @@ impl SessionStore for MemoryStore {
         StoreFuture::ready(Ok(record.filter(|record| record.meta.epoch == epoch)))
     }
 
-    fn create(&self, record: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.0.sweeper.get_or_init(|| sweeper::start(&self.0));
-        StoreFuture::ready(self.0.create(record))
+        StoreFuture::ready(self.0.create(record, sign_in))
     }
 
     fn apply<'a>(

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Gone, Outcome, Patch};
-use crate::record::{Applying, COMMIT_LEEWAY, Principal, Record, RetiredSecrets, TOMBSTONE};
-use crate::store::{Created, Lookup, Touch, Visit};
+use crate::patch::{Applied, Gone, Outcome, Patch};
+use crate::record::{Applying, COMMIT_LEEWAY, Presented, Principal, Record, TOMBSTONE};
+use crate::store::{Created, Limits, Lookup, Touch, Visit};
 use crate::token::SecretHash;
 
 /// Width of an expiry bucket, in milliseconds.
@@ -27,9 +27,14 @@ pub(super) struct Shard {
 
 /// The secrets that a destroyed record had.
 struct Tombstone {
-    secret: SecretHash,
-    retired: RetiredSecrets,
+    secrets: Box<[SecretHash]>,
     until: Timestamp,
+}
+
+/// A patched record that is not stored yet.
+pub(super) struct Prepared {
+    pub(super) after: Arc<Record>,
+    applied: Applied,
 }
 
 /// A record that is out of the map.
@@ -60,17 +65,19 @@ impl Shard {
     ) -> Lookup {
         let Some(record) = self.records.get_mut(&id) else {
             let retired = self.tombstones.get(&id).is_some_and(|tombstone| {
-                now < tombstone.until
-                    && (tombstone.secret == *secret || tombstone.retired.contains(secret, now))
+                now < tombstone.until && tombstone.secrets.contains(secret)
             });
             return if retired { Lookup::Retired } else { Lookup::Absent };
         };
         if record.meta.is_expired(now) {
             return Lookup::Absent;
         }
-        if record.meta.secret != *secret {
-            let retired = record.meta.retired.contains(secret, now);
-            return if retired { Lookup::Retired } else { Lookup::Absent };
+        match record.meta.presented(secret, visit.arrived.unwrap_or(now), now) {
+            Presented::Current | Presented::Previous => {}
+            Presented::Next => Arc::make_mut(record).meta.confirm(now),
+            Presented::Replayed => return Lookup::Replayed,
+            Presented::Retired => return Lookup::Retired,
+            Presented::Unknown => return Lookup::Absent,
         }
         if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
             // Later than its bucket: that one re-arms it.
@@ -79,40 +86,58 @@ impl Shard {
         Lookup::Found(Arc::clone(record))
     }
 
-    pub(super) fn create(&mut self, record: Record, now: Timestamp) -> Created {
-        let id = record.id;
+    /// Whether the id is free.
+    pub(super) fn is_free(&self, id: SessionId, now: Timestamp) -> bool {
         let buried = self.tombstones.get(&id).is_some_and(|tombstone| now < tombstone.until);
-        if buried || self.records.contains_key(&id) {
+        !buried && !self.records.contains_key(&id)
+    }
+
+    /// Stores a record whose id [is free](Self::is_free).
+    pub(super) fn insert(&mut self, record: Record) {
+        self.look_again(record.id, removable_at(&record));
+        self.records.insert(record.id, Arc::new(record));
+    }
+
+    pub(super) fn create(&mut self, record: Record, now: Timestamp) -> Created {
+        if !self.is_free(record.id, now) {
             return Created::Exists;
         }
-        self.look_again(id, removable_at(&record));
-        self.records.insert(id, Arc::new(record));
+        self.insert(record);
         Created::Created
     }
 
-    /// The outcome, and the principal before it.
-    pub(super) fn apply(
-        &mut self,
+    /// What the record becomes under a patch, or why not. Changes nothing.
+    pub(super) fn prepare(
+        &self,
         id: SessionId,
         epoch: u64,
         patch: &Patch,
         now: Timestamp,
-    ) -> (Outcome, Option<Principal>) {
-        let Some(record) = self.records.get_mut(&id) else {
-            return (Outcome::Gone(Gone::Absent), None);
-        };
-        match record.apply(epoch, patch, now) {
-            Applying::Answer(outcome) => (outcome, None),
-            Applying::Stored(changed, applied) => {
-                let before = record.meta.principal.clone();
-                let (was, is) = (removable_at(record), removable_at(&changed));
-                *record = changed;
-                if is < was {
-                    self.look_again(id, is);
+        limits: &Limits,
+    ) -> Result<Prepared, Outcome> {
+        let Some(before) = self.records.get(&id) else { return Err(Outcome::Gone(Gone::Absent)) };
+        match before.apply(epoch, patch, now) {
+            Applying::Answer(outcome) => Err(outcome),
+            Applying::Stored(after, applied) => {
+                match limits.check_change(&before.fields, &after.fields, &patch.ops) {
+                    Ok(()) => Ok(Prepared { after, applied }),
+                    Err(refused) => Err(Outcome::Refused(refused)),
                 }
-                (Outcome::Applied(applied), before)
             }
         }
+    }
+
+    /// Stores what was prepared under the same lock: the outcome, and the
+    /// principal before it.
+    pub(super) fn commit(&mut self, prepared: Prepared) -> (Outcome, Option<Principal>) {
+        let Prepared { after, applied } = prepared;
+        let (id, is) = (after.id, removable_at(&after));
+        let before = self.records.insert(id, after);
+        if before.as_ref().is_none_or(|before| is < removable_at(before)) {
+            self.look_again(id, is);
+        }
+        let principal = before.and_then(|before| before.meta.principal.clone());
+        (Outcome::Applied(applied), principal)
     }
 
     pub(super) fn delete(
@@ -124,8 +149,8 @@ impl Shard {
         self.records.get(&id).filter(|record| may(record))?;
         let record = self.records.remove(&id)?;
         let until = now.after(TOMBSTONE);
-        let (secret, retired) = (record.meta.secret, record.meta.retired.clone());
-        self.tombstones.insert(id, Tombstone { secret, retired, until });
+        let secrets = record.meta.secrets(now).collect();
+        self.tombstones.insert(id, Tombstone { secrets, until });
         self.look_again(id, until);
         let was_live = !record.meta.is_expired(now);
         Some(Removed { record, was_live })

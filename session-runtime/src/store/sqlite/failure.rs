@@ -27,6 +27,11 @@ impl Failure {
         Self::new(StoreErrorKind::Unavailable, text)
     }
 
+    /// Somebody closed the store.
+    pub(super) fn closed() -> Self {
+        Self::new(StoreErrorKind::Unavailable, "the store was closed (`SqliteStore::close`)")
+    }
+
     /// A row that this store did not write.
     pub(super) fn corrupt(what: &str) -> Self {
         Self::new(StoreErrorKind::Corrupt, format!("a stored {what} cannot be read"))

@@ -32,10 +32,14 @@ use std::time::Duration;
 
 use self::failure::Unacknowledged;
 pub use self::options::{Durability, SqliteOptions};
+use self::read::Loaded;
 use self::step::Touching;
 use self::writer::Threads;
-use super::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit};
+use super::contract::{
+    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
+};
 use super::error::StoreError;
+use super::limits::Limits;
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
@@ -50,7 +54,8 @@ use crate::token::SecretHash;
 /// The file is plain and can be looked at with the `sqlite3` command.
 ///
 /// Clones share one store. Its threads finish what was handed to them and
-/// close the file when the last clone is dropped.
+/// close the file when the last clone is dropped, or when one of them is
+/// [closed](Self::close), which says when that is done.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), session_runtime::store::StoreError> {
@@ -66,6 +71,7 @@ pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
     clock: Clock,
+    limits: Limits,
     threads: Threads,
     touching: Touching,
 }
@@ -85,8 +91,26 @@ impl SqliteStore {
         SqliteOptions::new()
     }
 
-    fn new(clock: Clock, threads: Threads) -> Self {
-        Self(Arc::new(Inner { clock, threads, touching: Touching::default() }))
+    fn new(clock: Clock, limits: Limits, threads: Threads) -> Self {
+        Self(Arc::new(Inner { clock, limits, threads, touching: Touching::default() }))
+    }
+
+    /// Closes the store and all its clones: refuses new work, finishes what was
+    /// begun, moves everything from the WAL into the file, and closes it. If no
+    /// other process has it open, one file is left, without `-wal` and `-shm`.
+    ///
+    /// Call it last, after the server has stopped. Every later call, of a layer
+    /// too, is an error of kind [`Unavailable`] whose source says that the store
+    /// was closed; closing again says the same as the first time.
+    ///
+    /// # Errors
+    ///
+    /// If the file could not be checkpointed or closed. What was acknowledged
+    /// is then still in the file and its WAL.
+    ///
+    /// [`Unavailable`]: super::StoreErrorKind::Unavailable
+    pub async fn close(&self) -> Result<(), StoreError> {
+        Ok(self.0.threads.close().await?)
     }
 }
 
@@ -131,6 +155,10 @@ impl SessionStore for SqliteStore {
         &self.0.clock
     }
 
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::FULL.with_limits(self.0.limits)
+    }
+
     fn load<'a>(
         &'a self,
         id: SessionId,
@@ -141,8 +169,15 @@ impl SessionStore for SqliteStore {
         StoreFuture::new(async move {
             inner.settle(inner.touching.contains(id)).await;
             let clock = inner.clock.clone();
-            let read = move |db: &_| read::load(db, id, &secret, clock.now());
-            Ok(match inner.threads.readers.run(read).await? {
+            let read = move |db: &_| read::load(db, id, &secret, visit.arrived, clock.now());
+            let answer = match inner.threads.readers.run(read).await? {
+                Loaded::Answer(answer) => answer,
+                Loaded::Pending(_) => {
+                    let load = move |db: &_, now| write::load(db, id, &secret, visit, now);
+                    inner.threads.writer.run(load).await?
+                }
+            };
+            Ok(match answer {
                 Lookup::Found(record) if visit.touch == Touch::IfDue => {
                     Lookup::Found(inner.touch(record))
                 }
@@ -163,8 +198,14 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn create(&self, record: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
-        let run = self.0.threads.writer.run(move |db, now| write::create(db, &record, now));
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
+        let limits = self.0.limits;
+        let work = move |db: &_, now| write::create(db, &record, sign_in, &limits, now);
+        let run = self.0.threads.writer.run(work);
         StoreFuture::new(async { Ok(run.await?) })
     }
 
@@ -174,9 +215,9 @@ impl SessionStore for SqliteStore {
         epoch: u64,
         patch: &'a Patch,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        let patch = patch.clone();
-        let run =
-            self.0.threads.writer.run(move |db, now| write::apply(db, id, epoch, &patch, now));
+        let (patch, limits) = (patch.clone(), self.0.limits);
+        let work = move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now);
+        let run = self.0.threads.writer.run(work);
         StoreFuture::new(async {
             match run.await {
                 Ok(outcome) => Ok(outcome),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{SqliteStore, writer};
 use crate::clock::Clock;
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::limits::Limits;
 
 /// When a write is acknowledged.
 ///
@@ -34,6 +35,7 @@ pub struct SqliteOptions {
     pub(super) readers: usize,
     pub(super) busy_timeout: Duration,
     pub(super) sweep_interval: Option<Duration>,
+    pub(super) limits: Limits,
 }
 
 impl SqliteOptions {
@@ -44,6 +46,7 @@ impl SqliteOptions {
             readers: 2,
             busy_timeout: Duration::from_secs(5),
             sweep_interval: Some(Duration::from_secs(5)),
+            limits: Limits::default(),
         }
     }
 
@@ -111,13 +114,25 @@ impl SqliteOptions {
         self
     }
 
+    /// How large fields and records may become, through this store. Another
+    /// process may have other limits for the same file.
+    ///
+    /// # Default
+    ///
+    /// [`Limits::default`]. Checking them costs a look at the sizes of the
+    /// fields of that one session, with [`Limits::NONE`] nothing.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Opens the file, or creates it, readable by its owner only (mode 0600).
     ///
     /// # Errors
     ///
     /// [`StoreErrorKind::Config`] if a setting or the path makes no sense:
     /// the directory is missing, the file cannot be written, belongs to another
-    /// program or has a newer layout. [`StoreErrorKind::Corrupt`] if it is not
+    /// program or has a newer layout (an older one is upgraded in place). [`StoreErrorKind::Corrupt`] if it is not
     /// a database. The source says which, and what to do.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         if self.readers == 0 {
@@ -132,8 +147,8 @@ impl SqliteOptions {
             let text = "sweep_interval: longer than nothing; `None` for never";
             return Err(StoreError::because(StoreErrorKind::Config, text));
         }
-        let clock = self.clock.clone();
+        let (clock, limits) = (self.clock.clone(), self.limits);
         let threads = writer::open(path.as_ref().to_owned(), self).await?;
-        Ok(SqliteStore::new(clock, threads))
+        Ok(SqliteStore::new(clock, limits, threads))
     }
 }

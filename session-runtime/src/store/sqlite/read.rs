@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::row::{self, FieldRows, Id, META_COLUMNS, meta_columns};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, Principal, Record};
+use crate::record::{Meta, Presented, Principal, Record};
 use crate::store::contract::Lookup;
 use crate::token::SecretHash;
 
@@ -27,24 +27,43 @@ const LIST: &str = concat!(
      WHERE s.principal = ?1 AND s.expires > ?2 ORDER BY s.id"
 );
 
-/// What [`SessionStore::load`](crate::store::SessionStore::load) answers,
-/// without the touch.
+/// What a load found without writing.
+pub(super) enum Loaded {
+    /// The answer, but for a touch.
+    Answer(Lookup),
+    /// The record, by its pending secret: the writer has to confirm that.
+    Pending(Box<Record>),
+}
+
+/// What [`SessionStore::load`](crate::store::SessionStore::load) answers to a
+/// request that arrived then, without the touch.
 pub(super) fn load(
     db: &Connection,
     id: SessionId,
     secret: &SecretHash,
+    arrived: Option<Timestamp>,
     now: Timestamp,
-) -> Result<Lookup, Failure> {
-    let authentic = |meta: &Meta| meta.secret == *secret && !meta.is_expired(now);
-    Ok(match record_if(db, id, authentic)? {
-        Read::Record(record) => Lookup::Found(Arc::new(*record)),
-        Read::Unwanted(meta) if !meta.is_expired(now) && meta.retired.contains(secret, now) => {
-            Lookup::Retired
+) -> Result<Loaded, Failure> {
+    let presented = |meta: &Meta| match meta.is_expired(now) {
+        true => Presented::Unknown,
+        false => meta.presented(secret, arrived.unwrap_or(now), now),
+    };
+    let opens = |meta: &Meta| {
+        matches!(presented(meta), Presented::Current | Presented::Next | Presented::Previous)
+    };
+    Ok(Loaded::Answer(match record_if(db, id, opens)? {
+        Read::Record(record) if presented(&record.meta) == Presented::Next => {
+            return Ok(Loaded::Pending(record));
         }
-        Read::Unwanted(_) => Lookup::Absent,
+        Read::Record(record) => Lookup::Found(Arc::new(*record)),
+        Read::Unwanted(meta) => match presented(&meta) {
+            Presented::Retired => Lookup::Retired,
+            Presented::Replayed => Lookup::Replayed,
+            _ => Lookup::Absent,
+        },
         Read::Missing if is_entombed(db, id, secret, now)? => Lookup::Retired,
         Read::Missing => Lookup::Absent,
-    })
+    }))
 }
 
 /// The live record `id`, if it still has this `epoch`.
@@ -121,6 +140,33 @@ enum Read {
     /// Its fields were not looked at.
     Unwanted(Box<Meta>),
     Missing,
+}
+
+/// When all sessions of `principal` were revoked last, if that is remembered.
+pub(super) fn revoked(
+    db: &Connection,
+    principal: &Principal,
+) -> Result<Option<Timestamp>, Failure> {
+    let sql = "SELECT at FROM session_revocation WHERE principal = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let at = statement.query_row([principal.as_str()], |row| row.get(0)).optional()?;
+    Ok(at.map(row::time))
+}
+
+/// Tells the name and the length of each field of `id`.
+pub(super) fn sizes(
+    db: &Connection,
+    id: SessionId,
+    mut size: impl FnMut(&str, usize),
+) -> Result<(), Failure> {
+    let sql = "SELECT name, octet_length(value) FROM session_field WHERE session_id = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query([Id::from(id)])?;
+    while let Some(row) = rows.next()? {
+        let name = row.get_ref(0)?.as_str().map_err(|_| Failure::corrupt("field name"))?;
+        size(name, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+    }
+    Ok(())
 }
 
 fn record_if(

@@ -3,7 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -13,13 +13,14 @@ use tokio::sync::oneshot;
 use super::connect;
 use super::failure::Failure;
 use super::options::SqliteOptions;
+use super::writer::Queue;
 use crate::store::error::{StoreError, StoreErrorKind};
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 /// Hands reads to the threads, which end with the last handle.
 pub(super) struct Readers {
-    jobs: Sender<Job>,
+    jobs: Queue<Job>,
 }
 
 impl Readers {
@@ -36,7 +37,7 @@ impl Readers {
             Builder::new().name(name).spawn(move || run(&db, &queue)).map_err(|e| no_thread(&e))
         };
         let threads = (1..=options.readers).map(start).collect::<Result<_, Failure>>()?;
-        Ok((Self { jobs }, threads))
+        Ok((Self { jobs: Queue::new(jobs) }, threads))
     }
 
     /// What `read` finds.
@@ -47,8 +48,13 @@ impl Readers {
         let (answer, wait) = oneshot::channel();
         // A send that nobody waits for any more is not an error.
         let job: Job = Box::new(move |db| drop(answer.send(read(db))));
-        self.jobs.send(job).map_err(|_| Failure::stopped("reading"))?;
+        self.jobs.send(job, "reading")?;
         Ok(wait.await.map_err(|_| Failure::stopped("reading"))??)
+    }
+
+    /// Takes nothing more. What was taken is still done.
+    pub(super) fn close(&self) {
+        self.jobs.close();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Rows ↔ records.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
@@ -7,26 +9,30 @@ use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::record::{Meta, PatchLog, Principal, RetiredSecret, RetiredSecrets};
+use crate::record::{
+    Meta, PatchLog, Principal, Renewal, RetiredSecret, RetiredSecrets, Rotation, RotationNonce,
+    Versions,
+};
 use crate::token::{PatchId, SecretHash};
 
 /// The columns that [`meta`] reads, in its order, of a table named `s`.
 macro_rules! meta_columns {
     () => {
         "s.secret, s.epoch, s.rev, s.created, s.last_seen, s.authenticated, s.idle, s.absolute, \
-         s.remember, s.principal, s.patches, s.retired"
+         s.remember, s.principal, s.patches, s.retired, s.secret_since, s.next_secret, \
+         s.next_nonce, s.previous_secret, s.previous_at, s.versions"
     };
 }
 pub(super) use meta_columns;
 
 /// How many they are.
-pub(super) const META_COLUMNS: usize = 12;
+pub(super) const META_COLUMNS: usize = 18;
 
 const PATCH_ID: usize = 8;
 const SECRET: usize = 32;
 const RETIRED: usize = SECRET + 8;
 
-/// Reads a record's own data from columns 0 to 11.
+/// Reads a record's own data from the first columns.
 pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
     let principal = match row.get_ref(9)? {
         ValueRef::Null => None,
@@ -36,9 +42,8 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
     };
     Ok(Meta {
         secret: SecretHash::from_bytes(row.get(0)?),
-        secret_since: time(row.get(3)?),
-        renewal: crate::record::Renewal::default(),
-        versions: crate::record::Versions::default(),
+        secret_since: time(row.get(12)?),
+        renewal: renewal(row)?,
         epoch: row.get::<_, i64>(1)?.cast_unsigned(),
         rev: row.get::<_, i64>(2)?.cast_unsigned(),
         created: time(row.get(3)?),
@@ -50,7 +55,44 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
         principal,
         patches: patches(blob(row, 10)?)?,
         retired: retired(blob(row, 11)?)?,
+        versions: versions(row)?,
     })
+}
+
+fn renewal(row: &Row<'_>) -> Result<Renewal, Failure> {
+    let pending = match (row.get(13)?, row.get(14)?) {
+        (Some(next), Some(nonce)) => {
+            Some(Rotation { nonce: RotationNonce(nonce), next: SecretHash::from_bytes(next) })
+        }
+        (None, None) => None,
+        _ => return Err(Failure::corrupt("renewal")),
+    };
+    let previous = match (row.get(15)?, row.get(16)?) {
+        (Some(secret), Some(at)) => {
+            Some(RetiredSecret { secret: SecretHash::from_bytes(secret), at: time(at) })
+        }
+        (None, None) => None,
+        _ => return Err(Failure::corrupt("renewal")),
+    };
+    Ok(Renewal::new(pending, previous))
+}
+
+fn versions(row: &Row<'_>) -> Result<Versions, Failure> {
+    let corrupt = || Failure::corrupt("list of schema versions");
+    match row.get_ref(17)? {
+        ValueRef::Null => Ok(Versions::default()),
+        text => {
+            let text = text.as_str().map_err(|_| corrupt())?;
+            let all: BTreeMap<String, u32> = serde_json::from_str(text).map_err(|_| corrupt())?;
+            Ok(all.into_iter().collect())
+        }
+    }
+}
+
+/// What [`meta`] reads back.
+pub(super) fn versions_json(versions: &Versions) -> Option<String> {
+    let all: BTreeMap<_, _> = versions.iter().collect();
+    (!all.is_empty()).then(|| serde_json::json!(all).to_string())
 }
 
 /// Milliseconds as SQLite stores them: beyond the year 292 million they are
@@ -63,7 +105,7 @@ pub(super) fn saturating(millis: u64) -> i64 {
     i64::try_from(millis).unwrap_or(i64::MAX)
 }
 
-fn time(millis: i64) -> Timestamp {
+pub(super) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::row::{self, Id};
 use crate::clock::{Timestamp, millis};
 use crate::id::SessionId;
-use crate::record::COMMIT_LEEWAY;
+use crate::record::{COMMIT_LEEWAY, TICKET_LIFETIME};
 use crate::store::contract::Swept;
 
 /// Records in one transaction of the writer's own sweeping: a few
@@ -15,7 +15,8 @@ pub(super) const STEP: usize = 64;
 
 const REMOVE_FIELDS: &str = "DELETE FROM session_field WHERE session_id = ?1";
 
-/// Removes at most `limit` records, and at most `limit` tombstones.
+/// Removes at most `limit` records, and at most `limit` tombstones and
+/// revocations each.
 ///
 /// The condition is checked by the statement that removes, inside the
 /// writer's transaction: a touch or patch of whatever process comes either
@@ -37,16 +38,30 @@ pub(super) fn sweep(db: &Connection, limit: usize, now: Timestamp) -> Result<Swe
     let sql = "DELETE FROM session_tombstone WHERE (id, secret) IN \
                (SELECT id, secret FROM session_tombstone WHERE until <= ?1 LIMIT ?2)";
     db.prepare_cached(sql)?.execute(params![row::millis(now), rows])?;
+    if let Some(due) = revoked_before(now) {
+        let sql = "DELETE FROM session_revocation WHERE principal IN \
+                   (SELECT principal FROM session_revocation WHERE at < ?1 LIMIT ?2)";
+        db.prepare_cached(sql)?.execute(params![due, rows])?;
+    }
     Ok(Swept { removed, more: is_due(db, now)? })
 }
 
 /// Whether there is anything to sweep. Only looks.
 pub(super) fn is_due(db: &Connection, now: Timestamp) -> Result<bool, Failure> {
     let sql = "SELECT EXISTS (SELECT 1 FROM session WHERE expires <= ?1) \
-               OR EXISTS (SELECT 1 FROM session_tombstone WHERE until <= ?2)";
-    // No record expires before 1970.
+               OR EXISTS (SELECT 1 FROM session_tombstone WHERE until <= ?2) \
+               OR EXISTS (SELECT 1 FROM session_revocation WHERE at < ?3)";
+    // Nothing expires before 1970.
     let due = due_before(now).unwrap_or(-1);
-    Ok(db.prepare_cached(sql)?.query_row([due, row::millis(now)], |row| row.get(0))?)
+    let revoked = revoked_before(now).unwrap_or(-1);
+    let due = [due, row::millis(now), revoked];
+    Ok(db.prepare_cached(sql)?.query_row(due, |row| row.get(0))?)
+}
+
+/// Revocations before that are forgotten at `now`. They are remembered to the
+/// end of the last login that they may have to stop, that moment included.
+fn revoked_before(now: Timestamp) -> Option<i64> {
+    now.as_millis().checked_sub(millis(TICKET_LIFETIME)).map(row::saturating)
 }
 
 /// Records that expired by then are removable at `now`, see

@@ -55,7 +55,9 @@ impl Thread {
         Ok((thread, handle))
     }
 
-    pub(super) fn run(mut self) {
+    /// Works until nobody can hand it anything more, then says how closing the
+    /// file went.
+    pub(super) fn run(mut self) -> Result<(), Failure> {
         let mut batch = Vec::new();
         loop {
             let pause = match self.sweep_interval {
@@ -76,7 +78,7 @@ impl Thread {
                 self.commit(&mut batch, sweep);
             }
         }
-        self.close();
+        self.close()
     }
 
     fn collect(&mut self, first: BoxedStep, batch: &mut Vec<BoxedStep>) {
@@ -181,14 +183,21 @@ impl Thread {
     }
 
     /// Closes last of all connections, so that SQLite moves everything from
-    /// the WAL into the file.
-    fn close(self) {
+    /// the WAL into the file, and removes it.
+    fn close(self) -> Result<(), Failure> {
         for reader in self.readers {
             let _ = reader.join();
         }
+        // SQLite does the same when the last connection closes, but does not
+        // say if it fails. Another process that is reading keeps the WAL.
+        let checkpoint = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         self.db.flush_prepared_statement_cache();
-        if let Err((_, error)) = self.db.close() {
-            tracing::warn!(%error, "closing the session database failed");
+        let closed = self.db.close().map_err(|(_, error)| error);
+        let result = checkpoint.and(closed).map_err(Failure::from);
+        let result = result.map_err(|failure| failure.during("closing the session database"));
+        if let Err(failure) = &result {
+            tracing::warn!(%failure, "the session database was not closed cleanly");
         }
+        result
     }
 }

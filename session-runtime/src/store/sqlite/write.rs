@@ -6,14 +6,18 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::failure::Failure;
+use super::read::Loaded;
 use super::row::{self, FieldRows, Id, Json};
 use super::{read, sweep};
 use crate::clock::Timestamp;
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::patch::{Conflict, Expect, Gone, MetaPatch, Op, Outcome, Patch};
+use crate::patch::{
+    Conflict, Denied, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused, SignIn,
+};
 use crate::record::{Applying, Meta, Principal, Record, TOMBSTONE};
-use crate::store::contract::{Created, Revoke};
+use crate::store::contract::{Created, Lookup, Revoke, Touch, Visit};
+use crate::store::limits::{self, Growth, Limits};
 use crate::token::SecretHash;
 
 /// Applies `patch` with [`Record::apply`], on a record that holds only the
@@ -23,6 +27,7 @@ pub(super) fn apply(
     id: SessionId,
     epoch: u64,
     patch: &Patch,
+    limits: &Limits,
     now: Timestamp,
 ) -> Result<Outcome, Failure> {
     let Some(meta) = read::meta(db, id)? else { return Ok(Outcome::Gone(Gone::Absent)) };
@@ -34,6 +39,12 @@ pub(super) fn apply(
         }
         Applying::Answer(answer) => Ok(answer),
         Applying::Stored(after, applied) => {
+            if let Err(refused) = fits(db, patch, &after, limits)? {
+                return Ok(Outcome::Refused(refused));
+            }
+            if let Err(denied) = admit(db, &after, patch.meta.sign_in, now)? {
+                return Ok(Outcome::Denied(denied));
+            }
             write_fields(db, patch, &before.fields, &after)?;
             if patch.meta == MetaPatch::default() {
                 // Naming no indexed column keeps the indexes out of it.
@@ -45,6 +56,60 @@ pub(super) fn apply(
                 write_meta(db, UPDATE, id, &after.meta)?;
             }
             Ok(Outcome::Applied(applied))
+        }
+    }
+}
+
+/// Whether the record may become as large as `after`, which holds only some of
+/// its fields.
+fn fits(
+    db: &Connection,
+    patch: &Patch,
+    after: &Record,
+    limits: &Limits,
+) -> Result<Result<(), Refused>, Failure> {
+    if !limits::may_grow(&patch.ops) || *limits == Limits::NONE {
+        return Ok(Ok(()));
+    }
+    let mut total = 0;
+    let change = |op: &'_ FieldOp| after.fields.get(&op.name).map(<[u8]>::len);
+    let mut changes: Vec<_> =
+        patch.ops.iter().map(|op| Growth::new(&op.name, None, change(op))).collect();
+    read::sizes(db, after.id, |name, bytes| {
+        let size = name.len() + bytes;
+        total += size;
+        for change in changes.iter_mut().filter(|change| change.name == name) {
+            change.before = size;
+        }
+    })?;
+    Ok(limits.check(&changes, || total))
+}
+
+/// Whether the sign-in into `record` may be stored. Ends the sessions that
+/// make room for it.
+fn admit(
+    db: &Connection,
+    record: &Record,
+    sign_in: SignIn,
+    now: Timestamp,
+) -> Result<Result<(), Denied>, Failure> {
+    let Some(principal) = record.meta.principal.as_ref() else { return Ok(Ok(())) };
+    if sign_in.is_unconditional() {
+        return Ok(Ok(()));
+    }
+    let mut others = Vec::new();
+    if sign_in.cap.is_some() {
+        others = read::list(db, principal, now)?;
+        others.retain(|other| other.id != record.id);
+    }
+    let revoked = read::revoked(db, principal)?;
+    match sign_in.admit(others.iter().map(|other| &**other), revoked) {
+        Err(denied) => Ok(Err(denied)),
+        Ok(evicted) => {
+            for id in evicted {
+                delete(db, id, now)?;
+            }
+            Ok(Ok(()))
         }
     }
 }
@@ -101,12 +166,15 @@ fn write_fields(
 
 const UPDATE: &str = "UPDATE session SET secret = ?2, epoch = ?3, rev = ?4, created = ?5, \
     last_seen = ?6, authenticated = ?7, idle = ?8, absolute = ?9, expires = ?10, remember = ?11, \
-    principal = ?12, patches = ?13, retired = ?14 WHERE id = ?1";
+    principal = ?12, patches = ?13, retired = ?14, secret_since = ?15, next_secret = ?16, \
+    next_nonce = ?17, previous_secret = ?18, previous_at = ?19, versions = ?20 WHERE id = ?1";
 const INSERT: &str = "INSERT INTO session (id, secret, epoch, rev, created, last_seen, \
-    authenticated, idle, absolute, expires, remember, principal, patches, retired) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    authenticated, idle, absolute, expires, remember, principal, patches, retired, secret_since, \
+    next_secret, next_nonce, previous_secret, previous_at, versions) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
 
 fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<(), Failure> {
+    let (pending, previous) = (meta.renewal.pending(), meta.renewal.previous());
     db.prepare_cached(sql)?.execute(params![
         Id::from(id),
         meta.secret.as_bytes(),
@@ -122,17 +190,35 @@ fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<
         meta.principal.as_ref().map(Principal::as_str),
         row::patches_blob(&meta.patches),
         row::retired_blob(&meta.retired),
+        row::millis(meta.secret_since),
+        pending.map(|pending| pending.next.as_bytes()),
+        pending.map(|pending| &pending.nonce.0),
+        previous.map(|previous| previous.secret.as_bytes()),
+        previous.map(|previous| row::millis(previous.at)),
+        row::versions_json(&meta.versions),
     ])?;
     Ok(())
 }
 
 /// Stores a new record.
-pub(super) fn create(db: &Connection, record: &Record, now: Timestamp) -> Result<Created, Failure> {
+pub(super) fn create(
+    db: &Connection,
+    record: &Record,
+    sign_in: SignIn,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Created, Failure> {
     let id = record.id;
     let mut exists = db.prepare_cached("SELECT 1 FROM session WHERE id = ?1")?;
     let exists = exists.query_row([Id::from(id)], |_| Ok(())).optional()?.is_some();
     if exists || read::has_tombstone(db, id, now)? {
         return Ok(Created::Exists);
+    }
+    if let Err(refused) = limits.check_new(&record.fields) {
+        return Ok(Created::Refused(refused));
+    }
+    if let Err(denied) = admit(db, record, sign_in, now)? {
+        return Ok(Created::Denied(denied));
     }
     write_meta(db, INSERT, id, &record.meta)?;
     for (name, value) in record.fields.iter() {
@@ -140,6 +226,27 @@ pub(super) fn create(db: &Connection, record: &Record, now: Timestamp) -> Result
         db.prepare_cached(sql)?.execute(params![Id::from(id), name, Json(value)])?;
     }
     Ok(Created::Created)
+}
+
+/// A load by a secret that is pending, which it confirms, touch included.
+pub(super) fn load(
+    db: &Connection,
+    id: SessionId,
+    secret: &SecretHash,
+    visit: Visit,
+    now: Timestamp,
+) -> Result<Lookup, Failure> {
+    let mut record = match read::load(db, id, secret, visit.arrived, now)? {
+        // Somebody else confirmed it meanwhile, or the session ended.
+        Loaded::Answer(answer) => return Ok(answer),
+        Loaded::Pending(record) => record,
+    };
+    record.meta.confirm(now);
+    if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
+        record.meta.last_seen = now;
+    }
+    write_meta(db, UPDATE, id, &record.meta)?;
+    Ok(Lookup::Found(Arc::new(*record)))
 }
 
 /// Writes the activity at `at`, unless the record has ended by then, was seen
@@ -163,9 +270,8 @@ pub(super) fn touch(
 /// Destroys a record, and says whether it was live.
 pub(super) fn delete(db: &Connection, id: SessionId, now: Timestamp) -> Result<bool, Failure> {
     let Some(meta) = read::meta(db, id)? else { return Ok(false) };
-    entomb(db, id, &meta.secret, now.after(TOMBSTONE))?;
-    for old in meta.retired.iter() {
-        entomb(db, id, &old.secret, old.at.after(TOMBSTONE))?;
+    for secret in meta.secrets(now) {
+        entomb(db, id, &secret, now.after(TOMBSTONE))?;
     }
     sweep::remove(db, id)?;
     Ok(!meta.is_expired(now))
@@ -194,6 +300,11 @@ pub(super) fn revoke(
     which: Revoke,
     now: Timestamp,
 ) -> Result<u64, Failure> {
+    if which == Revoke::All {
+        let sql = "INSERT INTO session_revocation (principal, at) VALUES (?1, ?2) \
+                   ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+        db.prepare_cached(sql)?.execute(params![principal.as_str(), row::millis(now)])?;
+    }
     let mut theirs = Vec::new();
     let mut statement = db.prepare_cached("SELECT id FROM session WHERE principal = ?1")?;
     let mut rows = statement.query([principal.as_str()])?;

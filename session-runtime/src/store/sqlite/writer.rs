@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{PoisonError, RwLock};
 use std::thread::Builder;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::failure::{Failure, Unacknowledged};
 use super::options::SqliteOptions;
@@ -17,33 +18,79 @@ use crate::store::error::StoreError;
 
 /// Hands steps to the thread, which ends with the last handle.
 pub(super) struct Writer {
-    pub(super) queue: Sender<BoxedStep>,
+    queue: Queue<BoxedStep>,
 }
 
 /// Everything that runs for one open store.
 pub(super) struct Threads {
     pub(super) readers: Readers,
     pub(super) writer: Writer,
+    /// How closing the file went, once it has.
+    closed: watch::Receiver<Option<Result<(), Failure>>>,
+}
+
+/// The way to a thread, until somebody closes it.
+pub(super) struct Queue<T>(RwLock<Option<Sender<T>>>);
+
+impl<T> Queue<T> {
+    pub(super) fn new(queue: Sender<T>) -> Self {
+        Self(RwLock::new(Some(queue)))
+    }
+
+    /// `thread` is what it does, for the error.
+    pub(super) fn send(&self, item: T, thread: &str) -> Result<(), Failure> {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(queue) => queue.send(item).map_err(|_| Failure::stopped(thread)),
+            None => Err(Failure::closed()),
+        }
+    }
+
+    /// Takes nothing more. What is in it already is still done.
+    pub(super) fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Opens the file on the thread that will write to it.
 pub(super) async fn open(path: PathBuf, options: SqliteOptions) -> Result<Threads, StoreError> {
     let (opened, wait) = oneshot::channel();
     let (queue, steps) = channel();
+    let (end, closed) = watch::channel(None);
     let start = move || match Thread::open(&path, options, steps) {
         Ok((thread, readers)) => {
             if opened.send(Ok(readers)).is_ok() {
-                thread.run();
+                end.send_replace(Some(thread.run()));
             }
         }
         Err(failure) => drop(opened.send(Err(failure))),
     };
     Builder::new().name("sqlite-write".to_owned()).spawn(start).map_err(|e| no_thread(&e))?;
     let readers = wait.await.map_err(|_| Failure::stopped("writing"))??;
-    Ok(Threads { readers, writer: Writer { queue } })
+    Ok(Threads { readers, writer: Writer::new(queue), closed })
+}
+
+impl Threads {
+    #[cfg(test)]
+    pub(super) fn of(readers: Readers, writer: Writer) -> Self {
+        Self { readers, writer, closed: watch::channel(None).1 }
+    }
+
+    /// Takes no more work, waits until that which was taken is done, and says
+    /// how closing the file went.
+    pub(super) async fn close(&self) -> Result<(), Failure> {
+        self.readers.close();
+        self.writer.queue.close();
+        let mut closed = self.closed.clone();
+        let end = closed.wait_for(Option::is_some).await;
+        end.map_err(|_| Failure::stopped("writing"))?.clone().unwrap_or(Ok(()))
+    }
 }
 
 impl Writer {
+    pub(super) fn new(queue: Sender<BoxedStep>) -> Self {
+        Self { queue: Queue::new(queue) }
+    }
+
     /// Does `work` in a transaction, and answers when that is committed. A
     /// failing `work` leaves no trace. Once handed over it is done, even if
     /// nobody waits for the answer any more.
@@ -59,7 +106,6 @@ impl Writer {
 
     /// Hands over a step that answers to nobody.
     pub(super) fn send(&self, step: BoxedStep) -> Result<(), Unacknowledged> {
-        let stopped = |_| Unacknowledged::NotWritten(Failure::stopped("writing"));
-        self.queue.send(step).map_err(stopped)
+        self.queue.send(step, "writing").map_err(Unacknowledged::NotWritten)
     }
 }

@@ -1,7 +1,9 @@
 //! What is particular to SQLite. The contract is tested by the conformance
 //! suite.
 
+mod closing;
 mod file;
+mod layout;
 mod sharing;
 mod writing;
 

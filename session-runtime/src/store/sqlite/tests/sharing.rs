@@ -1,7 +1,8 @@
 //! Two stores on one file, as in two processes.
 
 use super::*;
-use crate::patch::{Expect, Gone, SignIn};
+use crate::patch::{AtLimit, Cap, Denied, Expect, Gone, SignIn};
+use crate::store::contract::Revoke;
 
 async fn pair(directory: &Directory) -> (SqliteStore, SqliteStore) {
     let clock = Clock::frozen(START);
@@ -43,6 +44,35 @@ async fn concurrent_additions_through_both_all_count() {
     let record = found(&a, 1, Touch::Never).await.unwrap();
     assert_eq!(record.fields.get("n"), Some(&b"400"[..]));
     assert_eq!(record.meta.rev, 401);
+}
+
+#[tokio::test]
+async fn a_cap_and_a_revocation_hold_across_both() {
+    let directory = Directory::new();
+    let (a, b) = pair(&directory).await;
+    let shop = Principal::new("shop", "42");
+    let max = std::num::NonZeroU32::new(5).unwrap();
+    let cap = Some(Cap { max, at_limit: AtLimit::Reject });
+    let each = |number: u8| {
+        let (store, shop) = ([&a, &b][usize::from(number) % 2].clone(), shop.clone());
+        tokio::spawn(async move {
+            let mut record = record(number, &[]);
+            record.meta.principal = Some(shop);
+            let sign_in = SignIn { cap, ..SignIn::default() };
+            store.create(record, sign_in).await.unwrap() == Created::Created
+        })
+    };
+    let mut admitted = 0;
+    for task in (1..=32).map(each).collect::<Vec<_>>() {
+        admitted += u32::from(task.await.unwrap());
+    }
+    assert_eq!(admitted, 5);
+    assert_eq!(a.list(&shop).await.unwrap().len(), 5);
+    assert_eq!(b.revoke(&shop, Revoke::All).await.unwrap(), 5);
+    let mut late = record(40, &[]);
+    late.meta.principal = Some(shop);
+    let sign_in = SignIn { cap, not_revoked_since: Some(START) };
+    assert_eq!(a.create(late, sign_in).await.unwrap(), Created::Denied(Denied::Revoked));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use super::*;
 use crate::patch::Gone;
 use crate::record::COMMIT_LEEWAY;
 use crate::store::error::StoreErrorKind;
+use crate::store::limits::Limits;
 use crate::store::sqlite::failure::{Failure, Unacknowledged};
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::writer::{Threads, Writer};
@@ -114,7 +115,8 @@ async fn a_lost_reply_is_uncertain_and_a_writer_that_is_gone_is_an_error() {
     let (queue, steps) = std::sync::mpsc::channel();
     let lose = std::thread::spawn(move || drop(steps.recv()));
     let (readers, _) = Readers::open(&directory.file(), &options(&clock)).unwrap();
-    let broken = SqliteStore::new(clock, Threads { readers, writer: Writer { queue } });
+    let threads = Threads::of(readers, Writer::new(queue));
+    let broken = SqliteStore::new(clock, Limits::NONE, threads);
     assert!(matches!(broken.apply(id(1), 1, &add()).await, Ok(Outcome::Uncertain)));
     lose.join().unwrap();
     let error = broken.apply(id(1), 1, &add()).await.unwrap_err();

@@ -1,0 +1,45 @@
+//! Which rules a store takes on: those that need nothing it does not promise.
+
+use super::{NEEDS, RULES};
+use crate::store::Capabilities;
+
+/// What a rule may need a store to promise, named as in [`Capabilities`].
+#[allow(non_camel_case_types)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// [`Capabilities::atomic_patches`]
+    atomic_patches,
+    /// [`Capabilities::principal_index`]
+    principal_index,
+    /// [`Capabilities::revocation`]
+    revocation,
+    /// [`Capabilities::limits`]
+    limits,
+}
+
+impl Need {
+    pub(super) fn is_met(self, by: &Capabilities) -> bool {
+        match self {
+            Self::atomic_patches => by.atomic_patches,
+            Self::principal_index => by.principal_index,
+            Self::revocation => by.revocation,
+            Self::limits => by.limits.is_some(),
+        }
+    }
+}
+
+/// What `rule` needs that is not promised.
+pub(super) fn lacking(rule: &str, capabilities: &Capabilities) -> Option<Need> {
+    let (_, needs) = NEEDS.iter().find(|(known, _)| *known == rule)?;
+    needs.iter().copied().find(|need| !need.is_met(capabilities))
+}
+
+/// The rules that a store with these capabilities does not promise to keep, in
+/// the order of the list. Its tests of them say so, and check nothing.
+///
+/// A store that promises less than everything asserts this list in its tests,
+/// so that nobody takes a green suite for more than it is.
+#[must_use]
+pub fn not_promised(capabilities: &Capabilities) -> Vec<&'static str> {
+    RULES.iter().copied().filter(|rule| lacking(rule, capabilities).is_some()).collect()
+}

@@ -1,0 +1,368 @@
+//! The adapter: each operation as a read, [`Record::apply`] and a save, under
+//! the lock of its session.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use super::contract::WholeRecordStore;
+use super::locks::Locks;
+use super::tombstones::Tombstones;
+use crate::clock::{Clock, Timestamp};
+use crate::id::SessionId;
+use crate::patch::{Gone, Outcome, Patch, SignIn};
+use crate::record::{
+    Applying, COMMIT_LEEWAY, Presented, Principal, Record, whole_decode, whole_encode,
+};
+use crate::store::{
+    Capabilities, Created, Limits, Lookup, Revoke, SessionStore, StoreError, StoreErrorKind,
+    StoreFuture, Swept, Touch, Visit,
+};
+use crate::token::SecretHash;
+
+/// A session store on top of a [`WholeRecordStore`].
+///
+/// It gives it patches, renewal, expiry to the millisecond and tombstones, by
+/// reading and saving whole records under a lock per session, first come, first
+/// served. What was destroyed lately is remembered in this process only.
+/// Clones share all of it. Saves run on the tokio runtime, to their end even if
+/// the request that asked has gone away.
+///
+/// It has no index of principals: listing, revoking, counting and sign-ins with
+/// conditions are [`StoreErrorKind::Unsupported`]. Fields and records are held
+/// to [`Limits::default`].
+pub struct WholeRecords<W>(Arc<Inner<W>>);
+
+struct Inner<W> {
+    records: W,
+    capabilities: Capabilities,
+    limits: Limits,
+    locks: Locks,
+    tombstones: Tombstones,
+}
+
+impl<W: WholeRecordStore> WholeRecords<W> {
+    /// Over records that **only this process writes**, through this adapter and
+    /// its clones: then a patch is one atomic step.
+    ///
+    /// Nobody checks that. Where a second process writes after all, for the
+    /// length of a restart even, changes of either may be lost: that is what
+    /// [`shared`](Self::shared) says.
+    pub fn single_process(records: W) -> Self {
+        Self::with(records, true)
+    }
+
+    /// Over records that several processes write. Two patches at once from two
+    /// of them are not one step each: the later save wins whole, and one that
+    /// was under way may even bring back what another process destroyed. A
+    /// destroyed session is `Retired` only in the process that destroyed it,
+    /// elsewhere absent.
+    ///
+    /// Schemas and settings that need
+    /// [`atomic_patches`](Capabilities::atomic_patches) are refused.
+    pub fn shared(records: W) -> Self {
+        Self::with(records, false)
+    }
+
+    fn with(records: W, atomic_patches: bool) -> Self {
+        let limits = Limits::default();
+        let promises =
+            Capabilities { atomic_patches, principal_index: false, ..Capabilities::FULL };
+        let (locks, tombstones) = Default::default();
+        let capabilities = promises.with_limits(limits);
+        Self(Arc::new(Inner { records, capabilities, limits, locks, tombstones }))
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn records(&self) -> &W {
+        &self.0.records
+    }
+
+    /// Does `work` under the lock of `id`. Once it has the lock it runs to its
+    /// end: nobody else may write before its save has either happened or not.
+    ///
+    /// `None` if it panicked.
+    async fn locked<T, F>(&self, id: SessionId, work: impl FnOnce(Arc<Inner<W>>) -> F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let held = self.0.locks.lock(id).await;
+        let work = work(Arc::clone(&self.0));
+        let done = tokio::spawn(async move {
+            let _held = held;
+            work.await
+        });
+        done.await.ok()
+    }
+
+    async fn attempt<T, F>(
+        &self,
+        id: SessionId,
+        work: impl FnOnce(Arc<Inner<W>>) -> F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        self.locked(id, work).await.unwrap_or_else(|| Err(panicked()))
+    }
+}
+
+impl<W: WholeRecordStore> Inner<W> {
+    fn now(&self) -> Timestamp {
+        self.records.clock().now()
+    }
+
+    async fn read(&self, id: SessionId) -> Result<Option<Arc<Record>>, StoreError> {
+        let Some(bytes) = self.records.load(id).await? else { return Ok(None) };
+        match whole_decode(&bytes) {
+            Ok(record) if record.id == id => Ok(Some(Arc::new(record))),
+            Ok(_) => Err(StoreError::because(StoreErrorKind::Corrupt, "a record of another id")),
+            Err(error) => Err(StoreError::because(StoreErrorKind::Corrupt, error)),
+        }
+    }
+
+    async fn save(&self, record: &Record) -> Result<(), StoreError> {
+        let until = record.meta.expires_at().after(COMMIT_LEEWAY);
+        self.records.save(record.id, whole_encode(record), until).await
+    }
+
+    /// What a load finds, and what has to be saved for that.
+    async fn look(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        visit: Visit,
+    ) -> Result<(Lookup, Due), StoreError> {
+        let found = self.read(id).await?;
+        let now = self.now();
+        let Some(mut record) = found else {
+            let retired = self.tombstones.opens(id, secret, now);
+            return Ok((if retired { Lookup::Retired } else { Lookup::Absent }, Due::Nothing));
+        };
+        if record.meta.is_expired(now) {
+            return Ok((Lookup::Absent, Due::Nothing));
+        }
+        let mut due = Due::Nothing;
+        match record.meta.presented(secret, visit.arrived.unwrap_or(now), now) {
+            Presented::Current | Presented::Previous => {}
+            Presented::Next => {
+                Arc::make_mut(&mut record).meta.confirm(now);
+                due = Due::Confirmation;
+            }
+            Presented::Replayed => return Ok((Lookup::Replayed, due)),
+            Presented::Retired => return Ok((Lookup::Retired, due)),
+            Presented::Unknown => return Ok((Lookup::Absent, due)),
+        }
+        if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
+            Arc::make_mut(&mut record).meta.last_seen = now;
+            if due == Due::Nothing {
+                due = Due::Touch;
+            }
+        }
+        Ok((Lookup::Found(record), due))
+    }
+
+    async fn load(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        visit: Visit,
+    ) -> Result<Lookup, StoreError> {
+        let (lookup, due) = self.look(id, secret, visit).await?;
+        if let Lookup::Found(record) = &lookup {
+            match due {
+                Due::Nothing => {}
+                Due::Confirmation => self.save(record).await?,
+                // Activity is not worth a failed request.
+                Due::Touch => {
+                    if let Err(error) = self.save(record).await {
+                        tracing::warn!(%id, %error, "the last activity of a session was not stored");
+                    }
+                }
+            }
+        }
+        Ok(lookup)
+    }
+
+    async fn create(&self, record: Record, sign_in: SignIn) -> Result<Created, StoreError> {
+        if let Err(refused) = self.limits.check_new(&record.fields) {
+            return Ok(Created::Refused(refused));
+        }
+        let (id, stored) = (record.id, self.read(record.id).await?);
+        let now = self.now();
+        let free = stored.is_none_or(|stored| stored.meta.is_removable(now));
+        if !free || self.tombstones.contains(id, now) {
+            return Ok(Created::Exists);
+        }
+        admit(&record, sign_in)?;
+        self.save(&record).await?;
+        Ok(Created::Created)
+    }
+
+    async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Result<Outcome, StoreError> {
+        let Some(before) = self.read(id).await? else { return Ok(Outcome::Gone(Gone::Absent)) };
+        let (after, applied) = match before.apply(epoch, patch, self.now()) {
+            Applying::Answer(outcome) => return Ok(outcome),
+            Applying::Stored(after, applied) => (after, applied),
+        };
+        if let Err(refused) = self.limits.check_change(&before.fields, &after.fields, &patch.ops) {
+            return Ok(Outcome::Refused(refused));
+        }
+        admit(&after, patch.meta.sign_in)?;
+        match self.save(&after).await {
+            Ok(()) => Ok(Outcome::Applied(applied)),
+            Err(error) if is_uncertain(&error) => {
+                tracing::warn!(%id, %error, "a patch may or may not have been stored");
+                Ok(Outcome::Uncertain)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn delete(&self, id: SessionId) -> Result<bool, StoreError> {
+        let Some(record) = self.read(id).await? else { return Ok(false) };
+        let now = self.now();
+        // First, so that no load finds neither the record nor this.
+        self.tombstones.add(id, &record.meta, now);
+        self.records.delete(id).await?;
+        Ok(!record.meta.is_expired(now))
+    }
+}
+
+/// What a load has to save.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    Touch,
+    Confirmation,
+}
+
+/// Conditions are about the other sessions of a principal, whom nobody counts.
+fn admit(record: &Record, sign_in: SignIn) -> Result<(), StoreError> {
+    if record.meta.principal.is_some() && !sign_in.is_unconditional() {
+        return Err(no_index());
+    }
+    Ok(())
+}
+
+fn no_index() -> StoreError {
+    let text = "a store of whole records has no index of principals";
+    StoreError::because(StoreErrorKind::Unsupported, text)
+}
+
+fn panicked() -> StoreError {
+    let text = "the store of whole records panicked; see the log";
+    StoreError::because(StoreErrorKind::Unavailable, text)
+}
+
+fn is_uncertain(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+}
+
+impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
+    fn clock(&self) -> &Clock {
+        self.0.records.clock()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        visit: Visit,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
+        StoreFuture::new(async move {
+            let (lookup, due) = self.0.look(id, secret, visit).await?;
+            if due == Due::Nothing {
+                return Ok(lookup);
+            }
+            // Once more, under the lock: somebody else may be writing.
+            let secret = *secret;
+            self.attempt(id, async move |inner| inner.load(id, &secret, visit).await).await
+        })
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
+        StoreFuture::new(async move {
+            let (record, now) = (self.0.read(id).await?, self.0.now());
+            Ok(record.filter(|it| it.meta.epoch == epoch && !it.meta.is_expired(now)))
+        })
+    }
+
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
+        StoreFuture::new(async move {
+            self.attempt(record.id, |inner| async move { inner.create(record, sign_in).await })
+                .await
+        })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        let patch = patch.clone();
+        StoreFuture::new(async move {
+            let apply = |inner: Arc<Inner<W>>| async move { inner.apply(id, epoch, &patch).await };
+            self.locked(id, apply).await.unwrap_or(Ok(Outcome::Uncertain))
+        })
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(self.attempt(id, move |inner| async move { inner.delete(id).await }))
+    }
+
+    fn list<'a>(
+        &'a self,
+        _: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        StoreFuture::ready(Err(no_index()))
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        _: &'a Principal,
+        _: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        StoreFuture::ready(Err(no_index()))
+    }
+
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
+        StoreFuture::ready(Err(no_index()))
+    }
+
+    /// Forgets what was destroyed more than a minute ago. Expired records are
+    /// for the store below to remove.
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
+        let more = self.0.tombstones.forget(limit, self.0.now());
+        StoreFuture::ready(Ok(Swept { removed: 0, more }))
+    }
+}
+
+impl<W> Clone for WholeRecords<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W> fmt::Debug for WholeRecords<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let capabilities = &self.0.capabilities;
+        f.debug_struct("WholeRecords").field("capabilities", capabilities).finish_non_exhaustive()
+    }
+}
