@@ -178,7 +178,8 @@ impl RequestSession {
                     }
                 }
                 Write::Apply { id, epoch, patch, cookie, signs_in, explicit } => {
-                    if cookie.is_some() {
+                    // What takes privileges away needs nobody to hear of it.
+                    if cookie.is_some() && keep_fields {
                         self.needs_head()?;
                     }
                     match self.apply(id, epoch, &patch).await? {

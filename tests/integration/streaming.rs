@@ -187,7 +187,6 @@ async fn what_needs_a_new_cookie_is_refused_after_the_head_and_harms_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "a handle goes on showing what a save refused for good"]
 async fn what_was_refused_after_the_head_is_not_what_the_handle_shows() {
     let (give, handler) = ordered();
     let app = app(SessionLayer::new(memory().store), handler);

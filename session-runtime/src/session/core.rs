@@ -348,6 +348,14 @@ impl Core {
         }
     }
 
+    /// Sees the request's latest state and nothing that was decoded before.
+    pub(super) fn look_again(&mut self) {
+        let current = self.backend.scope().state().generation == self.generation;
+        if current {
+            self.adopt();
+        }
+    }
+
     /// Sees what the request has come to, whatever this handle saw before.
     pub(super) fn adopt(&mut self) {
         let backend = Arc::clone(&self.backend);

@@ -296,7 +296,11 @@ impl<S: SessionSchema> Handle<S> {
         self.core.publish(Publish::Everything);
         let backend = Arc::clone(&self.core.backend);
         let saved = backend.save().await;
-        self.core.refresh();
+        match saved {
+            Ok(()) => self.core.refresh(),
+            // What was refused is not what the session holds.
+            Err(_) => self.core.look_again(),
+        }
         saved
     }
 
