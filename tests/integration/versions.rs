@@ -100,7 +100,7 @@ async fn an_older_session_is_read_through_the_migration_and_stored_with_the_next
 #[tokio::test]
 async fn the_old_program_reads_a_newer_record_and_keeps_what_it_does_not_know() {
     for under in all().await {
-        let (old, mut new) = released(under.store.clone(), "Ada Lovelace").await;
+        let (mut old, mut new) = released(under.store.clone(), "Ada Lovelace").await;
         new.run(|mut s: New| async move { s.set_theme("blue") }).await.ok();
         // `theme` is a word now: it reads as its default and stays as it is.
         let seen = old.run(|mut s: Old| async move {
@@ -117,7 +117,7 @@ async fn the_old_program_reads_a_newer_record_and_keeps_what_it_does_not_know() 
 #[tokio::test]
 async fn a_request_of_the_old_program_does_not_write_into_what_was_migrated_meanwhile() {
     for under in all().await {
-        let (old, mut new) = released(under.store.clone(), "Ada Lovelace").await;
+        let (mut old, new) = released(under.store.clone(), "Ada Lovelace").await;
         let other = new.clone();
         let answer = old
             .run(|mut s: Old| async move {
@@ -139,7 +139,7 @@ async fn a_request_of_the_old_program_does_not_write_into_what_was_migrated_mean
 #[tokio::test]
 async fn two_requests_that_migrate_at_once_agree() {
     for under in all().await {
-        let (old, mut new) = released(under.store.clone(), "Ada Lovelace").await;
+        let (_, mut new) = released(under.store.clone(), "Ada Lovelace").await;
         let other = new.clone();
         new.run(|mut s: New| async move {
             other.ask(|mut s: New| async move { s.set_first("Augusta") }).await.ok();
