@@ -22,4 +22,28 @@ mod documents {
 
     #[doc = include_str!("../../docs/stores.md")]
     struct Stores;
+
+    #[doc = include_str!("../../docs/guide/first-session.md")]
+    struct GuideFirstSession;
+
+    #[doc = include_str!("../../docs/guide/fields.md")]
+    struct GuideFields;
+
+    #[doc = include_str!("../../docs/guide/sign-in.md")]
+    struct GuideSignIn;
+
+    #[doc = include_str!("../../docs/guide/concurrency.md")]
+    struct GuideConcurrency;
+
+    #[doc = include_str!("../../docs/guide/schema-changes.md")]
+    struct GuideSchemaChanges;
+
+    #[doc = include_str!("../../docs/guide/testing.md")]
+    struct GuideTesting;
+
+    #[doc = include_str!("../../docs/guide/streaming.md")]
+    struct GuideStreaming;
+
+    #[doc = include_str!("../../docs/guide/failures.md")]
+    struct GuideFailures;
 }

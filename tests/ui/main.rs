@@ -4,6 +4,8 @@
 //! pinned stable compiler; `TRYBUILD=overwrite cargo test --test ui` writes
 //! them anew, and then somebody reads them.
 
+mod documents;
+
 /// Compiled here as well, because trybuild does not run clippy.
 #[path = "pass/strict_crate.rs"]
 pub mod strict_crate;
