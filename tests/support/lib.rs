@@ -32,6 +32,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide/sign-in.md")]
     struct GuideSignIn;
 
+    #[doc = include_str!("../../docs/guide/devices.md")]
+    struct GuideDevices;
+
     #[doc = include_str!("../../docs/guide/concurrency.md")]
     struct GuideConcurrency;
 
