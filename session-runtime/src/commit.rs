@@ -336,7 +336,7 @@ impl RequestSession {
         if let Some(ours) = &patch.meta.rotate {
             // Another request may have been first: then its nonce counts.
             cookie = match (applied.rotation, &state.token, cookie) {
-                (Some(nonce), _, cookie) if nonce == ours.nonce => cookie,
+                (Some(nonce), _, cookie) if nonce == ours.rotation.nonce => cookie,
                 (Some(nonce), Some(token), Some(CookieChange::Set { expires, .. })) => {
                     Some(CookieChange::Set { token: token.next(nonce), expires })
                 }
@@ -380,7 +380,8 @@ impl RequestSession {
 /// goes on, and the stored bytes stay. Everything else is an error.
 fn leave_out(pending: &mut Pending, refused: Refused) -> Result<(), SessionError> {
     let before = pending.ops.len();
-    pending.ops.retain(|op| !(matches!(op.op, Op::Add(_)) && op.name() == refused.field()));
+    let fits = !matches!(refused, Refused::NotAnInteger { .. });
+    pending.ops.retain(|op| fits || !matches!(op.op, Op::Add(_)) || op.name() != refused.field());
     if pending.ops.len() == before {
         return Err(SessionError::Refused(refused));
     }

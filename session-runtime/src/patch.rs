@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Principal, Record, Rotation, RotationNonce};
+use crate::record::{Principal, Record, Rotate, RotationNonce};
 use crate::token::{PatchId, SecretHash};
 
 /// Field operations, expectations and meta operations, applied by a store in
@@ -206,7 +206,7 @@ pub struct MetaPatch {
     /// patch, or the answer is [`Outcome::Denied`].
     pub sign_in: SignIn,
     /// Makes this the pending next secret, unless one is pending already.
-    pub rotate: Option<Rotation>,
+    pub rotate: Option<Box<Rotate>>,
     /// The schema version that the fields of a namespace have after this patch.
     pub versions: Vec<(Cow<'static, str>, u32)>,
 }
@@ -326,8 +326,9 @@ pub struct Applied {
     pub taken: Vec<Taken>,
     /// The patch had been applied before.
     pub repeated: bool,
-    /// If the patch asked to [`rotate`](MetaPatch::rotate): the nonce of the
-    /// rotation that is pending now, ours or an earlier one.
+    /// If the patch asked to [`rotate`](MetaPatch::rotate) and its secret is
+    /// still the current one: the nonce of the rotation that is pending now,
+    /// ours or an earlier one.
     pub rotation: Option<RotationNonce>,
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod abort;
+mod caps;
 mod concurrency;
 mod cookies;
 mod custom;
@@ -25,6 +26,7 @@ mod plain;
 mod policies;
 mod privileges;
 mod program;
+mod renewal;
 mod secrecy;
 mod settings;
 mod sign_in;

@@ -122,6 +122,7 @@ each_rule_is_failed_by! {
         PendingOutlivesRenewal ForgetsPending IgnoresRenewal;
     a_destroyed_session_retires_the_neighbours_of_its_secret:
         ForgetsPending ForgetsRetiredOnDelete NeverForgetsTombstones;
+    a_replaced_secret_begins_no_rotation: RotatesAnySecret;
     concurrent_rotations_agree_on_one_nonce: RotationsIgnorePending;
 
     the_versions_of_a_record_are_kept: CreateForgetsVersions ForgetsVersions MixesVersions ListsOldData;

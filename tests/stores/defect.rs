@@ -31,7 +31,7 @@ pub(crate) enum Defect {
     IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
     // Renewal by age.
     RotationIsRenewal, OldSecretEndsAlone, NeverConfirms, ConfirmsVisitsOnly, ConfirmRaisesEpoch, ConfirmRaisesRev,
-    ConfirmIsNotStored, RepeatForgetsNonce, RotationsIgnorePending, NoGrace, EndlessGrace, GraceIgnoresArrival,
+    ConfirmIsNotStored, RepeatForgetsNonce, RotationsIgnorePending, RotatesAnySecret, NoGrace, EndlessGrace, GraceIgnoresArrival,
     ReplayIsAbsent, ReplayTouches, PendingOutlivesRenewal, ForgetsPending,
     // Schema versions.
     CreateForgetsVersions, ForgetsVersions, MixesVersions, IgnoresExpectedVersion,

@@ -15,11 +15,14 @@ use session_runtime::store::{
 use session_runtime::token::SecretHash;
 use tokio::sync::Notify;
 
+/// The bytes, and until when they are kept.
+type Entries = HashMap<SessionId, (Vec<u8>, Timestamp)>;
+
 /// A map that lets others in between, as a server does.
 #[derive(Clone, Default)]
 struct Map {
     clock: Clock,
-    records: Arc<Mutex<HashMap<SessionId, (Vec<u8>, Timestamp)>>>,
+    records: Arc<Mutex<Entries>>,
     failing: Arc<Mutex<Option<StoreErrorKind>>>,
     /// A save waits for this, if it is there.
     gate: Option<Arc<Notify>>,

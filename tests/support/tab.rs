@@ -65,16 +65,29 @@ impl Tab {
     where
         F: Future<Output = R> + Send + 'static,
     {
+        self.send(|| (), handler).await
+    }
+
+    async fn send<H: SessionHandle, R: Send + 'static, F>(
+        &self,
+        between: impl FnOnce() + Send + 'static,
+        handler: impl FnOnce(H) -> F + Send + 'static,
+    ) -> Answer<R>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
         let value = Arc::new(Mutex::new(None));
-        let (result, handler) = (Arc::clone(&value), Arc::new(Mutex::new(Some(handler))));
+        let once = Arc::new(Mutex::new(Some((between, handler))));
+        let result = Arc::clone(&value);
         let service = service_fn(move |request: Request<()>| {
-            let (result, handler) = (Arc::clone(&result), Arc::clone(&handler));
+            let (result, once) = (Arc::clone(&result), Arc::clone(&once));
             async move {
+                let (between, handler) = once.lock().unwrap().take().expect("called once");
+                between();
                 let mut response = Response::new(String::new());
                 let (parts, ()) = request.into_parts();
                 match session_of::<H::Schema>(&parts.extensions, &parts.headers).await {
                     Ok(session) => {
-                        let handler = handler.lock().unwrap().take().expect("called once");
                         let value = handler(session).await;
                         *result.lock().unwrap() = Some(value);
                     }
@@ -90,6 +103,19 @@ impl Tab {
         let response = self.layer.layer(service).oneshot(request.body(()).unwrap()).await.unwrap();
         let value = value.lock().unwrap().take();
         Answer { status: response.status(), headers: response.headers().clone(), value }
+    }
+
+    /// As `ask`, with something that happens between the arrival of the request
+    /// and its handler's asking for the session.
+    pub async fn ask_late<H: SessionHandle, R: Send + 'static, F>(
+        &self,
+        between: impl FnOnce() + Send + 'static,
+        handler: impl FnOnce(H) -> F + Send + 'static,
+    ) -> Answer<R>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        self.send(between, handler).await
     }
 
     /// Does with an answer's cookie what a browser does.

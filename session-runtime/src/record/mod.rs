@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
 pub use self::principal::Principal;
-pub use self::rotation::{Presented, Renewal, Rotation, RotationNonce};
+pub use self::rotation::{Presented, Renewal, Rotate, Rotation, RotationNonce};
 pub use self::versions::Versions;
 pub(crate) use self::whole::{decode as whole_decode, encode as whole_encode};
 use crate::clock::{Timestamp, millis};
@@ -172,10 +172,8 @@ impl Meta {
         if let Some(lifetime) = patch.lifetime {
             self.restart(lifetime, now);
         }
-        if let Some(rotation) = patch.rotate
-            && patch.renew.is_none()
-        {
-            self.renewal.begin(rotation);
+        if let Some(rotate) = &patch.rotate {
+            self.begin(rotate);
         }
         for (namespace, version) in &patch.versions {
             self.versions.set(namespace, *version);
@@ -211,7 +209,7 @@ impl Record {
                 epoch,
                 taken: Vec::new(),
                 repeated: true,
-                rotation: patch.meta.rotate.and(meta.renewal.pending().map(|it| it.nonce)),
+                rotation: patch.meta.rotate.as_ref().and_then(|it| meta.rotation_for(it)),
             };
             return Applying::Answer(Outcome::Applied(applied));
         }
@@ -236,8 +234,8 @@ impl Record {
                 record.meta.rev += 1;
                 record.meta.patches.push(patch.id);
                 let (rev, epoch) = (record.meta.rev, record.meta.epoch);
-                let pending = record.meta.renewal.pending().map(|it| it.nonce);
-                let rotation = patch.meta.rotate.and(pending);
+                let rotate = patch.meta.rotate.as_ref();
+                let rotation = rotate.and_then(|rotate| record.meta.rotation_for(rotate));
                 let applied = Applied { rev, epoch, taken, repeated: false, rotation };
                 Applying::Stored(Arc::new(record), applied)
             }

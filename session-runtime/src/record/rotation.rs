@@ -32,6 +32,17 @@ pub struct Rotation {
     pub next: SecretHash,
 }
 
+/// A rotation that a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotate {
+    /// The secret that the request presented, from which the next one follows.
+    /// If it is not the current one any more nothing begins, and the nonce of
+    /// whatever is pending is not told: it is not this request's to know.
+    pub from: SecretHash,
+    /// The rotation that begins, unless one is pending.
+    pub rotation: Rotation,
+}
+
 /// The neighbours of the current secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal(Option<Arc<Neighbours>>);
@@ -60,13 +71,6 @@ impl Renewal {
     #[must_use]
     pub fn previous(&self) -> Option<&RetiredSecret> {
         self.0.as_ref()?.previous.as_ref()
-    }
-
-    /// Makes `rotation` the pending one, unless one is pending.
-    pub(super) fn begin(&mut self, rotation: Rotation) {
-        if self.pending().is_none() {
-            *self = Self::new(Some(rotation), self.previous().copied());
-        }
     }
 }
 
@@ -111,6 +115,21 @@ impl Meta {
             _ if self.retired.contains(secret, now) => Presented::Retired,
             _ => Presented::Unknown,
         }
+    }
+
+    /// Begins a rotation, unless one is pending or the secret that it follows
+    /// from was replaced.
+    pub(super) fn begin(&mut self, rotate: &Rotate) {
+        if self.renewal.pending().is_none() && self.secret == rotate.from {
+            let previous = self.renewal.previous().copied();
+            self.renewal = Renewal::new(Some(rotate.rotation), previous);
+        }
+    }
+
+    /// What the caller of a patch that asked to rotate is told.
+    pub(super) fn rotation_for(&self, rotate: &Rotate) -> Option<RotationNonce> {
+        let pending = self.renewal.pending().filter(|_| self.secret == rotate.from)?;
+        Some(pending.nonce)
     }
 
     /// The pending secret was presented: it is the current one from now on.
@@ -169,14 +188,15 @@ mod tests {
         Meta::new(hash(1), at(0), lifetime)
     }
 
-    fn rotation(byte: u8) -> Rotation {
-        Rotation { nonce: RotationNonce([byte; 16]), next: hash(byte) }
+    fn rotate(from: u8, next: u8) -> Rotate {
+        let rotation = Rotation { nonce: RotationNonce([next; 16]), next: hash(next) };
+        Rotate { from: hash(from), rotation }
     }
 
     #[test]
     fn the_old_secret_is_good_until_the_new_one_was_presented_and_for_the_grace() {
         let mut meta = meta();
-        meta.renewal.begin(rotation(2));
+        meta.begin(&rotate(1, 2));
         let presented = |meta: &Meta, byte, now| meta.presented(&hash(byte), at(now), at(now));
         assert_eq!(presented(&meta, 1, 100_000), Presented::Current);
         assert_eq!(presented(&meta, 2, 100_000), Presented::Next);
@@ -192,17 +212,29 @@ mod tests {
     #[test]
     fn a_second_rotation_does_not_replace_a_pending_one() {
         let mut meta = meta();
-        meta.renewal.begin(rotation(2));
-        meta.renewal.begin(rotation(3));
-        assert_eq!(meta.renewal.pending(), Some(&rotation(2)));
+        meta.begin(&rotate(1, 2));
+        meta.begin(&rotate(1, 3));
+        assert_eq!(meta.renewal.pending(), Some(&rotate(1, 2).rotation));
+        assert_eq!(meta.rotation_for(&rotate(1, 3)), Some(RotationNonce([2; 16])));
+    }
+
+    #[test]
+    fn who_presented_a_secret_that_was_replaced_begins_and_learns_nothing() {
+        let mut meta = meta();
+        meta.begin(&rotate(1, 2));
+        meta.confirm(at(10));
+        meta.begin(&rotate(1, 3));
+        assert_eq!(meta.renewal.pending(), None);
+        meta.begin(&rotate(2, 4));
+        assert_eq!(meta.rotation_for(&rotate(1, 3)), None);
     }
 
     #[test]
     fn a_change_of_privilege_retires_all_that_opened_the_record() {
         let mut meta = meta();
-        meta.renewal.begin(rotation(2));
+        meta.begin(&rotate(1, 2));
         meta.confirm(at(10));
-        meta.renewal.begin(rotation(3));
+        meta.begin(&rotate(2, 3));
         meta.retire_secrets(at(20));
         meta.secret = hash(4);
         for byte in [1, 2, 3] {

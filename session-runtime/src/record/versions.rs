@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 /// Namespace → schema version. A namespace that is not listed has version 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Versions(Option<Arc<Vec<(Box<str>, u32)>>>);
+pub struct Versions(Option<Arc<List>>);
+
+// Behind a thin pointer: every record has one, and most have nothing in it.
+type List = Vec<(Box<str>, u32)>;
 
 impl Versions {
     /// The version of `namespace`: 1 if none was ever written.
@@ -19,7 +22,7 @@ impl Versions {
             return;
         }
         let others = self.iter().filter(|(known, _)| *known != namespace);
-        let mut all: Vec<(Box<str>, u32)> = others.map(|(ns, v)| (ns.into(), v)).collect();
+        let mut all: List = others.map(|(ns, v)| (ns.into(), v)).collect();
         all.push((namespace.into(), version));
         all.sort();
         self.0 = Some(Arc::new(all));
@@ -36,7 +39,7 @@ impl Versions {
 
 impl<N: Into<Box<str>>> FromIterator<(N, u32)> for Versions {
     fn from_iter<I: IntoIterator<Item = (N, u32)>>(versions: I) -> Self {
-        let mut all: Vec<(Box<str>, u32)> =
+        let mut all: List =
             versions.into_iter().map(|(namespace, version)| (namespace.into(), version)).collect();
         all.sort();
         Self((!all.is_empty()).then(|| Arc::new(all)))

@@ -124,9 +124,13 @@ fn patches_are_refused_as_gone_and_as_conflicting() {
     spy.inner().next(Operation::Apply, Fault::Gone(Gone::Superseded));
     assert_eq!(commit(&t, |s| s.set_locale("fr")).unwrap_err(), "Gone");
     spy.inner().next(Operation::Apply, Fault::Conflict(Some("locale".into())));
+    commit(&t, |s| s.set_locale("it")).unwrap();
+    assert_eq!(t.session().locale(), "it", "one conflict is tried again");
+    spy.inner().each(Operation::Apply, Fault::Conflict(Some("locale".into())));
     let error = commit(&t, |s| s.set_locale("fr")).unwrap_err();
     assert!(error.contains("Conflict") && error.contains("locale"), "{error}");
-    assert_eq!(t.session().locale(), "de");
+    spy.inner().clear();
+    assert_eq!(t.session().locale(), "it");
     let refusing = || spy.inner().next(Operation::Delete, Fault::Uncertain);
     assert!(panic_of(refusing).contains("Operation::Delete"));
 }

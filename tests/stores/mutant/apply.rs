@@ -21,6 +21,11 @@ impl Mutant {
         let current = self.peek(id).await?;
         let mut patch = self.rewritten_patch(patch);
         self.rename(id, &mut patch);
+        if let (Defect::RotatesAnySecret, Some(rotate), Some(now)) =
+            (self.defect, &mut patch.meta.rotate, &current)
+        {
+            rotate.from = now.meta.secret;
+        }
         if let Some(outcome) = self.before(id, epoch, &mut patch, current.as_ref()).await? {
             return Ok(outcome);
         }

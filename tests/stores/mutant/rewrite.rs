@@ -81,7 +81,7 @@ impl Mutant {
         match self.defect {
             Defect::IgnoresRenewal => meta.renew = None,
             Defect::RotationIsRenewal => {
-                meta.renew = meta.renew.or(meta.rotate.take().map(|rotation| rotation.next));
+                meta.renew = meta.renew.or(meta.rotate.take().map(|rotate| rotate.rotation.next));
             }
             Defect::ForgetsVersions => meta.versions.clear(),
             Defect::MixesVersions => {

@@ -88,7 +88,8 @@ impl Mutant {
     }
 
     pub(super) fn after_rotating(&self, patch: &Patch, mut outcome: Outcome) -> Outcome {
-        if let (Some(rotation), Outcome::Applied(applied)) = (patch.meta.rotate, &mut outcome) {
+        if let (Some(rotate), Outcome::Applied(applied)) = (&patch.meta.rotate, &mut outcome) {
+            let rotation = rotate.rotation;
             let now = self.clock.now();
             self.seen().pending.push((rotation.next, now));
             match self.defect {

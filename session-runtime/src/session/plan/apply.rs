@@ -10,7 +10,7 @@ use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
-use crate::record::{Principal, Record, Rotation, RotationNonce};
+use crate::record::{Principal, Record, Rotate, Rotation, RotationNonce};
 use crate::schema::Field;
 use crate::session::conflict;
 use crate::session::migrate::View;
@@ -67,9 +67,9 @@ pub(super) fn apply(
         match rotation(situation, record, mint)? {
             Due::No => {}
             Due::Begun(next) => set = Some(next),
-            Due::Now(next, rotation) => {
+            Due::Now(next, rotate) => {
                 set = Some(next);
-                meta.rotate = Some(rotation);
+                meta.rotate = Some(rotate);
             }
         }
     }
@@ -237,7 +237,7 @@ enum Due {
     No,
     /// Somebody has begun; the next token follows from the same nonce.
     Begun(SessionToken),
-    Now(SessionToken, Rotation),
+    Now(SessionToken, Box<Rotate>),
 }
 
 fn rotation(
@@ -256,5 +256,5 @@ fn rotation(
     let nonce = RotationNonce(*mint(None)?.id().as_bytes());
     let next = token.next(nonce);
     let rotation = Rotation { nonce, next: next.secret_hash() };
-    Ok(Due::Now(next, rotation))
+    Ok(Due::Now(next, Box::new(Rotate { from: record.meta.secret, rotation })))
 }

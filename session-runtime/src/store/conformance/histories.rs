@@ -10,6 +10,8 @@ use crate::patch::{Applied, Expect, Outcome, Patch};
 use crate::record::{Applying, Record};
 use crate::store::SessionStore;
 
+// A few hundred of them, for the length of one rule.
+#[allow(clippy::large_enum_variant)]
 /// What one task saw, and what had been acknowledged before it asked.
 enum Seen {
     Patched { acknowledged: u64, patch: Patch, outcome: Outcome },

@@ -4,22 +4,22 @@ use super::fixture::{Fixture, IDLE, MS, new_secret, renewal, set, text};
 use super::running::together;
 use crate::id::SessionId;
 use crate::patch::{Applied, Expect, Outcome, Patch};
-use crate::record::{ROTATION_GRACE, Record, Rotation, RotationNonce, TOMBSTONE};
+use crate::record::{ROTATION_GRACE, Record, Rotate, Rotation, RotationNonce, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 use crate::token::SecretHash;
 
-/// A patch that asks for a next secret, and that rotation.
-fn rotating(id: SessionId, nonce: u8) -> (Patch, Rotation) {
+/// A patch that asks for a secret to follow `from`, and that rotation.
+fn rotating(id: SessionId, from: SecretHash, nonce: u8) -> (Patch, Rotation) {
     let rotation = Rotation { nonce: RotationNonce([nonce; 16]), next: new_secret(id) };
     let mut patch = Patch::new();
-    patch.meta.rotate = Some(rotation);
+    patch.meta.rotate = Some(Box::new(Rotate { from, rotation }));
     (patch, rotation)
 }
 
 /// A record with a pending secret.
 async fn pending<S: SessionStore>(fixture: &Fixture<S>) -> (Record, SecretHash) {
     let record = fixture.insert(fixture.with(&[("cart", "[1]")])).await;
-    let (patch, rotation) = rotating(record.id, 7);
+    let (patch, rotation) = rotating(record.id, record.meta.secret, 7);
     fixture.applied(record.id, &patch).await;
     (record, rotation.next)
 }
@@ -42,7 +42,7 @@ async fn look<S: SessionStore>(fixture: &Fixture<S>, id: SessionId, secret: &Sec
 /// Where the old secret ends at once, each lost response is a lost session.
 pub async fn a_pending_secret_leaves_the_present_one_good<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("cart", "[1]")])).await;
-    let (patch, rotation) = rotating(record.id, 7);
+    let (patch, rotation) = rotating(record.id, record.meta.secret, 7);
     let before = look(&fixture, record.id, &rotation.next).await;
     assert!(matches!(before, Lookup::Absent), "a secret that was not sent yet: {before:?}");
     let applied = fixture.applied(record.id, &patch).await;
@@ -126,7 +126,7 @@ pub async fn a_confirmation_changes_no_revision<S: SessionStore>(fixture: Fixtur
 /// nonce that is pending, and so does a later one, whose own is not used.
 pub async fn a_repeated_rotation_answers_the_pending_nonce<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
-    let (patch, first) = rotating(record.id, 1);
+    let (patch, first) = rotating(record.id, record.meta.secret, 1);
     fixture.applied(record.id, &patch).await;
     let again = fixture.applied(record.id, &patch).await;
     let expected = Applied {
@@ -137,7 +137,7 @@ pub async fn a_repeated_rotation_answers_the_pending_nonce<S: SessionStore>(fixt
         ..Applied::default()
     };
     assert_eq!(again, expected, "the answer to a repeated rotation");
-    let (later, second) = rotating(record.id, 2);
+    let (later, second) = rotating(record.id, record.meta.secret, 2);
     let applied = fixture.applied(record.id, &later).await;
     assert_eq!(applied.rotation, Some(first.nonce), "the nonce that a second rotation is told");
     let seen = look(&fixture, record.id, &second.next).await;
@@ -155,9 +155,9 @@ pub async fn concurrent_rotations_agree_on_one_nonce<S: SessionStore>(fixture: F
     super::running::rounds(200, async |_| {
         let record = fixture.insert(fixture.record()).await;
         let answers = together(8, |task| {
-            let (fixture, id) = (fixture.clone(), record.id);
+            let (fixture, id, from) = (fixture.clone(), record.id, record.meta.secret);
             async move {
-                let (patch, rotation) = rotating(id, task as u8);
+                let (patch, rotation) = rotating(id, from, task as u8);
                 (fixture.applied(id, &patch).await.rotation, rotation)
             }
         })
@@ -222,6 +222,25 @@ pub async fn a_replayed_secret_is_reported_and_opens_nothing<S: SessionStore>(fi
     assert!(matches!(seen, Lookup::Found(_)), "the present secret: {seen:?}");
 }
 
+/// Whoever presented a secret that was replaced meanwhile begins no rotation,
+/// and is not told the nonce of one that is pending.
+///
+/// The next secret would follow from one that nobody holds any more, and
+/// whoever stole the old one would learn how to get at the next.
+pub async fn a_replaced_secret_begins_no_rotation<S: SessionStore>(fixture: Fixture<S>) {
+    let (id, first, second) = confirmed(&fixture).await;
+    let (late, rotation) = rotating(id, first, 9);
+    let applied = fixture.applied(id, &late).await;
+    assert_eq!(applied.rotation, None, "the nonce that a replaced secret is told");
+    let seen = look(&fixture, id, &rotation.next).await;
+    assert!(matches!(seen, Lookup::Absent), "what follows from a replaced secret: {seen:?}");
+    let (patch, rotation) = rotating(id, second, 8);
+    assert_eq!(fixture.applied(id, &patch).await.rotation, Some(rotation.nonce));
+    let (late, _) = rotating(id, first, 7);
+    let applied = fixture.applied(id, &late).await;
+    assert_eq!(applied.rotation, None, "the nonce of what is pending, told to a replaced secret");
+}
+
 /// A change of privilege retires the pending secret and the one before it
 /// together with the present one: for a minute all are `Retired`.
 ///
@@ -231,7 +250,7 @@ pub async fn a_change_of_privilege_retires_the_neighbours_of_the_secret<S: Sessi
     fixture: Fixture<S>,
 ) {
     let (id, first, second) = confirmed(&fixture).await;
-    let (patch, rotation) = rotating(id, 9);
+    let (patch, rotation) = rotating(id, second, 9);
     fixture.applied(id, &patch).await;
     let (renew, secret) = renewal(id);
     fixture.applied(id, &renew).await;
@@ -261,7 +280,7 @@ pub async fn a_destroyed_session_retires_the_neighbours_of_its_secret<S: Session
     fixture: Fixture<S>,
 ) {
     let (id, first, second) = confirmed(&fixture).await;
-    let (patch, rotation) = rotating(id, 9);
+    let (patch, rotation) = rotating(id, second, 9);
     fixture.applied(id, &patch).await;
     fixture.delete(id).await;
     fixture.clock.advance(TOMBSTONE - MS);
@@ -270,7 +289,7 @@ pub async fn a_destroyed_session_retires_the_neighbours_of_its_secret<S: Session
         let seen = fixture.load(id, old, Touch::IfDue).await;
         assert!(matches!(seen, Lookup::Retired), "the {what} secret, after a delete: {seen:?}");
     }
-    let outcome = fixture.apply(id, 1, &rotating(id, 3).0).await;
+    let outcome = fixture.apply(id, 1, &rotating(id, second, 3).0).await;
     assert!(matches!(outcome, Outcome::Gone(_)), "a rotation after a delete: {outcome:?}");
     fixture.clock.advance(MS);
     for (what, old) in &secrets {

@@ -141,6 +141,7 @@ macro_rules! __store_rules {
                     a_rotation_changes_no_authority
                     a_confirmation_changes_no_revision
                     a_repeated_rotation_answers_the_pending_nonce
+                    a_replaced_secret_begins_no_rotation
                 }
                 rotation [revocation] {
                     the_secret_before_is_good_for_the_grace

@@ -8,7 +8,7 @@ use super::needs::Need;
 use super::running::rounds;
 use crate::id::SessionId;
 use crate::patch::{Expect, Outcome, Patch};
-use crate::record::{Rotation, RotationNonce};
+use crate::record::{Rotate, Rotation, RotationNonce};
 use crate::store::{Revoke, SessionStore, Touch};
 use crate::token::SecretHash;
 
@@ -120,7 +120,10 @@ impl<S: SessionStore> Walk<S> {
         }
         if self.dice.chance(5) {
             let (nonce, next) = ([self.dice.roll(256) as u8; 16], new_secret(id));
-            patch.meta.rotate = Some(Rotation { nonce: RotationNonce(nonce), next });
+            let mut known = self.secrets.iter().rev().filter(|(of, _)| *of == id);
+            let from = known.nth(self.dice.roll(2)).map_or(next, |(_, secret)| *secret);
+            let rotation = Rotation { nonce: RotationNonce(nonce), next };
+            patch.meta.rotate = Some(Box::new(Rotate { from, rotation }));
             self.secrets.push((id, next));
         }
         if self.dice.chance(8) {

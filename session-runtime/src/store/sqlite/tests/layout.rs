@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::patch::{AtLimit, Cap, Denied, MetaPatch};
-use crate::record::{Rotation, RotationNonce};
+use crate::record::{Rotate, Rotation, RotationNonce};
 use crate::store::contract::Revoke;
 use crate::store::limits::Limits;
 
@@ -83,8 +83,9 @@ async fn a_session_of_layout_1_opens_and_everything_works_on_it() {
 
     let mut patch = add();
     let next = SecretHash::from_bytes([8; 32]);
+    let rotation = Rotation { nonce: RotationNonce([1; 16]), next };
     patch.meta = MetaPatch {
-        rotate: Some(Rotation { nonce: RotationNonce([1; 16]), next }),
+        rotate: Some(Box::new(Rotate { from: old.meta.secret, rotation })),
         versions: vec![("".into(), 2)],
         ..MetaPatch::default()
     };
