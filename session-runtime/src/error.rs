@@ -7,7 +7,7 @@ use http::StatusCode;
 
 use crate::codec::CodecError;
 use crate::patch::{Denied, Refused};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreErrorKind};
 use crate::token::NoRandomness;
 
 /// An operation on a session failed.
@@ -90,6 +90,9 @@ impl SessionError {
     #[must_use]
     pub fn answer(&self) -> (StatusCode, &'static str) {
         match self {
+            Self::Store(error) if error.kind() == StoreErrorKind::Unsupported => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "session error")
+            }
             Self::Store(_) | Self::Uncertain | Self::NoRandomness => {
                 (StatusCode::SERVICE_UNAVAILABLE, "session unavailable, try again")
             }

@@ -8,6 +8,7 @@ use crate::error::SessionError;
 use crate::request::RequestSession;
 use crate::retry::Retry;
 use crate::session::{Attempt, Backend, BoxFuture, Origin};
+use crate::store::{StoreError, StoreErrorKind};
 
 pub(crate) struct Running {
     parent: Arc<RequestSession>,
@@ -19,6 +20,9 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) async fn begin(parent: Arc<RequestSession>) -> Result<Self, SessionError> {
         let engine = Arc::clone(&parent.engine);
+        if !engine.store.capabilities().atomic_patches {
+            return Err(StoreError::new(StoreErrorKind::Unsupported).into());
+        }
         let origin = parent.scope.state().origin.clone();
         let Origin::Stored(record) = origin else {
             let attempt = RequestSession::attempt(&parent, origin);

@@ -19,6 +19,7 @@ mod late;
 mod lock;
 mod locked;
 mod manager;
+mod needs;
 mod nesting;
 mod nonces;
 mod panics;

@@ -37,8 +37,10 @@ impl<S: SessionSchema> Handle<S> {
     /// # Errors
     ///
     /// [`SessionError::Conflict`] if others kept changing the session until the
-    /// [`conflict_timeout`](crate::SessionLayer::conflict_timeout); otherwise
-    /// as [`save`](Self::save).
+    /// [`conflict_timeout`](crate::SessionLayer::conflict_timeout);
+    /// [`StoreErrorKind::Unsupported`](crate::store::StoreErrorKind::Unsupported)
+    /// of a store whose patches are not atomic; otherwise as
+    /// [`save`](Self::save).
     pub async fn transaction<R>(
         &mut self,
         mut change: impl FnMut(&mut S::Session) -> R + Send,
