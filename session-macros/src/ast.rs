@@ -2,12 +2,12 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt;
-use syn::{Attribute, Data, DataStruct, DeriveInput, Fields, Generics, Type};
+use syn::{Attribute, Data, DataStruct, DeriveInput, Fields, Generics, LitStr, Type};
 
 use crate::attr::{FieldOptions, SchemaOptions};
 use crate::diagnostics::Diagnostics;
 use crate::names::{self, Accessor};
-use crate::shape::Shape;
+use crate::shape::{self, Shape};
 use crate::spans;
 
 /// A struct under the derive.
@@ -41,6 +41,11 @@ pub(crate) struct Field<'a> {
     pub(crate) ty: &'a Type,
     /// The type as generated tokens.
     pub(crate) repeated_ty: TokenStream,
+    /// The type of its key, as generated tokens: for a nonce that of one value.
+    pub(crate) key_ty: TokenStream,
+    /// Of a keyed nonce: the type of the keys of its values.
+    pub(crate) map_key: Option<&'a Type>,
+    /// Of a keyed nonce that of one value.
     pub(crate) shape: Shape<'a>,
     pub(crate) policy: Policy,
     pub(crate) options: FieldOptions,
@@ -56,7 +61,10 @@ pub(crate) enum Policy {
     Skip,
     Counter,
     Flash,
+    Nonce,
+    KeyedNonce,
     Principal,
+    WriteOnce,
     Value,
 }
 
@@ -87,6 +95,19 @@ impl<'a> Schema<'a> {
         self.fields.iter().filter(|field| field.policy != Policy::Skip)
     }
 
+    /// `name` as stores know it.
+    pub(crate) fn full_name(&self, name: &str) -> String {
+        match self.namespace().as_str() {
+            "" => name.to_owned(),
+            namespace => format!("{namespace}:{name}"),
+        }
+    }
+
+    /// Empty for the default one.
+    pub(crate) fn namespace(&self) -> String {
+        self.options.namespace.as_ref().map(LitStr::value).unwrap_or_default()
+    }
+
     pub(crate) fn principal(&self) -> Option<&Field<'a>> {
         self.fields.iter().find(|field| field.policy == Policy::Principal)
     }
@@ -102,7 +123,10 @@ impl<'a> Field<'a> {
             None => (name.clone(), ident.span()),
         };
         let policy = Policy::of(&options);
-        let shape = Shape::of(&field.ty, options.copy.is_some());
+        let (map_key, shape) = match shape::map(&field.ty) {
+            Some((key, value)) if policy == Policy::KeyedNonce => (Some(key), Shape::whole(value)),
+            _ => (None, Shape::of(&field.ty, options.copy.is_some())),
+        };
         let attributes = |name: &str| -> TokenStream {
             let named = field.attrs.iter().filter(|attr| attr.path().is_ident(name));
             named.map(|attr: &Attribute| spans::repeat(attr)).collect()
@@ -115,6 +139,11 @@ impl<'a> Field<'a> {
             accessors: names::accessors(ident, policy, &shape),
             ty: &field.ty,
             repeated_ty: spans::repeat(&field.ty),
+            key_ty: match policy {
+                Policy::Nonce | Policy::KeyedNonce => spans::repeat(shape.inner),
+                _ => spans::repeat(&field.ty),
+            },
+            map_key,
             docs: attributes("doc"),
             deprecated: attributes("deprecated"),
             name,
@@ -128,7 +157,9 @@ impl<'a> Field<'a> {
     pub(crate) fn is_absent_when_none(&self) -> bool {
         use crate::attr::DefaultValue::OfType;
         let default = self.options.default.as_ref();
-        self.shape.optional && default.is_none_or(|given| matches!(given.value, OfType))
+        self.shape.optional
+            && self.policy != Policy::Nonce
+            && default.is_none_or(|given| matches!(given.value, OfType))
     }
 }
 
@@ -149,11 +180,15 @@ fn generics(input: &DeriveInput) -> Generics {
 
 impl Policy {
     fn of(options: &FieldOptions) -> Self {
+        let nonce = options.nonce.as_ref().map(|given| given.span);
+        let keyed = options.nonce.as_ref().is_some_and(|given| given.value);
         let of = [
             (options.skip, Self::Skip),
             (options.counter, Self::Counter),
             (options.flash, Self::Flash),
+            (nonce, if keyed { Self::KeyedNonce } else { Self::Nonce }),
             (options.principal, Self::Principal),
+            (options.write_once, Self::WriteOnce),
         ];
         let given = of.into_iter().find(|(given, _)| given.is_some());
         given.map_or(Self::Value, |(_, policy)| policy)

@@ -7,7 +7,10 @@ use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result, Token};
 
-use values::{COMMA, aliases, at_end, default, flag, on_invalid, path, skip_option, value};
+use values::{
+    COMMA, aliases, at_end, default, flag, nonce, on_invalid, path, skip_option, ttl, value,
+    version,
+};
 
 use crate::diagnostics::Diagnostics;
 use crate::options::Place;
@@ -21,6 +24,9 @@ pub(crate) struct Given<T> {
 /// The options of a struct.
 #[derive(Default)]
 pub(crate) struct SchemaOptions {
+    pub(crate) version: Option<u32>,
+    pub(crate) namespace: Option<LitStr>,
+    pub(crate) migrate: Option<Given<Path>>,
     pub(crate) handle: Option<Ident>,
     pub(crate) runtime: Option<Path>,
 }
@@ -39,6 +45,16 @@ pub(crate) struct FieldOptions {
     pub(crate) renew: Option<Span>,
     pub(crate) counter: Option<Span>,
     pub(crate) flash: Option<Span>,
+    /// Whether there are several at once, each under a key.
+    pub(crate) nonce: Option<Given<bool>>,
+    pub(crate) merge: Option<Given<Path>>,
+    pub(crate) compare: Option<Span>,
+    pub(crate) write_once: Option<Span>,
+    /// In milliseconds.
+    pub(crate) ttl: Option<Given<u64>>,
+    pub(crate) clear_on_login: Option<Span>,
+    pub(crate) listed: Option<Span>,
+    pub(crate) secret: Option<Span>,
 }
 
 /// What `default` says.
@@ -64,7 +80,14 @@ impl SchemaOptions {
     pub(crate) fn read(attrs: &[Attribute], diagnostics: &Diagnostics) -> Self {
         let mut options = Self::default();
         each_option(attrs, Place::Struct, diagnostics, |name, input| {
+            let span = name.span();
             match name.to_string().as_str() {
+                "version" => options.version = Some(version(name, input)?),
+                "namespace" => options.namespace = Some(value(name, Place::Struct, input)?),
+                "migrate" => {
+                    let path = path(name, Place::Struct, input)?;
+                    options.migrate = Some(Given { value: path, span });
+                }
                 "handle" => options.handle = Some(value(name, Place::Struct, input)?),
                 _ => options.runtime = Some(path(name, Place::Struct, input)?),
             }
@@ -94,7 +117,17 @@ impl FieldOptions {
                 "principal" => options.principal = Some(flag(name, input)?),
                 "renew" => options.renew = Some(flag(name, input)?),
                 "counter" => options.counter = Some(flag(name, input)?),
-                _ => options.flash = Some(flag(name, input)?),
+                "flash" => options.flash = Some(flag(name, input)?),
+                "nonce" => options.nonce = Some(Given { value: nonce(input)?, span }),
+                "merge" => {
+                    options.merge = Some(Given { value: path(name, Place::Field, input)?, span });
+                }
+                "compare" => options.compare = Some(flag(name, input)?),
+                "write_once" => options.write_once = Some(flag(name, input)?),
+                "ttl" => options.ttl = Some(Given { value: ttl(name, input)?, span }),
+                "clear_on_login" => options.clear_on_login = Some(flag(name, input)?),
+                "listed" => options.listed = Some(flag(name, input)?),
+                _ => options.secret = Some(flag(name, input)?),
             }
             Ok(())
         });

@@ -15,13 +15,17 @@ pub(crate) fn schema(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     shape(schema, diagnostics);
     generics(schema, diagnostics);
     handle(schema, diagnostics);
+    namespace(schema, diagnostics);
+    migration(schema, diagnostics);
 
     policies::exclusive(schema, diagnostics);
     policies::one_principal(schema, diagnostics);
     policies::principal_is_optional(schema, diagnostics);
     policies::principal_has_no_default(schema, diagnostics);
+    policies::keyed_nonces_end(schema, diagnostics);
 
     types::counter_is_a_number(schema, diagnostics);
+    types::nonces_come_and_go(schema, diagnostics);
     types::copy_is_copy(schema, diagnostics);
     types::default_of_an_option(schema, diagnostics);
     types::nothing_is_borrowed(schema, diagnostics);
@@ -112,6 +116,40 @@ fn handle(schema: &Schema<'_>, diagnostics: &Diagnostics) {
         diagnostics.over(
             handle,
             format!("the handle needs a name of its own, such as `handle = {handle}Session`"),
+        );
+    }
+}
+
+/// The longest namespace, in bytes.
+const LONGEST_NAMESPACE: usize = 32;
+
+/// A namespace begins stored names and ends at a colon.
+fn namespace(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    let Some(literal) = &schema.options.namespace else {
+        return;
+    };
+    let name = literal.value();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    let fault = if name.is_empty() {
+        "is empty: give it a name, such as `namespace = \"admin\"`, or remove the option".to_owned()
+    } else if name.len() > LONGEST_NAMESPACE {
+        format!("has {} bytes: {LONGEST_NAMESPACE} are allowed", name.len())
+    } else if let Some(bad) = name.chars().find(|c| !allowed(*c)) {
+        format!("contains {bad:?}: use `a` to `z`, digits, `_` and `-`")
+    } else {
+        return;
+    };
+    diagnostics.over(literal, format!("the namespace {name:?} {fault}"));
+}
+
+/// What is stored without a version is of version 1.
+fn migration(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    let version = schema.options.version.unwrap_or(1);
+    if let Some(migrate) = schema.options.migrate.as_ref().filter(|_| version < 2) {
+        diagnostics.at(
+            migrate.span,
+            "`migrate` brings fields up from an earlier version, and version 1 is the first: \
+             write `version = 2` beside it",
         );
     }
 }

@@ -23,6 +23,7 @@ pub(crate) enum Verb {
     Clear,
     Take,
     Add,
+    Consume,
 }
 
 /// The methods of every handle and of common traits. An accessor of one of
@@ -110,7 +111,7 @@ pub(crate) fn key(field: &str, span: Span) -> Ident {
 
 /// The methods of a field.
 pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec<Accessor> {
-    use Verb::{Add, Clear, Get, Mut, Set, Take};
+    use Verb::{Add, Clear, Consume, Get, Mut, Set, Take};
 
     // A copied primitive is changed by its setter. What only says `copy` may
     // be a struct with parts to change, and an option has `None`.
@@ -119,6 +120,8 @@ pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec
         // A reference would hide what was added from what was set.
         Policy::Counter => &[Get, Set, Add],
         Policy::Flash => &[Take, Set],
+        Policy::Nonce | Policy::KeyedNonce => &[Consume, Set],
+        Policy::WriteOnce => &[Get, Set],
         _ if shape.optional => &[Get, Set, Clear, Take, Mut],
         _ if matches!(shape.read, Read::Copied) && is_primitive(shape.inner) => &[Get, Set],
         _ => &[Get, Set, Mut],
@@ -138,6 +141,7 @@ fn accessor(verb: Verb, field: &Ident) -> Ident {
         Verb::Clear => format_ident!("clear_{name}", span = span),
         Verb::Take => format_ident!("take_{name}", span = span),
         Verb::Add => format_ident!("add_{name}", span = span),
+        Verb::Consume => format_ident!("consume_{name}", span = span),
     }
 }
 

@@ -12,8 +12,13 @@ pub(crate) enum Place {
 /// An option: its name, and how it is written.
 type Known = (&'static str, &'static str);
 
-const STRUCT: &[Known] =
-    &[("handle", "handle = VisitorSession"), ("crate", "crate = my_framework::session_runtime")];
+const STRUCT: &[Known] = &[
+    ("version", "version = 2"),
+    ("namespace", "namespace = \"admin\""),
+    ("migrate", "migrate = path::to::function"),
+    ("handle", "handle = VisitorSession"),
+    ("crate", "crate = my_framework::session_runtime"),
+];
 
 const FIELD: &[Known] = &[
     ("default", "default = 10"),
@@ -26,6 +31,14 @@ const FIELD: &[Known] = &[
     ("renew", "renew"),
     ("counter", "counter"),
     ("flash", "flash"),
+    ("nonce", "nonce"),
+    ("merge", "merge = path::to::function"),
+    ("compare", "compare"),
+    ("write_once", "write_once"),
+    ("ttl", "ttl = \"10m\""),
+    ("clear_on_login", "clear_on_login"),
+    ("listed", "listed"),
+    ("secret", "secret"),
     ("on_invalid", "on_invalid = error"),
 ];
 
@@ -118,7 +131,7 @@ mod tests {
         {
             assert_eq!(nearest(written, &names), Some(meant));
         }
-        assert_eq!(nearest("ttl", &names), None);
+        assert_eq!(nearest("expires", &names), None);
         assert_eq!(nearest("", &[]), None);
     }
 }

@@ -24,6 +24,12 @@ pub(crate) fn option(inner: &TokenStream) -> TokenStream {
     quote!(::core::option::Option<#inner>)
 }
 
+/// `Result<Option<inner>, SessionError>`
+pub(crate) fn consumed(inner: &TokenStream) -> TokenStream {
+    let option = option(inner);
+    quote!(::core::result::Result<#option, __session::SessionError>)
+}
+
 /// Converts a value to the type that is expected of it.
 pub(crate) fn into() -> TokenStream {
     quote!(::core::convert::Into)

@@ -29,16 +29,55 @@ impl<'a> Shape<'a> {
             Some(inner) => (true, inner),
             None => (false, ty),
         };
-        let read = if copy || is_primitive(inner) {
-            Read::Copied
-        } else if is_plain(inner, "String", "string") {
-            Read::Text
-        } else if let Some(item) = argument(inner, "Vec", "vec") {
-            Read::Slice(item)
+        Self { optional, inner, read: Read::of(inner, copy) }
+    }
+
+    /// Of a type that is set and handed out as a whole.
+    pub(crate) fn whole(ty: &'a Type) -> Self {
+        Self { optional: false, inner: ty, read: Read::of(ty, false) }
+    }
+}
+
+impl<'a> Read<'a> {
+    fn of(ty: &'a Type, copy: bool) -> Self {
+        if copy || is_primitive(ty) {
+            Self::Copied
+        } else if is_plain(ty, "String", "string") {
+            Self::Text
+        } else if let Some(item) = argument(ty, "Vec", "vec") {
+            Self::Slice(item)
         } else {
-            Read::Reference
-        };
-        Self { optional, inner, read }
+            Self::Reference
+        }
+    }
+}
+
+/// `String` and `T` of `HashMap<String, T>` or `BTreeMap<String, T>`.
+pub(crate) fn map(ty: &Type) -> Option<(&Type, &Type)> {
+    let (last, modules) = split(path_of(ty)?)?;
+    let module = match last.ident.to_string().as_str() {
+        "HashMap" => "hash_map",
+        "BTreeMap" => "btree_map",
+        _ => return None,
+    };
+    let modules = match modules.as_slice() {
+        [outer @ .., inner] if inner == module => outer,
+        modules => modules,
+    };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    let mut types = arguments.args.iter().map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    match (types.next()??, types.next()??, types.next()) {
+        (key, value, None)
+            if is_plain(key, "String", "string") && is_std(modules, "collections") =>
+        {
+            Some((key, value))
+        }
+        _ => None,
     }
 }
 
@@ -55,6 +94,17 @@ fn argument<'a>(ty: &'a Type, name: &str, module: &str) -> Option<&'a Type> {
         {
             Some(inner)
         }
+        _ => None,
+    }
+}
+
+/// `V` of any `Name<K, V>`.
+pub(crate) fn value(ty: &Type) -> Option<&Type> {
+    let PathArguments::AngleBracketed(arguments) = &split(path_of(ty)?)?.0.arguments else {
+        return None;
+    };
+    match arguments.args.iter().nth(1)? {
+        GenericArgument::Type(value) => Some(value),
         _ => None,
     }
 }
@@ -128,6 +178,34 @@ mod tests {
         assert_eq!(shape("::alloc::string::String"), (false, "text"));
         assert_eq!(shape("Option<std::vec::Vec<u8>>"), (true, "slice"));
         assert_eq!(shape("core::primitive::bool"), (false, "copied"));
+    }
+
+    #[test]
+    fn maps_of_named_values_are_recognised_however_they_are_written() {
+        let value = |ty: &str| {
+            let ty: Type = syn::parse_str(ty).unwrap();
+            map(&ty).map(|(_, value)| crate::names::type_name(value))
+        };
+        for map in [
+            "HashMap<String, Option<u8>>",
+            "std::collections::HashMap<std::string::String, Option<u8>>",
+            "::std::collections::hash_map::HashMap<String, Option<u8>>",
+            "btree_map::BTreeMap<String, Option<u8>>",
+            "alloc::collections::BTreeMap<String, Option<u8>>",
+        ] {
+            assert_eq!(value(map).as_deref(), Some("Option<u8>"), "{map}");
+        }
+        for other in [
+            "HashMap<u8, u8>",
+            "HashMap<String, u8, Fast>",
+            "HashMap<String>",
+            "mine::HashMap<String, u8>",
+            "hash_map::BTreeMap<String, u8>",
+            "IndexMap<String, u8>",
+            "HashMap",
+        ] {
+            assert_eq!(value(other), None, "{other}");
+        }
     }
 
     #[test]

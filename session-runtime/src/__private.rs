@@ -3,6 +3,7 @@
 pub use crate::__session_extractors as extractors;
 pub use crate::SessionError;
 pub use crate::codec::{Codec, Value, decode_with, encode_with};
+pub use crate::schema::agreement::agree;
 pub use crate::schema::{
     Counter, Field, FieldKind, HasPrincipal, Key, OnInvalid, Schema, SessionHandle, SessionSchema,
     default, kind, merge_with,

@@ -2,10 +2,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::parse::discouraged::Speculative;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, ExprLit, Lit, LitStr, Path, Result, Token, parenthesized};
+use syn::{Error, Expr, ExprLit, Lit, LitInt, LitStr, Path, Result, Token, parenthesized};
 
 use super::{DefaultValue, OnInvalid};
 use crate::options::Place;
@@ -59,7 +60,23 @@ pub(super) fn path(name: &Ident, place: Place, input: ParseStream<'_>) -> Result
             Path::parse_mod_style(input).map(Self)
         }
     }
+    if input.peek(Token![=]) && input.peek2(Token![|]) {
+        return Err(closure(name, place, input)?);
+    }
     value::<ModPath>(name, place, input).map(|path| path.0)
+}
+
+/// What to say of `= |…| …`, whose parameters are read over: commas between
+/// them end no option.
+fn closure(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Error> {
+    input.parse::<Token![=]>()?;
+    let bar: Token![|] = input.parse()?;
+    while !input.is_empty() && !input.peek(Token![|]) {
+        input.parse::<TokenTree>()?;
+    }
+    let example = place.example(&name.to_string());
+    let fault = format!("a closure has no path: write a function and name it, `{example}`");
+    Ok(Error::new(bar.span, fault))
 }
 
 /// `= "a"` or `("a", "b")`
@@ -90,6 +107,75 @@ pub(super) fn on_invalid(name: &Ident, input: ParseStream<'_>) -> Result<OnInval
     }
 }
 
+/// Nothing, or `= keyed`
+pub(super) fn nonce(input: ParseStream<'_>) -> Result<bool> {
+    if at_end(input) {
+        return Ok(false);
+    }
+    let malformed = |error: Error| {
+        Error::new(
+            error.span(),
+            "`nonce` is written `#[session(nonce)]`, or `#[session(nonce = keyed)]` where \
+             several are waited for at once",
+        )
+    };
+    if !input.peek(Token![=]) && !input.peek(syn::token::Paren) {
+        return Err(input.error(COMMA));
+    }
+    let word: Ident =
+        input.parse::<Token![=]>().and_then(|_| input.call(Ident::parse_any)).map_err(malformed)?;
+    if word == "keyed" { Ok(true) } else { Err(malformed(Error::new(word.span(), ""))) }
+}
+
+/// `= 2`
+pub(super) fn version(name: &Ident, input: ParseStream<'_>) -> Result<u32> {
+    let number: LitInt = value(name, Place::Struct, input)?;
+    let version = number.base10_parse().ok().filter(|version| *version > 0);
+    version.ok_or_else(|| {
+        Error::new(
+            number.span(),
+            format!("a version is a whole number from 1 to {}: write `version = 2`", u32::MAX),
+        )
+    })
+}
+
+/// The longest time to live: no session lives longer.
+const LONGEST_TTL: u64 = 400 * 24 * 60 * 60 * 1000;
+
+/// `= "10m"`, in milliseconds
+pub(super) fn ttl(name: &Ident, input: ParseStream<'_>) -> Result<u64> {
+    let text: LitStr = value(name, Place::Field, input)?;
+    let written = text.value();
+    let fault = match millis(&written) {
+        Some(0) => "ends at once: write a time above 0, such as `ttl = \"10m\"`",
+        Some(millis) if millis <= LONGEST_TTL => return Ok(millis),
+        Some(_) => "is too long: no session lives longer than 400 days, `ttl = \"400d\"`",
+        None => {
+            "is not a time: write a whole number and one unit of `ms`, `s`, `m`, `h`, `d`, \
+             such as `ttl = \"10m\"`"
+        }
+    };
+    Err(Error::new(text.span(), format!("{written:?} {fault}")))
+}
+
+fn millis(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60 * 1000,
+        "h" => 60 * 60 * 1000,
+        "d" => 24 * 60 * 60 * 1000,
+        _ => return None,
+    };
+    if number.is_empty() {
+        return None;
+    }
+    // A number beyond `u64` is a time too, and too long.
+    Some(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit))
+}
+
 /// Nothing, or `= expr`
 pub(super) fn default(name: &Ident, input: ParseStream<'_>) -> Result<DefaultValue> {
     if at_end(input) {
@@ -110,5 +196,30 @@ pub(super) fn default(name: &Ident, input: ParseStream<'_>) -> Result<DefaultVal
         }
         _ if at_end(input) => Err(malformed(name.span())),
         _ => skip_option(input).map(DefaultValue::Expr),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::millis;
+
+    #[test]
+    fn a_time_is_a_whole_number_and_one_unit() {
+        for (text, expected) in [
+            ("250ms", 250),
+            ("90s", 90_000),
+            ("10m", 600_000),
+            ("12h", 43_200_000),
+            ("7d", 604_800_000),
+            ("007s", 7_000),
+            ("0s", 0),
+            ("99999999999999999999999ms", u64::MAX),
+        ] {
+            assert_eq!(millis(text), Some(expected), "{text}");
+        }
+        for text in ["", "10", "m", "1h30m", "1.5h", "-1s", "+1s", "10 m", "10M", "1w", "\u{661}s"]
+        {
+            assert_eq!(millis(text), None, "{text}");
+        }
     }
 }

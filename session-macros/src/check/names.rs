@@ -15,10 +15,11 @@ const LONGEST: usize = 255;
 /// Stores use names as keys: they are short, printable and not the toolkit's.
 pub(super) fn stored_names_are_valid(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for (name, span) in schema.stored().flat_map(all_names) {
+        let length = schema.full_name(&name).len();
         let fault = if name.is_empty() {
             "is empty: give the field a name".to_owned()
-        } else if name.len() > LONGEST {
-            format!("has {} bytes: {LONGEST} are allowed", name.len())
+        } else if length > LONGEST {
+            format!("has {length} bytes{}: {LONGEST} are allowed", with_namespace(schema))
         } else if name.starts_with("__") {
             "starts with `__`, which is kept for the toolkit's own data: \
              store it under another name with `#[session(rename = \"…\")]`"
@@ -30,6 +31,10 @@ pub(super) fn stored_names_are_valid(schema: &Schema<'_>, diagnostics: &Diagnost
         };
         diagnostics.at(span, format!("the stored name {name:?} {fault}"));
     }
+}
+
+fn with_namespace(schema: &Schema<'_>) -> &'static str {
+    if schema.options.namespace.is_some() { " with its namespace" } else { "" }
 }
 
 fn all_names(field: &Field<'_>) -> Vec<(String, Span)> {

@@ -1,31 +1,14 @@
 //! Rules about what fields are for.
 
+mod exclusive;
+
 use proc_macro2::Span;
 
-use crate::ast::{Field, Schema};
+use self::exclusive::EXCLUSIVE;
+use crate::ast::{Field, Policy, Schema};
 use crate::attr::DefaultValue;
 use crate::diagnostics::Diagnostics;
 use crate::names::type_name;
-
-/// Two options that exclude each other, and why.
-const EXCLUSIVE: &[(&str, &str, &str)] = &[
-    ("principal", "counter", "who is signed in is replaced, never added to"),
-    (
-        "principal",
-        "flash",
-        "a flash is gone after one request, and the visitor would be signed out with it",
-    ),
-    (
-        "principal",
-        "with",
-        "sessions are looked up by who is signed in, as serde writes it; \
-         write the type's own `Serialize` and `Deserialize`",
-    ),
-    ("counter", "flash", "a counter is kept and added to, a flash is taken once"),
-    ("counter", "with", "the store adds to a counter, so it must be stored as a plain number"),
-    ("counter", "copy", "a counter is returned by value anyway; remove `copy`"),
-    ("flash", "copy", "a flash has no getter, it is taken by value anyway; remove `copy`"),
-];
 
 /// Options contradict neither each other nor `skip`.
 pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
@@ -42,9 +25,12 @@ pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
             }
             continue;
         }
-        for (first, second, why) in EXCLUSIVE {
-            if let (Some(_), Some(span)) = (span_of(first), span_of(second)) {
-                diagnostics.at(span, format!("`{first}` and `{second}` exclude each other: {why}"));
+        for (first, others, why) in EXCLUSIVE {
+            for second in *others {
+                if let (Some(_), Some(span)) = (span_of(first), span_of(second)) {
+                    diagnostics
+                        .at(span, format!("`{first}` and `{second}` exclude each other: {why}"));
+                }
             }
         }
     }
@@ -65,6 +51,14 @@ fn given(field: &Field<'_>) -> Vec<(&'static str, Span)> {
         ("renew", options.renew),
         ("counter", options.counter),
         ("flash", options.flash),
+        ("nonce", options.nonce.as_ref().map(|given| given.span)),
+        ("merge", options.merge.as_ref().map(|given| given.span)),
+        ("compare", options.compare),
+        ("write_once", options.write_once),
+        ("ttl", options.ttl.as_ref().map(|given| given.span)),
+        ("clear_on_login", options.clear_on_login),
+        ("listed", options.listed),
+        ("secret", options.secret),
     ];
     all.into_iter().filter_map(|(name, span)| Some((name, span?))).collect()
 }
@@ -113,5 +107,17 @@ pub(super) fn principal_has_no_default(schema: &Schema<'_>, diagnostics: &Diagno
     {
         diagnostics
             .at(default.span, "a default principal would sign every visitor in: remove `default`");
+    }
+}
+
+/// Who starts flow after flow and finishes none leaves a value each time.
+pub(super) fn keyed_nonces_end(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    for field in schema.fields.iter().filter(|field| field.policy == Policy::KeyedNonce) {
+        if let (Some(nonce), None) = (&field.options.nonce, &field.options.ttl) {
+            diagnostics.at(
+                nonce.span,
+                "several at once would pile up: say how long each lives, `ttl = \"10m\"`",
+            );
+        }
     }
 }

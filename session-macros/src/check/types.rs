@@ -8,7 +8,7 @@ use crate::ast::{Policy, Schema};
 use crate::attr::DefaultValue;
 use crate::diagnostics::Diagnostics;
 use crate::names::type_name;
-use crate::shape::{Read, Shape, is_one_of};
+use crate::shape::{self, Read, Shape, is_one_of};
 
 /// Stores add to counters, and know two types of number.
 pub(super) fn counter_is_a_number(schema: &Schema<'_>, diagnostics: &Diagnostics) {
@@ -21,6 +21,41 @@ pub(super) fn counter_is_a_number(schema: &Schema<'_>, diagnostics: &Diagnostics
                     type_name(field.ty)
                 ),
             );
+        }
+    }
+}
+
+/// A nonce is there or not; several at once have a key each.
+pub(super) fn nonces_come_and_go(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    for field in &schema.fields {
+        let ty = type_name(field.ty);
+        match field.policy {
+            Policy::Nonce if shape::map(field.ty).is_some() => diagnostics.over(
+                field.ty,
+                format!(
+                    "a nonce is one value, which is there or not: write `nonce = keyed` to keep \
+                     several under a key each, or `Option<{ty}>` for one that is a map"
+                ),
+            ),
+            Policy::Nonce if !field.shape.optional => diagnostics.over(
+                field.ty,
+                format!("a nonce is there until somebody consumes it: write `Option<{ty}>`"),
+            ),
+            Policy::KeyedNonce if field.map_key.is_none() => {
+                let value = match (field.shape.optional, shape::value(field.ty)) {
+                    (true, _) => type_name(field.shape.inner),
+                    (false, Some(value)) => type_name(value),
+                    (false, None) => ty,
+                };
+                diagnostics.over(
+                    field.ty,
+                    format!(
+                        "a keyed nonce has several values, each under a key of yours, a `String`: \
+                         write `HashMap<String, {value}>`"
+                    ),
+                );
+            }
+            _ => {}
         }
     }
 }

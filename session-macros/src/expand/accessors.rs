@@ -38,14 +38,26 @@ pub(crate) fn method(
         doc.push('\n');
     }
     let must_use = (accessor.verb == Verb::Get).then(|| quote!(#[must_use]));
+    let asynchronous = (accessor.verb == Verb::Consume).then(|| quote!(async));
     let signature = signature(field, accessor.verb);
     // The docs stay where they are written: rustdoc's warnings point at them.
     let doc = spans::at(field.ident.span(), quote!(#[doc = #doc]));
-    let head =
-        spans::at(field.ident.span(), quote!(#deprecated #must_use #vis fn #name #signature));
+    let errors = (accessor.verb == Verb::Consume)
+        .then(|| spans::at(field.ident.span(), quote!(#[doc = #ERRORS])));
+    let head = spans::at(
+        field.ident.span(),
+        quote!(#errors #deprecated #must_use #vis #asynchronous fn #name #signature),
+    );
     let body = spans::at(body_span(field, accessor.verb), quote!({ #body }));
     quote!(#doc #docs #head #body)
 }
+
+/// Below the field's own words, which must not become a part of it.
+const ERRORS: &str = "
+ # Errors
+
+ If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its
+ answer was lost, and the value may be gone with it.";
 
 /// Where errors in the body show.
 fn body_span(field: &Field<'_>, verb: Verb) -> Span {
@@ -61,6 +73,15 @@ fn first_line(field: &Field<'_>, verb: Verb) -> String {
     match (verb, field.policy) {
         (Verb::Get, _) => format!("Returns `{name}`."),
         (Verb::Set, Policy::Flash) => format!("Sets `{name}`, to be taken once."),
+        (Verb::Set, Policy::Nonce) => format!("Sets `{name}`, to be consumed once."),
+        (Verb::Set, Policy::KeyedNonce) => {
+            format!(
+                "Sets `{name}` under `key`, beside those under other keys; each is consumed once."
+            )
+        }
+        (Verb::Set, Policy::WriteOnce) => {
+            format!("Sets `{name}`, once: when another value is stored already, that one stays.")
+        }
         (Verb::Set, Policy::Principal) => {
             format!("Sets `{name}`: signs in, which renews the session's token.")
         }
@@ -77,6 +98,14 @@ fn first_line(field: &Field<'_>, verb: Verb) -> String {
         (Verb::Add, _) => {
             format!("Adds to `{name}`; merges with what other requests add meanwhile.")
         }
+        (Verb::Consume, Policy::KeyedNonce) => format!(
+            "Takes the `{name}` of `key` out of the store, now: \
+             at most one of all concurrent requests gets it."
+        ),
+        (Verb::Consume, _) => format!(
+            "Takes `{name}` out of the store, now: \
+             at most one of all concurrent requests gets it."
+        ),
     }
 }
 
@@ -96,12 +125,25 @@ fn signature(field: &Field<'_>, verb: Verb) -> TokenStream {
                 }
                 _ => inner,
             };
-            quote!((&mut self, value: #value))
+            match (field.policy, field.map_key) {
+                (Policy::KeyedNonce, Some(key)) => {
+                    let (into, key) = (paths::into(), spans::repeat(key));
+                    quote!((&mut self, key: impl #into<#key>, value: #value))
+                }
+                // Of a type that was refused.
+                (Policy::KeyedNonce, None) => quote!((&mut self, key: &str, value: #value)),
+                _ => quote!((&mut self, value: #value)),
+            }
         }
         Verb::Mut => quote!((&mut self) -> &mut #ty),
         Verb::Clear => quote!((&mut self)),
         Verb::Take => quote!((&mut self) -> #ty),
         Verb::Add => quote!((&mut self, delta: i64)),
+        Verb::Consume => {
+            let consumed = paths::consumed(&spans::repeat(field.shape.inner));
+            let key = (field.policy == Policy::KeyedNonce).then(|| quote!(, key: &str));
+            quote!((&mut self #key) -> #consumed)
+        }
     }
 }
 
@@ -141,12 +183,14 @@ fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {
                 }
                 _ => quote!(value),
             };
-            let value = if field.shape.optional {
-                quote!(::core::option::Option::Some(#value))
-            } else {
-                value
-            };
-            quote!(#handle.set(#key, #value);)
+            match field.policy {
+                Policy::KeyedNonce => quote!(#handle.set_keyed(#key, key, #value);),
+                Policy::Nonce => quote!(#handle.set(#key, #value);),
+                _ if field.shape.optional => {
+                    quote!(#handle.set(#key, ::core::option::Option::Some(#value));)
+                }
+                _ => quote!(#handle.set(#key, #value);),
+            }
         }
         Verb::Mut => quote!(#handle.__value_mut(#key)),
         Verb::Clear if field.is_absent_when_none() => quote!(#handle.reset(#key);),
@@ -154,5 +198,9 @@ fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {
         Verb::Take if field.policy == Policy::Flash => quote!(#handle.take(#key)),
         Verb::Take => quote!(::core::mem::take(#handle.__value_mut(#key))),
         Verb::Add => quote!(#handle.add(#key, delta);),
+        Verb::Consume if field.policy == Policy::KeyedNonce => {
+            quote!(#handle.consume_keyed(#key, key).await)
+        }
+        Verb::Consume => quote!(#handle.consume(#key).await),
     }
 }

@@ -1,6 +1,6 @@
 //! The traits of the user's struct.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use syn::ext::IdentExt;
 
@@ -11,18 +11,34 @@ use crate::spans;
 pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
     let Schema { ident, handle, .. } = schema;
     let name = ident.unraw().to_string();
-    let entries = schema.stored().map(table::entry);
+    let namespace = schema.namespace();
+    let entries = schema.stored().map(|field| table::entry(schema, field));
     let snapshot = schema.fields.iter().map(|field| {
         let (member, key) = (&field.member, &field.key);
         let value = match field.policy {
-            Policy::Skip => quote!(::core::default::Default::default()),
+            Policy::Skip | Policy::KeyedNonce => quote!(::core::default::Default::default()),
+            // It leaves the store by being consumed alone.
+            Policy::Nonce => quote!(::core::option::Option::None),
             _ => quote!(__session_handle.__owned(Self::#key)),
         };
         spans::at(field.ident.span(), quote!(#member: #value))
     });
     let replace = schema.stored().map(|field| {
         let (member, key) = (&field.member, &field.key);
-        spans::at(field.ident.span(), quote!(__session_handle.__put(Self::#key, self.#member);))
+        let put = match field.policy {
+            // Read, because the user's crate may deny fields that never are.
+            Policy::Nonce | Policy::KeyedNonce => quote!(let _ = &self.#member;),
+            _ => quote!(__session_handle.__put(Self::#key, self.#member);),
+        };
+        spans::at(field.ident.span(), put)
+    });
+    let version = schema.options.version.map(|version| {
+        let version = Literal::u32_unsuffixed(version);
+        quote!(.version(#version))
+    });
+    let migrate = schema.options.migrate.as_ref().map(|given| {
+        let path = &given.value;
+        quote!(.migrate(#path))
     });
     quote! {
         #[automatically_derived]
@@ -30,9 +46,9 @@ pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
             type Session = #handle;
             const SCHEMA: &'static __session::Schema = &__session::Schema::new(
                 #name,
-                "",
+                #namespace,
                 &[#(#entries),*],
-            );
+            ) #version #migrate;
             fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
                 Self { #(#snapshot),* }
             }

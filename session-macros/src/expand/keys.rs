@@ -20,12 +20,14 @@ pub(crate) fn keys(schema: &Schema<'_>) -> TokenStream {
 
 pub(crate) fn key(schema: &Schema<'_>, field: &Field<'_>, value: &TokenStream) -> TokenStream {
     let Schema { vis, ident, .. } = schema;
-    let Field { key, repeated_ty: ty, deprecated, .. } = field;
+    let Field { key, key_ty: ty, deprecated, .. } = field;
     let doc = format!("Key of `{}`.", field.name);
     let (_, arguments, _) = schema.generics.split_for_impl();
     let kind = match field.policy {
         Policy::Counter => quote!(, __session::kind::Counter),
         Policy::Flash => quote!(, __session::kind::Flash),
+        Policy::Nonce => quote!(, __session::kind::Nonce),
+        Policy::KeyedNonce => quote!(, __session::kind::KeyedNonce),
         _ => TokenStream::new(),
     };
     let head = spans::at(
@@ -43,14 +45,14 @@ pub(crate) fn key(schema: &Schema<'_>, field: &Field<'_>, value: &TokenStream) -
 /// constructor's path carries the type's span.
 fn of_serde_type(field: &Field<'_>, index: usize) -> TokenStream {
     let index = Literal::usize_unsuffixed(index);
-    let (first, last) = spans::ends(&field.repeated_ty);
+    let (first, last) = spans::ends(&field.key_ty);
     let new = Ident::new("new", last);
     quote_spanned!(first=> __session::Key::#new(#index))
 }
 
 fn of_module(field: &Field<'_>, index: usize, module: &syn::Path) -> TokenStream {
     let index = Literal::usize_unsuffixed(index);
-    let ty = &field.repeated_ty;
+    let ty = &field.key_ty;
     let (_, last) = spans::ends(&quote!(#module));
     let serialize = Ident::new("serialize", last);
     let deserialize = Ident::new("deserialize", last);

@@ -1,43 +1,62 @@
 //! The table of fields: what the runtime knows of each.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Path;
 
-use crate::ast::{Field, Policy};
+use crate::ast::{Field, Policy, Schema};
 use crate::attr::{DefaultValue, OnInvalid};
 use crate::names::type_name;
 use crate::shape::is_one_of;
 use crate::spans;
 
 /// `Field::new(…)` and whatever differs from a plain field.
-pub(super) fn entry(field: &Field<'_>) -> TokenStream {
-    let stored = &field.stored.0;
+pub(super) fn entry(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
+    let stored = schema.full_name(&field.stored.0);
     let type_name = type_name(field.ty);
     let key = &field.key;
     let default = default(field);
+    let aliases = field.options.aliases.iter().map(|alias| schema.full_name(&alias.value()));
+    let aliases = (aliases.len() > 0).then(|| quote!(.aliases(&[#(#aliases),*])));
     let properties = properties(field);
     quote! {
-        __session::Field::new(#stored, #type_name, Self::#key.codec(), #default) #properties
+        __session::Field::new(#stored, #type_name, Self::#key.codec(), #default)
+            #aliases #properties
     }
 }
 
 fn properties(field: &Field<'_>) -> TokenStream {
     let mut properties = TokenStream::new();
-    if !field.options.aliases.is_empty() {
-        let aliases = &field.options.aliases;
-        properties.extend(quote!(.aliases(&[#(#aliases),*])));
-    }
     match field.policy {
         Policy::Counter => {
             let signed = is_one_of(field.ty, &["i64"]);
             properties.extend(quote!(.kind(__session::FieldKind::Counter { signed: #signed })));
         }
         Policy::Flash => properties.extend(quote!(.kind(__session::FieldKind::Flash))),
+        Policy::Nonce | Policy::KeyedNonce => {
+            let keyed = field.policy == Policy::KeyedNonce;
+            properties.extend(quote!(.kind(__session::FieldKind::Nonce { keyed: #keyed })));
+        }
         Policy::Principal => properties.extend(quote!(.principal())),
+        Policy::WriteOnce => properties.extend(quote!(.write_once())),
         Policy::Skip | Policy::Value => {}
     }
-    if field.options.renew.is_some() {
-        properties.extend(quote!(.renew()));
+    if let Some(given) = &field.options.merge {
+        properties.extend(merge(field, &given.value));
+    }
+    if let Some(given) = &field.options.ttl {
+        let millis = Literal::u64_unsuffixed(given.value);
+        properties.extend(quote!(.ttl(#millis)));
+    }
+    let options = &field.options;
+    for (given, property) in [
+        (options.compare, quote!(.compare())),
+        (options.renew, quote!(.renew())),
+        (options.clear_on_login, quote!(.clear_on_login())),
+        (options.listed, quote!(.listed())),
+        (options.secret, quote!(.secret())),
+    ] {
+        properties.extend(given.map(|_| property));
     }
     if field.is_absent_when_none() {
         properties.extend(quote!(.null_is_absent()));
@@ -52,6 +71,22 @@ fn properties(field: &Field<'_>) -> TokenStream {
         }
     }
     properties
+}
+
+/// The call is located at the path that the user wrote, so that a function of
+/// another signature is underlined there. It is a call, not the function
+/// itself, because arguments are dereferenced: `&Vec<T>` is a `&[T]` too.
+fn merge(field: &Field<'_>, function: &Path) -> TokenStream {
+    let ty = &field.repeated_ty;
+    let arguments = quote!(__session_base, __session_stored, __session_mine);
+    let (_, last) = spans::ends(&function.to_token_stream());
+    let located = spans::at(last, quote!((#arguments)));
+    quote! {
+        .merge(|#arguments| __session::merge_with::<#ty>(
+            #arguments,
+            |#arguments| #function #located,
+        ))
+    }
 }
 
 /// A function that makes the field's default. What the user wrote keeps its

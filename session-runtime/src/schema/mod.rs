@@ -1,5 +1,6 @@
 //! The contract between the derive and the runtime.
 
+pub(crate) mod agreement;
 mod counter;
 mod field;
 mod key;

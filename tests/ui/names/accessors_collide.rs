@@ -16,6 +16,9 @@ struct Visitor {
     #[session(counter)]
     visits: u64,
     add_visits: u8,
+    consume_code: u8,
+    #[session(nonce)]
+    code: Option<String>,
 }
 
 fn main() {}

@@ -31,7 +31,10 @@
     clippy::must_use_candidate
 )]
 
+use std::collections::HashMap;
+
 use session_runtime::SessionSchema;
+use session_runtime::schema::{MigrateError, Migration};
 
 /// Visible less than the schema; the field is private, so that is fine.
 #[derive(serde::Serialize, serde::Deserialize, Default, Clone, Copy, Debug)]
@@ -45,6 +48,7 @@ pub struct Old;
 
 /// What is known of a visitor.
 #[derive(SessionSchema, Debug)]
+#[session(version = 2, namespace = "strict", migrate = upgrade)]
 #[allow(deprecated, unused_qualifications)]
 pub struct Visitor {
     /// Who is signed in.
@@ -73,7 +77,41 @@ pub struct Visitor {
     tuple: (u8, Option<Box<u8>>),
     #[session(skip)]
     skipped: u8,
+    #[session(nonce, ttl = "1d")]
+    code: Option<String>,
+    /// Sign-ins on their way.
+    ///
+    /// By `state`.
+    #[session(nonce = keyed, ttl = "400d", clear_on_login, secret)]
+    flows: HashMap<String, Option<Private>>,
+    #[deprecated]
+    #[session(nonce)]
+    old_code: Option<Old>,
+    #[session(write_once, listed)]
+    campaign: Option<String>,
+    #[session(merge = union, secret)]
+    tags: Vec<String>,
+    #[session(merge = newest)]
+    note: String,
+    #[session(compare, ttl = "40000000ms")]
+    seats: u32,
 }
+
+fn union(base: &[String], stored: &[String], mut mine: Vec<String>) -> Vec<String> {
+    mine.extend(stored.iter().filter(|tag| !base.contains(tag)).cloned());
+    mine
+}
+
+fn newest(_base: &str, stored: &str, mine: String) -> String {
+    if mine.is_empty() { stored.to_owned() } else { mine }
+}
+
+fn upgrade(migration: &mut Migration<'_>) -> Result<(), MigrateError> {
+    let tag: Option<String> = migration.get("tag")?;
+    migration.set("tags", &tag.into_iter().collect::<Vec<_>>())
+}
+
+session_runtime::same_record!(Visitor, Empty);
 
 mod inner {
     #![allow(clippy::redundant_pub_crate)]
@@ -85,6 +123,12 @@ mod inner {
         list: Vec<u8>,
         #[session(flash)]
         flash: Option<u8>,
+        #[session(nonce)]
+        nonce: Option<String>,
+        #[session(nonce = keyed, ttl = "10m")]
+        nonces: std::collections::BTreeMap<String, u8>,
+        #[session(write_once)]
+        once: u8,
     }
 }
 

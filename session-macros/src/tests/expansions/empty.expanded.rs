@@ -8,11 +8,7 @@ const _: () = {
     #[automatically_derived]
     impl __session::SessionSchema for Empty {
         type Session = EmptySession;
-        const SCHEMA: &'static __session::Schema = &__session::Schema {
-            name: "Empty",
-            namespace: "",
-            fields: &[],
-        };
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new("Empty", "", &[]);
         fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
             Self {}
         }

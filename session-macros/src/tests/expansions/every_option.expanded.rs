@@ -37,39 +37,74 @@ const _: () = {
         const ROLES: __session::Key<Visitor, Vec<String>> = __session::Key::new(5);
         #[doc = "Key of `checked`."]
         const CHECKED: __session::Key<Visitor, u8> = __session::Key::new(6);
+        #[doc = "Key of `tags`."]
+        const TAGS: __session::Key<Visitor, Vec<String>> = __session::Key::new(7);
+        #[doc = "Key of `device`."]
+        const DEVICE: __session::Key<Visitor, Option<String>> = __session::Key::new(8);
+        #[doc = "Key of `seed`."]
+        const SEED: __session::Key<Visitor, u64> = __session::Key::new(9);
+        #[doc = "Key of `one_time_code`."]
+        const ONE_TIME_CODE: __session::Key<Visitor, Foreign, __session::kind::Nonce> =
+            __session::Key::with(
+                10,
+                &__session::Codec {
+                    encode: |__session_value, __session_out| {
+                        __session::encode_with::<Foreign>(
+                            __session_value,
+                            __session_out,
+                            |__session_value, __session_json| {
+                                foreign::serialize(__session_value, __session_json)
+                            },
+                        )
+                    },
+                    decode: |__session_bytes| {
+                        __session::decode_with::<Foreign>(__session_bytes, |__session_json| {
+                            foreign::deserialize(__session_json)
+                        })
+                    },
+                },
+            );
+        #[doc = "Key of `notice`."]
+        const NOTICE: __session::Key<Visitor, Option<String>, __session::kind::Flash> =
+            __session::Key::new(11);
         #[doc = "Key of `role`."]
         #[deprecated(note = "use `roles`")]
-        const ROLE: __session::Key<Visitor, String> = __session::Key::new(7);
+        const ROLE: __session::Key<Visitor, String> = __session::Key::new(12);
     }
     #[automatically_derived]
     impl __session::SessionSchema for Visitor {
         type Session = Basket;
-        const SCHEMA: &'static __session::Schema = &__session::Schema {
-            name: "Visitor",
-            namespace: "",
-            fields: &[
-                __session::Field::new("plain", "u8", Self::PLAIN.codec(), __session::default::<u8>),
-                __session::Field::new("number", "u8", Self::NUMBER.codec(), || {
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            "Visitor",
+            "admin",
+            &[
+                __session::Field::new(
+                    "admin:plain",
+                    "u8",
+                    Self::PLAIN.codec(),
+                    __session::default::<u8>,
+                ),
+                __session::Field::new("admin:number", "u8", Self::NUMBER.codec(), || {
                     __session::boxed::<u8>(10)
                 }),
                 __session::Field::new(
-                    "optional_number",
+                    "admin:optional_number",
                     "Option<u8>",
                     Self::OPTIONAL_NUMBER.codec(),
                     || __session::boxed::<Option<u8>>(::core::option::Option::Some(20)),
                 ),
-                __session::Field::new("language", "String", Self::LOCALE.codec(), || {
+                __session::Field::new("admin:language", "String", Self::LOCALE.codec(), || {
                     __session::boxed::<String>(::core::convert::From::from("en"))
                 })
-                .aliases(&["lang", "l", "tongue"]),
+                .aliases(&["admin:lang", "admin:l", "admin:tongue"]),
                 __session::Field::new(
-                    "foreign",
+                    "admin:foreign",
                     "Foreign",
                     Self::FOREIGN.codec(),
                     __session::default::<Foreign>,
                 ),
                 __session::Field::new(
-                    "roles",
+                    "admin:roles",
                     "Vec<String>",
                     Self::ROLES.codec(),
                     __session::default::<Vec<String>>,
@@ -77,20 +112,75 @@ const _: () = {
                 .renew()
                 .on_invalid(__session::OnInvalid::DropSession),
                 __session::Field::new(
-                    "checked",
+                    "admin:checked",
                     "u8",
                     Self::CHECKED.codec(),
                     __session::default::<u8>,
                 )
                 .on_invalid(__session::OnInvalid::Error),
                 __session::Field::new(
-                    "role",
+                    "admin:tags",
+                    "Vec<String>",
+                    Self::TAGS.codec(),
+                    __session::default::<Vec<String>>,
+                )
+                .merge(|__session_base, __session_stored, __session_mine| {
+                    __session::merge_with::<Vec<String>>(
+                        __session_base,
+                        __session_stored,
+                        __session_mine,
+                        |__session_base, __session_stored, __session_mine| {
+                            union(__session_base, __session_stored, __session_mine)
+                        },
+                    )
+                }),
+                __session::Field::new(
+                    "admin:device",
+                    "Option<String>",
+                    Self::DEVICE.codec(),
+                    __session::default::<Option<String>>,
+                )
+                .ttl(43200000)
+                .compare()
+                .clear_on_login()
+                .listed()
+                .null_is_absent(),
+                __session::Field::new(
+                    "admin:seed",
+                    "u64",
+                    Self::SEED.codec(),
+                    __session::default::<u64>,
+                )
+                .write_once()
+                .secret(),
+                __session::Field::new(
+                    "admin:one_time_code",
+                    "Option<Foreign>",
+                    Self::ONE_TIME_CODE.codec(),
+                    __session::default::<Option<Foreign>>,
+                )
+                .aliases(&["admin:code"])
+                .kind(__session::FieldKind::Nonce { keyed: false })
+                .secret(),
+                __session::Field::new(
+                    "admin:notice",
+                    "Option<String>",
+                    Self::NOTICE.codec(),
+                    __session::default::<Option<String>>,
+                )
+                .kind(__session::FieldKind::Flash)
+                .ttl(86400000)
+                .null_is_absent(),
+                __session::Field::new(
+                    "admin:role",
                     "String",
                     Self::ROLE.codec(),
                     __session::default::<String>,
                 ),
             ],
-        };
+        )
+        .version(3)
+        .migrate(upgrade::from_earlier);
         fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
             Self {
                 plain: __session_handle.__owned(Self::PLAIN),
@@ -101,6 +191,11 @@ const _: () = {
                 cache: ::core::default::Default::default(),
                 roles: __session_handle.__owned(Self::ROLES),
                 checked: __session_handle.__owned(Self::CHECKED),
+                tags: __session_handle.__owned(Self::TAGS),
+                device: __session_handle.__owned(Self::DEVICE),
+                seed: __session_handle.__owned(Self::SEED),
+                one_time_code: ::core::option::Option::None,
+                notice: __session_handle.__owned(Self::NOTICE),
                 role: __session_handle.__owned(Self::ROLE),
             }
         }
@@ -112,6 +207,11 @@ const _: () = {
             __session_handle.__put(Self::FOREIGN, self.foreign);
             __session_handle.__put(Self::ROLES, self.roles);
             __session_handle.__put(Self::CHECKED, self.checked);
+            __session_handle.__put(Self::TAGS, self.tags);
+            __session_handle.__put(Self::DEVICE, self.device);
+            __session_handle.__put(Self::SEED, self.seed);
+            let _ = &self.one_time_code;
+            __session_handle.__put(Self::NOTICE, self.notice);
             __session_handle.__put(Self::ROLE, self.role);
         }
     }
@@ -170,15 +270,12 @@ const _: () = {
         }
         #[doc = " Sets `optional_number`."]
         fn set_optional_number(&mut self, value: u8) {
-            self.__session_handle.set(
-                Visitor::OPTIONAL_NUMBER,
-                ::core::option::Option::Some(value),
-            );
+            self.__session_handle
+                .set(Visitor::OPTIONAL_NUMBER, ::core::option::Option::Some(value));
         }
         #[doc = " Sets `optional_number` to `None`."]
         fn clear_optional_number(&mut self) {
-            self.__session_handle
-                .set(Visitor::OPTIONAL_NUMBER, ::core::option::Option::None);
+            self.__session_handle.set(Visitor::OPTIONAL_NUMBER, ::core::option::Option::None);
         }
         #[doc = " Sets `optional_number` to `None` and returns what it was."]
         fn take_optional_number(&mut self) -> Option<u8> {
@@ -195,8 +292,7 @@ const _: () = {
         }
         #[doc = " Sets `locale`."]
         fn set_locale(&mut self, value: impl ::core::convert::Into<String>) {
-            self.__session_handle
-                .set(Visitor::LOCALE, ::core::convert::Into::into(value));
+            self.__session_handle.set(Visitor::LOCALE, ::core::convert::Into::into(value));
         }
         #[doc = " Returns `locale` to be changed in place; it is stored if its value differs."]
         fn locale_mut(&mut self) -> &mut String {
@@ -237,6 +333,75 @@ const _: () = {
         fn set_checked(&mut self, value: u8) {
             self.__session_handle.set(Visitor::CHECKED, value);
         }
+        #[doc = " Returns `tags`."]
+        #[must_use]
+        fn tags(&self) -> &[String] {
+            self.__session_handle.get(Visitor::TAGS).as_slice()
+        }
+        #[doc = " Sets `tags`."]
+        fn set_tags(&mut self, value: Vec<String>) {
+            self.__session_handle.set(Visitor::TAGS, value);
+        }
+        #[doc = " Returns `tags` to be changed in place; it is stored if its value differs."]
+        fn tags_mut(&mut self) -> &mut Vec<String> {
+            self.__session_handle.__value_mut(Visitor::TAGS)
+        }
+        #[doc = " Returns `device`."]
+        #[must_use]
+        fn device(&self) -> ::core::option::Option<&str> {
+            self.__session_handle.get(Visitor::DEVICE).as_deref()
+        }
+        #[doc = " Sets `device`."]
+        fn set_device(&mut self, value: impl ::core::convert::Into<String>) {
+            self.__session_handle.set(
+                Visitor::DEVICE,
+                ::core::option::Option::Some(::core::convert::Into::into(value)),
+            );
+        }
+        #[doc = " Sets `device` to `None`."]
+        fn clear_device(&mut self) {
+            self.__session_handle.reset(Visitor::DEVICE);
+        }
+        #[doc = " Sets `device` to `None` and returns what it was."]
+        fn take_device(&mut self) -> Option<String> {
+            ::core::mem::take(self.__session_handle.__value_mut(Visitor::DEVICE))
+        }
+        #[doc = " Returns `device` to be changed in place; it is stored if its value differs."]
+        fn device_mut(&mut self) -> &mut Option<String> {
+            self.__session_handle.__value_mut(Visitor::DEVICE)
+        }
+        #[doc = " Returns `seed`."]
+        #[must_use]
+        fn seed(&self) -> u64 {
+            *self.__session_handle.get(Visitor::SEED)
+        }
+        #[doc = " Sets `seed`, once: when another value is stored already, that one stays."]
+        fn set_seed(&mut self, value: u64) {
+            self.__session_handle.set(Visitor::SEED, value);
+        }
+        #[doc = " Takes `one_time_code` out of the store, now: at most one of all concurrent requests gets it."]
+        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        async fn consume_one_time_code(
+            &mut self,
+        ) -> ::core::result::Result<::core::option::Option<Foreign>, __session::SessionError>
+        {
+            self.__session_handle.consume(Visitor::ONE_TIME_CODE).await
+        }
+        #[doc = " Sets `one_time_code`, to be consumed once."]
+        fn set_one_time_code(&mut self, value: Foreign) {
+            self.__session_handle.set(Visitor::ONE_TIME_CODE, value);
+        }
+        #[doc = " Returns `notice`, once: it is removed when the request commits."]
+        fn take_notice(&mut self) -> Option<String> {
+            self.__session_handle.take(Visitor::NOTICE)
+        }
+        #[doc = " Sets `notice`, to be taken once."]
+        fn set_notice(&mut self, value: impl ::core::convert::Into<String>) {
+            self.__session_handle.set(
+                Visitor::NOTICE,
+                ::core::option::Option::Some(::core::convert::Into::into(value)),
+            );
+        }
         #[doc = " Returns `role`."]
         #[deprecated(note = "use `roles`")]
         #[must_use]
@@ -246,8 +411,7 @@ const _: () = {
         #[doc = " Sets `role`."]
         #[deprecated(note = "use `roles`")]
         fn set_role(&mut self, value: impl ::core::convert::Into<String>) {
-            self.__session_handle
-                .set(Visitor::ROLE, ::core::convert::Into::into(value));
+            self.__session_handle.set(Visitor::ROLE, ::core::convert::Into::into(value));
         }
         #[doc = " Returns `role` to be changed in place; it is stored if its value differs."]
         #[deprecated(note = "use `roles`")]

@@ -1,3 +1,4 @@
+#[session(version = 3, namespace = "admin", migrate = upgrade::from_earlier)]
 #[session(handle = Basket, crate = crate::toolkit)]
 struct Visitor {
     #[session(default)]
@@ -16,6 +17,16 @@ struct Visitor {
     roles: Vec<String>,
     #[session(on_invalid = error)]
     checked: u8,
+    #[session(merge = union)]
+    tags: Vec<String>,
+    #[session(compare, ttl = "12h", clear_on_login, listed)]
+    device: Option<String>,
+    #[session(write_once, secret)]
+    seed: u64,
+    #[session(nonce, with = foreign, secret, alias = "code")]
+    one_time_code: Option<Foreign>,
+    #[session(flash, ttl = "1d")]
+    notice: Option<String>,
     #[deprecated(note = "use `roles`")]
     role: String,
 }

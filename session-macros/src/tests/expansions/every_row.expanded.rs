@@ -39,16 +39,30 @@ const _: () = {
         #[doc = "Key of `flash`."]
         pub(crate) const FLASH: __session::Key<Rows, Item, __session::kind::Flash> =
             __session::Key::new(12);
+        #[doc = "Key of `text_nonce`."]
+        pub(crate) const TEXT_NONCE: __session::Key<Rows, String, __session::kind::Nonce> =
+            __session::Key::new(13);
+        #[doc = "Key of `nonce`."]
+        pub(crate) const NONCE: __session::Key<Rows, Item, __session::kind::Nonce> =
+            __session::Key::new(14);
+        #[doc = "Key of `text_nonces`."]
+        pub(crate) const TEXT_NONCES: __session::Key<Rows, String, __session::kind::KeyedNonce> =
+            __session::Key::new(15);
+        #[doc = "Key of `nonces`."]
+        pub(crate) const NONCES: __session::Key<Rows, Option<Item>, __session::kind::KeyedNonce> =
+            __session::Key::new(16);
+        #[doc = "Key of `once`."]
+        pub(crate) const ONCE: __session::Key<Rows, Option<Item>> = __session::Key::new(17);
         #[doc = "Key of `type`."]
-        pub(crate) const TYPE: __session::Key<Rows, u8> = __session::Key::new(13);
+        pub(crate) const TYPE: __session::Key<Rows, u8> = __session::Key::new(18);
     }
     #[automatically_derived]
     impl __session::SessionSchema for Rows {
         type Session = RowsSession;
-        const SCHEMA: &'static __session::Schema = &__session::Schema {
-            name: "Rows",
-            namespace: "",
-            fields: &[
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            "Rows",
+            "",
+            &[
                 __session::Field::new(
                     "integer",
                     "i128",
@@ -134,9 +148,47 @@ const _: () = {
                     __session::default::<Item>,
                 )
                 .kind(__session::FieldKind::Flash),
+                __session::Field::new(
+                    "text_nonce",
+                    "Option<String>",
+                    Self::TEXT_NONCE.codec(),
+                    __session::default::<Option<String>>,
+                )
+                .kind(__session::FieldKind::Nonce { keyed: false }),
+                __session::Field::new(
+                    "nonce",
+                    "core::option::Option<Item>",
+                    Self::NONCE.codec(),
+                    __session::default::<core::option::Option<Item>>,
+                )
+                .kind(__session::FieldKind::Nonce { keyed: false }),
+                __session::Field::new(
+                    "text_nonces",
+                    "std::collections::HashMap<String, String>",
+                    Self::TEXT_NONCES.codec(),
+                    __session::default::<std::collections::HashMap<String, String>>,
+                )
+                .kind(__session::FieldKind::Nonce { keyed: true })
+                .ttl(90000),
+                __session::Field::new(
+                    "nonces",
+                    "BTreeMap<std::string::String, Option<Item>>",
+                    Self::NONCES.codec(),
+                    __session::default::<BTreeMap<std::string::String, Option<Item>>>,
+                )
+                .kind(__session::FieldKind::Nonce { keyed: true })
+                .ttl(90000),
+                __session::Field::new(
+                    "once",
+                    "Option<Item>",
+                    Self::ONCE.codec(),
+                    __session::default::<Option<Item>>,
+                )
+                .write_once()
+                .null_is_absent(),
                 __session::Field::new("type", "u8", Self::TYPE.codec(), __session::default::<u8>),
             ],
-        };
+        );
         fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
             Self {
                 integer: __session_handle.__owned(Self::INTEGER),
@@ -152,6 +204,11 @@ const _: () = {
                 optional_copied: __session_handle.__owned(Self::OPTIONAL_COPIED),
                 signed: __session_handle.__owned(Self::SIGNED),
                 flash: __session_handle.__owned(Self::FLASH),
+                text_nonce: ::core::option::Option::None,
+                nonce: ::core::option::Option::None,
+                text_nonces: ::core::default::Default::default(),
+                nonces: ::core::default::Default::default(),
+                once: __session_handle.__owned(Self::ONCE),
                 r#type: __session_handle.__owned(Self::TYPE),
             }
         }
@@ -169,6 +226,11 @@ const _: () = {
             __session_handle.__put(Self::OPTIONAL_COPIED, self.optional_copied);
             __session_handle.__put(Self::SIGNED, self.signed);
             __session_handle.__put(Self::FLASH, self.flash);
+            let _ = &self.text_nonce;
+            let _ = &self.nonce;
+            let _ = &self.text_nonces;
+            let _ = &self.nonces;
+            __session_handle.__put(Self::ONCE, self.once);
             __session_handle.__put(Self::TYPE, self.r#type);
         }
     }
@@ -227,8 +289,7 @@ const _: () = {
         }
         #[doc = " Sets `text`."]
         pub(crate) fn set_text(&mut self, value: impl ::core::convert::Into<std::string::String>) {
-            self.__session_handle
-                .set(Rows::TEXT, ::core::convert::Into::into(value));
+            self.__session_handle.set(Rows::TEXT, ::core::convert::Into::into(value));
         }
         #[doc = " Returns `text` to be changed in place; it is stored if its value differs."]
         pub(crate) fn text_mut(&mut self) -> &mut std::string::String {
@@ -254,8 +315,7 @@ const _: () = {
         }
         #[doc = " Sets `optional_integer`."]
         pub(crate) fn set_optional_integer(&mut self, value: u8) {
-            self.__session_handle
-                .set(Rows::OPTIONAL_INTEGER, ::core::option::Option::Some(value));
+            self.__session_handle.set(Rows::OPTIONAL_INTEGER, ::core::option::Option::Some(value));
         }
         #[doc = " Sets `optional_integer` to `None`."]
         pub(crate) fn clear_optional_integer(&mut self) {
@@ -300,8 +360,7 @@ const _: () = {
         }
         #[doc = " Sets `optional_list`."]
         pub(crate) fn set_optional_list(&mut self, value: Vec<u8>) {
-            self.__session_handle
-                .set(Rows::OPTIONAL_LIST, ::core::option::Option::Some(value));
+            self.__session_handle.set(Rows::OPTIONAL_LIST, ::core::option::Option::Some(value));
         }
         #[doc = " Sets `optional_list` to `None`."]
         pub(crate) fn clear_optional_list(&mut self) {
@@ -322,8 +381,7 @@ const _: () = {
         }
         #[doc = " Sets `optional_other`."]
         pub(crate) fn set_optional_other(&mut self, value: Item) {
-            self.__session_handle
-                .set(Rows::OPTIONAL_OTHER, ::core::option::Option::Some(value));
+            self.__session_handle.set(Rows::OPTIONAL_OTHER, ::core::option::Option::Some(value));
         }
         #[doc = " Sets `optional_other` to `None`."]
         pub(crate) fn clear_optional_other(&mut self) {
@@ -370,8 +428,7 @@ const _: () = {
         }
         #[doc = " Sets `optional_copied`."]
         pub(crate) fn set_optional_copied(&mut self, value: Point) {
-            self.__session_handle
-                .set(Rows::OPTIONAL_COPIED, ::core::option::Option::Some(value));
+            self.__session_handle.set(Rows::OPTIONAL_COPIED, ::core::option::Option::Some(value));
         }
         #[doc = " Sets `optional_copied` to `None`."]
         pub(crate) fn clear_optional_copied(&mut self) {
@@ -405,6 +462,78 @@ const _: () = {
         #[doc = " Sets `flash`, to be taken once."]
         pub(crate) fn set_flash(&mut self, value: Item) {
             self.__session_handle.set(Rows::FLASH, value);
+        }
+        #[doc = " Takes `text_nonce` out of the store, now: at most one of all concurrent requests gets it."]
+        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        pub(crate) async fn consume_text_nonce(
+            &mut self,
+        ) -> ::core::result::Result<::core::option::Option<String>, __session::SessionError>
+        {
+            self.__session_handle.consume(Rows::TEXT_NONCE).await
+        }
+        #[doc = " Sets `text_nonce`, to be consumed once."]
+        pub(crate) fn set_text_nonce(&mut self, value: impl ::core::convert::Into<String>) {
+            self.__session_handle.set(Rows::TEXT_NONCE, ::core::convert::Into::into(value));
+        }
+        #[doc = " Takes `nonce` out of the store, now: at most one of all concurrent requests gets it."]
+        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        pub(crate) async fn consume_nonce(
+            &mut self,
+        ) -> ::core::result::Result<::core::option::Option<Item>, __session::SessionError> {
+            self.__session_handle.consume(Rows::NONCE).await
+        }
+        #[doc = " Sets `nonce`, to be consumed once."]
+        pub(crate) fn set_nonce(&mut self, value: Item) {
+            self.__session_handle.set(Rows::NONCE, value);
+        }
+        #[doc = " Takes the `text_nonces` of `key` out of the store, now: at most one of all concurrent requests gets it."]
+        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        pub(crate) async fn consume_text_nonces(
+            &mut self,
+            key: &str,
+        ) -> ::core::result::Result<::core::option::Option<String>, __session::SessionError>
+        {
+            self.__session_handle.consume_keyed(Rows::TEXT_NONCES, key).await
+        }
+        #[doc = " Sets `text_nonces` under `key`, beside those under other keys; each is consumed once."]
+        pub(crate) fn set_text_nonces(
+            &mut self,
+            key: impl ::core::convert::Into<String>,
+            value: impl ::core::convert::Into<String>,
+        ) {
+            self.__session_handle.set_keyed(
+                Rows::TEXT_NONCES,
+                key,
+                ::core::convert::Into::into(value),
+            );
+        }
+        #[doc = " Takes the `nonces` of `key` out of the store, now: at most one of all concurrent requests gets it.\n"]
+        #[doc = " In the user's words."]
+        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        pub(crate) async fn consume_nonces(
+            &mut self,
+            key: &str,
+        ) -> ::core::result::Result<::core::option::Option<Option<Item>>, __session::SessionError>
+        {
+            self.__session_handle.consume_keyed(Rows::NONCES, key).await
+        }
+        #[doc = " Sets `nonces` under `key`, beside those under other keys; each is consumed once.\n"]
+        #[doc = " In the user's words."]
+        pub(crate) fn set_nonces(
+            &mut self,
+            key: impl ::core::convert::Into<std::string::String>,
+            value: Option<Item>,
+        ) {
+            self.__session_handle.set_keyed(Rows::NONCES, key, value);
+        }
+        #[doc = " Returns `once`."]
+        #[must_use]
+        pub(crate) fn once(&self) -> ::core::option::Option<&Item> {
+            self.__session_handle.get(Rows::ONCE).as_ref()
+        }
+        #[doc = " Sets `once`, once: when another value is stored already, that one stays."]
+        pub(crate) fn set_once(&mut self, value: Item) {
+            self.__session_handle.set(Rows::ONCE, ::core::option::Option::Some(value));
         }
         #[doc = " Returns `type`."]
         #[must_use]

@@ -16,5 +16,16 @@ pub(crate) struct Rows {
     signed: i64,
     #[session(flash)]
     flash: Item,
+    #[session(nonce)]
+    text_nonce: Option<String>,
+    #[session(nonce)]
+    nonce: core::option::Option<Item>,
+    #[session(nonce = keyed, ttl = "90s")]
+    text_nonces: std::collections::HashMap<String, String>,
+    /// In the user's words.
+    #[session(nonce = keyed, ttl = "90s")]
+    nonces: BTreeMap<std::string::String, Option<Item>>,
+    #[session(write_once)]
+    once: Option<Item>,
     r#type: u8,
 }

@@ -1,4 +1,4 @@
-::core::compile_error! { "unknown option `prinicpal`: did you mean `principal`?\na field has: default, rename, alias, copy, with, skip, principal, renew, counter, flash, on_invalid" }
+::core::compile_error! { "unknown option `prinicpal`: did you mean `principal`?\na field has: default, rename, alias, copy, with, skip, principal, renew, counter, flash, nonce, merge, compare, write_once, ttl, clear_on_login, listed, secret, on_invalid" }
 ::core::compile_error! { "the accessor `id()` would hide a method that sessions have already: call the field for example `visitor_id` and keep its stored name with `#[session(rename = \"id\")]`" }
 #[doc = "A session of [`Visitor`]: methods for each field, above those that every session has."]
 struct VisitorSession {
@@ -8,11 +8,7 @@ const _: () = {
     use ::session_runtime::__private as __session;
     impl __session::SessionSchema for Visitor {
         type Session = VisitorSession;
-        const SCHEMA: &'static __session::Schema = &__session::Schema {
-            name: "",
-            namespace: "",
-            fields: &[],
-        };
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new("", "", &[]);
         fn __snapshot(_: &__session::Handle<Self>) -> Self {
             ::core::unreachable!()
         }

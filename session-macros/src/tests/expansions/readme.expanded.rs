@@ -21,10 +21,10 @@ const _: () = {
     #[automatically_derived]
     impl __session::SessionSchema for Visitor {
         type Session = VisitorSession;
-        const SCHEMA: &'static __session::Schema = &__session::Schema {
-            name: "Visitor",
-            namespace: "",
-            fields: &[
+        const SCHEMA: &'static __session::Schema = &__session::Schema::new(
+            "Visitor",
+            "",
+            &[
                 __session::Field::new(
                     "user_id",
                     "Option<u64>",
@@ -58,7 +58,7 @@ const _: () = {
                 .kind(__session::FieldKind::Flash)
                 .null_is_absent(),
             ],
-        };
+        );
         fn __snapshot(__session_handle: &__session::Handle<Self>) -> Self {
             Self {
                 user_id: __session_handle.__owned(Self::USER_ID),
@@ -120,8 +120,7 @@ const _: () = {
         #[doc = " Sets `user_id`: signs in, which renews the session's token.\n"]
         #[doc = " Who is signed in."]
         pub fn set_user_id(&mut self, value: u64) {
-            self.__session_handle
-                .set(Visitor::USER_ID, ::core::option::Option::Some(value));
+            self.__session_handle.set(Visitor::USER_ID, ::core::option::Option::Some(value));
         }
         #[doc = " Sets `user_id` to `None`: signs out.\n"]
         #[doc = " Who is signed in."]
@@ -145,8 +144,7 @@ const _: () = {
         }
         #[doc = " Sets `locale`."]
         pub fn set_locale(&mut self, value: impl ::core::convert::Into<String>) {
-            self.__session_handle
-                .set(Visitor::LOCALE, ::core::convert::Into::into(value));
+            self.__session_handle.set(Visitor::LOCALE, ::core::convert::Into::into(value));
         }
         #[doc = " Returns `locale` to be changed in place; it is stored if its value differs."]
         pub fn locale_mut(&mut self) -> &mut String {
