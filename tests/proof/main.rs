@@ -1,1 +1,12 @@
-fn main(){}
+//! What must hold in every order in which requests can come.
+//!
+//! See `docs/proof.md`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod exhaustive;
+mod explore;
+mod program;
+mod run;
+mod schema;
+mod store;
+mod world;
