@@ -63,7 +63,11 @@ impl Scheduler for ByCalls {
             None if clients.is_empty() => others,
             None => clients,
         };
-        self.begun.extend(choices.first().filter(|_| choices.len() == 1).map(|task| task.id()));
+        if let [only] = *choices {
+            // No choice: how often time is let pass must not count.
+            self.begun.push(only.id());
+            return Some(only.id());
+        }
         self.dfs.next_task(&choices, current, is_yielding)
     }
 
