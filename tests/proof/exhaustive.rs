@@ -17,7 +17,9 @@ fn is_large() -> bool {
 fn check(name: &str, programs: &[Program], faults: &[Fault], at_least: (usize, usize)) {
     let (mut programs_run, mut orders) = (0, 0);
     let mut run = |program: &Program, fault| {
-        let found = explore(program, fault).unwrap_or_else(|failure| panic!("{failure}"));
+        let found = explore(program, fault).unwrap_or_else(|failure| {
+            panic!("{name}, after {programs_run} programs and {orders} orders: {failure}")
+        });
         programs_run += 1;
         orders += found.executions;
         found.calls

@@ -5,7 +5,9 @@
 
 mod exhaustive;
 mod explore;
+mod histories;
 mod program;
+mod properties;
 mod run;
 mod schema;
 mod store;

@@ -18,6 +18,8 @@ pub(crate) enum Act {
     SignIn(u64),
     SignOut,
     Destroy,
+    /// Lets others run.
+    Pause,
     /// Answers 500.
     Fail,
     Code(u32),

@@ -8,7 +8,7 @@ use crate::schema::{Values, union};
 /// A token, by the order of making.
 pub(crate) type Token = usize;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Change {
     Set(i64),
     Remove,
@@ -18,14 +18,14 @@ pub(crate) enum Change {
 
 pub(crate) type Changes = BTreeMap<&'static str, Change>;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     Nobody,
     Retired { was: Option<usize> },
     Stored { record: usize, epoch: u64 },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SetCookie {
     Token(Token),
     Remove,
@@ -58,7 +58,7 @@ pub(crate) struct Wanted {
 }
 
 /// Where a call of the handler stands that talks to the store by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Within {
     #[default]
     Nothing,
@@ -73,7 +73,7 @@ pub(crate) enum Within {
     },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Run {
     pub(crate) origin: Origin,
     pub(crate) seen: Values,
@@ -170,7 +170,7 @@ impl Run {
             Act::Save => self.within = Within::Save,
             Act::Transaction => self.within = Within::Before,
             Act::Consume => self.within = Within::Consume(self.consumed_here()),
-            Act::Read | Act::Fail => {}
+            Act::Read | Act::Fail | Act::Pause => {}
         }
     }
 

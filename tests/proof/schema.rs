@@ -127,6 +127,7 @@ pub(crate) async fn handle<W: Witness>(
 async fn perform(session: &mut Session<Shop>, act: Act) -> Result<Option<u32>, SessionError> {
     match act {
         Act::Read | Act::Fail => {}
+        Act::Pause => tokio::task::yield_now().await,
         Act::A(value) => session.set_a(value),
         Act::B(value) => session.set_b(value),
         Act::Add(delta) => session.add_n(delta),
