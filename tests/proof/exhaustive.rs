@@ -39,7 +39,9 @@ fn check(name: &str, programs: &[Program], faults: &[Fault], at_least: (usize, u
 fn one_request_each(start: Start, first: &[Vec<Act>], others: &[Vec<Act>]) -> Vec<Program> {
     let pair = |one: &Vec<Act>| {
         let one = one.clone();
-        others.iter().map(move |two| Program { start, clients: vec![vec![ask(&one)], vec![ask(two)]] })
+        others
+            .iter()
+            .map(move |two| Program { start, clients: vec![vec![ask(&one)], vec![ask(two)]] })
     };
     first.iter().flat_map(pair).collect()
 }
@@ -50,7 +52,9 @@ fn two_clients_with_one_action_each() {
     for start in STARTS {
         let (ones, twos) = (sequences(&actions(0), 1), sequences(&actions(1), 1));
         programs.extend(one_request_each(start, &ones, &twos));
-        for (step, one) in surroundings().iter().flat_map(|step| ones.iter().map(move |one| (step, one))) {
+        for (step, one) in
+            surroundings().iter().flat_map(|step| ones.iter().map(move |one| (step, one)))
+        {
             programs.push(Program { start, clients: vec![vec![ask(one)], vec![step.clone()]] });
         }
     }
@@ -101,7 +105,8 @@ fn two_clients_with_two_requests_each() {
     for start in [Start::Anonymous, Start::SignedIn] {
         for one in sequences(&all(0), 2) {
             for two in sequences(&all(1), 2) {
-                let clients = [&one, &two].map(|acts| acts.iter().map(|act| ask(&[*act])).collect());
+                let clients =
+                    [&one, &two].map(|acts| acts.iter().map(|act| ask(&[*act])).collect());
                 programs.push(Program { start, clients: clients.to_vec() });
             }
         }
@@ -117,7 +122,14 @@ fn policies_of_fields_in_all_orders() {
         let (ones, twos) = (sequences(&policies(0), lengths), sequences(&policies(1), 1));
         programs.extend(one_request_each(start, &ones, &twos));
     }
-    for acts in [[Transaction; 3], [Bits(1), Bits(2), Bits(4)], [Consume; 3], [Exact(1), Exact(2), A(3)], [Once(1), Once(2), Once(1)], [Transaction, A(7), Transaction]] {
+    for acts in [
+        [Transaction; 3],
+        [Bits(1), Bits(2), Bits(4)],
+        [Consume; 3],
+        [Exact(1), Exact(2), A(3)],
+        [Once(1), Once(2), Once(1)],
+        [Transaction, A(7), Transaction],
+    ] {
         let clients = acts.map(|act| vec![ask(&[act])]).to_vec();
         programs.push(Program { start: Start::Anonymous, clients });
     }
@@ -140,13 +152,19 @@ fn nasty_programs_in_all_orders() {
         vec![vec![ask(&[SignIn(1)]), ask(&[A(2)])], vec![Step::RevokeAll(1), old(&[A(3)])]],
         vec![vec![ask(&[Renew]), ask(&[Renew])], vec![ask(&[Add(1)]), old(&[Add(2)])]],
         vec![vec![ask(&[A(2)])], vec![Step::Wait(30), Step::Wait(1), Step::Sweep]],
-        vec![vec![ask(&[A(2)]), ask(&[B(2)])], vec![Step::Wait(29), ask(&[Add(1)]), Step::Wait(29)]],
+        vec![
+            vec![ask(&[A(2)]), ask(&[B(2)])],
+            vec![Step::Wait(29), ask(&[Add(1)]), Step::Wait(29)],
+        ],
         vec![vec![ask(&[Destroy])], vec![Step::Wait(1), old(&[A(2)])], vec![ask(&[SignIn(1)])]],
         vec![vec![ask(&[Role(2), Save, A(2)])], vec![ask(&[Role(3)])], vec![ask(&[Take])]],
         vec![vec![ask(&[Take, Save, Flash(2)])], vec![ask(&[Flash(3)]), ask(&[Take])]],
         vec![vec![ask(&[Fail, SignOut, A(2)])], vec![ask(&[Fail, Destroy, B(3)])]],
         vec![vec![ask(&[Fail, SignIn(2), Save])], vec![ask(&[Plant(3)])]],
-        vec![vec![stranger(&[SignIn(1)]), ask(&[A(2)])], vec![Step::RevokeAll(1), stranger(&[A(3)])]],
+        vec![
+            vec![stranger(&[SignIn(1)]), ask(&[A(2)])],
+            vec![Step::RevokeAll(1), stranger(&[A(3)])],
+        ],
         vec![vec![ask(&[Code(5), Save, Consume])], vec![ask(&[Consume])], vec![ask(&[SignIn(2)])]],
         vec![vec![ask(&[Consume, SignIn(2)])], vec![ask(&[Consume, A(3)])]],
         vec![vec![ask(&[A(2), Transaction, B(2)])], vec![ask(&[Transaction])], vec![ask(&[A(9)])]],
@@ -162,11 +180,20 @@ fn nasty_programs_in_all_orders() {
 fn an_error_or_a_lost_answer_at_every_call() {
     let few = |client: usize| {
         let own = client as u32 + 2;
-        let mut acts = sequences(&[A(own), Add(1 << (2 * client)), SignIn(2), SignOut, Destroy, Renew], 1);
+        let mut acts =
+            sequences(&[A(own), Add(1 << (2 * client)), SignIn(2), SignOut, Destroy, Renew], 1);
         if client == 0 {
             acts.extend(sequences(&[Take, Consume, Transaction, Bits(1), Exact(2)], 1));
-            acts.extend([vec![SignOut, Save], vec![Add(1), Save, Add(2)], vec![SignIn(2), Save, A(2)]]);
-            acts.extend([vec![Destroy, Save, A(2)], vec![Destroy, SignIn(2)], vec![A(2), Transaction]]);
+            acts.extend([
+                vec![SignOut, Save],
+                vec![Add(1), Save, Add(2)],
+                vec![SignIn(2), Save, A(2)],
+            ]);
+            acts.extend([
+                vec![Destroy, Save, A(2)],
+                vec![Destroy, SignIn(2)],
+                vec![A(2), Transaction],
+            ]);
         }
         acts
     };

@@ -166,11 +166,14 @@ fn execute(
 fn begin(start: Start, store: &Watched) {
     let values: &[(&str, &str)] = match start {
         Start::Nothing => return,
-        Start::Anonymous => &[("a", "1"), ("n", "1"), ("flash", "1"), ("plant", "1"), ("code", "1")],
+        Start::Anonymous => {
+            &[("a", "1"), ("n", "1"), ("flash", "1"), ("plant", "1"), ("code", "1")]
+        }
         Start::SignedIn => &[("user", "1"), ("a", "1"), ("role", "1"), ("flash", "1"), ("n", "1")],
     };
     let token = SessionToken::generate().expect("random bytes");
-    let lifetime = Lifetime { idle: Some(30 * MINUTE), absolute: Some(720 * MINUTE), remember: false };
+    let lifetime =
+        Lifetime { idle: Some(30 * MINUTE), absolute: Some(720 * MINUTE), remember: false };
     let at = Timestamp::from_millis(0);
     let mut meta = Meta::new(token.secret_hash(), at, lifetime);
     if start == Start::SignedIn {
@@ -189,28 +192,41 @@ async fn act(client: usize, steps: Vec<Step>, store: Watched, layer: SessionLaye
             Step::Wait(minutes) => {
                 yield_now().await;
                 store.inner.clock().advance(MINUTE * minutes as u32);
-                judge(&store.world, || format!("{minutes} minutes"), |world| {
-                    world.waited(minutes);
-                    Ok(())
-                });
+                judge(
+                    &store.world,
+                    || format!("{minutes} minutes"),
+                    |world| {
+                        world.waited(minutes);
+                        Ok(())
+                    },
+                );
                 continue;
             }
             Step::Sweep => {
                 yield_now().await;
                 while now(store.inner.sweep(1000)).is_ok_and(|swept| swept.more) {}
-                judge(&store.world, || "sweep".to_owned(), |world| {
-                    world.swept();
-                    Ok(())
-                });
+                judge(
+                    &store.world,
+                    || "sweep".to_owned(),
+                    |world| {
+                        world.swept();
+                        Ok(())
+                    },
+                );
                 continue;
             }
             Step::RevokeAll(user) => {
                 yield_now().await;
-                let _ = now(store.inner.revoke(&Principal::new("", &user.to_string()), Revoke::All));
-                judge(&store.world, || format!("revoke all of {user}"), |world| {
-                    world.revoked(user as i64);
-                    Ok(())
-                });
+                let _ =
+                    now(store.inner.revoke(&Principal::new("", &user.to_string()), Revoke::All));
+                judge(
+                    &store.world,
+                    || format!("revoke all of {user}"),
+                    |world| {
+                        world.revoked(user as i64);
+                        Ok(())
+                    },
+                );
                 continue;
             }
         };
@@ -227,9 +243,11 @@ async fn act(client: usize, steps: Vec<Step>, store: Watched, layer: SessionLaye
         let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let cookies: Vec<_> = cookies.map(text).collect();
         let status = response.status().as_u16();
-        judge(&store.world, || format!("answers {status}, {} cookies", cookies.len()), |world| {
-            world.responds(client, status, &cookies)
-        });
+        judge(
+            &store.world,
+            || format!("answers {status}, {} cookies", cookies.len()),
+            |world| world.responds(client, status, &cookies),
+        );
     }
 }
 
@@ -248,11 +266,17 @@ fn end(store: &Watched) {
     let listed = (1..=2).try_for_each(|user| {
         let listed = now(store.inner.list(&Principal::new("", &user.to_string())));
         let mut listed: Vec<SessionId> = listed.into_iter().flatten().map(|it| it.id).collect();
-        let theirs = |rec: &&crate::world::Rec| rec.is_live(world.now) && rec.values.get("user") == Some(&user);
+        let theirs = |rec: &&crate::world::Rec| {
+            rec.is_live(world.now) && rec.values.get("user") == Some(&user)
+        };
         let mut must: Vec<_> = world.records.iter().filter(theirs).map(|rec| rec.id).collect();
         listed.sort_unstable();
         must.sort_unstable();
-        if listed == must { Ok(()) } else { Err(format!("of {user} listed: {listed:?}, must be {must:?}")) }
+        if listed == must {
+            Ok(())
+        } else {
+            Err(format!("of {user} listed: {listed:?}, must be {must:?}"))
+        }
     });
     let count = now(store.inner.count()).unwrap_or(u64::MAX) as usize;
     let live = world.records.iter().filter(|rec| rec.is_live(world.now)).count();
@@ -279,20 +303,26 @@ impl Witness for Client {
     }
 
     fn acts(&self, act: Act) {
-        judge(&self.store.world, || format!("{act:?}"), |world| {
-            // Taking is done when its result is known.
-            if let (Some(run), true) = (&mut world.runs[self.client], act != Act::Take) {
-                run.act(act);
-            }
-            Ok(())
-        });
+        judge(
+            &self.store.world,
+            || format!("{act:?}"),
+            |world| {
+                // Taking is done when its result is known.
+                if let (Some(run), true) = (&mut world.runs[self.client], act != Act::Take) {
+                    run.act(act);
+                }
+                Ok(())
+            },
+        );
     }
 
     fn acted(&self, act: Act, result: Result<Option<u32>, StatusCode>, shown: Values) {
         let result = result.map_err(|status| status.as_u16());
-        judge(&self.store.world, || format!("{act:?} → {result:?}"), |world| {
-            world.acted(self.client, act, result, &shown)
-        });
+        judge(
+            &self.store.world,
+            || format!("{act:?} → {result:?}"),
+            |world| world.acted(self.client, act, result, &shown),
+        );
     }
 
     fn answers(&self, status: StatusCode) {

@@ -133,7 +133,13 @@ impl History {
                 run.seen.clone_from(&values);
                 run.cookie = Some(SetCookie::Token(request));
                 let retired = Vec::new();
-                state.records.push(Plain { values, epoch: 1, token: request, retired, ended: false });
+                state.records.push(Plain {
+                    values,
+                    epoch: 1,
+                    token: request,
+                    retired,
+                    ended: false,
+                });
                 state.runs[request] = Some(run);
                 return true;
             }
@@ -227,7 +233,12 @@ impl Witness for Recorder {
     }
 }
 
-async fn ask(layer: &SessionLayer, time: &AtomicU64, cookie: Option<String>, acts: Vec<Act>) -> Seen {
+async fn ask(
+    layer: &SessionLayer,
+    time: &AtomicU64,
+    cookie: Option<String>,
+    acts: Vec<Act>,
+) -> Seen {
     let recorder = Recorder::default();
     let job = Job { acts: acts.clone(), witness: recorder.clone() };
     let mut request = Request::post("/").extension(job);
@@ -323,7 +334,8 @@ async fn histories(store: impl SessionStore, rounds: u64) {
     for round in 0..rounds {
         let history = record(layer.clone(), round + 1, 3).await;
         let all = &history.requests;
-        let overlap = |one: &Seen| all.iter().any(|it| it.asked < one.asked && one.asked < it.answered);
+        let overlap =
+            |one: &Seen| all.iter().any(|it| it.asked < one.asked && one.asked < it.answered);
         overlaps += all.iter().filter(|one| overlap(one)).count();
         assert!(history.is_explained(), "round {round}: no order explains {all:#?}");
     }

@@ -259,9 +259,7 @@ impl Run {
         let signs_in = matches!(pending.get("user"), Some(Change::Set(_)));
         match self.origin {
             Origin::Nobody => self.creation(&pending, signs_in, Values::new()),
-            Origin::Retired { .. } if signs_in => {
-                self.creation(&pending, signs_in, Values::new())
-            }
+            Origin::Retired { .. } if signs_in => self.creation(&pending, signs_in, Values::new()),
             Origin::Retired { .. } if pending.is_empty() => Need::Nothing,
             Origin::Retired { .. } => Need::Lost { explicit: pending.iter().any(is_explicit) },
             Origin::Stored { .. } => match &self.fork {

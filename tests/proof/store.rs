@@ -2,7 +2,9 @@
 //! and a step of the plain model.
 
 use std::future::pending;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
@@ -68,7 +70,11 @@ impl Watched {
         fault
     }
 
-    fn judge(&self, what: impl FnOnce() -> String, verdict: impl FnOnce(&mut World) -> Result<(), String>) {
+    fn judge(
+        &self,
+        what: impl FnOnce() -> String,
+        verdict: impl FnOnce(&mut World) -> Result<(), String>,
+    ) {
         judge(&self.world, what, |world| {
             verdict(world)?;
             // After every step everything stored is what it must be.
@@ -88,10 +94,10 @@ impl Watched {
 
 /// The answer of a store that never waits.
 pub(crate) fn now<T: Unpin>(answer: StoreFuture<'_, T>) -> T {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::Pin::new(&mut std::pin::pin!(answer)).poll(&mut context) {
-        std::task::Poll::Ready(answer) => answer,
-        std::task::Poll::Pending => panic!("the memory store answers at once"),
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(answer).poll(&mut context) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("the memory store answers at once"),
     }
 }
 
@@ -102,10 +108,8 @@ fn lost<T>(fault: Option<Fault>, answer: T) -> Result<T, StoreError> {
     }
 }
 
-const FAILED: Result<(), StoreErrorKind> = Err(StoreErrorKind::Unavailable);
-
 fn failing<T>() -> Result<T, StoreError> {
-    Err(StoreError::new(FAILED.unwrap_err()))
+    Err(StoreError::new(StoreErrorKind::Unavailable))
 }
 
 #[deny(clippy::missing_trait_methods)]
@@ -130,7 +134,10 @@ impl SessionStore for Watched {
                 return failing();
             }
             let answer = self.inner.load(id, secret, visit).await?;
-            self.judge(|| format!("load {fault:?}"), |world| world.loaded(client(), &answer, fault));
+            self.judge(
+                || format!("load {fault:?}"),
+                |world| world.loaded(client(), &answer, fault),
+            );
             lost(fault, answer)
         })
     }
@@ -146,9 +153,10 @@ impl SessionStore for Watched {
                 return failing();
             }
             let answer = self.inner.reload(id, epoch).await?;
-            self.judge(|| format!("reload {fault:?}"), |world| {
-                world.reloaded(client(), id, answer.as_deref(), fault)
-            });
+            self.judge(
+                || format!("reload {fault:?}"),
+                |world| world.reloaded(client(), id, answer.as_deref(), fault),
+            );
             lost(fault, answer)
         })
     }
@@ -166,9 +174,10 @@ impl SessionStore for Watched {
             let stored = record.clone();
             let answer = self.inner.create(record, sign_in).await?;
             assert_eq!(answer, Created::Created);
-            self.judge(|| format!("create {:?} {fault:?}", stored.fields), |world| {
-                world.created(client(), &stored, fault)
-            });
+            self.judge(
+                || format!("create {:?} {fault:?}", stored.fields),
+                |world| world.created(client(), &stored, fault),
+            );
             if fault.is_some() {
                 locked(&self.world).nobody_knows(client());
                 return pending().await;
@@ -189,9 +198,10 @@ impl SessionStore for Watched {
                 return failing();
             }
             let outcome = self.inner.apply(id, epoch, patch).await?;
-            self.judge(|| format!("apply {:?} → {outcome:?} {fault:?}", patch.ops), |world| {
-                world.applied(client(), id, patch, &outcome, fault)
-            });
+            self.judge(
+                || format!("apply {:?} → {outcome:?} {fault:?}", patch.ops),
+                |world| world.applied(client(), id, patch, &outcome, fault),
+            );
             Ok(if fault.is_some() { Outcome::Uncertain } else { outcome })
         })
     }
@@ -203,9 +213,10 @@ impl SessionStore for Watched {
                 return failing();
             }
             let answer = self.inner.delete(id).await?;
-            self.judge(|| format!("delete → {answer} {fault:?}"), |world| {
-                world.deleted(client(), id, answer, fault)
-            });
+            self.judge(
+                || format!("delete → {answer} {fault:?}"),
+                |world| world.deleted(client(), id, answer, fault),
+            );
             lost(fault, answer)
         })
     }
