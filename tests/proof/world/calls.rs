@@ -74,11 +74,8 @@ impl World {
                 run.within = Within::Consume(Some(Ok(None)));
             }
             Within::Consume(_) => {}
-            Within::Before if !matches!(run.need(true), Need::Nothing) => {
-                if live {
-                    run.seen = rec.values;
-                }
-            }
+            Within::Before if live && run.need(true) != Need::Nothing => run.seen = rec.values,
+            Within::Before if run.need(true) != Need::Nothing => {}
             Within::Before if !live => run.error = Some(409),
             Within::Before => {
                 run.seen = rec.values;
