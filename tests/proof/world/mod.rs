@@ -1,0 +1,224 @@
+//! The plain model: records, tokens and time, as the documentation describes
+//! them. Every call of the store moves it by one step, and what the store and
+//! the handler then say must be what it says.
+
+mod answers;
+mod calls;
+
+use std::collections::{HashMap, HashSet};
+
+use session_runtime::SessionId;
+use session_runtime::record::Record;
+use session_runtime::store::Lookup;
+
+use crate::program::Cookie;
+use crate::run::{Run, Token};
+use crate::schema::{Values, values_of};
+
+// All times are in minutes.
+const IDLE: u64 = 30;
+const ABSOLUTE: u64 = 12 * 60;
+const LEEWAY: u64 = 1;
+const TOMBSTONE: u64 = 1;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Rec {
+    pub(crate) id: SessionId,
+    pub(crate) values: Values,
+    pub(crate) epoch: u64,
+    rev: u64,
+    token: Token,
+    retired: Vec<(Token, u64)>,
+    last_seen: u64,
+    absolute: u64,
+    ended: Option<u64>,
+    swept: bool,
+    /// The last four patches.
+    patches: Vec<u64>,
+}
+
+impl Rec {
+    fn expires(&self) -> u64 {
+        (self.last_seen + IDLE).min(self.absolute)
+    }
+
+    fn is_there(&self) -> bool {
+        self.ended.is_none() && !self.swept
+    }
+
+    pub(crate) fn is_live(&self, now: u64) -> bool {
+        self.is_there() && now < self.expires()
+    }
+
+    fn takes_patches(&self, now: u64) -> bool {
+        self.is_there() && now < self.expires() + LEEWAY
+    }
+}
+
+/// What became of a call's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing was done.
+    Failed,
+    /// It was done, and the answer is lost.
+    Lost,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Load,
+    Reload,
+    Create,
+    Apply,
+    Delete,
+}
+
+#[derive(Debug)]
+pub(crate) enum Found {
+    Live(usize),
+    Absent,
+    Retired,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) records: Vec<Rec>,
+    ids: HashMap<SessionId, usize>,
+    /// The record that a token is for.
+    owners: Vec<usize>,
+    /// Tokens that left the server.
+    pub(crate) handed: Vec<(String, Token)>,
+    jars: Vec<Option<(String, Token)>>,
+    first: Option<(String, Token)>,
+    pub(crate) runs: Vec<Option<Run>>,
+    /// Codes that were handed out.
+    consumed: HashSet<u32>,
+    pub(crate) calls: usize,
+    pub(crate) verbose: bool,
+    /// What happened, if that is kept.
+    pub(crate) history: Vec<String>,
+    pub(crate) failure: Option<String>,
+}
+
+type Verdict = Result<(), String>;
+
+impl World {
+    pub(crate) fn new(clients: usize, verbose: bool) -> Self {
+        Self { verbose, jars: vec![None; clients], runs: vec![None; clients], ..Self::default() }
+    }
+
+    /// The session that all clients hold at first.
+    pub(crate) fn begin_with(&mut self, record: &Record, text: String) -> Verdict {
+        let token = self.add(record.id, values_of(record)?);
+        self.handed.push((text.clone(), token));
+        self.first = Some((text, token));
+        self.jars.fill(self.first.clone());
+        Ok(())
+    }
+
+    fn add(&mut self, id: SessionId, values: Values) -> Token {
+        let token = self.owners.len();
+        self.owners.push(self.records.len());
+        self.ids.insert(id, self.records.len());
+        self.records.push(Rec {
+            id,
+            values,
+            epoch: 1,
+            rev: 1,
+            token,
+            retired: Vec::new(),
+            last_seen: self.now,
+            absolute: self.now + ABSOLUTE,
+            ended: None,
+            swept: false,
+            patches: Vec::new(),
+        });
+        token
+    }
+
+    /// A client sends a request: the text of its cookie.
+    pub(crate) fn asks(&mut self, client: usize, cookie: Cookie) -> Option<String> {
+        let sent = match cookie {
+            Cookie::Jar => self.jars[client].clone(),
+            Cookie::First => self.first.clone(),
+            Cookie::None => None,
+        };
+        let (text, token) = sent.unzip();
+        self.runs[client] = Some(Run::new(token));
+        text
+    }
+
+    fn run(&mut self, client: usize) -> Result<&mut Run, String> {
+        self.runs[client].as_mut().ok_or_else(|| format!("client {client} has no request"))
+    }
+
+    pub(crate) fn find(&self, token: Token) -> Found {
+        let record = self.owners[token];
+        let rec = &self.records[record];
+        let retired = || {
+            let fresh = |(old, at): &(Token, u64)| *old == token && self.now < at + TOMBSTONE;
+            rec.retired.iter().any(fresh)
+        };
+        match rec.ended {
+            Some(at) if self.now < at + TOMBSTONE && (rec.token == token || retired()) => {
+                Found::Retired
+            }
+            Some(_) => Found::Absent,
+            None if !rec.is_live(self.now) => Found::Absent,
+            None if rec.token == token => Found::Live(record),
+            None if retired() => Found::Retired,
+            None => Found::Absent,
+        }
+    }
+
+    /// Whether what a lookup said is what it must say.
+    pub(crate) fn agrees(&self, token: Token, seen: &Lookup) -> Verdict {
+        let expected = self.find(token);
+        match (&expected, seen) {
+            (Found::Live(record), Lookup::Found(found)) => self.same(*record, found),
+            (Found::Absent, Lookup::Absent) | (Found::Retired, Lookup::Retired) => Ok(()),
+            _ => Err(format!("token {token} must find {expected:?}, and finds {seen:?}")),
+        }
+    }
+
+    /// Whether a stored record is what it must be.
+    pub(crate) fn same(&self, record: usize, stored: &Record) -> Verdict {
+        let rec = &self.records[record];
+        let values = values_of(stored)?;
+        let principal = stored.meta.principal.as_ref().and_then(|it| it.json().parse().ok());
+        if values == rec.values
+            && stored.meta.epoch == rec.epoch
+            && stored.meta.rev == rec.rev
+            && principal == rec.values.get("user").copied()
+            && stored.meta.authenticated.is_some() == rec.values.contains_key("user")
+        {
+            return Ok(());
+        }
+        Err(format!("stored: {values:?} of {principal:?} at {:?}; must be {rec:?}", stored.meta))
+    }
+
+    fn end(&mut self, record: usize) {
+        let now = self.now;
+        let rec = &mut self.records[record];
+        if rec.is_there() {
+            rec.ended = Some(now);
+        }
+    }
+
+    pub(crate) fn waited(&mut self, minutes: u64) {
+        self.now += minutes;
+    }
+
+    pub(crate) fn swept(&mut self) {
+        let now = self.now;
+        let due = self.records.iter_mut().filter(|rec| rec.is_there() && !rec.takes_patches(now));
+        due.for_each(|rec| rec.swept = true);
+    }
+
+    pub(crate) fn revoked(&mut self, user: i64) {
+        let theirs = |rec: &Rec| rec.is_there() && rec.values.get("user") == Some(&user);
+        let all: Vec<_> = (0..self.records.len()).filter(|it| theirs(&self.records[*it])).collect();
+        all.into_iter().for_each(|record| self.end(record));
+    }
+}
