@@ -23,7 +23,10 @@ const GRACE: Duration = Duration::from_secs(60);
 const MS: Duration = Duration::from_millis(1);
 
 fn layer(under: &Under) -> SessionLayer {
-    SessionLayer::new(under.store.clone()).renew_after(Some(HOUR)).idle_timeout(None)
+    SessionLayer::new(under.store.clone())
+        .renew_after(Some(HOUR))
+        .idle_timeout(None)
+        .absolute_timeout(None)
 }
 
 async fn signed_in(layer: &SessionLayer) -> Tab {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use session_runtime::record::Principal;
 use session_runtime::schema::{MigrateError, Migration};
 use session_runtime::store::SessionStore;
 use session_runtime::{SessionLayer, SessionSchema};
@@ -66,6 +67,13 @@ async fn released(store: impl SessionStore + Clone, name: &'static str) -> (Tab,
     (old, new)
 }
 
+/// Of which version the only session of user 7 is.
+async fn version(store: &impl SessionStore) -> u32 {
+    let sessions = store.list(&Principal::new("", "7")).await.unwrap();
+    assert_eq!(sessions.len(), 1);
+    sessions[0].meta.versions.get("")
+}
+
 async fn stored_by_the_old(old: &mut Tab, name: &'static str) {
     old.run(move |mut s: Old| async move {
         s.set_user(7);
@@ -111,6 +119,7 @@ async fn the_old_program_reads_a_newer_record_and_keeps_what_it_does_not_know() 
         let look = |s: New| async move { (s.last().to_owned(), s.theme().to_owned(), s.hits()) };
         let expected = ("Lovelace".to_owned(), "blue".to_owned(), 4);
         assert_eq!(new.ask(look).await.ok(), expected, "{}", under.name);
+        assert_eq!(version(&under.store).await, 2, "{}: not lowered", under.name);
     }
 }
 
@@ -164,6 +173,7 @@ async fn a_migration_that_fails_changes_nothing_and_fails_no_request() {
         assert_eq!(seen.await.ok(), (Some(7), String::new(), 4), "{}", under.name);
         let name = |s: Old| async move { (s.name().to_owned(), s.theme(), s.hits()) };
         assert_eq!(old.ask(name).await.ok(), ("Ada".to_owned(), 1, 4), "{}", under.name);
+        assert_eq!(version(&under.store).await, 1, "{}: to be tried again", under.name);
     }
 }
 
