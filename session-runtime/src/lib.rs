@@ -49,6 +49,7 @@ pub use metrics::Metrics;
 pub use middleware::{ResponseFuture, SessionLayer, SessionService};
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;
+pub use patch::AtLimit;
 pub use session::Handle;
 pub use session_macros::SessionSchema;
 pub use ticket::LoginTicket;

@@ -1,11 +1,13 @@
 //! Renewal by age: the next token is pending until it has been presented.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::stores::{Under, all, memory};
 use session_tests::traced::Traced;
 use session_tests::{Call, Spy, Tab};
+use tokio::sync::Barrier;
 
 #[derive(SessionSchema)]
 struct Visitor {
@@ -87,8 +89,16 @@ async fn concurrent_renewals_send_one_and_the_same_token() {
     for under in all().await {
         let tab = signed_in(&layer(&under)).await;
         under.clock.advance(HOUR);
-        let ask = |s: Handle| async move { s.user() };
-        let (one, two, three) = tokio::join!(tab.ask(ask), tab.ask(ask), tab.ask(ask));
+        // All three have found it due before the first of them renews it.
+        let together = Arc::new(Barrier::new(3));
+        let ask = || {
+            let together = Arc::clone(&together);
+            tab.ask(move |s: Handle| async move {
+                together.wait().await;
+                s.user()
+            })
+        };
+        let (one, two, three) = tokio::join!(ask(), ask(), ask());
         let cookies: Vec<_> = [one, two, three]
             .map(|answer| {
                 let mut heard = tab.clone();

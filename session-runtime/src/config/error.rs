@@ -30,8 +30,9 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// Two schemas on one record that disagree on a field: on its type, its kind,
-/// `principal`, `renew` or `on_invalid`; or that have different principals.
+/// Two schemas on one record that disagree on a field: on its type, or on an
+/// option that says how it is stored or what a change of it means; or that have
+/// different principals, or versions in one namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaClash {
     /// The stored name.

@@ -95,7 +95,7 @@ impl<S, T, K> Key<S, T, K> {
         self.codec
     }
 
-    /// The field's position in [`Schema::fields`].
+    /// The field's position in [`Schema::fields`](super::Schema::fields).
     #[must_use]
     pub const fn index(&self) -> usize {
         self.index as usize

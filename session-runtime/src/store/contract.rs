@@ -197,7 +197,8 @@ impl From<Touch> for Visit {
 /// What a store promises beyond keeping records.
 ///
 /// A schema or a setting that needs what is `false` here is refused with a
-/// [`ConfigError`](crate::config::ConfigError) that names it.
+/// typed error that names it: [`StoreCannot`](crate::config::StoreCannot) or a
+/// [`ConfigError`](crate::config::ConfigError).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {

@@ -108,7 +108,7 @@ where
                 "`{path}` has no route for {method}, which is answered 405 outside of a session layer: ask with `assert_request_layered` and a method that it has"
             ),
             _ => format!(
-                "`{path}` is outside of every session layer ({method} is answered {} without one): add `.layer(SessionLayer::new(store))` to the router after this route; what is routed after that call stays outside",
+                "`{path}` is outside of every session layer ({method} is answered {} without one): add `.layer(SessionLayer::new(store))` to the router after this route; what is routed after that call stays outside, and so does a path of `SessionLayer::exclude`",
                 status.as_u16(),
             ),
         });

@@ -67,6 +67,7 @@ pub(crate) enum Plan {
 }
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // as the plan
 pub(crate) enum Write {
     Create {
         record: Box<Record>,
