@@ -12,6 +12,7 @@ mod failures;
 mod fields;
 mod flash;
 mod handles;
+mod keys;
 mod kill;
 mod kit;
 mod late;

@@ -58,6 +58,13 @@ impl Keys {
                 }
             }
         }
+        #[cfg(feature = "keys")]
+        if self.accept_unsigned_tokens && !self.sign_tokens {
+            return Err(ConfigError::new(
+                "accept_unsigned_tokens",
+                "goes with `.sign_tokens()`; without it no token is signed",
+            ));
+        }
         Ok(())
     }
 
