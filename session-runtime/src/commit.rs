@@ -13,7 +13,7 @@ use crate::record::{Applying, Record};
 use crate::request::RequestSession;
 use crate::retry::Retry;
 use crate::session::{
-    BoxFuture, CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan,
+    BoxFuture, CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan, seal,
 };
 use crate::store::{Created, StoreError, StoreErrorKind};
 use crate::token::{NoRandomness, SessionToken};
@@ -137,6 +137,7 @@ impl RequestSession {
         // Set once the record is gone and a sign-in starts another one.
         let mut fork_of: Option<Option<Arc<Record>>> = None;
         let mut attempts = ATTEMPTS + pending.ops.len();
+        let keys = &self.engine.config.keys;
         while attempts > 0 {
             let situation = Situation {
                 origin: &origin,
@@ -144,6 +145,7 @@ impl RequestSession {
                 token: token.as_ref(),
                 pending,
                 schemas: &schemas,
+                keys,
                 planted: &planted,
                 keep_fields,
                 head_open: !self.scope.head_sent(),
@@ -161,7 +163,11 @@ impl RequestSession {
                     return Ok(Committed::Stored);
                 }
                 Plan::Lost { explicit } => return Ok(self.lost(explicit)),
-                Plan::Write(write) => write,
+                Plan::Write(mut write) => {
+                    let from = fork_of.as_ref().and_then(|seen| Some(seen.as_ref()?.id));
+                    seal(&mut write, &schemas, keys, from)?;
+                    write
+                }
             };
             match write {
                 Write::Create { record, sign_in, cookie } => {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use tokio::time::{Instant, timeout};
 
 use crate::clock::Timestamp;
-use crate::config::{Config, SchemaClash, StoreCannot};
+use crate::config::{Config, KeysMissing, SchemaClash, StoreCannot};
 use crate::error::SessionError;
 use crate::metrics::Counters;
 use crate::retry::Queues;
@@ -82,20 +82,31 @@ impl Engine {
 /// The schemas that share this layer's records.
 pub(crate) struct Schemas {
     capabilities: Capabilities,
+    has_keys: bool,
     /// Nearly every layer has one; it is found without a lock.
     first: OnceLock<&'static Schema>,
     others: RwLock<Vec<&'static Schema>>,
 }
 
 impl Schemas {
-    pub(crate) fn new(capabilities: Capabilities) -> Self {
-        Self { capabilities, first: OnceLock::new(), others: RwLock::default() }
+    pub(crate) fn new(capabilities: Capabilities, has_keys: bool) -> Self {
+        Self { capabilities, has_keys, first: OnceLock::new(), others: RwLock::default() }
     }
 
     pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
         match self.first.get() {
             Some(first) if first.is(schema) => Ok(()),
             _ => self.admit_another(schema),
+        }
+    }
+
+    /// What is secret is never stored in clear, for want of a key.
+    fn can_encrypt(&self, schema: &'static Schema) -> Result<(), KeysMissing> {
+        match schema.fields.iter().find(|field| field.secret) {
+            Some(field) if !self.has_keys => {
+                Err(KeysMissing { schema: schema.name, field: field.name })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -106,6 +117,7 @@ impl Schemas {
             return Ok(());
         }
         supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
+        self.can_encrypt(schema).map_err(SessionError::KeysMissing)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         let first = *self.first.get_or_init(|| schema);
         if first.is(schema) || known(&others) {

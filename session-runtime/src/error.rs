@@ -74,6 +74,8 @@ pub enum SessionError {
     SchemaClash(Box<crate::config::SchemaClash>),
     /// The schema named asks for more than the store promises.
     StoreCannot(crate::config::StoreCannot),
+    /// The schema named has a field that is `secret`, and the layer has no keys.
+    KeysMissing(crate::config::KeysMissing),
     /// No schema known to this layer has a principal of this type, or several
     /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
     /// on the layer.
@@ -150,6 +152,7 @@ impl fmt::Display for SessionError {
             Self::Config(error) => write!(f, "{error}"),
             Self::SchemaClash(clash) => write!(f, "{clash}"),
             Self::StoreCannot(lack) => write!(f, "{lack}"),
+            Self::KeysMissing(lack) => write!(f, "{lack}"),
             Self::PrincipalKind { given } => write!(
                 f,
                 "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",

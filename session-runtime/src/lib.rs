@@ -23,6 +23,8 @@ mod extract;
 mod fields;
 mod hmac;
 pub mod id;
+#[cfg(feature = "keys")]
+pub mod keys;
 pub mod lock;
 mod manager;
 mod metrics;

@@ -9,13 +9,14 @@ use http::HeaderMap;
 
 use crate::clock::Timestamp;
 use crate::commit::{Committed, ToEnd};
+use crate::config::Keys;
 use crate::cookie::{Presented, presented};
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::patch::{FieldOp, Op, Outcome, Patch};
 use crate::record::Record;
-use crate::schema::SessionSchema;
+use crate::schema::{Field, SessionSchema};
 use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope};
 use crate::store::{Lookup, Touch, Visit};
 use crate::token::SessionToken;
@@ -107,11 +108,13 @@ impl RequestSession {
         if !matches!(self.scope.state().origin, Origin::Unloaded) {
             return Ok(());
         }
-        let (origin, token) = match presented(headers, self.engine.config.cookie.name()) {
-            Presented::Nothing => (Origin::Nobody, None),
-            Presented::One(token) => self.look_up(token).await?,
-            Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
-        };
+        let config = &self.engine.config;
+        let (origin, token) =
+            match presented(headers, config.cookie.name(), |text| config.keys.token_in(text)) {
+                Presented::Nothing => (Origin::Nobody, None),
+                Presented::One(token) => self.look_up(token).await?,
+                Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
+            };
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {
             if let (Origin::Stored(record), Some(token), Some(after)) =
@@ -187,6 +190,10 @@ impl Backend for RequestSession {
         self.engine.now()
     }
 
+    fn keys(&self) -> &Keys {
+        &self.engine.config.keys
+    }
+
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {
         Box::pin(async move {
             let request = Arc::clone(&self);
@@ -211,9 +218,10 @@ impl Backend for RequestSession {
 
     fn take(
         self: Arc<Self>,
+        field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> BoxFuture<'static, Result<Option<Vec<u8>>, SessionError>> {
-        Box::pin(async move { self.take_now(names).await })
+        Box::pin(async move { self.take_now(field, names).await })
     }
 
     fn transaction(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn Attempt>, SessionError>> {
@@ -228,6 +236,7 @@ impl Backend for RequestSession {
 impl RequestSession {
     async fn take_now(
         self: &Arc<Self>,
+        field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> Result<Option<Vec<u8>>, SessionError> {
         let _turn = self.turn.lock().await;
@@ -250,7 +259,14 @@ impl RequestSession {
             // It was taken, and the answer that held it is lost.
             Outcome::Applied(applied) if applied.repeated => Err(SessionError::Uncertain),
             Outcome::Applied(mut applied) => {
-                let taken = applied.taken.iter_mut().find_map(|taken| taken.value.take());
+                let keys = &self.engine.config.keys;
+                let taken = applied.taken.iter_mut().find_map(|taken| {
+                    let stored = taken.value.take()?;
+                    Some(match field.secret {
+                        true => keys.open(field, id, &taken.name, &stored).value,
+                        false => stored,
+                    })
+                });
                 self.applied(&origin, &patch, &applied, None, generation);
                 Ok(taken)
             }

@@ -170,7 +170,7 @@ impl fmt::Debug for SecretHash {
 
 /// The one place where random bytes are asked for.
 #[allow(clippy::disallowed_methods)]
-fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
     getrandom::fill(bytes).map_err(|_| NoRandomness)
 }
 

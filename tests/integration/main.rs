@@ -13,6 +13,7 @@ mod failures;
 mod fields;
 mod flash;
 mod handles;
+mod keys;
 mod kill;
 mod kit;
 mod late;

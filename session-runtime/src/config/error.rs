@@ -79,3 +79,25 @@ impl fmt::Display for StoreCannot {
 }
 
 impl Error for StoreCannot {}
+
+/// A schema has a field that is `secret`, and the layer has no keys to encrypt
+/// it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysMissing {
+    /// The schema.
+    pub schema: &'static str,
+    /// The stored name of the field.
+    pub field: &'static str,
+}
+
+impl fmt::Display for KeysMissing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { schema, field } = self;
+        write!(
+            f,
+            "`secret` on `{schema}.{field}` needs a key, and this layer has none: write `SessionLayer::new(…).keys(\"…\".parse::<KeyRing>()?)` with what `openssl rand -base64 32` prints, and turn on the feature `keys` of session-runtime",
+        )
+    }
+}
+
+impl Error for KeysMissing {}

@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
+use super::keys::Keys;
 use crate::record::ROTATION_GRACE;
 use crate::session::Policy;
 
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) conflict_on_lost_changes: bool,
     /// Where `Authenticated` sends those who are nobody.
     pub(crate) login_redirect: Option<&'static str>,
+    /// What encrypts fields and signs tokens.
+    pub(crate) keys: Keys,
     pub(crate) error: Option<ConfigError>,
 }
 
@@ -49,6 +52,7 @@ impl Default for Config {
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
             login_redirect: None,
+            keys: Keys::default(),
             error: None,
         }
     }
@@ -84,6 +88,7 @@ impl Config {
                 "paths that begin with `/`, such as `/static`",
             ));
         }
+        self.keys.check()?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));
         }

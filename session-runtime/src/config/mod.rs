@@ -2,9 +2,13 @@
 
 mod cookie;
 mod error;
+mod keys;
 mod layer;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
-pub use error::{ConfigError, SchemaClash, StoreCannot};
+pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
+#[cfg(feature = "keys")]
+pub(crate) use keys::Place;
+pub(crate) use keys::{Keys, is_locked};
 pub(crate) use layer::Config;
 pub use layer::keep_unless_failed;

@@ -10,18 +10,20 @@ use crate::clock::Timestamp;
 use crate::config::{CookieConfig, SameSite};
 use crate::record::MAX_LIFETIME;
 use crate::session::CookieChange;
+use crate::token::SessionToken;
 
 /// Writes `Set-Cookie`, and forbids caches to keep the response.
 pub(crate) fn apply_to(
     headers: &mut HeaderMap,
     config: &CookieConfig,
     change: &CookieChange,
+    text_of: impl FnOnce(&SessionToken) -> String,
     now: Timestamp,
 ) {
     let (value, max_age) = match change {
         CookieChange::Set { token, expires } => {
             let left = expires.map(|end| end.since(now).min(MAX_LIFETIME).as_secs());
-            (token.expose(), left)
+            (text_of(token), left)
         }
         CookieChange::Remove => (String::new(), Some(0)),
     };
@@ -81,11 +83,11 @@ mod tests {
 
     use super::*;
     use crate::config::CookiePrefix;
-    use crate::token::SessionToken;
 
     fn header(config: &CookieConfig, change: &CookieChange) -> String {
         let mut headers = HeaderMap::new();
-        apply_to(&mut headers, config, change, Timestamp::from_millis(0));
+        let now = Timestamp::from_millis(0);
+        apply_to(&mut headers, config, change, SessionToken::expose, now);
         assert_eq!(headers[header::CACHE_CONTROL], "no-store");
         headers[header::SET_COOKIE].to_str().unwrap().to_owned()
     }

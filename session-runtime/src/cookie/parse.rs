@@ -22,7 +22,11 @@ pub(crate) enum Presented {
 ///
 /// What is not a well-formed token counts as not there; so does everything
 /// when there are too many.
-pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
+pub(crate) fn presented(
+    headers: &HeaderMap,
+    name: &str,
+    read: impl Fn(&str) -> Option<SessionToken>,
+) -> Presented {
     let mut first: Option<SessionToken> = None;
     let mut others: Vec<SessionToken> = Vec::new();
     let mut see = |token: SessionToken| match &first {
@@ -33,14 +37,17 @@ pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
     };
     for header in headers.get_all(header::COOKIE) {
         match header.to_str() {
-            Ok(pairs) => {
-                pairs.split(';').filter_map(|pair| token_in(pair, name)).for_each(&mut see)
-            }
+            Ok(pairs) => pairs
+                .split(';')
+                .filter_map(|pair| read(cookie_in(pair, name)?.value_trimmed()))
+                .for_each(&mut see),
             // Other cookies may hold any bytes: then pair by pair.
             Err(_) => header
                 .as_bytes()
                 .split(|byte| *byte == b';')
-                .filter_map(|pair| token_in(std::str::from_utf8(pair).ok()?, name))
+                .filter_map(|pair| {
+                    read(cookie_in(std::str::from_utf8(pair).ok()?, name)?.value_trimmed())
+                })
                 .for_each(&mut see),
         }
     }
@@ -58,13 +65,13 @@ pub(crate) fn presented(headers: &HeaderMap, name: &str) -> Presented {
     }
 }
 
-fn token_in(pair: &str, name: &str) -> Option<SessionToken> {
+fn cookie_in<'p>(pair: &'p str, name: &str) -> Option<Cookie<'p>> {
     // Nearly always decides without parsing.
     if !pair.trim_ascii_start().starts_with(name) {
         return None;
     }
     let cookie = Cookie::parse(pair).ok()?;
-    (cookie.name() == name).then(|| SessionToken::parse(cookie.value_trimmed()))?
+    (cookie.name() == name).then_some(cookie)
 }
 
 #[cfg(test)]
@@ -72,6 +79,10 @@ mod tests {
     use super::*;
 
     const NAME: &str = "__Host-session";
+
+    fn presented(headers: &HeaderMap, name: &str) -> Presented {
+        super::presented(headers, name, SessionToken::parse)
+    }
 
     fn headers(values: &[&[u8]]) -> HeaderMap {
         let mut headers = HeaderMap::new();

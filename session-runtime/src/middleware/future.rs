@@ -13,6 +13,7 @@ use crate::cookie::{apply_to, vary_on_cookie};
 use crate::error::SessionError;
 use crate::request::RequestSession;
 use crate::session::{Backend, Pending};
+use crate::token::SessionToken;
 
 pin_project! {
     /// The future of [`SessionService`](super::SessionService).
@@ -167,7 +168,8 @@ fn finish<B: From<&'static str>>(
     }
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
-        apply_to(response.headers_mut(), &config.cookie, &cookie, session.engine.now());
+        let text = |token: &SessionToken| config.keys.text_of(token);
+        apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
     }
     if state.read {
         vary_on_cookie(response.headers_mut());

@@ -211,6 +211,62 @@ impl SessionLayer {
         self.set(|config| config.login_redirect = Some(location))
     }
 
+    /// The keys that encrypt fields marked `secret`, and sign tokens with
+    /// [`sign_tokens`](Self::sign_tokens). See [`keys`](crate::keys).
+    ///
+    /// # Default
+    ///
+    /// None: a schema with a `secret` field is refused.
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn keys(self, keys: crate::keys::KeyRing) -> Self {
+        self.set(|config| config.keys.ring = Some(keys))
+    }
+
+    /// Reads a value in clear in a `secret` field, as it was stored before the
+    /// field became secret. It is encrypted when the field is next set. Whoever
+    /// can write the store can then put any value of theirs in the place of an
+    /// encrypted one: turn it off once no session is left from before.
+    ///
+    /// # Default
+    ///
+    /// No: such a value does not decode, and the field's `on_invalid` says what
+    /// happens.
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn accept_plain_secrets(self, accept: bool) -> Self {
+        self.set(|config| config.keys.accept_plain_fields = accept)
+    }
+
+    /// Signs the token in the cookie, so that one that was made up costs no
+    /// call of the store. Tokens without a signature are refused: whoever has
+    /// one starts afresh. Needs [`keys`](Self::keys), whose every key verifies.
+    ///
+    /// The cookie's value has 66 characters then, instead of 43.
+    ///
+    /// # Default
+    ///
+    /// No: a token cannot be guessed anyway, and finding that out costs one
+    /// look-up.
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn sign_tokens(self) -> Self {
+        self.set(|config| config.keys.sign_tokens = true)
+    }
+
+    /// Takes tokens without a signature too, of sessions from before
+    /// [`sign_tokens`](Self::sign_tokens). One that was made up costs a look-up
+    /// as long as this is on.
+    ///
+    /// # Default
+    ///
+    /// No.
+    #[cfg(feature = "keys")]
+    #[must_use]
+    pub fn accept_unsigned_tokens(self, accept: bool) -> Self {
+        self.set(|config| config.keys.accept_unsigned_tokens = accept)
+    }
+
     /// Makes a schema known before the first request: two schemas that disagree
     /// on a field are then refused by [`check`](Self::check), and
     /// [`SessionManager`] knows its principal.
@@ -229,7 +285,7 @@ impl SessionLayer {
     /// Names the setting, and what to write instead.
     pub fn check(&self) -> Result<(), crate::SessionError> {
         self.check_config().map_err(crate::SessionError::Config)?;
-        let schemas = Schemas::new(self.store.capabilities());
+        let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
         self.schemas.iter().try_for_each(|schema| schemas.admit(schema))
     }
 
@@ -257,7 +313,7 @@ impl SessionLayer {
                 config.cookie = config.cookie.insecure();
             }
             config.error = self.check_config().err();
-            let schemas = Schemas::new(self.store.capabilities());
+            let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
             for schema in &self.schemas {
                 if let Err(error) = schemas.admit(schema) {
                     tracing::error!(%error, "a session schema cannot be used");

@@ -27,6 +27,7 @@ pub struct Schema {
     principal: Option<usize>,
     strict: bool,
     expiring: bool,
+    secrets: bool,
 }
 
 impl Schema {
@@ -38,7 +39,8 @@ impl Schema {
         namespace: &'static str,
         fields: &'static [Field],
     ) -> Self {
-        let (mut principal, mut strict, mut expiring) = (None, false, false);
+        let (mut principal, mut strict) = (None, false);
+        let (mut expiring, mut secrets) = (false, false);
         let mut index = 0;
         while index < fields.len() {
             let field = &fields[index];
@@ -47,10 +49,11 @@ impl Schema {
             }
             strict |= !matches!(field.on_invalid, OnInvalid::Default);
             expiring |= field.ttl.is_some();
+            secrets |= field.secret;
             index += 1;
         }
         let (version, migrate) = (1, None);
-        Self { id, name, namespace, version, migrate, fields, principal, strict, expiring }
+        Self { id, name, namespace, version, migrate, fields, principal, strict, expiring, secrets }
     }
 
     #[doc(hidden)]
@@ -95,6 +98,11 @@ impl Schema {
     /// Whether a field has a time to live of its own.
     pub(crate) const fn has_expiring_fields(&self) -> bool {
         self.expiring
+    }
+
+    /// Whether a field is encrypted at rest.
+    pub(crate) const fn has_secrets(&self) -> bool {
+        self.secrets
     }
 
     /// The field stored under `name`, which begins with the namespace.

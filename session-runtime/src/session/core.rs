@@ -9,6 +9,7 @@ use super::publish::Publish;
 use super::scope::{Backend, Origin};
 use super::value;
 use crate::codec::{CodecError, NULL, Value};
+use crate::config::is_locked;
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::patch::Add;
@@ -137,12 +138,20 @@ impl Core {
                     // Category and position only: serde's text may quote the value.
                     category = ?error.classify(),
                     column = error.column(),
+                    opened = self.opens(field),
                     "a stored session field does not decode as `{}`; it reads as its default and its bytes are kept",
                     field.type_name,
                 );
                 field.default_value()
             }
         }
+    }
+
+    /// Whether what is stored was opened, for the log. `None` where there is
+    /// nothing to open.
+    pub(super) fn opens(&self, field: &'static Field) -> Option<bool> {
+        let (_, stored) = self.stored(field)?;
+        field.secret.then(|| !is_locked(stored))
     }
 
     pub(super) fn value(&self, index: usize) -> &(dyn Any + Send + Sync) {
@@ -337,7 +346,7 @@ impl Core {
         if state.generation != self.generation {
             return;
         }
-        let fields = state.projected(backend.now());
+        let fields = state.projected(backend.keys(), backend.now());
         let record = state.record().cloned();
         drop(state);
         if fields == self.fields {
@@ -361,7 +370,7 @@ impl Core {
         let backend = Arc::clone(&self.backend);
         let state = backend.scope().state();
         let (record, generation) = (state.record().cloned(), state.generation);
-        let fields = state.projected(backend.now());
+        let fields = state.projected(backend.keys(), backend.now());
         drop(state);
         self.rebase(record, fields, generation);
     }
@@ -384,7 +393,7 @@ impl Core {
             return Err(SessionError::Gone);
         }
         state.origin = Origin::Stored(Arc::clone(&fresh));
-        let fields = state.projected(backend.now());
+        let fields = state.projected(backend.keys(), backend.now());
         drop(state);
         self.rebase(Some(fresh), fields, self.generation);
         Ok(())

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::seal::{all_opened, opened};
 use crate::clock::Timestamp;
+use crate::config::{Keys, is_locked};
 use crate::fields::Fields;
-use crate::patch::FieldOp;
+use crate::patch::{FieldOp, Op};
 use crate::record::Record;
 use crate::schema::{Migration, Schema};
 
@@ -16,26 +18,45 @@ pub(crate) struct View {
     pub(crate) ops: Vec<FieldOp>,
     /// The versions that the record has with these.
     pub(crate) versions: Vec<(Cow<'static, str>, u32)>,
+    /// Secret fields that are not stored as the present settings store them.
+    stale: Vec<String>,
 }
 
 impl View {
     /// The record under `schemas`, of which most have one version only and
-    /// cost nothing here.
-    pub(crate) fn of(record: &Record, schemas: &[&'static Schema], now: Timestamp) -> Self {
+    /// cost nothing here. Secret fields are in clear.
+    pub(crate) fn of(
+        record: &Record,
+        schemas: &[&'static Schema],
+        keys: &Keys,
+        now: Timestamp,
+    ) -> Self {
         let mut view = Self { fields: record.fields.clone(), ..Self::default() };
+        if keys.are_there() && schemas.iter().any(|schema| schema.has_secrets()) {
+            (view.fields, view.stale) = opened(record, schemas, keys);
+        }
         for schema in schemas {
             let from = record.meta.versions.get(schema.namespace);
             // A record newer than the program is read as it is.
             if from < schema.version {
-                view.migrate(schema, from, now, record);
+                view.migrate(schema, from, keys, now, record);
             }
         }
         view
     }
 
-    fn migrate(&mut self, schema: &'static Schema, from: u32, now: Timestamp, record: &Record) {
+    fn migrate(
+        &mut self,
+        schema: &'static Schema,
+        from: u32,
+        keys: &Keys,
+        now: Timestamp,
+        record: &Record,
+    ) {
         if let Some(migrate) = schema.migrate {
-            let mut migration = Migration::new(schema, from, &self.fields, now);
+            // It may also read what is secret no more, or had another name.
+            let fields = all_opened(record, &self.fields, keys);
+            let mut migration = Migration::new(schema, from, &fields, now);
             if let Err(error) = migrate(&mut migration) {
                 tracing::warn!(
                     schema = schema.name,
@@ -48,6 +69,14 @@ impl View {
                 return;
             }
             let ops = migration.into_ops();
+            if ops.iter().any(|op| matches!(&op.op, Op::Set(value) if is_locked(value))) {
+                tracing::warn!(
+                    schema = schema.name,
+                    session = %record.id,
+                    "a session is not migrated, because a secret field that moves does not open: is a key missing? Its fields are read as they are stored, and kept"
+                );
+                return;
+            }
             // Without additions and takes nothing is refused.
             if let Ok((fields, _)) = self.fields.apply(&ops) {
                 self.fields = fields;
@@ -55,6 +84,12 @@ impl View {
             self.ops.extend(ops);
         }
         self.versions.push((schema.namespace.into(), schema.version));
+    }
+
+    /// Whether a secret field is stored in clear, with an old key, or in a form
+    /// that does not open, so that even the same value is to be written.
+    pub(crate) fn is_stale(&self, name: &str) -> bool {
+        self.stale.iter().any(|stale| stale == name)
     }
 
     /// Whether the migration changed what is stored under `name`.

@@ -11,6 +11,7 @@ mod pending;
 mod plan;
 mod publish;
 mod scope;
+mod seal;
 mod transaction;
 mod value;
 
@@ -18,3 +19,4 @@ pub use handle::Handle;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope};
+pub(crate) use seal::seal;

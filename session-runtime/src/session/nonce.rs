@@ -93,7 +93,7 @@ impl Core {
         let bytes = match self.take_pending(&names) {
             Some(pending) => pending,
             None if self.record.is_none() => None,
-            None => Arc::clone(&backend).take(names).await?,
+            None => Arc::clone(&backend).take(self.field(index), names).await?,
         };
         self.refresh();
         let field = self.field(index);

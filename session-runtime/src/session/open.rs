@@ -53,7 +53,7 @@ impl Core {
         let record = state.record().cloned();
         let fields = match (&record, state.pending.is_empty()) {
             (Some(record), true) if state.schemas.is_empty() => record.fields.clone(),
-            _ => state.projected(backend.now()),
+            _ => state.projected(backend.keys(), backend.now()),
         };
         Self::new(Arc::clone(backend), schema, record, fields, state.generation)
     }
@@ -90,6 +90,7 @@ impl Core {
             field = field.name,
             session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
             category = ?error.classify(),
+            opened = self.opens(field),
             policy = ?field.on_invalid,
             "a stored session field does not decode as `{}`",
             field.type_name,

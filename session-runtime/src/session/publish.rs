@@ -10,6 +10,7 @@ use super::pending::{Pending, PendingOp};
 use super::scope::{Origin, State};
 use super::value;
 use crate::clock::Timestamp;
+use crate::config::Keys;
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::patch::{Op, Refused};
@@ -227,9 +228,9 @@ impl Core {
 
 impl State {
     /// The fields as the next handle of this request sees them.
-    pub(super) fn projected(&self, now: Timestamp) -> Fields {
+    pub(super) fn projected(&self, keys: &Keys, now: Timestamp) -> Fields {
         let stored = match &self.origin {
-            Origin::Stored(record) => View::of(record, &self.schemas, now).fields,
+            Origin::Stored(record) => View::of(record, &self.schemas, keys, now).fields,
             _ => Fields::new(),
         };
         project(stored, &self.pending)

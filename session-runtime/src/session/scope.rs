@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pending::Pending;
 use crate::clock::Timestamp;
+use crate::config::Keys;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::record::Record;
-use crate::schema::Schema;
+use crate::schema::{Field, Schema};
 use crate::token::SessionToken;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -20,6 +21,7 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(crate) trait Backend: Send + Sync {
     fn scope(&self) -> &Scope;
     fn now(&self) -> Timestamp;
+    fn keys(&self) -> &Keys;
     /// Stores what is published. Once polled it runs to its end, dropped or not.
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.
@@ -28,9 +30,11 @@ pub(crate) trait Backend: Send + Sync {
         id: SessionId,
         epoch: u64,
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
-    /// Takes fields out of the store, now. The first value that was there.
+    /// Takes the names of a field out of the store, now. The first value that
+    /// was there.
     fn take(
         self: Arc<Self>,
+        field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> BoxFuture<'static, Result<Option<Vec<u8>>, SessionError>>;
     /// Begins a transaction on what is stored now.
@@ -102,8 +106,11 @@ impl State {
 
     /// Reads the session under `schema` from now on.
     pub(crate) fn reads_under(&mut self, schema: &'static Schema) {
-        // Schemas that never had another version have nothing to say here.
-        if schema.version > 1 && !self.schemas.iter().any(|known| known.is(schema)) {
+        // Schemas that never had another version, and nothing to encrypt, have
+        // nothing to say here.
+        if (schema.version > 1 || schema.has_secrets())
+            && !self.schemas.iter().any(|known| known.is(schema))
+        {
             self.schemas.push(schema);
         }
     }

@@ -53,7 +53,8 @@ impl<V: SessionSchema> TestSession<V> {
     pub async fn load_stored(&self) -> Result<Option<Arc<Record>>, SessionError> {
         self.settle().await;
         let headers = self.with_jar(|jar| jar.headers());
-        let Presented::One(token) = presented(&headers, self.name()) else { return Ok(None) };
+        let read = |text: &str| self.engine.config.keys.token_in(text);
+        let Presented::One(token) = presented(&headers, self.name(), read) else { return Ok(None) };
         let hash = token.secret_hash();
         let found = self.engine.store.load(token.id(), &hash, Touch::Never.into());
         Ok(match self.engine.within(found).await? {

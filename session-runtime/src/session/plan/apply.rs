@@ -29,7 +29,7 @@ pub(super) fn apply(
     let authenticated =
         signs_in || (situation.keep_fields && pending.authenticated && principal.is_none());
 
-    let view = View::of(record, situation.schemas, situation.now);
+    let view = View::of(record, situation.schemas, situation.keys, situation.now);
     let mut writes = FieldWrites::new(ops.len());
     for op in ops {
         writes.push(situation, record, &view, op)?;
@@ -137,7 +137,7 @@ impl FieldWrites {
                 Some(resolved) => next = Cow::Owned(resolved),
             }
         }
-        if !changes(op.name(), &next, &view.fields) {
+        if !changes(op.name(), &next, view) {
             return Ok(());
         }
         if minds {
@@ -149,6 +149,15 @@ impl FieldWrites {
         if matches!(*next, Op::RemoveIf(_)) && view.changed(op.name()) {
             // Those bytes are not in the store yet; the version guards them.
             next = Cow::Owned(Op::Remove);
+        }
+        if let (Op::RemoveIf(seen), true) = (&*next, op.field.secret) {
+            // What was seen in clear is not what the store compares with.
+            match record.fields.get(op.name()) {
+                Some(stored) if view.fields.get(op.name()) == Some(seen) => {
+                    next = Cow::Owned(Op::RemoveIf(stored.to_vec()));
+                }
+                _ => return Ok(()),
+            }
         }
         self.privileged |= op.field.principal || op.field.renew;
         self.explicit |= op.is_explicit();
@@ -166,10 +175,13 @@ impl FieldWrites {
 }
 
 /// Whether `op` changes what this request saw stored.
-fn changes(name: &str, op: &Op, fields: &Fields) -> bool {
-    let stored = fields.get(name);
+fn changes(name: &str, op: &Op, view: &View) -> bool {
+    let stored = view.fields.get(name);
     match op {
-        Op::Set(value) => stored.is_none_or(|stored| !same_value(stored, value)),
+        Op::Set(value) => {
+            let same = |stored| same_value(stored, value);
+            !stored.is_some_and(same) || view.is_stale(name)
+        }
         Op::Remove | Op::RemoveIf(_) | Op::Take => stored.is_some(),
         Op::Add(add) => add.delta != 0,
     }
@@ -187,7 +199,7 @@ fn migrated_meanwhile(
     let namespace = op.schema.namespace;
     let moved = seen.meta.versions.get(namespace) != record.meta.versions.get(namespace);
     if moved && !matches!(op.op, Op::Add(_)) {
-        let then = View::of(seen, situation.schemas, situation.now);
+        let then = View::of(seen, situation.schemas, situation.keys, situation.now);
         if then.fields.get(op.name()) != view.fields.get(op.name()) {
             return Err(SessionError::Conflict { field: Some(op.name().to_owned()) });
         }

@@ -30,7 +30,7 @@ pub(super) fn create(
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
     let mut below = match snapshot {
-        Some(record) => View::of(record, situation.schemas, situation.now),
+        Some(record) => View::of(record, situation.schemas, situation.keys, situation.now),
         None => View::default(),
     };
     let authenticated = situation.keep_fields && pending.authenticated;

@@ -11,6 +11,7 @@ use super::pending::{Pending, PendingOp};
 use super::scope::{CookieChange, Origin};
 use super::value;
 use crate::clock::Timestamp;
+use crate::config::Keys;
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::id::SessionId;
@@ -42,6 +43,8 @@ pub(crate) struct Situation<'s> {
     pub(crate) pending: &'s Pending,
     /// The schemas under which this request reads the record.
     pub(crate) schemas: &'s [&'static Schema],
+    /// What opens their secret fields.
+    pub(crate) keys: &'s Keys,
     /// The fields that a sign-in removes.
     pub(crate) planted: &'s [&'static Field],
     /// Whether the changes of fields count; a failed response drops them.
@@ -66,6 +69,7 @@ pub(crate) enum Plan {
     Write(Write),
 }
 
+/// Values of secret fields are in clear here: see [`seal`](super::seal).
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // as the plan
 pub(crate) enum Write {

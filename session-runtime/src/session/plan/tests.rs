@@ -1,6 +1,6 @@
 //! The plan without a runtime, a store or a request.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::*;
 use crate::codec::Json;
@@ -13,6 +13,7 @@ static USER: Field =
         .null_is_absent();
 static ROLE: Field = Field::new("role", "String", Json::<String>::CODEC, default::<String>).renew();
 static NAME: Field = Field::new("name", "String", Json::<String>::CODEC, default::<String>);
+static NO_KEYS: LazyLock<Keys> = LazyLock::new(Keys::default);
 static HITS: Field = Field::new("hits", "u64", Json::<u64>::CODEC, default::<u64>);
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -59,6 +60,7 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         token: None,
         pending,
         schemas: &[],
+        keys: &NO_KEYS,
         planted: &[],
         keep_fields: true,
         head_open: true,

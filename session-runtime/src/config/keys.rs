@@ -1,0 +1,230 @@
+//! The layer's keys, if it has any; without the feature `keys` it has none.
+
+use super::error::ConfigError;
+use crate::clock::Timestamp;
+use crate::codec::expiring;
+use crate::id::SessionId;
+#[cfg(feature = "keys")]
+use crate::keys::{KeyRing, Opened};
+use crate::schema::Field;
+use crate::token::{NoRandomness, SessionToken};
+
+/// Where a value belongs: nowhere else does it open.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "keys"), allow(dead_code))]
+pub(crate) struct Place<'n> {
+    pub(crate) session: SessionId,
+    /// The stored name, which begins with the namespace.
+    pub(crate) name: &'n str,
+    /// When its time is over.
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// A stored value of a secret field.
+pub(crate) struct Plain {
+    /// As if the field were no secret. What does not open is no JSON here.
+    pub(crate) value: Vec<u8>,
+    /// It is stored as the present settings store it.
+    pub(crate) settled: bool,
+}
+
+/// Before what does not open: no JSON begins with it.
+const LOCKED: &[u8] = b"!";
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    #[cfg(feature = "keys")]
+    pub(crate) ring: Option<KeyRing>,
+    #[cfg(feature = "keys")]
+    pub(crate) accept_plain_fields: bool,
+    #[cfg(feature = "keys")]
+    pub(crate) sign_tokens: bool,
+    #[cfg(feature = "keys")]
+    pub(crate) accept_unsigned_tokens: bool,
+}
+
+impl Keys {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        #[cfg(feature = "keys")]
+        if self.ring.is_none() {
+            let problem = "add `.keys(…)`, which has the key for it";
+            for (on, entry) in [
+                (self.sign_tokens, "sign_tokens"),
+                (self.accept_unsigned_tokens, "accept_unsigned_tokens"),
+                (self.accept_plain_fields, "accept_plain_secrets"),
+            ] {
+                if on {
+                    return Err(ConfigError::new(entry, problem));
+                }
+            }
+        }
+        #[cfg(feature = "keys")]
+        if self.accept_unsigned_tokens && !self.sign_tokens {
+            return Err(ConfigError::new(
+                "accept_unsigned_tokens",
+                "goes with `.sign_tokens()`; without it no token is signed",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether there is a key.
+    pub(crate) fn are_there(&self) -> bool {
+        #[cfg(feature = "keys")]
+        return self.ring.is_some();
+        #[cfg(not(feature = "keys"))]
+        false
+    }
+
+    /// The value in what is stored of a secret field.
+    pub(crate) fn open(
+        &self,
+        field: &Field,
+        session: SessionId,
+        name: &str,
+        stored: &[u8],
+    ) -> Plain {
+        let (until, sealed) = parts_of(field, stored);
+        let (value, settled) = match self.open_at(&Place { session, name, until }, sealed) {
+            Some((json, settled)) => (json, settled),
+            None => ([LOCKED, sealed].concat(), false),
+        };
+        Plain { value: whole(until, value), settled }
+    }
+
+    /// The value in what is stored of any field, if that is encrypted.
+    pub(crate) fn open_any(
+        &self,
+        session: SessionId,
+        name: &str,
+        stored: &[u8],
+    ) -> Option<Vec<u8>> {
+        #[cfg(feature = "keys")]
+        {
+            let (until, sealed) = parts(stored);
+            match self.ring.as_ref()?.open(&Place { session, name, until }, sealed) {
+                Opened::Value { json, .. } => Some(whole(until, json)),
+                Opened::Refused => Some(whole(until, [LOCKED, sealed].concat())),
+                Opened::Plain => None,
+            }
+        }
+        #[cfg(not(feature = "keys"))]
+        {
+            let _ = (session, name, stored);
+            None
+        }
+    }
+
+    #[cfg(feature = "keys")]
+    fn open_at(&self, place: &Place<'_>, sealed: &[u8]) -> Option<(Vec<u8>, bool)> {
+        match self.ring.as_ref()?.open(place, sealed) {
+            Opened::Value { json, first } => Some((json, first)),
+            Opened::Plain if self.accept_plain_fields => Some((sealed.to_vec(), false)),
+            Opened::Plain | Opened::Refused => None,
+        }
+    }
+
+    #[cfg(not(feature = "keys"))]
+    fn open_at(&self, _: &Place<'_>, _: &[u8]) -> Option<(Vec<u8>, bool)> {
+        None
+    }
+
+    /// What is stored of a secret field for `plain`, which [`open`](Self::open)
+    /// gives back. `None` if that is what did not open, or if there is no key,
+    /// without which no schema with such a field is admitted.
+    pub(crate) fn seal(
+        &self,
+        field: &Field,
+        session: SessionId,
+        name: &str,
+        plain: &[u8],
+    ) -> Result<Option<Vec<u8>>, NoRandomness> {
+        let (until, json) = parts_of(field, plain);
+        if is_locked(json) {
+            return Ok(None);
+        }
+        let sealed = self.seal_at(&Place { session, name, until }, json)?;
+        Ok(sealed.map(|sealed| whole(until, sealed)))
+    }
+
+    #[cfg(feature = "keys")]
+    fn seal_at(&self, place: &Place<'_>, json: &[u8]) -> Result<Option<Vec<u8>>, NoRandomness> {
+        self.ring.as_ref().map(|ring| ring.seal(place, json)).transpose()
+    }
+
+    #[cfg(not(feature = "keys"))]
+    fn seal_at(&self, _: &Place<'_>, _: &[u8]) -> Result<Option<Vec<u8>>, NoRandomness> {
+        Ok(None)
+    }
+
+    /// What was encrypted for this place of one session, encrypted for the
+    /// same one of another. `None` for anything else.
+    pub(crate) fn move_to(
+        &self,
+        other: SessionId,
+        session: SessionId,
+        name: &str,
+        stored: &[u8],
+    ) -> Result<Option<Vec<u8>>, NoRandomness> {
+        #[cfg(feature = "keys")]
+        {
+            let (until, sealed) = parts(stored);
+            let place = Place { session, name, until };
+            let Some(ring) = &self.ring else { return Ok(None) };
+            let Opened::Value { json, .. } = ring.open(&place, sealed) else { return Ok(None) };
+            let sealed = ring.seal(&Place { session: other, ..place }, &json)?;
+            Ok(Some(whole(until, sealed)))
+        }
+        #[cfg(not(feature = "keys"))]
+        {
+            let _ = (other, session, name, stored);
+            Ok(None)
+        }
+    }
+
+    /// The token in the text of a cookie.
+    pub(crate) fn token_in(&self, text: &str) -> Option<SessionToken> {
+        #[cfg(feature = "keys")]
+        if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
+            return match ring.verify(text) {
+                None if self.accept_unsigned_tokens => SessionToken::parse(text),
+                signed => signed,
+            };
+        }
+        SessionToken::parse(text)
+    }
+
+    /// The text for the cookie.
+    pub(crate) fn text_of(&self, token: &SessionToken) -> String {
+        #[cfg(feature = "keys")]
+        if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
+            return ring.sign(token);
+        }
+        token.expose()
+    }
+}
+
+/// Whether this is what did not open, in place of the value.
+pub(crate) fn is_locked(value: &[u8]) -> bool {
+    expiring::value_of(value).starts_with(LOCKED)
+}
+
+/// A value may look like one with an end, and have none.
+fn parts_of<'b>(field: &Field, stored: &'b [u8]) -> (Option<Timestamp>, &'b [u8]) {
+    if field.ttl.is_some() { parts(stored) } else { (None, stored) }
+}
+
+/// The end of a value is stored in clear beside what is encrypted.
+fn parts(stored: &[u8]) -> (Option<Timestamp>, &[u8]) {
+    match expiring::unwrap(stored) {
+        Some((until, value)) => (Some(until), value),
+        None => (None, stored),
+    }
+}
+
+fn whole(until: Option<Timestamp>, value: Vec<u8>) -> Vec<u8> {
+    match until {
+        Some(until) => expiring::wrap(&value, until),
+        None => value,
+    }
+}

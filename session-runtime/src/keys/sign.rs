@@ -1,0 +1,79 @@
+//! A token's text ↔ the text with its signature.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::Mac;
+
+use super::ring::{Key, KeyRing};
+use crate::token::SessionToken;
+
+/// Half of HMAC-SHA-256 (RFC 2104 §5), 22 characters: one forgery in 2¹²⁸.
+const CODE: usize = 16;
+
+impl KeyRing {
+    /// `token.signature`
+    pub(crate) fn sign(&self, token: &SessionToken) -> String {
+        let mut text = token.expose();
+        if let Some(key) = self.first() {
+            let code = code(key, &text).finalize().into_bytes();
+            text.push('.');
+            URL_SAFE_NO_PAD.encode_string(&code[..CODE], &mut text);
+        }
+        text
+    }
+
+    /// The token, if a key of the ring signed it. The comparison takes as long
+    /// wherever the codes differ.
+    pub(crate) fn verify(&self, signed: &str) -> Option<SessionToken> {
+        let (text, signature) = signed.split_once('.')?;
+        let token = SessionToken::parse(text)?;
+        // The decoder wants room for its own estimate, which is rounded up.
+        let mut bytes = [0; CODE + 2];
+        let length = URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
+        let given = bytes.get(..length).filter(|given| given.len() == CODE)?;
+        let signed = |key: &Key| code(key, text).verify_truncated_left(given).is_ok();
+        self.0.iter().any(signed).then_some(token)
+    }
+}
+
+fn code(key: &Key, text: &str) -> hmac::Hmac<sha2::Sha256> {
+    key.mac.clone().chain_update(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_at_any_position_of_a_signed_token_is_refused() {
+        let ring = KeyRing::from_bytes(&[1; 32]).unwrap();
+        let token = SessionToken::generate().unwrap();
+        let signed = ring.sign(&token);
+        assert_eq!(signed.len(), 66);
+        assert_eq!(ring.verify(&signed), Some(token.clone()));
+        for at in 0..signed.len() {
+            for other in "Aa0-_.g".chars().filter(|other| !signed[at..].starts_with(*other)) {
+                let mut changed = signed.clone();
+                changed.replace_range(at..=at, other.encode_utf8(&mut [0; 4]));
+                assert_eq!(ring.verify(&changed), None, "{other} at {at}");
+            }
+            assert_eq!(ring.verify(&signed[..at]), None, "{at}");
+        }
+        for more in ["A", "AA", ".", "="] {
+            assert_eq!(ring.verify(&format!("{signed}{more}")), None, "{more}");
+        }
+        assert_eq!(ring.verify(&token.expose()), None);
+        assert_eq!(KeyRing::from_bytes(&[2; 32]).unwrap().verify(&signed), None);
+    }
+
+    #[test]
+    fn the_signature_is_hmac_sha_256_with_a_key_derived_for_it() {
+        let ring = KeyRing::from_bytes(&[1; 32]).unwrap();
+        let token = SessionToken::generate().unwrap();
+        let prk = crate::hmac::hmac(b"session-runtime", &[&[1; 32]]);
+        let key = crate::hmac::hmac(&prk, &[b"token signature 1", &[1]]);
+        let code = crate::hmac::hmac(&key, &[token.expose().as_bytes()]);
+        let expected = format!("{}.{}", token.expose(), URL_SAFE_NO_PAD.encode(&code[..16]));
+        assert_eq!(ring.sign(&token), expected);
+    }
+}
