@@ -167,8 +167,7 @@ async fn revoking_all_sessions_stops_a_login_that_began_before() {
 #[tokio::test]
 async fn listings_show_the_listed_fields_and_no_others() {
     for under in all().await {
-        let layer =
-            SessionLayer::new(under.store.clone()).schema::<Visitor>().idle_timeout(None);
+        let layer = SessionLayer::new(under.store.clone()).schema::<Visitor>().idle_timeout(None);
         Tab::new(&layer)
             .run(|mut s: Handle| async move {
                 s.set_user(7);

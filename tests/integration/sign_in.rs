@@ -7,8 +7,8 @@ use axum::routing::post;
 use http::{Method, StatusCode};
 use session_runtime::record::TOMBSTONE;
 use session_runtime::{Session, SessionLayer};
-use session_tests::Client;
 use session_tests::stores::{all, memory};
+use session_tests::{Client, Tab};
 
 use crate::visitor::{Visitor, app};
 
@@ -236,4 +236,23 @@ async fn whoever_signs_out_is_no_longer_authenticated() {
     assert_eq!(client.post("/at").await.body, "true", "signing in through `_mut` counts");
     client.post("/out").await;
     assert_eq!(client.post("/at").await.body, "false");
+}
+
+#[tokio::test]
+async fn whoever_signs_out_of_a_session_that_is_over_is_out() {
+    for under in all().await {
+        let layer = SessionLayer::new(under.store.clone());
+        let mut tab = Tab::new(&layer);
+        tab.run(|mut s: Session<Visitor>| async move { s.set_user_id(7) }).await.ok();
+        let other = tab.clone();
+        let answer = tab
+            .run(|mut s: Session<Visitor>| async move {
+                other.ask(|mut s: Session<Visitor>| async move { s.destroy() }).await.ok();
+                s.clear_user_id();
+            })
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{}: in flight", under.name);
+        let late = tab.ask(|mut s: Session<Visitor>| async move { s.clear_user_id() }).await;
+        assert_eq!(late.status, StatusCode::OK, "{}: afterwards", under.name);
+    }
 }

@@ -345,5 +345,6 @@ impl Run {
 }
 
 fn is_explicit((name, change): (&&'static str, &Change)) -> bool {
-    *name != "flash" && matches!(change, Change::Set(_) | Change::Remove)
+    let signs_out = *name == "user" && *change == Change::Remove;
+    *name != "flash" && !signs_out && matches!(change, Change::Set(_) | Change::Remove)
 }

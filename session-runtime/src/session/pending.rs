@@ -35,9 +35,12 @@ impl PendingOp {
     }
 
     /// Whether somebody asked for exactly this change, so that losing it makes
-    /// a "done" a lie. Counters and flash are not worth a failed response.
+    /// a "done" a lie. Counters and flash are not worth a failed response, and
+    /// whoever signs out of a session that is over is out.
     pub(crate) fn is_explicit(&self) -> bool {
-        matches!(self.op, Op::Set(_) | Op::Remove) && self.field.kind != FieldKind::Flash
+        matches!(self.op, Op::Set(_) | Op::Remove)
+            && self.field.kind != FieldKind::Flash
+            && !(self.field.principal && self.clears())
     }
 
     pub(crate) fn clears(&self) -> bool {
