@@ -122,7 +122,7 @@ fn about_store(error: &dyn Error) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text + "\n      choose another one with `shop --store sqlite:some-file.db`, or `shop --store memory:` to keep nothing"
+    text + "; choose another one with `shop --store sqlite:some-file.db`, or `shop --store memory:` to keep nothing"
 }
 
 /// Ctrl-C, or what service managers send.

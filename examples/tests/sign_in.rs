@@ -1,3 +1,5 @@
+use std::pin::pin;
+
 use session_runtime::testing::TestSession;
 
 use super::*;
@@ -32,13 +34,15 @@ async fn a_sensitive_step_wants_the_password_again_after_five_minutes() {
 async fn signing_out_everywhere_stops_a_sign_in_that_is_under_way() {
     let ann = TestSession::<Visitor>::new().signed_in_as("ann".to_owned());
     let thief = ann.another_visitor();
-    let mut begun = thief.session();
-    let ticket = thief.typed_manager().login_ticket(&"ann".to_owned()).unwrap();
+    let mut begun = pin!(sign_in(thief.session(), thief.typed_manager(), login()));
+    tokio::select! {
+        biased;
+        _ = &mut begun => panic!("the password is still being checked"),
+        () = async {} => {}
+    }
     ann.advance(Duration::from_secs(1));
     let _ = sign_out_everywhere(ann.authenticated(), ann.typed_manager()).await.unwrap();
-    begun.set_user("ann");
-    begun.redeem(ticket);
-    drop(begun);
+    let _ = begun.await.unwrap();
     let refused = thief.last_commit().unwrap_err();
     assert!(matches!(*refused, SessionError::SignInDenied(_)), "{refused}");
     assert!(ann.try_authenticated().is_err() && thief.try_authenticated().is_err());
