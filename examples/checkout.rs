@@ -2,8 +2,8 @@
 //!
 //! Three forms over one session. What was typed is forgotten ten minutes later
 //! (`ttl`) and when somebody signs in: anybody may have left it in this browser
-//! (`clear_on_login`). A `transaction` spends the visitor's last voucher, and
-//! the order is written once, however often it is sent.
+//! (`clear_on_login`). A `transaction` spends the visitor's last voucher (a
+//! stock that visitors share is no part of a session); the order is written once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,10 +19,10 @@ struct Visitor {
     user: Option<String>,
     #[session(ttl = "10m", clear_on_login)]
     address: Option<String>,
-    /// What several visitors share, such as the stock, is no part of a session.
     #[session(default = 1)]
     vouchers: u32,
-    discount: u32,
+    #[session(counter)]
+    discount: u64,
     #[session(write_once)]
     order: Option<u64>,
 }
@@ -43,7 +43,7 @@ async fn voucher(mut session: Session<Visitor>) -> Result<Redirect, SessionError
         .transaction(|session| {
             if session.vouchers() > 0 {
                 session.set_vouchers(session.vouchers() - 1);
-                session.set_discount(session.discount() + 5);
+                session.add_discount(5);
             }
         })
         .await?;

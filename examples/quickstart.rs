@@ -52,8 +52,8 @@ mod tests {
     async fn two_tabs_at_once_lose_nothing() {
         let t = TestSession::<Visitor>::new();
         let _ = home(t.session()).await;
-        let (one, two) = (t.session(), t.session());
-        let _ = (home(one).await, change(two).await, home(t.session()).await);
+        let (one, two, three) = (t.session(), t.session(), t.session());
+        let _ = (home(one).await, change(two).await, home(three).await);
         assert_eq!((t.session().visits(), t.session().colour()), (3, "teal"));
     }
 }

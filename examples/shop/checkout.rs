@@ -74,7 +74,7 @@ impl Delivery {
 /// On the page for review it is the one that would be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Order {
-    pub(crate) number: u32,
+    pub(crate) number: u64,
     pub(crate) total: u32,
 }
 
@@ -116,7 +116,7 @@ impl VisitorSession {
         if order != shown {
             return Err(Unplaced::Changed);
         }
-        self.set_orders(order.number);
+        self.add_orders(1);
         self.set_order(order);
         self.set_cart(Vec::new());
         self.clear_address();

@@ -39,7 +39,8 @@ pub(crate) struct Visitor {
     #[session(copy)]
     order: Option<Order>,
     /// How many orders were placed.
-    orders: u32,
+    #[session(counter)]
+    orders: u64,
     /// What the demonstration counts.
     #[session(counter)]
     clicks: u64,

@@ -86,7 +86,7 @@ pub(crate) async fn done(mut session: Session<Visitor>) -> Response {
         return Redirect::to("/#cart").into_response();
     };
     let frame = Frame::of(&mut session, DONE);
-    show(&pages::done(&frame, id, order))
+    show(&pages::done(&frame, id, order, session.orders()))
 }
 
 /// Where the visitor can do something about it, and why.

@@ -104,11 +104,11 @@ pub(crate) fn review(frame: &Frame, session: &Session<Visitor>, order: Order) ->
 }
 
 /// The order is placed.
-pub(crate) fn done(frame: &Frame, id: SessionId, order: Order) -> Markup {
+pub(crate) fn done(frame: &Frame, id: SessionId, order: Order, orders: u64) -> Markup {
     let texts = frame.texts();
     let number = format!("{}-{}", short(id), order.number);
     let body = html! {
-        section.hero.goodbye id="done" data-orders=(order.number) {
+        section.hero.goodbye id="done" data-orders=(orders) {
             span.done-mark { (icons::check()) }
             h1 { ((texts.checkout.done)(&number)) }
             p.lead { ((texts.checkout.done_more)(&(texts.price)(order.total))) }
