@@ -39,6 +39,7 @@ enum Page {
 
 type Result<T> = std::result::Result<T, SessionError>;
 
+#[expect(clippy::disallowed_methods, reason = "the rule is for the toolkit itself")]
 fn random() -> Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| SessionError::NoRandomness)?;
@@ -71,7 +72,6 @@ async fn exchange(code: String, _verifier: &str) -> String {
     code
 }
 
-/// Stands for the provider's site.
 async fn provider(uri: Uri) -> Html<String> {
     let query = uri.query().unwrap_or_default().replace(['<', '>', '"'], "");
     Html(format!("The provider: <a href=\"/callback?{query}\">I am ann</a>"))
