@@ -1,6 +1,6 @@
-//! Run with `cargo run -p session-examples --example custom_store`, and its
-//! tests, which are all the rules of the store contract, with
-//! `cargo test -p session-examples --example custom_store`.
+//! Run with: cargo test -p session-examples --example custom_store
+//!
+//! The tests are all the rules of the store contract.
 //!
 //! A store of your own: here a `BTreeMap` behind a lock. [`Record::apply`] says
 //! what a patch does, [`Meta::presented`] what a secret opens, and
@@ -10,7 +10,6 @@
 //! [`Meta::presented`]: session_runtime::record::Meta::presented
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_runtime::SessionId;
@@ -85,7 +84,9 @@ impl Rows {
         let others = theirs.filter_map(|row| row.live(now)).filter(|other| other.id != record.id);
         let revoked = self.revoked.get(principal).copied();
         for id in sign_in.admit(others.map(|other| &**other), revoked)? {
-            self.sessions.entry(id).and_modify(|row| drop(row.end(now)));
+            if let Some(row) = self.sessions.get_mut(&id) {
+                row.end(now);
+            }
         }
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! Run with `cargo run -p session-examples --example middleware`, then open
-//! <http://127.0.0.1:3000>.
+//! Run with: cargo run -p session-examples --example middleware
 //!
 //! Middleware that works for every schema with a counter. It names the field
 //! by its key, `Visitor::VISITS`, and knows nothing else of the struct. The
@@ -64,9 +63,7 @@ fn app(sessions: SessionLayer) -> Router {
 async fn main() -> std::io::Result<()> {
     // Plain http, on this machine alone; without this line cookies need https.
     let app = app(SessionLayer::new(MemoryStore::new()).insecure_for_development());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await
+    axum::serve(session_examples::listen().await, app).await
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! Run with `cargo run -p session-examples --example plain_tower`, then open
-//! <http://127.0.0.1:3000>.
+//! Run with: cargo run -p session-examples --example plain_tower
 //!
 //! Sessions without axum: a tower service, served by hyper. The layer is the
 //! same; `session_of` is what axum's extractor calls. A program of its own
@@ -56,8 +55,7 @@ fn app<B: Send + 'static>()
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{}", listener.local_addr()?);
+    let listener = session_examples::listen().await;
     let app = TowerToHyperService::new(app());
     loop {
         let (stream, _) = listener.accept().await?;

@@ -1,8 +1,9 @@
-//! Run with `cargo run -p session-examples --example quickstart`, then open
-//! <http://127.0.0.1:3000> in several tabs.
+//! Run with: cargo run -p session-examples --example quickstart
+//!
+//! Then open <http://127.0.0.1:3000> in several tabs.
 
 use axum::response::Redirect;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, response::Html};
 use session_runtime::store::MemoryStore;
 use session_runtime::{Session, SessionLayer, SessionSchema};
@@ -27,12 +28,32 @@ async fn change(mut session: Session<Visitor>) -> Redirect {
     Redirect::to("/")
 }
 
+fn app(sessions: SessionLayer) -> Router {
+    Router::new().route("/", get(home).post(change)).layer(sessions)
+}
+
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), String> {
     // Plain http, on this machine alone; without this line cookies need https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
-    let app = Router::new().route("/", get(home)).route("/", post(change)).layer(sessions);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000");
+    let listener = listener.await.map_err(|error| format!("port 3000: {error}"))?;
+    println!("http://127.0.0.1:3000");
+    axum::serve(listener, app(sessions)).await.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use session_runtime::testing::TestSession;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn two_tabs_at_once_lose_nothing() {
+        let t = TestSession::<Visitor>::new();
+        let _ = home(t.session()).await;
+        let (one, two, three) = (t.session(), t.session(), t.session());
+        let _ = (home(one).await, change(two).await, home(three).await);
+        assert_eq!((t.session().visits(), t.session().colour()), (3, "teal"));
+    }
 }

@@ -1,5 +1,6 @@
-//! Run with `cargo run -p session-examples --example schema_change`, then open
-//! <http://127.0.0.1:3000>, <http://127.0.0.1:3000/next>, and the first again.
+//! Run with: cargo run -p session-examples --example schema_change
+//!
+//! Open <http://127.0.0.1:3000>, <http://127.0.0.1:3000/next>, the first again.
 //!
 //! A released struct, and that of the next release: what does somebody see who
 //! comes back with a session that the released one stored?
@@ -11,25 +12,25 @@ use session_runtime::{Session, SessionLayer};
 
 mod released {
     #[derive(session_runtime::SessionSchema)]
-    pub struct Visitor {
-        pub basket: Vec<String>,
-        pub page_size: String,
-        pub locale: String,
+    pub(crate) struct Visitor {
+        pub(crate) basket: Vec<String>,
+        pub(crate) page_size: String,
+        pub(crate) locale: String,
     }
 }
 
 mod next {
     #[derive(session_runtime::SessionSchema)]
-    pub struct Visitor {
+    pub(crate) struct Visitor {
         /// Another name: what is stored under the old one is read.
         #[session(alias = "basket")]
-        pub cart: Vec<String>,
+        pub(crate) cart: Vec<String>,
         /// Another type: text does not decode as a number, so this reads as its
         /// default. The text stays until the field is set.
         #[session(default = 20)]
-        pub page_size: u32,
+        pub(crate) page_size: u32,
         /// New: reads as its default.
-        pub theme: Option<String>,
+        pub(crate) theme: Option<String>,
         // `locale` is gone: what is stored stays, and nobody reads it.
     }
 }
@@ -50,16 +51,19 @@ async fn next(session: Session<next::Visitor>) -> String {
     format!("next: cart {cart:?}, page size {size}, theme {theme:?}")
 }
 
-#[tokio::main]
-async fn main() -> std::io::Result<()> {
-    // Two releases are two processes on one store; here, two layers.
-    let store = MemoryStore::new();
-    let layer = || SessionLayer::new(store.clone()).insecure_for_development();
+/// Two releases are two processes on one store; here, two layers.
+fn app(layer: impl Fn() -> SessionLayer) -> Router {
     let released = Router::new().route("/", get(released)).layer(layer());
     let next = Router::new().route("/next", get(next)).layer(layer());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{0} and http://{0}/next", listener.local_addr()?);
-    axum::serve(listener, released.merge(next)).await
+    released.merge(next)
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let store = MemoryStore::new();
+    // Plain http, on this machine alone; without this line cookies need https.
+    let layer = || SessionLayer::new(store.clone()).insecure_for_development();
+    axum::serve(session_examples::listen().await, app(layer)).await
 }
 
 // One line tells all this before you deploy, and keeps telling it:
@@ -68,3 +72,7 @@ async fn main() -> std::io::Result<()> {
 //     fn sessions_of_the_released_version_survive() {
 //         session_runtime::assert_schema_lock!("session.lock", Visitor);
 //     }
+
+#[cfg(test)]
+#[path = "tests/schema_change.rs"]
+mod tests;

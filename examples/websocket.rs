@@ -1,5 +1,6 @@
-//! Run with `cargo run -p session-examples --example websocket`, then open
-//! <http://127.0.0.1:3000> in two tabs.
+//! Run with: cargo run -p session-examples --example websocket
+//!
+//! Then open <http://127.0.0.1:3000> in two tabs.
 //!
 //! A handle that outlives its response: the socket takes the session along and
 //! stores what it changes with `save().await`, each time, for as long as the
@@ -59,10 +60,8 @@ async fn open(upgrade: WebSocketUpgrade, session: Session<Visitor>) -> Response 
 async fn talk(mut socket: WebSocket, mut session: Session<Visitor>) {
     while let Some(Ok(message)) = socket.recv().await {
         let Message::Text(text) = message else { continue };
-        session.add_messages(1);
-        let answer = match session.save().await {
-            // Its own count; `session.reload().await` would see the other tab's.
-            Ok(()) => format!("{}: {text} ({})", session.name().unwrap_or("?"), session.messages()),
+        let answer = match count(&mut session).await {
+            Ok(n) => format!("{}: {text} ({n})", session.name().unwrap_or("?")),
             Err(SessionError::Gone) => break,
             Err(error) => format!("not saved: {error}"),
         };
@@ -71,6 +70,14 @@ async fn talk(mut socket: WebSocket, mut session: Session<Visitor>) {
         }
     }
     let _ = socket.send("you have signed out".into()).await;
+}
+
+async fn count(session: &mut Session<Visitor>) -> Result<u64, SessionError> {
+    session.add_messages(1);
+    session.save().await?;
+    // What the other tabs counted meanwhile.
+    session.reload().await?;
+    Ok(session.messages())
 }
 
 #[tokio::main]
@@ -83,7 +90,9 @@ async fn main() -> std::io::Result<()> {
         .route("/sign-out", post(sign_out))
         .route("/socket", get(open))
         .layer(sessions);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    println!("http://{}", listener.local_addr()?);
-    axum::serve(listener, app).await
+    axum::serve(session_examples::listen().await, app).await
 }
+
+#[cfg(test)]
+#[path = "tests/websocket.rs"]
+mod tests;

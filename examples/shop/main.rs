@@ -2,10 +2,13 @@
 //!
 //! Run it with `cargo run -p session-examples`, and read it in this order:
 //! `session.rs` (what is remembered), `routes.rs` (how it is put together),
-//! `handlers/` (what is done with it), `demo/` (what two tabs do at once).
+//! `checkout.rs` (how an order is placed once), `handlers/` (what is done with
+//! it), `demo/` (what two tabs do at once).
 
 mod catalogue;
+mod checkout;
 mod demo;
+mod device;
 mod handlers;
 mod options;
 mod pages;
@@ -16,13 +19,22 @@ mod texts;
 use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU32;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use session_runtime::SessionLayer;
+use session_runtime::patch::AtLimit;
 use session_runtime::store::AnyStore;
 use tokio::net::TcpListener;
 
 use crate::options::{Asked, HELP, Options};
+
+/// A token that was stolen is worth nothing soon after.
+const TOKEN_AGE: Duration = Duration::from_secs(15 * 60);
+
+/// Whoever signs in once more signs out where they have been the longest.
+const MOST_DEVICES: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -52,7 +64,10 @@ async fn serve(options: &Options) -> Result<(), String> {
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     let store = AnyStore::connect(&options.store).await.map_err(|error| about_store(&error))?;
 
-    let mut sessions = SessionLayer::new(store).login_redirect("/");
+    let mut sessions = SessionLayer::new(store)
+        .renew_after(Some(TOKEN_AGE))
+        .max_sessions(MOST_DEVICES, AtLimit::EvictOldest)
+        .login_redirect("/#account");
     if !options.strict_cookie {
         // `__Host-` cookies need https. Chromium and Firefox make an exception
         // for localhost, Safari does not, and a demonstration must work in all
@@ -107,7 +122,7 @@ fn about_store(error: &dyn Error) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text + "\n      choose another one with `shop --store sqlite:some-file.db`, or `shop --store memory:` to keep nothing"
+    text + "; choose another one with `shop --store sqlite:some-file.db`, or `shop --store memory:` to keep nothing"
 }
 
 /// Ctrl-C, or what service managers send.

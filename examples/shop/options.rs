@@ -51,7 +51,11 @@ impl Options {
                 }
                 "--strict-cookie" => strict_cookie = true,
                 "--help" | "-h" => return Ok(Asked::Help),
-                _ => return Err(format!("there is no option `{arg}`\n\n{HELP}")),
+                _ => {
+                    return Err(format!(
+                        "there is no option `{arg}`; `shop --help` says which there are"
+                    ));
+                }
             }
         }
         let port = port.unwrap_or_else(|| "3000".to_owned());

@@ -11,7 +11,7 @@ use session_runtime::{SessionError, SessionLayer};
 use tower_http::csrf::CsrfLayer;
 
 use crate::demo::{self, Shadows};
-use crate::handlers::{account, assets, cart, devices, home, locale};
+use crate::handlers::{account, assets, cart, checkout, devices, home, locale};
 use crate::pages;
 use crate::session::Visitor;
 
@@ -24,6 +24,10 @@ pub(crate) fn app(sessions: SessionLayer) -> Router {
         .route("/goodbye", get(account::goodbye))
         .route("/locale", post(locale::change))
         .route("/cart", post(cart::change))
+        .route("/checkout/address", get(checkout::address).post(checkout::set_address))
+        .route("/checkout/delivery", get(checkout::delivery).post(checkout::set_delivery))
+        .route("/checkout/review", get(checkout::review).post(checkout::place))
+        .route("/checkout/done", get(checkout::done))
         .route("/devices/end", post(devices::end_one))
         .route("/devices/end-others", post(devices::end_others))
         .route("/demo/start", post(demo::start))

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use session_runtime::SessionSchema;
 
+use crate::checkout::{Address, Delivery, Order};
+
 use crate::catalogue::{Product, UserId};
 use crate::texts::Locale;
 
@@ -23,6 +25,22 @@ pub(crate) struct Visitor {
     /// Said on the next page, once.
     #[session(flash)]
     notice: Option<Notice>,
+    /// The device that signed in, as "my devices" shows it.
+    #[session(listed)]
+    device: Option<String>,
+    /// Where the next order goes. A checkout that is abandoned forgets it, and
+    /// so does signing in: whoever had this browser before may have left it.
+    #[session(ttl = "15m", clear_on_login)]
+    address: Option<Address>,
+    /// How the next order travels.
+    #[session(copy)]
+    delivery: Option<Delivery>,
+    /// The last order, for the page that confirms it.
+    #[session(copy)]
+    order: Option<Order>,
+    /// How many orders were placed.
+    #[session(counter)]
+    orders: u64,
     /// What the demonstration counts.
     #[session(counter)]
     clicks: u64,
@@ -44,6 +62,10 @@ pub(crate) enum Notice {
     Removed(Product),
     EndedOne,
     EndedOthers(u64),
+    AddressNeeded,
+    DeliveryNeeded,
+    CartChanged,
+    PlacedBefore,
 }
 
 /// The handle that the derive made is an ordinary type of this crate: what the

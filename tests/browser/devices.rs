@@ -66,6 +66,25 @@ fn one_device_is_ended_and_somebody_elses_is_not_listed() {
     assert!(phone.has("#sign-in"), "the page is there, for nobody");
 }
 
+#[test]
+fn the_list_names_the_device_and_the_sixth_sign_in_ends_the_first() {
+    let shop = Shop::open(Start::Plain);
+    let Some(browser) = Browser::open(&shop.url(), "at most five devices") else { return };
+    sign_in(&browser, "Ada");
+    let name = browser.text("#devices .device-name");
+    assert!(name.starts_with("Chrome"), "{name}");
+    let first = browser.cookie();
+    for _ in 0..5 {
+        browser.forget_cookies();
+        browser.go("/");
+        sign_in(&browser, "Ada");
+    }
+    assert_eq!(devices(&browser), "5");
+    browser.put_cookie(&first.name, &first.value);
+    browser.go("/");
+    assert!(!browser.has("#user"));
+}
+
 fn devices(browser: &Browser) -> String {
     browser.attribute("#devices", "data-devices").unwrap()
 }

@@ -13,7 +13,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod account;
+mod checkout;
 mod devices;
+mod orders;
 mod page;
 mod restart;
 mod startup;

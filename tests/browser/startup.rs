@@ -29,7 +29,7 @@ fn a_store_that_does_not_open_is_explained() {
 #[test]
 fn a_setting_that_makes_no_sense_is_explained() {
     refuses(&["--port", "many"], &["`many` is not a port"]);
-    refuses(&["--prot", "3000"], &["no option `--prot`", "Usage"]);
+    refuses(&["--prot", "3000"], &["no option `--prot`", "--help"]);
     refuses(&["--port"], &["needs a number"]);
 }
 
@@ -42,5 +42,6 @@ fn refuses(arguments: &[&str], said: &[&str]) {
         assert!(stderr.contains(said), "`{said}` is not in: {stderr}");
     }
     assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "one clear line: {stderr}");
     assert!(output.stdout.is_empty());
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::extract::{Form, Query};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, Redirect};
 use serde::Deserialize;
 use session_runtime::Session;
 
 use crate::catalogue::{User, UserId};
+use crate::device;
 use crate::pages;
 use crate::session::{Notice, Visitor};
 use crate::texts::Locale;
@@ -24,14 +25,19 @@ pub(crate) struct SignIn {
 
 pub(crate) async fn sign_in(
     mut session: Session<Visitor>,
+    headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Result<Redirect, (StatusCode, &'static str)> {
     // A real shop checks a password here.
     let user =
         User::find(UserId(form.user)).ok_or((StatusCode::UNPROCESSABLE_ENTITY, "no such user"))?;
     // The principal: the token is renewed by itself, so a token that somebody
-    // planted before is worth nothing. The cart stays.
+    // planted before is worth nothing. The cart stays, the address goes.
     session.set_user(user.id);
+    match device::name(&headers) {
+        Some(name) => session.set_device(name),
+        None => session.clear_device(),
+    }
     if form.remember.is_some() {
         session.remember(A_MONTH);
     }

@@ -6,8 +6,7 @@ use axum::response::Html;
 use session_runtime::clock::Clock;
 use session_runtime::{Session, SessionError, SessionManager};
 
-use crate::catalogue::User;
-use crate::pages::{self, Facts, Home};
+use crate::pages::{self, Facts, Frame, Home};
 use crate::session::Visitor;
 
 pub(crate) async fn home(
@@ -15,7 +14,7 @@ pub(crate) async fn home(
     sessions: SessionManager<Visitor>,
 ) -> Result<Html<String>, SessionError> {
     session.add_visits(1);
-    let notice = session.take_notice();
+    let frame = Frame::of(&mut session, "/");
     if session.is_new() {
         // Stored by the end of the response anyhow; now, because the page
         // shows the id.
@@ -33,11 +32,9 @@ pub(crate) async fn home(
     };
     let page = Home {
         now: SystemTime::from(Clock::system().now()),
-        locale: session.locale(),
-        user: session.user().and_then(User::find),
+        frame,
         visits: session.visits(),
         cart: session.cart(),
-        notice,
         facts: Facts::of(&session),
         devices: &devices,
     };

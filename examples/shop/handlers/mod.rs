@@ -5,6 +5,7 @@
 pub(crate) mod account;
 pub(crate) mod assets;
 pub(crate) mod cart;
+pub(crate) mod checkout;
 pub(crate) mod devices;
 pub(crate) mod home;
 pub(crate) mod locale;

@@ -5,12 +5,13 @@ use std::time::SystemTime;
 use maud::{Markup, html};
 use session_runtime::SessionInfo;
 
-use super::Home;
+use super::{Home, short};
 use crate::catalogue::USERS;
+use crate::session::Visitor;
 
 /// The form to sign in with, or the devices of whoever has.
 pub(super) fn panel(page: &Home<'_>) -> Markup {
-    if page.user.is_some() { devices(page) } else { sign_in(page) }
+    if page.frame.user.is_some() { devices(page) } else { sign_in(page) }
 }
 
 fn sign_in(page: &Home<'_>) -> Markup {
@@ -50,8 +51,11 @@ fn devices(page: &Home<'_>) -> Markup {
                     li.this[this] {
                         span.device {
                             strong { @if this { (t.devices.this) } @else { (t.devices.other) } }
+                            @if let Some(name) = device.get(Visitor::DEVICE).flatten() {
+                                span.device-name { (name) }
+                            }
                             span.quiet {
-                                code { (short(&device.id.to_string())) } " · "
+                                code { (short(device.id)) "…" } " · "
                                 (t.devices.seen) " " (page.ago(device.last_seen_at))
                             }
                         }
@@ -77,10 +81,6 @@ fn devices(page: &Home<'_>) -> Markup {
 
 fn is_this(page: &Home<'_>, device: &SessionInfo) -> bool {
     page.facts.id == Some(device.id)
-}
-
-fn short(id: &str) -> String {
-    format!("{}…", id.get(..8).unwrap_or(id))
 }
 
 /// "This session".

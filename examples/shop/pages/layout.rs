@@ -2,16 +2,17 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::{Home, icons};
+use super::{Frame, icons};
 use crate::catalogue::User;
 use crate::session::Notice;
 use crate::texts::Locale;
 
 /// A page with language switch and account.
-pub(super) fn page(locale: Locale, user: Option<&User>, body: &Markup) -> Markup {
-    let t = locale.texts();
+pub(super) fn page(frame: &Frame, body: &Markup) -> Markup {
+    let (t, locale) = (frame.texts(), frame.locale);
     let tools = html! {
         form.languages method="post" action="/locale" {
+            input type="hidden" name="back" value=(frame.path);
             fieldset {
                 legend.hidden { (t.language) }
                 @for other in Locale::ALL {
@@ -24,7 +25,7 @@ pub(super) fn page(locale: Locale, user: Option<&User>, body: &Markup) -> Markup
                 }
             }
         }
-        @if let Some(user) = user {
+        @if let Some(user) = frame.user {
             form.who method="post" action="/sign-out" {
                 span {
                     span.hidden { (t.account.signed_in_as) " " }
@@ -33,10 +34,11 @@ pub(super) fn page(locale: Locale, user: Option<&User>, body: &Markup) -> Markup
                 button.button.small id="sign-out" { (t.account.sign_out) }
             }
         } @else {
-            a.button.small href="#account" { (t.account.sign_in) }
+            a.button.small href="/#account" { (t.account.sign_in) }
         }
     };
-    shell(locale, &tools, body)
+    let body = html! { (notice(frame)) (body) };
+    shell(locale, &tools, &body)
 }
 
 /// A page that knows of no session.
@@ -72,10 +74,10 @@ fn shell(locale: Locale, tools: &Markup, body: &Markup) -> Markup {
 }
 
 /// What the last request had to say.
-pub(super) fn notice(page: &Home<'_>) -> Markup {
-    let t = page.texts();
+fn notice(frame: &Frame) -> Markup {
+    let t = frame.texts();
     let name = |product| (t.product)(product).0;
-    let text = page.notice.map(|notice| match notice {
+    let text = frame.notice.map(|notice| match notice {
         Notice::SignedIn(user) => {
             (t.account.welcome)(User::find(user).map_or("", |user| user.name))
         }
@@ -83,6 +85,10 @@ pub(super) fn notice(page: &Home<'_>) -> Markup {
         Notice::Removed(product) => (t.cart.removed)(name(product)),
         Notice::EndedOne => t.devices.ended_one.to_owned(),
         Notice::EndedOthers(n) => (t.devices.ended_others)(n),
+        Notice::AddressNeeded => t.checkout.address_needed.to_owned(),
+        Notice::DeliveryNeeded => t.checkout.delivery_needed.to_owned(),
+        Notice::CartChanged => t.checkout.cart_changed.to_owned(),
+        Notice::PlacedBefore => t.checkout.placed_before.to_owned(),
     });
     html! {
         @if let Some(text) = text {

@@ -2,6 +2,7 @@
 //! store. `maud` escapes every value that is put into a page.
 
 mod account;
+pub(crate) mod checkout;
 mod demo;
 mod icons;
 mod layout;
@@ -16,14 +17,37 @@ use crate::catalogue::User;
 use crate::session::{Line, Notice, Visitor};
 use crate::texts::{Locale, Texts};
 
+/// What is around the pages of a session.
+pub(crate) struct Frame {
+    /// Where it is.
+    path: &'static str,
+    locale: Locale,
+    user: Option<&'static User>,
+    notice: Option<Notice>,
+}
+
+impl Frame {
+    /// Takes the notice: it is shown once.
+    pub(crate) fn of(session: &mut Session<Visitor>, path: &'static str) -> Self {
+        Self {
+            path,
+            locale: session.locale(),
+            user: session.user().and_then(User::find),
+            notice: session.take_notice(),
+        }
+    }
+
+    fn texts(&self) -> &'static Texts {
+        self.locale.texts()
+    }
+}
+
 /// All that the start page shows.
 pub(crate) struct Home<'h> {
     pub(crate) now: SystemTime,
-    pub(crate) locale: Locale,
-    pub(crate) user: Option<&'static User>,
+    pub(crate) frame: Frame,
     pub(crate) visits: u64,
     pub(crate) cart: &'h [Line],
-    pub(crate) notice: Option<Notice>,
     pub(crate) facts: Facts,
     pub(crate) devices: &'h [SessionInfo],
 }
@@ -51,7 +75,7 @@ impl Facts {
 
 impl Home<'_> {
     fn texts(&self) -> &'static Texts {
-        self.locale.texts()
+        self.frame.texts()
     }
 
     fn ago(&self, then: SystemTime) -> String {
@@ -69,7 +93,6 @@ impl Home<'_> {
 pub(crate) fn home(page: &Home<'_>) -> Markup {
     let t = page.texts();
     let body = html! {
-        (layout::notice(page))
         div.top {
             section.hero {
                 p.visits id="visits" data-visits=(page.visits) { ((t.visits)(page.visits)) }
@@ -85,9 +108,9 @@ pub(crate) fn home(page: &Home<'_>) -> Markup {
                 (account::panel(page))
             }
         }
-        (demo::panel(page.locale))
+        (demo::panel(page.frame.locale))
     };
-    layout::page(page.locale, page.user, &body)
+    layout::page(&page.frame, &body)
 }
 
 /// Where one lands after signing out.
@@ -121,4 +144,9 @@ pub(crate) fn trouble(late: bool) -> Markup {
         }
     };
     layout::bare(Locale::default(), &body)
+}
+
+/// Enough of an id to tell two apart.
+fn short(id: SessionId) -> String {
+    id.to_string().chars().take(8).collect()
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{Home, icons};
 use crate::catalogue::Product;
+use crate::checkout;
 use crate::texts::Texts;
 
 /// What there is to buy.
@@ -35,8 +36,7 @@ pub(super) fn shelf(t: &Texts) -> Markup {
 /// What lies in the cart.
 pub(super) fn cart(page: &Home<'_>) -> Markup {
     let t = page.texts();
-    let total: u32 =
-        page.cart.iter().map(|line| line.product.price().saturating_mul(line.quantity)).sum();
+    let total = checkout::price(page.cart);
     let items: u32 = page.cart.iter().map(|line| line.quantity).sum();
     html! {
         section.card id="cart" data-items=(items) aria-labelledby="cart-title" {
@@ -63,6 +63,7 @@ pub(super) fn cart(page: &Home<'_>) -> Markup {
                     }
                 }
                 p.total { span { (t.cart.total) } strong { ((t.price)(total)) } }
+                a.button.primary id="checkout" href="/checkout/address" { (t.checkout.start) }
             }
         }
     }

@@ -1,7 +1,8 @@
 //! German.
 
-use super::{Account, Cart, Demo, Devices, Facts, Texts};
+use super::{Account, Cart, Checkout, Demo, Devices, Facts, Texts};
 use crate::catalogue::Product;
+use crate::checkout::Delivery;
 
 pub(super) const TEXTS: Texts = Texts {
     title: "Der Schreibtischladen",
@@ -43,6 +44,35 @@ pub(super) const TEXTS: Texts = Texts {
         total: "Summe",
         added: |name| format!("{name}: liegt im Warenkorb."),
         removed: |name| format!("{name}: ist aus dem Warenkorb."),
+    },
+    checkout: Checkout {
+        start: "Zur Kasse",
+        title: "Kasse",
+        steps: ["Adresse", "Versand", "Prüfen"],
+        name: "Name",
+        street: "Straße und Hausnummer",
+        town: "Postleitzahl und Ort",
+        address_note: "Wird 15 Minuten nach der Eingabe vergessen, und wenn sich hier jemand anmeldet: Sie könnte von jemandem sein, der vor Ihnen an diesem Browser war.",
+        incomplete: "Bitte füllen Sie alle drei Zeilen aus, mit je höchstens 80 Zeichen.",
+        delivery: |delivery| match delivery {
+            Delivery::Post => ("Post", "Zwei bis vier Tage."),
+            Delivery::Courier => ("Fahrradkurier", "Heute noch, bei jedem Wetter."),
+            Delivery::Pickup => ("Selbst abholen", "Ab morgen, an der Theke."),
+        },
+        free: "gratis",
+        next: "Weiter",
+        back: "Zurück",
+        change: "Ändern",
+        place: "Jetzt bestellen",
+        place_note: "Drücken Sie ruhig zweimal oder in zwei Tabs zugleich: Es wird eine Bestellung.",
+        done: |number| format!("Bestellung {number} ist aufgenommen"),
+        done_more: |total| {
+            format!("Zusammen {total}. Der Warenkorb ist leer, Ihre Adresse vergessen.")
+        },
+        address_needed: "Wohin damit? Es gibt keine Adresse, oder keine mehr.",
+        delivery_needed: "Wie soll es zu Ihnen kommen? Bitte wählen Sie.",
+        cart_changed: "Die Bestellung hat sich geändert, seit Sie sie gesehen haben, vielleicht in einem anderen Tab. Bitte prüfen Sie noch einmal.",
+        placed_before: "Diese Bestellung ist schon aufgenommen. Nichts wurde doppelt bestellt.",
     },
     facts: Facts {
         title: "Diese Session",

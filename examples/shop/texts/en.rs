@@ -1,7 +1,8 @@
 //! English.
 
-use super::{Account, Cart, Demo, Devices, Facts, Texts};
+use super::{Account, Cart, Checkout, Demo, Devices, Facts, Texts};
 use crate::catalogue::Product;
+use crate::checkout::Delivery;
 
 pub(super) const TEXTS: Texts = Texts {
     title: "The Desk Shop",
@@ -43,6 +44,35 @@ pub(super) const TEXTS: Texts = Texts {
         total: "Total",
         added: |name| format!("{name}: added to your cart."),
         removed: |name| format!("{name}: removed from your cart."),
+    },
+    checkout: Checkout {
+        start: "Check out",
+        title: "Checkout",
+        steps: ["Address", "Delivery", "Review"],
+        name: "Name",
+        street: "Street and number",
+        town: "Postcode and town",
+        address_note: "Forgotten 15 minutes after you wrote it, and when somebody signs in here: who used this browser before you may have left it.",
+        incomplete: "All three lines are needed, with at most 80 characters each.",
+        delivery: |delivery| match delivery {
+            Delivery::Post => ("Post", "Two to four days."),
+            Delivery::Courier => ("Bicycle courier", "Today, rain or shine."),
+            Delivery::Pickup => ("Pick it up", "From tomorrow, at the counter."),
+        },
+        free: "free",
+        next: "Continue",
+        back: "Back",
+        change: "Change",
+        place: "Place the order",
+        place_note: "Press it twice, or in two tabs at once: one order is placed.",
+        done: |number| format!("Order {number} is placed"),
+        done_more: |total| {
+            format!("{total} in all. The cart is empty, and your address is forgotten.")
+        },
+        address_needed: "Where shall it go? There is no address, or none any more.",
+        delivery_needed: "How shall it travel? Please choose.",
+        cart_changed: "The order has changed since you saw it, perhaps in another tab. Please look at it again.",
+        placed_before: "This order was placed already. Nothing was ordered twice.",
     },
     facts: Facts {
         title: "This session",

@@ -1,7 +1,8 @@
 //! French.
 
-use super::{Account, Cart, Demo, Devices, Facts, Texts};
+use super::{Account, Cart, Checkout, Demo, Devices, Facts, Texts};
 use crate::catalogue::Product;
+use crate::checkout::Delivery;
 
 pub(super) const TEXTS: Texts = Texts {
     title: "La Boutique du bureau",
@@ -47,6 +48,35 @@ pub(super) const TEXTS: Texts = Texts {
         total: "Total",
         added: |name| format!("{name} : ajouté au panier."),
         removed: |name| format!("{name} : retiré du panier."),
+    },
+    checkout: Checkout {
+        start: "Passer commande",
+        title: "Commande",
+        steps: ["Adresse", "Livraison", "Vérification"],
+        name: "Nom",
+        street: "Rue et numéro",
+        town: "Code postal et ville",
+        address_note: "Oubliée 15 minutes après la saisie, et dès que quelqu’un se connecte ici : elle pourrait venir de qui utilisait ce navigateur avant vous.",
+        incomplete: "Les trois lignes sont nécessaires, de 80 caractères au plus chacune.",
+        delivery: |delivery| match delivery {
+            Delivery::Post => ("Poste", "De deux à quatre jours."),
+            Delivery::Courier => ("Coursier à vélo", "Aujourd’hui, par tous les temps."),
+            Delivery::Pickup => ("À retirer", "Dès demain, au comptoir."),
+        },
+        free: "gratuit",
+        next: "Continuer",
+        back: "Retour",
+        change: "Modifier",
+        place: "Commander",
+        place_note: "Cliquez deux fois, ou dans deux onglets : une seule commande est passée.",
+        done: |number| format!("La commande {number} est passée"),
+        done_more: |total| {
+            format!("{total} au total. Le panier est vide et votre adresse est oubliée.")
+        },
+        address_needed: "Où livrer ? Il n’y a pas d’adresse, ou il n’y en a plus.",
+        delivery_needed: "Quel mode de livraison ? Veuillez choisir.",
+        cart_changed: "La commande a changé depuis que vous l’avez vue, peut-être dans un autre onglet. Veuillez la vérifier.",
+        placed_before: "Cette commande est déjà passée. Rien n’a été commandé deux fois.",
     },
     facts: Facts {
         title: "Cette session",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Product;
+use crate::checkout::Delivery;
 
 /// A language of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -87,6 +88,7 @@ pub(crate) struct Texts {
     pub(crate) just_now: &'static str,
     pub(crate) account: Account,
     pub(crate) cart: Cart,
+    pub(crate) checkout: Checkout,
     pub(crate) facts: Facts,
     pub(crate) devices: Devices,
     pub(crate) demo: Demo,
@@ -119,6 +121,32 @@ pub(crate) struct Cart {
     pub(crate) total: &'static str,
     pub(crate) added: fn(&str) -> String,
     pub(crate) removed: fn(&str) -> String,
+}
+
+/// From the cart to the order.
+pub(crate) struct Checkout {
+    pub(crate) start: &'static str,
+    pub(crate) title: &'static str,
+    /// Address, delivery, review.
+    pub(crate) steps: [&'static str; 3],
+    pub(crate) name: &'static str,
+    pub(crate) street: &'static str,
+    pub(crate) town: &'static str,
+    pub(crate) address_note: &'static str,
+    pub(crate) incomplete: &'static str,
+    pub(crate) delivery: fn(Delivery) -> (&'static str, &'static str),
+    pub(crate) free: &'static str,
+    pub(crate) next: &'static str,
+    pub(crate) back: &'static str,
+    pub(crate) change: &'static str,
+    pub(crate) place: &'static str,
+    pub(crate) place_note: &'static str,
+    pub(crate) done: fn(&str) -> String,
+    pub(crate) done_more: fn(&str) -> String,
+    pub(crate) address_needed: &'static str,
+    pub(crate) delivery_needed: &'static str,
+    pub(crate) cart_changed: &'static str,
+    pub(crate) placed_before: &'static str,
 }
 
 /// "This session".

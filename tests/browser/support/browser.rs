@@ -7,6 +7,11 @@ use super::driver::Driver;
 use super::tools::Tools;
 use super::wait_for;
 
+/// WebDriver's names of keys (§17.4.2).
+pub(crate) const TAB: &str = "\u{e004}";
+pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const DOWN: &str = "\u{e015}";
+
 /// A browser that nobody has used before.
 pub(crate) struct Browser {
     base: String,
@@ -89,6 +94,81 @@ impl Browser {
             &json!([reference(&element)]),
         );
         self.driver.post(&format!("/element/{element}/click"), &json!({}));
+    }
+
+    /// Two clicks, as fast as a mouse can.
+    pub(crate) fn double_click(&self, css: &str) {
+        let element = self.element(css);
+        self.script(
+            "arguments[0].scrollIntoView({ block: 'center' })",
+            &json!([reference(&element)]),
+        );
+        let (down, up) = (
+            json!({ "type": "pointerDown", "button": 0 }),
+            json!({ "type": "pointerUp", "button": 0 }),
+        );
+        let there = json!({ "type": "pointerMove", "x": 0, "y": 0, "origin": reference(&element) });
+        let mouse = json!({
+            "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" },
+            "actions": [there, down, up, down, up],
+        });
+        self.driver.post("/actions", &json!({ "actions": [mouse] }));
+    }
+
+    /// Types on the keyboard, wherever the focus is.
+    pub(crate) fn press(&self, keys: &str) {
+        let strokes = keys.chars().flat_map(|key| {
+            ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() }))
+        });
+        let strokes: Vec<_> = strokes.collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": strokes });
+        self.driver.post("/actions", &json!({ "actions": [keyboard] }));
+    }
+
+    /// Presses Tab until the focus is on what the selector means.
+    pub(crate) fn tab_to(&self, css: &str) {
+        let there = json!([css]);
+        for _ in 0..60 {
+            let focused = "return document.activeElement.matches(arguments[0])";
+            if self.script(focused, &there) == json!(true) {
+                return;
+            }
+            self.press(TAB);
+        }
+        panic!("`{css}` cannot be reached with the keyboard on {}", self.path());
+    }
+
+    /// Types into a field, over what is there.
+    pub(crate) fn fill(&self, css: &str, text: &str) {
+        let element = self.element(css);
+        self.driver.post(&format!("/element/{element}/clear"), &json!({}));
+        self.driver.post(&format!("/element/{element}/value"), &json!({ "text": text }));
+    }
+
+    pub(crate) fn back(&self) {
+        self.driver.post("/back", &json!({}));
+    }
+
+    pub(crate) fn forward(&self) {
+        self.driver.post("/forward", &json!({}));
+    }
+
+    pub(crate) fn reload(&self) {
+        self.driver.post("/refresh", &json!({}));
+    }
+
+    /// Forgets the cookie, as a browser does that nobody has used before.
+    pub(crate) fn forget_cookies(&self) {
+        self.driver.command("DELETE", "/cookie", None);
+    }
+
+    /// Waits until the page at `path` is there.
+    pub(crate) fn wait_until_at(&self, path: &str) {
+        wait_for(path, || {
+            let complete = json!({ "script": "return document.readyState", "args": [] });
+            let state = self.driver.try_command("POST", "/execute/sync", Some(&complete));
+            (state == Ok(json!("complete")) && self.path() == path).then_some(())
+        });
     }
 
     pub(crate) fn script(&self, body: &str, arguments: &Value) -> Value {

@@ -11,7 +11,7 @@ mod http;
 mod shop;
 mod tools;
 
-pub(crate) use self::browser::Browser;
+pub(crate) use self::browser::{Browser, DOWN, ENTER, TAB};
 pub(crate) use self::shop::{Shop, Start, run_to_its_end};
 
 /// Asks again until `found` is something, for at most ten seconds.

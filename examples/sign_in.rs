@@ -1,0 +1,98 @@
+//! Run with: cargo run -p session-examples --example sign_in
+//!
+//! Signing in with a password, a step that asks for it again, and signing out
+//! everywhere. The ticket is taken before the password is checked: if ann signs
+//! out everywhere meanwhile, a sign-in that began before is refused.
+
+use std::time::Duration;
+
+use axum::extract::Form;
+use axum::response::{Html, Redirect};
+use axum::routing::{get, post};
+use session_runtime::store::MemoryStore;
+use session_runtime::{
+    Authenticated, Session, SessionError, SessionLayer, SessionManager, SessionSchema,
+};
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(principal)]
+    user: Option<String>,
+    #[session(flash)]
+    notice: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct Login {
+    user: String,
+    password: String,
+}
+
+/// Here goes `argon2`, in `spawn_blocking`, and as slow for unknown users.
+async fn is_right(login: &Login) -> bool {
+    tokio::task::yield_now().await; // it takes its time
+    login.user == "ann" && login.password == "correct horse"
+}
+
+async fn sign_in(
+    mut session: Session<Visitor>,
+    sessions: SessionManager<Visitor>,
+    Form(login): Form<Login>,
+) -> Result<Redirect, SessionError> {
+    let ticket = sessions.login_ticket(&login.user)?;
+    if is_right(&login).await {
+        session.set_user(login.user);
+        session.redeem(ticket);
+    } else {
+        session.set_notice("Wrong name or password.");
+    }
+    Ok(Redirect::to("/"))
+}
+
+/// A session that was left open must not be enough for this.
+async fn close(mut who: Authenticated<Visitor>) -> Result<Redirect, SessionError> {
+    match who.require_fresh(Duration::from_secs(5 * 60)).await {
+        Ok(()) => who.set_notice("Your account is closed (it is not, really)."),
+        Err(SessionError::NotFresh) => who.set_notice("First sign in once more."),
+        Err(error) => return Err(error),
+    }
+    Ok(Redirect::to("/"))
+}
+
+async fn sign_out_everywhere(
+    mut who: Authenticated<Visitor>,
+    sessions: SessionManager<Visitor>,
+) -> Result<Redirect, SessionError> {
+    sessions.revoke_all(who.principal()).await?;
+    // This one is over already; the browser is told, too.
+    who.destroy();
+    Ok(Redirect::to("/"))
+}
+
+async fn home(mut session: Session<Visitor>) -> Html<String> {
+    let notice = session.take_notice().unwrap_or_default();
+    let user = session.user().unwrap_or("nobody");
+    Html(format!(
+        r#"<p>{notice}<p>Signed in: {user}. (ann, correct horse)
+        <form method=post action=/sign-in><input name=user> <input name=password type=password>
+        <button>Sign in</button></form> <form method=post><button formaction=/close>Close account
+        </button> <button formaction=/sign-out>Sign out everywhere</button></form>"#
+    ))
+}
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    // Plain http, on this machine alone; without this line cookies need https.
+    let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
+    let app = axum::Router::new()
+        .route("/", get(home))
+        .route("/sign-in", post(sign_in))
+        .route("/close", post(close))
+        .route("/sign-out", post(sign_out_everywhere))
+        .layer(sessions.login_redirect("/"));
+    axum::serve(session_examples::listen().await, app).await
+}
+
+#[cfg(test)]
+#[path = "tests/sign_in.rs"]
+mod tests;
