@@ -19,12 +19,11 @@ mod texts;
 use std::error::Error;
 use std::io;
 use std::net::Ipv4Addr;
-use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use session_runtime::AtLimit;
 use session_runtime::SessionLayer;
-use session_runtime::patch::AtLimit;
 use session_runtime::store::AnyStore;
 use tokio::net::TcpListener;
 
@@ -34,7 +33,7 @@ use crate::options::{Asked, HELP, Options};
 const TOKEN_AGE: Duration = Duration::from_secs(15 * 60);
 
 /// Whoever signs in once more signs out where they have been the longest.
-const MOST_DEVICES: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const MOST_DEVICES: u32 = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -217,7 +217,9 @@ impl RequestSession {
                             if pending.unchanged {
                                 return Ok(Committed::Outdated(current));
                             }
-                            let again = self.try_again(&mut retry, id, epoch, &mut current).await?;
+                            // Boxed: it is rare, and its room would be in every commit.
+                            let again = self.try_again(&mut retry, id, epoch, &mut current);
+                            let again = Box::pin(again).await?;
                             if !again {
                                 let field = conflict.field.map(|field| field.into_owned());
                                 return Err(SessionError::Conflict { field });

@@ -105,7 +105,8 @@ impl SessionError {
             Self::SignInDenied(Denied::Revoked) | Self::LoginExpired => {
                 (StatusCode::CONFLICT, "sign in again")
             }
-            Self::Gone | Self::Conflict { .. } | Self::AlreadySet { .. } => {
+            Self::AlreadySet { .. } => (StatusCode::CONFLICT, "this was set before"),
+            Self::Gone | Self::Conflict { .. } => {
                 (StatusCode::CONFLICT, "the session changed meanwhile, try again")
             }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "session error"),

@@ -15,7 +15,7 @@ use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::metrics::Metrics;
 use crate::record::{Principal, Record};
-use crate::schema::{Field, HasPrincipal, Key, SessionSchema};
+use crate::schema::{Field, HasPrincipal, Key, SessionSchema, kind};
 use crate::session::Handle;
 use crate::store::Revoke;
 use crate::ticket::LoginTicket;
@@ -73,13 +73,15 @@ impl SessionInfo {
         }
     }
 
-    /// The value of a field marked `listed`, such as a device's name. `None` if
-    /// nothing is stored, or something that is no `T`.
+    /// The value of a field marked `listed`, such as a device's name; its
+    /// default if nothing is stored, or something that is no `T`. A field that
+    /// is not marked reads as its default too.
     #[must_use]
-    pub fn get<S: SessionSchema, T: 'static, K>(&self, key: Key<S, T, K>) -> Option<T> {
-        let json = self.listed().find(|(name, _)| *name == key.name())?.1;
-        let value = (key.codec().decode)(json.as_bytes()).ok()?;
-        value.downcast().ok().map(|value| *value)
+    pub fn get<S: SessionSchema, T: 'static, K: kind::Readable>(&self, key: Key<S, T, K>) -> T {
+        let stored = self.listed().find(|(name, _)| *name == key.name());
+        let decoded = stored.and_then(|(_, json)| (key.codec().decode)(json.as_bytes()).ok());
+        let value = decoded.unwrap_or_else(|| S::SCHEMA.fields[key.index()].default_value());
+        *value.downcast().unwrap_or_else(|_| unreachable!("a key knows its field's type"))
     }
 
     /// The fields marked `listed` that are stored, as (stored name, JSON).

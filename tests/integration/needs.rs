@@ -2,14 +2,13 @@
 //! session is left alone.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
+use session_runtime::AtLimit;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::AtLimit;
 use session_runtime::store::whole::{WholeRecordStore, WholeRecords};
 use session_runtime::store::{MemoryStore, StoreError, StoreErrorKind, StoreFuture};
 use session_runtime::{Session, SessionError, SessionId, SessionLayer, SessionSchema};
@@ -80,8 +79,8 @@ macro_rules! asks_for {
     };
 }
 
-fn first(base: &String, _: &String, _: String) -> String {
-    base.clone()
+fn first(base: &str, _: &str, _: String) -> String {
+    base.to_owned()
 }
 
 asks_for! {
@@ -144,9 +143,8 @@ async fn a_store_of_whole_records_signs_in_and_out_and_says_what_it_cannot() {
 
 #[test]
 fn a_cap_needs_a_store_that_can_count() {
-    let cap = NonZeroU32::new(3).unwrap();
     let layer = SessionLayer::new(WholeRecords::single_process(Map::default()))
-        .max_sessions(cap, AtLimit::Reject);
+        .max_sessions(3, AtLimit::Reject);
     let text = layer.check().unwrap_err().to_string();
     assert!(text.starts_with("`max_sessions`"), "{text}");
 }
@@ -179,6 +177,7 @@ fn settings_that_make_no_sense_are_named() {
     for (entry, layer) in [
         ("renew_after", layer().renew_after(Some(second))),
         ("conflict_timeout", layer().conflict_timeout(std::time::Duration::ZERO)),
+        ("max_sessions", layer().max_sessions(0, AtLimit::Reject)),
         ("exclude", layer().exclude("static")),
         ("exclude", layer().exclude("/")),
     ] {

@@ -1,12 +1,11 @@
 //! The application, and how long its sessions live.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::{get, post};
-use session_runtime::patch::AtLimit;
+use session_runtime::AtLimit;
 use session_runtime::store::AnyStore;
 use session_runtime::{Session, SessionLayer, SessionManager, SessionSchema};
 
@@ -33,7 +32,7 @@ pub(crate) fn layer(store: AnyStore) -> SessionLayer {
         .idle_timeout(Some(IDLE))
         .absolute_timeout(Some(ABSOLUTE))
         .renew_after(Some(RENEW_AFTER))
-        .max_sessions(NonZeroU32::new(CAP).unwrap(), AtLimit::EvictOldest)
+        .max_sessions(CAP, AtLimit::EvictOldest)
         // Four threads on two processors: what is looked for here is what is
         // lost, not what is late.
         .store_timeout(Duration::from_secs(60))

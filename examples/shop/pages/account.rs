@@ -51,7 +51,7 @@ fn devices(page: &Home<'_>) -> Markup {
                     li.this[this] {
                         span.device {
                             strong { @if this { (t.devices.this) } @else { (t.devices.other) } }
-                            @if let Some(name) = device.get(Visitor::DEVICE).flatten() {
+                            @if let Some(name) = device.get(Visitor::DEVICE) {
                                 span.device-name { (name) }
                             }
                             span.quiet {

@@ -106,7 +106,7 @@ impl SessionLayer {
         self.set(|config| config.renew_after = age)
     }
 
-    /// Lets each principal have at most `max` live sessions. Exact, also for
+    /// Lets each principal have at most `max` live sessions, at least one. Exact, also for
     /// sign-ins at the same time. One that is refused fails with
     /// [`SessionError::SignInDenied`](crate::SessionError::SignInDenied): 409.
     ///
@@ -114,8 +114,14 @@ impl SessionLayer {
     ///
     /// No limit.
     #[must_use]
-    pub fn max_sessions(self, max: NonZeroU32, at_limit: AtLimit) -> Self {
-        self.set(|config| config.policy.cap = Some(Cap { max, at_limit }))
+    pub fn max_sessions(self, max: u32, at_limit: AtLimit) -> Self {
+        self.set(|config| match NonZeroU32::new(max) {
+            Some(max) => config.policy.cap = Some(Cap { max, at_limit }),
+            None => {
+                let problem = "at least one; leave it out for no limit";
+                config.error.get_or_insert(ConfigError::new("max_sessions", problem));
+            }
+        })
     }
 
     /// How long a change of a `merge` field, or a transaction, that meets

@@ -47,7 +47,7 @@ impl Core {
                 "changes of a session that this request destroyed meanwhile are dropped"
             );
         }
-        state.pending.ops.reserve(changes.len());
+        state.pending.ops.reserve_exact(changes.len());
         // A handle has at most one change of a field.
         let others = state.pending.ops.len();
         for change in changes.into_iter().filter(|_| current) {

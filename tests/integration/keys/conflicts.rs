@@ -14,7 +14,7 @@ struct Shared {
     notice: Option<String>,
 }
 
-fn union(base: &Vec<u8>, stored: &Vec<u8>, mine: Vec<u8>) -> Vec<u8> {
+fn union(base: &[u8], stored: &[u8], mine: Vec<u8>) -> Vec<u8> {
     let new = mine.into_iter().filter(|tag| !base.contains(tag));
     stored.iter().copied().chain(new).collect()
 }

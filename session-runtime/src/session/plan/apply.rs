@@ -117,7 +117,7 @@ struct FieldWrites {
 impl FieldWrites {
     fn new(capacity: usize) -> Self {
         let ops = Vec::with_capacity(capacity);
-        Self { ops, expect: Vec::new(), privileged: false, explicit: false }
+        Self { ops, expect: Vec::with_capacity(1), privileged: false, explicit: false }
     }
 
     fn push(
