@@ -165,9 +165,12 @@ async fn a_transaction_after_the_head_has_left_stores_what_it_changed() {
     let session = tab.ask(|s: Hall_| async move { s }).await.ok();
     let later = tokio::spawn(async move {
         let mut session = session;
+        let signed_in = session.transaction(|s| s.set_user(7)).await.unwrap_err();
+        assert!(matches!(signed_in, SessionError::HeadSent), "a new cookie has no way");
         session.transaction(|s| s.set_price(2)).await
     });
     later.await.unwrap().unwrap();
+    assert_eq!(tab.ask(|s: Hall_| async move { s.user() }).await.ok(), None);
     assert_eq!(tab.ask(|s: Hall_| async move { s.price() }).await.ok(), 2);
 }
 

@@ -123,6 +123,42 @@ async fn the_old_program_reads_a_newer_record_and_keeps_what_it_does_not_know() 
     }
 }
 
+/// Two releases later.
+mod newest {
+    #[derive(session_runtime::SessionSchema)]
+    #[session(version = 3)]
+    pub(super) struct Visitor {
+        #[session(principal)]
+        user: Option<u64>,
+        first: Option<String>,
+        theme: Vec<String>,
+    }
+}
+
+#[tokio::test]
+async fn a_record_newer_than_the_program_is_neither_migrated_nor_lowered() {
+    for under in all().await {
+        let mut newest = Tab::new(&SessionLayer::new(under.store.clone()));
+        newest
+            .run(|mut s: newest::VisitorSession| async move {
+                s.set_user(7);
+                s.set_first("Ada");
+                s.set_theme(vec!["dark".to_owned()]);
+            })
+            .await
+            .ok();
+        let mut new = newest.by(&SessionLayer::new(under.store.clone()));
+        let seen = new.run(|mut s: New| async move {
+            s.set_last("King");
+            (s.first().to_owned(), s.theme().to_owned())
+        });
+        assert_eq!(seen.await.ok(), ("Ada".to_owned(), "light".to_owned()), "{}", under.name);
+        assert_eq!(version(&under.store).await, 3, "{}", under.name);
+        let theme = |s: newest::VisitorSession| async move { s.theme().to_vec() };
+        assert_eq!(newest.ask(theme).await.ok(), ["dark"], "{}: kept", under.name);
+    }
+}
+
 #[tokio::test]
 async fn a_request_of_the_old_program_does_not_write_into_what_was_migrated_meanwhile() {
     for under in all().await {

@@ -28,12 +28,10 @@ struct Reader {
     other: ::std::vec::Vec<u8>,
 }
 
-/// A principal and a `locale` of its own.
+/// A version and a `locale` of its own.
 #[derive(::session_runtime::SessionSchema)]
-#[session(namespace = "admin")]
+#[session(namespace = "admin", version = 2)]
 struct Admin {
-    #[session(principal)]
-    admin_id: ::std::option::Option<::std::string::String>,
     locale: ::std::option::Option<u8>,
 }
 
