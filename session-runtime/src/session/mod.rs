@@ -4,6 +4,7 @@
 mod conflict;
 mod core;
 mod handle;
+mod life;
 mod migrate;
 mod nonce;
 mod open;

@@ -1,20 +1,15 @@
-//! The only place that runs a plan against a store.
+//! One attempt after the other at storing what is pending.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 
+use super::Committed;
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::patch::{Applied, Denied, Gone, Op, Outcome, Patch, Refused, SignIn};
-use crate::record::{Applying, Record};
+use crate::patch::{Denied, Gone, Op, Outcome, Patch, Refused, SignIn};
+use crate::record::Record;
 use crate::request::RequestSession;
 use crate::retry::Retry;
-use crate::session::{
-    BoxFuture, CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan, seal,
-};
+use crate::session::{CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan, seal};
 use crate::store::{Created, StoreError, StoreErrorKind};
 use crate::token::{NoRandomness, SessionToken};
 
@@ -23,101 +18,8 @@ use crate::token::{NoRandomness, SessionToken};
 /// may be left out once besides.
 const ATTEMPTS: usize = 4;
 
-/// Who holds a request's session when no handle does.
-const COMMIT_AND_RESPONSE: usize = 2;
-
-/// What became of a request's changes.
-#[derive(Clone, Debug)]
-pub(crate) enum Committed {
-    /// They are stored, or there were none.
-    Stored,
-    /// Their session is over; they are gone.
-    Lost,
-    /// Something changed that a transaction had read. This is stored now.
-    Outdated(Arc<Record>),
-}
-
 impl RequestSession {
-    /// Whether there is anything to store.
-    pub(crate) fn has_work(&self) -> bool {
-        let state = self.scope.state();
-        !state.pending.is_empty() || !state.destroyed.is_empty()
-    }
-
-    /// Stores what the handles of this request published. Unless `keep_fields`,
-    /// only what takes privileges away.
-    ///
-    /// Once begun it must run to its end: see [`ToEnd`].
-    pub(crate) async fn commit(
-        self: &Arc<Self>,
-        keep_fields: bool,
-    ) -> Result<Committed, SessionError> {
-        let _busy = Busy::on(&self.commits);
-        let _turn = self.turn.lock().await;
-        self.delete_destroyed().await?;
-        let committed = self.commit_pending(keep_fields).await;
-        // Whoever destroys the session while it is being stored wins.
-        self.delete_destroyed().await?;
-        committed
-    }
-
-    /// Whether a commit is under way.
-    pub(crate) fn is_committing(&self) -> bool {
-        self.commits.load(Ordering::Acquire) > 0
-    }
-
-    async fn delete_destroyed(&self) -> Result<(), SessionError> {
-        loop {
-            let Some(id) = self.scope.state().destroyed.pop() else { return Ok(()) };
-            match self.engine.within(self.engine.store.delete(id)).await {
-                Ok(was_live) => self.deleted(id, was_live),
-                Err(error) => {
-                    self.scope.state().destroyed.push(id);
-                    return Err(error.into());
-                }
-            }
-        }
-    }
-
-    fn deleted(&self, id: SessionId, was_live: bool) {
-        let mut state = self.scope.state();
-        // Somebody else ended it: their answer removes the cookie, and this one
-        // may come late and remove that of a new login.
-        if was_live || state.cookie.is_some() {
-            state.cookie = Some(CookieChange::Remove);
-        }
-        tracing::debug!(session = %id, was_live, "session destroyed");
-    }
-
-    async fn commit_pending(
-        self: &Arc<Self>,
-        keep_fields: bool,
-    ) -> Result<Committed, SessionError> {
-        let (generation, mut pending) = {
-            let mut state = self.scope.state();
-            (state.generation, std::mem::take(&mut state.pending))
-        };
-        let failed = pending.failed.take().filter(|_| keep_fields);
-        let keep_fields = keep_fields && failed.is_none();
-        let asked_for = pending.has_changes();
-        let mut stored = self.store(&mut pending, keep_fields, generation).await;
-        if let (Err(error), false) = (&stored, asked_for) {
-            // A token that is not renewed now is renewed the next time.
-            tracing::warn!(%error, "a session token could not be renewed");
-            stored = Ok(Committed::Stored);
-        }
-        if matches!(stored, Err(SessionError::Store(_))) {
-            // Nothing was written: another attempt may still succeed.
-            let mut state = self.scope.state();
-            if state.generation == generation {
-                let newer = std::mem::replace(&mut state.pending, pending);
-                state.pending.absorb(newer, self.engine.now());
-            }
-        }
-        failed.map_or(stored, Err)
-    }
-
-    async fn store(
+    pub(super) async fn store(
         self: &Arc<Self>,
         pending: &mut Pending,
         keep_fields: bool,
@@ -310,78 +212,6 @@ impl RequestSession {
         }
         Ok(Outcome::Uncertain)
     }
-
-    /// This request's session is `record` from now on, unless a handle has
-    /// destroyed it meanwhile.
-    fn became(&self, record: Record, cookie: Option<CookieChange>, generation: u32) {
-        let mut state = self.scope.state();
-        if state.generation != generation {
-            state.destroyed.push(record.id);
-            return;
-        }
-        state.origin = Origin::Stored(record.into());
-        if let Some(CookieChange::Set { token, .. }) = &cookie {
-            state.token = Some(token.clone());
-        }
-        state.cookie = cookie.or(state.cookie.take());
-    }
-
-    /// The record after our patch, as far as this request can know: what
-    /// others changed meanwhile is seen by a reload.
-    pub(crate) fn applied(
-        self: &Arc<Self>,
-        origin: &Origin,
-        patch: &Patch,
-        applied: &Applied,
-        mut cookie: Option<CookieChange>,
-        generation: u32,
-    ) {
-        tracing::trace!(rev = applied.rev, ?patch, "session saved");
-        let mut state = self.scope.state();
-        if state.generation != generation {
-            return;
-        }
-        if let Some(ours) = &patch.meta.rotate {
-            // Another request may have been first: then its nonce counts.
-            cookie = match (applied.rotation, &state.token, cookie) {
-                (Some(nonce), _, cookie) if nonce == ours.rotation.nonce => cookie,
-                (Some(nonce), Some(token), Some(CookieChange::Set { expires, .. })) => {
-                    Some(CookieChange::Set { token: token.next(nonce), expires })
-                }
-                _ => None,
-            };
-            state.cookie = cookie.take().or(state.cookie.take());
-        }
-        if let Some(CookieChange::Set { token, .. }) = &cookie {
-            state.token = Some(token.clone());
-        }
-        state.cookie = cookie.or(state.cookie.take());
-        // At the end of a request nearly always nobody is left to look.
-        let Origin::Stored(before) = origin else { return };
-        if !self.is_attempt && Arc::strong_count(self) <= COMMIT_AND_RESPONSE {
-            return;
-        }
-        let after = before.apply(before.meta.epoch, patch, self.engine.now());
-        let mut record = match after {
-            Applying::Stored(record, _) => Arc::unwrap_or_clone(record),
-            Applying::Answer(_) => (**before).clone(),
-        };
-        record.meta.rev = applied.rev;
-        record.meta.epoch = applied.epoch;
-        state.origin = Origin::Stored(record.into());
-    }
-
-    pub(crate) fn ended(&self, id: SessionId, generation: u32) {
-        let mut state = self.scope.state();
-        if state.generation == generation {
-            state.origin = Origin::Retired { was: Some(id) };
-        }
-    }
-
-    fn lost(&self, explicit: bool) -> Committed {
-        self.scope.state().lost |= explicit;
-        Committed::Lost
-    }
 }
 
 /// Leaves a refused addition out: the field holds something else, the request
@@ -401,69 +231,5 @@ fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
     match id {
         Some(id) => SessionToken::renew(id),
         None => SessionToken::generate(),
-    }
-}
-
-/// Counts a commit as under way as long as it lives.
-struct Busy<'r>(&'r AtomicUsize);
-
-impl<'r> Busy<'r> {
-    fn on(commits: &'r AtomicUsize) -> Self {
-        commits.fetch_add(1, Ordering::AcqRel);
-        Self(commits)
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
-    }
-}
-
-/// A commit that runs to its end, whether or not somebody waits for it: what
-/// it took out of the request is nowhere else.
-pub(crate) struct ToEnd(Option<BoxFuture<'static, Result<Committed, SessionError>>>);
-
-impl ToEnd {
-    pub(crate) fn new(
-        commit: impl Future<Output = Result<Committed, SessionError>> + Send + 'static,
-    ) -> Self {
-        Self(Some(Box::pin(commit)))
-    }
-}
-
-impl Future for ToEnd {
-    type Output = Result<Committed, SessionError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(commit) = &mut self.0 else { return Poll::Ready(Ok(Committed::Stored)) };
-        let committed = ready!(commit.as_mut().poll(context));
-        self.0 = None;
-        Poll::Ready(committed)
-    }
-}
-
-impl Drop for ToEnd {
-    fn drop(&mut self) {
-        if let Some(commit) = self.0.take() {
-            spawn(async move { report(commit.await) });
-        }
-    }
-}
-
-/// Says what went wrong when nobody else hears it.
-fn report(committed: Result<Committed, SessionError>) {
-    if let Err(error) = committed {
-        tracing::error!(%error, "a session could not be saved, and nobody waits for the answer");
-    }
-}
-
-/// Runs `future` to its end though nobody waits for it.
-fn spawn(future: impl Future<Output = ()> + Send + 'static) {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(future)),
-        Err(_) => tracing::error!(
-            "a session commit was abandoned outside a tokio runtime; it may not be stored"
-        ),
     }
 }

@@ -1,0 +1,57 @@
+//! Commits that nobody may cut short.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use super::Committed;
+use crate::error::SessionError;
+use crate::session::BoxFuture;
+
+/// A commit that runs to its end, whether or not somebody waits for it: what
+/// it took out of the request is nowhere else.
+pub(crate) struct ToEnd(Option<BoxFuture<'static, Result<Committed, SessionError>>>);
+
+impl ToEnd {
+    pub(crate) fn new(
+        commit: impl Future<Output = Result<Committed, SessionError>> + Send + 'static,
+    ) -> Self {
+        Self(Some(Box::pin(commit)))
+    }
+}
+
+impl Future for ToEnd {
+    type Output = Result<Committed, SessionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(commit) = &mut self.0 else { return Poll::Ready(Ok(Committed::Stored)) };
+        let committed = ready!(commit.as_mut().poll(context));
+        self.0 = None;
+        Poll::Ready(committed)
+    }
+}
+
+impl Drop for ToEnd {
+    fn drop(&mut self) {
+        if let Some(commit) = self.0.take() {
+            spawn(async move { report(commit.await) });
+        }
+    }
+}
+
+/// Says what went wrong when nobody else hears it.
+fn report(committed: Result<Committed, SessionError>) {
+    if let Err(error) = committed {
+        tracing::error!(%error, "a session could not be saved, and nobody waits for the answer");
+    }
+}
+
+/// Runs `future` to its end though nobody waits for it.
+fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(future)),
+        Err(_) => tracing::error!(
+            "a session commit was abandoned outside a tokio runtime; it may not be stored"
+        ),
+    }
+}

@@ -1,0 +1,108 @@
+//! How a handle follows its session: what ends it, what it sees anew, and what
+//! becomes of its changes at the end.
+
+use std::sync::Arc;
+
+use super::core::Core;
+use super::publish::Publish;
+use super::scope::Origin;
+use crate::error::SessionError;
+use crate::fields::Fields;
+
+impl Core {
+    /// Ends the session of this request at once.
+    pub(super) fn destroy(&mut self) {
+        let backend = Arc::clone(&self.backend);
+        let mut state = backend.scope().state();
+        // A handle of an earlier session has nothing left to end.
+        if state.generation == self.generation {
+            state.destroy();
+        }
+        let generation = state.generation;
+        drop(state);
+        if backend.scope().head_sent() {
+            backend.commit_later();
+        }
+        self.rebase(None, Fields::new(), generation);
+    }
+
+    /// Sees the request's latest state.
+    pub(super) fn refresh(&mut self) {
+        let backend = Arc::clone(&self.backend);
+        let state = backend.scope().state();
+        if state.generation != self.generation {
+            return;
+        }
+        let fields = state.projected(backend.keys(), backend.now());
+        let record = state.record().cloned();
+        drop(state);
+        if fields == self.fields {
+            // The decoded values stay as good as they were.
+            self.record = record;
+        } else {
+            self.rebase(record, fields, self.generation);
+        }
+    }
+
+    /// Sees the request's latest state and nothing that was decoded before.
+    pub(super) fn look_again(&mut self) {
+        let current = self.backend.scope().state().generation == self.generation;
+        if current {
+            self.adopt();
+        }
+    }
+
+    /// Sees what the request has come to, whatever this handle saw before.
+    pub(super) fn adopt(&mut self) {
+        let backend = Arc::clone(&self.backend);
+        let state = backend.scope().state();
+        let (record, generation) = (state.record().cloned(), state.generation);
+        let fields = state.projected(backend.keys(), backend.now());
+        drop(state);
+        self.rebase(record, fields, generation);
+    }
+
+    pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
+        let Some(record) = self.record.clone() else {
+            let ended = matches!(self.backend.scope().state().origin, Origin::Retired { .. });
+            return if ended { Err(SessionError::Gone) } else { Ok(()) };
+        };
+        let id = record.id;
+        let backend = Arc::clone(&self.backend);
+        // Another handle of this request may have raised the epoch by a sign-in.
+        let latest = backend.scope().state().record().cloned();
+        let epoch = latest.filter(|latest| latest.id == record.id).unwrap_or(record).meta.epoch;
+        let Some(fresh) = backend.reload(id, epoch).await? else {
+            return Err(SessionError::Gone);
+        };
+        let mut state = backend.scope().state();
+        if state.generation != self.generation {
+            return Err(SessionError::Gone);
+        }
+        state.origin = Origin::Stored(Arc::clone(&fresh));
+        let fields = state.projected(backend.keys(), backend.now());
+        drop(state);
+        self.rebase(Some(fresh), fields, self.generation);
+        Ok(())
+    }
+
+    /// What the drop of a handle does.
+    pub(super) fn publish_at_end(&mut self) {
+        if !self.dirty {
+            return;
+        }
+        if self.backend.scope().head_sent() {
+            tracing::error!(
+                schema = self.schema.name,
+                session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
+                fields = ?self.changes.iter().map(|change| self.field(usize::from(change.index)).name).collect::<Vec<_>>(),
+                "a session handle was dropped with unsaved changes after the response had started; they are lost: call `save().await`"
+            );
+            self.forget_changes();
+        } else if std::thread::panicking() {
+            self.publish(Publish::SignOutOnly);
+        } else {
+            self.publish(Publish::Everything);
+        }
+    }
+}
