@@ -21,7 +21,7 @@ pub struct MetaPatch {
     /// Restarts both timeouts, counted from the store's time.
     pub lifetime: Option<Lifetime>,
     /// What must hold of the other sessions of whoever is signed in after this
-    /// patch, or the answer is [`Outcome::Denied`].
+    /// patch, or the answer is [`Outcome::Denied`](super::Outcome::Denied).
     pub sign_in: SignIn,
     /// Makes this the pending next secret, unless one is pending already.
     pub rotate: Option<Box<Rotate>>,
