@@ -218,3 +218,20 @@ async fn what_has_outlived_its_time_leaves_the_store_with_the_next_change() {
         .collect();
     assert_eq!(names, ["hits", "code"]);
 }
+
+#[tokio::test]
+async fn a_nonce_under_a_key_counts_as_a_change_until_it_is_published() {
+    let under = session_tests::stores::memory();
+    let mut tab = Tab::new(&SessionLayer::new(under.store.clone()));
+    tab.run(|mut s: Login_| async move {
+        s.add_hits(1);
+        s.set_flows("a", "first".to_owned());
+        s.set_flows("b", "second".to_owned());
+        assert_eq!(s.changed_fields(), ["hits", "flows"]);
+        assert!(s.changed(Login::FLOWS) && !s.changed(Login::STATE));
+        s.publish();
+        assert!(s.changed_fields().is_empty());
+    })
+    .await
+    .ok();
+}

@@ -218,8 +218,9 @@ impl RequestSession {
 /// goes on, and the stored bytes stay. Everything else is an error.
 fn leave_out(pending: &mut Pending, refused: Refused) -> Result<(), SessionError> {
     let before = pending.ops.len();
-    let fits = !matches!(refused, Refused::NotAnInteger { .. });
-    pending.ops.retain(|op| fits || !matches!(op.op, Op::Add(_)) || op.name() != refused.field());
+    if matches!(refused, Refused::NotAnInteger { .. }) {
+        pending.ops.retain(|op| !matches!(op.op, Op::Add(_)) || op.name() != refused.field());
+    }
     if pending.ops.len() == before {
         return Err(SessionError::Refused(refused));
     }

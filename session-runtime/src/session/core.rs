@@ -276,6 +276,24 @@ impl Core {
         change.how = How::Reset;
     }
 
+    /// Whether the field was changed and that is not published.
+    pub(super) fn changed(&self, index: usize) -> bool {
+        self.change(index).is_some_and(|change| self.differs(change))
+            || self.keyed.iter().any(|change| usize::from(change.index) == index)
+    }
+
+    /// The fields of which that is so.
+    pub(super) fn changed_fields(&self) -> Vec<&'static str> {
+        let differing = self.changes.iter().filter(|change| self.differs(change));
+        let mut indexes: Vec<u16> = differing.map(|change| change.index).collect();
+        for change in &self.keyed {
+            if !indexes.contains(&change.index) {
+                indexes.push(change.index);
+            }
+        }
+        indexes.into_iter().map(|index| self.field(usize::from(index)).name).collect()
+    }
+
     /// Whether a change amounts to anything.
     pub(super) fn differs(&self, change: &Change) -> bool {
         let mut differs = false;

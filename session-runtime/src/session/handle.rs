@@ -85,19 +85,18 @@ impl<S: SessionSchema> Handle<S> {
     /// Whether this handle changed the field and has not published that.
     #[must_use]
     pub fn changed<T, K>(&self, key: Key<S, T, K>) -> bool {
-        self.core.change(key.index()).is_some_and(|change| self.core.differs(change))
+        self.core.changed(key.index())
     }
 
     /// The stored names of the fields that this handle changed and has not
-    /// published, in the order of the first change.
+    /// published, in the order of the first change; a keyed nonce once, and last.
     #[must_use]
     pub fn changed_fields(&self) -> Vec<&'static str> {
-        let changes = self.core.changes.iter();
-        let differing = changes.filter(|change| self.core.differs(change));
-        differing.map(|change| self.core.field(usize::from(change.index)).name).collect()
+        self.core.changed_fields()
     }
 
-    /// Every readable field as (stored name, JSON). Flash fields are left out.
+    /// Every readable field as (stored name, JSON). Flash, nonce and secret
+    /// fields are left out.
     ///
     /// # Errors
     ///

@@ -95,7 +95,7 @@ impl Core {
             tracing::error!(
                 schema = self.schema.name,
                 session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
-                fields = ?self.changes.iter().map(|change| self.field(usize::from(change.index)).name).collect::<Vec<_>>(),
+                fields = ?self.changed_fields(),
                 "a session handle was dropped with unsaved changes after the response had started; they are lost: call `save().await`"
             );
             self.forget_changes();

@@ -7,7 +7,9 @@ use axum::routing::post;
 use axum::{Router, response::Redirect};
 use http::{Request, StatusCode};
 use session_runtime::store::MemoryStore;
-use session_runtime::testing::{SpyStore, TestSession, frozen_clock};
+use session_runtime::testing::{
+    Fault, FaultStore, Gate, Operation, SpyStore, TestSession, frozen_clock,
+};
 use session_runtime::{
     Authenticated, AuthenticatedRejection, Session, SessionError, SessionLayer, SessionManager,
 };
@@ -74,8 +76,10 @@ fn outside_of_a_runtime_it_waits_for_a_store_that_waits() {
 
 #[tokio::test]
 async fn inside_a_runtime_a_store_that_waits_is_named_with_the_cure() {
-    let under = sqlite().await;
-    let t = TestSession::<Visitor>::with_store(under.store.clone());
+    let store = FaultStore::new(MemoryStore::new());
+    let (create, load) = (Gate::new(), Gate::new());
+    store.next(Operation::Create, Fault::AskedLate(create.clone()));
+    let t = TestSession::<Visitor>::with_store(store.clone());
     // Nobody is asked for a visitor without a cookie.
     t.open().await.unwrap().set_locale("fr");
     let message = panic_of(|| drop(t.cookie()));
@@ -83,8 +87,10 @@ async fn inside_a_runtime_a_store_that_waits_is_named_with_the_cure() {
         message.contains("TestSession::cookie") && message.contains("settle().await"),
         "{message}"
     );
+    create.open();
     t.settle().await;
     assert!(t.cookie().is_some(), "what began under the panic goes on");
+    store.next(Operation::Load, Fault::AskedLate(load));
     let message = panic_of(|| drop(t.session()));
     assert!(message.contains("open().await"), "{message}");
     assert_eq!(t.open().await.unwrap().locale(), "fr");
