@@ -6,6 +6,10 @@ NEEDS='
 cc           | gcc libc6-dev   | linking, and compiling the bundled SQLite | any
 chromium     | chromium        | the browser tests                         | browser
 chromedriver | chromium-driver | the browser tests                         | browser
+redis-server | redis-server    | the tests of the Redis store              | servers
+postgres     | postgresql      | the tests of the Postgres store           | servers
+pgbouncer    | pgbouncer       | the tests of the Postgres store           | servers
+mariadbd     | mariadb-server  | the tests of the MySQL store              | servers
 '
 
 # Where the tests look too: a variable that names the program, then Debian's
@@ -14,6 +18,10 @@ found() {
     case $1 in
         chromium) [[ -x ${CHROMIUM-} ]] || command -v chromium || command -v chromium-browser || command -v google-chrome ;;
         chromedriver) [[ -x ${CHROMEDRIVER-} ]] || command -v chromedriver ;;
+        postgres) [[ -x ${POSTGRES-} ]] || compgen -G '/usr/lib/postgresql/*/bin/postgres' ;;
+        pgbouncer) [[ -x ${PGBOUNCER-} ]] || command -v pgbouncer || [[ -x /usr/sbin/pgbouncer ]] ;;
+        mariadbd) [[ -x ${MARIADBD-} ]] || command -v mariadbd || [[ -x /usr/sbin/mariadbd ]] ;;
+        redis-server) [[ -x ${REDIS_SERVER-} ]] || command -v redis-server || command -v valkey-server ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
 }

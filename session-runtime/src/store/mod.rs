@@ -7,6 +7,9 @@ mod contract;
 mod error;
 mod limits;
 mod memory;
+// Of every store that has columns.
+#[cfg(feature = "sqlite")]
+mod packed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod whole;

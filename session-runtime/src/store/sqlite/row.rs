@@ -1,7 +1,5 @@
 //! Rows ↔ records.
 
-use std::collections::BTreeMap;
-
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
@@ -9,11 +7,9 @@ use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::record::{
-    Meta, PatchLog, Principal, Renewal, RetiredSecret, RetiredSecrets, Rotation, RotationNonce,
-    Versions,
-};
-use crate::token::{PatchId, SecretHash};
+use crate::record::{Meta, Principal, Renewal, RetiredSecret, Rotation, RotationNonce, Versions};
+use crate::store::packed;
+use crate::token::SecretHash;
 
 /// The columns that [`meta`] reads, in its order, of a table named `s`.
 macro_rules! meta_columns {
@@ -27,10 +23,6 @@ pub(super) use meta_columns;
 
 /// How many they are.
 pub(super) const META_COLUMNS: usize = 18;
-
-const PATCH_ID: usize = 8;
-const SECRET: usize = 32;
-const RETIRED: usize = SECRET + 8;
 
 /// Reads a record's own data from the first columns.
 pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
@@ -53,8 +45,9 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
         absolute: row.get::<_, Option<i64>>(7)?.map(time),
         remember: row.get::<_, Option<i64>>(8)?.map(i64::cast_unsigned),
         principal,
-        patches: patches(blob(row, 10)?)?,
-        retired: retired(blob(row, 11)?)?,
+        patches: packed::patches(blob(row, 10)?).ok_or_else(|| Failure::corrupt("patch log"))?,
+        retired: packed::retired(blob(row, 11)?)
+            .ok_or_else(|| Failure::corrupt("list of replaced secrets"))?,
         versions: versions(row)?,
     })
 }
@@ -77,24 +70,6 @@ fn renewal(row: &Row<'_>) -> Result<Renewal, Failure> {
     Ok(Renewal::new(pending, previous))
 }
 
-fn versions(row: &Row<'_>) -> Result<Versions, Failure> {
-    let corrupt = || Failure::corrupt("list of schema versions");
-    match row.get_ref(17)? {
-        ValueRef::Null => Ok(Versions::default()),
-        text => {
-            let text = text.as_str().map_err(|_| corrupt())?;
-            let all: BTreeMap<String, u32> = serde_json::from_str(text).map_err(|_| corrupt())?;
-            Ok(all.into_iter().collect())
-        }
-    }
-}
-
-/// What [`meta`] reads back.
-pub(super) fn versions_json(versions: &Versions) -> Option<String> {
-    let all: BTreeMap<_, _> = versions.iter().collect();
-    (!all.is_empty()).then(|| serde_json::json!(all).to_string())
-}
-
 /// Milliseconds as SQLite stores them: beyond the year 292 million they are
 /// one and the same.
 pub(super) fn millis(time: Timestamp) -> i64 {
@@ -109,42 +84,16 @@ pub(super) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
+fn versions(row: &Row<'_>) -> Result<Versions, Failure> {
+    let corrupt = || Failure::corrupt("list of schema versions");
+    match row.get_ref(17)? {
+        ValueRef::Null => Ok(Versions::default()),
+        text => packed::versions(text.as_str().map_err(|_| corrupt())?).ok_or_else(corrupt),
+    }
+}
+
 fn blob<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], Failure> {
     row.get_ref(column)?.as_blob().map_err(|_| Failure::corrupt("record"))
-}
-
-fn patches(bytes: &[u8]) -> Result<PatchLog, Failure> {
-    let (ids, []) = bytes.as_chunks::<PATCH_ID>() else {
-        return Err(Failure::corrupt("patch log"));
-    };
-    Ok(ids.iter().map(|id| PatchId::from_u64(u64::from_le_bytes(*id))).collect())
-}
-
-/// What [`meta`] reads back.
-pub(super) fn patches_blob(log: &PatchLog) -> Vec<u8> {
-    log.iter().flat_map(|id| id.as_u64().to_le_bytes()).collect()
-}
-
-fn retired(bytes: &[u8]) -> Result<RetiredSecrets, Failure> {
-    let (secrets, []) = bytes.as_chunks::<RETIRED>() else {
-        return Err(Failure::corrupt("list of replaced secrets"));
-    };
-    let secret = |entry: &[u8; RETIRED]| {
-        let (hash, at) = entry.split_first_chunk::<SECRET>()?;
-        let at = Timestamp::from_millis(u64::from_le_bytes(at.try_into().ok()?));
-        Some(RetiredSecret { secret: SecretHash::from_bytes(*hash), at })
-    };
-    Ok(secrets.iter().filter_map(secret).collect())
-}
-
-/// What [`meta`] reads back.
-pub(super) fn retired_blob(secrets: &RetiredSecrets) -> Vec<u8> {
-    let mut blob = Vec::new();
-    for old in secrets.iter() {
-        blob.extend(old.secret.as_bytes());
-        blob.extend(old.at.as_millis().to_le_bytes());
-    }
-    blob
 }
 
 /// An id as a parameter.

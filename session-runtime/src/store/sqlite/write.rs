@@ -18,6 +18,7 @@ use crate::patch::{
 use crate::record::{Applying, Meta, Principal, Record, TOMBSTONE};
 use crate::store::contract::{Created, Lookup, Revoke, Touch, Visit};
 use crate::store::limits::{self, Growth, Limits};
+use crate::store::packed;
 use crate::token::SecretHash;
 
 /// Applies `patch` with [`Record::apply`], on a record that holds only the
@@ -49,7 +50,7 @@ pub(super) fn apply(
             if patch.meta == MetaPatch::default() {
                 // Naming no indexed column keeps the indexes out of it.
                 let sql = "UPDATE session SET rev = ?2, patches = ?3 WHERE id = ?1";
-                let patches = row::patches_blob(&after.meta.patches);
+                let patches = packed::patches_bytes(&after.meta.patches);
                 let rev = after.meta.rev.cast_signed();
                 db.prepare_cached(sql)?.execute(params![Id::from(id), rev, patches])?;
             } else {
@@ -188,14 +189,14 @@ fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<
         row::millis(meta.expires_at()),
         meta.remember.map(row::saturating),
         meta.principal.as_ref().map(Principal::as_str),
-        row::patches_blob(&meta.patches),
-        row::retired_blob(&meta.retired),
+        packed::patches_bytes(&meta.patches),
+        packed::retired_bytes(&meta.retired),
         row::millis(meta.secret_since),
         pending.map(|pending| pending.next.as_bytes()),
         pending.map(|pending| &pending.nonce.0),
         previous.map(|previous| previous.secret.as_bytes()),
         previous.map(|previous| row::millis(previous.at)),
-        row::versions_json(&meta.versions),
+        packed::versions_json(&meta.versions),
     ])?;
     Ok(())
 }

@@ -1,0 +1,12 @@
+//! The stores that need a server, against real ones: each test program starts
+//! its own, on private ports or sockets, and stops them.
+#![allow(clippy::unwrap_used)]
+
+#[cfg(not(feature = "servers"))]
+#[test]
+fn everything_that_needs_a_server() {
+    use std::io::Write;
+    let what = "left out: the stores that need a server (run `tests/run`, or `--features servers`)";
+    // Not `eprintln!`: the test harness swallows what passing tests print.
+    let _ = writeln!(std::io::stderr(), "{what}");
+}

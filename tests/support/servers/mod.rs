@@ -1,0 +1,8 @@
+//! Real servers, one of each kind for a whole test program, on private ports
+//! or sockets under a temporary directory.
+
+pub mod process;
+pub mod program;
+
+pub use process::{Process, free_port};
+pub use program::{left_out, program};
