@@ -20,6 +20,7 @@ mod late;
 mod lock;
 mod locked;
 mod manager;
+mod moving;
 mod needs;
 mod nesting;
 mod nonces;

@@ -5,6 +5,7 @@
 
 mod breaks;
 mod defect;
+mod moving;
 mod mutant;
 mod whole;
 

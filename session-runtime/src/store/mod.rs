@@ -7,6 +7,7 @@ mod contract;
 mod error;
 mod limits;
 mod memory;
+mod moving;
 // Of every store that has columns.
 #[cfg(feature = "sqlite")]
 mod packed;
@@ -22,5 +23,6 @@ pub use contract::{
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
 pub use memory::MemoryStore;
+pub use moving::{MoveProgress, MovingStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

@@ -94,13 +94,12 @@ pub async fn a_walk_shows_nothing_that_has_ended<S: SessionStore>(fixture: Fixtu
 ///
 /// A walk that counts (`OFFSET`) skips as many as were removed before it.
 pub async fn a_walk_misses_nobody_while_others_come_and_go<S: SessionStore>(fixture: Fixture<S>) {
-    let passing = std::cell::RefCell::new(several(&fixture, 30).await);
+    let mut passing = several(&fixture, 30).await;
     let staying = several(&fixture, 30).await;
-    passing.borrow_mut().extend(several(&fixture, 30).await);
+    passing.extend(several(&fixture, 30).await);
     let seen = walked(&fixture, 4, async |page| {
         for _ in 0..3 {
-            let gone = passing.borrow_mut().pop();
-            if let Some(gone) = gone {
+            if let Some(gone) = passing.pop() {
                 fixture.delete(gone.id).await;
             }
         }
