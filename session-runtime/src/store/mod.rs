@@ -7,8 +7,10 @@ mod contract;
 mod error;
 mod limits;
 mod memory;
+#[cfg(feature = "mysql")]
+mod mysql;
 // Of every store that has columns.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod packed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -21,5 +23,7 @@ pub use contract::{
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
 pub use memory::MemoryStore;
+#[cfg(feature = "mysql")]
+pub use mysql::{MySqlOptions, MySqlStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

@@ -1,0 +1,67 @@
+//! The server that most tests share, and tables of their own.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use session_runtime::store::{MySqlOptions, MySqlStore};
+use session_tests::servers::MariaDb;
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+
+/// A prefix that nobody else has. Its tables go with it.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub url: String,
+    pub prefix: String,
+}
+
+/// A new prefix on the server that this program shares.
+pub(super) async fn fresh() -> Tables {
+    static SERVER: OnceLock<MariaDb> = OnceLock::new();
+    static PREFIXES: AtomicU32 = AtomicU32::new(0);
+    let start = || MariaDb::start().expect("mariadbd is not installed: install it, or leave out `servers`");
+    let server = tokio::task::spawn_blocking(move || SERVER.get_or_init(start)).await.unwrap();
+    let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
+    run(&mut db, "CREATE DATABASE IF NOT EXISTS sessions").await;
+    let number = PREFIXES.fetch_add(1, Ordering::Relaxed);
+    Tables { url: server.url("sessions"), prefix: format!("t{number}_") }
+}
+
+/// Runs statements, and gives their rows.
+pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Vec<MySqlRow> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(db).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+impl Tables {
+    /// Settings for a store in these tables, which does not sweep by itself.
+    pub(super) fn options(&self) -> MySqlOptions {
+        MySqlStore::options().table_prefix(&self.prefix).sweep_interval(None).connections(8)
+    }
+
+    pub(super) async fn store(&self) -> MySqlStore {
+        self.options().connect(&self.url).await.unwrap()
+    }
+
+    /// A connection beside the store's.
+    pub(super) async fn db(&self) -> MySqlConnection {
+        MySqlConnection::connect(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for Tables {
+    fn drop(&mut self) {
+        let (url, prefix) = (self.url.clone(), self.prefix.clone());
+        let drop_all = async move {
+            let Ok(mut db) = MySqlConnection::connect(&url).await else { return };
+            for table in ["", "_field", "_tombstone", "_revocation", "_layout"] {
+                run(&mut db, &format!("DROP TABLE IF EXISTS {prefix}session{table}")).await;
+            }
+        };
+        // A thread of its own: this may run within a runtime, or after its end.
+        let done = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(drop_all);
+        });
+        let _ = done.join();
+    }
+}
