@@ -7,7 +7,12 @@
 //! - `failures`: a server that is gone, still, or cuts a connection
 //! - `races`: many of everything at once
 
+mod clock;
+mod failures;
+mod layout;
+mod races;
 mod server;
+mod values;
 
 use server::fresh;
 

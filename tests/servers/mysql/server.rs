@@ -1,9 +1,14 @@
 //! The server that most tests share, and tables of their own.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use session_runtime::store::{MySqlOptions, MySqlStore};
+use session_runtime::clock::Clock;
+use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
+use session_runtime::record::{Meta, Record};
+use session_runtime::store::{Created, Lookup, MySqlOptions, MySqlStore, SessionStore, Touch};
+use session_runtime::token::SessionToken;
 use session_tests::servers::MariaDb;
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
@@ -19,7 +24,8 @@ pub(super) struct Tables {
 pub(super) async fn fresh() -> Tables {
     static SERVER: OnceLock<MariaDb> = OnceLock::new();
     static PREFIXES: AtomicU32 = AtomicU32::new(0);
-    let start = || MariaDb::start().expect("mariadbd is not installed: install it, or leave out `servers`");
+    let start =
+        || MariaDb::start().expect("mariadbd is not installed: install it, or leave out `servers`");
     let server = tokio::task::spawn_blocking(move || SERVER.get_or_init(start)).await.unwrap();
     let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
     run(&mut db, "CREATE DATABASE IF NOT EXISTS sessions").await;
@@ -27,9 +33,41 @@ pub(super) async fn fresh() -> Tables {
     Tables { url: server.url("sessions"), prefix: format!("t{number}_") }
 }
 
+/// A record that ends after half an hour without activity, not stored yet.
+pub(super) fn record(fields: &[(&str, &[u8])]) -> Record {
+    let token = SessionToken::generate().unwrap();
+    let half_an_hour = Some(Duration::from_secs(30 * 60));
+    let lifetime = Lifetime { idle: half_an_hour, absolute: None, remember: false };
+    let meta = Meta::new(token.secret_hash(), Clock::system().now(), lifetime);
+    Record { id: token.id(), meta, fields: fields.iter().copied().collect() }
+}
+
+pub(super) async fn stored(store: &MySqlStore, fields: &[(&str, &[u8])]) -> Record {
+    let record = record(fields);
+    let created = store.create(record.clone(), SignIn::default()).await.unwrap();
+    assert_eq!(created, Created::Created);
+    record
+}
+
+/// The record as a load finds it.
+pub(super) async fn found(store: &MySqlStore, record: &Record) -> Arc<Record> {
+    match store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap() {
+        Lookup::Found(found) => found,
+        other => panic!("a live session must be found, but: {other:?}"),
+    }
+}
+
+/// A patch that adds one to the field `n`.
+pub(super) fn add() -> Patch {
+    Patch::of(vec![FieldOp::new("n", Op::Add(Add::unsigned(1, 0)))])
+}
+
 /// Runs statements, and gives their rows.
 pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Vec<MySqlRow> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).fetch_all(db).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_all(db)
+        .await
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 impl Tables {

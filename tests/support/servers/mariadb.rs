@@ -22,7 +22,8 @@ impl MariaDb {
     pub fn start() -> Option<Self> {
         let places = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
         let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &places)?;
-        let install = program("SESSION_TESTS_MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
+        let install =
+            program("SESSION_TESTS_MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
         let directory = tempfile::tempdir().expect("a directory").keep();
         let made = Command::new(install)
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])

@@ -12,9 +12,7 @@ use super::work::Work;
 use super::write;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{
-    Conflict, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused,
-};
+use crate::patch::{Conflict, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused};
 use crate::record::{Applying, Meta, PatchLog, Principal, Record};
 use crate::store::limits::{self, Growth, Limits};
 use crate::store::packed;
@@ -97,8 +95,8 @@ impl Apply<'_> {
         let (tables, id) = (self.tables, Id(self.id));
         let Tables { session, field, .. } = tables;
         let held = who.map(|who| sign_in::hold(batch, tables, who, self.patch.meta.sign_in));
-        let own = batch
-            .push(format_args!("SELECT {META} FROM {session} s WHERE s.id = {id} FOR UPDATE"));
+        let own =
+            batch.push(format_args!("SELECT {META} FROM {session} s WHERE s.id = {id} FOR UPDATE"));
         let looked_at = self.looked_at();
         let fields = (!looked_at.is_empty()).then(|| {
             let keys = List(looked_at.iter().map(|name| Key(name)));
@@ -172,10 +170,14 @@ impl Apply<'_> {
         }
         let mut batch = Batch::default();
         let sign_in = self.patch.meta.sign_in;
-        if let Some(principal) = after.meta.principal.as_ref().filter(|_| !sign_in.is_unconditional()) {
+        if let Some(principal) =
+            after.meta.principal.as_ref().filter(|_| !sign_in.is_unconditional())
+        {
             // Somebody else's by now: another row has to be held.
             let held = asked.held.as_ref().ok_or_else(Failure::moved)?;
-            if self.patch.meta.principal.is_none() && before.meta.principal.as_ref() != Some(principal) {
+            if self.patch.meta.principal.is_none()
+                && before.meta.principal.as_ref() != Some(principal)
+            {
                 return Err(Failure::moved());
             }
             match held.admit(line, tables, answers, self.id, sign_in, now).await? {

@@ -23,8 +23,8 @@ impl Work for Confirm<'_> {
         let (session, field) = (&load.tables.session, &load.tables.field);
         let id = Id(load.id);
         let mut batch = line.begin();
-        let own = batch
-            .push(format_args!("SELECT {META} FROM {session} s WHERE s.id = {id} FOR UPDATE"));
+        let own =
+            batch.push(format_args!("SELECT {META} FROM {session} s WHERE s.id = {id} FOR UPDATE"));
         let all =
             batch.push(format_args!("SELECT {FIELD} FROM {field} f WHERE f.session_id = {id}"));
         let asked = load.ask(&mut batch);

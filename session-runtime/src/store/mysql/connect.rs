@@ -22,7 +22,8 @@ pub(super) async fn connect(options: MySqlOptions, url: &str) -> Result<MySqlSto
     let settings = settings(url)?;
     let look = async {
         let connected = settings.connect().await;
-        let mut db = connected.map_err(|error| Failure::from(error).lasting().during("connecting"))?;
+        let mut db =
+            connected.map_err(|error| Failure::from(error).lasting().during("connecting"))?;
         let packet = prepare(&mut db, &tables, &options).await?;
         let _ = db.close().await;
         Ok(packet)
@@ -112,7 +113,8 @@ async fn prepare(
 
 /// `FOR UPDATE SKIP LOCKED` is what older ones lack.
 fn is_known(version: &str) -> bool {
-    let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));
+    let mut numbers =
+        version.split(|c: char| !c.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));
     let mut next = || numbers.next().unwrap_or(0);
     let version_is = (next(), next(), next());
     match version.contains("MariaDB") {
@@ -145,7 +147,14 @@ mod tests {
 
     #[test]
     fn servers_without_skip_locked_are_told_apart() {
-        for version in ["8.0.36", "8.4.0", "9.1.0-debug", "10.6.0-MariaDB", "10.11.14-MariaDB-0+deb12u2", "11.4.2-MariaDB"] {
+        for version in [
+            "8.0.36",
+            "8.4.0",
+            "9.1.0-debug",
+            "10.6.0-MariaDB",
+            "10.11.14-MariaDB-0+deb12u2",
+            "11.4.2-MariaDB",
+        ] {
             assert!(is_known(version), "{version}");
         }
         for version in ["5.7.44", "8.0.0", "10.5.25-MariaDB", "", "5.5.5"] {
@@ -155,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_url_without_a_database_is_refused_and_not_repeated() {
-        for url in ["mysql://root:hunter2@localhost", "mysql:root:hunter2", "postgres://x/hunter2"] {
+        for url in ["mysql://root:hunter2@localhost", "mysql:root:hunter2", "postgres://x/hunter2"]
+        {
             let failure = settings(url).unwrap_err();
             assert_eq!(failure.kind(), StoreErrorKind::Config, "{url}");
             assert!(!failure.to_string().contains("hunter2"), "{failure}");

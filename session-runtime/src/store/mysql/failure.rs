@@ -143,7 +143,9 @@ impl From<Error> for Failure {
             Error::PoolClosed => Self::new(Unavailable, "mysql: the pool was closed"),
             Error::Configuration(error) => Self::new(Config, format!("mysql: {error}")),
             Error::Tls(error) => Self::new(Config, format!("mysql: TLS: {error}")),
-            Error::ColumnDecode { .. } | Error::Decode(_) | Error::ColumnIndexOutOfBounds { .. } => {
+            Error::ColumnDecode { .. }
+            | Error::Decode(_)
+            | Error::ColumnIndexOutOfBounds { .. } => {
                 Self::new(Corrupt, "mysql: a column is not what this store writes")
             }
             // Of the client: it does not quote statements.

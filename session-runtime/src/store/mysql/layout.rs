@@ -51,7 +51,8 @@ impl Tables {
     /// The statements that make the tables, where they are not there yet.
     pub(super) fn migration(&self) -> [String; 6] {
         let Self { session, field, tombstone, revocation, layout } = self;
-        let options = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin";
+        let options =
+            "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin";
         let id = "CHAR(22) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
         [
             format!(

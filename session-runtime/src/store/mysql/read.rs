@@ -45,8 +45,8 @@ impl Load<'_> {
              WHERE s.id = {id}"
         ));
         // After the record: it is entombed in the transaction that removes it.
-        let dead = batch
-            .push(format_args!("SELECT secret, kept_until FROM {tombstone} WHERE id = {id}"));
+        let dead =
+            batch.push(format_args!("SELECT secret, kept_until FROM {tombstone} WHERE id = {id}"));
         [record, dead, batch.clock(&self.now)]
     }
 
@@ -105,11 +105,7 @@ impl Work for Load<'_> {
     }
 }
 
-fn is_entombed(
-    dead: &[MySqlRow],
-    secret: &SecretHash,
-    now: Timestamp,
-) -> Result<bool, Failure> {
+fn is_entombed(dead: &[MySqlRow], secret: &SecretHash, now: Timestamp) -> Result<bool, Failure> {
     for row in dead {
         // Compared here, not in SQL: in constant time.
         let theirs = row::array(row, 0)?.map(SecretHash::from_bytes);
@@ -217,8 +213,8 @@ impl Work for Count<'_> {
     async fn run(&mut self, line: &mut Line) -> Result<u64, Failure> {
         let session = &self.tables.session;
         let mut batch = Batch::default();
-        let sql = batch
-            .push(format_args!("SELECT COUNT(*) FROM {session} WHERE expires > {}", self.now));
+        let sql =
+            batch.push(format_args!("SELECT COUNT(*) FROM {session} WHERE expires > {}", self.now));
         let answers = line.alone(batch).await?;
         let row = answers.rows(sql).first().ok_or_else(|| Failure::corrupt("count"))?;
         Ok(row::number(row, 0)?.cast_unsigned())

@@ -24,8 +24,7 @@ pub(super) const META: &str = "s.id, s.secret, s.epoch, s.rev, s.created, s.last
 pub(super) const META_COLUMNS: usize = 19;
 
 /// The columns that [`Pairs::read`] reads, of a table named `f`.
-pub(super) const FIELD: &str =
-    "CAST(f.name AS BINARY), COALESCE(f.raw, CAST(f.value AS BINARY))";
+pub(super) const FIELD: &str = "CAST(f.name AS BINARY), COALESCE(f.raw, CAST(f.value AS BINARY))";
 
 /// Reads a record's own data from the first columns.
 pub(super) fn meta(row: &MySqlRow) -> Result<Meta, Failure> {

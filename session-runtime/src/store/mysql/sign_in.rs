@@ -40,8 +40,8 @@ pub(super) fn hold(
         "INSERT INTO {revocation} (principal_key, revoked_at) VALUES ({key}, 0) \
          ON DUPLICATE KEY UPDATE revoked_at = revoked_at"
     ));
-    let revoked = batch
-        .push(format_args!("SELECT revoked_at FROM {revocation} WHERE principal_key = {key}"));
+    let revoked =
+        batch.push(format_args!("SELECT revoked_at FROM {revocation} WHERE principal_key = {key}"));
     let others = sign_in.cap.is_some().then(|| {
         let session = &tables.session;
         batch.push(format_args!("SELECT {META} FROM {session} s WHERE s.principal_key = {key}"))

@@ -181,7 +181,8 @@ mod tests {
     fn keys_keep_apart_what_a_collation_would_not() {
         let mut texts = vec!["a".to_owned(), "A".to_owned(), "a ".to_owned(), "á".to_owned()];
         texts.extend([31, 32, 33, 4_000].map(|length| "x".repeat(length)));
-        let keys: std::collections::HashSet<_> = texts.iter().map(|text| Key(text).bytes()).collect();
+        let keys: std::collections::HashSet<_> =
+            texts.iter().map(|text| Key(text).bytes()).collect();
         assert_eq!(keys.len(), texts.len());
         assert!(keys.iter().all(|key| key.len() <= KEY));
     }

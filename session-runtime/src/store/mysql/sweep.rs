@@ -60,13 +60,17 @@ impl Work for Sweep<'_> {
         let [expired, dead, revoked] = all.map(|rows| &rows[..rows.len().min(limit)]);
         let mut batch = Batch::default();
         // As they are: an id that somebody garbled must not end all sweeping.
-        let ids = expired.iter().map(|row| Ok(Bytes(row::bytes(row, 0)?.unwrap_or_default()).to_string()));
+        let ids = expired
+            .iter()
+            .map(|row| Ok(Bytes(row::bytes(row, 0)?.unwrap_or_default()).to_string()));
         let ids = ids.collect::<Result<Vec<_>, Failure>>()?;
         write::remove(&mut batch, self.tables, &ids);
         for row in dead {
             let secret = Bytes(row::bytes(row, 1)?.unwrap_or_default());
             let id = Id(row::id(row)?);
-            batch.push(format_args!("DELETE FROM {tombstone} WHERE id = {id} AND secret = {secret}"));
+            batch.push(format_args!(
+                "DELETE FROM {tombstone} WHERE id = {id} AND secret = {secret}"
+            ));
         }
         if !revoked.is_empty() {
             let keys = revoked.iter().map(|row| Ok(Bytes(row::bytes(row, 0)?.unwrap_or_default())));

@@ -23,8 +23,7 @@ pub(super) fn insert(batch: &mut Batch, tables: &Tables, record: &Record) -> usi
 pub(super) fn update(batch: &mut Batch, tables: &Tables, id: SessionId, meta: &Meta) {
     let columns = row::columns(meta).map(|(name, value)| format!("{name} = {value}"));
     let session = &tables.session;
-    batch
-        .push(format_args!("UPDATE {session} SET {} WHERE id = {}", List(columns.iter()), Id(id)));
+    batch.push(format_args!("UPDATE {session} SET {} WHERE id = {}", List(columns.iter()), Id(id)));
 }
 
 /// Fields that are not stored yet.
