@@ -33,7 +33,7 @@ impl Work for Confirm<'_> {
         let (loaded, now) = load.read(&answers, asked)?;
         match loaded {
             Loaded::Answer(answer) => return Ok(answer),
-            Loaded::Due(record, _) => return Ok(Lookup::Found(Arc::new(record))),
+            Loaded::Due(record, _) => return Ok(Lookup::Found(Arc::from(record))),
             Loaded::Pending => {}
         }
         let Some(own) = answers.rows(own).first() else { return Ok(Lookup::Absent) };

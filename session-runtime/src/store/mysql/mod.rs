@@ -43,7 +43,7 @@ pub use self::options::MySqlOptions;
 use self::read::{Load, Loaded};
 use self::sql::Now;
 use super::contract::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
 };
 use super::error::StoreError;
 use super::limits::Limits;
@@ -136,14 +136,14 @@ impl Inner {
         let load = || Load { tables: &self.tables, now: Now::of(&self.clock), id, secret, visit };
         match self.perform(&mut load()).await? {
             Loaded::Answer(answer) => Ok(answer),
-            Loaded::Due(record, now) => Ok(Lookup::Found(Arc::new(self.touch(record, now).await))),
+            Loaded::Due(record, now) => Ok(Lookup::Found(Arc::from(self.touch(record, now).await))),
             Loaded::Pending => self.perform(&mut confirm::Confirm(load())).await,
         }
     }
 
     /// Writes the activity of a record that was just loaded. That it could not
     /// be written is not worth a failed request.
-    async fn touch(&self, mut record: Record, now: Timestamp) -> Record {
+    async fn touch(&self, mut record: Box<Record>, now: Timestamp) -> Box<Record> {
         let (tables, id) = (&self.tables, record.id);
         let mut touching = read::Touching { tables, id, meta: &record.meta, at: now };
         match self.perform(&mut touching).await {
@@ -277,6 +277,19 @@ impl SessionStore for MySqlStore {
             let Inner { tables, clock, .. } = self.inner();
             let mut sweep = sweep::Sweep { tables, now: Now::of(clock), limit };
             Ok(self.inner().perform(&mut sweep).await?)
+        })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        let after = from.map(Cursor::id).transpose();
+        StoreFuture::new(async move {
+            let Inner { tables, clock, .. } = self.inner();
+            let mut scan = read::Scan { tables, now: Now::of(clock), after: after?, limit };
+            Ok(self.inner().perform(&mut scan).await?)
         })
     }
 }

@@ -89,7 +89,7 @@ impl MySqlOptions {
     ///
     /// # Default
     ///
-    /// 10. Each call has one for its two round trips or so. Zero is refused
+    /// Ten. Each call has one for its two round trips or so. Zero is refused
     /// when connecting.
     pub const fn connections(mut self, connections: u32) -> Self {
         self.connections = connections;

@@ -14,7 +14,7 @@ use super::work::Work;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::{Meta, Presented, Principal, Record};
-use crate::store::contract::{Lookup, Touch, Visit};
+use crate::store::contract::{Cursor, Lookup, Page, Touch, Visit};
 use crate::token::SecretHash;
 
 /// A load.
@@ -30,7 +30,7 @@ pub(super) struct Load<'c> {
 pub(super) enum Loaded {
     Answer(Lookup),
     /// The live record, whose activity is to be written as of this time.
-    Due(Record, Timestamp),
+    Due(Box<Record>, Timestamp),
     /// The record's pending secret was presented: that has to be confirmed.
     Pending,
 }
@@ -81,7 +81,7 @@ impl Load<'_> {
                     return Err(Failure::corrupt("record"));
                 };
                 if due {
-                    return Ok(Loaded::Due(record, now));
+                    return Ok(Loaded::Due(Box::new(record), now));
                 }
                 Lookup::Found(Arc::new(record))
             }
@@ -198,6 +198,35 @@ impl Work for List<'_> {
         ));
         let answers = line.alone(batch).await?;
         Ok(row::records(answers.rows(all))?.into_iter().map(Arc::new).collect())
+    }
+}
+
+/// A page of all live sessions, in the order of their ids as text.
+pub(super) struct Scan<'c> {
+    pub(super) tables: &'c Tables,
+    pub(super) now: Now,
+    pub(super) after: Option<SessionId>,
+    pub(super) limit: usize,
+}
+
+impl Work for Scan<'_> {
+    type Answer = Page;
+
+    async fn run(&mut self, line: &mut Line) -> Result<Page, Failure> {
+        let Tables { session, field, .. } = self.tables;
+        let (now, limit) = (self.now, self.limit.max(1));
+        let after = self.after.map_or_else(|| "''".to_owned(), |id| Id(id).to_string());
+        let mut batch = Batch::default();
+        let all = batch.push(format_args!(
+            "SELECT {META}, {FIELD} FROM (SELECT * FROM {session} FORCE INDEX (PRIMARY) \
+             WHERE id > {after} AND expires > {now} ORDER BY id LIMIT {limit}) s \
+             LEFT JOIN {field} f ON f.session_id = s.id ORDER BY s.id"
+        ));
+        let answers = line.alone(batch).await?;
+        let records = row::records(answers.rows(all))?;
+        let last = records.last().filter(|_| records.len() >= limit);
+        let next = last.map(|record| Cursor::after(record.id));
+        Ok(Page { records: records.into_iter().map(Arc::new).collect(), next })
     }
 }
 
