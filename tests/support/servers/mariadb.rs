@@ -29,6 +29,8 @@ impl MariaDb {
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
             .args(["--skip-test-db", "--skip-name-resolve"])
             .arg(format!("--datadir={}", directory.join("data").display()))
+            // A server that starts removes the temporary tables of all others.
+            .arg(format!("--tmpdir={}", directory.display()))
             .args(user())
             .output()
             .expect("mariadb-install-db runs");
@@ -53,6 +55,7 @@ impl MariaDb {
         let mut command = vec![server.display().to_string(), "--no-defaults".to_owned()];
         command.extend([
             format!("--datadir={}", path("data")),
+            format!("--tmpdir={}", directory.display()),
             format!("--socket={}", path("s")),
             format!("--pid-file={}", path("server.pid")),
             format!("--port={port}"),
