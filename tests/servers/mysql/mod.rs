@@ -5,11 +5,13 @@
 //! - `values`, `layout`: bytes and tables
 //! - `clock`: whose time decides, and when it is read
 //! - `failures`: a server that is gone, still, or cuts a connection
+//! - `lost`: commits whose answers got lost
 //! - `races`: many of everything at once
 
 mod clock;
 mod failures;
 mod layout;
+mod lost;
 mod races;
 mod server;
 mod values;
