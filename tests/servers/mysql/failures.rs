@@ -9,12 +9,12 @@ use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection, MySqlConnection, Row};
 
-use super::server::{add, found, fresh, record, run, stored};
+use super::server::{MISSING, add, found, fresh, record, run, stored};
 
 /// A server that nobody else uses, and a store in it.
 async fn alone(deadline: Duration) -> (MariaDb, MySqlStore) {
     let server = tokio::task::spawn_blocking(MariaDb::start).await.unwrap();
-    let server = server.expect("mariadbd is not installed: install it, or leave out `servers`");
+    let Some(server) = server else { panic!("{MISSING}") };
     let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
     run(&mut db, "CREATE DATABASE app").await;
     let options = MySqlStore::options().deadline(deadline).connections(4);

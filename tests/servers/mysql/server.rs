@@ -13,6 +13,9 @@ use session_tests::servers::MariaDb;
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
 
+pub(super) const MISSING: &str =
+    "mariadbd is not installed: install it, or run without the feature `servers`";
+
 /// A prefix that nobody else has. Its tables go with it.
 #[derive(Debug)]
 pub(super) struct Tables {
@@ -24,8 +27,7 @@ pub(super) struct Tables {
 pub(super) async fn fresh() -> Tables {
     static SERVER: OnceLock<MariaDb> = OnceLock::new();
     static PREFIXES: AtomicU32 = AtomicU32::new(0);
-    let start =
-        || MariaDb::start().expect("mariadbd is not installed: install it, or leave out `servers`");
+    let start = || MariaDb::start().unwrap_or_else(|| panic!("{MISSING}"));
     let server = tokio::task::spawn_blocking(move || SERVER.get_or_init(start)).await.unwrap();
     let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
     run(&mut db, "CREATE DATABASE IF NOT EXISTS sessions").await;
