@@ -36,6 +36,7 @@ use std::time::Duration;
 
 use sqlx::MySqlPool;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use self::failure::Failure;
 use self::layout::Tables;
@@ -134,19 +135,20 @@ impl Inner {
         visit: Visit,
     ) -> Result<Lookup, Failure> {
         let load = || Load { tables: &self.tables, now: Now::of(&self.clock), id, secret, visit };
-        match self.perform(&mut load()).await? {
+        let deadline = Instant::now() + self.deadline;
+        match self.perform_by(deadline, &mut load()).await? {
             Loaded::Answer(answer) => Ok(answer),
             Loaded::Due(record, now) => Ok(Lookup::Found(Arc::from(self.touch(record, now).await))),
-            Loaded::Pending => self.perform(&mut confirm::Confirm(load())).await,
+            Loaded::Pending => self.perform_by(deadline, &mut confirm::Confirm(load())).await,
         }
     }
 
     /// Writes the activity of a record that was just loaded. That it could not
-    /// be written is not worth a failed request.
+    /// be written is not worth a failed request, nor a long wait.
     async fn touch(&self, mut record: Box<Record>, now: Timestamp) -> Box<Record> {
         let (tables, id) = (&self.tables, record.id);
         let mut touching = read::Touching { tables, id, meta: &record.meta, at: now };
-        match self.perform(&mut touching).await {
+        match self.perform_by(Instant::now() + self.deadline / 4, &mut touching).await {
             Ok(()) => record.meta.last_seen = now,
             Err(failure) => {
                 tracing::warn!(%failure, %id, "the last activity of a session was not stored");

@@ -29,7 +29,15 @@ pub(super) trait Work: Send {
 impl Inner {
     /// Does `work` within the deadline of a call.
     pub(super) async fn perform<W: Work>(&self, work: &mut W) -> Result<W::Answer, Failure> {
-        let deadline = Instant::now() + self.deadline;
+        self.perform_by(Instant::now() + self.deadline, work).await
+    }
+
+    /// The same within what is left of the call.
+    pub(super) async fn perform_by<W: Work>(
+        &self,
+        deadline: Instant,
+        work: &mut W,
+    ) -> Result<W::Answer, Failure> {
         let mut last = None;
         let mut bound = Duration::from_millis(2);
         loop {
