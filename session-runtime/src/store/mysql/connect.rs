@@ -67,6 +67,7 @@ fn check(options: &MySqlOptions) -> Result<Tables, Failure> {
 fn settings(url: &str) -> Result<MySqlConnectOptions, Failure> {
     let malformed = "write the URL as `mysql://user:password@host:3306/database`";
     let rest = url.strip_prefix("mysql:").or_else(|| url.strip_prefix("mariadb:"));
+    let rest = rest.filter(|rest| rest.starts_with("//"));
     let rest = rest.ok_or_else(|| Failure::config(malformed))?;
     // Without the reason: that may quote the password.
     let settings = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))

@@ -10,10 +10,15 @@
 //! [key](super::sql::Key) of bytes. The columns that show them, `name`,
 //! `value` and `principal`, are never compared at all.
 
+use std::time::Duration;
+
 use sqlx::mysql::MySqlRow;
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
+use tokio::time::sleep;
+
 use super::failure::{DUPLICATE, Failure, NO_COLUMN, NO_TABLE};
+use crate::token::random_below;
 
 /// The version of this layout.
 const VERSION: i64 = 1;
@@ -131,10 +136,17 @@ impl Tables {
         }
         self.check(db, true).await?;
         for statement in self.migration() {
-            match run(db, &statement).await {
-                // Somebody else was faster.
-                Err(failure) if failure.number == Some(DUPLICATE) => {}
-                result => drop(result.map_err(|it| it.during("creating the tables"))?),
+            loop {
+                match run(db, &statement).await {
+                    // Somebody else was faster.
+                    Err(failure) if failure.number == Some(DUPLICATE) => break,
+                    // Or as fast: connecting has a deadline.
+                    Err(failure) if failure.passing && failure.answered => {
+                        sleep(random_below(Duration::from_millis(20))).await;
+                    }
+                    Err(failure) => return Err(failure.during("creating the tables")),
+                    Ok(_) => break,
+                }
             }
         }
         Ok(())
