@@ -95,6 +95,13 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still, so that a store on a server must not ask that
+    /// server for the time.
+    #[cfg(feature = "mysql")]
+    pub(crate) const fn is_frozen(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Moves a frozen clock forward. Does nothing to the system clock.
     pub fn advance(&self, by: Duration) {
         if let Some(now) = &self.0 {

@@ -10,3 +10,6 @@ fn everything_that_needs_a_server() {
     // Not `eprintln!`: the test harness swallows what passing tests print.
     let _ = writeln!(std::io::stderr(), "{what}");
 }
+
+#[cfg(feature = "servers")]
+mod mysql;

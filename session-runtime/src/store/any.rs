@@ -32,6 +32,7 @@ impl AnyStore {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
     /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there | `sqlite` |
+    /// | `mysql://user:password@host/database`, `mariadb://…` | `MySqlStore`; its tables are made if they are not there | `mysql` |
     ///
     /// # Errors
     ///
@@ -51,8 +52,20 @@ impl AnyStore {
                 }
                 Self::sqlite(path).await
             }
+            "mysql" | "mariadb" => Self::mysql(url).await,
             _ => Err(ConnectError::UnknownScheme),
         }
+    }
+
+    #[cfg(feature = "mysql")]
+    async fn mysql(url: &str) -> Result<Self, ConnectError> {
+        Ok(Self::new(super::MySqlStore::connect(url).await.map_err(ConnectError::Store)?))
+    }
+
+    #[cfg(not(feature = "mysql"))]
+    #[allow(clippy::unused_async)]
+    async fn mysql(_: &str) -> Result<Self, ConnectError> {
+        Err(ConnectError::MissingFeature("mysql"))
     }
 
     #[cfg(feature = "sqlite")]

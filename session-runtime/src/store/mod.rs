@@ -8,8 +8,10 @@ mod error;
 mod limits;
 mod memory;
 mod moving;
+#[cfg(feature = "mysql")]
+mod mysql;
 // Of every store that has columns.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod packed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -24,5 +26,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
 pub use memory::MemoryStore;
 pub use moving::{MoveProgress, MovingStore};
+#[cfg(feature = "mysql")]
+pub use mysql::{MySqlOptions, MySqlStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
