@@ -10,6 +10,8 @@ mod memory;
 // Of every store that has columns.
 #[cfg(feature = "sqlite")]
 mod packed;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod whole;
@@ -21,5 +23,7 @@ pub use contract::{
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

@@ -3,6 +3,8 @@
 
 pub mod process;
 pub mod program;
+#[cfg(feature = "servers")]
+pub mod redis;
 
 pub use process::{Process, free_port};
 pub use program::{left_out, program};
