@@ -23,7 +23,6 @@ use crate::clock::{Timestamp, millis};
 use crate::id::SessionId;
 use crate::patch::{AtLimit, Denied, Lifetime, SignIn};
 use crate::record::{COMMIT_LEEWAY, MAX_LIFETIME, Meta, Principal};
-use crate::token::PatchId;
 
 /// A sign-in under way.
 pub(super) struct Reservation<'s> {
@@ -31,7 +30,11 @@ pub(super) struct Reservation<'s> {
     index: String,
     principal: Principal,
     id: String,
-    number: String,
+    /// How the index calls it: the session, a number, and how it orders by
+    /// age: when it was authenticated (`n`: now) and created, where known.
+    what: String,
+    /// An earlier attempt at the same had come so far.
+    before: Before,
     since: String,
     /// How long the index knows the session, in milliseconds since 1970.
     pub(super) bound: String,
@@ -43,11 +46,19 @@ pub(super) struct Reservation<'s> {
     under_way: Vec<Member>,
 }
 
+/// How far an earlier attempt came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Reserved,
+    Confirmed,
+}
+
 /// How the sign-in ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Concluded {
     Stands,
-    /// All sessions were revoked meanwhile: this one too.
+    /// All sessions were revoked meanwhile, before it was seen: it is not stored.
     Revoked,
 }
 
@@ -69,6 +80,7 @@ pub(super) async fn reserve<'s>(
     server: &'s Server,
     principal: &Principal,
     id: SessionId,
+    what: &str,
     sign_in: &SignIn,
     bound: &str,
     deadline: Instant,
@@ -79,7 +91,8 @@ pub(super) async fn reserve<'s>(
         index: server.index(principal),
         principal: principal.clone(),
         id: id.to_string(),
-        number: PatchId::next().as_u64().to_string(),
+        what: format!("{id} {what}"),
+        before: Before::Nothing,
         since,
         bound: "0".to_owned(),
         not_after: String::new(),
@@ -88,8 +101,8 @@ pub(super) async fn reserve<'s>(
         under_way: Vec::new(),
     };
     let others = if sign_in.cap.is_some() { "m" } else { "" };
-    let Reservation { id, number, since, index, .. } = &reservation;
-    let args = [&server.now(), id, number, bound, since, others];
+    let Reservation { id, what, since, index, .. } = &reservation;
+    let args = [&server.now(), id, what, bound, since, others];
     let answer = server.run(&server.scripts.reserve, &[index], &args, deadline).await?;
     let Value::Array(answer) = answer else {
         reservation.denied = ask::denial(Some(&answer));
@@ -101,7 +114,13 @@ pub(super) async fn reserve<'s>(
     };
     reservation.bound = bound.to_string();
     reservation.not_after = (until - RESERVATION / 2).to_string();
-    reservation.count(sign_in, members(&answer[2..])?, deadline).await?;
+    reservation.before = match answer.get(2).and_then(text) {
+        Some("confirmed") => Before::Confirmed,
+        Some("reserved") => Before::Reserved,
+        _ => Before::Nothing,
+    };
+    let members = members(answer.get(3..).unwrap_or_default())?;
+    reservation.count(sign_in, members, deadline).await?;
     Ok(reservation)
 }
 
@@ -119,11 +138,9 @@ impl Reservation<'_> {
         // Those under way count, whatever becomes of them; each session once.
         let mut others: Vec<Other> = Vec::new();
         for member in &under_way {
-            if let Some(id) = member.id.filter(|id| others.iter().all(|other| other.id != *id)) {
-                others.push(Other {
-                    order: (Some(Timestamp::from_millis(u64::MAX)), Timestamp::default()),
-                    id,
-                });
+            let new = |id: &SessionId| others.iter().all(|other| other.id != *id);
+            if let Some(id) = member.id.filter(new) {
+                others.push(self.under_way(member, id, deadline).await?);
             }
         }
         self.under_way = under_way;
@@ -152,11 +169,48 @@ impl Reservation<'_> {
         Ok(())
     }
 
+    /// A session into which a sign-in is under way, ordered as it will be.
+    async fn under_way(
+        &self,
+        member: &Member,
+        id: SessionId,
+        deadline: Instant,
+    ) -> Result<Other, Failure> {
+        let mut parts = member.name.split(' ').skip(2);
+        let (authenticated, created) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+        let begun = || {
+            let ends: u64 = member.score.parse().ok()?;
+            Some(Timestamp::from_millis(ends.saturating_sub(RESERVATION)))
+        };
+        let stored = match time(created) {
+            Some(created) => Other { order: (time(authenticated), created), id },
+            // A session that was there before; if it is gone, nobody signs in.
+            None => {
+                let (server, key) = (self.server, self.server.session(id));
+                let args = [&*server.now(), ""];
+                let value = server.run(&server.scripts.look, &[&key], &args, deadline).await?;
+                match Other::read(id, &value) {
+                    Some(other) => other,
+                    None => Other { order: (None, Timestamp::default()), id },
+                }
+            }
+        };
+        let authenticated = if authenticated == "n" { begun() } else { stored.order.0 };
+        Ok(Other { order: (authenticated, stored.order.1), id })
+    }
+
+    /// Whether an earlier attempt at the same may have stopped half-way.
+    pub(super) fn is_to_be_finished(&self) -> bool {
+        self.before == Before::Reserved
+    }
+
     /// The session was not written.
     pub(super) async fn cancel(self, deadline: Instant) {
-        let mine = format!("+{} {}", self.id, self.number);
+        let mine = format!("+{}", self.what);
         let (server, args) = (self.server, [mine.as_str(), ""]);
         if !self.not_after.is_empty()
+            && self.before == Before::Nothing
             && server.run(&server.scripts.forget, &[&self.index], &args, deadline).await.is_err()
         {
             tracing::debug!("a sign-in that came to nothing counts for half a minute more");
@@ -178,17 +232,17 @@ impl Reservation<'_> {
             }
             server.destroy(id, Some(&self.principal), deadline).await?;
         }
-        let args = [&server.now(), &self.id, &self.number, &self.since];
+        let args = [&server.now(), &self.what, &self.since];
         let stands = server.run(&server.scripts.confirm, &[&self.index], &args, deadline).await?;
-        let concluded = match int(&stands) {
+        let evicted = match int(&stands) {
             Some(1) => return Ok(Concluded::Stands),
-            Some(0) => Concluded::Stands,
-            _ => Concluded::Revoked,
+            answer => answer == Some(0),
         };
-        // As if it had been ended right after it was stored.
         let id = self.id.parse().map_err(|_| Failure::corrupt("session id"))?;
-        server.destroy(id, Some(&self.principal), deadline).await?;
-        Ok(concluded)
+        let ended_here = server.destroy(id, Some(&self.principal), deadline).await?;
+        // What somebody else ended was stored before that, and so was what was
+        // evicted; what only ends here never came to be.
+        Ok(if ended_here && !evicted { Concluded::Revoked } else { Concluded::Stands })
     }
 }
 

@@ -15,7 +15,7 @@ use super::server::Server;
 use super::sign_in::{self, Concluded};
 use super::target::Target;
 use super::walk::Position;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
@@ -167,8 +167,12 @@ impl Inner {
                 Wrote::Late => Err(Failure::corrupt("answer")),
             };
         };
+        let time = |at: Timestamp| at.as_millis().to_string();
+        let authenticated = record.meta.authenticated.map_or(String::from("-"), time);
+        let what = format!("{made} {authenticated} {}", time(record.meta.created));
         let reserved =
-            sign_in::reserve(server, principal, record.id, &sign_in, &bound, deadline).await?;
+            sign_in::reserve(server, principal, record.id, &what, &sign_in, &bound, deadline)
+                .await?;
         let denial = reserved.denied.map_or("", ask::denial_text);
         let bound = reserved.bound.clone();
         let write = Write { record, sign_in: &sign_in, bound: &bound, made: &made };
@@ -252,7 +256,10 @@ impl Inner {
         let server = &self.server;
         let bound = sign_in::bound_of_lifetime(patch.meta.lifetime.as_ref());
         let sign_in = &patch.meta.sign_in;
-        let reserved = sign_in::reserve(server, principal, id, sign_in, &bound, deadline).await?;
+        let authenticated = if patch.meta.authenticated { "n" } else { "-" };
+        let what = format!("{} {authenticated}", patch.id.as_u64());
+        let reserved =
+            sign_in::reserve(server, principal, id, &what, sign_in, &bound, deadline).await?;
         let mut args = self.begin(epoch, patch);
         let mut push = |tag: char, text: &str| {
             args.push(format!("{tag}{text}").into_bytes().into());
@@ -267,7 +274,14 @@ impl Inner {
             push('k', principal.as_str());
         }
         let answer = self.send(id, epoch, patch, None, &args, deadline).await?;
-        if !matches!(answer, Answer::Outcome(Outcome::Applied(_))) || reserved.denied.is_some() {
+        let finish = match &answer {
+            Answer::Outcome(Outcome::Applied(applied)) if applied.repeated => {
+                reserved.is_to_be_finished()
+            }
+            Answer::Outcome(Outcome::Applied(_)) => true,
+            _ => false,
+        };
+        if !finish {
             reserved.cancel(deadline).await;
             return Ok(answer);
         }

@@ -64,8 +64,8 @@ end
 
 -- The index of a principal is a sorted set:
 --   session id      scored with the time by which that session has ended
---   +id number      a sign-in under way, scored with its own end
---   =id number      one that was confirmed, until then
+--   +id number …    a sign-in under way, scored with its own end; see `sign_in.rs`
+--   =id number …    one that was confirmed, until then
 --   @revoked        scored with the time at which the revocation is forgotten
 -- and so everything in it ends by itself.
 

@@ -7,9 +7,6 @@ local all = call('ZRANGE', index, 0, -1, 'WITHSCORES')
 if ARGV[2] == 'r' then
   -- Opens a full server, see `force`.
   call('ZREM', index, '')
-  for i = 1, #all, 2 do
-    if string.byte(all[i]) == 43 then call('ZREM', index, all[i]) end
-  end
   local old = tonumber(call('ZSCORE', index, '@revoked') or '0')
   call('ZADD', index, txt(math.max(old, now + TICKET_LIFETIME + 1)), '@revoked')
   keep_index(index, now)
