@@ -32,6 +32,8 @@ impl AnyStore {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
     /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there | `sqlite` |
+    /// | `redis://host:6379`, `redis+unix:///path`, `redis+cluster://host,host`, `redis+sentinel://host/name` | `RedisStore` | `redis` |
+    /// | `rediss://…`, `rediss+cluster://…`, `rediss+sentinel://…` | the same over TLS | `redis-tls` |
     ///
     /// # Errors
     ///
@@ -51,8 +53,22 @@ impl AnyStore {
                 }
                 Self::sqlite(path).await
             }
-            _ => Err(ConnectError::UnknownScheme),
+            _ => match scheme.split('+').next() {
+                Some("redis" | "rediss" | "valkey" | "valkeys") => Self::redis(url).await,
+                _ => Err(ConnectError::UnknownScheme),
+            },
         }
+    }
+
+    #[cfg(feature = "redis")]
+    async fn redis(url: &str) -> Result<Self, ConnectError> {
+        Ok(Self::new(super::RedisStore::connect(url).await.map_err(ConnectError::Store)?))
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[allow(clippy::unused_async)]
+    async fn redis(_: &str) -> Result<Self, ConnectError> {
+        Err(ConnectError::MissingFeature("redis"))
     }
 
     #[cfg(feature = "sqlite")]
@@ -91,9 +107,9 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownScheme => {
-                f.write_str("no such store: write `memory:` or `sqlite:sessions.db`")
-            }
+            Self::UnknownScheme => f.write_str(
+                "no such store: write `memory:`, `sqlite:sessions.db` or `redis://host:6379`",
+            ),
             Self::MissingFeature(feature) => write!(
                 f,
                 "this store needs the cargo feature `{feature}`: `cargo add session-runtime --features {feature}`",

@@ -3,8 +3,10 @@
 
 pub mod process;
 pub mod program;
+pub mod proxy;
 #[cfg(feature = "servers")]
 pub mod redis;
 
 pub use process::{Process, free_port};
 pub use program::{left_out, program};
+pub use proxy::Proxy;

@@ -94,11 +94,16 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start() -> Option<Self> {
-        let settings =
-            ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--appendonly", "no"];
+        let settings = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "2000",
+            "--repl-diskless-sync-delay",
+            "0",
+        ];
         let mut nodes = Vec::new();
         for _ in 0..6 {
-            // The bus listens 10000 above, if there is such a port.
             nodes.push(Server::start_cluster_node(&settings)?);
         }
         let addresses: Vec<String> =
@@ -120,6 +125,12 @@ impl Cluster {
             node.process.as_ref().expect("it runs").wait_until("cluster_state:ok", || {
                 node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok").then_some(())
             });
+            // A replica that has copied nothing yet takes over for nobody.
+            node.process.as_ref().expect("it runs").wait_until("master_link_status:up", || {
+                let said = node.ask(&["INFO", "replication"]);
+                let whole = said.contains("role:master") || said.contains("link_status:up");
+                whole.then_some(())
+            });
         }
     }
 
@@ -139,6 +150,7 @@ impl Cluster {
 
 impl Server {
     fn start_cluster_node(settings: &[&str]) -> Option<Self> {
+        // Else the bus listens 10000 above the port, where no port may be.
         let bus = free_port().to_string();
         let mut all = settings.to_vec();
         all.extend(["--cluster-port", &bus]);

@@ -124,8 +124,10 @@ impl Server {
                     return Err(Asked::Unknown);
                 }
                 Ok(Err((error, sent))) => {
-                    // Only what a server refused was certainly not done.
-                    let refused = matches!(error.kind(), ErrorKind::Server(_));
+                    // Only what a server refused was certainly not done; a script
+                    // that it broke off is not among that.
+                    let broken_off = ErrorKind::Server(ServerErrorKind::ResponseError);
+                    let refused = error.code().is_some() && error.kind() != broken_off;
                     maybe_done |= sent && !refused;
                     let failure = Failure::of(&error);
                     if !is_passing(&error) {
