@@ -97,7 +97,7 @@ impl Clock {
 
     /// Whether it stands still, so that a store on a server must not ask that
     /// server for the time.
-    #[cfg(feature = "mysql")]
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
     pub(crate) const fn is_frozen(&self) -> bool {
         self.0.is_some()
     }

@@ -13,6 +13,8 @@ mod mysql;
 // Of every store that has columns.
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod packed;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub mod whole;
@@ -28,5 +30,7 @@ pub use memory::MemoryStore;
 pub use moving::{MoveProgress, MovingStore};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlOptions, MySqlStore};
+#[cfg(feature = "redis")]
+pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

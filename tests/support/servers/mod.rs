@@ -4,7 +4,11 @@
 pub mod mariadb;
 pub mod process;
 pub mod program;
+pub mod proxy;
+#[cfg(feature = "servers")]
+pub mod redis;
 
 pub use mariadb::MariaDb;
 pub use process::{Process, free_port};
 pub use program::{left_out, program};
+pub use proxy::Proxy;
