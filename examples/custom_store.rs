@@ -17,7 +17,8 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::{Denied, Gone, Outcome, Patch, SignIn};
 use session_runtime::record::{Applying, Presented, Principal, Record, TICKET_LIFETIME, TOMBSTONE};
 use session_runtime::store::{
-    Created, Lookup, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch, Visit,
+    Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch,
+    Visit,
 };
 use session_runtime::token::SecretHash;
 
@@ -212,6 +213,13 @@ impl SessionStore for MapStore {
         }
         rows.revoked.retain(|_, at| now.since(*at) <= TICKET_LIFETIME);
         ready(Swept { removed: due.len(), more })
+    }
+
+    /// One page is enough where everything is in memory anyway.
+    fn scan<'a>(&'a self, _: Option<&'a Cursor>, _: usize) -> Answer<'a, Page> {
+        let (rows, now) = (self.rows(), self.clock.now());
+        let live = rows.sessions.values().filter_map(|row| row.live(now)).cloned();
+        ready(Page { records: live.collect(), next: None })
     }
 }
 

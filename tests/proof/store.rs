@@ -11,8 +11,8 @@ use session_runtime::clock::Clock;
 use session_runtime::patch::{Outcome, Patch, SignIn};
 use session_runtime::record::{Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
+    StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use session_runtime::token::SecretHash;
 use shuttle::future::yield_now;
@@ -242,5 +242,13 @@ impl SessionStore for Watched {
 
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         self.inner.sweep(limit)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.inner.scan(from, limit)
     }
 }

@@ -176,6 +176,11 @@ each_rule_is_failed_by! {
     a_revoked_session_is_remembered_for_a_minute: ForgetsRevoked;
     a_session_that_signs_in_during_a_revocation_is_ended_or_listed: RenewsInTwoSteps;
 
+    a_walk_finds_every_live_session: WalksSignedInOnly WalksFirstPageOnly;
+    a_walk_shows_nothing_that_has_ended: WalksEnded;
+    a_walk_misses_nobody_while_others_come_and_go: WalksByCounting WalksFirstPageOnly;
+    a_walk_goes_on_from_a_kept_cursor: WalksFromTheStart WalksFirstPageOnly;
+
     concurrent_writers_of_different_fields_lose_nothing: WritesWholeRecords;
     a_writer_never_revives_a_destroyed_session: RevivesByWriting;
     a_sign_in_separates_earlier_writes_from_later_ones: IgnoresEpoch IndexesLater;

@@ -43,6 +43,8 @@ pub(crate) enum Defect {
     NeverForgetsRevocations, ForgetsRevocationsEarly, NotesRevocationsLast,
     // Limits.
     IgnoresLimits, LimitsForgetNames, LimitsOfFieldsOnly, LimitsInTwoSteps,
+    // Walks.
+    WalksSignedInOnly, WalksFirstPageOnly, WalksEnded, WalksByCounting, WalksFromTheStart,
     // Principals.
     MixesNamespaces, FoldsPrincipals, ListsOldData, ListsFormer, ListsExpired, PrunesByFirstExpiry,
     ListsOnePage, CountsEverything, IgnoresPrincipals,

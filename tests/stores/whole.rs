@@ -88,14 +88,15 @@ session_runtime::store_conformance! {
 fn a_store_of_whole_records_promises_all_but_what_needs_an_index() {
     let one = WholeRecords::single_process(Map::default()).capabilities();
     let missing = conformance::not_promised(&one);
-    assert_eq!(missing.len(), 29, "{missing:?}");
-    let of_an_index = ["listing", "revo", "cap", "evict", "login", "principal", "count", "session"];
+    assert_eq!(missing.len(), 33, "{missing:?}");
+    let of_an_index =
+        ["walk", "listing", "revo", "cap", "evict", "login", "principal", "count", "session"];
     for rule in missing {
         let named = of_an_index.iter().any(|word| rule.contains(word));
         assert!(named || rule == "as_many_sessions_end_as_make_room", "{rule}");
     }
     let shared = conformance::not_promised(&WholeRecords::shared(Map::default()).capabilities());
-    assert_eq!(shared.len(), 29 + 15, "{shared:?}");
+    assert_eq!(shared.len(), 33 + 15, "{shared:?}");
     assert!(shared.contains(&"concurrent_additions_are_all_counted"));
 }
 

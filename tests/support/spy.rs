@@ -8,8 +8,8 @@ use session_runtime::clock::Clock;
 use session_runtime::patch::{Outcome, Patch, SignIn};
 use session_runtime::record::{Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
+    StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use session_runtime::token::SecretHash;
 
@@ -151,5 +151,13 @@ impl SessionStore for Spy {
 
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         self.ask(Call::Other, || self.inner.sweep(limit))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.ask(Call::Other, || self.inner.scan(from, limit))
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::contract::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
 };
 use super::error::StoreError;
 use super::memory::MemoryStore;
@@ -183,5 +183,13 @@ impl SessionStore for AnyStore {
 
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         self.0.sweep(limit)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.0.scan(from, limit)
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::error::StoreError;
+use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
@@ -57,6 +57,9 @@ use crate::token::SecretHash;
 /// 13. **Limits are exact.** What would be larger than the
 ///     [`limits`](Capabilities::limits) that a store states is refused, in the
 ///     same atomic step as the write.
+/// 14. **A walk finds everybody.** What is live from the first page of a
+///     [`scan`](Self::scan) to its last is on one of them, whatever else comes
+///     and goes meanwhile; nothing is that has ended when its page is read.
 ///
 /// What a store cannot promise it says in its
 /// [`capabilities`](Self::capabilities).
@@ -176,6 +179,69 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// If the store cannot answer.
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>>;
+
+    /// The next page of a walk over all live sessions, in no particular order:
+    /// about `limit` of them, from the beginning without a cursor. A page may
+    /// be empty and not be the last. A session may be on several pages.
+    ///
+    /// For moving sessions to another store, and for reports; no request waits
+    /// for it.
+    ///
+    /// # Default
+    ///
+    /// [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported): for
+    /// a store whose [`Capabilities::scan`] is `false`.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot answer, or the cursor is not one of its own
+    /// ([`StoreErrorKind::Config`](super::StoreErrorKind::Config)).
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        let _ = (from, limit);
+        StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unsupported)))
+    }
+}
+
+/// Where a walk over all sessions stands: text of the store's own, which may be
+/// kept and used again after a restart of this program.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor(Box<str>);
+
+impl Cursor {
+    /// The cursor with this text.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The session after which a page begins, for a store that walks by id.
+    pub(crate) fn after(id: SessionId) -> Self {
+        Self(id.to_string().into())
+    }
+
+    /// Reads [`Cursor::after`] back.
+    pub(crate) fn id(&self) -> Result<SessionId, StoreError> {
+        let foreign = |_| StoreError::because(StoreErrorKind::Config, "a cursor of another store");
+        self.0.parse().map_err(foreign)
+    }
+}
+
+/// Some of the sessions of a store.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Live sessions.
+    pub records: Vec<Arc<Record>>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<Cursor>,
 }
 
 /// How a request comes to a record.
@@ -212,14 +278,22 @@ pub struct Capabilities {
     pub principal_index: bool,
     /// What was destroyed is gone: no copy in a client's hands revives it.
     pub revocation: bool,
+    /// All live sessions can be walked over. Where not, [`SessionStore::scan`]
+    /// is [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
+    pub scan: bool,
     /// How large fields and records may become, if the store limits that.
     pub limits: Option<Limits>,
 }
 
 impl Capabilities {
     /// The whole contract, and no limits.
-    pub const FULL: Self =
-        Self { atomic_patches: true, principal_index: true, revocation: true, limits: None };
+    pub const FULL: Self = Self {
+        atomic_patches: true,
+        principal_index: true,
+        revocation: true,
+        scan: true,
+        limits: None,
+    };
 
     /// The same with these limits.
     #[must_use]

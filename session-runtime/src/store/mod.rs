@@ -16,7 +16,8 @@ pub mod whole;
 
 pub use any::{AnyStore, ConnectError};
 pub use contract::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
+    Visit,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;

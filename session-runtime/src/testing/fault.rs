@@ -9,8 +9,8 @@ use crate::id::SessionId;
 use crate::patch::{Conflict, Gone, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
-    Capabilities, Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreErrorKind,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
+    StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
 
@@ -282,6 +282,14 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
 
     fn sweep(&self, limit: usize) -> Answer<'_, Swept> {
         self.ask(Operation::Sweep, move || self.inner.sweep(limit))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.ask(Operation::Scan, move || self.inner.scan(from, limit))
     }
 }
 

@@ -22,11 +22,13 @@ pub enum Operation {
     Count,
     /// Expired sessions are removed.
     Sweep,
+    /// All sessions are walked over.
+    Scan,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Load,
         Self::Reload,
         Self::Create,
@@ -36,5 +38,6 @@ impl Operation {
         Self::Revoke,
         Self::Count,
         Self::Sweep,
+        Self::Scan,
     ];
 }

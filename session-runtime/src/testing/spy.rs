@@ -8,8 +8,8 @@ use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
-    Capabilities, Created, Lookup, MemoryStore, Revoke, SessionStore, StoreError, StoreFuture,
-    Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
+    StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
 
@@ -71,6 +71,11 @@ pub enum Call {
         /// How many at most.
         limit: usize,
     },
+    /// All sessions are walked over.
+    Scan {
+        /// About how many on the page.
+        limit: usize,
+    },
 }
 
 impl Call {
@@ -87,6 +92,7 @@ impl Call {
             Self::Revoke { .. } => Operation::Revoke,
             Self::Count => Operation::Count,
             Self::Sweep { .. } => Operation::Sweep,
+            Self::Scan { .. } => Operation::Scan,
         }
     }
 }
@@ -237,5 +243,13 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
 
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         self.note(Call::Sweep { limit }).sweep(limit)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.note(Call::Scan { limit }).scan(from, limit)
     }
 }

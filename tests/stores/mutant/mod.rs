@@ -16,8 +16,8 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::{Applied, Outcome, Patch, SignIn};
 use session_runtime::record::{COMMIT_LEEWAY, Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Limits, Lookup, MemoryStore, Revoke, SessionStore, StoreError,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Limits, Lookup, MemoryStore, Page, Revoke, SessionStore,
+    StoreError, StoreFuture, Swept, Visit,
 };
 use session_runtime::token::{PatchId, SecretHash};
 
@@ -152,6 +152,43 @@ impl Mutant {
         self.inner.sweep(limit).await
     }
 
+    async fn scanning(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        match self.defect {
+            Defect::WalksFirstPageOnly => {
+                Ok(Page { next: None, ..self.inner.scan(from, limit).await? })
+            }
+            Defect::WalksSignedInOnly => {
+                let mut page = self.inner.scan(from, limit).await?;
+                page.records.retain(|record| record.meta.principal.is_some());
+                Ok(page)
+            }
+            Defect::WalksEnded => {
+                let mut page = self.inner.scan(from, limit).await?;
+                let created: Vec<_> = self.seen().created.values().cloned().collect();
+                for record in created {
+                    if self.peek(record.id).await?.is_none() {
+                        page.records.push(record);
+                    }
+                }
+                Ok(page)
+            }
+            Defect::WalksByCounting => {
+                let skip = from.map_or(0, |cursor| cursor.as_str().parse().unwrap());
+                let mut all = self.inner.scan(None, usize::MAX).await?.records;
+                let mut page = all.split_off(all.len().min(skip));
+                page.truncate(limit);
+                let next = (!page.is_empty()).then(|| Cursor::new((skip + limit).to_string()));
+                Ok(Page { records: page, next })
+            }
+            Defect::WalksFromTheStart => {
+                let page = self.inner.scan(None, limit).await?;
+                let seen = from.is_some();
+                Ok(Page { next: page.next.filter(|_| !seen), ..page })
+            }
+            _ => self.inner.scan(from, limit).await,
+        }
+    }
+
     async fn deleting(&self, id: SessionId) -> Result<bool, StoreError> {
         let live = self.peek(id).await?;
         let live_now = live.is_some();
@@ -267,5 +304,14 @@ impl SessionStore for Mutant {
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         self.sync();
         StoreFuture::new(self.sweeping(limit))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.sync();
+        StoreFuture::new(self.scanning(from, limit))
     }
 }

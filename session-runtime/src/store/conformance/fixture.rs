@@ -13,7 +13,7 @@ use crate::id::SessionId;
 use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Meta, Principal, Record};
 use crate::store::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreError, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, Lookup, Revoke, SessionStore, StoreError, Swept, Touch, Visit,
 };
 use crate::token::{SecretHash, SessionToken};
 
@@ -258,6 +258,16 @@ impl<S: SessionStore> Fixture<S> {
 
     pub(super) async fn sweep(&self, limit: usize) -> Swept {
         answered("sweep", self.store.sweep(limit).await)
+    }
+
+    /// A page of a walk over all sessions, and where the next one begins.
+    pub(super) async fn scan(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> (Vec<Record>, Option<Cursor>) {
+        let page = answered("scan", self.store.scan(from, limit).await);
+        (page.records.into_iter().map(Arc::unwrap_or_clone).collect(), page.next)
     }
 
     /// Sweeps in steps of `limit` until nothing more is due.

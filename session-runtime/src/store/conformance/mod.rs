@@ -67,6 +67,7 @@ mod revocation;
 mod rotation;
 mod rules;
 mod running;
+mod scans;
 mod sweeping;
 mod tickets;
 mod versions;

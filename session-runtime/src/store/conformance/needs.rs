@@ -13,6 +13,8 @@ pub(super) enum Need {
     principal_index,
     /// [`Capabilities::revocation`]
     revocation,
+    /// [`Capabilities::scan`]
+    scan,
     /// [`Capabilities::limits`]
     limits,
 }
@@ -23,6 +25,7 @@ impl Need {
             Self::atomic_patches => by.atomic_patches,
             Self::principal_index => by.principal_index,
             Self::revocation => by.revocation,
+            Self::scan => by.scan,
             Self::limits => by.limits.is_some(),
         }
     }

@@ -208,6 +208,12 @@ macro_rules! __store_rules {
                 revocation [atomic_patches principal_index revocation] {
                     a_session_that_signs_in_during_a_revocation_is_ended_or_listed
                 }
+                scans [scan revocation] {
+                    a_walk_finds_every_live_session
+                    a_walk_shows_nothing_that_has_ended
+                    a_walk_misses_nobody_while_others_come_and_go
+                    a_walk_goes_on_from_a_kept_cursor
+                }
                 races [atomic_patches revocation] {
                     concurrent_writers_of_different_fields_lose_nothing
                     a_writer_never_revives_a_destroyed_session

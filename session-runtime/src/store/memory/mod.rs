@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use self::index::PrincipalIndex;
 use self::shard::{Removed, Shard};
 use super::contract::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
 };
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
@@ -237,6 +237,23 @@ impl Inner {
             .sum()
     }
 
+    /// By shard, and by id within a shard: an order that no other session's
+    /// coming or going changes.
+    fn scan(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
+        let (now, mut after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
+        let first = after.map_or(0, |id| usize::from(id.as_bytes()[0]) % SHARDS);
+        let mut page = Page::default();
+        for index in first..SHARDS {
+            let missing = limit.max(1) - page.records.len();
+            page.records.extend(self.shard_at(index).scan(after.take(), missing, now));
+            if page.records.len() >= limit.max(1) {
+                page.next = page.records.last().map(|record| Cursor::after(record.id));
+                break;
+            }
+        }
+        Ok(page)
+    }
+
     /// One shard a step, so that no lock is held for long.
     fn sweep(&self, limit: usize) -> Swept {
         let now = self.clock.now();
@@ -331,5 +348,13 @@ impl SessionStore for MemoryStore {
 
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         StoreFuture::ready(Ok(self.0.sweep(limit)))
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        StoreFuture::ready(self.0.scan(from, limit))
     }
 }

@@ -56,6 +56,24 @@ impl Shard {
         self.records.values().filter(|record| !record.meta.is_expired(now)).count() as u64
     }
 
+    /// The first `limit` live records after that one, by id.
+    pub(super) fn scan(
+        &self,
+        after: Option<SessionId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Vec<Arc<Record>> {
+        let live = self.records.values().filter(|record| !record.meta.is_expired(now));
+        let mut page: Vec<_> =
+            live.filter(|record| after.is_none_or(|after| record.id > after)).collect();
+        if page.len() > limit {
+            page.select_nth_unstable_by_key(limit, |record| record.id);
+            page.truncate(limit);
+        }
+        page.sort_unstable_by_key(|record| record.id);
+        page.into_iter().cloned().collect()
+    }
+
     pub(super) fn load(
         &mut self,
         id: SessionId,

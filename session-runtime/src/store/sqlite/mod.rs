@@ -36,7 +36,8 @@ use self::read::Loaded;
 use self::step::Touching;
 use self::writer::Threads;
 use super::contract::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
+    Visit,
 };
 use super::error::StoreError;
 use super::limits::Limits;
@@ -269,6 +270,20 @@ impl SessionStore for SqliteStore {
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         let run = self.0.threads.writer.run(move |db, now| sweep::sweep(db, limit, now));
         StoreFuture::new(async { Ok(run.await?) })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        let after = from.map(Cursor::id).transpose();
+        StoreFuture::new(async move {
+            let after = after?;
+            self.0.settle(self.0.touching.any()).await;
+            let clock = self.0.clock.clone();
+            self.0.threads.readers.run(move |db| read::scan(db, after, limit, clock.now())).await
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::row::{self, FieldRows, Id, META_COLUMNS, meta_columns};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::{Meta, Presented, Principal, Record};
-use crate::store::contract::Lookup;
+use crate::store::contract::{Cursor, Lookup, Page};
 use crate::token::SecretHash;
 
 const META: &str = concat!("SELECT ", meta_columns!(), " FROM session s WHERE s.id = ?1");
@@ -19,6 +19,12 @@ const RECORD: &str = concat!(
     meta_columns!(),
     ", f.name, f.value FROM session s LEFT JOIN session_field f ON f.session_id = s.id \
      WHERE s.id = ?1"
+);
+const SCAN: &str = concat!(
+    "SELECT ",
+    meta_columns!(),
+    ", f.name, f.value, s.id FROM (SELECT * FROM session WHERE id > ?1 AND expires > ?2 \
+     ORDER BY id LIMIT ?3) s LEFT JOIN session_field f ON f.session_id = s.id ORDER BY s.id"
 );
 const LIST: &str = concat!(
     "SELECT ",
@@ -101,8 +107,32 @@ pub(super) fn list(
     principal: &Principal,
     now: Timestamp,
 ) -> Result<Vec<Arc<Record>>, Failure> {
-    let mut statement = db.prepare_cached(LIST)?;
-    let mut rows = statement.query(params![principal.as_str(), row::millis(now)])?;
+    records(db, LIST, params![principal.as_str(), row::millis(now)])
+}
+
+/// A page of all live sessions, in the order of their ids.
+pub(super) fn scan(
+    db: &Connection,
+    after: Option<SessionId>,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page, Failure> {
+    let limit = limit.clamp(1, i32::MAX as usize);
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let records = records(db, SCAN, params![after, row::millis(now), limit as i64])?;
+    let last = records.last().filter(|_| records.len() == limit);
+    Ok(Page { next: last.map(|record| Cursor::after(record.id)), records })
+}
+
+/// The records of a statement that gives their fields one after the other, and
+/// the id last.
+fn records(
+    db: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<Arc<Record>>, Failure> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
     let mut all = Vec::new();
     let mut current: Option<(SessionId, Meta, FieldRows)> = None;
     let finish = |(id, meta, fields): (SessionId, Meta, FieldRows)| -> Result<_, Failure> {

@@ -66,8 +66,12 @@ impl<W: WholeRecordStore> WholeRecords<W> {
 
     fn with(records: W, atomic_patches: bool) -> Self {
         let limits = Limits::default();
-        let promises =
-            Capabilities { atomic_patches, principal_index: false, ..Capabilities::FULL };
+        let promises = Capabilities {
+            atomic_patches,
+            principal_index: false,
+            scan: false,
+            ..Capabilities::FULL
+        };
         let (locks, tombstones) = Default::default();
         let capabilities = promises.with_limits(limits);
         Self(Arc::new(Inner { records, capabilities, limits, locks, tombstones }))
