@@ -95,6 +95,12 @@ impl Clock {
         }
     }
 
+    /// Whether it is a frozen one. Otherwise a server may use a clock of its own.
+    #[cfg(feature = "postgres")]
+    pub(crate) const fn is_frozen(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Moves a frozen clock forward. Does nothing to the system clock.
     pub fn advance(&self, by: Duration) {
         if let Some(now) = &self.0 {

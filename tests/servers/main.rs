@@ -2,6 +2,9 @@
 //! its own, on private ports or sockets, and stops them.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "servers")]
+mod postgres;
+
 #[cfg(not(feature = "servers"))]
 #[test]
 fn everything_that_needs_a_server() {

@@ -32,6 +32,7 @@ impl AnyStore {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
     /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there | `sqlite` |
+    /// | `postgres://user@host/database` | `PostgresStore`; the tables are made if they are not there | `postgres` |
     ///
     /// # Errors
     ///
@@ -51,8 +52,20 @@ impl AnyStore {
                 }
                 Self::sqlite(path).await
             }
+            "postgres" | "postgresql" => Self::postgres(url).await,
             _ => Err(ConnectError::UnknownScheme),
         }
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn postgres(url: &str) -> Result<Self, ConnectError> {
+        Ok(Self::new(super::PostgresStore::connect(url).await.map_err(ConnectError::Store)?))
+    }
+
+    #[cfg(not(feature = "postgres"))]
+    #[allow(clippy::unused_async)]
+    async fn postgres(_: &str) -> Result<Self, ConnectError> {
+        Err(ConnectError::MissingFeature("postgres"))
     }
 
     #[cfg(feature = "sqlite")]
@@ -91,9 +104,9 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownScheme => {
-                f.write_str("no such store: write `memory:` or `sqlite:sessions.db`")
-            }
+            Self::UnknownScheme => f.write_str(
+                "no such store: write `memory:`, `sqlite:sessions.db` or `postgres://…`",
+            ),
             Self::MissingFeature(feature) => write!(
                 f,
                 "this store needs the cargo feature `{feature}`: `cargo add session-runtime --features {feature}`",

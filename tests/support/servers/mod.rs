@@ -1,8 +1,10 @@
 //! Real servers, one of each kind for a whole test program, on private ports
 //! or sockets under a temporary directory.
 
+pub mod postgres;
 pub mod process;
 pub mod program;
 
+pub use postgres::{PgBouncer, Postgres};
 pub use process::{Process, free_port};
 pub use program::{left_out, program};

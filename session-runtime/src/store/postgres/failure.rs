@@ -118,9 +118,10 @@ impl From<sqlx::Error> for Meaning {
             "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => {
                 Self::Broken(failure(Unavailable, said("the server ended the connection")))
             }
-            "42P01" | "42883" | "3F000" | "42704" => {
-                Self::Final(failure(Config, said("the tables or functions are missing: run `migrate()`")))
-            }
+            "42P01" | "42883" | "3F000" | "42704" => Self::Final(failure(
+                Config,
+                said("the tables or functions are missing: run `migrate()`"),
+            )),
             "42501" => Self::Final(failure(Config, said("this role may not do that"))),
             "28P01" | "28000" => Self::Final(failure(Config, said("the server refuses the login"))),
             "3D000" => Self::Final(failure(Config, said("the database does not exist"))),
@@ -174,7 +175,9 @@ impl From<Failure> for StoreError {
 impl From<Unacknowledged> for StoreError {
     fn from(why: Unacknowledged) -> Self {
         match why {
-            Unacknowledged::NotWritten(failure) | Unacknowledged::Unknown(failure) => failure.into(),
+            Unacknowledged::NotWritten(failure) | Unacknowledged::Unknown(failure) => {
+                failure.into()
+            }
         }
     }
 }

@@ -7,9 +7,7 @@ use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::record::{
-    Meta, Principal, Record, Renewal, RetiredSecret, Rotation, RotationNonce,
-};
+use crate::record::{Meta, Principal, Record, Renewal, RetiredSecret, Rotation, RotationNonce};
 use crate::store::packed;
 use crate::token::{PatchId, SecretHash};
 
@@ -36,10 +34,8 @@ impl Answer<'_> {
         let id: &str = self.get("id")?;
         let id: SessionId = id.parse().map_err(|_| Failure::corrupt("session id"))?;
         let fields = self.pairs()?;
-        let fields: Fields = fields
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect();
+        let fields: Fields =
+            fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         Ok(Record { id, meta: self.meta()?, fields })
     }
 
@@ -60,7 +56,7 @@ impl Answer<'_> {
             packed::versions(json).ok_or_else(|| Failure::corrupt("list of schema versions"))
         });
         Ok(Meta {
-            secret: hash(self.get("secret")?)?,
+            secret: hash(&self.get::<Vec<u8>>("secret")?)?,
             secret_since: time(number("secret_since")?),
             renewal: self.renewal()?,
             epoch: number("epoch")?.cast_unsigned(),
@@ -79,15 +75,17 @@ impl Answer<'_> {
     }
 
     fn renewal(&self) -> Result<Renewal, Failure> {
-        let pending = match (self.get::<Option<&[u8]>>("next_secret")?, self.nonce()?) {
-            (Some(next), Some(nonce)) => Some(Rotation { nonce, next: hash(next)? }),
+        let pending = match (self.get::<Option<Vec<u8>>>("next_secret")?, self.nonce()?) {
+            (Some(next), Some(nonce)) => Some(Rotation { nonce, next: hash(&next)? }),
             (None, None) => None,
             _ => return Err(Failure::corrupt("renewal")),
         };
-        let previous: (Option<&[u8]>, Option<i64>) =
+        let previous: (Option<Vec<u8>>, Option<i64>) =
             (self.get("previous_secret")?, self.get("previous_at")?);
         let previous = match previous {
-            (Some(secret), Some(at)) => Some(RetiredSecret { secret: hash(secret)?, at: time(at) }),
+            (Some(secret), Some(at)) => {
+                Some(RetiredSecret { secret: hash(&secret)?, at: time(at) })
+            }
             (None, None) => None,
             _ => return Err(Failure::corrupt("renewal")),
         };
@@ -95,8 +93,8 @@ impl Answer<'_> {
     }
 
     pub(super) fn nonce(&self) -> Result<Option<RotationNonce>, Failure> {
-        let nonce: Option<&[u8]> = self.get("next_nonce")?;
-        let fixed = |bytes: &[u8]| bytes.try_into().map_err(|_| Failure::corrupt("renewal"));
+        let nonce: Option<Vec<u8>> = self.get("next_nonce")?;
+        let fixed = |bytes: Vec<u8>| bytes.try_into().map_err(|_| Failure::corrupt("renewal"));
         Ok(nonce.map(fixed).transpose()?.map(RotationNonce))
     }
 

@@ -88,3 +88,13 @@ DECLARE
 BEGIN
     RETURN (SELECT count(*) FROM {t:session} WHERE expires > v_now);
 END $fn$;
+
+CREATE OR REPLACE FUNCTION {f:scan}(p_after text, p_limit bigint, p_now bigint) RETURNS SETOF {f:answer}
+LANGUAGE plpgsql VOLATILE AS $fn$
+DECLARE
+    v_now bigint := {f:now}(p_now);
+BEGIN
+    RETURN QUERY SELECT r.* FROM (SELECT s.id FROM {t:session} s
+            WHERE s.id > coalesce(p_after, '') AND s.expires > v_now ORDER BY s.id LIMIT p_limit) x
+        CROSS JOIN LATERAL {f:read}(x.id) r ORDER BY r.id COLLATE "C";
+END $fn$;

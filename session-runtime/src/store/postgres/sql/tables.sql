@@ -58,6 +58,6 @@ CREATE TABLE IF NOT EXISTS {t:session_revocation} (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX IF NOT EXISTS {i:session_revocation_at} ON {t:session_revocation} (at);
 CREATE TABLE IF NOT EXISTS {t:session_layout} (
-    only    boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (only),
+    one     boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (one),
     version integer NOT NULL
 );
