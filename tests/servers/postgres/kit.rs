@@ -3,8 +3,14 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use std::time::Duration;
+
 use session_runtime::clock::Clock;
-use session_runtime::store::{PostgresOptions, PostgresStore};
+use session_runtime::id::SessionId;
+use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
+use session_runtime::record::{Fields, Meta, Record};
+use session_runtime::store::{Created, PostgresOptions, PostgresStore, SessionStore};
+use session_runtime::token::{SecretHash, SessionToken};
 use session_tests::servers::{PgBouncer, Postgres};
 
 pub(super) const DATABASE: &str = "postgres";
@@ -64,4 +70,33 @@ impl Opened {
 /// No sweeper: tests say when.
 pub(super) fn options(clock: Clock) -> PostgresOptions {
     PostgresStore::options().clock(clock).sweep_interval(None)
+}
+
+/// A record that lives for `idle`, stamped with the store's clock.
+pub(super) fn record(store: &impl SessionStore, idle: Duration) -> (Record, SecretHash) {
+    let token = SessionToken::generate().unwrap();
+    let lifetime = Lifetime { idle: Some(idle), absolute: None, remember: false };
+    let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
+    (Record { id: token.id(), meta, fields: Fields::new() }, token.secret_hash())
+}
+
+/// Stores such a record.
+pub(super) async fn insert(store: &impl SessionStore, idle: Duration) -> (SessionId, SecretHash) {
+    let (record, secret) = record(store, idle);
+    let id = record.id;
+    let created = store.create(record, SignIn::default()).await.unwrap();
+    assert_eq!(created, Created::Created);
+    (id, secret)
+}
+
+pub(super) fn add(name: &'static str) -> Patch {
+    Patch::of(vec![FieldOp::new(name, Op::Add(Add::unsigned(1, 0)))])
+}
+
+/// What is stored under `name`, as `psql` shows it.
+pub(super) fn value(schema: &str, id: SessionId, name: &str) -> String {
+    let sql = format!(
+        "SELECT value FROM {schema}.session_field WHERE session_id = '{id}' AND name = '{name}'"
+    );
+    server().psql(DATABASE, &sql).unwrap()
 }

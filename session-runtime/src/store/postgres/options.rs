@@ -110,7 +110,7 @@ impl PostgresOptions {
     ///
     /// # Default
     ///
-    /// 10. A call holds one for a single statement, a fraction of a
+    /// Ten. A call holds one for a single statement, a fraction of a
     /// millisecond: more help only where the network is slow. All nodes
     /// together must stay below the server's `max_connections`.
     pub const fn connections(mut self, connections: u32) -> Self {

@@ -11,6 +11,9 @@ use crate::record::{Meta, Principal, Record, Renewal, RetiredSecret, Rotation, R
 use crate::store::packed;
 use crate::token::{PatchId, SecretHash};
 
+/// A name and its value, if there is one.
+type Pair = (String, Option<Vec<u8>>);
+
 /// An answer of a function, column by column.
 pub(super) struct Answer<'r>(pub(super) &'r PgRow);
 
@@ -99,7 +102,7 @@ impl Answer<'_> {
     }
 
     /// Names and values: of all fields, or of those that were taken.
-    pub(super) fn pairs(&self) -> Result<Vec<(String, Option<Vec<u8>>)>, Failure> {
+    pub(super) fn pairs(&self) -> Result<Vec<Pair>, Failure> {
         let names: Option<Vec<String>> = self.get("names")?;
         let texts: Option<Vec<Option<String>>> = self.get("texts")?;
         let raws: Option<Vec<Option<Vec<u8>>>> = self.get("raws")?;
