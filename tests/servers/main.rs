@@ -3,6 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(feature = "servers")]
+mod mysql;
+#[cfg(feature = "servers")]
+mod postgres;
+#[cfg(feature = "servers")]
+mod promises;
+#[cfg(feature = "servers")]
 mod redis;
 
 #[cfg(not(feature = "servers"))]
@@ -13,6 +19,3 @@ fn everything_that_needs_a_server() {
     // Not `eprintln!`: the test harness swallows what passing tests print.
     let _ = writeln!(std::io::stderr(), "{what}");
 }
-
-#[cfg(feature = "servers")]
-mod mysql;

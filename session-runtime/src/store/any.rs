@@ -49,6 +49,7 @@ impl AnyStore {
     /// | `mysql://user:password@host/database`, `mariadb://…` | `MySqlStore`; its tables are made if they are not there | `mysql` |
     /// | `redis://host:6379`, `redis+unix:///path`, `redis+cluster://host,host`, `redis+sentinel://host/name` | `RedisStore` | `redis` |
     /// | `rediss://…`, `rediss+cluster://…`, `rediss+sentinel://…` | the same over TLS | `redis-tls` |
+    /// | `postgres://user@host/database` | `PostgresStore`; the tables are made if they are not there | `postgres` |
     ///
     /// # Errors
     ///
@@ -65,6 +66,7 @@ impl AnyStore {
                 "" => Err(ConnectError::Malformed("write the file's path: `sqlite:sessions.db`")),
                 path => opened!("sqlite", SqliteStore::open, path),
             },
+            "postgres" | "postgresql" => opened!("postgres", PostgresStore::connect, url),
             "mysql" | "mariadb" => opened!("mysql", MySqlStore::connect, url),
             _ => match scheme.split('+').next() {
                 Some("redis" | "rediss" | "valkey" | "valkeys") => {
@@ -101,7 +103,8 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownScheme => f.write_str(
-                "no such store: write `memory:`, `sqlite:sessions.db` or `redis://host:6379`",
+                "no such store: write `memory:`, `sqlite:sessions.db`, `postgres://…`, \
+                 `mysql://…` or `redis://…`",
             ),
             Self::MissingFeature(feature) => write!(
                 f,

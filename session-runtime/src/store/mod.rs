@@ -11,8 +11,10 @@ mod moving;
 #[cfg(feature = "mysql")]
 mod mysql;
 // Of every store that has columns.
-#[cfg(any(feature = "mysql", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 mod packed;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
@@ -30,6 +32,8 @@ pub use memory::MemoryStore;
 pub use moving::{MoveProgress, MovingStore};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlOptions, MySqlStore};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "redis")]
 pub use redis::{RedisOptions, RedisStore};
 #[cfg(feature = "sqlite")]

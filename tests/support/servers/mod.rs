@@ -2,6 +2,7 @@
 //! or sockets under a temporary directory.
 
 pub mod mariadb;
+pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod proxy;
@@ -9,6 +10,7 @@ pub mod proxy;
 pub mod redis;
 
 pub use mariadb::MariaDb;
+pub use postgres::{PgBouncer, Postgres};
 pub use process::{Process, free_port};
 pub use program::{left_out, program};
 pub use proxy::Proxy;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use sqlx::mysql::MySqlRow;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Either, MySql, MySqlPool, Row as _};
+use sqlx::{Either, MySql, MySqlPool, Row as _};
 
 use super::failure::Failure;
 use super::sql::Batch;
@@ -96,7 +96,7 @@ impl Line {
         };
         let mut done = Vec::with_capacity(batch.len());
         let mut rows = Vec::new();
-        let mut answers = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(&mut **connection);
+        let mut answers = sqlx::raw_sql(&sql).fetch_many(&mut **connection);
         loop {
             match answers.try_next().await {
                 Ok(Some(Either::Right(row))) => rows.push(row),
