@@ -17,6 +17,7 @@ mod server;
 mod values;
 
 use server::fresh;
+pub(crate) use server::shared;
 
 // The contract, in tables of its own for every rule.
 session_runtime::store_conformance! {

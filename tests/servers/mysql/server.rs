@@ -11,7 +11,7 @@ use session_runtime::store::{Created, Lookup, MySqlOptions, MySqlStore, SessionS
 use session_runtime::token::SessionToken;
 use session_tests::servers::MariaDb;
 use sqlx::mysql::MySqlRow;
-use sqlx::{Connection, MySqlConnection};
+use sqlx::{Connection, Executor, MySqlConnection};
 
 pub(super) const MISSING: &str =
     "mariadbd is not installed: install it, or run without the feature `servers`";
@@ -23,12 +23,16 @@ pub(super) struct Tables {
     pub prefix: String,
 }
 
-/// A new prefix on the server that this program shares.
-pub(super) async fn fresh() -> Tables {
+/// The server that this program shares.
+pub(crate) fn shared() -> &'static MariaDb {
     static SERVER: OnceLock<MariaDb> = OnceLock::new();
+    SERVER.get_or_init(|| MariaDb::start().unwrap_or_else(|| panic!("{MISSING}")))
+}
+
+/// A new prefix on it.
+pub(super) async fn fresh() -> Tables {
     static PREFIXES: AtomicU32 = AtomicU32::new(0);
-    let start = || MariaDb::start().unwrap_or_else(|| panic!("{MISSING}"));
-    let server = tokio::task::spawn_blocking(move || SERVER.get_or_init(start)).await.unwrap();
+    let server = tokio::task::spawn_blocking(shared).await.unwrap();
     let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
     run(&mut db, "CREATE DATABASE IF NOT EXISTS sessions").await;
     let number = PREFIXES.fetch_add(1, Ordering::Relaxed);
@@ -66,7 +70,7 @@ pub(super) fn add() -> Patch {
 
 /// Runs statements, and gives their rows.
 pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Vec<MySqlRow> {
-    sqlx::raw_sql(&sql).fetch_all(db).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+    db.fetch_all(sqlx::raw_sql(sql)).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 impl Tables {

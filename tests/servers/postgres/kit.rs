@@ -13,10 +13,10 @@ use session_runtime::store::{Created, PostgresOptions, PostgresStore, SessionSto
 use session_runtime::token::{SecretHash, SessionToken};
 use session_tests::servers::{PgBouncer, Postgres};
 
-pub(super) const DATABASE: &str = "postgres";
+pub(crate) const DATABASE: &str = "postgres";
 
 /// The shared server. Tests that stop or pause one start their own.
-pub(super) fn server() -> &'static Postgres {
+pub(crate) fn server() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(|| Postgres::start().expect("PostgreSQL is installed"))
 }

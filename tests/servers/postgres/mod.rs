@@ -14,6 +14,7 @@ mod outages;
 mod statements;
 
 use kit::Opened;
+pub(crate) use kit::{DATABASE, server};
 
 session_runtime::store_conformance! {
     conformance, |clock| async move { Opened::with_clock(clock).await.pair() }

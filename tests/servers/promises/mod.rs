@@ -45,42 +45,49 @@ fn rand() -> u32 {
     RandomState::new().hash_one(std::process::id()) as u32
 }
 
+#[tokio::main(flavor = "current_thread")]
+async fn database_of(server: &session_tests::servers::MariaDb) -> String {
+    use sqlx::Connection;
+    let mut db = sqlx::MySqlConnection::connect(&server.url("")).await.unwrap();
+    sqlx::Executor::execute(&mut db, "CREATE DATABASE IF NOT EXISTS promises").await.unwrap();
+    server.url("promises")
+}
+
 macro_rules! on {
     ($($kind:ident: $url:expr;)*) => {
         $(mod $kind {
-            use super::{Place, races, worker};
+            use super::*;
 
-            fn place() -> Option<Place> {
-                let url: Option<String> = $url;
-                url.map(Place::new)
+            fn place() -> Place {
+                Place::new($url)
             }
 
             #[test]
             fn two_processes_lose_none_of_a_thousand_disjoint_changes() {
-                place().map(worker::disjoint_changes);
+                worker::disjoint_changes(place());
             }
 
             #[test]
             fn six_hundred_and_forty_increments_at_once_are_all_counted() {
-                place().map(races::increments);
+                races::increments(place());
             }
 
             #[test]
             fn of_ten_thousand_logouts_none_is_undone_by_a_write_in_flight() {
-                place().map(races::logouts);
+                races::logouts(place());
             }
 
             #[test]
             fn of_more_sign_ins_than_the_cap_as_many_as_it_allows_go_through() {
-                place().map(races::caps);
+                races::caps(place());
             }
         })*
     };
 }
 
 on! {
-    redis: session_tests::servers::redis::single().map(|server| server.url());
-    redis_cluster: session_tests::servers::redis::cluster().map(|cluster| cluster.url());
-    postgres: crate::postgres::shared_url();
-    mariadb: crate::mysql::shared_url();
+    redis: session_tests::servers::redis::single().expect("redis-server is installed").url();
+    cluster: session_tests::servers::redis::cluster().expect("redis-server is installed").url();
+    postgres: crate::postgres::server().url(crate::postgres::DATABASE);
+    mariadb: database_of(crate::mysql::shared());
 }

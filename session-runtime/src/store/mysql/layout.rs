@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use sqlx::mysql::MySqlRow;
-use sqlx::{MySqlConnection, Row as _};
+use sqlx::{Executor as _, MySqlConnection, Row as _};
 
 use tokio::time::sleep;
 
@@ -210,5 +210,6 @@ impl Tables {
 
 /// Runs one statement in which nothing comes from outside.
 pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Result<Vec<MySqlRow>, Failure> {
-    Ok(sqlx::raw_sql(&sql).fetch_all(db).await?)
+    // As the method of the connection its future can be sent to other threads.
+    Ok(db.fetch_all(sqlx::raw_sql(sql)).await?)
 }
