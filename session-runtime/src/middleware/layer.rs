@@ -54,6 +54,12 @@ impl SessionLayer {
         }
     }
 
+    /// A layer with all of these settings.
+    #[cfg(feature = "config")]
+    pub(crate) fn with_config(store: impl SessionStore, config: Config) -> Self {
+        Self { config, ..Self::new(store) }
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         // What was built from the earlier settings stays as it was.

@@ -8,6 +8,7 @@ use super::contract::{
     Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Visit,
 };
 use super::error::StoreError;
+use super::limits::Limits;
 use super::memory::MemoryStore;
 use crate::clock::Clock;
 use crate::id::SessionId;
@@ -38,9 +39,24 @@ impl AnyStore {
     /// If the URL names no known store, or one whose cargo feature is off, or
     /// the store cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Self::connect_with(url, &ConnectOptions::default()).await
+    }
+
+    /// The same with settings that are no part of a URL.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect), and if the store has no such setting.
+    pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
+        if options.prefix.is_some() && matches!(scheme, "memory" | "sqlite") {
+            return Err(ConnectError::Malformed("this store shares nothing, and has no prefix"));
+        }
+        let limits = options.limits.unwrap_or_default();
         match scheme {
-            "memory" if matches!(rest, "" | "//") => Ok(Self::new(MemoryStore::new())),
+            "memory" if matches!(rest, "" | "//") => {
+                Ok(Self::new(MemoryStore::new().limits(limits)))
+            }
             "memory" => Err(ConnectError::Malformed("`memory:` takes nothing after the colon")),
             "sqlite" => {
                 let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -49,20 +65,21 @@ impl AnyStore {
                         "write the file's path: `sqlite:sessions.db`",
                     ));
                 }
-                Self::sqlite(path).await
+                Self::sqlite(path, limits).await
             }
             _ => Err(ConnectError::UnknownScheme),
         }
     }
 
     #[cfg(feature = "sqlite")]
-    async fn sqlite(path: &str) -> Result<Self, ConnectError> {
-        Ok(Self::new(super::SqliteStore::open(path).await.map_err(ConnectError::Store)?))
+    async fn sqlite(path: &str, limits: Limits) -> Result<Self, ConnectError> {
+        let opened = super::SqliteStore::options().limits(limits).open(path).await;
+        Ok(Self::new(opened.map_err(ConnectError::Store)?))
     }
 
     #[cfg(not(feature = "sqlite"))]
     #[allow(clippy::unused_async)]
-    async fn sqlite(_: &str) -> Result<Self, ConnectError> {
+    async fn sqlite(_: &str, _: Limits) -> Result<Self, ConnectError> {
         Err(ConnectError::MissingFeature("sqlite"))
     }
 }
@@ -71,6 +88,18 @@ impl fmt::Debug for AnyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AnyStore")
     }
+}
+
+/// Settings of a store that are no part of its URL.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// How large fields and records may become.
+    /// # Default: [`Limits::default`]
+    pub limits: Option<Limits>,
+    /// What keys, or tables, begin with where a server is shared.
+    /// # Default: the store's own
+    pub prefix: Option<String>,
 }
 
 /// A URL that opens no store. The URL itself is not repeated: it may hold a

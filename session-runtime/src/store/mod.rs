@@ -12,9 +12,11 @@ mod memory;
 mod packed;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;
 pub mod whole;
 
-pub use any::{AnyStore, ConnectError};
+pub use any::{AnyStore, ConnectError, ConnectOptions};
 pub use contract::{
     Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
 };

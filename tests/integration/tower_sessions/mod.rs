@@ -1,0 +1,3 @@
+//! Applications of tower-sessions on our stores, and their move to ours.
+
+mod above;
