@@ -52,6 +52,8 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
         // Kept for as long as the program runs, as a configuration is.
         login_redirect: root.text("login_redirect").map(|url| &*url.leak()),
         keys: switches(&mut root),
+        // A store of another kind: set on the layer.
+        adopt: default.adopt,
         error: None,
     };
     // The keys are read when the layer is made, and so are these settings of them.

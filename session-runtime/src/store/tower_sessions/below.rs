@@ -167,7 +167,7 @@ const fn theirs(id: SessionId) -> Id {
     Id(i128::from_le_bytes(*id.as_bytes()))
 }
 
-fn failed(error: Error) -> StoreError {
+pub(super) fn failed(error: Error) -> StoreError {
     // What does not encode or decode may be quoted in the text.
     match error {
         Error::Encode(_) => {
