@@ -20,10 +20,10 @@ use crate::store::{ConnectOptions, Limits};
 pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
     let mut root = Section::root(node)?;
     let store = root.text("store").map(Reference::from);
-    let mut options = ConnectOptions::default();
-    options.prefix = root.text("prefix");
+    let prefix = root.text("prefix");
     let mut errors = Vec::new();
-    options.limits = limits(root.section("limits", "limits."), &mut errors);
+    let limits = limits(root.section("limits", "limits."), &mut errors);
+    let options = ConnectOptions { limits, prefix };
     let cookie = cookie(root.section("cookie", "cookie."), &mut errors);
     let keys: Vec<_> = root.list("keys").into_iter().map(Reference::from).collect();
     if !cfg!(feature = "keys") && !keys.is_empty() {
