@@ -9,7 +9,7 @@ use serde_json::json;
 use session_runtime::clock::Clock;
 use session_runtime::store::tower_sessions::AsTowerSessions;
 use session_runtime::store::{AnyStore, MemoryStore, SessionStore, SqliteStore};
-use session_runtime::testing::{Call, Operation, SpyStore};
+use session_runtime::testing::{Call, Fault, FaultStore, Gate, Operation, SpyStore};
 use session_tests::Client;
 use tower_sessions::cookie::time::{Duration as Span, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
@@ -170,22 +170,25 @@ async fn a_session_that_ran_out_during_its_request_is_saved_all_the_same() {
 }
 
 #[tokio::test]
-async fn of_saves_at_once_one_wins_whole() {
-    let store = AsTowerSessions::new(MemoryStore::new());
-    let mut saved = record(&[("a", json!(0)), ("b", json!(0))]);
-    store.create(&mut saved).await.unwrap();
-    let mut tasks = tokio::task::JoinSet::new();
-    for n in 1..=32 {
-        let (store, mut saved) = (store.clone(), saved.clone());
-        tasks.spawn(async move {
-            saved.data = [("a", n), ("b", n)].map(|(k, n)| (k.to_owned(), json!(n))).into();
-            store.save(&saved).await.unwrap();
-        });
-    }
-    tasks.join_all().await;
-    let data = store.load(&saved.id).await.unwrap().unwrap().data;
-    assert_eq!(data["a"], data["b"]);
-    assert_ne!(data["a"], json!(0));
+async fn of_saves_at_once_the_later_one_wins_whole() {
+    let faults = FaultStore::new(MemoryStore::new());
+    let store = AsTowerSessions::new(faults.clone());
+    let mut first = record(&[("a", json!(0)), ("b", json!(0))]);
+    store.create(&mut first).await.unwrap();
+    let mut second = first.clone();
+    first.data.insert("a".to_owned(), json!(1));
+    second.data.insert("b".to_owned(), json!(2));
+    let gate = Gate::new();
+    faults.next(Operation::Apply, Fault::AskedLate(gate.clone()));
+    let late = tokio::spawn({
+        let (store, first) = (store.clone(), first.clone());
+        async move { store.save(&first).await.unwrap() }
+    });
+    gate.reached().await;
+    store.save(&second).await.unwrap();
+    gate.open();
+    late.await.unwrap();
+    assert_eq!(store.load(&first.id).await.unwrap().unwrap().data, first.data);
 }
 
 #[tokio::test]
