@@ -41,7 +41,9 @@ pub(crate) struct RequestSession {
 
 impl RequestSession {
     pub(crate) fn new(engine: Arc<Engine>, safe_method: bool) -> Self {
-        let arrived = engine.config.renew_after.map(|_| engine.now());
+        let config = &engine.config;
+        let renews = config.renew_after.is_some() || config.adopt.is_some();
+        let arrived = renews.then(|| engine.now());
         Self {
             engine,
             scope: Scope::default(),
@@ -109,18 +111,24 @@ impl RequestSession {
             return Ok(());
         }
         let config = &self.engine.config;
-        let (origin, token) =
+        let (mut origin, mut token) =
             match presented(headers, config.cookie.name(), |text| config.keys.token_in(text)) {
                 Presented::Nothing => (Origin::Nobody, None),
                 Presented::One(token) => self.look_up(token).await?,
                 Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
             };
+        let mut adopted = false;
+        if let (Origin::Nobody, Some(adopt)) = (&origin, &config.adopt) {
+            (origin, token) = Box::pin(self.adopt_legacy(&*adopt.0, headers)).await?;
+            adopted = token.is_some();
+        }
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {
+            state.pending.rotate = adopted;
             if let (Origin::Stored(record), Some(token), Some(after)) =
                 (&origin, &token, self.engine.config.renew_after)
             {
-                state.pending.rotate = self.is_of_age(record, token, after);
+                state.pending.rotate |= self.is_of_age(record, token, after);
             }
             state.origin = origin;
             state.token = token;
@@ -128,7 +136,7 @@ impl RequestSession {
         Ok(())
     }
 
-    async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         token: SessionToken,
     ) -> Result<(Origin, Option<SessionToken>), SessionError> {

@@ -4,6 +4,7 @@
 mod abort;
 mod caps;
 mod concurrency;
+mod configured;
 mod cookies;
 mod custom;
 mod disk_full;
@@ -36,6 +37,7 @@ mod sign_in;
 mod streaming;
 mod tasks;
 mod timeouts;
+mod tower_sessions;
 mod transactions;
 mod two_processes;
 mod versions;

@@ -7,6 +7,7 @@ mod breaks;
 mod defect;
 mod moving;
 mod mutant;
+mod tower_sessions;
 mod whole;
 
 use session_runtime::store::{MemoryStore, SessionStore, SqliteStore, conformance};

@@ -97,7 +97,9 @@ async fn connections_that_are_killed_in_the_middle_apply_nothing_twice() {
             while !done.load(Ordering::Relaxed) {
                 for row in run(&mut db, list).await {
                     let kill = format!("KILL {}", row.get::<i64, _>(0));
-                    killed += i32::from(sqlx::Executor::execute(&mut db, sqlx::raw_sql(&kill)).await.is_ok());
+                    killed += i32::from(
+                        sqlx::Executor::execute(&mut db, sqlx::raw_sql(&kill)).await.is_ok(),
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
