@@ -15,7 +15,7 @@ use super::target::Target;
 /// A way to the servers that repairs itself.
 pub(super) enum Link {
     /// One connection that all requests share, to one server at a time.
-    Single(Single),
+    Single(Box<Single>),
     /// One such connection to every primary; the client library follows
     /// redirects and learns the topology anew.
     Cluster(Box<ClusterConnection>),
@@ -65,7 +65,7 @@ impl Link {
             connecting: tokio::sync::Mutex::default(),
         };
         single.get().await?;
-        Ok(Self::Single(single))
+        Ok(Self::Single(Box::new(single)))
     }
 
     pub(super) const fn is_cluster(&self) -> bool {
