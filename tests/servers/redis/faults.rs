@@ -208,6 +208,26 @@ async fn one_node_of_a_cluster_is_not_taken_for_a_server() {
 }
 
 #[tokio::test]
+async fn a_logout_waits_for_as_many_replicas_as_it_is_told() {
+    let Some(cluster) = redis::cluster() else { return };
+    for (replicas, is_enough) in [(1, true), (2, false)] {
+        let options = RedisStore::options().prefix(redis::fresh_prefix()).wait_replicas(replicas);
+        let options = options.deadline(Duration::from_millis(500));
+        let store = options.connect(&cluster.url()).await.unwrap();
+        let record = created(&store, None).await;
+        match store.delete(record.id).await {
+            Ok(was_live) => assert!(is_enough && was_live, "each primary has one replica"),
+            Err(error) => {
+                assert!(!is_enough, "{error:?}");
+                assert_eq!(error.kind(), StoreErrorKind::Timeout);
+            }
+        }
+        let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+        assert!(matches!(seen, Lookup::Retired), "done in any case: {seen:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_evicts_is_refused_where_that_was_asked_for() {
     let settings = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
     let Some(server) = Server::start(&settings) else { return };
