@@ -1,9 +1,9 @@
 //! Servers that restart, stop answering, forget scripts or are full.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use session_runtime::clock::Timestamp;
+use session_runtime::clock::Clock;
 use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{
@@ -12,12 +12,13 @@ use session_runtime::store::{
 use session_runtime::token::SessionToken;
 use session_tests::servers::redis::{Cluster, Server};
 use session_tests::servers::{Proxy, redis};
+use tokio::time::Instant;
 
 fn record(principal: Option<&Principal>) -> Record {
     let token = SessionToken::generate().unwrap();
     let hour = Some(Duration::from_secs(3600));
     let lifetime = Lifetime { idle: hour, absolute: hour, remember: false };
-    let now = Timestamp::from(std::time::SystemTime::now());
+    let now = Clock::system().now();
     let mut meta = Meta::new(token.secret_hash(), now, lifetime);
     meta.principal = principal.cloned();
     Record { id: token.id(), meta, fields: Fields::new() }
