@@ -7,7 +7,7 @@
 //! - [`principals`], [`walk`]: listing, revoking, counting, sweeping
 //! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
 //!   errors
-//! - [`options`]: settings
+//! - the settings: [`options`]
 //!
 //! `docs/redis.md` shows what is stored, and how to look at it.
 

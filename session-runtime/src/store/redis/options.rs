@@ -22,6 +22,7 @@ pub struct RedisOptions {
     pub(super) connect_timeout: Duration,
     pub(super) split: bool,
     pub(super) require_noeviction: bool,
+    pub(super) wait_replicas: usize,
 }
 
 impl RedisOptions {
@@ -34,6 +35,7 @@ impl RedisOptions {
             connect_timeout: Duration::from_secs(1),
             split: false,
             require_noeviction: false,
+            wait_replicas: 0,
         }
     }
 
@@ -120,6 +122,23 @@ impl RedisOptions {
         self
     }
 
+    /// How many replicas must have the end of a session, or a renewal with a
+    /// change of privilege, before it is acknowledged (`WAIT`, on connections
+    /// of its own). If they do not have it before the deadline the call fails
+    /// (a patch is [`Uncertain`](crate::patch::Outcome::Uncertain)): it is done,
+    /// and may be undone if the primary is lost just then. Sessions that end
+    /// because somebody revoked all or others are told one by one and not
+    /// waited for.
+    ///
+    /// # Default
+    ///
+    /// 0: a logout that was acknowledged within the last moments before a
+    /// failover may be undone by it.
+    pub const fn wait_replicas(mut self, replicas: usize) -> Self {
+        self.wait_replicas = replicas;
+        self
+    }
+
     /// Connects, see [`RedisStore::connect`] for the URLs.
     ///
     /// # Errors
@@ -133,7 +152,7 @@ impl RedisOptions {
     /// [`StoreErrorKind::Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`StoreErrorKind::Timeout`]: crate::store::StoreErrorKind::Timeout
     pub async fn connect(self, url: &str) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(Target::parse(url)?, self).await?)
+        Ok(RedisStore::open(|| Target::parse(url), self).await?)
     }
 
     /// Connects with a client of your own, set up with certificates or
@@ -143,7 +162,7 @@ impl RedisOptions {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(self, client: redis::Client) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(Target::Single(client), self).await?)
+        Ok(RedisStore::open(|| Ok(Target::Single(client.clone())), self).await?)
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {
