@@ -24,7 +24,7 @@ fn record(principal: Option<&Principal>) -> Record {
     Record { id: token.id(), meta, fields: Fields::new() }
 }
 
-async fn created(store: &RedisStore, principal: Option<&Principal>) -> Record {
+pub(super) async fn created(store: &RedisStore, principal: Option<&Principal>) -> Record {
     let record = record(principal);
     let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
     assert_eq!(answer, Created::Created);

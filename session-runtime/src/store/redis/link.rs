@@ -1,10 +1,9 @@
 //! Connections, and how they come back.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::SentinelClient;
@@ -32,7 +31,7 @@ pub(super) struct Single {
 enum Source {
     Client(Client),
     /// Asked anew for every connection.
-    Sentinel(tokio::sync::Mutex<SentinelClient>),
+    Sentinel(Arc<tokio::sync::Mutex<SentinelClient>>),
 }
 
 #[derive(Default)]
@@ -45,18 +44,11 @@ struct Current {
 impl Link {
     pub(super) async fn open(target: Target, timeout: Duration) -> Result<Self, RedisError> {
         let source = match target {
-            Target::Cluster(nodes) => {
-                // One answer may take as long as the caller waits: see `Server`.
-                let client = ClusterClient::builder(nodes)
-                    .connection_timeout(timeout)
-                    .retries(4)
-                    .min_retry_wait(10)
-                    .max_retry_wait(200)
-                    .build()?;
+            Target::Cluster(client) => {
                 return Ok(Self::Cluster(Box::new(client.get_async_connection().await?)));
             }
             Target::Single(client) => Source::Client(client),
-            Target::Sentinel(client) => Source::Sentinel(tokio::sync::Mutex::new(*client)),
+            Target::Sentinel(client) => Source::Sentinel(client),
         };
         let single = Single {
             source,
@@ -114,11 +106,11 @@ impl Link {
     pub(super) async fn call_and_wait(
         &self,
         key: &str,
-        command: Cmd,
-        wait: Cmd,
+        command: &Cmd,
+        wait: &Cmd,
     ) -> Result<(Value, Value), (RedisError, bool)> {
         let mut pipeline = redis::Pipeline::with_capacity(2);
-        pipeline.add_command(command).add_command(wait);
+        pipeline.add_command(command.clone()).add_command(wait.clone());
         let answers = match self {
             Self::Cluster(connection) => {
                 let route =

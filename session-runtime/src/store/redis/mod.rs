@@ -4,7 +4,8 @@
 //! - `lua/`, [`script`]: everything that decides, as scripts on the server
 //! - [`ask`]: a patch as the arguments of `apply.lua`, and its answers
 //! - [`sign_in`]: a sign-in where session and index are on different servers
-//! - [`principals`], [`walk`]: listing, revoking, counting, sweeping
+//! - [`principals`], [`walk`], [`scan`]: listing, revoking, counting, sweeping,
+//!   walking over all sessions
 //! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
 //!   errors
 //! - the settings: [`options`]
@@ -17,6 +18,7 @@ mod layout;
 mod link;
 mod options;
 mod principals;
+mod scan;
 mod script;
 mod server;
 mod sign_in;
@@ -26,3 +28,4 @@ mod walk;
 
 pub use self::options::RedisOptions;
 pub use self::store::RedisStore;
+pub use self::target::RedisClient;

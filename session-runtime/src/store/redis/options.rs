@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::RedisStore;
 use super::failure::Failure;
-use super::target::Target;
+use super::target::{RedisClient, Target};
 use crate::clock::Clock;
 use crate::store::error::StoreError;
 use crate::store::limits::Limits;
@@ -23,6 +23,8 @@ pub struct RedisOptions {
     pub(super) split: bool,
     pub(super) require_noeviction: bool,
     pub(super) wait_replicas: usize,
+    #[cfg(feature = "redis-tls")]
+    pub(super) certificates: Option<redis::TlsCertificates>,
 }
 
 impl RedisOptions {
@@ -36,6 +38,8 @@ impl RedisOptions {
             split: false,
             require_noeviction: false,
             wait_replicas: 0,
+            #[cfg(feature = "redis-tls")]
+            certificates: None,
         }
     }
 
@@ -126,9 +130,11 @@ impl RedisOptions {
     /// change of privilege, before it is acknowledged (`WAIT`, on connections
     /// of its own). If they do not have it before the deadline the call fails
     /// (a patch is [`Uncertain`](crate::patch::Outcome::Uncertain)): it is done,
-    /// and may be undone if the primary is lost just then. Sessions that end
-    /// because somebody revoked all or others are told one by one and not
-    /// waited for.
+    /// and may be undone if the primary is lost just then. Revoking all or
+    /// others waits for each session, and for the mark that refuses tickets
+    /// from before. Nothing else is waited for: a session that a sign-in
+    /// evicted may be back after a failover only if that sign-in is lost too,
+    /// or in a cluster, where it is waited for.
     ///
     /// # Default
     ///
@@ -136,6 +142,19 @@ impl RedisOptions {
     /// failover may be undone by it.
     pub const fn wait_replicas(mut self, replicas: usize) -> Self {
         self.wait_replicas = replicas;
+        self
+    }
+
+    /// The certificates that `rediss:` and its like go by: the root that signed
+    /// the servers', in PEM, and this program's own where the servers ask for
+    /// one.
+    ///
+    /// # Default
+    ///
+    /// The roots of the public web (`webpki-roots`), and none of our own.
+    #[cfg(feature = "redis-tls")]
+    pub fn certificates(mut self, certificates: redis::TlsCertificates) -> Self {
+        self.certificates = Some(certificates);
         self
     }
 
@@ -152,17 +171,22 @@ impl RedisOptions {
     /// [`StoreErrorKind::Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`StoreErrorKind::Timeout`]: crate::store::StoreErrorKind::Timeout
     pub async fn connect(self, url: &str) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(|| Target::parse(url), self).await?)
+        let target = Target::parse(url, &self)?;
+        Ok(RedisStore::open(target, self).await?)
     }
 
-    /// Connects with a client of your own, set up with certificates or
-    /// credentials that a URL cannot hold.
+    /// Connects with a client of your own: a `redis::Client`, a
+    /// `ClusterClient` or a `SentinelClient`. The store makes connections of its
+    /// own with it, so that nothing of yours stands before a session.
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
-    pub async fn connect_with(self, client: redis::Client) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(|| Ok(Target::Single(client.clone())), self).await?)
+    pub async fn connect_with(
+        self,
+        client: impl Into<RedisClient>,
+    ) -> Result<RedisStore, StoreError> {
+        Ok(RedisStore::open(client.into().into(), self).await?)
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {

@@ -37,6 +37,11 @@ impl Member {
     pub(super) fn is_under_way(&self) -> bool {
         self.name.starts_with('+')
     }
+
+    /// It is a sign-in that was confirmed lately.
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.name.starts_with('=')
+    }
 }
 
 /// Reads members and scores, those about sessions.
@@ -50,10 +55,11 @@ pub(super) fn members(flat: &[Value]) -> Result<Vec<Member>, Failure> {
             Value::Double(score) => score.to_string(),
             score => text(score).ok_or_else(corrupt)?.to_owned(),
         };
-        if name.starts_with(['@', '=']) {
+        if name.starts_with('@') {
             continue;
         }
-        let id = name.trim_start_matches('+').split(' ').next().and_then(|id| id.parse().ok());
+        let id =
+            name.trim_start_matches(['+', '=']).split(' ').next().and_then(|id| id.parse().ok());
         all.push(Member { name: name.to_owned(), score, id });
     }
     Ok(all)
@@ -80,8 +86,12 @@ impl Server {
         deadline: Instant,
     ) -> Result<Vec<Member>, Failure> {
         let args = [&*self.now(), if revoke { "r" } else { "" }];
-        let answer =
-            self.run(&self.scripts.members, &[&self.index(principal)], &args, deadline).await?;
+        let (script, index) = (&self.scripts.members, self.index(principal));
+        // A ticket from before must not be good again with a replica.
+        let answer = match revoke {
+            true => self.run_safely(script, &[&index], &args, deadline).await?,
+            false => self.run(script, &[&index], &args, deadline).await?,
+        };
         let Value::Array(flat) = answer else { return Err(Failure::corrupt("index")) };
         members(&flat)
     }
@@ -92,14 +102,20 @@ impl Server {
         all: &[Member],
         script: &Script,
         args: &[&str],
+        safely: bool,
         deadline: Instant,
     ) -> Result<Vec<(Member, SessionId, Value)>, Failure> {
         let mut answers = Vec::with_capacity(all.len());
         for some in all.chunks(ABREAST) {
             let asked = some.iter().filter_map(|member| {
-                let id = member.id.filter(|_| !member.is_under_way())?;
+                let is_session = !member.is_under_way() && !member.is_confirmed();
+                let id = member.id.filter(|_| is_session)?;
                 Some(async move {
-                    let value = self.run(script, &[&self.session(id)], args, deadline).await?;
+                    let key = self.session(id);
+                    let value = match safely {
+                        true => self.run_safely(script, &[&key], args, deadline).await?,
+                        false => self.run(script, &[&key], args, deadline).await?,
+                    };
                     Ok::<_, Failure>((member.clone(), id, value))
                 })
             });
@@ -116,7 +132,7 @@ impl Server {
         deadline: Instant,
     ) -> Result<Vec<Other>, Failure> {
         let args = [&*self.now(), principal.as_str()];
-        let answers = self.each(known, &self.scripts.look, &args, deadline).await?;
+        let answers = self.each(known, &self.scripts.look, &args, false, deadline).await?;
         Ok(answers.iter().filter_map(|(_, id, value)| Other::read(*id, value)).collect())
     }
 
@@ -126,7 +142,8 @@ impl Server {
         let args = [&*self.now(), "", principal.as_str()];
         let mut records = Vec::new();
         let mut stale = Vec::new();
-        for (member, id, value) in self.each(&known, &self.scripts.reload, &args, deadline).await? {
+        let answers = self.each(&known, &self.scripts.reload, &args, false, deadline).await?;
+        for (member, id, value) in answers {
             match value {
                 Value::Array(flat) => records.push(Arc::new(layout::record(id, &flat)?)),
                 Value::Int(-1) => stale.push(member),
@@ -150,7 +167,7 @@ impl Server {
         let ending: Vec<_> =
             known.iter().filter(|it| it.id.is_some_and(|id| which.ends(id))).cloned().collect();
         let args = [&*self.now(), principal.as_str()];
-        let answers = self.each(&ending, &self.scripts.destroy, &args, deadline).await?;
+        let answers = self.each(&ending, &self.scripts.destroy, &args, true, deadline).await?;
         let ended = answers.iter().filter(|(_, _, value)| int(value) == Some(1)).count();
         let stale = answers.into_iter().map(|(member, ..)| member).collect();
         self.forget(principal, &known, stale, deadline).await;

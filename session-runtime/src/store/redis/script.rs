@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::clock::millis;
+use crate::id::SessionId;
 use crate::record::{
     COMMIT_LEEWAY, MAX_LIFETIME, PatchLog, ROTATION_GRACE, RetiredSecrets, TICKET_LIFETIME,
     TOMBSTONE, UNLIMITED_TOUCH,
@@ -13,6 +14,12 @@ use crate::store::limits::Limits;
 pub(super) const RESERVATION: u64 = 30_000;
 /// How much longer than needed the server keeps a key, in milliseconds.
 const MARGIN: u64 = 60_000;
+/// Keys that one step of a walk looks at, and steps of one script: a millisecond
+/// or so of the server's time.
+const SCAN_STEP: usize = 256;
+const SCAN_STEPS: usize = 16;
+/// Slots of a cluster that one script looks at, empty ones too.
+const SLOTS: usize = 2_048;
 
 /// A script, and what it is called by.
 #[derive(Debug)]
@@ -59,6 +66,8 @@ scripts! {
     extend: "extend";
     extended: "extended";
     tidy: "tidy";
+    scan: "scan";
+    slots: "slots";
 }
 
 impl Script {
@@ -92,6 +101,10 @@ fn constants(prefix: &str, limits: &Limits) -> String {
         ("PATCHES", PatchLog::LEN.to_string()),
         ("MARGIN", MARGIN.to_string()),
         ("RESERVATION", RESERVATION.to_string()),
+        ("SCAN_STEP", SCAN_STEP.to_string()),
+        ("SCAN_STEPS", SCAN_STEPS.to_string()),
+        ("SLOTS", SLOTS.to_string()),
+        ("ID", SessionId::TEXT.to_string()),
     ];
     for (name, value) in numbers {
         let _ = writeln!(head, "local {name} = {value}");

@@ -69,6 +69,28 @@ impl Server {
         args: &[A],
         deadline: Instant,
     ) -> Result<Value, Failure> {
+        self.run_on(None, script, keys, args, deadline).await
+    }
+
+    /// Runs a script without keys on the primary of `slot`, or on the one server.
+    pub(super) async fn run_at<A: AsRef<[u8]>>(
+        &self,
+        slot: u16,
+        script: &Script,
+        args: &[A],
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        self.run_on(Some(slot), script, &[], args, deadline).await
+    }
+
+    async fn run_on<A: AsRef<[u8]>>(
+        &self,
+        slot: Option<u16>,
+        script: &Script,
+        keys: &[&str],
+        args: &[A],
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
         let command = |name: &str, body: &str| {
             let mut command = redis::cmd(name);
             command.arg(body).arg(keys.len());
@@ -81,12 +103,12 @@ impl Server {
             command
         };
         let by_name = command("EVALSHA", &script.sha);
-        let answer = self.ask(&by_name, None, deadline).await;
+        let answer = self.ask(&by_name, slot, deadline).await;
         match answer {
             Err(Asked::Unknown) => {
                 // Sends the text once; the server knows it from then on.
                 let whole = command("EVAL", &script.text);
-                self.ask(&whole, None, deadline).await.map_err(Asked::into_failure)
+                self.ask(&whole, slot, deadline).await.map_err(Asked::into_failure)
             }
             other => other.map_err(Asked::into_failure),
         }
@@ -122,20 +144,34 @@ impl Server {
         for arg in args {
             command.arg(arg.as_ref());
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let mut wait = redis::cmd("WAIT");
-        // In time for its answer to come before the deadline.
-        let patience = crate::clock::millis(left * 3 / 4).max(1);
-        wait.arg(self.options.wait_replicas).arg(patience);
-        let answer = timeout_at(deadline, link.call_and_wait(key, command, wait)).await;
-        let (answer, replicas) = match answer {
-            Ok(Ok(answers)) => answers,
-            Ok(Err((error, _))) => return Err(Failure::of(&error).maybe_done(true)),
-            Err(_) => {
-                link.distrust();
-                let failure = Failure::timeout("no answer before the deadline");
-                return Err(failure.maybe_done(true));
+        let mut maybe_done = false;
+        let mut pause = Duration::from_millis(5);
+        let (answer, replicas) = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut wait = redis::cmd("WAIT");
+            // In time for its answer to come before the deadline.
+            let patience = crate::clock::millis(left * 3 / 4).max(1);
+            wait.arg(self.options.wait_replicas).arg(patience);
+            let answer = timeout_at(deadline, link.call_and_wait(key, &command, &wait)).await;
+            match answer {
+                Ok(Ok(answers)) => break answers,
+                // Asked again it waits for all that the server did before, too.
+                Ok(Err((error, sent)))
+                    if is_passing(&error) && Instant::now() + pause < deadline =>
+                {
+                    maybe_done |= sent;
+                }
+                Ok(Err((error, sent))) => {
+                    return Err(Failure::of(&error).maybe_done(sent || maybe_done));
+                }
+                Err(_) => {
+                    link.distrust();
+                    let failure = Failure::timeout("no answer before the deadline");
+                    return Err(failure.maybe_done(true));
+                }
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
         };
         match replicas {
             Value::Int(have)

@@ -145,12 +145,20 @@ impl Reservation<'_> {
         }
         self.under_way = under_way;
         let max = cap.max.get() as usize;
+        let (confirmed, known): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(Member::is_confirmed);
         let known: Vec<_> = known
             .into_iter()
             .filter(|it| it.id.is_some_and(|id| others.iter().all(|o| o.id != id)))
             .collect();
         if others.len() + known.len() >= max {
-            for other in self.server.look(&known, &self.principal, deadline).await? {
+            for mut other in self.server.look(&known, &self.principal, deadline).await? {
+                // As old as it was while under way: all who sign in at once must
+                // agree on who is oldest, or they end different ones.
+                let same = confirmed.iter().filter(|it| it.id == Some(other.id));
+                if let Some(begun) = same.filter_map(begun).max() {
+                    other.order.0 = Some(begun);
+                }
                 others.push(other);
             }
         } else {
@@ -179,10 +187,6 @@ impl Reservation<'_> {
         let mut parts = member.name.split(' ').skip(2);
         let (authenticated, created) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
         let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
-        let begun = || {
-            let ends: u64 = member.score.parse().ok()?;
-            Some(Timestamp::from_millis(ends.saturating_sub(RESERVATION)))
-        };
         let stored = match time(created) {
             Some(created) => Other { order: (time(authenticated), created), id },
             // A session that was there before; if it is gone, nobody signs in.
@@ -196,7 +200,7 @@ impl Reservation<'_> {
                 }
             }
         };
-        let authenticated = if authenticated == "n" { begun() } else { stored.order.0 };
+        let authenticated = begun(member).or(stored.order.0);
         Ok(Other { order: (authenticated, stored.order.1), id })
     }
 
@@ -244,6 +248,13 @@ impl Reservation<'_> {
         // evicted; what only ends here never came to be.
         Ok(if ended_here && !evicted { Concluded::Revoked } else { Concluded::Stands })
     }
+}
+
+/// When a sign-in that authenticates began, by the clock of the index.
+fn begun(member: &Member) -> Option<Timestamp> {
+    let authenticates = member.name.split(' ').nth(2) == Some("n");
+    let ends: u64 = member.score.parse().ok().filter(|_| authenticates)?;
+    Some(Timestamp::from_millis(ends.saturating_sub(RESERVATION)))
 }
 
 /// A session that counts, and how old its sign-in is.

@@ -20,7 +20,8 @@ use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Lookup, Revoke, SessionStore, StoreFuture, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
+    Visit,
 };
 use crate::store::error::StoreError;
 use crate::token::{PatchId, SecretHash};
@@ -83,14 +84,13 @@ impl RedisStore {
         RedisOptions::new()
     }
 
-    pub(super) async fn open(
-        target: impl Fn() -> Result<Target, Failure>,
-        options: RedisOptions,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn open(target: Target, options: RedisOptions) -> Result<Self, Failure> {
         options.check()?;
-        let mut server = Server::open(target()?, options).await?;
+        #[cfg(feature = "redis-tls")]
+        super::target::provide_crypto();
+        let mut server = Server::open(target.clone(), options).await?;
         if server.options.wait_replicas > 0 {
-            server.open_waiting(target()?).await?;
+            server.open_waiting(target).await?;
         }
         server.look_around().await?;
         Ok(Self(Arc::new(Inner { server, sweeping: tokio::sync::Mutex::default() })))
@@ -183,10 +183,22 @@ impl Inner {
         let bound = reserved.bound.clone();
         let write = Write { record, sign_in: &sign_in, bound: &bound, made: &made };
         match write.send(server, &reserved.not_after, denial, deadline).await? {
-            Wrote::Created(Created::Created) => match reserved.conclude(deadline).await? {
-                Concluded::Stands => Ok(Created::Created),
-                Concluded::Revoked => Ok(Created::Denied(Denied::Revoked)),
-            },
+            Wrote::Created(Created::Created) => {
+                // Leaves some time to undo it.
+                let by = deadline - server.options.deadline / 8;
+                match reserved.conclude(by).await {
+                    Ok(Concluded::Stands) => Ok(Created::Created),
+                    Ok(Concluded::Revoked) => Ok(Created::Denied(Denied::Revoked)),
+                    Err(failure) => {
+                        // Nobody gets its token, so nobody should count it.
+                        let undone = server.destroy(record.id, Some(principal), deadline).await;
+                        if undone.is_err() {
+                            tracing::debug!("a session that nobody uses stays until it expires");
+                        }
+                        Err(failure)
+                    }
+                }
+            }
             Wrote::Created(other) => {
                 reserved.cancel(deadline).await;
                 Ok(other)
@@ -450,6 +462,14 @@ impl SessionStore for RedisStore {
             let mut position = self.0.sweeping.lock().await;
             Ok(self.0.server.sweep(&mut position, limit).await?)
         })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        StoreFuture::new(async move { Ok(self.0.server.scan(from, limit).await?) })
     }
 }
 

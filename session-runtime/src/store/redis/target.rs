@@ -1,18 +1,74 @@
 //! What a URL names.
 
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use redis::{Client, RedisConnectionInfo, RedisError, TlsMode};
+use std::sync::Arc;
+
+use redis::cluster::ClusterClient;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{Client, ConnectionAddr, RedisError, TlsMode};
+use tokio::sync::Mutex;
 
 use super::failure::Failure;
+use super::options::RedisOptions;
 
 /// What to connect to.
+#[derive(Clone)]
 pub(super) enum Target {
     /// One server.
     Single(Client),
     /// Whatever server Sentinel calls the master of this name.
+    Sentinel(Arc<Mutex<SentinelClient>>),
+    Cluster(ClusterClient),
+}
+
+/// A client of your own for [`RedisOptions::connect_with`]: set up with
+/// certificates, credentials or settings that a URL cannot hold.
+#[non_exhaustive]
+pub enum RedisClient {
+    /// One server.
+    Single(Client),
+    /// A cluster. Its own timeouts and retries count within the deadline of the
+    /// store.
+    Cluster(ClusterClient),
+    /// The master that Sentinel names; the client must ask for the master.
     Sentinel(Box<SentinelClient>),
-    /// Nodes of a cluster to begin with, as URLs.
-    Cluster(Vec<String>),
+}
+
+impl From<Client> for RedisClient {
+    fn from(client: Client) -> Self {
+        Self::Single(client)
+    }
+}
+
+impl From<ClusterClient> for RedisClient {
+    fn from(client: ClusterClient) -> Self {
+        Self::Cluster(client)
+    }
+}
+
+impl From<SentinelClient> for RedisClient {
+    fn from(client: SentinelClient) -> Self {
+        Self::Sentinel(Box::new(client))
+    }
+}
+
+impl std::fmt::Debug for RedisClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Single(_) => "RedisClient::Single",
+            Self::Cluster(_) => "RedisClient::Cluster",
+            Self::Sentinel(_) => "RedisClient::Sentinel",
+        })
+    }
+}
+
+impl From<RedisClient> for Target {
+    fn from(client: RedisClient) -> Self {
+        match client {
+            RedisClient::Single(client) => Self::Single(client),
+            RedisClient::Cluster(client) => Self::Cluster(client),
+            RedisClient::Sentinel(client) => Self::Sentinel(Arc::new(Mutex::new(*client))),
+        }
+    }
 }
 
 const SHAPES: &str = "write `redis://host:6379`, `rediss://host:6379`, `redis+unix:///path`, \
@@ -23,7 +79,7 @@ impl Target {
     ///
     /// If it is none of the shapes. The URL itself is not repeated: it may hold
     /// a password.
-    pub(super) fn parse(url: &str) -> Result<Self, Failure> {
+    pub(super) fn parse(url: &str, options: &RedisOptions) -> Result<Self, Failure> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| Failure::config(SHAPES))?;
         let tls = scheme.starts_with("rediss") || scheme.starts_with("valkeys");
         if tls && cfg!(not(feature = "redis-tls")) {
@@ -33,21 +89,33 @@ impl Target {
         }
         let plain = if tls { "rediss" } else { "redis" };
         match scheme {
-            "redis" | "rediss" | "valkey" | "valkeys" => single(&format!("{plain}://{rest}")),
-            "redis+unix" | "valkey+unix" => single(&format!("redis+unix://{rest}")),
+            "redis" | "rediss" | "valkey" | "valkeys" => {
+                single(&format!("{plain}://{rest}"), options)
+            }
+            "redis+unix" | "valkey+unix" => single(&format!("redis+unix://{rest}"), options),
             "redis+cluster" | "rediss+cluster" | "valkey+cluster" | "valkeys+cluster" => {
                 let hosts = Hosts::parse(rest)?;
                 let node = |host: &&str| format!("{plain}://{}{host}/", hosts.credentials);
                 if !matches!(hosts.path, "" | "0") {
                     return Err(Failure::config("a cluster has one database: no `/1` at the end"));
                 }
-                Ok(Self::Cluster(hosts.names.iter().map(node).collect()))
+                cluster(hosts.names.iter().map(node).collect(), options)
             }
             "redis+sentinel" | "rediss+sentinel" | "valkey+sentinel" | "valkeys+sentinel" => {
-                sentinel(&Hosts::parse(rest)?, tls)
+                sentinel(&Hosts::parse(rest)?, tls, options)
             }
             _ => Err(Failure::config(SHAPES)),
         }
+    }
+}
+
+/// The client library has `rustls` choose among those that are compiled in,
+/// and that panics if another crate brought a second one.
+#[cfg(feature = "redis-tls")]
+pub(super) fn provide_crypto() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Somebody else may have been faster: then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 
@@ -55,8 +123,29 @@ fn malformed(_: RedisError) -> Failure {
     Failure::config(SHAPES)
 }
 
-fn single(url: &str) -> Result<Target, Failure> {
+fn single(url: &str, options: &RedisOptions) -> Result<Target, Failure> {
+    #[cfg(feature = "redis-tls")]
+    if let (true, Some(certificates)) = (url.starts_with("rediss"), &options.certificates) {
+        let client = Client::build_with_tls(url, certificates.clone());
+        return client.map(Target::Single).map_err(|error| Failure::of(&error));
+    }
+    let _ = options;
     Client::open(url).map(Target::Single).map_err(malformed)
+}
+
+fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure> {
+    // One answer may take as long as the caller waits: see `Server`.
+    let builder = ClusterClient::builder(nodes)
+        .connection_timeout(options.connect_timeout)
+        .retries(4)
+        .min_retry_wait(10)
+        .max_retry_wait(200);
+    #[cfg(feature = "redis-tls")]
+    let builder = match &options.certificates {
+        Some(certificates) => builder.certs(certificates.clone()),
+        None => builder,
+    };
+    builder.build().map(Target::Cluster).map_err(malformed)
 }
 
 /// `user:password@host,host/path`
@@ -79,27 +168,44 @@ impl<'u> Hosts<'u> {
     }
 }
 
-/// The credentials are those of the servers; sentinels are asked without.
-fn sentinel(hosts: &Hosts<'_>, tls: bool) -> Result<Target, Failure> {
+/// The credentials are those of the servers; sentinels are asked without, and
+/// without TLS.
+fn sentinel(hosts: &Hosts<'_>, tls: bool, options: &RedisOptions) -> Result<Target, Failure> {
     let (name, database) = hosts.path.split_once('/').unwrap_or((hosts.path, "0"));
     if name.is_empty() {
         let text = "name the master that Sentinel watches: `redis+sentinel://host:26379/mymaster`";
         return Err(Failure::config(text));
     }
-    let with_default = |host: &&str| match host.rsplit_once(':') {
-        Some((_, port)) if port.parse::<u16>().is_ok() => format!("redis://{host}/"),
-        _ => format!("redis://{host}:26379/"),
+    let address = |host: &&str| match host.rsplit_once(':') {
+        Some((host, port)) => match port.parse() {
+            Ok(port) => ConnectionAddr::Tcp(host.to_owned(), port),
+            Err(_) => ConnectionAddr::Tcp(format!("{host}:{port}"), 26_379),
+        },
+        None => ConnectionAddr::Tcp((*host).to_owned(), 26_379),
     };
-    let sentinels: Vec<_> = hosts.names.iter().map(with_default).collect();
     // Lets the client library take the credentials apart.
     let server = Client::open(format!("redis://{}server/{database}", hosts.credentials));
     let server = server.map_err(malformed)?;
-    let settings: RedisConnectionInfo = server.get_connection_info().redis_settings().clone();
-    let mut node = SentinelNodeConnectionInfo::default().set_redis_connection_info(settings);
-    if tls {
-        node = node.set_tls_mode(TlsMode::Secure);
+    let settings = server.get_connection_info().redis_settings();
+    let sentinels: Vec<_> = hosts.names.iter().map(address).collect();
+    let name = name.to_owned();
+    let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)
+        .map_err(malformed)?
+        .set_client_to_redis_db(settings.db());
+    if let Some(user) = settings.username() {
+        builder = builder.set_client_to_redis_username(user);
     }
-    let client =
-        SentinelClient::build(sentinels, name.to_owned(), Some(node), SentinelServerType::Master);
-    Ok(Target::Sentinel(Box::new(client.map_err(malformed)?)))
+    if let Some(password) = settings.password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if tls {
+        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        #[cfg(feature = "redis-tls")]
+        if let Some(certificates) = &options.certificates {
+            builder = builder.set_client_to_redis_certificates(certificates.clone());
+        }
+    }
+    let _ = options;
+    let client = builder.build().map_err(malformed)?;
+    Ok(Target::Sentinel(Arc::new(Mutex::new(client))))
 }

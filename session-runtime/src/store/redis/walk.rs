@@ -13,7 +13,6 @@ use super::ask::{bytes, int};
 use super::failure::Failure;
 use super::script::Script;
 use super::server::Server;
-use crate::id::SessionId;
 use crate::store::contract::Swept;
 
 /// Keys that a server looks at in one step: well below a millisecond.
@@ -77,8 +76,7 @@ impl Server {
             return Ok(false);
         };
         let mut command = redis::cmd("SCAN");
-        let pattern = format!("{}*", escaped(&self.options.prefix));
-        command.arg(&position.cursor[..]).arg("MATCH").arg(pattern).arg("COUNT").arg(STEP);
+        command.arg(&position.cursor[..]).arg("MATCH").arg(self.pattern()).arg("COUNT").arg(STEP);
         let answer = self.at(slot, &command, deadline).await?;
         let Value::Array(answer) = answer else { return Err(Failure::corrupt("answer")) };
         let [cursor, Value::Array(keys)] = answer.as_slice() else {
@@ -94,17 +92,12 @@ impl Server {
         Ok(true)
     }
 
-    fn is_session(&self, key: &str) -> bool {
-        let id = key.strip_prefix(&*self.options.prefix);
-        id.is_some_and(|id| id.parse::<SessionId>().is_ok())
-    }
-
     fn is_index(&self, key: &str) -> bool {
         let rest = key.strip_prefix(&*self.options.prefix);
         rest.and_then(|rest| rest.strip_prefix("p:")).is_some_and(|hash| hash.len() == 43)
     }
 
-    async fn of_all(
+    pub(super) async fn of_all(
         &self,
         script: &Script,
         keys: &[String],
@@ -169,7 +162,7 @@ impl Server {
 }
 
 /// `text` as a pattern that matches only itself.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {
         if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^') {

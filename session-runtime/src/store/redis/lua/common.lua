@@ -63,6 +63,10 @@ local function destroy(key, now, principal)
   return now < expires(tonumber(m[2]), tonumber(m[3]), tonumber(m[4]))
 end
 
+local function is_session(key)
+  return #key == #PREFIX + ID and string.sub(key, 1, #PREFIX) == PREFIX
+end
+
 -- The index of a principal is a sorted set:
 --   session id      scored with the time by which that session has ended
 --   +id number …    a sign-in under way, scored with its own end; see `sign_in.rs`

@@ -1,0 +1,209 @@
+//! A walk over all sessions, page by page.
+//!
+//! On one server it goes by the server's own cursor. That means nothing on
+//! another server, or on the same one after a restart: there the walk begins
+//! again. In a cluster it goes slot by slot, so no failover and no resharding
+//! between two pages matters.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use redis::Value;
+
+use super::ask::{bytes, text};
+use super::failure::Failure;
+use super::layout;
+use super::server::Server;
+use super::walk::escaped;
+use crate::id::SessionId;
+use crate::store::contract::{Cursor, Page};
+
+/// How many slots a cluster has.
+const SLOTS: u16 = 16_384;
+/// Most sessions on a page, or about so.
+const MOST: usize = 1_024;
+
+/// Where a page begins.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// At a cursor of the server with this name; empty for whoever answers.
+    Server {
+        run: String,
+        cursor: u64,
+    },
+    Slot(u16),
+}
+
+impl Place {
+    const fn is_of_cluster(&self) -> bool {
+        matches!(self, Self::Slot(_))
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Server { run, cursor } => format!("at:{run}:{cursor}"),
+            Self::Slot(slot) => format!("slot:{slot}"),
+        }
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let (kind, rest) = text.split_once(':').ok_or(())?;
+        match (kind, rest.split_once(':')) {
+            ("slot", None) if digits(rest) => {
+                let slot = rest.parse().ok().filter(|slot| *slot < SLOTS).ok_or(())?;
+                Ok(Self::Slot(slot))
+            }
+            ("at", Some((run, cursor))) if digits(cursor) => {
+                let is_name = matches!(run.len(), 0 | 40)
+                    && run.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+                let cursor = cursor.parse().map_err(|_| ())?;
+                is_name.then(|| Self::Server { run: run.to_owned(), cursor }).ok_or(())
+            }
+            _ => Err(()),
+        }
+    }
+}
+
+impl Server {
+    pub(super) async fn scan(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, Failure> {
+        let is_cluster = self.link.is_cluster();
+        let place = match from {
+            Some(cursor) => cursor.as_str().parse().ok(),
+            None if is_cluster => Some(Place::Slot(0)),
+            None => Some(Place::Server { run: String::new(), cursor: 0 }),
+        };
+        let place = place.filter(|place: &Place| place.is_of_cluster() == is_cluster);
+        let place = place.ok_or_else(|| Failure::config("a cursor of another store"))?;
+        let limit = limit.clamp(1, MOST);
+        let (keys, next) = match place {
+            Place::Slot(slot) => self.page_of_slots(slot, limit).await?,
+            Place::Server { cursor, .. } if self.options.split => {
+                self.page_of_proxy(cursor, limit).await?
+            }
+            Place::Server { run, cursor } => self.page_of_server(&run, cursor, limit).await?,
+        };
+        let mut records = Vec::with_capacity(keys.len());
+        let now = self.now();
+        for some in keys.chunks(64) {
+            let answers = self.of_all(&self.scripts.reload, some, &[&now, "", ""]).await?;
+            for (key, answer) in some.iter().zip(answers) {
+                let id = key.strip_prefix(&*self.options.prefix).and_then(|id| id.parse().ok());
+                if let (Some(id), Value::Array(flat)) = (id, answer) {
+                    records.push(Arc::new(layout::record(id, &flat)?));
+                }
+            }
+        }
+        Ok(Page { records, next: next.map(|place| Cursor::new(place.text())) })
+    }
+
+    async fn page_of_slots(
+        &self,
+        slot: u16,
+        limit: usize,
+    ) -> Result<(Vec<String>, Option<Place>), Failure> {
+        let args = [slot.to_string(), limit.to_string()];
+        let script = &self.scripts.slots;
+        let answer = self.run_at(slot, script, &args, self.deadline()).await?;
+        let Value::Array(answer) = answer else { return Err(Failure::corrupt("answer")) };
+        let next = answer.first().and_then(text).and_then(|next| next.parse::<u16>().ok());
+        let next = next.ok_or_else(|| Failure::corrupt("answer"))?;
+        let place = Some(Place::Slot(next)).filter(|_| next < SLOTS);
+        Ok((self.sessions(answer.get(1..).unwrap_or_default()), place))
+    }
+
+    async fn page_of_server(
+        &self,
+        run: &str,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<(Vec<String>, Option<Place>), Failure> {
+        let args = [run, &cursor.to_string(), &limit.to_string(), &self.pattern()];
+        let answer = self.run_at(0, &self.scripts.scan, &args, self.deadline()).await?;
+        let Value::Array(answer) = answer else { return Err(Failure::corrupt("answer")) };
+        let run = answer.first().and_then(text).ok_or_else(|| Failure::corrupt("answer"))?;
+        let next = place_after(run, answer.get(1))?;
+        Ok((self.sessions(answer.get(2..).unwrap_or_default()), next))
+    }
+
+    /// A script without a key would be run on any of the servers behind it.
+    async fn page_of_proxy(
+        &self,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<(Vec<String>, Option<Place>), Failure> {
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor).arg("MATCH").arg(self.pattern()).arg("COUNT").arg(limit);
+        let answer = self.at(0, &command, self.deadline()).await?;
+        let Value::Array(answer) = answer else { return Err(Failure::corrupt("answer")) };
+        let [next, Value::Array(keys)] = answer.as_slice() else {
+            return Err(Failure::corrupt("answer"));
+        };
+        Ok((self.sessions(keys), place_after("", Some(next))?))
+    }
+
+    pub(super) fn pattern(&self) -> String {
+        format!("{}*", escaped(&self.options.prefix))
+    }
+
+    /// Those of `keys` that may be sessions.
+    fn sessions(&self, keys: &[Value]) -> Vec<String> {
+        let keys = keys.iter().filter_map(bytes);
+        let keys = keys.filter_map(|key| String::from_utf8(key.to_vec()).ok());
+        keys.filter(|key| self.is_session(key)).collect()
+    }
+
+    pub(super) fn is_session(&self, key: &str) -> bool {
+        let id = key.strip_prefix(&*self.options.prefix);
+        id.is_some_and(|id| id.parse::<SessionId>().is_ok())
+    }
+}
+
+fn place_after(run: &str, cursor: Option<&Value>) -> Result<Option<Place>, Failure> {
+    let cursor = cursor.and_then(text).and_then(|cursor| cursor.parse::<u64>().ok());
+    match cursor.ok_or_else(|| Failure::corrupt("answer"))? {
+        0 => Ok(None),
+        cursor => Ok(Some(Place::Server { run: run.to_owned(), cursor })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn a_cursor_is_what_it_says_or_none_at_all() {
+        let run = "0123456789abcdef0123456789abcdef01234567";
+        let places = [
+            Place::Slot(0),
+            Place::Slot(16_383),
+            Place::Server { run: run.to_owned(), cursor: u64::MAX },
+            Place::Server { run: String::new(), cursor: 7 },
+        ];
+        for place in places {
+            assert_eq!(place.text().parse(), Ok(place));
+        }
+        let foreign = [
+            "",
+            "7",
+            "slot:",
+            "slot:16384",
+            "slot:-1",
+            "slot:+1",
+            "slot:1:2",
+            "at:1",
+            "at:abc:1",
+            "at::",
+            "at::-1",
+            "at::99999999999999999999",
+            "Rm9vQmFyQmF6UXV4MTIzNA",
+        ];
+        for text in foreign {
+            assert_eq!(text.parse::<Place>(), Err(()), "{text}");
+        }
+    }
+}
