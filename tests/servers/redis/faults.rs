@@ -1,54 +1,18 @@
 //! Servers that restart, stop answering, forget scripts or are full.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Principal, Record};
+use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::record::Principal;
 use session_runtime::store::{
     Created, Lookup, RedisStore, Revoke, SessionStore, StoreErrorKind, Touch,
 };
-use session_runtime::token::SessionToken;
 use session_tests::servers::redis::{Cluster, Server};
 use session_tests::servers::{Proxy, redis};
 use tokio::time::Instant;
 
-fn record(principal: Option<&Principal>) -> Record {
-    let token = SessionToken::generate().unwrap();
-    let hour = Some(Duration::from_secs(3600));
-    let lifetime = Lifetime { idle: hour, absolute: hour, remember: false };
-    let now = Clock::system().now();
-    let mut meta = Meta::new(token.secret_hash(), now, lifetime);
-    meta.principal = principal.cloned();
-    Record { id: token.id(), meta, fields: Fields::new() }
-}
-
-pub(super) async fn created(store: &RedisStore, principal: Option<&Principal>) -> Record {
-    let record = record(principal);
-    let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
-    assert_eq!(answer, Created::Created);
-    record
-}
-
-async fn found(store: &RedisStore, record: &Record) -> Arc<Record> {
-    let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
-    let Lookup::Found(found) = seen else { panic!("the session is there: {seen:?}") };
-    found
-}
-
-fn one_more() -> Patch {
-    Patch::of(vec![FieldOp::new("n", Op::Add(Add::unsigned(1, 0)))])
-}
-
-fn customer() -> Principal {
-    Principal::new("customer", "42")
-}
-
-async fn count_of(store: &RedisStore, record: &Record) -> u64 {
-    let found = found(store, record).await;
-    found.fields.get("n").map_or(0, |n| std::str::from_utf8(n).unwrap().parse().unwrap())
-}
+use super::records::{count_of, created, customer, found, one_more, record};
 
 #[tokio::test]
 async fn a_server_that_forgot_the_scripts_is_told_them_again() {
@@ -98,7 +62,7 @@ async fn a_full_server_still_logs_people_out() {
     let other = created(&store, Some(&customer())).await;
     let stranger = created(&store, None).await;
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    let refused = store.create(record(None), SignIn::default()).await.unwrap_err();
+    let refused = store.create(record(&store, None), SignIn::default()).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
     let refused = store.apply(theirs.id, 1, &one_more()).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
@@ -115,6 +79,30 @@ async fn a_full_server_still_logs_people_out() {
         0,
         "of somebody without sessions"
     );
+    server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+    created(&store, Some(&customer())).await;
+    store.apply(stranger.id, 1, &one_more()).await.unwrap();
+    assert_eq!(count_of(&store, &stranger).await, 1, "once there is room again");
+}
+
+/// What opens a full server to a touch once removed the field without a name.
+#[tokio::test]
+async fn a_field_without_a_name_outlives_a_touch_a_renewal_and_a_revocation() {
+    let Some(server) = redis::single() else { return };
+    let clock = Clock::frozen(Clock::system().now());
+    let options = RedisStore::options().prefix(redis::fresh_prefix()).clock(clock.clone());
+    let store = options.connect(&server.url()).await.unwrap();
+    let record = created(&store, Some(&customer())).await;
+    created(&store, Some(&customer())).await;
+    let set = Patch::of(vec![FieldOp::new("", Op::Set(b"7".to_vec()))]);
+    assert!(matches!(store.apply(record.id, 1, &set).await.unwrap(), Outcome::Applied(_)));
+    clock.advance(Duration::from_secs(1_000));
+    let seen = store.load(record.id, &record.meta.secret, Touch::IfDue.into()).await.unwrap();
+    let Lookup::Found(touched) = seen else { panic!("{seen:?}") };
+    assert_eq!(touched.meta.last_seen, clock.now(), "the touch was due");
+    assert_eq!(store.revoke(&customer(), Revoke::Others(record.id)).await.unwrap(), 1);
+    let stored = found(&store, &record).await;
+    assert_eq!(stored.fields.get(""), Some(&b"7"[..]), "stored, after the touch");
 }
 
 #[tokio::test]
@@ -167,7 +155,7 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
     // The server knows the scripts: their replies are what is cut.
     let other = created(&store, None).await;
     store.apply(other.id, 1, &one_more()).await.unwrap();
-    let record = record(Some(&customer()));
+    let record = record(&store, Some(&customer()));
     proxy.cut_next_reply();
     let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
     assert_eq!(answer, Created::Created, "its own record is not somebody else's");
@@ -225,7 +213,35 @@ async fn a_logout_waits_for_as_many_replicas_as_it_is_told() {
         }
         let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
         assert!(matches!(seen, Lookup::Retired), "done in any case: {seen:?}");
+        for _ in 0..3 {
+            created(&store, Some(&customer())).await;
+        }
+        match store.revoke(&customer(), Revoke::All).await {
+            Ok(ended) => assert!(is_enough && ended == 3, "{ended} of three"),
+            Err(error) => {
+                assert!(!is_enough, "{error:?}");
+                assert_eq!(error.kind(), StoreErrorKind::Timeout);
+            }
+        }
     }
+}
+
+#[tokio::test]
+async fn a_logout_whose_reply_breaks_off_is_asked_for_again_and_waited_for() {
+    let Some(server) = Server::start(&[]) else { return };
+    let Some(_replica) = server.start_replica() else { return };
+    let proxy = Proxy::to(server.port);
+    let options = RedisStore::options().wait_replicas(1);
+    let store = options.connect(&format!("redis://127.0.0.1:{}", proxy.port)).await.unwrap();
+    for _ in 0..2 {
+        let record = created(&store, Some(&customer())).await;
+        proxy.cut_next_reply();
+        assert!(store.delete(record.id).await.unwrap(), "it was live");
+        assert!(!store.delete(record.id).await.unwrap(), "it was not any more");
+    }
+    created(&store, Some(&customer())).await;
+    proxy.cut_next_reply();
+    assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,11 @@
 //! The Redis store against real servers.
 
+mod failover;
 mod faults;
+mod half_way;
+mod killed;
+mod reach;
+mod records;
 mod requests;
 mod suite;
 mod walks;

@@ -7,7 +7,7 @@ use session_runtime::id::SessionId;
 use session_runtime::store::{Cursor, RedisStore, SessionStore, StoreErrorKind};
 use session_tests::servers::redis::{self, Cluster, Server};
 
-use super::faults::created;
+use super::records::created;
 
 /// Walks to the end in small pages, and does `between` after the third.
 async fn walked(store: &RedisStore, between: impl FnOnce()) -> BTreeSet<SessionId> {

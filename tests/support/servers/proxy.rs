@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Forwards to one port.
@@ -17,6 +17,8 @@ pub struct Proxy {
 struct Shared {
     said: Mutex<Vec<u8>>,
     cut: AtomicBool,
+    refused: Mutex<Option<String>>,
+    refusals: AtomicUsize,
 }
 
 impl Proxy {
@@ -44,6 +46,21 @@ impl Proxy {
     /// The next reply breaks off after one byte, and the connection with it.
     pub fn cut_next_reply(&self) {
         self.shared.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on a request that holds `text` goes nowhere, and its connection
+    /// breaks off; with `None`, all go through.
+    ///
+    /// # Panics
+    ///
+    /// If another thread did.
+    pub fn refuse(&self, text: Option<&str>) {
+        *self.shared.refused.lock().expect("no panic") = text.map(str::to_owned);
+    }
+
+    /// How many requests were refused so far.
+    pub fn refusals(&self) -> usize {
+        self.shared.refusals.load(Ordering::SeqCst)
     }
 
     /// The commands since the last call, each with its bytes on the wire.
@@ -81,6 +98,15 @@ fn number(rest: &mut &[u8], sign: u8) -> usize {
 fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        let refused = shared.refused.lock().expect("no panic").clone();
+        let is_refused = |text: String| {
+            buffer[..bytes].windows(text.len()).any(|window| window == text.as_bytes())
+        };
+        if refused.is_some_and(is_refused) {
+            shared.refusals.fetch_add(1, Ordering::SeqCst);
+            let _ = from.shutdown(Shutdown::Both);
+            break;
+        }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
         if to.write_all(&buffer[..bytes]).is_err() {
             break;

@@ -80,6 +80,59 @@ impl Server {
     }
 }
 
+/// A primary, its replica, and a sentinel that watches them.
+#[derive(Debug)]
+pub struct Watched {
+    pub primary: Server,
+    pub replica: Server,
+    pub sentinel: Server,
+}
+
+impl Watched {
+    pub fn start() -> Option<Self> {
+        let primary = Server::start(&[])?;
+        let replica = primary.start_replica()?;
+        let port = free_port();
+        let place = directory("sentinel");
+        let file = place.join("sentinel.conf");
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor sessions 127.0.0.1 {} 1\n\
+             sentinel down-after-milliseconds sessions 500\n\
+             sentinel failover-timeout sessions 3000\n",
+            primary.port
+        );
+        std::fs::write(&file, settings).expect("a file");
+        let command = vec![
+            binary()?.display().to_string(),
+            file.display().to_string(),
+            "--sentinel".to_owned(),
+        ];
+        let mut sentinel = Server { process: None, command, port };
+        sentinel.start_in(place);
+        sentinel.process.as_ref().expect("it runs").wait_until("a replica that is known", || {
+            let said = sentinel.ask(&["SENTINEL", "REPLICAS", "sessions"]);
+            said.contains("master-link-status\nok").then_some(())
+        });
+        Some(Self { primary, replica, sentinel })
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis+sentinel://127.0.0.1:{}/sessions", self.sentinel.port)
+    }
+}
+
+impl Server {
+    /// A replica that has copied what is there.
+    pub fn start_replica(&self) -> Option<Self> {
+        let of = format!("127.0.0.1 {}", self.port);
+        let replica = Self::start(&["--replicaof", &of, "--repl-diskless-sync-delay", "0"])?;
+        replica.process.as_ref().expect("it runs").wait_until("master_link_status:up", || {
+            replica.ask(&["INFO", "replication"]).contains("link_status:up").then_some(())
+        });
+        Some(replica)
+    }
+}
+
 /// The server of this test program.
 pub fn single() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();

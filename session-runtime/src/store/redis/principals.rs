@@ -15,6 +15,7 @@ use super::sign_in::Other;
 use crate::id::SessionId;
 use crate::record::{Principal, Record};
 use crate::store::contract::Revoke;
+use crate::token::PatchId;
 
 /// How many requests are on their way at once.
 const ABREAST: usize = 64;
@@ -73,7 +74,8 @@ impl Server {
         deadline: Instant,
     ) -> Result<bool, Failure> {
         let theirs = principal.map_or("", Principal::as_str);
-        let args = [&self.now(), theirs];
+        let number = PatchId::next().as_u64().to_string();
+        let args = [&self.now(), theirs, &number];
         let answer =
             self.run_safely(&self.scripts.destroy, &[&self.session(id)], &args, deadline).await?;
         Ok(int(&answer) == Some(1))
@@ -86,12 +88,8 @@ impl Server {
         deadline: Instant,
     ) -> Result<Vec<Member>, Failure> {
         let args = [&*self.now(), if revoke { "r" } else { "" }];
-        let (script, index) = (&self.scripts.members, self.index(principal));
-        // A ticket from before must not be good again with a replica.
-        let answer = match revoke {
-            true => self.run_safely(script, &[&index], &args, deadline).await?,
-            false => self.run(script, &[&index], &args, deadline).await?,
-        };
+        let answer =
+            self.run(&self.scripts.members, &[&self.index(principal)], &args, deadline).await?;
         let Value::Array(flat) = answer else { return Err(Failure::corrupt("index")) };
         members(&flat)
     }
@@ -166,11 +164,22 @@ impl Server {
         let known = self.members_of(principal, which == Revoke::All, deadline).await?;
         let ending: Vec<_> =
             known.iter().filter(|it| it.id.is_some_and(|id| which.ends(id))).cloned().collect();
-        let args = [&*self.now(), principal.as_str()];
-        let answers = self.each(&ending, &self.scripts.destroy, &args, true, deadline).await?;
+        let number = PatchId::next().as_u64().to_string();
+        let args = [&*self.now(), principal.as_str(), &number];
+        let answers = self.each(&ending, &self.scripts.destroy, &args, false, deadline).await?;
         let ended = answers.iter().filter(|(_, _, value)| int(value) == Some(1)).count();
         let stale = answers.into_iter().map(|(member, ..)| member).collect();
         self.forget(principal, &known, stale, deadline).await;
+        if self.waits() {
+            // Only once all is done, and on the connections that wait: whatever
+            // a failover took back until now is done again.
+            if which == Revoke::All {
+                let args = [&*self.now(), "r"];
+                let index = self.index(principal);
+                self.run_safely(&self.scripts.members, &[&index], &args, deadline).await?;
+            }
+            self.each(&ending, &self.scripts.destroy, &args, true, deadline).await?;
+        }
         Ok(ended as u64)
     }
 

@@ -121,6 +121,10 @@ impl Server {
         Ok(())
     }
 
+    pub(super) const fn waits(&self) -> bool {
+        self.waiting.is_some()
+    }
+
     /// Runs a script on the first key, and answers once as many replicas have
     /// what it did as the settings ask for.
     ///

@@ -1,4 +1,8 @@
--- SESSION | now, principal ('' for any)
+-- SESSION | now, principal ('' for any), number
 -- 1 it was live, 0 it was not
-local principal = ARGV[2] ~= '' and ARGV[2] or nil
-return destroy(KEYS[1], clock(ARGV[1]), principal) and 1 or 0
+local key, principal = KEYS[1], ARGV[2] ~= '' and ARGV[2] or nil
+-- Asked again after a lost answer it says the same.
+if call('HGET', key, '@by') == ARGV[3] then return 1 end
+if not destroy(key, clock(ARGV[1]), principal) then return 0 end
+call('HSET', key, '@by', ARGV[3])
+return 1
