@@ -17,6 +17,7 @@ pub struct Proxy {
 struct Shared {
     said: Mutex<Vec<u8>>,
     cut: AtomicBool,
+    unheard: AtomicBool,
 }
 
 impl Proxy {
@@ -44,6 +45,17 @@ impl Proxy {
     /// The next reply breaks off after one byte, and the connection with it.
     pub fn cut_next_reply(&self) {
         self.shared.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// The next request breaks off before its first byte, and the connection
+    /// with it.
+    pub fn cut_next_request(&self) {
+        self.shared.unheard.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether a cut that was asked for has not come yet.
+    pub fn is_to_cut(&self) -> bool {
+        self.shared.cut.load(Ordering::SeqCst) || self.shared.unheard.load(Ordering::SeqCst)
     }
 
     /// The commands since the last call, each with its bytes on the wire.
@@ -81,12 +93,16 @@ fn number(rest: &mut &[u8], sign: u8) -> usize {
 fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        if shared.unheard.swap(false, Ordering::SeqCst) {
+            break;
+        }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
         if to.write_all(&buffer[..bytes]).is_err() {
             break;
         }
     }
     let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
 }
 
 fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
