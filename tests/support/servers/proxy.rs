@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Forwards to one port.
@@ -17,7 +17,10 @@ pub struct Proxy {
 struct Shared {
     said: Mutex<Vec<u8>>,
     cut: AtomicBool,
-    unheard: AtomicBool,
+    /// What the request begins with whose reply breaks off; zero for none.
+    reply_to: AtomicU8,
+    /// The same for a request that nobody hears.
+    unheard: AtomicU8,
 }
 
 impl Proxy {
@@ -47,15 +50,22 @@ impl Proxy {
         self.shared.cut.store(true, Ordering::SeqCst);
     }
 
-    /// The next request breaks off before its first byte, and the connection
-    /// with it.
-    pub fn cut_next_request(&self) {
-        self.shared.unheard.store(true, Ordering::SeqCst);
+    /// The same for the reply to the next request that begins with this byte.
+    pub fn cut_reply_to(&self, request: u8) {
+        self.shared.reply_to.store(request, Ordering::SeqCst);
+    }
+
+    /// The next request that begins with this byte is not passed on, and the
+    /// connection breaks.
+    pub fn cut_request(&self, request: u8) {
+        self.shared.unheard.store(request, Ordering::SeqCst);
     }
 
     /// Whether a cut that was asked for has not come yet.
     pub fn is_to_cut(&self) -> bool {
-        self.shared.cut.load(Ordering::SeqCst) || self.shared.unheard.load(Ordering::SeqCst)
+        let Shared { cut, reply_to, unheard, .. } = &*self.shared;
+        let asked = reply_to.load(Ordering::SeqCst) | unheard.load(Ordering::SeqCst);
+        cut.load(Ordering::SeqCst) || asked != 0
     }
 
     /// The commands since the last call, each with its bytes on the wire.
@@ -93,8 +103,16 @@ fn number(rest: &mut &[u8], sign: u8) -> usize {
 fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
-        if shared.unheard.swap(false, Ordering::SeqCst) {
+        let first = buffer[0];
+        let asked = |what: &AtomicU8| {
+            let swapped = what.compare_exchange(first, 0, Ordering::SeqCst, Ordering::SeqCst);
+            first != 0 && swapped.is_ok()
+        };
+        if asked(&shared.unheard) {
             break;
+        }
+        if asked(&shared.reply_to) {
+            shared.cut.store(true, Ordering::SeqCst);
         }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
         if to.write_all(&buffer[..bytes]).is_err() {

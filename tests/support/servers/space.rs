@@ -4,17 +4,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A filesystem of a few megabytes that only one server sees, and those that
-/// it starts: it goes with them.
+/// A filesystem of a few megabytes that only one server sees, and whoever
+/// starts it again when it ends: it goes with them.
 #[derive(Debug)]
 pub struct Space {
     directory: tempfile::TempDir,
     megabytes: u32,
 }
 
-/// Mounts it where `$0` is, of the user to whom the directory above belongs.
+/// Mounts it where `$0` is, of the user to whom the directory above belongs,
+/// and runs the server there, again and again: some end themselves when there
+/// is no room.
 const MOUNT: &str = r#"mount -t tmpfs -o size=$1m,mode=700 none "$0" || exit 1
-chown --reference="$(dirname "$0")" "$0"; shift; exec "$@""#;
+chown --reference="$(dirname "$0")" "$0"; shift
+[ "$1" = true ] && exit
+trap 'kill $!; wait; exit' TERM
+while :; do "$@" & wait $!; sleep 0.2; done"#;
 
 impl Space {
     /// `None`, and a word about it, where nobody may mount anything.
@@ -53,7 +58,7 @@ impl Space {
         self.directory.path()
     }
 
-    /// Leaves no byte of it free, for the server `pid`.
+    /// Leaves no byte of it free; `pid` is the process that has our prefix.
     ///
     /// # Panics
     ///
