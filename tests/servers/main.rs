@@ -10,6 +10,8 @@ mod postgres;
 mod promises;
 #[cfg(feature = "servers")]
 mod redis;
+#[cfg(feature = "servers")]
+mod starts;
 
 #[cfg(not(feature = "servers"))]
 #[test]

@@ -6,18 +6,26 @@
 //! - `clock`: whose time decides, and when it is read
 //! - `failures`: a server that is gone, still, or cuts a connection
 //! - `lost`: commits whose answers got lost
+//! - `full`, `crowded`: a full disk, too many connections
 //! - `races`: many of everything at once
+//! - `sweeping`: what is due is removed, once, by whoever comes
+//! - `tls`: encrypted connections (`servers-tls`)
 
 mod clock;
+mod crowded;
 mod failures;
+mod full;
 mod layout;
 mod lost;
 mod races;
 mod server;
+mod sweeping;
+#[cfg(feature = "servers-tls")]
+mod tls;
 mod values;
 
 use server::fresh;
-pub(crate) use server::shared;
+pub(crate) use server::{database, shared};
 
 // The contract, in tables of its own for every rule.
 session_runtime::store_conformance! {

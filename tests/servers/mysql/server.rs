@@ -29,6 +29,14 @@ pub(crate) fn shared() -> &'static MariaDb {
     SERVER.get_or_init(|| MariaDb::start().unwrap_or_else(|| panic!("{MISSING}")))
 }
 
+/// The URL of a new database on it.
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn database(name: &str) -> String {
+    let mut db = MySqlConnection::connect(&shared().url("")).await.unwrap();
+    run(&mut db, &format!("CREATE DATABASE {name}")).await;
+    shared().url(name)
+}
+
 /// A new prefix on it.
 pub(super) async fn fresh() -> Tables {
     static PREFIXES: AtomicU32 = AtomicU32::new(0);

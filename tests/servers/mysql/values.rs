@@ -84,7 +84,7 @@ async fn json_can_be_read_with_the_client() {
         tables.prefix, record.id
     );
     let rows = run(&mut db, &sql).await;
-    let row: (String, String) = (rows[0].get(0), rows[0].get(1));
+    let row: (String, String) = (rows[0].get_unchecked(0), rows[0].get_unchecked(1));
     assert_eq!(row, ("cart".to_owned(), "Käse \u{1f980}".to_owned()));
 }
 

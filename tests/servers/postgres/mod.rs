@@ -3,15 +3,24 @@
 //! - `kit`: one server for the whole program, a schema per test
 //! - `migration`, `statements`: the tables, and what a request costs
 //! - `locks`: what happens while somebody waits; other isolation levels
-//! - `outages`: restarts, pauses, lost connections
+//! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
+//!   disks, too many connections
+//! - `sweeping`: what is due is removed, once, by whoever comes
+//! - `tls`: encrypted connections (`servers-tls`)
 //! - `load`: everything at once
 
+mod crowded;
+mod full;
 mod kit;
 mod load;
 mod locks;
+mod lost;
 mod migration;
 mod outages;
 mod statements;
+mod sweeping;
+#[cfg(feature = "servers-tls")]
+mod tls;
 
 use kit::Opened;
 pub(crate) use kit::{DATABASE, server};

@@ -11,6 +11,8 @@ use super::{Process, free_port, program};
 pub struct MariaDb {
     process: Process,
     port: u16,
+    prefix: Vec<String>,
+    settings: Vec<String>,
 }
 
 impl MariaDb {
@@ -20,6 +22,16 @@ impl MariaDb {
     ///
     /// If it is installed and does not start.
     pub fn start() -> Option<Self> {
+        Self::start_under(Vec::new(), Vec::new())
+    }
+
+    /// The same with more `settings`, by the command `prefix`, which ends by
+    /// running the words after it.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_under(prefix: Vec<String>, settings: Vec<String>) -> Option<Self> {
         let places = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
         let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &places)?;
         let install =
@@ -35,7 +47,7 @@ impl MariaDb {
             .output()
             .expect("mariadb-install-db runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        Some(Self::on(&server, directory, free_port()))
+        Some(Self::on(&server, directory, free_port(), prefix, settings))
     }
 
     /// Stops it, and starts it again with the same data on the same port.
@@ -47,12 +59,20 @@ impl MariaDb {
         let port = self.port;
         let directory = self.process.stop();
         let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &["/usr/sbin"]);
-        Self::on(&server.expect("it was there before"), directory, port)
+        let server = server.expect("it was there before");
+        Self::on(&server, directory, port, self.prefix, self.settings)
     }
 
-    fn on(server: &std::path::Path, directory: PathBuf, port: u16) -> Self {
+    fn on(
+        server: &std::path::Path,
+        directory: PathBuf,
+        port: u16,
+        prefix: Vec<String>,
+        settings: Vec<String>,
+    ) -> Self {
         let path = |name: &str| directory.join(name).display().to_string();
-        let mut command = vec![server.display().to_string(), "--no-defaults".to_owned()];
+        let mut command = prefix.clone();
+        command.extend([server.display().to_string(), "--no-defaults".to_owned()]);
         command.extend([
             format!("--datadir={}", path("data")),
             format!("--tmpdir={}", directory.display()),
@@ -66,6 +86,7 @@ impl MariaDb {
             --innodb-fast-shutdown=2";
         command.extend(small.split_whitespace().map(str::to_owned));
         command.extend(user());
+        command.extend(settings.iter().cloned());
         let command: Vec<_> = command.iter().map(String::as_str).collect();
         let process = Process::start(directory.clone(), &command);
         process.wait_until("MariaDB answers", || {
@@ -74,7 +95,7 @@ impl MariaDb {
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
             stream.read_exact(&mut [0; 5]).ok()
         });
-        Self { process, port }
+        Self { process, port, prefix, settings }
     }
 
     /// The URL of a database on it.

@@ -21,11 +21,19 @@ pub struct Postgres {
     directory: PathBuf,
     port: u16,
     server: PathBuf,
+    /// What the command line begins with.
+    prefix: Vec<String>,
 }
 
 impl Postgres {
     /// Starts a new, empty one; `None` where it is not installed.
     pub fn start() -> Option<Self> {
+        Self::start_under(Vec::new())
+    }
+
+    /// The same by the command `prefix`, which ends by running the words after
+    /// it.
+    pub fn start_under(prefix: Vec<String>) -> Option<Self> {
         let (Some(initdb), Some(server)) =
             (program("INITDB", &["initdb"], &PLACES), program("POSTGRES", &["postgres"], &PLACES))
         else {
@@ -43,7 +51,8 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
-        let it = Self { process: Mutex::new(None), directory, port: free_port(), server };
+        let process = Mutex::new(None);
+        let it = Self { process, directory, port: free_port(), server, prefix };
         it.run();
         Some(it)
     }
@@ -55,7 +64,8 @@ impl Postgres {
         let port = format!("port={}", self.port);
         let sockets = format!("unix_socket_directories={}", self.directory.display());
         let (server, data) = (self.server.to_str().unwrap_or(""), data.to_str().unwrap_or(""));
-        let mut line: Vec<&str> = as_owner();
+        let mut line: Vec<&str> = self.prefix.iter().map(String::as_str).collect();
+        line.extend(as_owner());
         line.extend([server, "-D", data]);
         for setting in [
             &*port,
@@ -85,6 +95,16 @@ impl Postgres {
         if let Some(process) = self.lock().take() {
             process.stop();
         }
+    }
+
+    /// Its process id, if it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().as_ref().map(Process::pid)
+    }
+
+    /// Where it keeps its files: its data in `data`.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Sends a signal to the server and all that it started.
@@ -198,7 +218,12 @@ fn command(program: &str) -> Command {
     }
 }
 
-fn give(path: &Path) {
+/// Makes a file that of the user who runs the server.
+///
+/// # Panics
+///
+/// If there is no such user.
+pub fn give(path: &Path) {
     if is_root() {
         let done = Command::new("chown").arg("postgres").arg(path).status();
         assert!(done.is_ok_and(|it| it.success()), "the user `postgres` exists");

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Forwards to one port.
@@ -19,6 +19,10 @@ struct Shared {
     cut: AtomicBool,
     refused: Mutex<Option<String>>,
     refusals: AtomicUsize,
+    /// What the request begins with whose reply breaks off; zero for none.
+    reply_to: AtomicU8,
+    /// The same for a request that nobody hears.
+    unheard: AtomicU8,
 }
 
 impl Proxy {
@@ -61,6 +65,24 @@ impl Proxy {
     /// How many requests were refused so far.
     pub fn refusals(&self) -> usize {
         self.shared.refusals.load(Ordering::SeqCst)
+    }
+
+    /// The same as a cut for the reply to the next request that begins with this byte.
+    pub fn cut_reply_to(&self, request: u8) {
+        self.shared.reply_to.store(request, Ordering::SeqCst);
+    }
+
+    /// The next request that begins with this byte is not passed on, and the
+    /// connection breaks.
+    pub fn cut_request(&self, request: u8) {
+        self.shared.unheard.store(request, Ordering::SeqCst);
+    }
+
+    /// Whether a cut that was asked for has not come yet.
+    pub fn is_to_cut(&self) -> bool {
+        let Shared { cut, reply_to, unheard, .. } = &*self.shared;
+        let asked = reply_to.load(Ordering::SeqCst) | unheard.load(Ordering::SeqCst);
+        cut.load(Ordering::SeqCst) || asked != 0
     }
 
     /// The commands since the last call, each with its bytes on the wire.
@@ -107,12 +129,24 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
             let _ = from.shutdown(Shutdown::Both);
             break;
         }
+        let first = buffer[0];
+        let asked = |what: &AtomicU8| {
+            let swapped = what.compare_exchange(first, 0, Ordering::SeqCst, Ordering::SeqCst);
+            first != 0 && swapped.is_ok()
+        };
+        if asked(&shared.unheard) {
+            break;
+        }
+        if asked(&shared.reply_to) {
+            shared.cut.store(true, Ordering::SeqCst);
+        }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
         if to.write_all(&buffer[..bytes]).is_err() {
             break;
         }
     }
     let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
 }
 
 fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {

@@ -31,17 +31,24 @@ impl Inner {
         secret: &SecretHash,
         visit: Visit,
     ) -> Result<Lookup, StoreError> {
-        let args = |attempt: Attempt| {
-            vec![
-                name(id),
-                Arg::Bytes(Some(secret.as_bytes())),
-                Arg::Big(visit.arrived.map(millis)),
-                Arg::Bool(visit.touch == Touch::IfDue),
-                self.now(),
-                Arg::Int(attempt.wait),
-            ]
+        let args = |touch: bool| {
+            move |attempt: Attempt| {
+                vec![
+                    name(id),
+                    Arg::Bytes(Some(secret.as_bytes())),
+                    Arg::Big(visit.arrived.map(millis)),
+                    Arg::Bool(touch),
+                    self.now(),
+                    Arg::Int(attempt.wait),
+                ]
+            }
         };
-        let rows = self.server.call("load", args).await?;
+        let touch = visit.touch == Touch::IfDue;
+        let rows = match self.server.call("load", args(touch)).await {
+            // That there is no room for its activity is not worth a failed request.
+            Err(why) if touch && why.is_full() => self.server.call("load", args(false)).await?,
+            rows => rows?,
+        };
         let answer = Answer(rows.first().ok_or_else(|| Failure::corrupt("answer"))?);
         Ok(match answer.code()? {
             1 => Lookup::Found(Arc::new(answer.record()?)),

@@ -81,8 +81,8 @@ impl From<sqlx::Error> for Meaning {
             return match error {
                 sqlx::Error::PoolTimedOut => Self::Final(failure(
                     Timeout,
-                    "no connection within the deadline: the server does not answer, or all \
-                     connections of the pool are busy (`connections`)"
+                    "no connection within the deadline: the server does not answer or takes no \
+                     more, or all connections of the pool are busy (`connections`)"
                         .into(),
                 )),
                 sqlx::Error::PoolClosed => {
@@ -147,6 +147,12 @@ impl From<sqlx::Error> for Meaning {
             }
             _ => Self::Final(failure(Unavailable, said("the server refused the statement"))),
         }
+    }
+}
+
+impl Unacknowledged {
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::NotWritten(failure) if failure.kind == StoreErrorKind::Full)
     }
 }
 

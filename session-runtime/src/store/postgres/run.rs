@@ -54,19 +54,23 @@ impl Server {
             let left = end.saturating_duration_since(Instant::now()).as_millis();
             let wait = i32::try_from(left).unwrap_or(i32::MAX).max(1);
             let args = args(Attempt { again: lost.is_some(), wait });
-            let meaning = match self.attempt(function, &args, end).await {
+            let isolate = self.isolate.load(Ordering::Relaxed);
+            let meaning = match self.attempt(function, &args, end, isolate).await {
                 Ok(rows) => return Ok(rows),
                 Err(meaning) => meaning,
             };
             let failure = match meaning {
+                Meaning::Isolation if isolate => {
+                    return Err(unacknowledged(lost, Meaning::Isolation.failure()));
+                }
                 Meaning::Isolation => {
-                    if self.isolate.swap(true, Ordering::Relaxed) {
-                        return Err(unacknowledged(lost, Meaning::Isolation.failure()));
+                    // Of several calls that find out at once, one says so.
+                    if !self.isolate.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(
+                            "the default isolation of the session database is not READ COMMITTED: \
+                             every call takes three round trips"
+                        );
                     }
-                    tracing::warn!(
-                        "the default isolation of the session database is not READ COMMITTED: \
-                         every call takes three round trips"
-                    );
                     continue;
                 }
                 Meaning::Final(failure) => return Err(unacknowledged(lost, failure)),
@@ -89,6 +93,7 @@ impl Server {
         function: &str,
         args: &[Arg<'_>],
         end: Instant,
+        isolate: bool,
     ) -> Result<Vec<PgRow>, Meaning> {
         let connection = match timeout_at(end, self.pool.acquire()).await {
             Ok(Ok(connection)) => connection,
@@ -98,7 +103,6 @@ impl Server {
         };
         let mut connection = Lent(Some(connection));
         let Some(open) = &mut connection.0 else { return Err(Meaning::Final(Failure::deadline())) };
-        let isolate = self.isolate.load(Ordering::Relaxed);
         let work = self.execute(open, isolate, function, args);
         match timeout_at(end, work).await {
             Ok(Ok(rows)) => {

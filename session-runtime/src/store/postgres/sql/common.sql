@@ -76,15 +76,20 @@ $fn$;
 CREATE OR REPLACE FUNCTION {f:bury}(s {t:session}, p_now bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $fn$
 BEGIN
-    INSERT INTO {t:session_tombstone} AS o (id, secret, until)
-    SELECT DISTINCT s.id, x.secret, {f:after}(p_now, 60000)
-    FROM (SELECT s.secret
-        UNION ALL SELECT s.next_secret
-        UNION ALL SELECT s.previous_secret WHERE p_now - s.previous_at < 60000
-        UNION ALL SELECT r.secret FROM unnest(s.retired, s.retired_at) AS r (secret, at)
-            WHERE p_now - r.at < 60000) AS x (secret)
-    WHERE x.secret IS NOT NULL
-    ON CONFLICT (id, secret) DO UPDATE SET until = excluded.until;
+    BEGIN
+        INSERT INTO {t:session_tombstone} AS o (id, secret, until)
+        SELECT DISTINCT s.id, x.secret, {f:after}(p_now, 60000)
+        FROM (SELECT s.secret
+            UNION ALL SELECT s.next_secret
+            UNION ALL SELECT s.previous_secret WHERE p_now - s.previous_at < 60000
+            UNION ALL SELECT r.secret FROM unnest(s.retired, s.retired_at) AS r (secret, at)
+                WHERE p_now - r.at < 60000) AS x (secret)
+        WHERE x.secret IS NOT NULL
+        ON CONFLICT (id, secret) DO UPDATE SET until = excluded.until;
+    EXCEPTION WHEN disk_full THEN
+        -- Forgotten rather than kept alive: what is below needs no room.
+        RAISE WARNING 'no room to remember the secrets of a session that ended';
+    END;
     DELETE FROM {t:session_field} WHERE session_id = s.id;
     DELETE FROM {t:session} WHERE id = s.id;
 END $fn$;

@@ -1,0 +1,100 @@
+//! Answers, and questions, that got lost on the way.
+
+use std::time::Duration;
+
+use session_runtime::clock::Clock;
+use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
+use session_runtime::record::Principal;
+use session_runtime::store::{Created, Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::token::SessionToken;
+use session_tests::servers::Proxy;
+
+use super::kit::{DATABASE, Opened, Schema, add, insert, options, record, server, value};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A store with one connection, over a wire that can be cut.
+async fn over_a_wire() -> (Proxy, PostgresStore, Schema) {
+    let wire = Proxy::to(server().port());
+    let url = format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?sslmode=disable", wire.port);
+    let options = options(Clock::system()).connections(1);
+    let Opened { store, schema } = Opened::with(&url, options).await;
+    (wire, store, schema)
+}
+
+/// What a prepared statement is called with.
+const BIND: u8 = b'B';
+
+/// First the answer gets lost, of what was done; then the question.
+fn cuts() -> [fn(&Proxy); 2] {
+    [|wire| wire.cut_reply_to(BIND), |wire| wire.cut_request(BIND)]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_addition_is_neither_lost_nor_counted_twice() {
+    let (wire, store, schema) = over_a_wire().await;
+    let (id, _) = insert(&store, HOUR).await;
+    let mut stored = 0;
+    for (lost, cut) in cuts().into_iter().enumerate() {
+        for _ in 0..5 {
+            cut(&wire);
+            let outcome = store.apply(id, 1, &add("n")).await.unwrap();
+            let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+            assert!(!wire.is_to_cut(), "nothing was cut");
+            assert_eq!(applied.repeated, lost == 0, "whether it had been stored");
+            stored += 1;
+            assert_eq!(value(&schema.0, id, "n"), stored.to_string());
+        }
+    }
+}
+
+fn one_each() -> SignIn {
+    let cap = Cap { max: 1.try_into().unwrap(), at_limit: AtLimit::Reject };
+    SignIn { cap: Some(cap), not_revoked_since: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_does_not_stand_in_its_own_way() {
+    let (wire, store, _schema) = over_a_wire().await;
+    for (round, cut) in cuts().into_iter().enumerate() {
+        let (id, before) = insert(&store, HOUR).await;
+        let who = Principal::new("shop", &round.to_string());
+        let token = SessionToken::renew(id).unwrap();
+        let mut patch: Patch = add("n");
+        patch.meta.renew = Some(token.secret_hash());
+        patch.meta.authenticated = true;
+        patch.meta.principal = Some(Some(who.clone()));
+        patch.meta.sign_in = one_each();
+        cut(&wire);
+        let outcome = store.apply(id, 1, &patch).await.unwrap();
+        assert!(!wire.is_to_cut(), "nothing was cut");
+        let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(applied.epoch, 2, "once");
+        let found = store.load(id, &token.secret_hash(), Touch::Never.into()).await.unwrap();
+        let Lookup::Found(found) = found else { panic!("{found:?}") };
+        assert_eq!(found.fields.get("n"), Some(&b"1"[..]));
+        let old = store.load(id, &before, Touch::Never.into()).await.unwrap();
+        assert!(matches!(old, Lookup::Retired), "{old:?}");
+        assert_eq!(store.list(&who).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_is_not_said_to_have_been_there_already() {
+    let (wire, store, _schema) = over_a_wire().await;
+    for (round, cut) in cuts().into_iter().enumerate() {
+        let (mut new, secret) = record(&store, HOUR);
+        let who = Principal::new("shop", &round.to_string());
+        let id = new.id;
+        new.meta.principal = Some(who.clone());
+        cut(&wire);
+        // Nor is it counted against its own cap.
+        let created = store.create(new.clone(), one_each()).await.unwrap();
+        assert!(!wire.is_to_cut(), "nothing was cut");
+        assert_eq!(created, Created::Created);
+        let found = store.load(id, &secret, Touch::Never.into()).await.unwrap();
+        assert!(matches!(found, Lookup::Found(_)), "{found:?}");
+        assert_eq!(store.list(&who).await.unwrap().len(), 1);
+        assert_eq!(store.create(new, one_each()).await.unwrap(), Created::Exists);
+    }
+}

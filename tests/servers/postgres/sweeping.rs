@@ -1,0 +1,144 @@
+//! Removing what is due: by hand, by several nodes, in the background.
+
+use std::time::Duration;
+
+use session_runtime::clock::{Clock, Timestamp};
+use session_runtime::id::SessionId;
+use session_runtime::patch::SignIn;
+use session_runtime::store::{Lookup, PostgresStore, SessionStore, Touch};
+use session_tests::servers::Postgres;
+use session_tests::traced::Traced;
+use sqlx::{Executor as _, PgPool};
+use tokio::task::JoinSet;
+
+use super::kit::{DATABASE, Opened, add, insert, new_schema, options, record, server};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A session that ended long ago.
+async fn due(store: &PostgresStore) -> SessionId {
+    let (mut old, _) = record(store, HOUR);
+    old.meta.absolute = Some(Timestamp::from_millis(1_000));
+    let id = old.id;
+    store.create(old, SignIn::default()).await.unwrap();
+    id
+}
+
+fn rows(server: &Postgres, database: &str, schema: &str) -> u64 {
+    let sql = format!("SELECT count(*) FROM {schema}.session");
+    server.psql(database, &sql).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nodes_that_sweep_at_once_remove_each_session_once() {
+    let database = new_schema();
+    server().psql(DATABASE, &format!("CREATE DATABASE {database}")).unwrap();
+    let url = server().url(&database);
+    let open = || options(Clock::system()).connections(3).connect(&url);
+    let nodes = [open().await.unwrap(), open().await.unwrap()];
+    const DUE: usize = 400;
+    for _ in 0..DUE {
+        due(&nodes[0]).await;
+    }
+    let mut live = Vec::new();
+    for _ in 0..40 {
+        live.push(insert(&nodes[0], HOUR).await);
+    }
+    let mut sweeping = JoinSet::new();
+    for task in 0..6 {
+        let node = nodes[task % 2].clone();
+        sweeping.spawn(async move {
+            let mut removed = 0;
+            loop {
+                let swept = node.sweep(7).await.unwrap();
+                removed += swept.removed;
+                if !swept.more {
+                    return removed;
+                }
+            }
+        });
+    }
+    // Meanwhile those that live are at work.
+    for (id, _) in &live {
+        nodes[1].apply(*id, 1, &add("n")).await.unwrap();
+    }
+    let removed: Vec<usize> = sweeping.join_all().await;
+    assert_eq!(removed.iter().sum::<usize>(), DUE, "{removed:?}");
+    for (id, secret) in &live {
+        let found = nodes[1].load(*id, secret, Touch::Never.into()).await.unwrap();
+        assert!(matches!(found, Lookup::Found(_)), "{found:?}");
+    }
+    assert_eq!(rows(server(), &database, "sessions"), live.len() as u64);
+    // The counters of a backend arrive when it ends.
+    drop(nodes);
+    let sql = format!("SELECT deadlocks FROM pg_stat_database WHERE datname = '{database}'");
+    assert_eq!(server().psql(DATABASE, &sql).unwrap(), "0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_somebody_holds_is_neither_waited_for_nor_taken_from_them() {
+    let opened = Opened::with_clock(Clock::system()).await;
+    let (store, schema) = (&opened.store, &opened.schema.0);
+    let (held, other) = (due(store).await, due(store).await);
+    let pool = PgPool::connect(&server().url(DATABASE)).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    // Somebody makes it live again.
+    let sql = format!("UPDATE {schema}.session SET expires = 9000000000000 WHERE id = '{held}'");
+    holder.execute(sqlx::raw_sql(&sql)).await.unwrap();
+    let swept = store.sweep(100).await.unwrap();
+    assert_eq!(swept.removed, 1, "the other one");
+    let left = format!("SELECT id FROM {schema}.session");
+    assert_eq!(server().psql(DATABASE, &left).unwrap(), held.to_string(), "{other} was due");
+    holder.commit().await.unwrap();
+    assert_eq!(store.sweep(100).await.unwrap().removed, 0);
+    assert_eq!(server().psql(DATABASE, &left).unwrap(), held.to_string());
+}
+
+/// Until `so`, for at most ten seconds.
+async fn until(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never: {what}");
+}
+
+// On one thread: that is whose events are collected.
+#[tokio::test]
+async fn the_background_survives_a_restart_of_the_server_and_ends_with_the_last_clone() {
+    let traced = Traced::start();
+    let server = Postgres::start().unwrap();
+    let (every, deadline) = (Duration::from_millis(20), Duration::from_millis(400));
+    let options = options(Clock::system()).sweep_interval(every).deadline(deadline);
+    let store = options.connect(&server.url(DATABASE)).await.unwrap();
+    let sweeps = async |store: &PostgresStore| {
+        let (live, secret) = insert(store, HOUR).await;
+        due(store).await;
+        until("swept", || rows(&server, DATABASE, "sessions") == 1).await;
+        let found = store.load(live, &secret, Touch::Never.into()).await.unwrap();
+        assert!(matches!(found, Lookup::Found(_)), "{found:?}");
+        store.delete(live).await.unwrap();
+    };
+    sweeps(&store).await;
+    server.stop();
+    until("an error is logged", || traced.text().contains("trying again later")).await;
+    server.run();
+    let mut tries = 0;
+    while store.count().await.is_err() {
+        tries += 1;
+        assert!(tries < 20, "the server is there again");
+    }
+    sweeps(&store).await;
+
+    let clone = store.clone();
+    drop(store);
+    sweeps(&clone).await;
+    let connected =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'session-runtime'";
+    assert_ne!(server.psql(DATABASE, connected).unwrap(), "0");
+    drop(clone);
+    // The connections go with the store: nobody can be sweeping any more.
+    until("disconnected", || server.psql(DATABASE, connected).unwrap() == "0").await;
+}

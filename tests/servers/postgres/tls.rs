@@ -1,0 +1,46 @@
+//! Encrypted connections, to a server that takes no others.
+
+use session_runtime::store::{PostgresStore, SessionStore, StoreErrorKind};
+use session_tests::servers::postgres::give;
+use session_tests::servers::{Certificate, Postgres};
+
+use super::kit::{DATABASE, add, insert};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewise() {
+    let server = Postgres::start().unwrap();
+    let Some(files) = Certificate::in_directory(server.directory()) else { return };
+    let (certificate, key) = (files.certificate.display(), files.key.display());
+    for sql in [
+        "ALTER SYSTEM SET ssl = on",
+        &format!("ALTER SYSTEM SET ssl_cert_file = '{certificate}'"),
+        &format!("ALTER SYSTEM SET ssl_key_file = '{key}'"),
+    ] {
+        server.psql(DATABASE, sql).unwrap();
+    }
+    server.stop();
+    give(&files.key);
+    let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
+    std::fs::write(server.directory().join("data/pg_hba.conf"), rules).unwrap();
+    server.run();
+    let url = |query: &str| {
+        format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?{query}", server.port())
+    };
+
+    let error = PostgresStore::connect(&url("sslmode=disable")).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
+    let verified = format!("sslmode=verify-full&sslrootcert={certificate}");
+    for query in ["sslmode=require", &verified] {
+        let store = PostgresStore::connect(&url(query)).await.unwrap();
+        let (id, _) = insert(&store, std::time::Duration::from_secs(60)).await;
+        store.apply(id, 1, &add("n")).await.unwrap();
+        assert!(store.delete(id).await.unwrap());
+        let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                         WHERE application_name = 'session-runtime'";
+        assert_eq!(server.psql(DATABASE, encrypted).unwrap(), "t", "{query}");
+    }
+    // Nobody signed it whom the world knows.
+    let error = PostgresStore::connect(&url("sslmode=verify-full")).await.unwrap_err();
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(reason.contains("invalid peer certificate"), "{reason}");
+}
