@@ -95,6 +95,13 @@ impl Clock {
         }
     }
 
+    /// Whether it stands still, so that a store on a server must not ask that
+    /// server for the time.
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
+    pub(crate) const fn is_frozen(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Microseconds that only go forward, since some moment in this process. A
     /// frozen clock tells its own.
     pub(crate) fn steady_micros(&self) -> u64 {

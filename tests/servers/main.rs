@@ -2,6 +2,15 @@
 //! its own, on private ports or sockets, and stops them.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "servers")]
+mod mysql;
+#[cfg(feature = "servers")]
+mod postgres;
+#[cfg(feature = "servers")]
+mod promises;
+#[cfg(feature = "servers")]
+mod redis;
+
 #[cfg(not(feature = "servers"))]
 #[test]
 fn everything_that_needs_a_server() {

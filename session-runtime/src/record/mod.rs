@@ -31,7 +31,7 @@ pub const COMMIT_LEEWAY: Duration = Duration::from_secs(60);
 
 /// How often activity is written where no idle timeout says so: often enough for
 /// a list of devices.
-const UNLIMITED_TOUCH: Duration = Duration::from_secs(60 * 60);
+pub(crate) const UNLIMITED_TOUCH: Duration = Duration::from_secs(60 * 60);
 
 /// How long a destroyed record, or a secret that a sign-in replaced, is
 /// remembered, so that a late response cannot undo a login or logout.

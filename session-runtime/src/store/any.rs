@@ -19,6 +19,20 @@ use crate::token::SecretHash;
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn SessionStore>);
 
+/// Opens a store if its feature is on, and names the feature if not.
+macro_rules! opened {
+    ($feature:literal, $store:ident::$open:ident, $url:expr) => {{
+        #[cfg(feature = $feature)]
+        let opened = super::$store::$open($url).await.map(Self::new).map_err(ConnectError::Store);
+        #[cfg(not(feature = $feature))]
+        let opened = {
+            let _ = $url;
+            Err(ConnectError::MissingFeature($feature))
+        };
+        opened
+    }};
+}
+
 impl AnyStore {
     /// Wraps a store that is there already.
     #[must_use]
@@ -32,38 +46,35 @@ impl AnyStore {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
     /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there | `sqlite` |
+    /// | `mysql://user:password@host/database`, `mariadb://…` | `MySqlStore`; its tables are made if they are not there | `mysql` |
+    /// | `redis://host:6379`, `redis+unix:///path`, `redis+cluster://host,host`, `redis+sentinel://host/name` | `RedisStore` | `redis` |
+    /// | `rediss://…`, `rediss+cluster://…`, `rediss+sentinel://…` | the same over TLS | `redis-tls` |
+    /// | `postgres://user@host/database` | `PostgresStore`; the tables are made if they are not there | `postgres` |
     ///
     /// # Errors
     ///
     /// If the URL names no known store, or one whose cargo feature is off, or
     /// the store cannot be opened.
+    // With no store's feature on, nothing is waited for.
+    #[allow(clippy::unused_async)]
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
         match scheme {
             "memory" if matches!(rest, "" | "//") => Ok(Self::new(MemoryStore::new())),
             "memory" => Err(ConnectError::Malformed("`memory:` takes nothing after the colon")),
-            "sqlite" => {
-                let path = rest.strip_prefix("//").unwrap_or(rest);
-                if path.is_empty() {
-                    return Err(ConnectError::Malformed(
-                        "write the file's path: `sqlite:sessions.db`",
-                    ));
+            "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
+                "" => Err(ConnectError::Malformed("write the file's path: `sqlite:sessions.db`")),
+                path => opened!("sqlite", SqliteStore::open, path),
+            },
+            "postgres" | "postgresql" => opened!("postgres", PostgresStore::connect, url),
+            "mysql" | "mariadb" => opened!("mysql", MySqlStore::connect, url),
+            _ => match scheme.split('+').next() {
+                Some("redis" | "rediss" | "valkey" | "valkeys") => {
+                    opened!("redis", RedisStore::connect, url)
                 }
-                Self::sqlite(path).await
-            }
-            _ => Err(ConnectError::UnknownScheme),
+                _ => Err(ConnectError::UnknownScheme),
+            },
         }
-    }
-
-    #[cfg(feature = "sqlite")]
-    async fn sqlite(path: &str) -> Result<Self, ConnectError> {
-        Ok(Self::new(super::SqliteStore::open(path).await.map_err(ConnectError::Store)?))
-    }
-
-    #[cfg(not(feature = "sqlite"))]
-    #[allow(clippy::unused_async)]
-    async fn sqlite(_: &str) -> Result<Self, ConnectError> {
-        Err(ConnectError::MissingFeature("sqlite"))
     }
 }
 
@@ -91,9 +102,10 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownScheme => {
-                f.write_str("no such store: write `memory:` or `sqlite:sessions.db`")
-            }
+            Self::UnknownScheme => f.write_str(
+                "no such store: write `memory:`, `sqlite:sessions.db`, `postgres://…`, \
+                 `mysql://…` or `redis://…`",
+            ),
             Self::MissingFeature(feature) => write!(
                 f,
                 "this store needs the cargo feature `{feature}`: `cargo add session-runtime --features {feature}`",

@@ -1,0 +1,277 @@
+//! The settings of a [`PostgresStore`].
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+use super::PostgresStore;
+use super::failure::{Failure, Meaning};
+use super::layout::Layout;
+use super::run::Server;
+use crate::clock::Clock;
+use crate::store::error::StoreError;
+use crate::store::limits::Limits;
+
+/// The settings of a [`PostgresStore`]: [`PostgresStore::options`], then
+/// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
+#[derive(Clone, Debug)]
+#[must_use = "options do nothing until `connect`"]
+pub struct PostgresOptions {
+    schema: String,
+    prefix: String,
+    clock: Clock,
+    limits: Limits,
+    deadline: Duration,
+    connections: u32,
+    migrate: bool,
+    pooler: bool,
+    sweep_interval: Option<Duration>,
+}
+
+impl PostgresOptions {
+    pub(super) fn new() -> Self {
+        Self {
+            schema: "sessions".to_owned(),
+            prefix: String::new(),
+            clock: Clock::system(),
+            limits: Limits::default(),
+            deadline: Duration::from_secs(5),
+            connections: 10,
+            migrate: true,
+            pooler: false,
+            sweep_interval: Some(Duration::from_secs(30)),
+        }
+    }
+
+    /// The schema of the tables and functions: lower-case letters, digits and
+    /// `_`.
+    ///
+    /// # Default
+    ///
+    /// `sessions`, which the migration creates. For that the role needs
+    /// `CREATE` on the database, once.
+    pub fn schema(mut self, schema: impl Into<String>) -> Self {
+        self.schema = schema.into();
+        self
+    }
+
+    /// What the names of the tables and functions begin with, as for
+    /// [`schema`](Self::schema). Two stores with different prefixes share
+    /// nothing.
+    ///
+    /// # Default
+    ///
+    /// Nothing: `session`, `session_field` and so on.
+    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The clock that decides expiry.
+    ///
+    /// # Default
+    ///
+    /// The system clock: then it is the **server's** wall clock that decides,
+    /// read after every wait for a lock, so that nodes whose clocks differ
+    /// agree. New records are stamped with the clock of the node: keep both in
+    /// step (NTP). Another clock, such as a frozen one in tests, is sent along
+    /// with every call.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How large fields and records may become, through this store.
+    ///
+    /// # Default
+    ///
+    /// [`Limits::default`]. A patch that makes a record larger looks at the
+    /// sizes of its fields.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long a call may take, waiting for a connection and for locks
+    /// included. Nothing waits for a lock on the server any longer than that.
+    ///
+    /// # Default
+    ///
+    /// 5 seconds. Zero is refused.
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How many connections [`connect`](Self::connect) opens at most. A pool
+    /// of yours has its own number.
+    ///
+    /// # Default
+    ///
+    /// Ten. A call holds one for a single statement, a fraction of a
+    /// millisecond: more help only where the network is slow. All nodes
+    /// together must stay below the server's `max_connections`.
+    pub const fn connections(mut self, connections: u32) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Whether [`connect`](Self::connect) creates the tables and functions.
+    ///
+    /// # Default
+    ///
+    /// `true`. With `false`, tables that are missing or of another layout are
+    /// an error; [`PostgresStore::migration_sql`] gives the script to run.
+    pub const fn migrate(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
+    /// Whether there is a pooler, such as pgbouncer in transaction mode,
+    /// between this program and the server.
+    ///
+    /// Then each call is one message of text instead of a prepared statement,
+    /// which such a pooler may send to one server and its use to another. The
+    /// values are in that text: set `log_min_error_statement = panic` and no
+    /// `log_min_duration_statement` where nobody may read them in the server's
+    /// log. On a pool of yours, disable the logging of statements too.
+    ///
+    /// # Default
+    ///
+    /// `false`; `true` for a URL with `pgbouncer=true`.
+    pub const fn pooler(mut self, pooler: bool) -> Self {
+        self.pooler = pooler;
+        self
+    }
+
+    /// How often a task looks for what is due for removal, give or take a
+    /// tenth. `None`: only when [`sweep`] is called. Zero is refused.
+    ///
+    /// Expired sessions are never seen, swept or not; this is about space. Any
+    /// number of nodes may do it at once.
+    ///
+    /// # Default
+    ///
+    /// 30 seconds. Looking costs a step in three indexes.
+    ///
+    /// [`sweep`]: crate::store::SessionStore::sweep
+    pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.sweep_interval = interval.into();
+        self
+    }
+
+    /// Connects to `postgres://user:password@host:port/database`. A directory
+    /// as host, `postgres:///database?host=/run/postgresql`, is its socket.
+    ///
+    /// # Errors
+    ///
+    /// Immediately if nothing answers there ([`Unavailable`]), if the login is
+    /// refused, or a setting or the tables make no sense ([`Config`]; the
+    /// source says what to do). After the deadline if the server hangs.
+    ///
+    /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
+    /// [`Config`]: crate::store::StoreErrorKind::Config
+    pub async fn connect(mut self, url: &str) -> Result<PostgresStore, StoreError> {
+        let (url, pooler) = without_pgbouncer(url);
+        self.pooler |= pooler;
+        self.check()?;
+        let options = PgConnectOptions::from_str(&url)
+            // Not the parser's own words: those may repeat a password.
+            .map_err(|_| Failure::config("the URL is not like postgres://user@host/database"))?
+            .application_name("session-runtime")
+            // pgbouncer refuses what it does not know.
+            .extra_float_digits(None)
+            .disable_statement_logging();
+        let options = match self.pooler {
+            true => options.statement_cache_capacity(0),
+            false => options,
+        };
+        // The pool would try again until the deadline; here somebody waits for
+        // the reason.
+        match tokio::time::timeout(self.deadline, options.connect()).await {
+            Ok(Ok(probe)) => drop(probe),
+            Ok(Err(error)) => {
+                let failure = Meaning::from(error).failure();
+                return Err(failure.during("connecting to the session database").into());
+            }
+            Err(_) => return Err(Failure::deadline().into()),
+        }
+        let pool = PgPoolOptions::new()
+            .max_connections(self.connections)
+            .acquire_timeout(self.deadline)
+            // Each call would be two round trips. A dead connection is noticed
+            // by the call, which tries another one.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        self.with_pool(pool).await
+    }
+
+    /// Uses a pool that is there already. `test_before_acquire(false)` on it
+    /// saves a round trip per call; `connections` has no effect.
+    ///
+    /// # Errors
+    ///
+    /// If a setting or the tables make no sense, or the server does not answer.
+    pub async fn with_pool(self, pool: PgPool) -> Result<PostgresStore, StoreError> {
+        self.check()?;
+        let layout = self.layout()?;
+        let ready = async {
+            match self.migrate {
+                true => layout.migrate(&pool).await,
+                false => layout.check(&pool).await,
+            }
+        };
+        let ready = tokio::time::timeout(self.deadline.max(MIGRATION), ready).await;
+        ready.unwrap_or_else(|_| Err(Failure::deadline().during("looking at the tables")))?;
+        let server = Server::new(pool, layout, self.deadline, self.pooler);
+        Ok(PostgresStore::new(self.clock, self.limits, server, self.sweep_interval))
+    }
+
+    pub(super) fn layout(&self) -> Result<Layout, Failure> {
+        Layout::new(&self.schema, &self.prefix)
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let refuse = |text: &'static str| Err(Failure::config(text));
+        if self.deadline.is_zero() {
+            return refuse("deadline: longer than nothing");
+        }
+        if self.connections == 0 {
+            return refuse("connections: at least one");
+        }
+        if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
+            return refuse("sweep_interval: longer than nothing; `None` for never");
+        }
+        self.layout().map(drop)
+    }
+}
+
+/// The first start may wait for another node that creates the tables.
+const MIGRATION: Duration = Duration::from_secs(30);
+
+/// The URL without the parameter that is ours, and whether that was `true`.
+fn without_pgbouncer(url: &str) -> (String, bool) {
+    let Some((front, query)) = url.split_once('?') else { return (url.to_owned(), false) };
+    let ours = |part: &&str| part.split('=').next() == Some("pgbouncer");
+    let pooler = query.split('&').filter(ours).any(|part| part == "pgbouncer=true");
+    let rest: Vec<&str> = query.split('&').filter(|part| !ours(part)).collect();
+    let mark = if rest.is_empty() { "" } else { "?" };
+    (format!("{front}{mark}{}", rest.join("&")), pooler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_says_whether_there_is_a_pooler() {
+        let read = |url: &str| without_pgbouncer(url);
+        assert_eq!(read("postgres://h/d"), ("postgres://h/d".to_owned(), false));
+        assert_eq!(read("postgres://h/d?pgbouncer=true"), ("postgres://h/d".to_owned(), true));
+        let (url, pooler) = read("postgres://h/d?host=/x&pgbouncer=true&a=b");
+        assert_eq!((&*url, pooler), ("postgres://h/d?host=/x&a=b", true));
+        assert!(!read("postgres://h/d?pgbouncer=false").1);
+    }
+}

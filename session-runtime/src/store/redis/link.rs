@@ -1,0 +1,266 @@
+//! Connections, and how they come back.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::sentinel::SentinelClient;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, RedisError, Value,
+};
+
+use super::target::Target;
+
+/// A way to the servers that repairs itself.
+pub(super) enum Link {
+    /// One connection that all requests share, to one server at a time.
+    Single(Single),
+    /// One such connection to every primary; the client library follows
+    /// redirects and learns the topology anew.
+    Cluster(Box<Cluster>),
+}
+
+pub(super) struct Cluster {
+    connection: ClusterConnection,
+    /// How one of the nodes is reached.
+    seed: Client,
+}
+
+pub(super) struct Single {
+    source: Source,
+    connect_timeout: Duration,
+    current: Mutex<Current>,
+    /// Held while a connection is made, so that one is.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+enum Source {
+    Client(Client),
+    /// Asked anew for every connection.
+    Sentinel(tokio::sync::Mutex<SentinelClient>),
+}
+
+#[derive(Default)]
+struct Current {
+    connection: Option<MultiplexedConnection>,
+    /// Which connection that is, or was.
+    number: u64,
+}
+
+impl Link {
+    pub(super) async fn open(target: Target, timeout: Duration) -> Result<Self, RedisError> {
+        let source = match target {
+            Target::Cluster(nodes) => {
+                // One answer may take as long as the caller waits: see `Server`.
+                let seed = Client::open(nodes.first().map_or("", String::as_str))?;
+                let client = ClusterClient::builder(nodes)
+                    .connection_timeout(timeout)
+                    .retries(4)
+                    .min_retry_wait(10)
+                    .max_retry_wait(200)
+                    .build()?;
+                let connection = client.get_async_connection().await?;
+                return Ok(Self::Cluster(Box::new(Cluster { connection, seed })));
+            }
+            Target::Single(client) => Source::Client(client),
+            Target::Sentinel(client) => Source::Sentinel(tokio::sync::Mutex::new(*client)),
+        };
+        let single = Single {
+            source,
+            connect_timeout: timeout,
+            current: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+        };
+        single.get().await?;
+        Ok(Self::Single(single))
+    }
+
+    pub(super) const fn is_cluster(&self) -> bool {
+        matches!(self, Self::Cluster(_))
+    }
+
+    /// Sends `command` once. Whether an error came after it may have been sent
+    /// stands in the second half.
+    pub(super) async fn call(&self, command: &Cmd) -> Result<Value, (RedisError, bool)> {
+        match self {
+            Self::Cluster(cluster) => {
+                let mut connection = cluster.connection.clone();
+                let answer = connection.req_packed_command(command).await;
+                answer.and_then(Value::extract_error).map_err(|error| (error, true))
+            }
+            Self::Single(single) => {
+                let (mut connection, number) =
+                    single.get().await.map_err(|error| (error, false))?;
+                let answer = connection.req_packed_command(command).await;
+                answer.and_then(Value::extract_error).map_err(|error| {
+                    if super::failure::is_passing(&error) {
+                        single.give_up(number);
+                    }
+                    (error, true)
+                })
+            }
+        }
+    }
+
+    /// Sends `command` to the primary of `slot`, or to the one server.
+    pub(super) async fn call_at(
+        &self,
+        slot: u16,
+        command: &Cmd,
+    ) -> Result<Value, (RedisError, bool)> {
+        let Self::Cluster(cluster) = self else { return self.call(command).await };
+        let route = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
+        let mut connection = cluster.connection.clone();
+        let answer =
+            connection.route_command(command.clone(), RoutingInfo::SingleNode(route)).await;
+        answer.and_then(Value::extract_error).map_err(|error| (error, true))
+    }
+
+    /// How to reach every server that holds sessions now.
+    pub(super) async fn primaries(&self) -> Result<Vec<ConnectionInfo>, RedisError> {
+        match self {
+            Self::Single(single) => Ok(vec![single.client().await?.get_connection_info().clone()]),
+            Self::Cluster(cluster) => {
+                let mut slots = redis::cmd("CLUSTER");
+                slots.arg("SLOTS");
+                let said = self.call_at(0, &slots).await.map_err(|(error, _)| error)?;
+                let seed = cluster.seed.get_connection_info();
+                Ok(Primary::all(&said).iter().map(|primary| primary.like(seed)).collect())
+            }
+        }
+    }
+
+    /// Which of its connections this uses, where it uses one.
+    pub(super) fn number(&self) -> u64 {
+        match self {
+            Self::Single(single) => single.lock().number,
+            Self::Cluster(_) => 0,
+        }
+    }
+
+    /// Nothing came back for too long: the next request makes a new connection,
+    /// for the present one may be half open.
+    pub(super) fn distrust(&self) {
+        if let Self::Single(single) = self {
+            let number = single.lock().number;
+            single.give_up(number);
+        }
+    }
+}
+
+impl Single {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn present(&self) -> Option<(MultiplexedConnection, u64)> {
+        let current = self.lock();
+        current.connection.clone().map(|connection| (connection, current.number))
+    }
+
+    async fn get(&self) -> Result<(MultiplexedConnection, u64), RedisError> {
+        if let Some(present) = self.present() {
+            return Ok(present);
+        }
+        let _one = self.connecting.lock().await;
+        if let Some(present) = self.present() {
+            return Ok(present);
+        }
+        let connection = self.connect().await?;
+        let mut current = self.lock();
+        current.number += 1;
+        current.connection = Some(connection.clone());
+        Ok((connection, current.number))
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(None);
+        self.client().await?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    async fn client(&self) -> Result<Client, RedisError> {
+        match &self.source {
+            Source::Client(client) => Ok(client.clone()),
+            Source::Sentinel(sentinel) => sentinel.lock().await.async_get_client().await,
+        }
+    }
+
+    /// Unless it was replaced already.
+    fn give_up(&self, number: u64) {
+        let mut current = self.lock();
+        if current.number == number {
+            current.connection = None;
+        }
+    }
+}
+
+/// A primary of a cluster, as `CLUSTER SLOTS` names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Primary {
+    /// Its own name for itself.
+    node: String,
+    /// Nothing: where the answer came from.
+    host: Option<String>,
+    port: u16,
+}
+
+impl Primary {
+    /// Those that serve any slots, each once, in one order.
+    pub(super) fn all(slots: &Value) -> Vec<Self> {
+        let Value::Array(ranges) = slots else { return Vec::new() };
+        let mut all: Vec<_> = ranges.iter().filter_map(Self::of).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// `[from, to, [host, port, node, ...], replicas...]`
+    fn of(range: &Value) -> Option<Self> {
+        let Value::Array(range) = range else { return None };
+        let Value::Array(primary) = range.get(2)? else { return None };
+        let [host, Value::Int(port), node, ..] = primary.as_slice() else { return None };
+        let host = text(host).filter(|host| !matches!(host.as_str(), "" | "?"));
+        Some(Self { node: text(node)?, host, port: u16::try_from(*port).ok()? })
+    }
+
+    /// The way there, with the credentials of the way to another node.
+    fn like(&self, seed: &ConnectionInfo) -> ConnectionInfo {
+        let host = |known: &str| self.host.clone().unwrap_or_else(|| known.to_owned());
+        let addr = match seed.addr() {
+            ConnectionAddr::TcpTls { host: known, insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls {
+                    host: host(known),
+                    port: self.port,
+                    insecure: *insecure,
+                    tls_params: tls_params.clone(),
+                }
+            }
+            ConnectionAddr::Tcp(known, _) => ConnectionAddr::Tcp(host(known), self.port),
+            other => other.clone(),
+        };
+        seed.clone().set_addr(addr)
+    }
+
+    /// Whether both are the same nodes, wherever they are reached.
+    pub(super) fn same(ours: &[Self], theirs: &[Self]) -> bool {
+        let nodes = |all: &[Self]| -> Vec<String> {
+            let mut nodes: Vec<_> = all.iter().map(|it| it.node.clone()).collect();
+            nodes.sort_unstable();
+            nodes
+        };
+        nodes(ours) == nodes(theirs)
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}

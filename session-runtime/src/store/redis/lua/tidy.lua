@@ -1,0 +1,3 @@
+-- INDEX | now
+prune(KEYS[1], clock(ARGV[1]))
+return 0

@@ -1,0 +1,31 @@
+//! Sessions in Redis or Valkey: one server, Sentinel or Cluster.
+//!
+//! - [`layout`]: a record as a hash, and back
+//! - `lua/`, [`script`]: everything that decides, as scripts on the server
+//! - [`ask`]: a patch as the arguments of `apply.lua`, and its answers
+//! - [`sign_in`]: a sign-in where session and index are on different servers
+//! - [`principals`], [`walk`]: listing, revoking, counting, sweeping
+//! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
+//!   errors
+//! - [`feed`], [`line`]: what changes, told by the servers, for a cache
+//! - [`options`]: settings
+//!
+//! `docs/redis.md` shows what is stored, and how to look at it.
+
+mod ask;
+mod failure;
+mod feed;
+mod layout;
+mod line;
+mod link;
+mod options;
+mod principals;
+mod script;
+mod server;
+mod sign_in;
+mod store;
+mod target;
+mod walk;
+
+pub use self::options::RedisOptions;
+pub use self::store::RedisStore;

@@ -1,0 +1,189 @@
+//! The settings of a [`RedisStore`].
+
+use std::fmt;
+use std::time::Duration;
+
+use super::RedisStore;
+use super::failure::Failure;
+use super::target::Target;
+use crate::clock::Clock;
+use crate::store::error::StoreError;
+use crate::store::limits::Limits;
+
+/// The settings of a [`RedisStore`]: [`RedisStore::options`], then
+/// [`connect`](Self::connect).
+#[derive(Clone)]
+#[must_use = "options do nothing until `connect`"]
+pub struct RedisOptions {
+    pub(super) prefix: String,
+    pub(super) clock: Clock,
+    pub(super) limits: Limits,
+    pub(super) deadline: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) split: bool,
+    pub(super) require_noeviction: bool,
+    pub(super) silence: Duration,
+}
+
+impl RedisOptions {
+    pub(super) fn new() -> Self {
+        Self {
+            prefix: "session:".to_owned(),
+            clock: Clock::system(),
+            limits: Limits::default(),
+            deadline: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(1),
+            split: false,
+            require_noeviction: false,
+            silence: Duration::from_secs(2),
+        }
+    }
+
+    /// What the names of all keys begin with: a session is
+    /// `{prefix}{id}`, the index of a principal `{prefix}p:{hash}`. No `{`: it
+    /// would put all sessions of a cluster on one server.
+    ///
+    /// # Default
+    ///
+    /// `session:`
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// The clock that decides expiry.
+    ///
+    /// # Default
+    ///
+    /// The system clock. It only stamps new records and is what
+    /// [`clock`](crate::store::SessionStore::clock) answers: what has expired is
+    /// decided by the clock of the server that holds the session, inside the
+    /// step, so nodes with different clocks agree. Keep both on NTP all the
+    /// same. A frozen clock decides everything itself; for tests.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// How large fields and records may become, through this store. Another
+    /// process may have other limits for the same data.
+    ///
+    /// # Default
+    ///
+    /// [`Limits::default`]. Checking them costs nothing: the size of a record
+    /// is kept with it.
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long a call may take, reconnecting and asking again included.
+    ///
+    /// # Default
+    ///
+    /// 2 seconds. Zero is refused by [`connect`](Self::connect).
+    pub const fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long making a connection may take.
+    ///
+    /// # Default
+    ///
+    /// 1 second. Zero is refused by [`connect`](Self::connect).
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Treats one endpoint as if sessions and principals were on different
+    /// servers: for a proxy that shards behind it.
+    ///
+    /// # Default
+    ///
+    /// `false`; of a `redis+cluster:` URL it is always so. A sign-in then costs
+    /// two more round trips.
+    pub const fn sharding_proxy(mut self, sharding: bool) -> Self {
+        self.split = sharding;
+        self
+    }
+
+    /// Refuses a server that evicts keys when it is full
+    /// (`maxmemory-policy` other than `noeviction`): it would log people out,
+    /// and forget logouts and revocations.
+    ///
+    /// # Default
+    ///
+    /// `false`: it is only reported, as a warning, for a server that serves as
+    /// a cache too cannot do otherwise.
+    pub const fn require_noeviction(mut self, require: bool) -> Self {
+        self.require_noeviction = require;
+        self
+    }
+
+    /// For how long a [coherent cache](crate::store::CachedStore::coherent) in
+    /// front of this store goes on while the servers are silent: what another
+    /// process changes is shown within a round trip, and where the network
+    /// stops without a word, within this. Every half of it each server is asked
+    /// for a sign of life.
+    ///
+    /// # Default
+    ///
+    /// 2 seconds. At least 100 milliseconds.
+    pub const fn silence(mut self, bound: Duration) -> Self {
+        self.silence = bound;
+        self
+    }
+
+    /// Connects, see [`RedisStore::connect`] for the URLs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreErrorKind::Config`] if the URL or a setting makes no sense, or
+    /// the server is not what the URL says or refuses the password;
+    /// [`StoreErrorKind::Unavailable`] or [`StoreErrorKind::Timeout`] if nothing
+    /// answers there. The source says which, without the URL.
+    ///
+    /// [`StoreErrorKind::Config`]: crate::store::StoreErrorKind::Config
+    /// [`StoreErrorKind::Unavailable`]: crate::store::StoreErrorKind::Unavailable
+    /// [`StoreErrorKind::Timeout`]: crate::store::StoreErrorKind::Timeout
+    pub async fn connect(self, url: &str) -> Result<RedisStore, StoreError> {
+        Ok(RedisStore::open(Target::parse(url)?, self).await?)
+    }
+
+    /// Connects with a client of your own, set up with certificates or
+    /// credentials that a URL cannot hold.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(self, client: redis::Client) -> Result<RedisStore, StoreError> {
+        Ok(RedisStore::open(Target::Single(client), self).await?)
+    }
+
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        if self.prefix.contains(['{', '}']) {
+            let text = "prefix: no braces; they put all sessions of a cluster on one server";
+            return Err(Failure::config(text));
+        }
+        if self.silence < Duration::from_millis(100) {
+            return Err(Failure::config("silence: at least 100 milliseconds"));
+        }
+        if self.deadline.is_zero() || self.connect_timeout.is_zero() {
+            return Err(Failure::config("deadline, connect_timeout: longer than nothing"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("prefix", &self.prefix)
+            .field("clock", &self.clock)
+            .field("limits", &self.limits)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

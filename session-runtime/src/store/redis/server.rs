@@ -1,0 +1,201 @@
+//! Asking the servers: scripts, deadlines, and asking again.
+
+use std::time::Duration;
+
+use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use tokio::time::{Instant, timeout_at};
+
+use super::failure::{Failure, is_passing};
+use super::link::Link;
+use super::options::RedisOptions;
+use super::script::{Script, Scripts};
+use super::target::Target;
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::record::Principal;
+
+/// Longest pause before asking again.
+const PAUSE: Duration = Duration::from_millis(160);
+
+pub(super) struct Server {
+    pub(super) link: Link,
+    pub(super) scripts: Scripts,
+    pub(super) options: RedisOptions,
+}
+
+impl Server {
+    pub(super) async fn open(target: Target, options: RedisOptions) -> Result<Self, Failure> {
+        let scripts = Scripts::new(&options.prefix, &options.limits);
+        let opening = Link::open(target, options.connect_timeout);
+        let link = match tokio::time::timeout(options.connect_timeout * 2, opening).await {
+            Ok(Ok(link)) => link,
+            Ok(Err(error)) => return Err(Failure::of(&error)),
+            Err(_) => return Err(Failure::timeout("no answer to the first connection")),
+        };
+        Ok(Self { link, scripts, options })
+    }
+
+    /// Whether session and index may be on different servers.
+    pub(super) fn is_split(&self) -> bool {
+        self.options.split || self.link.is_cluster()
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.options.deadline
+    }
+
+    /// The time that a script is to go by; empty for that of the server.
+    pub(super) fn now(&self) -> String {
+        let clock: &Clock = &self.options.clock;
+        if clock.is_frozen() { clock.now().as_millis().to_string() } else { String::new() }
+    }
+
+    pub(super) fn session(&self, id: SessionId) -> String {
+        super::layout::session_key(&self.options.prefix, id)
+    }
+
+    pub(super) fn index(&self, principal: &Principal) -> String {
+        super::layout::index_key(&self.options.prefix, principal)
+    }
+
+    /// Runs a script until it answers or the deadline has come. Every script
+    /// may run twice.
+    pub(super) async fn run<A: AsRef<[u8]>>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[A],
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let command = |name: &str, body: &str| {
+            let mut command = redis::cmd(name);
+            command.arg(body).arg(keys.len());
+            for key in keys {
+                command.arg(*key);
+            }
+            for arg in args {
+                command.arg(arg.as_ref());
+            }
+            command
+        };
+        let by_name = command("EVALSHA", &script.sha);
+        let answer = self.ask(&by_name, None, deadline).await;
+        match answer {
+            Err(Asked::Unknown) => {
+                // Sends the text once; the server knows it from then on.
+                let whole = command("EVAL", &script.text);
+                self.ask(&whole, None, deadline).await.map_err(Asked::into_failure)
+            }
+            other => other.map_err(Asked::into_failure),
+        }
+    }
+
+    /// Sends a command to the primary of `slot`, or to the one server.
+    pub(super) async fn at(
+        &self,
+        slot: u16,
+        command: &Cmd,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        self.ask(command, Some(slot), deadline).await.map_err(Asked::into_failure)
+    }
+
+    async fn ask(
+        &self,
+        command: &Cmd,
+        slot: Option<u16>,
+        deadline: Instant,
+    ) -> Result<Value, Asked> {
+        let mut maybe_done = false;
+        let mut pause = Duration::from_millis(5);
+        let mut last = None;
+        loop {
+            let answer = timeout_at(deadline, async {
+                match slot {
+                    Some(slot) => self.link.call_at(slot, command).await,
+                    None => self.link.call(command).await,
+                }
+            });
+            match answer.await {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err((error, _)))
+                    if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) =>
+                {
+                    return Err(Asked::Unknown);
+                }
+                Ok(Err((error, sent))) => {
+                    // Only what a server refused was certainly not done; a script
+                    // that it broke off is not among that.
+                    let broken_off = ErrorKind::Server(ServerErrorKind::ResponseError);
+                    let refused = error.code().is_some() && error.kind() != broken_off;
+                    maybe_done |= sent && !refused;
+                    let failure = Failure::of(&error);
+                    if !is_passing(&error) {
+                        return Err(Asked::Failed(failure.maybe_done(maybe_done)));
+                    }
+                    last = Some(failure);
+                }
+                Err(_) => {
+                    self.link.distrust();
+                    let timeout = || Failure::timeout("no answer before the deadline");
+                    // A connection that failed says more than a clock.
+                    let (failure, sent) = match last {
+                        Some(failure) => (failure, maybe_done),
+                        None => (timeout(), true),
+                    };
+                    return Err(Asked::Failed(failure.maybe_done(sent || maybe_done)));
+                }
+            }
+            if Instant::now() + pause >= deadline {
+                let failure = last.unwrap_or_else(|| Failure::timeout("the deadline has come"));
+                return Err(Asked::Failed(failure.maybe_done(maybe_done)));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+}
+
+enum Asked {
+    /// The server does not know the script.
+    Unknown,
+    Failed(Failure),
+}
+
+impl Asked {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Unknown => Failure::corrupt("script"),
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
+impl Server {
+    /// Whether the server is what the URL and the settings say.
+    pub(super) async fn look_around(&self) -> Result<(), Failure> {
+        let answer = self.at(0, &redis::cmd("INFO"), self.deadline()).await?;
+        let text = match &answer {
+            Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
+            Value::VerbatimString { text, .. } => text.clone(),
+            _ => return Err(Failure::corrupt("answer")),
+        };
+        let said = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+        };
+        if !self.link.is_cluster() && said("cluster_enabled") == Some("1") {
+            let text = "this server is part of a cluster: write `redis+cluster://` for `redis://`";
+            return Err(Failure::config(text));
+        }
+        let policy = said("maxmemory_policy").unwrap_or("noeviction");
+        if policy != "noeviction" && said("maxmemory") != Some("0") {
+            if self.options.require_noeviction {
+                let text = format!("the server evicts keys when it is full (`{policy}`)");
+                return Err(Failure::config(text));
+            }
+            let why = "it logs people out when it is full, and forgets logouts and revocations";
+            tracing::warn!(policy, "the server of the sessions evicts keys: {why}");
+        }
+        Ok(())
+    }
+}

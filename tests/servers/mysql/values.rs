@@ -1,0 +1,104 @@
+//! Bytes come back as they were written, and are compared as bytes.
+
+use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::record::Principal;
+use session_runtime::store::{Created, Limits, SessionStore, StoreErrorKind};
+use sqlx::Row;
+
+use super::server::{found, fresh, record, run, stored};
+
+#[tokio::test]
+async fn field_bytes_and_names_come_back_exactly() {
+    let tables = fresh().await;
+    let store = tables.store().await;
+    let large = vec![b'x'; 200 << 10];
+    let long_name = "n".repeat(4_000);
+    let fields: [(&str, &[u8]); 12] = [
+        ("a", b"1e3 "),
+        ("A", b"1.0"),
+        ("a ", b" {\"b\":1,\"a\":2}  "),
+        ("\u{e4}", "\"\u{1f980} \u{0}\"".as_bytes()),
+        ("\u{1f980}", b"\xff\x00\xfe"),
+        ("nul\0nul", b"\0\0"),
+        ("quote'\"\\", b"'; DROP TABLE session; -- \\"),
+        ("empty", b""),
+        ("", b"no name"),
+        ("trailing\t", b"\t\r\n"),
+        ("large", &large),
+        (&long_name, b"\"long\""),
+    ];
+    let record = stored(&store, &fields).await;
+    assert_eq!(found(&store, &record).await.fields, record.fields);
+    // Through patches, over what is there and as new fields.
+    let turned = fields.iter().rev().map(|(_, value)| *value);
+    let ops = fields
+        .iter()
+        .zip(turned)
+        .map(|((name, _), value)| FieldOp::new((*name).to_owned(), Op::Set(value.to_vec())));
+    let other = stored(&store, &[("a", b"0")]).await;
+    for id in [record.id, other.id] {
+        let outcome = store.apply(id, 1, &Patch::of(ops.clone().collect())).await.unwrap();
+        assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    }
+    for record in [record, other] {
+        let found = found(&store, &record).await;
+        assert_eq!(found.fields.len(), fields.len());
+        for ((name, _), (_, value)) in fields.iter().zip(fields.iter().rev()) {
+            assert_eq!(found.fields.get(name), Some(*value), "{name:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn principals_that_a_collation_takes_for_one_are_several() {
+    let tables = fresh().await;
+    let store = tables.store().await;
+    let long = "y".repeat(5_000);
+    let names = ["\"a\"", "\"A\"", "\"a\" ", "\"\u{e4}\"", long.as_str(), &long[1..]];
+    let mut all = Vec::new();
+    for name in names {
+        let mut record = record(&[]);
+        record.meta.principal = Some(Principal::new("", name));
+        assert_eq!(
+            store.create(record.clone(), SignIn::default()).await.unwrap(),
+            Created::Created
+        );
+        all.push(record);
+    }
+    for record in all {
+        let principal = record.meta.principal.clone().unwrap();
+        let listed: Vec<_> = store.list(&principal).await.unwrap().iter().map(|it| it.id).collect();
+        assert_eq!(listed, [record.id]);
+        assert_eq!(found(&store, &record).await.meta.principal, Some(principal));
+    }
+}
+
+#[tokio::test]
+async fn json_can_be_read_with_the_client() {
+    let tables = fresh().await;
+    let store = tables.store().await;
+    let record = stored(&store, &[("cart", "[\"Käse \u{1f980}\"]".as_bytes())]).await;
+    let mut db = tables.db().await;
+    let sql = format!(
+        "SELECT name, JSON_VALUE(value, '$[0]') FROM {}session_field WHERE session_id = '{}'",
+        tables.prefix, record.id
+    );
+    let rows = run(&mut db, &sql).await;
+    let row: (String, String) = (rows[0].get(0), rows[0].get(1));
+    assert_eq!(row, ("cart".to_owned(), "Käse \u{1f980}".to_owned()));
+}
+
+#[tokio::test]
+async fn what_no_packet_of_the_server_takes_is_full_and_nothing_is_lost() {
+    let tables = fresh().await;
+    let store = tables.options().limits(Limits::NONE).connect(&tables.url).await.unwrap();
+    let record = stored(&store, &[("a", b"1")]).await;
+    let patch = Patch::of(vec![FieldOp::new("a", Op::Set(vec![b'1'; 9 << 20]))]);
+    let error = store.apply(record.id, 1, &patch).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+    assert_eq!(found(&store, &record).await.fields.get("a"), Some(&b"1"[..]));
+    // Such limits are refused where they are stated.
+    let limits = Limits { field: 1 << 20, record: 9 << 20 };
+    let error = tables.options().limits(limits).connect(&tables.url).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Config);
+}

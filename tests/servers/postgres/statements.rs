@@ -1,0 +1,104 @@
+//! What a request costs, counted by the server, and what it leaves there.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use session_runtime::clock::Clock;
+use session_runtime::patch::{FieldOp, Op, Patch};
+use session_runtime::store::{Lookup, SessionStore, Touch};
+use session_runtime::{Session, SessionLayer, SessionSchema};
+use session_tests::Client;
+
+use super::kit::{DATABASE, Opened, insert, options, server, value};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(principal)]
+    user_id: Option<u64>,
+    #[session(counter)]
+    visits: u64,
+}
+
+/// How often each function of the schema was called.
+fn calls(schema: &str) -> u64 {
+    let sql = format!(
+        "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE '%\"{schema}\".%'"
+    );
+    server().psql(DATABASE, &sql).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_request_is_as_many_statements_as_the_documents_say() {
+    server().psql(DATABASE, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements").unwrap();
+    let clock = Clock::frozen(Clock::system().now());
+    let opened = Opened::with_clock(clock.clone()).await;
+    let schema = &opened.schema.0;
+    let layer = SessionLayer::new(opened.store.clone()).renew_after(Some(HOUR)).idle_timeout(None);
+    let app = Router::new()
+        .route("/untouched", get(async || ""))
+        .route("/read", get(async |s: Session<Visitor>| s.visits().to_string()))
+        .route("/change", post(async |mut s: Session<Visitor>| s.add_visits(1)))
+        .route("/sign-in", post(async |mut s: Session<Visitor>| s.set_user_id(7)))
+        .layer(layer);
+    let mut client = Client::new(&app);
+    client.post("/change").await;
+
+    let mut before = calls(schema);
+    let mut cost = || {
+        let now = calls(schema);
+        std::mem::replace(&mut before, now).abs_diff(now)
+    };
+    client.get("/untouched").await;
+    assert_eq!(cost(), 0, "untouched");
+    assert_eq!(client.get("/read").await.body, "1");
+    assert_eq!(cost(), 1, "read");
+    client.post("/change").await;
+    assert_eq!(cost(), 2, "read and change");
+    client.post("/sign-in").await;
+    assert_eq!(cost(), 2, "sign-in");
+    clock.advance(2 * HOUR);
+    let renewed = client.post("/change").await;
+    assert!(renewed.set_cookie().is_some(), "the token was renewed");
+    assert_eq!(cost(), 2, "the renewal rides on the write");
+}
+
+#[tokio::test]
+async fn a_load_that_only_reads_writes_nothing_and_takes_no_lock() {
+    let opened = Opened::with(&server().url(DATABASE), options(Clock::system())).await;
+    let (id, secret) = insert(&opened.store, HOUR).await;
+    // Somebody holds the row for as long as the test likes.
+    let pool = sqlx::PgPool::connect(&server().url(DATABASE)).await.unwrap();
+    let mut holder = pool.begin().await.unwrap();
+    let sql = format!("SELECT 1 FROM {}.session FOR UPDATE", opened.schema.0);
+    sqlx::Executor::execute(&mut *holder, sqlx::raw_sql(&sql)).await.unwrap();
+    let found = opened.store.load(id, &secret, Touch::IfDue.into()).await.unwrap();
+    assert!(matches!(found, Lookup::Found(_)), "{found:?}");
+    // Before the schema is dropped, which waits for it.
+    holder.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_text_can_be_read_with_psql_and_all_bytes_come_back() {
+    let opened = Opened::with_clock(Clock::system()).await;
+    let (id, secret) = insert(&opened.store, HOUR).await;
+    let values: [(&'static str, &[u8]); 4] = [
+        ("cart", b" {\"b\":1e3, \"a\":\"\\u0000 it's\"}"),
+        ("nul", b"\"\0\""),
+        ("raw", b"\xff\x00\x01"),
+        ("empty", b""),
+    ];
+    let ops = values.map(|(name, value)| FieldOp::new(name, Op::Set(value.to_vec())));
+    opened.store.apply(id, 1, &Patch::of(ops.to_vec())).await.unwrap();
+    let shown = value(&opened.schema.0, id, "cart");
+    assert_eq!(shown, String::from_utf8_lossy(values[0].1).trim());
+    let Lookup::Found(record) = opened.store.load(id, &secret, Touch::Never.into()).await.unwrap()
+    else {
+        panic!("found")
+    };
+    for (name, value) in values {
+        assert_eq!(record.fields.get(name), Some(value), "{name}");
+    }
+}

@@ -1,0 +1,93 @@
+//! What every store on a server promises, at the scale at which it has to hold:
+//! thousands of rounds, two processes, more sign-ins than a cap allows.
+
+mod races;
+mod worker;
+
+use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, RedisStore};
+
+/// A kind of server that is running, and how to come to a store of one's own
+/// on it.
+pub(crate) struct Place {
+    pub(crate) url: String,
+    /// A prefix, schema or table name that nobody else uses.
+    pub(crate) space: String,
+}
+
+impl Place {
+    pub(crate) fn new(url: String) -> Self {
+        Self { url, space: format!("t{:08x}_", rand()) }
+    }
+
+    /// Another store in the same place, as another node would open it.
+    pub(crate) async fn open(&self) -> AnyStore {
+        let space = self.space.as_str();
+        let scheme = self.url.split(':').next().unwrap();
+        match scheme {
+            "mysql" | "mariadb" => {
+                let options = MySqlStore::options().table_prefix(space);
+                AnyStore::new(options.connect(&self.url).await.unwrap())
+            }
+            "postgres" | "postgresql" => {
+                let options = PostgresStore::options().table_prefix(space);
+                AnyStore::new(options.connect(&self.url).await.unwrap())
+            }
+            _ => {
+                let options = RedisStore::options().prefix(space);
+                AnyStore::new(options.connect(&self.url).await.unwrap())
+            }
+        }
+    }
+}
+
+fn rand() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) as u32
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn database_of(server: &session_tests::servers::MariaDb) -> String {
+    use sqlx::Connection;
+    let mut db = sqlx::MySqlConnection::connect(&server.url("")).await.unwrap();
+    sqlx::Executor::execute(&mut db, "CREATE DATABASE IF NOT EXISTS promises").await.unwrap();
+    server.url("promises")
+}
+
+macro_rules! on {
+    ($($kind:ident: $url:expr;)*) => {
+        $(mod $kind {
+            use super::*;
+
+            fn place() -> Place {
+                Place::new($url)
+            }
+
+            #[test]
+            fn two_processes_lose_none_of_a_thousand_disjoint_changes() {
+                worker::disjoint_changes(place());
+            }
+
+            #[test]
+            fn six_hundred_and_forty_increments_at_once_are_all_counted() {
+                races::increments(place());
+            }
+
+            #[test]
+            fn of_ten_thousand_logouts_none_is_undone_by_a_write_in_flight() {
+                races::logouts(place());
+            }
+
+            #[test]
+            fn of_more_sign_ins_than_the_cap_as_many_as_it_allows_go_through() {
+                races::caps(place());
+            }
+        })*
+    };
+}
+
+on! {
+    redis: session_tests::servers::redis::single().expect("redis-server is installed").url();
+    cluster: session_tests::servers::redis::cluster().expect("redis-server is installed").url();
+    postgres: crate::postgres::server().url(crate::postgres::DATABASE);
+    mariadb: database_of(crate::mysql::shared());
+}

@@ -1,0 +1,254 @@
+//! Servers that restart, stop answering, forget scripts or are full.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use session_runtime::clock::Timestamp;
+use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use session_runtime::record::{Fields, Meta, Principal, Record};
+use session_runtime::store::{
+    Created, Lookup, RedisStore, Revoke, SessionStore, StoreErrorKind, Touch,
+};
+use session_runtime::token::SessionToken;
+use session_tests::servers::redis::{Cluster, Server};
+use session_tests::servers::{Proxy, redis};
+
+fn record(principal: Option<&Principal>) -> Record {
+    let token = SessionToken::generate().unwrap();
+    let hour = Some(Duration::from_secs(3600));
+    let lifetime = Lifetime { idle: hour, absolute: hour, remember: false };
+    let now = Timestamp::from(std::time::SystemTime::now());
+    let mut meta = Meta::new(token.secret_hash(), now, lifetime);
+    meta.principal = principal.cloned();
+    Record { id: token.id(), meta, fields: Fields::new() }
+}
+
+async fn created(store: &RedisStore, principal: Option<&Principal>) -> Record {
+    let record = record(principal);
+    let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
+    assert_eq!(answer, Created::Created);
+    record
+}
+
+async fn found(store: &RedisStore, record: &Record) -> Arc<Record> {
+    let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+    let Lookup::Found(found) = seen else { panic!("the session is there: {seen:?}") };
+    found
+}
+
+fn one_more() -> Patch {
+    Patch::of(vec![FieldOp::new("n", Op::Add(Add::unsigned(1, 0)))])
+}
+
+fn customer() -> Principal {
+    Principal::new("customer", "42")
+}
+
+async fn count_of(store: &RedisStore, record: &Record) -> u64 {
+    let found = found(store, record).await;
+    found.fields.get("n").map_or(0, |n| std::str::from_utf8(n).unwrap().parse().unwrap())
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_scripts_is_told_them_again() {
+    let Some(server) = Server::start(&[]) else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let record = created(&store, None).await;
+    for n in 1..=3 {
+        server.ask(&["SCRIPT", "FLUSH"]);
+        let outcome = store.apply(record.id, 1, &one_more()).await.unwrap();
+        assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+        assert_eq!(count_of(&store, &record).await, n);
+    }
+}
+
+#[tokio::test]
+async fn every_key_ends_by_itself() {
+    let Some(server) = Server::start(&[]) else { return };
+    for sharding in [false, true] {
+        let options = RedisStore::options().sharding_proxy(sharding);
+        let store = options.connect(&server.url()).await.unwrap();
+        let theirs = created(&store, Some(&customer())).await;
+        let nobodys = created(&store, None).await;
+        let deleted = created(&store, Some(&customer())).await;
+        store.delete(deleted.id).await.unwrap();
+        for record in [&theirs, &nobodys] {
+            store.apply(record.id, 1, &one_more()).await.unwrap();
+            store.load(record.id, &record.meta.secret, Touch::IfDue.into()).await.unwrap();
+        }
+        let mut sign_in = one_more();
+        sign_in.meta.principal = Some(Some(Principal::new("customer", "7")));
+        store.apply(nobodys.id, 1, &sign_in).await.unwrap();
+        assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1);
+        let keys = server.ask(&["--scan"]);
+        assert!(keys.lines().count() >= 5, "sessions, tombstones and indexes: {keys}");
+        for key in keys.lines() {
+            let left: i64 = server.ask(&["PTTL", key]).trim().parse().unwrap();
+            assert!(left > 0, "{key} ends in {left} ms");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_server_still_logs_people_out() {
+    let Some(server) = Server::start(&["--maxmemory-policy", "noeviction"]) else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let theirs = created(&store, Some(&customer())).await;
+    let other = created(&store, Some(&customer())).await;
+    let stranger = created(&store, None).await;
+    server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let refused = store.create(record(None), SignIn::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
+    let refused = store.apply(theirs.id, 1, &one_more()).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
+    found(&store, &stranger).await;
+    assert!(store.delete(theirs.id).await.unwrap(), "a logout");
+    let seen = store.load(theirs.id, &theirs.meta.secret, Touch::IfDue.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Retired), "after a logout: {seen:?}");
+    assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1, "a revocation");
+    let seen = store.load(other.id, &other.meta.secret, Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Retired), "after a revocation: {seen:?}");
+    let nobody = Principal::new("customer", "nobody");
+    assert_eq!(
+        store.revoke(&nobody, Revoke::All).await.unwrap(),
+        0,
+        "of somebody without sessions"
+    );
+}
+
+#[tokio::test]
+async fn the_store_comes_back_with_its_server() {
+    let settings = ["--appendonly", "yes", "--appendfsync", "always"];
+    let Some(mut server) = Server::start(&settings) else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let record = created(&store, None).await;
+    server.restart();
+    found(&store, &record).await;
+    let directory = server.stop();
+    let begun = Instant::now();
+    let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await;
+    assert_eq!(seen.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    let outcome = store.apply(record.id, 1, &one_more()).await;
+    assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable, "nothing was sent");
+    assert!(begun.elapsed() < Duration::from_secs(10), "the deadline is two seconds a call");
+    server.start_again(directory);
+    assert_eq!(count_of(&store, &record).await, 0);
+    store.apply(record.id, 1, &one_more()).await.unwrap();
+    assert_eq!(count_of(&store, &record).await, 1);
+}
+
+#[tokio::test]
+async fn what_a_silent_server_did_is_uncertain_and_done_once() {
+    let Some(server) = Server::start(&[]) else { return };
+    let options = RedisStore::options().deadline(Duration::from_millis(300));
+    let store = options.connect(&server.url()).await.unwrap();
+    let record = created(&store, None).await;
+    let patch = one_more();
+    server.signal("STOP");
+    let outcome = store.apply(record.id, 1, &patch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+    let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await;
+    assert_eq!(seen.unwrap_err().kind(), StoreErrorKind::Timeout);
+    server.signal("CONT");
+    let patient = RedisStore::connect(&server.url()).await.unwrap();
+    let outcome = patient.apply(record.id, 1, &patch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    assert_eq!(count_of(&patient, &record).await, 1);
+    found(&store, &record).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() {
+    let Some(server) = redis::single() else { return };
+    let proxy = Proxy::to(server.port);
+    let options = RedisStore::options().prefix(redis::fresh_prefix());
+    let store = options.connect(&format!("redis://127.0.0.1:{}", proxy.port)).await.unwrap();
+    // The server knows the scripts: their replies are what is cut.
+    let other = created(&store, None).await;
+    store.apply(other.id, 1, &one_more()).await.unwrap();
+    let record = record(Some(&customer()));
+    proxy.cut_next_reply();
+    let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
+    assert_eq!(answer, Created::Created, "its own record is not somebody else's");
+    for n in 1..=5 {
+        proxy.cut_next_reply();
+        let outcome = store.apply(record.id, 1, &one_more()).await.unwrap();
+        let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+        assert!(applied.repeated, "the first was done, and its reply lost");
+        assert_eq!(count_of(&store, &record).await, n);
+    }
+    assert_eq!(store.list(&customer()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_where_nothing_answers_is_an_error_at_once_and_shows_no_password() {
+    let port = session_tests::servers::free_port();
+    let begun = Instant::now();
+    let url = format!("redis://user:hunter2@127.0.0.1:{port}");
+    let error = RedisStore::connect(&url).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    for url in ["redis://", "redis+cluster://a,,b", "redis+sentinel://a", "redis+cluster://a/3"] {
+        let error = RedisStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Config, "{url}: {error:?}");
+    }
+    let Some(server) = redis::single() else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    assert!(!format!("{store:?}").contains("127.0.0.1"), "{store:?}");
+}
+
+#[tokio::test]
+async fn one_node_of_a_cluster_is_not_taken_for_a_server() {
+    let Some(cluster) = redis::cluster() else { return };
+    let error = RedisStore::connect(&cluster.nodes[0].url()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Config);
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("redis+cluster://"), "{source}");
+}
+
+#[tokio::test]
+async fn a_server_that_evicts_is_refused_where_that_was_asked_for() {
+    let settings = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let Some(server) = Server::start(&settings) else { return };
+    RedisStore::connect(&server.url()).await.unwrap();
+    let strict = RedisStore::options().require_noeviction(true);
+    let error = strict.connect(&server.url()).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Config);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_loses_a_primary_is_used_again_without_a_restart() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let store = RedisStore::connect(&cluster.url()).await.unwrap();
+    let mut records = Vec::new();
+    for _ in 0..30 {
+        records.push(created(&store, None).await);
+    }
+    let lost = cluster.primaries()[0];
+    cluster.nodes[lost].stop();
+    let begun = Instant::now();
+    let mut failed = 0;
+    loop {
+        let mut all = true;
+        for record in &records {
+            let asked = Instant::now();
+            let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await;
+            let took = asked.elapsed();
+            assert!(took < Duration::from_secs(4), "a call took {took:?}");
+            if seen.is_err() {
+                failed += 1;
+                all = false;
+            }
+        }
+        if all {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the cluster did not come back");
+    }
+    println!("{failed} calls failed in {:?}", begun.elapsed());
+    for record in &records {
+        store.apply(record.id, 1, &one_more()).await.unwrap();
+        assert_eq!(count_of(&store, record).await, 1);
+    }
+}

@@ -1,0 +1,5 @@
+//! The Redis store against real servers.
+
+mod faults;
+mod requests;
+mod suite;

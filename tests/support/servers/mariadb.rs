@@ -1,0 +1,95 @@
+//! MariaDB on a private port.
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Process, free_port, program};
+
+/// A running server, whose `root` needs no password.
+#[derive(Debug)]
+pub struct MariaDb {
+    process: Process,
+    port: u16,
+}
+
+impl MariaDb {
+    /// Starts one, if it is installed.
+    ///
+    /// # Panics
+    ///
+    /// If it is installed and does not start.
+    pub fn start() -> Option<Self> {
+        let places = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
+        let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &places)?;
+        let install =
+            program("SESSION_TESTS_MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
+        let directory = tempfile::tempdir().expect("a directory").keep();
+        let made = Command::new(install)
+            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
+            .args(["--skip-test-db", "--skip-name-resolve"])
+            .arg(format!("--datadir={}", directory.join("data").display()))
+            // A server that starts removes the temporary tables of all others.
+            .arg(format!("--tmpdir={}", directory.display()))
+            .args(user())
+            .output()
+            .expect("mariadb-install-db runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Some(Self::on(&server, directory, free_port()))
+    }
+
+    /// Stops it, and starts it again with the same data on the same port.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up again.
+    pub fn restart(self) -> Self {
+        let port = self.port;
+        let directory = self.process.stop();
+        let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &["/usr/sbin"]);
+        Self::on(&server.expect("it was there before"), directory, port)
+    }
+
+    fn on(server: &std::path::Path, directory: PathBuf, port: u16) -> Self {
+        let path = |name: &str| directory.join(name).display().to_string();
+        let mut command = vec![server.display().to_string(), "--no-defaults".to_owned()];
+        command.extend([
+            format!("--datadir={}", path("data")),
+            format!("--tmpdir={}", directory.display()),
+            format!("--socket={}", path("s")),
+            format!("--pid-file={}", path("server.pid")),
+            format!("--port={port}"),
+        ]);
+        let small = "--bind-address=127.0.0.1 --skip-name-resolve --skip-networking=0 \
+            --innodb-buffer-pool-size=16M --innodb-log-file-size=8M --key-buffer-size=1M \
+            --performance-schema=0 --innodb-flush-log-at-trx-commit=2 --max-connections=300 \
+            --innodb-fast-shutdown=2";
+        command.extend(small.split_whitespace().map(str::to_owned));
+        command.extend(user());
+        let command: Vec<_> = command.iter().map(String::as_str).collect();
+        let process = Process::start(directory.clone(), &command);
+        process.wait_until("MariaDB answers", || {
+            // It greets whoever connects, once it is ready.
+            use std::io::Read;
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
+            stream.read_exact(&mut [0; 5]).ok()
+        });
+        Self { process, port }
+    }
+
+    /// The URL of a database on it.
+    pub fn url(&self, database: &str) -> String {
+        format!("mysql://root@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The server itself, to send it signals.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// It refuses to run as root, unless told to.
+fn user() -> Option<String> {
+    let id = Command::new("id").arg("-u").output().ok()?;
+    (id.stdout.trim_ascii() == b"0").then(|| "--user=root".to_owned())
+}

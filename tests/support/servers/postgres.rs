@@ -1,0 +1,211 @@
+//! A PostgreSQL server on a private socket, and pgbouncer in front of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Process, free_port, left_out, program};
+
+const PLACES: [&str; 5] = [
+    "/usr/lib/postgresql/17/bin",
+    "/usr/lib/postgresql/16/bin",
+    "/usr/lib/postgresql/15/bin",
+    "/usr/lib/postgresql/14/bin",
+    "/usr/lib/postgresql/13/bin",
+];
+
+/// A running server. Its socket is in its directory, its port only names that.
+#[derive(Debug)]
+pub struct Postgres {
+    process: Mutex<Option<Process>>,
+    directory: PathBuf,
+    port: u16,
+    server: PathBuf,
+}
+
+impl Postgres {
+    /// Starts a new, empty one; `None` where it is not installed.
+    pub fn start() -> Option<Self> {
+        let (Some(initdb), Some(server)) =
+            (program("INITDB", &["initdb"], &PLACES), program("POSTGRES", &["postgres"], &PLACES))
+        else {
+            left_out("the tests of PostgreSQL", "postgresql");
+            return None;
+        };
+        let directory = tempfile::tempdir().expect("a directory").keep();
+        give(&directory);
+        let data = directory.join("data");
+        let mut command = command(initdb.to_str().expect("a path"));
+        command.arg("-D").arg(&data);
+        let done = command
+            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
+            .current_dir(&directory)
+            .output()
+            .expect("initdb runs");
+        assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+        let it = Self { process: Mutex::new(None), directory, port: free_port(), server };
+        it.run();
+        Some(it)
+    }
+
+    /// Starts it again after [`stop`](Self::stop) or a kill.
+    pub fn run(&self) {
+        let data = self.directory.join("data");
+        let _ = std::fs::remove_file(data.join("postmaster.pid"));
+        let port = format!("port={}", self.port);
+        let sockets = format!("unix_socket_directories={}", self.directory.display());
+        let (server, data) = (self.server.to_str().unwrap_or(""), data.to_str().unwrap_or(""));
+        let mut line: Vec<&str> = as_owner();
+        line.extend([server, "-D", data]);
+        for setting in [
+            &*port,
+            &*sockets,
+            "listen_addresses=127.0.0.1",
+            // What survives a power failure is not what is tested here.
+            "fsync=off",
+            "full_page_writes=off",
+            "max_connections=200",
+            "shared_buffers=64MB",
+            "shared_preload_libraries=pg_stat_statements",
+            "deadlock_timeout=100ms",
+        ] {
+            line.extend(["-c", setting]);
+        }
+        let process = Process::start(self.directory.clone(), &line);
+        let socket = self.directory.join(format!(".s.PGSQL.{}", self.port));
+        process.wait_until("the server answers", || {
+            let out = self.psql("postgres", "SELECT 1");
+            (socket.exists() && out.is_ok()).then_some(())
+        });
+        *self.lock() = Some(process);
+    }
+
+    /// Stops it, and keeps its data.
+    pub fn stop(&self) {
+        if let Some(process) = self.lock().take() {
+            process.stop();
+        }
+    }
+
+    /// Sends a signal to the server and all that it started.
+    pub fn signal(&self, signal: &str) {
+        let process = self.lock();
+        let Some(process) = &*process else { return };
+        let pid = process.pid().to_string();
+        let children = Command::new("pgrep").args(["-P", &pid]).output().expect("pgrep runs");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let all = children.split_whitespace().chain([&*pid]);
+        let _ = Command::new("kill").arg(format!("-{signal}")).args(all).status();
+    }
+
+    /// The URL of a database, by the socket.
+    pub fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://postgres@localhost:{}/{database}?host={}",
+            self.port,
+            self.directory.display()
+        )
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What `psql` prints for `sql`, values only.
+    ///
+    /// # Errors
+    ///
+    /// What it prints as an error.
+    pub fn psql(&self, database: &str, sql: &str) -> Result<String, String> {
+        let port = self.port.to_string();
+        let done = Command::new("psql")
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-p", &port])
+            .arg("-h")
+            .arg(&self.directory)
+            .args(["-d", database, "-c", sql])
+            .output()
+            .expect("psql runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if done.status.success() { Ok(text(&done.stdout)) } else { Err(text(&done.stderr)) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pgbouncer that gives a connection to a client for one transaction only.
+#[derive(Debug)]
+pub struct PgBouncer {
+    port: u16,
+    _process: Process,
+}
+
+impl PgBouncer {
+    /// Starts one in front of `server`; `None` where it is not installed.
+    pub fn start(server: &Postgres) -> Option<Self> {
+        let Some(pgbouncer) = program("PGBOUNCER", &["pgbouncer"], &["/usr/sbin"]) else {
+            left_out("the tests behind a pooler", "pgbouncer");
+            return None;
+        };
+        let directory = tempfile::tempdir().expect("a directory").keep();
+        let port = free_port();
+        let settings = format!(
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n\
+             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n\
+             pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 500\n\
+             unix_socket_dir =\nserver_round_robin = 1\n",
+            server.port()
+        );
+        let file = directory.join("pgbouncer.ini");
+        std::fs::write(&file, settings).expect("written");
+        give(&directory);
+        give(&file);
+        let mut line = as_owner();
+        let (program, file) = (pgbouncer.to_str().unwrap_or(""), file.to_str().unwrap_or(""));
+        line.extend([program, file]);
+        let process = Process::start(directory, &line);
+        let address = (std::net::Ipv4Addr::LOCALHOST, port);
+        process.wait_until("pgbouncer answers", || std::net::TcpStream::connect(address).ok());
+        Some(Self { port, _process: process })
+    }
+
+    /// The URL of a database through it.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/{database}?pgbouncer=true", self.port)
+    }
+}
+
+/// PostgreSQL does not run as root: then as the user that its package made.
+fn as_owner() -> Vec<&'static str> {
+    if is_root() {
+        vec!["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    } else {
+        Vec::new()
+    }
+}
+
+fn command(program: &str) -> Command {
+    let line = as_owner();
+    match line.split_first() {
+        None => Command::new(program),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    }
+}
+
+fn give(path: &Path) {
+    if is_root() {
+        let done = Command::new("chown").arg("postgres").arg(path).status();
+        assert!(done.is_ok_and(|it| it.success()), "the user `postgres` exists");
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("id runs");
+    id.stdout.trim_ascii() == b"0"
+}

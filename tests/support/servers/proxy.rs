@@ -1,0 +1,103 @@
+//! A wire between a client and a server that keeps what the client said, and
+//! that can be cut.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// Forwards to one port.
+#[derive(Debug)]
+pub struct Proxy {
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    said: Mutex<Vec<u8>>,
+    cut: AtomicBool,
+}
+
+impl Proxy {
+    /// # Panics
+    ///
+    /// If it cannot listen.
+    pub fn to(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let own = listener.local_addr().expect("an address").port();
+        let shared = Arc::new(Shared::default());
+        let all = shared.clone();
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { continue };
+                let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else { continue };
+                let shared = all.clone();
+                std::thread::spawn(move || requests(from, to, &shared));
+                let shared = all.clone();
+                std::thread::spawn(move || replies(server, client, &shared));
+            }
+        });
+        Self { port: own, shared }
+    }
+
+    /// The next reply breaks off after one byte, and the connection with it.
+    pub fn cut_next_reply(&self) {
+        self.shared.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// The commands since the last call, each with its bytes on the wire.
+    ///
+    /// # Panics
+    ///
+    /// If what was said is not the Redis protocol.
+    pub fn commands(&self) -> Vec<(Vec<String>, usize)> {
+        let said = std::mem::take(&mut *self.shared.said.lock().expect("no panic"));
+        let mut rest = &said[..];
+        let mut commands = Vec::new();
+        while !rest.is_empty() {
+            let before = rest.len();
+            let words = (0..number(&mut rest, b'*')).map(|_| {
+                let length = number(&mut rest, b'$');
+                let word = String::from_utf8_lossy(&rest[..length]).into_owned();
+                rest = &rest[length + 2..];
+                word
+            });
+            let words = words.collect();
+            commands.push((words, before - rest.len()));
+        }
+        commands
+    }
+}
+
+fn number(rest: &mut &[u8], sign: u8) -> usize {
+    assert_eq!(rest.first(), Some(&sign), "the Redis protocol");
+    let end = rest.iter().position(|byte| *byte == b'\r').expect("a line");
+    let number = std::str::from_utf8(&rest[1..end]).expect("digits").parse().expect("a number");
+    *rest = &rest[end + 2..];
+    number
+}
+
+fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+    let mut buffer = [0; 16 << 10];
+    while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
+        if to.write_all(&buffer[..bytes]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}
+
+fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+    let mut buffer = [0; 16 << 10];
+    while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        let cut = shared.cut.swap(false, Ordering::SeqCst);
+        let bytes = if cut { 1 } else { bytes };
+        if to.write_all(&buffer[..bytes]).is_err() || cut {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}

@@ -1,0 +1,171 @@
+//! Redis (or Valkey): one server, a cluster of six, and servers of a test's own.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::{Process, free_port, left_out, program};
+
+/// One server.
+#[derive(Debug)]
+pub struct Server {
+    process: Option<Process>,
+    command: Vec<String>,
+    pub port: u16,
+}
+
+fn binary() -> Option<PathBuf> {
+    program("SESSION_TESTS_REDIS", &["redis-server", "valkey-server"], &["/usr/bin", "/usr/sbin"])
+}
+
+fn directory(what: &str) -> PathBuf {
+    tempfile::Builder::new().prefix(what).tempdir().expect("a directory").keep()
+}
+
+impl Server {
+    /// Starts one with these settings, or says that it is left out.
+    pub fn start(settings: &[&str]) -> Option<Self> {
+        let Some(program) = binary() else {
+            left_out("the Redis store", "redis-server");
+            return None;
+        };
+        let port = free_port();
+        let mut command = vec![program.display().to_string()];
+        let port_text = port.to_string();
+        let fixed =
+            ["--port", &port_text, "--bind", "127.0.0.1", "--save", "", "--loglevel", "notice"];
+        command.extend(fixed.into_iter().chain(settings.iter().copied()).map(str::to_owned));
+        let mut server = Self { process: None, command, port };
+        server.start_in(directory("redis"));
+        Some(server)
+    }
+
+    fn start_in(&mut self, directory: PathBuf) {
+        let command: Vec<&str> = self.command.iter().map(String::as_str).collect();
+        let process = Process::start(directory, &command);
+        process.wait_until("a PONG", || (self.ask(&["PING"]).trim() == "PONG").then_some(()));
+        self.process = Some(process);
+    }
+
+    /// Stops it, and starts it again on the same port and files.
+    pub fn restart(&mut self) {
+        let directory = self.process.take().expect("it runs").stop();
+        self.start_in(directory);
+    }
+
+    /// Stops it for now; [`start_again`](Self::start_again) undoes that.
+    pub fn stop(&mut self) -> PathBuf {
+        self.process.take().expect("it runs").stop()
+    }
+
+    pub fn start_again(&mut self, directory: PathBuf) {
+        self.start_in(directory);
+    }
+
+    pub fn signal(&self, signal: &str) {
+        self.process.as_ref().expect("it runs").signal(signal);
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// What `redis-cli` prints for a command.
+    pub fn ask(&self, command: &[&str]) -> String {
+        let mut cli = Command::new(binary().expect("it was started").with_file_name("redis-cli"));
+        cli.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]).args(command);
+        let output = cli.stderr(Stdio::null()).output().expect("redis-cli runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// The server of this test program.
+pub fn single() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(&[])).as_ref()
+}
+
+/// Three primaries with a replica each.
+#[derive(Debug)]
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+}
+
+impl Cluster {
+    pub fn start() -> Option<Self> {
+        let settings = [
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "2000",
+            "--repl-diskless-sync-delay",
+            "0",
+        ];
+        let mut nodes = Vec::new();
+        for _ in 0..6 {
+            nodes.push(Server::start_cluster_node(&settings)?);
+        }
+        let addresses: Vec<String> =
+            nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        let mut command = vec!["--cluster", "create"];
+        command.extend(addresses.iter().map(String::as_str));
+        command.extend(["--cluster-replicas", "1", "--cluster-yes"]);
+        let said = nodes[0].ask(&command);
+        assert!(said.contains("[OK] All 16384 slots covered"), "{said}");
+        let cluster = Self { nodes };
+        cluster.wait_until_whole();
+        Some(cluster)
+    }
+
+    /// Waits until every node knows all slots to be served.
+    pub fn wait_until_whole(&self) {
+        let running = self.nodes.iter().filter(|node| node.process.is_some());
+        for node in running {
+            node.process.as_ref().expect("it runs").wait_until("cluster_state:ok", || {
+                node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok").then_some(())
+            });
+            // A replica that has copied nothing yet takes over for nobody.
+            node.process.as_ref().expect("it runs").wait_until("master_link_status:up", || {
+                let said = node.ask(&["INFO", "replication"]);
+                let whole = said.contains("role:master") || said.contains("link_status:up");
+                whole.then_some(())
+            });
+        }
+    }
+
+    pub fn url(&self) -> String {
+        let hosts: Vec<_> =
+            self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+        format!("redis+cluster://{}", hosts.join(","))
+    }
+
+    /// The nodes that are primaries now.
+    pub fn primaries(&self) -> Vec<usize> {
+        let is_primary =
+            |node: &Server| node.process.is_some() && node.ask(&["ROLE"]).starts_with("master");
+        (0..self.nodes.len()).filter(|i| is_primary(&self.nodes[*i])).collect()
+    }
+}
+
+impl Server {
+    fn start_cluster_node(settings: &[&str]) -> Option<Self> {
+        // Else the bus listens 10000 above the port, where no port may be.
+        let bus = free_port().to_string();
+        let mut all = settings.to_vec();
+        all.extend(["--cluster-port", &bus]);
+        Self::start(&all)
+    }
+}
+
+/// The cluster of this test program.
+pub fn cluster() -> Option<&'static Cluster> {
+    static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
+    CLUSTER.get_or_init(Cluster::start).as_ref()
+}
+
+/// A prefix that no other test has.
+pub fn fresh_prefix() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}:", NEXT.fetch_add(1, Ordering::Relaxed))
+}
