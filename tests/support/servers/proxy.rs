@@ -1,5 +1,5 @@
 //! A wire between a client and a server that keeps what the client said, and
-//! that can be cut.
+//! that can be cut, or fall silent.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -17,6 +17,7 @@ pub struct Proxy {
 struct Shared {
     said: Mutex<Vec<u8>>,
     cut: AtomicBool,
+    swallows: AtomicBool,
 }
 
 impl Proxy {
@@ -33,9 +34,11 @@ impl Proxy {
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { continue };
                 let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else { continue };
                 let shared = all.clone();
-                std::thread::spawn(move || requests(from, to, &shared));
+                let listens = Arc::new(AtomicBool::new(false));
+                let asked = listens.clone();
+                std::thread::spawn(move || requests(from, to, &shared, &asked));
                 let shared = all.clone();
-                std::thread::spawn(move || replies(server, client, &shared));
+                std::thread::spawn(move || replies(server, client, &shared, &listens));
             }
         });
         Self { port: own, shared }
@@ -44,6 +47,12 @@ impl Proxy {
     /// The next reply breaks off after one byte, and the connection with it.
     pub fn cut_next_reply(&self) {
         self.shared.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether what the server says to connections that have asked to be told of
+    /// changes goes nowhere, while they stay open.
+    pub fn swallow(&self, swallow: bool) {
+        self.shared.swallows.store(swallow, Ordering::SeqCst);
     }
 
     /// The commands since the last call, each with its bytes on the wire.
@@ -78,9 +87,12 @@ fn number(rest: &mut &[u8], sign: u8) -> usize {
     number
 }
 
-fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        if buffer[..bytes].windows(8).any(|word| word == b"TRACKING") {
+            listens.store(true, Ordering::SeqCst);
+        }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
         if to.write_all(&buffer[..bytes]).is_err() {
             break;
@@ -89,9 +101,12 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        if listens.load(Ordering::SeqCst) && shared.swallows.load(Ordering::SeqCst) {
+            continue;
+        }
         let cut = shared.cut.swap(false, Ordering::SeqCst);
         let bytes = if cut { 1 } else { bytes };
         if to.write_all(&buffer[..bytes]).is_err() || cut {
