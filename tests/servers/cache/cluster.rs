@@ -14,9 +14,6 @@ async fn a_change_on_any_primary_is_seen() {
         records.push(nodes.session().await);
     }
     for record in &records {
-        assert_eq!(look(&nodes.here, record).await, (Some(1), true), "all are held");
-    }
-    for record in &records {
         let rev = change(&nodes.there, record).await;
         eventually("the change", async || look(&nodes.here, record).await.0 == Some(rev)).await;
         nodes.held(record).await;

@@ -34,8 +34,17 @@ impl Nodes {
     /// A session that both know, and of which the cache holds the answer.
     pub(super) async fn session(&self) -> Record {
         let record = created(&self.there).await;
+        self.settled().await;
         self.held(&record).await;
         record
+    }
+
+    /// Waits until what one server has told so far has come: it tells in order.
+    pub(super) async fn settled(&self) {
+        let other = created(&self.there).await;
+        self.held(&other).await;
+        let rev = change(&self.there, &other).await;
+        eventually("it has told", async || look(&self.here, &other).await.0 == Some(rev)).await;
     }
 
     /// Looks until the answer comes out of memory.

@@ -32,6 +32,8 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { continue };
+                // Or messages would wait for one another.
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
                 let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else { continue };
                 let shared = all.clone();
                 let listens = Arc::new(AtomicBool::new(false));

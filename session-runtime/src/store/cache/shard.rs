@@ -43,6 +43,9 @@ struct Gate {
     stamp: u64,
     /// How many writes are under way.
     writers: u32,
+    /// A revision that was shown though it could not be kept. What is older is
+    /// not kept either: nobody is to see it afterwards.
+    floor: Option<(SessionId, u64)>,
 }
 
 impl Shard {
@@ -86,7 +89,16 @@ impl Shard {
     /// Keeps what a load has brought, unless something happened since it got
     /// its stamp, or it is older than what is there.
     pub(super) fn keep(&mut self, id: SessionId, stamp: u64, entry: Entry) {
-        if self.stamp(id) != Some(stamp) || self.limit == 0 {
+        let rev = entry.record.meta.rev;
+        if self.stamp(id) != Some(stamp) {
+            self.gates[gate(id)].floor = Some((id, rev));
+            if self.peek(id).is_some_and(|held| held.record.meta.rev < rev) {
+                self.remove(id);
+            }
+            return;
+        }
+        let too_old = |(of, floor)| of == id && rev < floor;
+        if self.limit == 0 || self.gates[gate(id)].floor.is_some_and(too_old) {
             return;
         }
         if let Some(slot) = self.by_id.get(&id).and_then(|at| self.slots[*at].as_mut()) {
@@ -129,6 +141,10 @@ impl Shard {
     /// counts any more.
     pub(super) fn forget(&mut self, id: SessionId) {
         self.gates[gate(id)].stamp += 1;
+        self.remove(id);
+    }
+
+    fn remove(&mut self, id: SessionId) {
         if let Some(at) = self.by_id.remove(&id) {
             self.slots[at] = None;
             self.free.push(at);
