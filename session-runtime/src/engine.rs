@@ -130,7 +130,7 @@ impl Schemas {
         Ok(())
     }
 
-    fn all(&self) -> Vec<&'static Schema> {
+    pub(crate) fn all(&self) -> Vec<&'static Schema> {
         let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
         self.first.get().into_iter().chain(others.iter()).copied().collect()
     }

@@ -25,6 +25,7 @@ mod hmac;
 pub mod id;
 #[cfg(feature = "keys")]
 pub mod keys;
+pub mod legacy;
 pub mod lock;
 mod manager;
 mod metrics;

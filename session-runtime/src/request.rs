@@ -41,7 +41,9 @@ pub(crate) struct RequestSession {
 
 impl RequestSession {
     pub(crate) fn new(engine: Arc<Engine>, safe_method: bool) -> Self {
-        let arrived = engine.config.renew_after.map(|_| engine.now());
+        let config = &engine.config;
+        let renews = config.renew_after.is_some() || config.adopt.is_some();
+        let arrived = renews.then(|| engine.now());
         Self {
             engine,
             scope: Scope::default(),
@@ -122,16 +124,22 @@ impl RequestSession {
             return Box::pin(self.ask_the_store(stale)).await;
         }
         let config = &self.engine.config;
-        let looked =
+        let mut looked =
             match presented(headers, config.cookie.name(), |text| config.keys.token_in(text)) {
                 Presented::Nothing => Looked::nobody(),
                 Presented::One(token) => self.look_up(token, stale_ok).await?,
                 // Two cookies are rare, and somebody may have planted one.
                 Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
             };
+        let mut adopted = false;
+        if let (Origin::Nobody, Some(adopt)) = (&looked.origin, &config.adopt) {
+            looked = Box::pin(self.adopt_legacy(&*adopt.0, headers)).await?;
+            adopted = looked.token.is_some();
+        }
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {
             self.has_loaded(&mut state, looked);
+            state.pending.rotate |= adopted;
         }
         Ok(())
     }
@@ -165,7 +173,11 @@ impl RequestSession {
         Ok(())
     }
 
-    async fn look_up(&self, token: SessionToken, stale_ok: bool) -> Result<Looked, SessionError> {
+    pub(crate) async fn look_up(
+        &self,
+        token: SessionToken,
+        stale_ok: bool,
+    ) -> Result<Looked, SessionError> {
         let hash = token.secret_hash();
         let visit = Visit { touch: Touch::IfDue, arrived: self.arrived, stale_ok };
         let found = self.engine.store.load(token.id(), &hash, visit);
@@ -219,16 +231,16 @@ impl RequestSession {
 }
 
 /// What a token led to.
-struct Looked {
-    origin: Origin,
+pub(crate) struct Looked {
+    pub(crate) origin: Origin,
     /// The token, if it opened a session.
-    token: Option<SessionToken>,
+    pub(crate) token: Option<SessionToken>,
     /// A cache said so.
     cached: bool,
 }
 
 impl Looked {
-    const fn nobody() -> Self {
+    pub(crate) const fn nobody() -> Self {
         Self { origin: Origin::Nobody, token: None, cached: false }
     }
 }

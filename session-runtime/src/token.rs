@@ -94,6 +94,11 @@ impl SessionToken {
         }
     }
 
+    /// The token of these.
+    pub(crate) const fn of(id: SessionId, secret: [u8; SECRET_BYTES]) -> Self {
+        Self { id, secret }
+    }
+
     fn from_bytes(bytes: &[u8; TOKEN_BYTES]) -> Self {
         let mut id = [0; SessionId::BYTES];
         let mut secret = [0; SECRET_BYTES];

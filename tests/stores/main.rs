@@ -8,6 +8,7 @@ mod cache;
 mod defect;
 mod moving;
 mod mutant;
+mod tower_sessions;
 mod whole;
 
 use session_runtime::store::{MemoryStore, SessionStore, SqliteStore, conformance};

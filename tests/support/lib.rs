@@ -54,4 +54,10 @@ mod documents {
 
     #[doc = include_str!("../../docs/guide/failures.md")]
     struct GuideFailures;
+
+    #[doc = include_str!("../../docs/guide/configuration.md")]
+    struct GuideConfiguration;
+
+    #[doc = include_str!("../../docs/tower-sessions.md")]
+    struct TowerSessions;
 }

@@ -20,6 +20,11 @@ impl ConfigError {
     pub const fn entry(&self) -> &'static str {
         self.entry
     }
+
+    #[cfg(feature = "config")]
+    pub(crate) const fn problem(&self) -> &'static str {
+        self.problem
+    }
 }
 
 impl fmt::Display for ConfigError {

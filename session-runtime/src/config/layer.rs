@@ -32,6 +32,8 @@ pub(crate) struct Config {
     pub(crate) login_redirect: Option<&'static str>,
     /// What encrypts fields and signs tokens.
     pub(crate) keys: Keys,
+    /// Whose sessions are taken over.
+    pub(crate) adopt: Option<crate::legacy::Adopt>,
     pub(crate) error: Option<ConfigError>,
 }
 
@@ -53,6 +55,7 @@ impl Default for Config {
             conflict_on_lost_changes: true,
             login_redirect: None,
             keys: Keys::default(),
+            adopt: None,
             error: None,
         }
     }

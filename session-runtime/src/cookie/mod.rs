@@ -4,4 +4,4 @@ mod build;
 mod parse;
 
 pub(crate) use build::{apply_to, vary_on_cookie};
-pub(crate) use parse::{Presented, presented};
+pub(crate) use parse::{Presented, presented, values};

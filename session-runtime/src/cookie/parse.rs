@@ -65,6 +65,14 @@ pub(crate) fn presented(
     }
 }
 
+/// Every value of the cookie `name`, of whatever form.
+pub(crate) fn values(headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
+    let pairs =
+        headers.get_all(header::COOKIE).iter().flat_map(|it| it.as_bytes().split(|b| *b == b';'));
+    let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
+    texts.filter_map(move |pair| Some(cookie_in(pair, name)?.value_trimmed().to_owned())).take(MOST)
+}
+
 fn cookie_in<'p>(pair: &'p str, name: &str) -> Option<Cookie<'p>> {
     // Nearly always decides without parsing.
     if !pair.trim_ascii_start().starts_with(name) {

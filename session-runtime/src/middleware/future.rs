@@ -170,6 +170,9 @@ fn finish<B: From<&'static str>>(
     if let Some(cookie) = state.cookie.take() {
         let text = |token: &SessionToken| config.keys.text_of(token);
         apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
+        if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
+            crate::legacy::remove_cookie(response.headers_mut(), &*adopt.0);
+        }
     }
     if state.read {
         vary_on_cookie(response.headers_mut());

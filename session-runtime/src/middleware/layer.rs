@@ -54,6 +54,12 @@ impl SessionLayer {
         }
     }
 
+    /// A layer with all of these settings.
+    #[cfg(feature = "config")]
+    pub(crate) fn with_config(store: impl SessionStore, config: Config) -> Self {
+        Self { config, ..Self::new(store) }
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         // What was built from the earlier settings stays as it was.
@@ -273,6 +279,27 @@ impl SessionLayer {
         self.set(|config| config.keys.accept_unsigned_tokens = accept)
     }
 
+    /// Takes over the sessions of another library, each with the first request
+    /// that has its old cookie and no session of ours, so that nobody is signed
+    /// out. The session gets an id and secret of its own and the timeouts of
+    /// this layer; the old record is deleted before the session is used, the
+    /// old cookie with the response. Whoever is signed in there is here, with
+    /// no time of authentication.
+    ///
+    /// Needs the [`schema`](Self::schema) of every session that is extracted
+    /// behind this layer: which field is the principal must be known first.
+    ///
+    /// A request with an old cookie costs a look-up in both stores, others
+    /// nothing. Take the setting out once the last old session has expired.
+    ///
+    /// # Default
+    ///
+    /// None.
+    #[must_use]
+    pub fn adopt(self, legacy: impl crate::legacy::Legacy) -> Self {
+        self.set(|config| config.adopt = Some(crate::legacy::Adopt(Arc::new(legacy))))
+    }
+
     /// Makes a schema known before the first request: two schemas that disagree
     /// on a field are then refused by [`check`](Self::check), and
     /// [`SessionManager`] knows its principal.
@@ -297,6 +324,12 @@ impl SessionLayer {
 
     fn check_config(&self) -> Result<(), ConfigError> {
         self.config.check()?;
+        if self.config.adopt.is_some() && self.schemas.is_empty() {
+            return Err(ConfigError::new(
+                "adopt",
+                "add `.schema::<…>()` with every schema: it says which field is the principal",
+            ));
+        }
         if self.config.policy.cap.is_some() && !self.store.capabilities().principal_index {
             return Err(ConfigError::new(
                 "max_sessions",

@@ -94,6 +94,8 @@ pub(crate) struct State {
     pub(crate) schemas: Vec<&'static Schema>,
     /// A handler read the session, so the response depends on the cookie.
     pub(crate) read: bool,
+    /// The client presented a cookie of a session that was taken over.
+    pub(crate) legacy: bool,
     /// An explicit change of a field found no session to go to.
     pub(crate) lost: bool,
 }

@@ -8,6 +8,7 @@ use super::contract::{
     Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
 };
 use super::error::StoreError;
+use super::limits::Limits;
 use super::memory::MemoryStore;
 use crate::clock::Clock;
 use crate::id::SessionId;
@@ -21,12 +22,15 @@ pub struct AnyStore(Arc<dyn SessionStore>);
 
 /// Opens a store if its feature is on, and names the feature if not.
 macro_rules! opened {
-    ($feature:literal, $store:ident::$open:ident, $url:expr) => {{
+    ($feature:literal, $store:ident $(.$set:ident($to:expr))*, $open:ident($where:expr)) => {{
         #[cfg(feature = $feature)]
-        let opened = super::$store::$open($url).await.map(Self::new).map_err(ConnectError::Store);
+        let opened = {
+            let options = super::$store::options()$(.$set($to))*;
+            options.$open($where).await.map(Self::new).map_err(ConnectError::Store)
+        };
         #[cfg(not(feature = $feature))]
         let opened = {
-            let _ = $url;
+            let _ = ($where, $($to),*);
             Err(ConnectError::MissingFeature($feature))
         };
         opened
@@ -58,19 +62,49 @@ impl AnyStore {
     // With no store's feature on, nothing is waited for.
     #[allow(clippy::unused_async)]
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        Self::connect_with(url, &ConnectOptions::default()).await
+    }
+
+    /// The same with settings that are no part of a URL.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect), and if the store has no such setting.
+    pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
+        if options.prefix.is_some() && matches!(scheme, "memory" | "sqlite") {
+            return Err(ConnectError::Malformed("this store shares nothing, and has no prefix"));
+        }
+        let limits = options.limits.unwrap_or_default();
         match scheme {
-            "memory" if matches!(rest, "" | "//") => Ok(Self::new(MemoryStore::new())),
+            "memory" if matches!(rest, "" | "//") => {
+                Ok(Self::new(MemoryStore::new().limits(limits)))
+            }
             "memory" => Err(ConnectError::Malformed("`memory:` takes nothing after the colon")),
             "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
                 "" => Err(ConnectError::Malformed("write the file's path: `sqlite:sessions.db`")),
-                path => opened!("sqlite", SqliteStore::open, path),
+                path => opened!("sqlite", SqliteStore.limits(limits), open(path)),
             },
-            "postgres" | "postgresql" => opened!("postgres", PostgresStore::connect, url),
-            "mysql" | "mariadb" => opened!("mysql", MySqlStore::connect, url),
-            _ => match scheme.split('+').next() {
-                Some("redis" | "rediss" | "valkey" | "valkeys") => {
-                    opened!("redis", RedisStore::connect, url)
+            "postgres" | "postgresql" => match &options.prefix {
+                None => opened!("postgres", PostgresStore.limits(limits), connect(url)),
+                Some(prefix) => opened!(
+                    "postgres",
+                    PostgresStore.limits(limits).table_prefix(prefix),
+                    connect(url)
+                ),
+            },
+            "mysql" | "mariadb" => match &options.prefix {
+                None => opened!("mysql", MySqlStore.limits(limits), connect(url)),
+                Some(prefix) => {
+                    opened!("mysql", MySqlStore.limits(limits).table_prefix(prefix), connect(url))
+                }
+            },
+            _ => match (scheme.split('+').next(), &options.prefix) {
+                (Some("redis" | "rediss" | "valkey" | "valkeys"), None) => {
+                    opened!("redis", RedisStore.limits(limits), connect(url))
+                }
+                (Some("redis" | "rediss" | "valkey" | "valkeys"), Some(prefix)) => {
+                    opened!("redis", RedisStore.limits(limits).prefix(prefix), connect(url))
                 }
                 _ => Err(ConnectError::UnknownScheme),
             },
@@ -82,6 +116,18 @@ impl fmt::Debug for AnyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AnyStore")
     }
+}
+
+/// Settings of a store that are no part of its URL.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// How large fields and records may become.
+    /// # Default: [`Limits::default`]
+    pub limits: Option<Limits>,
+    /// What keys, or tables, begin with where a server is shared.
+    /// # Default: the store's own
+    pub prefix: Option<String>,
 }
 
 /// A URL that opens no store. The URL itself is not repeated: it may hold a

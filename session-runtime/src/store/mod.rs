@@ -13,6 +13,8 @@ mod moving;
 mod mysql;
 // Of every store that has columns.
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+// Postgres has arrays, and packs only what is JSON.
+#[cfg_attr(not(any(feature = "mysql", feature = "sqlite")), allow(dead_code))]
 mod packed;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -20,9 +22,11 @@ mod postgres;
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;
 pub mod whole;
 
-pub use any::{AnyStore, ConnectError};
+pub use any::{AnyStore, ConnectError, ConnectOptions};
 pub use cache::{CacheStats, CachedStore, ChangeFeed, ChangeSink, Moment};
 pub use contract::{
     Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,

@@ -8,35 +8,26 @@
 
 use std::collections::BTreeMap;
 
-#[cfg(feature = "sqlite")]
 use crate::clock::Timestamp;
 use crate::record::Versions;
-#[cfg(feature = "sqlite")]
 use crate::record::{PatchLog, RetiredSecret, RetiredSecrets};
-#[cfg(feature = "sqlite")]
 use crate::token::{PatchId, SecretHash};
 
-#[cfg(feature = "sqlite")]
 const PATCH_ID: usize = 8;
-#[cfg(feature = "sqlite")]
 const SECRET: usize = 32;
-#[cfg(feature = "sqlite")]
 const RETIRED: usize = SECRET + 8;
 
-#[cfg(feature = "sqlite")]
 /// `None` if these are no such bytes.
 pub(super) fn patches(bytes: &[u8]) -> Option<PatchLog> {
     let (ids, []) = bytes.as_chunks::<PATCH_ID>() else { return None };
     Some(ids.iter().map(|id| PatchId::from_u64(u64::from_le_bytes(*id))).collect())
 }
 
-#[cfg(feature = "sqlite")]
 /// What [`patches`] reads back.
 pub(super) fn patches_bytes(log: &PatchLog) -> Vec<u8> {
     log.iter().flat_map(|id| id.as_u64().to_le_bytes()).collect()
 }
 
-#[cfg(feature = "sqlite")]
 /// `None` if these are no such bytes.
 pub(super) fn retired(bytes: &[u8]) -> Option<RetiredSecrets> {
     let (secrets, []) = bytes.as_chunks::<RETIRED>() else { return None };
@@ -48,7 +39,6 @@ pub(super) fn retired(bytes: &[u8]) -> Option<RetiredSecrets> {
     Some(secrets.iter().filter_map(secret).collect())
 }
 
-#[cfg(feature = "sqlite")]
 /// What [`retired`] reads back.
 pub(super) fn retired_bytes(secrets: &RetiredSecrets) -> Vec<u8> {
     let mut bytes = Vec::new();

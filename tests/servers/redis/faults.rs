@@ -1,9 +1,9 @@
 //! Servers that restart, stop answering, forget scripts or are full.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use session_runtime::clock::Timestamp;
+use session_runtime::clock::Clock;
 use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{
@@ -12,12 +12,13 @@ use session_runtime::store::{
 use session_runtime::token::SessionToken;
 use session_tests::servers::redis::{Cluster, Server};
 use session_tests::servers::{Proxy, redis};
+use tokio::time::Instant;
 
 fn record(principal: Option<&Principal>) -> Record {
     let token = SessionToken::generate().unwrap();
     let hour = Some(Duration::from_secs(3600));
     let lifetime = Lifetime { idle: hour, absolute: hour, remember: false };
-    let now = Timestamp::from(std::time::SystemTime::now());
+    let now = Clock::system().now();
     let mut meta = Meta::new(token.secret_hash(), now, lifetime);
     meta.principal = principal.cloned();
     Record { id: token.id(), meta, fields: Fields::new() }
@@ -205,6 +206,26 @@ async fn one_node_of_a_cluster_is_not_taken_for_a_server() {
     assert_eq!(error.kind(), StoreErrorKind::Config);
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("redis+cluster://"), "{source}");
+}
+
+#[tokio::test]
+async fn a_logout_waits_for_as_many_replicas_as_it_is_told() {
+    let Some(cluster) = redis::cluster() else { return };
+    for (replicas, is_enough) in [(1, true), (2, false)] {
+        let options = RedisStore::options().prefix(redis::fresh_prefix()).wait_replicas(replicas);
+        let options = options.deadline(Duration::from_millis(500));
+        let store = options.connect(&cluster.url()).await.unwrap();
+        let record = created(&store, None).await;
+        match store.delete(record.id).await {
+            Ok(was_live) => assert!(is_enough && was_live, "each primary has one replica"),
+            Err(error) => {
+                assert!(!is_enough, "{error:?}");
+                assert_eq!(error.kind(), StoreErrorKind::Timeout);
+            }
+        }
+        let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+        assert!(matches!(seen, Lookup::Retired), "done in any case: {seen:?}");
+    }
 }
 
 #[tokio::test]

@@ -91,7 +91,11 @@ impl Shard {
     pub(super) fn keep(&mut self, id: SessionId, stamp: u64, entry: Entry) {
         let rev = entry.record.meta.rev;
         if self.stamp(id) != Some(stamp) {
-            self.gates[gate(id)].floor = Some((id, rev));
+            let floor = &mut self.gates[gate(id)].floor;
+            match floor {
+                Some((of, floor)) if *of == id => *floor = rev.max(*floor),
+                _ => *floor = Some((id, rev)),
+            }
             if self.peek(id).is_some_and(|held| held.record.meta.rev < rev) {
                 self.remove(id);
             }

@@ -17,7 +17,7 @@ use super::target::Target;
 /// A way to the servers that repairs itself.
 pub(super) enum Link {
     /// One connection that all requests share, to one server at a time.
-    Single(Single),
+    Single(Box<Single>),
     /// One such connection to every primary; the client library follows
     /// redirects and learns the topology anew.
     Cluster(Box<Cluster>),
@@ -75,7 +75,7 @@ impl Link {
             connecting: tokio::sync::Mutex::default(),
         };
         single.get().await?;
-        Ok(Self::Single(single))
+        Ok(Self::Single(Box::new(single)))
     }
 
     pub(super) const fn is_cluster(&self) -> bool {
@@ -139,6 +139,39 @@ impl Link {
             Self::Single(single) => single.lock().number,
             Self::Cluster(_) => 0,
         }
+    }
+
+    /// Sends `command` about `key` and, behind it on the same connection, a
+    /// `WAIT`: the answer, and how many replicas have it.
+    pub(super) async fn call_and_wait(
+        &self,
+        key: &str,
+        command: Cmd,
+        wait: Cmd,
+    ) -> Result<(Value, Value), (RedisError, bool)> {
+        let mut pipeline = redis::Pipeline::with_capacity(2);
+        pipeline.add_command(command).add_command(wait);
+        let answers = match self {
+            Self::Cluster(cluster) => {
+                let route =
+                    SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
+                cluster.connection.clone().route_pipeline(pipeline, 0, 2, route).await
+            }
+            Self::Single(single) => {
+                let (mut connection, number) =
+                    single.get().await.map_err(|error| (error, false))?;
+                let answers = connection.req_packed_commands(&pipeline, 0, 2).await;
+                answers.inspect_err(|error| {
+                    if super::failure::is_passing(error) {
+                        single.give_up(number);
+                    }
+                })
+            }
+        };
+        let mut answers = answers.map_err(|error| (error, true))?.into_iter();
+        let mut next = || answers.next().unwrap_or_default().extract_error();
+        let answer = next().map_err(|error| (error, true))?;
+        Ok((answer, next().map_err(|error| (error, true))?))
     }
 
     /// Nothing came back for too long: the next request makes a new connection,

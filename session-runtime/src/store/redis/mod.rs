@@ -8,7 +8,7 @@
 //! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
 //!   errors
 //! - [`feed`], [`line`]: what changes, told by the servers, for a cache
-//! - [`options`]: settings
+//! - the settings: [`options`]
 //!
 //! `docs/redis.md` shows what is stored, and how to look at it.
 

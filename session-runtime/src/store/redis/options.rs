@@ -23,6 +23,7 @@ pub struct RedisOptions {
     pub(super) split: bool,
     pub(super) require_noeviction: bool,
     pub(super) silence: Duration,
+    pub(super) wait_replicas: usize,
 }
 
 impl RedisOptions {
@@ -36,6 +37,7 @@ impl RedisOptions {
             split: false,
             require_noeviction: false,
             silence: Duration::from_secs(2),
+            wait_replicas: 0,
         }
     }
 
@@ -136,6 +138,23 @@ impl RedisOptions {
         self
     }
 
+    /// How many replicas must have the end of a session, or a renewal with a
+    /// change of privilege, before it is acknowledged (`WAIT`, on connections
+    /// of its own). If they do not have it before the deadline the call fails
+    /// (a patch is [`Uncertain`](crate::patch::Outcome::Uncertain)): it is done,
+    /// and may be undone if the primary is lost just then. Sessions that end
+    /// because somebody revoked all or others are told one by one and not
+    /// waited for.
+    ///
+    /// # Default
+    ///
+    /// 0: a logout that was acknowledged within the last moments before a
+    /// failover may be undone by it.
+    pub const fn wait_replicas(mut self, replicas: usize) -> Self {
+        self.wait_replicas = replicas;
+        self
+    }
+
     /// Connects, see [`RedisStore::connect`] for the URLs.
     ///
     /// # Errors
@@ -149,7 +168,7 @@ impl RedisOptions {
     /// [`StoreErrorKind::Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`StoreErrorKind::Timeout`]: crate::store::StoreErrorKind::Timeout
     pub async fn connect(self, url: &str) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(Target::parse(url)?, self).await?)
+        Ok(RedisStore::open(|| Target::parse(url), self).await?)
     }
 
     /// Connects with a client of your own, set up with certificates or
@@ -159,7 +178,7 @@ impl RedisOptions {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(self, client: redis::Client) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(Target::Single(client), self).await?)
+        Ok(RedisStore::open(|| Ok(Target::Single(client.clone())), self).await?)
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {

@@ -68,7 +68,8 @@ impl Server {
     ) -> Result<bool, Failure> {
         let theirs = principal.map_or("", Principal::as_str);
         let args = [&self.now(), theirs];
-        let answer = self.run(&self.scripts.destroy, &[&self.session(id)], &args, deadline).await?;
+        let answer =
+            self.run_safely(&self.scripts.destroy, &[&self.session(id)], &args, deadline).await?;
         Ok(int(&answer) == Some(1))
     }
 

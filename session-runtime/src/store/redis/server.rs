@@ -19,6 +19,8 @@ const PAUSE: Duration = Duration::from_millis(160);
 
 pub(super) struct Server {
     pub(super) link: Link,
+    /// Where replicas are waited for: nothing else stands behind that.
+    waiting: Option<Link>,
     pub(super) scripts: Scripts,
     pub(super) options: RedisOptions,
 }
@@ -32,7 +34,7 @@ impl Server {
             Ok(Err(error)) => return Err(Failure::of(&error)),
             Err(_) => return Err(Failure::timeout("no answer to the first connection")),
         };
-        Ok(Self { link, scripts, options })
+        Ok(Self { link, waiting: None, scripts, options })
     }
 
     /// Whether session and index may be on different servers.
@@ -87,6 +89,64 @@ impl Server {
                 self.ask(&whole, None, deadline).await.map_err(Asked::into_failure)
             }
             other => other.map_err(Asked::into_failure),
+        }
+    }
+
+    /// Opens the connections on which replicas are waited for.
+    pub(super) async fn open_waiting(&mut self, target: Target) -> Result<(), Failure> {
+        let opened = Link::open(target, self.options.connect_timeout).await;
+        self.waiting = Some(opened.map_err(|error| Failure::of(&error))?);
+        Ok(())
+    }
+
+    /// Runs a script on the first key, and answers once as many replicas have
+    /// what it did as the settings ask for.
+    ///
+    /// # Errors
+    ///
+    /// Also if they do not have it before the deadline: it is done then, and
+    /// may be lost with the primary.
+    pub(super) async fn run_safely<A: AsRef<[u8]>>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[A],
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let (Some(link), [key, ..]) = (&self.waiting, keys) else {
+            return self.run(script, keys, args, deadline).await;
+        };
+        // The text, for a name that is not known would be waited for in vain.
+        let mut command = redis::cmd("EVAL");
+        command.arg(&script.text).arg(keys.len()).arg(keys);
+        for arg in args {
+            command.arg(arg.as_ref());
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut wait = redis::cmd("WAIT");
+        // In time for its answer to come before the deadline.
+        let patience = crate::clock::millis(left * 3 / 4).max(1);
+        wait.arg(self.options.wait_replicas).arg(patience);
+        let answer = timeout_at(deadline, link.call_and_wait(key, command, wait)).await;
+        let (answer, replicas) = match answer {
+            Ok(Ok(answers)) => answers,
+            Ok(Err((error, _))) => return Err(Failure::of(&error).maybe_done(true)),
+            Err(_) => {
+                link.distrust();
+                let failure = Failure::timeout("no answer before the deadline");
+                return Err(failure.maybe_done(true));
+            }
+        };
+        match replicas {
+            Value::Int(have)
+                if usize::try_from(have).unwrap_or(0) >= self.options.wait_replicas =>
+            {
+                Ok(answer)
+            }
+            _ => {
+                let text = "it is done, and too few replicas had it before the deadline";
+                Err(Failure::timeout(text).maybe_done(true))
+            }
         }
     }
 

@@ -87,9 +87,15 @@ impl RedisStore {
         &self.0.server
     }
 
-    pub(super) async fn open(target: Target, options: RedisOptions) -> Result<Self, Failure> {
+    pub(super) async fn open(
+        target: impl Fn() -> Result<Target, Failure>,
+        options: RedisOptions,
+    ) -> Result<Self, Failure> {
         options.check()?;
-        let server = Server::open(target, options).await?;
+        let mut server = Server::open(target()?, options).await?;
+        if server.options.wait_replicas > 0 {
+            server.open_waiting(target()?).await?;
+        }
         server.look_around().await?;
         Ok(Self(Arc::new(Inner { server, sweeping: tokio::sync::Mutex::default() })))
     }
@@ -243,7 +249,12 @@ impl Inner {
         let index = index.map(|principal| server.index(principal));
         let keys: Vec<&str> =
             [Some(&session), index.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let value = server.run(&server.scripts.apply, &keys, args, deadline).await?;
+        let script = &server.scripts.apply;
+        // A loss of privilege must not come back with a replica.
+        let value = match patch.meta.renew {
+            Some(_) => server.run_safely(script, &keys, args, deadline).await?,
+            None => server.run(script, &keys, args, deadline).await?,
+        };
         ask::read(id, epoch, patch, &server.options.limits, value)
     }
 

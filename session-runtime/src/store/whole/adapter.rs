@@ -202,7 +202,8 @@ impl<W: WholeRecordStore> Inner<W> {
             return Ok(Created::Exists);
         }
         admit(&record, sign_in)?;
-        self.save(&record).await?;
+        let until = record.meta.expires_at().after(COMMIT_LEEWAY);
+        self.records.insert(id, whole_encode(&record), until).await?;
         Ok(Created::Created)
     }
 

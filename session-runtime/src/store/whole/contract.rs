@@ -51,6 +51,26 @@ pub trait WholeRecordStore: Send + Sync + 'static {
         expires_at: Timestamp,
     ) -> StoreFuture<'_, Result<(), StoreError>>;
 
+    /// The same where a load has just found nothing, or something that is over.
+    ///
+    /// For stores that tell an insertion from an update.
+    ///
+    /// # Default
+    ///
+    /// [`save`](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// As of a save.
+    fn insert(
+        &self,
+        id: SessionId,
+        bytes: Vec<u8>,
+        expires_at: Timestamp,
+    ) -> StoreFuture<'_, Result<(), StoreError>> {
+        self.save(id, bytes, expires_at)
+    }
+
     /// Removes what is under `id`. Nothing there is not an error.
     ///
     /// # Errors

@@ -26,8 +26,9 @@ local function keep_until(key, at, now)
 end
 
 -- A full server lets a script write once it has written: removing what is not
--- there counts. For what must not fail: a logout, a touch.
-local function force(key) call('HDEL', key, '') end
+-- there counts, and no field is named `@` alone. For what must not fail: a
+-- logout, a touch.
+local function force(key) call('HDEL', key, '@') end
 
 -- Whether `secret` is one of a destroyed session that is still remembered.
 local function entombed(dead, secret, now)

@@ -1,0 +1,184 @@
+//! Every setting of the layer, and the store's URL, from a configuration file
+//! or the environment, by serde.
+//!
+//! - `node`: what a front end read, before it means anything
+//! - `reader`: entries of it, by their names; collects what is wrong
+//! - `values`: texts that mean a length of time, a size, a yes or no
+//! - `settings`: the entries there are
+//! - `secrets`: values that stand somewhere else
+
+mod node;
+mod reader;
+mod secrets;
+mod settings;
+mod values;
+
+use std::error::Error;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use self::node::Node;
+use self::secrets::Reference;
+use super::{Config, ConfigError};
+use crate::middleware::SessionLayer;
+use crate::store::{AnyStore, ConnectError, ConnectOptions, SessionStore};
+
+/// The store and every setting of the layer, as a configuration has them.
+/// Needs the cargo feature `config`.
+///
+/// It deserialises from every format that names its entries: YAML, TOML, JSON,
+/// the environment. Numbers and yes or no may be texts, so that front ends that
+/// know nothing but texts will do. What is wrong is reported all at once, each
+/// entry by its full name. Durations are texts such as `"30m"`, `"1h 30m"`,
+/// `"500ms"`, or a number of seconds.
+///
+/// | entry | values | default |
+/// |---|---|---|
+/// | `store` | the URL of [`AnyStore::connect`], `env:NAME` or `file:PATH` | for [`layer`](Self::layer) none: it must be there |
+/// | `prefix` | what keys begin with on a shared server | the store's |
+/// | `limits.field`, `limits.record` | bytes, or `"256 KiB"`, `"1 MiB"` | those |
+/// | `cookie.name` | without prefix | `session` |
+/// | `cookie.prefix` | `host`, `secure`, `none` | `host` |
+/// | `cookie.path`, `cookie.domain` | | `/`, none |
+/// | `cookie.same_site` | `strict`, `lax`, `none` | `lax` |
+/// | `cookie.partitioned` | yes or no | no |
+/// | `idle_timeout` | a duration, or `"none"` | `30m` |
+/// | `absolute_timeout` | a duration, or `"none"` | `12h` |
+/// | `renew_after` | a duration, or `"none"` | `none` |
+/// | `max_sessions`, `at_limit` | a number; `reject` or `evict_oldest` | no limit |
+/// | `conflict_timeout`, `store_timeout` | a duration | `2s`, `5s` |
+/// | `exclude` | paths, as a list or with commas between them | none |
+/// | `conflict_on_lost_changes` | yes or no | yes |
+/// | `login_redirect` | a URL | none: 401 |
+/// | `keys` | base64, `env:NAME` or `file:PATH`, as a list or with commas; the first signs | none |
+/// | `sign_tokens`, `accept_unsigned_tokens`, `accept_plain_secrets` | yes or no | no |
+/// | `insecure_for_development` | yes or no | no |
+///
+/// What each means stands at the method of the same name of [`SessionLayer`],
+/// and of [`CookieConfig`](super::CookieConfig). What is a function cannot
+/// stand in a file: [`keep_changes_if`](SessionLayer::keep_changes_if) and
+/// [`schema`](SessionLayer::schema) are called on the layer.
+///
+/// ```
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// use session_runtime::config::SessionConfig;
+///
+/// let config: SessionConfig = serde_json::from_str(
+///     r#"{ "store": "memory:", "idle_timeout": "20m", "cookie": { "same_site": "strict" } }"#,
+/// )?;
+/// let layer = config.layer().await?;
+/// # let _ = layer;
+/// let error = serde_json::from_str::<SessionConfig>(r#"{ "idle_timeout": "20 minuets" }"#);
+/// assert!(error.unwrap_err().to_string().contains("idle_timeout: "));
+/// # Ok(()) }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SessionConfig {
+    store: Option<Reference>,
+    options: ConnectOptions,
+    config: Config,
+    #[cfg_attr(not(feature = "keys"), allow(dead_code))]
+    keys: Vec<Reference>,
+}
+
+impl SessionConfig {
+    /// Opens the store, and makes the layer in front of it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be opened, what an entry refers to is not there, or
+    /// the settings do not fit the store.
+    pub async fn layer(&self) -> Result<SessionLayer, SetupError> {
+        self.layer_on(self.connect().await?)
+    }
+
+    /// Opens the store alone.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be opened, or the entry is missing or refers to nothing.
+    pub async fn connect(&self) -> Result<AnyStore, SetupError> {
+        let missing =
+            ConfigError::new("store", "write where sessions live, such as `sqlite:sessions.db`");
+        let url = self.store.as_ref().ok_or(SetupError::Setting(missing))?.resolve("store")?;
+        AnyStore::connect_with(&url, &self.options).await.map_err(SetupError::Store)
+    }
+
+    /// The layer in front of a store that was made in code. `store`, `prefix`
+    /// and `limits` say nothing then.
+    ///
+    /// # Errors
+    ///
+    /// If what an entry refers to is not there, or the settings do not fit the
+    /// store.
+    pub fn layer_on(&self, store: impl SessionStore) -> Result<SessionLayer, SetupError> {
+        #[allow(unused_mut)]
+        let mut config = self.config.clone();
+        #[cfg(feature = "keys")]
+        if !self.keys.is_empty() {
+            config.keys.ring = Some(secrets::ring(&self.keys)?);
+        }
+        let layer = SessionLayer::with_config(store, config);
+        match layer.check() {
+            Ok(()) => Ok(layer),
+            Err(crate::SessionError::Config(error)) => Err(SetupError::Setting(error)),
+            // Schemas come later.
+            Err(_) => Ok(layer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        settings::read(Node::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionConfig")
+            .field("store", &self.store)
+            .field("options", &self.options)
+            .field("config", &self.config)
+            .field("keys", &self.keys.len())
+            .finish()
+    }
+}
+
+/// Why a [`SessionConfig`] makes no layer. It holds no secret.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A setting does not make sense, or not with this store.
+    Setting(ConfigError),
+    /// The store cannot be opened.
+    Store(ConnectError),
+    /// What an entry refers to cannot be used.
+    Reference {
+        /// The entry.
+        entry: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting(error) => error.fmt(f),
+            Self::Store(error) => write!(f, "`store`: {error}"),
+            Self::Reference { entry, problem } => write!(f, "`{entry}`: {problem}"),
+        }
+    }
+}
+
+impl Error for SetupError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => error.source(),
+            Self::Setting(_) | Self::Reference { .. } => None,
+        }
+    }
+}

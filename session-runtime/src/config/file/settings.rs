@@ -1,0 +1,180 @@
+//! The entries there are.
+
+use std::num::NonZeroU32;
+
+use super::SessionConfig;
+use super::node::Node;
+use super::reader::Section;
+use super::secrets::Reference;
+use super::values;
+use crate::config::{Config, CookieConfig, CookiePrefix, Keys, SameSite};
+use crate::patch::{AtLimit, Cap};
+use crate::session::Policy;
+use crate::store::{ConnectOptions, Limits};
+
+/// The settings that `node` holds.
+///
+/// # Errors
+///
+/// All that is wrong, a line each.
+pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
+    let mut root = Section::root(node)?;
+    let store = root.text("store").map(Reference::from);
+    let prefix = root.text("prefix");
+    let mut errors = Vec::new();
+    let limits = limits(root.section("limits", "limits."), &mut errors);
+    let options = ConnectOptions { limits, prefix };
+    let cookie = cookie(root.section("cookie", "cookie."), &mut errors);
+    let keys: Vec<_> = root.list("keys").into_iter().map(Reference::from).collect();
+    if !cfg!(feature = "keys") && !keys.is_empty() {
+        root.wrong("keys", "needs the cargo feature `keys` of session-runtime");
+    }
+    let default = Config::default();
+    let cap = cap(&mut root);
+    // Every field is named: a new setting does not compile until it is here.
+    let config = Config {
+        policy: Policy {
+            idle: root.limit("idle_timeout").unwrap_or(default.policy.idle),
+            absolute: root.limit("absolute_timeout").unwrap_or(default.policy.absolute),
+            cap,
+        },
+        cookie,
+        insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
+        renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
+        conflict_timeout: root.duration("conflict_timeout").unwrap_or(default.conflict_timeout),
+        excluded: root.list("exclude").into_iter().map(String::into_boxed_str).collect(),
+        store_timeout: root.duration("store_timeout").unwrap_or(default.store_timeout),
+        // A function: set on the layer.
+        keep_changes: default.keep_changes,
+        conflict_on_lost_changes: root
+            .flag("conflict_on_lost_changes")
+            .unwrap_or(default.conflict_on_lost_changes),
+        // Kept for as long as the program runs, as a configuration is.
+        login_redirect: root.text("login_redirect").map(|url| &*url.leak()),
+        keys: switches(&mut root),
+        // A store of another kind: set on the layer.
+        adopt: default.adopt,
+        error: None,
+    };
+    // The keys are read when the layer is made, and so are these settings of them.
+    let without_keys = Config { keys: Keys::default(), ..config.clone() };
+    if let Err(error) = without_keys.check() {
+        root.wrong(error.entry(), error.problem());
+    }
+    errors.splice(0..0, root.finish(|_| None));
+    if errors.is_empty() {
+        Ok(SessionConfig { store, options, config, keys })
+    } else {
+        Err(errors.join("\n"))
+    }
+}
+
+fn limits(mut section: Section, errors: &mut Vec<String>) -> Option<Limits> {
+    let expected = "a size: write `\"256 KiB\"`, `\"1 MiB\"` or a number of bytes";
+    let field = section.value("field", expected, values::size);
+    let record = section.value("record", expected, values::size);
+    errors.extend(section.finish(|_| None));
+    let Limits { field: default_field, record: default_record } = Limits::default();
+    (field.is_some() || record.is_some()).then(|| Limits {
+        field: field.unwrap_or(default_field),
+        record: record.unwrap_or(default_record),
+    })
+}
+
+fn cookie(mut section: Section, errors: &mut Vec<String>) -> CookieConfig {
+    let mut builder = CookieConfig::builder();
+    if let Some(name) = section.text("name") {
+        builder = builder.name(name);
+    }
+    let prefix = section.value("prefix", "`host`, `secure` or `none`", |text| match text {
+        "host" | "__host-" => Some(CookiePrefix::Host),
+        "secure" | "__secure-" => Some(CookiePrefix::Secure),
+        "none" => Some(CookiePrefix::None),
+        _ => None,
+    });
+    if let Some(prefix) = prefix {
+        builder = builder.prefix(prefix);
+    }
+    if let Some(path) = section.text("path") {
+        builder = builder.path(path);
+    }
+    if let Some(domain) = section.text("domain") {
+        builder = builder.domain(domain);
+    }
+    let same_site = section.value("same_site", "`strict`, `lax` or `none`", |text| match text {
+        "strict" => Some(SameSite::Strict),
+        "lax" => Some(SameSite::Lax),
+        "none" => Some(SameSite::None),
+        _ => None,
+    });
+    if let Some(same_site) = same_site {
+        builder = builder.same_site(same_site);
+    }
+    if let Some(partitioned) = section.flag("partitioned") {
+        builder = builder.partitioned(partitioned);
+    }
+    let built = builder.build();
+    let wrong = section.finish(|name| match name {
+        "secure" => Some(
+            "is always on; `insecure_for_development: true`, outside of `cookie`, is for plain http",
+        ),
+        "http_only" | "httponly" => Some("is always on; leave it out"),
+        "max_age" => Some("comes with `remember` in the handler; leave it out"),
+        _ => None,
+    });
+    let fine = wrong.is_empty();
+    errors.extend(wrong);
+    match built {
+        Ok(cookie) => cookie,
+        Err(error) => {
+            // What is wrong already may be the reason.
+            if fine {
+                errors.push(format!("{}: {}", error.entry(), error.problem()));
+            }
+            CookieConfig::default()
+        }
+    }
+}
+
+fn cap(root: &mut Section) -> Option<Cap> {
+    let max = root.value("max_sessions", "a number: write at least 1, or leave it out", |text| {
+        text.parse::<NonZeroU32>().ok()
+    });
+    let at_limit = root.value("at_limit", "`reject` or `evict_oldest`", |text| match text {
+        "reject" => Some(AtLimit::Reject),
+        "evict_oldest" | "evict-oldest" => Some(AtLimit::EvictOldest),
+        _ => None,
+    });
+    match (max, at_limit) {
+        (Some(max), Some(at_limit)) => Some(Cap { max, at_limit }),
+        (Some(_), None) => {
+            root.wrong("at_limit", "goes with `max_sessions`: write `reject` or `evict_oldest`");
+            None
+        }
+        (None, Some(_)) => {
+            root.wrong("max_sessions", "goes with `at_limit`: write how many, at least 1");
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+#[cfg(feature = "keys")]
+fn switches(root: &mut Section) -> Keys {
+    Keys {
+        ring: None,
+        accept_plain_fields: root.flag("accept_plain_secrets").unwrap_or_default(),
+        sign_tokens: root.flag("sign_tokens").unwrap_or_default(),
+        accept_unsigned_tokens: root.flag("accept_unsigned_tokens").unwrap_or_default(),
+    }
+}
+
+#[cfg(not(feature = "keys"))]
+fn switches(root: &mut Section) -> Keys {
+    for entry in ["accept_plain_secrets", "sign_tokens", "accept_unsigned_tokens"] {
+        if root.flag(entry) == Some(true) {
+            root.wrong(entry, "needs the cargo feature `keys` of session-runtime");
+        }
+    }
+    Keys::default()
+}

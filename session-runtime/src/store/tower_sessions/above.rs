@@ -1,0 +1,245 @@
+//! A store of ours below their layer.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tower_sessions_core::session::{Id, Record as Theirs};
+use tower_sessions_core::session_store::{Error, ExpiredDeletion, Result};
+
+use super::times;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::patch::{Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use crate::record::{Fields, MAX_LIFETIME, Meta, Record};
+use crate::store::{Created, Lookup, SessionStore, StoreError, Touch};
+use crate::token::SecretHash;
+
+/// How often a save is tried again on what others have saved meanwhile. Each
+/// time somebody else's save was stored.
+const ATTEMPTS: usize = 64;
+
+/// How many expired records one step removes.
+const STEP: usize = 1_000;
+
+/// The epoch of every record here: nothing renews one.
+const EPOCH: u64 = 1;
+
+/// Any store of ours as a store for `tower-sessions` 0.15, for its
+/// `SessionManagerLayer` and what is built on that.
+///
+/// ```
+/// use session_runtime::store::{MemoryStore, tower_sessions::AsTowerSessions};
+///
+/// let store = AsTowerSessions::new(MemoryStore::new());
+/// // SessionManagerLayer::new(store)
+/// # let _ = store;
+/// ```
+///
+/// Each key of a session is a field, with the value's JSON, so that a save
+/// writes the keys that differ from what is stored, and nothing if none does.
+/// What they promise stays as it is, no more: of two requests at once the later
+/// save wins whole, because they hand over whole records.
+///
+/// - **The id is the credential**, as in all their stores. Here it is not
+///   stored: the record's own id and its secret are two hashes of it. Whoever
+///   reads the store learns no id that opens anything.
+/// - **A save of what is not there creates it**, as in most of their stores,
+///   but not within the minute after it was deleted (or while a record that
+///   expired waits for removal): such a save comes from a request that was on
+///   its way during a logout, and is dropped with `Ok`. Later it is a new
+///   session like any other.
+/// - An expiry lies at most 400 days after the last save.
+/// - A session has no principal, and appears in no list of one.
+pub struct AsTowerSessions<S>(Arc<S>);
+
+impl<S: SessionStore> AsTowerSessions<S> {
+    /// On `store`, which may also hold sessions of a [`SessionLayer`]: neither
+    /// side sees those of the other.
+    ///
+    /// [`SessionLayer`]: crate::SessionLayer
+    pub fn new(store: S) -> Self {
+        Self(Arc::new(store))
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn inner(&self) -> &S {
+        &self.0
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock().now()
+    }
+
+    /// A new record, if there is none.
+    async fn insert(&self, theirs: &Theirs) -> Result<bool> {
+        let (id, secret) = names(theirs.id);
+        let now = self.now();
+        let meta = Meta::new(secret, now, lifetime(theirs, now));
+        let fields = encode(theirs)?.into_iter().collect();
+        let created = self.0.create(Record { id, meta, fields }, SignIn::default());
+        match created.await.map_err(failed)? {
+            Created::Created => Ok(true),
+            Created::Exists => Ok(false),
+            Created::Refused(refused) => Err(Error::Backend(refused.to_string())),
+            // Of principals alone.
+            Created::Denied(_) => Err(unexpected()),
+        }
+    }
+
+    /// What is stored, also if it expired while a request had it. `None` if it
+    /// was ended.
+    async fn current(&self, id: SessionId) -> Result<Option<Arc<Record>>> {
+        let mut nothing = Patch::new();
+        // No record has it, so the answer is the record, or that there is none.
+        nothing.expect.push(Expect::Rev(0));
+        match self.0.apply(id, EPOCH, &nothing).await.map_err(failed)? {
+            Outcome::Conflict(conflict) => Ok(Some(conflict.current)),
+            Outcome::Gone(_) => Ok(None),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+#[async_trait]
+impl<S: SessionStore> tower_sessions_core::SessionStore for AsTowerSessions<S> {
+    async fn create(&self, record: &mut Theirs) -> Result<()> {
+        while !self.insert(record).await? {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Theirs) -> Result<()> {
+        let (id, _) = names(record.id);
+        let wanted = encode(record)?;
+        let mut stored = self.0.reload(id, EPOCH).await.map_err(failed)?;
+        for _ in 0..ATTEMPTS {
+            let Some(before) = &stored else {
+                if self.insert(record).await? {
+                    return Ok(());
+                }
+                stored = self.current(id).await?;
+                if stored.is_none() {
+                    tracing::debug!(session = %id, "a save came after its session was deleted");
+                    return Ok(());
+                }
+                continue;
+            };
+            let Some(patch) = difference(before, record, &wanted, self.now()) else {
+                return Ok(());
+            };
+            match self.0.apply(id, EPOCH, &patch).await.map_err(failed)? {
+                Outcome::Applied(_) => return Ok(()),
+                Outcome::Conflict(conflict) => stored = Some(conflict.current),
+                Outcome::Gone(_) => stored = None,
+                Outcome::Refused(refused) => return Err(Error::Backend(refused.to_string())),
+                Outcome::Uncertain => {
+                    let text = "a session may or may not have been saved";
+                    return Err(Error::Backend(text.to_owned()));
+                }
+                Outcome::Denied(_) => return Err(unexpected()),
+            }
+        }
+        Err(Error::Backend("too many saves of one session at once".to_owned()))
+    }
+
+    async fn load(&self, session_id: &Id) -> Result<Option<Theirs>> {
+        let (id, secret) = names(*session_id);
+        let found = self.0.load(id, &secret, Touch::Never.into()).await.map_err(failed)?;
+        let Lookup::Found(record) = found else { return Ok(None) };
+        Ok(Some(Theirs {
+            id: *session_id,
+            data: decode(&record.fields)?,
+            expiry_date: times::theirs(record.meta.expires_at()),
+        }))
+    }
+
+    async fn delete(&self, session_id: &Id) -> Result<()> {
+        self.0.delete(names(*session_id).0).await.map(drop).map_err(failed)
+    }
+}
+
+#[async_trait]
+impl<S: SessionStore> ExpiredDeletion for AsTowerSessions<S> {
+    /// Our stores do it by themselves; here for a scheduler of yours.
+    async fn delete_expired(&self) -> Result<()> {
+        while self.0.sweep(STEP).await.map_err(failed)?.more {}
+        Ok(())
+    }
+}
+
+impl<S> Clone for AsTowerSessions<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> fmt::Debug for AsTowerSessions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AsTowerSessions")
+    }
+}
+
+/// The record's id and the hash of its secret, from the id that a browser has.
+fn names(id: Id) -> (SessionId, SecretHash) {
+    let hash = |purpose: &[u8]| -> [u8; 32] {
+        Sha256::new_with_prefix(purpose).chain_update(id.0.to_le_bytes()).finalize().into()
+    };
+    let mut short = [0; SessionId::BYTES];
+    short.copy_from_slice(&hash(b"tower-sessions id ")[..SessionId::BYTES]);
+    (SessionId::from_bytes(short), SecretHash::from_bytes(hash(b"tower-sessions secret ")))
+}
+
+fn lifetime(theirs: &Theirs, now: Timestamp) -> Lifetime {
+    let left = times::ours(theirs.expiry_date).since(now);
+    Lifetime { idle: None, absolute: Some(left), remember: false }
+}
+
+type Encoded = HashMap<String, Vec<u8>>;
+
+fn encode(theirs: &Theirs) -> Result<Encoded> {
+    let json =
+        |value: &Value| serde_json::to_vec(value).map_err(|it| Error::Encode(it.to_string()));
+    theirs.data.iter().map(|(key, value)| Ok((key.clone(), json(value)?))).collect()
+}
+
+fn decode(fields: &Fields) -> Result<HashMap<String, Value>> {
+    let value = |(name, json): (&str, &[u8])| match serde_json::from_slice(json) {
+        Ok(value) => Ok((name.to_owned(), value)),
+        Err(error) => Err(Error::Decode(format!("the key `{name}`: {error}"))),
+    };
+    fields.iter().map(value).collect()
+}
+
+/// What makes `before` what they want to have saved; `None` if it is that.
+fn difference(before: &Record, theirs: &Theirs, wanted: &Encoded, now: Timestamp) -> Option<Patch> {
+    let differs = |(key, json): &(&String, &Vec<u8>)| before.fields.get(key) != Some(json);
+    let set = |(key, json): (&String, &Vec<u8>)| FieldOp::new(key.clone(), Op::Set(json.clone()));
+    let mut ops: Vec<_> = wanted.iter().filter(differs).map(set).collect();
+    let surplus = before.fields.iter().filter(|(name, _)| !wanted.contains_key(*name));
+    ops.extend(surplus.map(|(name, _)| FieldOp::new(name.to_owned(), Op::Remove)));
+    let mut patch = Patch::of(ops);
+    let expiry = times::ours(theirs.expiry_date);
+    if before.meta.expires_at() != expiry.min(before.meta.last_seen.after(MAX_LIFETIME)) {
+        patch.meta.lifetime = Some(lifetime(theirs, now));
+    }
+    // The whole of it is saved, or what came in between is looked at.
+    patch.expect.push(Expect::Rev(before.meta.rev));
+    (!patch.is_empty()).then_some(patch)
+}
+
+fn failed(error: StoreError) -> Error {
+    match std::error::Error::source(&error) {
+        Some(source) => Error::Backend(format!("{error}: {source}")),
+        None => Error::Backend(error.to_string()),
+    }
+}
+
+fn unexpected() -> Error {
+    Error::Backend("the session store answered something else".to_owned())
+}

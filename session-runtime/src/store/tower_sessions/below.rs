@@ -1,0 +1,201 @@
+//! A store of theirs below ours.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde_json::Value;
+use tower_sessions_core::SessionStore as Theirs;
+use tower_sessions_core::session::{Id, Record};
+use tower_sessions_core::session_store::Error;
+
+use super::times;
+use crate::clock::{Clock, Timestamp};
+use crate::id::SessionId;
+use crate::store::whole::{WholeRecordStore, WholeRecords};
+use crate::store::{StoreError, StoreErrorKind, StoreFuture};
+
+/// The entry of their record that holds ours.
+const ENTRY: &str = "session-runtime";
+
+/// Sessions in any store that was written for `tower-sessions` 0.15.
+///
+/// ```
+/// use session_runtime::{SessionLayer, store::tower_sessions::TowerSessionsStore};
+/// # fn layer(their_store: impl tower_sessions_core::SessionStore) -> SessionLayer {
+/// SessionLayer::new(TowerSessionsStore::single_process(their_store))
+/// # }
+/// ```
+///
+/// A session is one entry, `session-runtime`, in the data of one record of
+/// theirs, which has the same id: 16 bytes, the same text in both. What they
+/// keep until when is theirs to remove; when a session is over is decided by
+/// the times within.
+///
+/// What [`WholeRecords`] cannot do, this cannot: sessions are not listed,
+/// revoked, capped or counted by principal. A store of theirs that answers
+/// before a save is seen by every load breaks the contract of
+/// [`WholeRecordStore`]; their `CachingSessionStore` with several processes is
+/// such a one.
+pub struct TowerSessionsStore<T> {
+    store: T,
+    clock: Clock,
+}
+
+impl<T: Theirs> TowerSessionsStore<T> {
+    /// Over a store whose sessions **only this process writes**: see
+    /// [`WholeRecords::single_process`].
+    pub fn single_process(store: T) -> WholeRecords<Self> {
+        WholeRecords::single_process(Self::new(store))
+    }
+
+    /// Over a store that several processes write: see [`WholeRecords::shared`].
+    pub fn shared(store: T) -> WholeRecords<Self> {
+        WholeRecords::shared(Self::new(store))
+    }
+
+    /// The part that reads and writes whole records, on the system clock.
+    pub const fn new(store: T) -> Self {
+        Self::with_clock(store, Clock::system())
+    }
+
+    /// The same on another clock. Their store still has its own: it is told
+    /// how long a session has left, counted from the real time.
+    pub const fn with_clock(store: T, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Their store.
+    pub const fn inner(&self) -> &T {
+        &self.store
+    }
+
+    fn record(
+        &self,
+        id: SessionId,
+        bytes: Vec<u8>,
+        until: Timestamp,
+    ) -> Result<Record, StoreError> {
+        let text = String::from_utf8(bytes).map_err(|_| {
+            StoreError::because(StoreErrorKind::Unsupported, "a session is not UTF-8")
+        })?;
+        let left = until.since(self.clock.now());
+        Ok(Record {
+            id: theirs(id),
+            data: HashMap::from([(ENTRY.to_owned(), Value::String(text))]),
+            expiry_date: times::theirs(Clock::system().now().after(left)),
+        })
+    }
+}
+
+impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    fn load(&self, id: SessionId) -> StoreFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
+        StoreFuture::new(async move {
+            let found = self.store.load(&theirs(id)).await.map_err(failed)?;
+            // Without the entry it is a session that tower-sessions itself
+            // wrote, and whose id somebody tries as one of ours.
+            Ok(found.and_then(|mut record| match record.data.remove(ENTRY) {
+                Some(Value::String(text)) => Some(text.into_bytes()),
+                _ => None,
+            }))
+        })
+    }
+
+    fn save(
+        &self,
+        id: SessionId,
+        bytes: Vec<u8>,
+        expires_at: Timestamp,
+    ) -> StoreFuture<'_, Result<(), StoreError>> {
+        StoreFuture::new(async move {
+            let record = self.record(id, bytes, expires_at)?;
+            self.store.save(&record).await.map_err(failed)
+        })
+    }
+
+    /// By their `create`: a `save` of theirs may leave alone what is not there,
+    /// as that of their Redis store does.
+    fn insert(
+        &self,
+        id: SessionId,
+        bytes: Vec<u8>,
+        expires_at: Timestamp,
+    ) -> StoreFuture<'_, Result<(), StoreError>> {
+        StoreFuture::new(async move {
+            let mut record = self.record(id, bytes, expires_at)?;
+            self.store.create(&mut record).await.map_err(failed)?;
+            if record.id == theirs(id) {
+                return Ok(());
+            }
+            // It was taken, and they stored this under another id. What took it
+            // is expired, or nobody's of ours.
+            self.store.delete(&record.id).await.map_err(failed)?;
+            let there = self.store.load(&theirs(id)).await.map_err(failed)?;
+            if there.is_some_and(|record| !record.data.contains_key(ENTRY)) {
+                return Err(StoreError::because(
+                    StoreErrorKind::Corrupt,
+                    "a session of tower-sessions has the id of a new session",
+                ));
+            }
+            record.id = theirs(id);
+            self.store.save(&record).await.map_err(failed)
+        })
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<(), StoreError>> {
+        StoreFuture::new(async move { self.store.delete(&theirs(id)).await.map_err(failed) })
+    }
+}
+
+impl<T: Clone> Clone for TowerSessionsStore<T> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), clock: self.clock.clone() }
+    }
+}
+
+impl<T> fmt::Debug for TowerSessionsStore<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TowerSessionsStore")
+    }
+}
+
+/// Bit for bit, so that both have the same text.
+const fn theirs(id: SessionId) -> Id {
+    Id(i128::from_le_bytes(*id.as_bytes()))
+}
+
+pub(super) fn failed(error: Error) -> StoreError {
+    // What does not encode or decode may be quoted in the text.
+    match error {
+        Error::Encode(_) => {
+            StoreError::because(StoreErrorKind::Unsupported, "a session does not encode")
+        }
+        Error::Decode(_) => {
+            StoreError::because(StoreErrorKind::Corrupt, "a stored session does not decode")
+        }
+        error @ Error::Backend(_) => StoreError::because(StoreErrorKind::Unavailable, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_the_same_text_in_both() {
+        let id =
+            SessionId::from_bytes([0xf1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0x96]);
+        assert_eq!(theirs(id).to_string(), id.to_string());
+    }
+
+    #[test]
+    fn an_error_does_not_quote_what_it_could_not_read() {
+        let error = failed(Error::Decode("invalid type: string \"hunter2\"".to_owned()));
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        assert!(!format!("{error:?}").contains("hunter2"));
+        assert_eq!(failed(Error::Backend(String::new())).kind(), StoreErrorKind::Unavailable);
+    }
+}

@@ -1,0 +1,156 @@
+//! Sessions that tower-sessions wrote, taken over.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use http::HeaderValue;
+use serde_json::Value;
+use tower_sessions_core::SessionStore as Theirs;
+use tower_sessions_core::session::Id;
+
+use super::below::failed;
+use super::times;
+use crate::clock::Clock;
+use crate::config::{ConfigError, CookieConfig, CookiePrefix};
+use crate::legacy::{Legacy, LegacyFields};
+use crate::store::{StoreError, StoreErrorKind, StoreFuture};
+
+type Data = HashMap<String, Value>;
+type Map = dyn Fn(Data) -> Data + Send + Sync;
+
+/// The sessions of an application that used `tower-sessions` 0.15, for
+/// [`SessionLayer::adopt`](crate::SessionLayer::adopt).
+///
+/// ```
+/// use session_runtime::{SessionLayer, SessionSchema, store::{MemoryStore, tower_sessions::TowerSessionsLegacy}};
+///
+/// #[derive(SessionSchema)]
+/// struct Visitor {
+///     #[session(principal)]
+///     user_id: Option<u64>,
+/// }
+///
+/// # fn layer(their_store: impl tower_sessions_core::SessionStore) -> SessionLayer {
+/// let legacy = TowerSessionsLegacy::new(their_store).map(|mut data| {
+///     // Keys with another name than the field, or inside of something else.
+///     if let Some(user) = data.remove("user") {
+///         data.insert("user_id".to_owned(), user);
+///     }
+///     data
+/// });
+/// SessionLayer::new(MemoryStore::new()).schema::<Visitor>().adopt(legacy)
+/// # }
+/// ```
+///
+/// A key of theirs is the stored name of a field, unless
+/// [`map`](Self::map) says otherwise; one that no field has is kept.
+pub struct TowerSessionsLegacy<T> {
+    store: T,
+    name: String,
+    path: String,
+    domain: Option<String>,
+    map: Box<Map>,
+}
+
+impl<T: Theirs> TowerSessionsLegacy<T> {
+    /// The sessions in `store`, with their default cookie: `id`, path `/`.
+    pub fn new(store: T) -> Self {
+        let (name, path) = ("id".to_owned(), "/".to_owned());
+        Self { store, name, path, domain: None, map: Box::new(|data| data) }
+    }
+
+    /// The name of their cookie.
+    ///
+    /// # Default
+    ///
+    /// `id`, as theirs.
+    #[must_use]
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The path and domain that their cookie was set with: without them a
+    /// browser does not remove it.
+    ///
+    /// # Default
+    ///
+    /// `/`, and no domain.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot stand in a cookie.
+    pub fn cookie_scope(mut self, path: &str, domain: Option<&str>) -> Result<Self, ConfigError> {
+        let mut check = CookieConfig::builder().prefix(CookiePrefix::None).path(path);
+        if let Some(domain) = domain {
+            check = check.domain(domain);
+        }
+        check.build()?;
+        (self.path, self.domain) = (path.to_owned(), domain.map(str::to_owned));
+        Ok(self)
+    }
+
+    /// What becomes of the keys of a session: whatever `map` returns is stored
+    /// under these names. For axum-login, the user's id is inside of
+    /// `axum-login.data`.
+    #[must_use]
+    pub fn map(mut self, map: impl Fn(Data) -> Data + Send + Sync + 'static) -> Self {
+        self.map = Box::new(map);
+        self
+    }
+}
+
+impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
+    fn cookie_name(&self) -> &str {
+        &self.name
+    }
+
+    fn removal(&self) -> HeaderValue {
+        let mut text = format!("{}=; Path={}; Max-Age=0", self.name, self.path);
+        if let Some(domain) = &self.domain {
+            text.push_str("; Domain=");
+            text.push_str(domain);
+        }
+        // A name that no browser can have sent is never removed.
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    fn credential(&self, value: &str) -> Option<String> {
+        value.parse::<Id>().ok().map(|id| id.to_string())
+    }
+
+    fn load<'a>(
+        &'a self,
+        credential: &'a str,
+    ) -> StoreFuture<'a, Result<Option<LegacyFields>, StoreError>> {
+        StoreFuture::new(async move {
+            let Ok(id) = credential.parse() else { return Ok(None) };
+            let found = self.store.load(&id).await.map_err(failed)?;
+            // Theirs may show what has expired, until they remove it.
+            let now = Clock::system().now();
+            let Some(record) = found.filter(|it| times::ours(it.expiry_date) > now) else {
+                return Ok(None);
+            };
+            let fields = (self.map)(record.data).into_iter().map(|(name, value)| {
+                let unreadable = |_| StoreError::new(StoreErrorKind::Corrupt);
+                Ok((name, serde_json::to_vec(&value).map_err(unreadable)?))
+            });
+            fields.collect::<Result<_, _>>().map(Some)
+        })
+    }
+
+    fn delete<'a>(&'a self, credential: &'a str) -> StoreFuture<'a, Result<(), StoreError>> {
+        StoreFuture::new(async move {
+            let Ok(id) = credential.parse() else { return Ok(()) };
+            self.store.delete(&id).await.map_err(failed)
+        })
+    }
+}
+
+impl<T> fmt::Debug for TowerSessionsLegacy<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TowerSessionsLegacy")
+            .field("cookie_name", &self.name)
+            .finish_non_exhaustive()
+    }
+}

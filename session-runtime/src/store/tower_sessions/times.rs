@@ -1,0 +1,32 @@
+//! Their points in time and ours.
+
+// The `time` of the cookie parser is theirs too.
+use cookie::time::OffsetDateTime;
+
+use crate::clock::Timestamp;
+
+/// As theirs; what lies past the year 9999 ends with it.
+pub(super) fn theirs(time: Timestamp) -> OffsetDateTime {
+    let nanos = i128::from(time.as_millis()) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .unwrap_or(cookie::time::PrimitiveDateTime::MAX.assume_utc())
+}
+
+/// As ours, in whole milliseconds; what lies before 1970 is 1970.
+pub(super) fn ours(time: OffsetDateTime) -> Timestamp {
+    let millis = time.unix_timestamp_nanos() / 1_000_000;
+    Timestamp::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_survive_the_way_there_and_back_and_what_is_out_of_range_is_cut() {
+        let now = Timestamp::from_millis(1_780_000_000_123);
+        assert_eq!(ours(theirs(now)), now);
+        assert_eq!(theirs(Timestamp::from_millis(u64::MAX)).year(), 9_999);
+        assert_eq!(ours(OffsetDateTime::UNIX_EPOCH.replace_year(1_900).unwrap()).as_millis(), 0);
+    }
+}

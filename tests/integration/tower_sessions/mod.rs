@@ -1,0 +1,4 @@
+//! Applications of tower-sessions on our stores, and their move to ours.
+
+mod above;
+mod moved;
