@@ -4,9 +4,9 @@
 //! that a test moves the time of a whole stack at once.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 ///
@@ -102,6 +102,15 @@ impl Clock {
         self.0.is_some()
     }
 
+    /// Microseconds that only go forward, since some moment in this process. A
+    /// frozen clock tells its own.
+    pub(crate) fn steady_micros(&self) -> u64 {
+        match &self.0 {
+            Some(millis) => millis.load(Ordering::Acquire).saturating_mul(1_000),
+            None => steady_micros(),
+        }
+    }
+
     /// Moves a frozen clock forward. Does nothing to the system clock.
     pub fn advance(&self, by: Duration) {
         if let Some(now) = &self.0 {
@@ -122,6 +131,12 @@ impl Clock {
 #[allow(clippy::disallowed_methods)] // this is the one place
 fn system_now() -> Timestamp {
     SystemTime::now().into()
+}
+
+#[allow(clippy::disallowed_methods)] // this is the one place
+fn steady_micros() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    u64::try_from(START.get_or_init(Instant::now).elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 impl fmt::Debug for Clock {

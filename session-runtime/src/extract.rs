@@ -34,7 +34,7 @@ pub async fn session_of<S: SessionSchema>(
     headers: &HeaderMap,
 ) -> Result<S::Session, SessionRejection> {
     let request = request_of(extensions, std::any::type_name::<S>)?;
-    Ok(request.handle::<S>(headers).await?.into())
+    Ok(request.handle::<S>(headers, true).await?.into())
 }
 
 /// As [`session_of`], but only a session that exists.
@@ -47,7 +47,7 @@ pub async fn existing_session_of<S: SessionSchema>(
     headers: &HeaderMap,
 ) -> Result<Option<S::Session>, SessionRejection> {
     let request = request_of(extensions, std::any::type_name::<S>)?;
-    let handle: Handle<S> = request.handle(headers).await?;
+    let handle: Handle<S> = request.handle(headers, true).await?;
     Ok(request.exists().then(|| handle.into()))
 }
 
@@ -64,7 +64,9 @@ pub(crate) fn request_of(
     }
 }
 
-/// A session in which somebody is signed in.
+/// A session in which somebody is signed in, by what the store says now: in
+/// front of a [cache](crate::store::CachedStore) this is what lets nobody in
+/// who has just signed out.
 ///
 /// It owns the principal and dereferences to the session. When nobody is
 /// signed in the request is answered with 401, or with a redirect to
@@ -93,7 +95,8 @@ impl<S: HasPrincipal> Authenticated<S> {
         headers: &HeaderMap,
     ) -> Result<Self, AuthenticatedRejection> {
         let request = request_of(extensions, std::any::type_name::<S>)?;
-        let handle: Handle<S> = request.handle(headers).await.map_err(SessionRejection::from)?;
+        let handle: Handle<S> =
+            request.handle(headers, false).await.map_err(SessionRejection::from)?;
         match handle.__owned(S::PRINCIPAL) {
             Some(principal) => Ok(Self { principal, session: handle.into() }),
             None => Err(AuthenticatedRejection::nobody(request.engine.config.login_redirect)),

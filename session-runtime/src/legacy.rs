@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::id::SessionId;
 use crate::patch::{Lifetime, SignIn};
 use crate::record::{Meta, Principal, Record};
-use crate::request::RequestSession;
+use crate::request::{Looked, RequestSession};
 use crate::session::{CookieChange, Origin, Write, seal};
 use crate::store::{Created, StoreError, StoreFuture};
 use crate::token::SessionToken;
@@ -78,24 +78,24 @@ impl RequestSession {
         &self,
         legacy: &dyn Legacy,
         headers: &HeaderMap,
-    ) -> Result<(Origin, Option<SessionToken>), SessionError> {
-        let nobody = Ok((Origin::Nobody, None));
+    ) -> Result<Looked, SessionError> {
+        let nobody = Ok(Looked::nobody());
         let Some(credential) = cookie::values(headers, legacy.cookie_name())
             .find_map(|value| legacy.credential(&value))
         else {
             return nobody;
         };
         let token = first_token(legacy.cookie_name(), &credential);
-        let mut found = self.look_up(token.clone()).await?;
-        if matches!(found.0, Origin::Nobody) {
+        let mut found = self.look_up(token.clone(), false).await?;
+        if matches!(found.origin, Origin::Nobody) {
             if let Some(fields) = self.engine.within(legacy.load(&credential)).await? {
                 self.take_over(&token, fields).await?;
             }
             // Stored just now, here or by a request beside this one.
-            found = self.look_up(token).await?;
+            found = self.look_up(token, false).await?;
         }
         self.scope.state().legacy = true;
-        if matches!(found.0, Origin::Stored(_)) {
+        if matches!(found.origin, Origin::Stored(_)) {
             // Before anybody uses it, so that what ends it cannot be undone by
             // what is left of it.
             self.engine.within(legacy.delete(&credential)).await?;

@@ -100,7 +100,8 @@ impl<S> SessionManager<S> {
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// [`SessionError::Gone`] if the session came out of a cache and has ended;
+    /// otherwise what the store reports.
     pub async fn revoke_others<V: SessionSchema>(
         &self,
         session: &Handle<V>,
@@ -108,6 +109,7 @@ impl<S> SessionManager<S> {
         // Who is signed in as the handle sees it, a sign-in of this request
         // included: those are the devices that are meant.
         let Some(principal) = session.core.principal()? else { return Ok(0) };
+        session.core.vouched().await?;
         let which = session.id().map_or(Revoke::All, |id| Revoke::Others(*id));
         self.end(&principal, which).await
     }

@@ -17,7 +17,7 @@ use crate::id::SessionId;
 use crate::patch::{FieldOp, Op, Outcome, Patch};
 use crate::record::Record;
 use crate::schema::{Field, SessionSchema};
-use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope};
+use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope, State};
 use crate::store::{Lookup, Touch, Visit};
 use crate::token::SessionToken;
 use crate::transaction::Running;
@@ -79,18 +79,22 @@ impl RequestSession {
             ours.abandon();
         }
         ours.origin = theirs.origin.clone();
+        ours.stale = false;
         ours.token = theirs.token.clone();
         ours.cookie = theirs.cookie.take().or(ours.cookie.take());
     }
 
     /// A handle on this request's session, which is loaded if nobody has yet.
+    /// Where `stale_ok` is `false`, or the method is not safe, it is what the
+    /// store has now, not what a cache remembers.
     pub(crate) async fn handle<S: SessionSchema>(
         self: &Arc<Self>,
         headers: &HeaderMap,
+        stale_ok: bool,
     ) -> Result<Handle<S>, SessionError> {
         self.asked.store(true, Ordering::Release);
         self.engine.admit(S::SCHEMA)?;
-        self.load(headers).await?;
+        self.load(headers, stale_ok && self.safe_method).await?;
         Handle::open(Arc::clone(self) as Arc<dyn Backend>)
     }
 
@@ -106,32 +110,65 @@ impl RequestSession {
         matches!(state.origin, Origin::Stored(_)) || !state.pending.ops.is_empty()
     }
 
-    async fn load(&self, headers: &HeaderMap) -> Result<(), SessionError> {
-        if !matches!(self.scope.state().origin, Origin::Unloaded) {
-            return Ok(());
+    async fn load(&self, headers: &HeaderMap, stale_ok: bool) -> Result<(), SessionError> {
+        let stale = {
+            let state = self.scope.state();
+            match &state.origin {
+                Origin::Unloaded => None,
+                Origin::Stored(record) if state.stale && !stale_ok => Some(Arc::clone(record)),
+                _ => return Ok(()),
+            }
+        };
+        if let Some(stale) = stale {
+            // Boxed: it is rare, and its room would be in every extraction.
+            return Box::pin(self.ask_the_store(stale)).await;
         }
         let config = &self.engine.config;
-        let (mut origin, mut token) =
+        let mut looked =
             match presented(headers, config.cookie.name(), |text| config.keys.token_in(text)) {
-                Presented::Nothing => (Origin::Nobody, None),
-                Presented::One(token) => self.look_up(token).await?,
+                Presented::Nothing => Looked::nobody(),
+                Presented::One(token) => self.look_up(token, stale_ok).await?,
+                // Two cookies are rare, and somebody may have planted one.
                 Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
             };
         let mut adopted = false;
-        if let (Origin::Nobody, Some(adopt)) = (&origin, &config.adopt) {
-            (origin, token) = Box::pin(self.adopt_legacy(&*adopt.0, headers)).await?;
-            adopted = token.is_some();
+        if let (Origin::Nobody, Some(adopt)) = (&looked.origin, &config.adopt) {
+            looked = Box::pin(self.adopt_legacy(&*adopt.0, headers)).await?;
+            adopted = looked.token.is_some();
         }
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {
-            state.pending.rotate = adopted;
-            if let (Origin::Stored(record), Some(token), Some(after)) =
-                (&origin, &token, self.engine.config.renew_after)
-            {
-                state.pending.rotate |= self.is_of_age(record, token, after);
+            self.has_loaded(&mut state, looked);
+            state.pending.rotate |= adopted;
+        }
+        Ok(())
+    }
+
+    fn has_loaded(&self, state: &mut State, looked: Looked) {
+        state.pending.rotate = match (&looked.origin, &looked.token, self.engine.config.renew_after)
+        {
+            (Origin::Stored(record), Some(token), Some(after)) => {
+                self.is_of_age(record, token, after)
             }
-            state.origin = origin;
-            state.token = token;
+            _ => false,
+        };
+        state.origin = looked.origin;
+        state.token = looked.token;
+        state.stale = looked.cached;
+    }
+
+    /// This request has seen a session in a cache, and now wants to know.
+    async fn ask_the_store(&self, stale: Arc<Record>) -> Result<(), SessionError> {
+        let Some(token) = self.scope.state().token.clone() else { return Ok(()) };
+        let mut looked = self.look_up(token, false).await?;
+        if matches!(looked.origin, Origin::Nobody) {
+            // What was changed in it goes to nobody, not to a new session.
+            looked.origin = Origin::Retired { was: None };
+        }
+        let mut state = self.scope.state();
+        // A handle may have saved or destroyed it meanwhile.
+        if state.record().is_some_and(|record| Arc::ptr_eq(record, &stale)) {
+            self.has_loaded(&mut state, looked);
         }
         Ok(())
     }
@@ -139,14 +176,21 @@ impl RequestSession {
     pub(crate) async fn look_up(
         &self,
         token: SessionToken,
-    ) -> Result<(Origin, Option<SessionToken>), SessionError> {
+        stale_ok: bool,
+    ) -> Result<Looked, SessionError> {
         let hash = token.secret_hash();
-        let visit = Visit { touch: Touch::IfDue, arrived: self.arrived };
+        let visit = Visit { touch: Touch::IfDue, arrived: self.arrived, stale_ok };
         let found = self.engine.store.load(token.id(), &hash, visit);
+        let looked = |origin| Looked { origin, ..Looked::nobody() };
         Ok(match self.engine.within(found).await? {
-            Lookup::Found(record) => (Origin::Stored(record), Some(token)),
-            Lookup::Absent => (Origin::Nobody, None),
-            Lookup::Retired => (Origin::Retired { was: None }, None),
+            Lookup::Found(record) => {
+                Looked { token: Some(token), ..looked(Origin::Stored(record)) }
+            }
+            Lookup::Cached(record) => {
+                Looked { token: Some(token), cached: true, origin: Origin::Stored(record) }
+            }
+            Lookup::Absent => Looked::nobody(),
+            Lookup::Retired => looked(Origin::Retired { was: None }),
             Lookup::Replayed => {
                 self.engine.metrics.replayed.one();
                 tracing::warn!(
@@ -154,7 +198,7 @@ impl RequestSession {
                     "a session token was presented after its successor was in use; it may have been stolen"
                 );
                 // A cookie in the answer would replace that of the successor.
-                (Origin::Retired { was: None }, None)
+                looked(Origin::Retired { was: None })
             }
         })
     }
@@ -169,23 +213,35 @@ impl RequestSession {
 
     /// Somebody planted a cookie beside the real one. One that opens a session
     /// is believed; of two that do, neither.
-    async fn look_up_several(
-        &self,
-        tokens: Vec<SessionToken>,
-    ) -> Result<(Origin, Option<SessionToken>), SessionError> {
-        let mut best = (Origin::Nobody, None);
+    async fn look_up_several(&self, tokens: Vec<SessionToken>) -> Result<Looked, SessionError> {
+        let mut best = Looked::nobody();
         for token in tokens {
-            let found = self.look_up(token).await?;
-            match (&best.0, &found.0) {
+            let found = self.look_up(token, false).await?;
+            match (&best.origin, &found.origin) {
                 (Origin::Stored(_), Origin::Stored(_)) => {
                     tracing::warn!("a request presents two valid session tokens; none is adopted");
-                    return Ok((Origin::Nobody, None));
+                    return Ok(Looked::nobody());
                 }
                 (Origin::Nobody, _) | (Origin::Retired { .. }, Origin::Stored(_)) => best = found,
                 _ => {}
             }
         }
         Ok(best)
+    }
+}
+
+/// What a token led to.
+pub(crate) struct Looked {
+    pub(crate) origin: Origin,
+    /// The token, if it opened a session.
+    pub(crate) token: Option<SessionToken>,
+    /// A cache said so.
+    cached: bool,
+}
+
+impl Looked {
+    pub(crate) const fn nobody() -> Self {
+        Self { origin: Origin::Nobody, token: None, cached: false }
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 #[cfg(feature = "servers")]
+mod cache;
+#[cfg(feature = "servers")]
 mod mysql;
 #[cfg(feature = "servers")]
 mod postgres;

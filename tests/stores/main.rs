@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)] // the factories below are part of the tests
 
 mod breaks;
+mod cache;
 mod defect;
 mod moving;
 mod mutant;

@@ -2,6 +2,7 @@
 //! it was asked, one that answers late, and both stores under one clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::must_use_candidate, missing_docs)]
 
+pub mod cache;
 pub mod client;
 pub mod servers;
 pub mod slow;
@@ -23,6 +24,9 @@ mod documents {
 
     #[doc = include_str!("../../docs/stores.md")]
     struct Stores;
+
+    #[doc = include_str!("../../docs/cache.md")]
+    struct Cache;
 
     #[doc = include_str!("../../docs/guide/first-session.md")]
     struct GuideFirstSession;

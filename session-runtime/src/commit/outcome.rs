@@ -22,6 +22,7 @@ impl RequestSession {
             return;
         }
         state.origin = Origin::Stored(record.into());
+        state.stale = false;
         if let Some(CookieChange::Set { token, .. }) = &cookie {
             state.token = Some(token.clone());
         }
@@ -43,6 +44,8 @@ impl RequestSession {
         if state.generation != generation {
             return;
         }
+        // The store has just vouched for the epoch.
+        state.stale = false;
         if let Some(ours) = &patch.meta.rotate {
             // Another request may have been first: then its nonce counts.
             cookie = match (applied.rotation, &state.token, cookie) {

@@ -80,10 +80,27 @@ impl Core {
             return Err(SessionError::Gone);
         }
         state.origin = Origin::Stored(Arc::clone(&fresh));
+        state.stale = false;
         let fields = state.projected(backend.keys(), backend.now());
         drop(state);
         self.rebase(Some(fresh), fields, self.generation);
         Ok(())
+    }
+
+    /// Asks the store about a session that a cache remembered, before others
+    /// are ended in its name.
+    pub(crate) async fn vouched(&self) -> Result<(), SessionError> {
+        let stale = {
+            let state = self.backend.scope().state();
+            state.record().filter(|_| state.stale).cloned()
+        };
+        match stale {
+            Some(record) => {
+                let stored = self.backend.reload(record.id, record.meta.epoch).await?;
+                stored.map(drop).ok_or(SessionError::Gone)
+            }
+            None => Ok(()),
+        }
     }
 
     /// What the drop of a handle does.

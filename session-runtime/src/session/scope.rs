@@ -79,6 +79,8 @@ pub(crate) enum CookieChange {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) origin: Origin,
+    /// The record came out of a cache, and nobody has asked the store since.
+    pub(crate) stale: bool,
     /// The token that was presented and authenticated.
     pub(crate) token: Option<SessionToken>,
     /// Counts the sessions of this request: `destroy()` starts a new one.

@@ -252,11 +252,16 @@ pub struct Visit {
     /// When the request arrived, if that was noticeably before the load. The
     /// grace of a renewal by age is counted to it.
     pub arrived: Option<Timestamp>,
+    /// Whether what was true lately will do: a cache may then answer
+    /// [`Lookup::Cached`]. The layer asks so where a request with a safe method
+    /// (RFC 9110 §9.2.1) extracts a session that nobody needs to be signed in to.
+    /// Stores that are no cache leave it alone.
+    pub stale_ok: bool,
 }
 
 impl From<Touch> for Visit {
     fn from(touch: Touch) -> Self {
-        Self { touch, arrived: None }
+        Self { touch, arrived: None, stale_ok: false }
     }
 }
 
@@ -317,6 +322,9 @@ pub enum Touch {
 pub enum Lookup {
     /// The live record that the secret belongs to.
     Found(Arc<Record>),
+    /// The record as it was lately, by a [cache](super::CachedStore): only to a
+    /// visit with [`stale_ok`](Visit::stale_ok).
+    Cached(Arc<Record>),
     /// Nothing: unknown, expired, or the wrong secret.
     Absent,
     /// A record destroyed, or a secret replaced, within the last minute: the

@@ -1,6 +1,7 @@
 //! Where sessions live: the contract, and the stores that keep it.
 
 mod any;
+mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contract;
@@ -26,6 +27,7 @@ pub mod tower_sessions;
 pub mod whole;
 
 pub use any::{AnyStore, ConnectError, ConnectOptions};
+pub use cache::{CacheStats, CachedStore, ChangeFeed, ChangeSink, Moment};
 pub use contract::{
     Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
     Visit,

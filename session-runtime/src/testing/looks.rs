@@ -58,7 +58,7 @@ impl<V: SessionSchema> TestSession<V> {
         let hash = token.secret_hash();
         let found = self.engine.store.load(token.id(), &hash, Touch::Never.into());
         Ok(match self.engine.within(found).await? {
-            Lookup::Found(record) => Some(record),
+            Lookup::Found(record) | Lookup::Cached(record) => Some(record),
             Lookup::Absent | Lookup::Retired | Lookup::Replayed => None,
         })
     }

@@ -33,7 +33,7 @@ impl Mutant {
         if let Some(lookup) = self.before_rotation(secret, touch, before.as_ref()) {
             return Ok(lookup);
         }
-        let lookup = self.inner.load(id, secret, Visit { touch, arrived }).await?;
+        let lookup = self.inner.load(id, secret, Visit { touch, arrived, ..visit }).await?;
         let lookup = self.after_rotation(id, secret, before.as_ref(), lookup).await?;
         match lookup {
             Lookup::Found(found) => self.after_found(found, before, touch).await,

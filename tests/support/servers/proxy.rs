@@ -1,5 +1,5 @@
 //! A wire between a client and a server that keeps what the client said, and
-//! that can be cut.
+//! that can be cut, or fall silent.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -23,6 +23,7 @@ struct Shared {
     reply_to: AtomicU8,
     /// The same for a request that nobody hears.
     unheard: AtomicU8,
+    swallows: AtomicBool,
 }
 
 impl Proxy {
@@ -37,11 +38,15 @@ impl Proxy {
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { continue };
+                // Or messages would wait for one another.
+                let _ = (client.set_nodelay(true), server.set_nodelay(true));
                 let (Ok(from), Ok(to)) = (client.try_clone(), server.try_clone()) else { continue };
                 let shared = all.clone();
-                std::thread::spawn(move || requests(from, to, &shared));
+                let listens = Arc::new(AtomicBool::new(false));
+                let asked = listens.clone();
+                std::thread::spawn(move || requests(from, to, &shared, &asked));
                 let shared = all.clone();
-                std::thread::spawn(move || replies(server, client, &shared));
+                std::thread::spawn(move || replies(server, client, &shared, &listens));
             }
         });
         Self { port: own, shared }
@@ -85,6 +90,12 @@ impl Proxy {
         cut.load(Ordering::SeqCst) || asked != 0
     }
 
+    /// Whether what the server says to connections that have asked to be told of
+    /// changes goes nowhere, while they stay open.
+    pub fn swallow(&self, swallow: bool) {
+        self.shared.swallows.store(swallow, Ordering::SeqCst);
+    }
+
     /// The commands since the last call, each with its bytes on the wire.
     ///
     /// # Panics
@@ -117,7 +128,7 @@ fn number(rest: &mut &[u8], sign: u8) -> usize {
     number
 }
 
-fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
         let refused = shared.refused.lock().expect("no panic").clone();
@@ -140,6 +151,9 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
         if asked(&shared.reply_to) {
             shared.cut.store(true, Ordering::SeqCst);
         }
+        if buffer[..bytes].windows(8).any(|word| word == b"TRACKING") {
+            listens.store(true, Ordering::SeqCst);
+        }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
         if to.write_all(&buffer[..bytes]).is_err() {
             break;
@@ -149,9 +163,12 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let _ = from.shutdown(Shutdown::Both);
 }
 
-fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
+        if listens.load(Ordering::SeqCst) && shared.swallows.load(Ordering::SeqCst) {
+            continue;
+        }
         let cut = shared.cut.swap(false, Ordering::SeqCst);
         let bytes = if cut { 1 } else { bytes };
         if to.write_all(&buffer[..bytes]).is_err() || cut {

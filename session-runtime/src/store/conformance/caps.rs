@@ -41,7 +41,7 @@ async fn lives<S: SessionStore>(fixture: &Fixture<S>, records: &[Record]) -> Str
     let mut seen = String::new();
     for record in records {
         seen.push(match fixture.look(record).await {
-            Lookup::Found(_) => 'F',
+            Lookup::Found(_) | Lookup::Cached(_) => 'F',
             Lookup::Retired => 'R',
             Lookup::Absent | Lookup::Replayed => 'A',
         });

@@ -192,12 +192,19 @@ impl<S: SessionStore> Fixture<S> {
         secret: &SecretHash,
         arrived: Timestamp,
     ) -> Lookup {
-        let visit = Visit { touch: Touch::Never, arrived: Some(arrived) };
-        answered("load", self.store.load(id, secret, visit).await)
+        let visit = Visit { arrived: Some(arrived), ..Touch::Never.into() };
+        self.visit(id, secret, visit).await
     }
 
     pub(super) async fn load(&self, id: SessionId, secret: &SecretHash, touch: Touch) -> Lookup {
-        answered("load", self.store.load(id, secret, touch.into()).await)
+        self.visit(id, secret, touch.into()).await
+    }
+
+    async fn visit(&self, id: SessionId, secret: &SecretHash, visit: Visit) -> Lookup {
+        let seen = answered("load", self.store.load(id, secret, visit).await);
+        let cached = matches!(seen, Lookup::Cached(_));
+        assert!(!cached, "who does not say `stale_ok` is never answered from a cache: {seen:?}");
+        seen
     }
 
     /// Loads `record` by the secret in it, without a touch.

@@ -94,7 +94,7 @@ pub async fn several_old_secrets_are_retired<S: SessionStore>(fixture: Fixture<S
         let mut seen = String::new();
         for secret in &secrets {
             seen.push(match fixture.load(record.id, secret, Touch::IfDue).await {
-                Lookup::Found(_) => 'F',
+                Lookup::Found(_) | Lookup::Cached(_) => 'F',
                 Lookup::Retired => 'R',
                 Lookup::Absent | Lookup::Replayed => 'A',
             });

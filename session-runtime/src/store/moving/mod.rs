@@ -125,7 +125,7 @@ impl<F: SessionStore, T: SessionStore> Inner<F, T> {
                 Lookup::Absent => {}
                 answer => return Ok(answer),
             }
-            match from.load(id, secret, Visit { touch, ..visit }).await? {
+            match from.load(id, secret, Visit { touch, stale_ok: false, ..visit }).await? {
                 Lookup::Found(record) if !self.moves() && !carry::is_marked(&record) => {
                     return Ok(Lookup::Found(record));
                 }

@@ -7,7 +7,9 @@ use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::SentinelClient;
-use redis::{AsyncConnectionConfig, Client, Cmd, RedisError, Value};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, RedisError, Value,
+};
 
 use super::target::Target;
 
@@ -17,7 +19,13 @@ pub(super) enum Link {
     Single(Box<Single>),
     /// One such connection to every primary; the client library follows
     /// redirects and learns the topology anew.
-    Cluster(Box<ClusterConnection>),
+    Cluster(Box<Cluster>),
+}
+
+pub(super) struct Cluster {
+    connection: ClusterConnection,
+    /// How one of the nodes is reached; not known of a client that was handed in.
+    seed: Option<Client>,
 }
 
 pub(super) struct Single {
@@ -44,8 +52,9 @@ struct Current {
 impl Link {
     pub(super) async fn open(target: Target, timeout: Duration) -> Result<Self, RedisError> {
         let source = match target {
-            Target::Cluster(client) => {
-                return Ok(Self::Cluster(Box::new(client.get_async_connection().await?)));
+            Target::Cluster(client, seed) => {
+                let connection = client.get_async_connection().await?;
+                return Ok(Self::Cluster(Box::new(Cluster { connection, seed })));
             }
             Target::Single(client) => Source::Client(client),
             Target::Sentinel(client) => Source::Sentinel(client),
@@ -68,8 +77,8 @@ impl Link {
     /// stands in the second half.
     pub(super) async fn call(&self, command: &Cmd) -> Result<Value, (RedisError, bool)> {
         match self {
-            Self::Cluster(connection) => {
-                let mut connection = connection.clone();
+            Self::Cluster(cluster) => {
+                let mut connection = cluster.connection.clone();
                 let answer = connection.req_packed_command(command).await;
                 answer.and_then(Value::extract_error).map_err(|error| (error, true))
             }
@@ -93,12 +102,37 @@ impl Link {
         slot: u16,
         command: &Cmd,
     ) -> Result<Value, (RedisError, bool)> {
-        let Self::Cluster(connection) = self else { return self.call(command).await };
+        let Self::Cluster(cluster) = self else { return self.call(command).await };
         let route = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
-        let mut connection = connection.clone();
+        let mut connection = cluster.connection.clone();
         let answer =
             connection.route_command(command.clone(), RoutingInfo::SingleNode(route)).await;
         answer.and_then(Value::extract_error).map_err(|error| (error, true))
+    }
+
+    /// How to reach every server that holds sessions now.
+    pub(super) async fn primaries(&self) -> Result<Vec<ConnectionInfo>, RedisError> {
+        match self {
+            Self::Single(single) => Ok(vec![single.client().await?.get_connection_info().clone()]),
+            Self::Cluster(cluster) => {
+                let mut slots = redis::cmd("CLUSTER");
+                slots.arg("SLOTS");
+                let said = self.call_at(0, &slots).await.map_err(|(error, _)| error)?;
+                let Some(seed) = cluster.seed.as_ref().map(Client::get_connection_info) else {
+                    let text = "a cluster client that was handed in does not tell its nodes";
+                    return Err((redis::ErrorKind::InvalidClientConfig, text).into());
+                };
+                Ok(Primary::all(&said).iter().map(|primary| primary.like(seed)).collect())
+            }
+        }
+    }
+
+    /// Which of its connections this uses, where it uses one.
+    pub(super) fn number(&self) -> u64 {
+        match self {
+            Self::Single(single) => single.lock().number,
+            Self::Cluster(_) => 0,
+        }
     }
 
     /// Sends `command` about `key` and, behind it on the same connection, a
@@ -112,10 +146,10 @@ impl Link {
         let mut pipeline = redis::Pipeline::with_capacity(2);
         pipeline.add_command(command.clone()).add_command(wait.clone());
         let answers = match self {
-            Self::Cluster(connection) => {
+            Self::Cluster(cluster) => {
                 let route =
                     SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
-                connection.clone().route_pipeline(pipeline, 0, 2, route).await
+                cluster.connection.clone().route_pipeline(pipeline, 0, 2, route).await
             }
             Self::Single(single) => {
                 let (mut connection, number) =
@@ -173,14 +207,13 @@ impl Single {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(None);
+        self.client().await?.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    async fn client(&self) -> Result<Client, RedisError> {
         match &self.source {
-            Source::Client(client) => {
-                client.get_multiplexed_async_connection_with_config(&config).await
-            }
-            Source::Sentinel(sentinel) => {
-                let client = sentinel.lock().await.async_get_client().await?;
-                client.get_multiplexed_async_connection_with_config(&config).await
-            }
+            Source::Client(client) => Ok(client.clone()),
+            Source::Sentinel(sentinel) => sentinel.lock().await.async_get_client().await,
         }
     }
 
@@ -190,5 +223,71 @@ impl Single {
         if current.number == number {
             current.connection = None;
         }
+    }
+}
+
+/// A primary of a cluster, as `CLUSTER SLOTS` names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Primary {
+    /// Its own name for itself.
+    node: String,
+    /// Nothing: where the answer came from.
+    host: Option<String>,
+    port: u16,
+}
+
+impl Primary {
+    /// Those that serve any slots, each once, in one order.
+    pub(super) fn all(slots: &Value) -> Vec<Self> {
+        let Value::Array(ranges) = slots else { return Vec::new() };
+        let mut all: Vec<_> = ranges.iter().filter_map(Self::of).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// `[from, to, [host, port, node, ...], replicas...]`
+    fn of(range: &Value) -> Option<Self> {
+        let Value::Array(range) = range else { return None };
+        let Value::Array(primary) = range.get(2)? else { return None };
+        let [host, Value::Int(port), node, ..] = primary.as_slice() else { return None };
+        let host = text(host).filter(|host| !matches!(host.as_str(), "" | "?"));
+        Some(Self { node: text(node)?, host, port: u16::try_from(*port).ok()? })
+    }
+
+    /// The way there, with the credentials of the way to another node.
+    fn like(&self, seed: &ConnectionInfo) -> ConnectionInfo {
+        let host = |known: &str| self.host.clone().unwrap_or_else(|| known.to_owned());
+        let addr = match seed.addr() {
+            ConnectionAddr::TcpTls { host: known, insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls {
+                    host: host(known),
+                    port: self.port,
+                    insecure: *insecure,
+                    tls_params: tls_params.clone(),
+                }
+            }
+            ConnectionAddr::Tcp(known, _) => ConnectionAddr::Tcp(host(known), self.port),
+            other => other.clone(),
+        };
+        seed.clone().set_addr(addr)
+    }
+
+    /// Whether both are the same nodes, wherever they are reached.
+    pub(super) fn same(ours: &[Self], theirs: &[Self]) -> bool {
+        let nodes = |all: &[Self]| -> Vec<String> {
+            let mut nodes: Vec<_> = all.iter().map(|it| it.node.clone()).collect();
+            nodes.sort_unstable();
+            nodes
+        };
+        nodes(ours) == nodes(theirs)
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
     }
 }

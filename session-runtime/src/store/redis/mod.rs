@@ -8,13 +8,16 @@
 //!   walking over all sessions
 //! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
 //!   errors
+//! - [`feed`], [`line`]: what changes, told by the servers, for a cache
 //! - the settings: [`options`]
 //!
 //! `docs/redis.md` shows what is stored, and how to look at it.
 
 mod ask;
 mod failure;
+mod feed;
 mod layout;
+mod line;
 mod link;
 mod options;
 mod principals;

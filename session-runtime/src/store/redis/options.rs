@@ -22,6 +22,7 @@ pub struct RedisOptions {
     pub(super) connect_timeout: Duration,
     pub(super) split: bool,
     pub(super) require_noeviction: bool,
+    pub(super) silence: Duration,
     pub(super) wait_replicas: usize,
     #[cfg(feature = "redis-tls")]
     pub(super) certificates: Option<redis::TlsCertificates>,
@@ -37,6 +38,7 @@ impl RedisOptions {
             connect_timeout: Duration::from_secs(1),
             split: false,
             require_noeviction: false,
+            silence: Duration::from_secs(2),
             wait_replicas: 0,
             #[cfg(feature = "redis-tls")]
             certificates: None,
@@ -126,6 +128,20 @@ impl RedisOptions {
         self
     }
 
+    /// For how long a [coherent cache](crate::store::CachedStore::coherent) in
+    /// front of this store goes on while the servers are silent: what another
+    /// process changes is shown within a round trip, and where the network
+    /// stops without a word, within this. Every half of it each server is asked
+    /// for a sign of life.
+    ///
+    /// # Default
+    ///
+    /// 2 seconds. At least 100 milliseconds.
+    pub const fn silence(mut self, bound: Duration) -> Self {
+        self.silence = bound;
+        self
+    }
+
     /// How many replicas must have the end of a session, or a renewal with a
     /// change of privilege, before it is acknowledged (`WAIT`, on connections
     /// of its own). If they do not have it before the deadline the call fails
@@ -193,6 +209,9 @@ impl RedisOptions {
         if self.prefix.contains(['{', '}']) {
             let text = "prefix: no braces; they put all sessions of a cluster on one server";
             return Err(Failure::config(text));
+        }
+        if self.silence < Duration::from_millis(100) {
+            return Err(Failure::config("silence: at least 100 milliseconds"));
         }
         if self.deadline.is_zero() || self.connect_timeout.is_zero() {
             return Err(Failure::config("deadline, connect_timeout: longer than nothing"));

@@ -84,6 +84,10 @@ impl RedisStore {
         RedisOptions::new()
     }
 
+    pub(super) fn server(&self) -> &Server {
+        &self.0.server
+    }
+
     pub(super) async fn open(target: Target, options: RedisOptions) -> Result<Self, Failure> {
         options.check()?;
         #[cfg(feature = "redis-tls")]

@@ -17,7 +17,8 @@ pub(super) enum Target {
     Single(Client),
     /// Whatever server Sentinel calls the master of this name.
     Sentinel(Arc<Mutex<SentinelClient>>),
-    Cluster(ClusterClient),
+    /// And how one of its nodes is reached, if that is known.
+    Cluster(ClusterClient, Option<Client>),
 }
 
 /// A client of your own for [`RedisOptions::connect_with`]: set up with
@@ -65,7 +66,7 @@ impl From<RedisClient> for Target {
     fn from(client: RedisClient) -> Self {
         match client {
             RedisClient::Single(client) => Self::Single(client),
-            RedisClient::Cluster(client) => Self::Cluster(client),
+            RedisClient::Cluster(client) => Self::Cluster(client, None),
             RedisClient::Sentinel(client) => Self::Sentinel(Arc::new(Mutex::new(*client))),
         }
     }
@@ -124,16 +125,21 @@ fn malformed(_: RedisError) -> Failure {
 }
 
 fn single(url: &str, options: &RedisOptions) -> Result<Target, Failure> {
+    client(url, options).map(Target::Single)
+}
+
+fn client(url: &str, options: &RedisOptions) -> Result<Client, Failure> {
     #[cfg(feature = "redis-tls")]
     if let (true, Some(certificates)) = (url.starts_with("rediss"), &options.certificates) {
         let client = Client::build_with_tls(url, certificates.clone());
-        return client.map(Target::Single).map_err(|error| Failure::of(&error));
+        return client.map_err(|error| Failure::of(&error));
     }
     let _ = options;
-    Client::open(url).map(Target::Single).map_err(malformed)
+    Client::open(url).map_err(malformed)
 }
 
 fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure> {
+    let seed = nodes.first().map(|node| client(node, options)).transpose()?;
     // One answer may take as long as the caller waits: see `Server`.
     let builder = ClusterClient::builder(nodes)
         .connection_timeout(options.connect_timeout)
@@ -145,7 +151,7 @@ fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure
         Some(certificates) => builder.certs(certificates.clone()),
         None => builder,
     };
-    builder.build().map(Target::Cluster).map_err(malformed)
+    builder.build().map(|client| Target::Cluster(client, seed)).map_err(malformed)
 }
 
 /// `user:password@host,host/path`

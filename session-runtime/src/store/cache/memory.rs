@@ -1,0 +1,222 @@
+//! What is remembered, and when that counts.
+//!
+//! A load takes a [`Ticket`] before it asks the store. Whatever happens to the
+//! session while the answer is under way makes the ticket void, and then the
+//! answer is shown and not kept: it may be older than what happened. While this
+//! process writes to a session there are no tickets for it at all.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::CacheStats;
+use super::moment::Moment;
+use super::shard::{Entry, Shard};
+use crate::clock::{Clock, Timestamp};
+use crate::id::SessionId;
+use crate::record::{Presented, Principal, Record};
+use crate::store::{Touch, Visit};
+use crate::token::SecretHash;
+
+pub(super) struct Memory {
+    clock: Clock,
+    shards: Box<[Mutex<Shard>]>,
+    stale_for: Option<Duration>,
+    /// Until when the feed vouches for what is here; none without a feed.
+    alive: Option<Deadline>,
+}
+
+/// A [`Moment`] that may be moved. Of two that are written at once a mixture
+/// may be read: each half has been true.
+#[derive(Default)]
+struct Deadline {
+    steady: AtomicU64,
+    wall: AtomicU64,
+}
+
+/// What lets the answer of a load be kept.
+#[derive(Clone, Copy)]
+pub(super) struct Ticket {
+    stamp: u64,
+    read: Moment,
+}
+
+pub(super) enum Looked {
+    /// It may be answered with this.
+    Known(Arc<Record>),
+    /// The store must be asked, and its answer may be kept.
+    Ask(Option<Ticket>),
+}
+
+impl Memory {
+    pub(super) fn new(
+        clock: Clock,
+        capacity: usize,
+        stale_for: Option<Duration>,
+        feed: bool,
+    ) -> Self {
+        // A power of two, none of them tiny.
+        let shards = 1 << (capacity / 64).clamp(1, 64).ilog2();
+        let shard = || Mutex::new(Shard::new(capacity / shards));
+        Self {
+            clock,
+            shards: std::iter::repeat_with(shard).take(shards).collect(),
+            stale_for,
+            alive: feed.then(Deadline::default),
+        }
+    }
+
+    /// Looks for an answer to a load.
+    pub(super) fn look(&self, id: SessionId, secret: &SecretHash, visit: Visit) -> Looked {
+        let now = Moment::now(&self.clock);
+        let mut shard = self.shard(id);
+        let stamp = if self.is_alive(now) { shard.stamp(id) } else { None };
+        let known = match (visit.stale_ok && stamp.is_some()).then(|| shard.peek(id)).flatten() {
+            Some(entry) => self.answers(entry, secret, visit, now),
+            None => false,
+        };
+        if known && let Some(record) = shard.hit(id) {
+            return Looked::Known(record);
+        }
+        shard.misses += 1;
+        Looked::Ask(stamp.map(|stamp| Ticket { stamp, read: now }))
+    }
+
+    /// A ticket for reading a session otherwise.
+    pub(super) fn ticket(&self, id: SessionId) -> Option<Ticket> {
+        let read = Moment::now(&self.clock);
+        let stamp = if self.is_alive(read) { self.shard(id).stamp(id) } else { None };
+        stamp.map(|stamp| Ticket { stamp, read })
+    }
+
+    fn answers(&self, entry: &Entry, secret: &SecretHash, visit: Visit, now: Moment) -> bool {
+        let (meta, age) = (&entry.record.meta, now.since(entry.read));
+        if self.stale_for.is_some_and(|bound| age >= bound) {
+            return false;
+        }
+        // The store, whose clock counts, was at least there when it answered:
+        // so a clock of this process that is slow prolongs nothing by much.
+        let now: Timestamp = now.wall.max(meta.last_seen.after(age));
+        let opens = matches!(
+            meta.presented(secret, visit.arrived.unwrap_or(now), now),
+            Presented::Current | Presented::Previous
+        );
+        opens && !meta.is_expired(now) && !(visit.touch == Touch::IfDue && meta.touch_is_due(now))
+    }
+
+    /// Remembers the answer of a load.
+    pub(super) fn keep(&self, ticket: Option<Ticket>, record: &Arc<Record>) {
+        if let Some(Ticket { stamp, read }) = ticket {
+            let entry = Entry { record: Arc::clone(record), read };
+            self.shard(record.id).keep(record.id, stamp, entry);
+        }
+    }
+
+    /// The store has refused what is remembered as good: it was ended elsewhere.
+    pub(super) fn refuted(&self, id: SessionId, was_good: impl FnOnce(&Record) -> bool) {
+        let mut shard = self.shard(id);
+        if shard.peek(id).is_some_and(|entry| was_good(&entry.record)) {
+            shard.forget(id);
+        }
+    }
+
+    /// Who the session belongs to, if it is known here.
+    pub(super) fn principal(&self, id: SessionId) -> Option<Principal> {
+        self.shard(id).peek(id)?.record.meta.principal.clone()
+    }
+
+    pub(super) fn forget(&self, id: SessionId) {
+        self.shard(id).forget(id);
+    }
+
+    pub(super) fn forget_all_of(&self, principal: Option<&Principal>) {
+        for shard in &self.shards {
+            match principal {
+                Some(principal) => lock(shard).forget_all_of(principal),
+                None => lock(shard).forget_all(),
+            }
+        }
+    }
+
+    /// Nothing of `id` is remembered until this is dropped, however its write
+    /// ends.
+    pub(super) fn writing(&self, id: SessionId) -> Writing<'_> {
+        self.shard(id).begin_write(id);
+        Writing { memory: self, id }
+    }
+
+    /// What is remembered of the sessions of `principal`, or of everybody, is
+    /// forgotten now and when this is dropped.
+    pub(super) fn ending(&self, principal: Option<Principal>) -> Ending<'_> {
+        self.forget_all_of(principal.as_ref());
+        Ending { memory: self, principal }
+    }
+
+    fn is_alive(&self, now: Moment) -> bool {
+        self.alive.as_ref().is_none_or(|deadline| now.is_before(deadline.read()))
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        Moment::now(&self.clock)
+    }
+
+    pub(super) fn alive_until(&self, deadline: Moment) {
+        if let Some(alive) = &self.alive {
+            alive.set(deadline);
+        }
+    }
+
+    pub(super) fn stats(&self) -> CacheStats {
+        let mut stats = CacheStats { usable: self.is_alive(self.now()), ..CacheStats::default() };
+        for shard in &self.shards {
+            let shard = lock(shard);
+            stats.hits += shard.hits;
+            stats.misses += shard.misses;
+            stats.held += shard.len();
+        }
+        stats
+    }
+
+    fn shard(&self, id: SessionId) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[usize::from(id.as_bytes()[0]) % self.shards.len()])
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    // Nothing panics while it is held; a poisoned lock is still whole.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Deadline {
+    fn read(&self) -> Moment {
+        let steady = self.steady.load(Ordering::Acquire);
+        Moment { steady, wall: Timestamp::from_millis(self.wall.load(Ordering::Acquire)) }
+    }
+
+    fn set(&self, moment: Moment) {
+        self.steady.store(moment.steady, Ordering::Release);
+        self.wall.store(moment.wall.as_millis(), Ordering::Release);
+    }
+}
+
+pub(super) struct Writing<'m> {
+    memory: &'m Memory,
+    id: SessionId,
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.memory.shard(self.id).end_write(self.id);
+    }
+}
+
+pub(super) struct Ending<'m> {
+    memory: &'m Memory,
+    principal: Option<Principal>,
+}
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.memory.forget_all_of(self.principal.as_ref());
+    }
+}

@@ -1,0 +1,198 @@
+//! What each operation asks of the memory and of the store.
+
+use std::sync::Arc;
+
+use super::CachedStore;
+use super::memory::{Looked, Ticket};
+use crate::clock::Clock;
+use crate::id::SessionId;
+use crate::patch::{AtLimit, Outcome, Patch, SignIn};
+use crate::record::{Presented, Principal, Record};
+use crate::store::contract::{
+    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
+};
+use crate::store::error::StoreError;
+use crate::token::SecretHash;
+
+impl<S: SessionStore> CachedStore<S> {
+    /// What the store has said to a load.
+    fn learned(
+        &self,
+        id: SessionId,
+        secret: &SecretHash,
+        visit: Visit,
+        ticket: Option<Ticket>,
+        answer: &Result<Lookup, StoreError>,
+    ) {
+        match answer {
+            Ok(Lookup::Found(record)) => self.0.memory.keep(ticket, record),
+            Ok(Lookup::Absent | Lookup::Retired | Lookup::Replayed) => {
+                // Whoever guesses a secret empties nothing.
+                self.0.memory.refuted(id, |record| {
+                    let now = self.clock().now();
+                    let arrived = visit.arrived.unwrap_or(now);
+                    let presented = record.meta.presented(secret, arrived, now);
+                    matches!(presented, Presented::Current | Presented::Previous)
+                });
+            }
+            Ok(Lookup::Cached(_)) | Err(_) => {}
+        }
+    }
+
+    fn reloaded(
+        &self,
+        id: SessionId,
+        epoch: u64,
+        ticket: Option<Ticket>,
+        answer: &Result<Option<Arc<Record>>, StoreError>,
+    ) {
+        match answer {
+            Ok(Some(record)) => self.0.memory.keep(ticket, record),
+            Ok(None) => self.0.memory.refuted(id, |record| record.meta.epoch == epoch),
+            Err(_) => {}
+        }
+    }
+}
+
+/// Whether other sessions may end by this sign-in.
+fn makes_room(sign_in: SignIn) -> bool {
+    sign_in.cap.is_some_and(|cap| cap.at_limit == AtLimit::EvictOldest)
+}
+
+#[deny(clippy::missing_trait_methods)] // one that is forgotten would get its default
+impl<S: SessionStore> SessionStore for CachedStore<S> {
+    fn clock(&self) -> &Clock {
+        self.0.store.clock()
+    }
+
+    /// Those of the store: what may be stale is never what a write goes by.
+    fn capabilities(&self) -> Capabilities {
+        self.0.store.capabilities()
+    }
+
+    fn load<'a>(
+        &'a self,
+        id: SessionId,
+        secret: &'a SecretHash,
+        visit: Visit,
+    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
+        self.0.follow();
+        let ticket = match self.0.memory.look(id, secret, visit) {
+            Looked::Known(record) => return StoreFuture::ready(Ok(Lookup::Cached(record))),
+            Looked::Ask(ticket) => ticket,
+        };
+        let asked = self.0.store.load(id, secret, Visit { stale_ok: false, ..visit });
+        match asked.take_ready() {
+            Ok(answer) => {
+                self.learned(id, secret, visit, ticket, &answer);
+                StoreFuture::ready(answer)
+            }
+            Err(waiting) => StoreFuture::new(async move {
+                let answer = waiting.await;
+                self.learned(id, secret, visit, ticket, &answer);
+                answer
+            }),
+        }
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
+        let ticket = self.0.memory.ticket(id);
+        match self.0.store.reload(id, epoch).take_ready() {
+            Ok(answer) => {
+                self.reloaded(id, epoch, ticket, &answer);
+                StoreFuture::ready(answer)
+            }
+            Err(waiting) => StoreFuture::new(async move {
+                let answer = waiting.await;
+                self.reloaded(id, epoch, ticket, &answer);
+                answer
+            }),
+        }
+    }
+
+    fn create(
+        &self,
+        record: Record,
+        sign_in: SignIn,
+    ) -> StoreFuture<'_, Result<Created, StoreError>> {
+        StoreFuture::new(async move {
+            let memory = &self.0.memory;
+            let _writing = memory.writing(record.id);
+            let principal = record.meta.principal.clone().filter(|_| makes_room(sign_in));
+            let _ending = principal.map(|principal| memory.ending(Some(principal)));
+            self.0.store.create(record, sign_in).await
+        })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        StoreFuture::new(async move {
+            let memory = &self.0.memory;
+            let _ending = match &patch.meta.principal {
+                _ if !makes_room(patch.meta.sign_in) => None,
+                // Nobody signs in.
+                Some(None) => None,
+                Some(principal) => Some(memory.ending(principal.clone())),
+                // If it is not known whose other sessions may end, everybody's.
+                None => Some(memory.ending(memory.principal(id))),
+            };
+            let _writing = memory.writing(id);
+            self.0.store.apply(id, epoch, patch).await
+        })
+    }
+
+    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(async move {
+            let _writing = self.0.memory.writing(id);
+            self.0.store.delete(id).await
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        self.0.store.list(principal)
+    }
+
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        StoreFuture::new(async move {
+            let memory = &self.0.memory;
+            let _ending = memory.ending(Some(principal.clone()));
+            // A session that is remembered as somebody else's may be theirs now.
+            let _writing = match which {
+                Revoke::One(id) => Some(memory.writing(id)),
+                Revoke::Others(_) | Revoke::All => None,
+            };
+            self.0.store.revoke(principal, which).await
+        })
+    }
+
+    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
+        self.0.store.count()
+    }
+
+    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
+        self.0.store.sweep(limit)
+    }
+
+    fn scan<'a>(
+        &'a self,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.0.store.scan(from, limit)
+    }
+}

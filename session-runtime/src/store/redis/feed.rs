@@ -1,0 +1,110 @@
+//! What changes, told by the servers: client-side caching with broadcasts.
+//!
+//! One connection per primary that does nothing else. A feed counts as alive
+//! once tracking is on everywhere, and from then on for
+//! [`silence`](super::RedisOptions::silence) after a question that every
+//! primary has answered: what was told before an answer has come before it.
+//! Whatever goes wrong, or changes who the primaries are, ends it, empties the
+//! cache, and begins anew.
+//!
+//! Broadcasts, rather than keys remembered per reading connection: the server
+//! keeps no table that grows with what is read, and it does not matter which
+//! connection has read what. The price is one small message per changed session
+//! and process.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::time::{sleep, timeout};
+
+use super::failure::Failure;
+use super::line::{Ear, Line};
+use super::link::Primary;
+use super::server::Server;
+use super::store::RedisStore;
+use crate::store::{ChangeFeed, ChangeSink, StoreFuture};
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl ChangeFeed for RedisStore {
+    fn follow(&self, sink: ChangeSink) -> StoreFuture<'static, ()> {
+        let store = self.clone();
+        StoreFuture::new(async move { follow(store.server(), &sink).await })
+    }
+}
+
+async fn follow(server: &Server, sink: &ChangeSink) {
+    let mut pause = SHORTEST_PAUSE;
+    while sink.now().is_some() {
+        let (was_alive, why) = match listen(server, sink).await {
+            Ok(why) => (true, Failure::timeout(why)),
+            Err(failure) => (false, failure),
+        };
+        sink.lost();
+        if was_alive {
+            pause = SHORTEST_PAUSE;
+        }
+        // Told once, not with every attempt.
+        if pause == SHORTEST_PAUSE {
+            tracing::warn!(?why, "nothing is cached until the servers tell again what changes");
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Why a feed that was alive is not any more; the error is why it never was.
+async fn listen(server: &Server, sink: &ChangeSink) -> Result<&'static str, Failure> {
+    let bound = server.options.silence;
+    let number = server.link.number();
+    let ear = Ear::new(&server.options.prefix, sink);
+    let opening = async {
+        let primaries = server.link.primaries().await?;
+        let connect = server.options.connect_timeout;
+        try_join_all(primaries.into_iter().map(|to| Line::open(to, ear.clone(), connect))).await
+    };
+    let mut lines = match timeout(server.options.connect_timeout * 3, opening).await {
+        Ok(Ok(lines)) => lines,
+        Ok(Err(error)) => return Err(Failure::of(&error)),
+        Err(_) => return Err(Failure::timeout("no answer to the first connection")),
+    };
+    // What was on its way while nobody was told anything is not kept.
+    sink.everything();
+    let cluster = server.link.is_cluster();
+    let mut known: Option<Vec<Primary>> = None;
+    let mut alive = false;
+    loop {
+        let Some(asked) = sink.now() else { return Ok("nobody listens") };
+        let beats = try_join_all(lines.iter_mut().map(|line| line.beat(cluster)));
+        let views = match timeout(bound, beats).await {
+            Ok(Ok(views)) => views,
+            Ok(Err(error)) if !alive => return Err(Failure::of(&error)),
+            Ok(Err(_)) => return Ok("a connection has failed"),
+            Err(_) if !alive => return Err(Failure::timeout("no sign of life")),
+            Err(_) => return Ok("no sign of life"),
+        };
+        // Everybody is of one mind, and those are the ones that are listened to.
+        if let Some(first) = views.first().filter(|_| cluster) {
+            let known = known.get_or_insert_with(|| first.clone());
+            let agree = views.iter().all(|view| Primary::same(view, known));
+            if !agree || known.len() != lines.len() {
+                if alive {
+                    return Ok("the primaries of the cluster are others now");
+                }
+                return Err(Failure::timeout("the nodes of the cluster disagree"));
+            }
+        }
+        if server.link.number() != number {
+            return Ok("the store has a new connection, maybe to another server");
+        }
+        if ear.is_over() {
+            return Ok("a connection has ended");
+        }
+        sink.alive_until(asked.after(bound));
+        alive = true;
+        if timeout(bound / 2, ear.over()).await.is_ok() {
+            return Ok("a connection has ended");
+        }
+    }
+}
