@@ -21,11 +21,17 @@ pub struct Postgres {
     directory: PathBuf,
     port: u16,
     server: PathBuf,
+    settings: &'static [&'static str],
 }
 
 impl Postgres {
     /// Starts a new, empty one; `None` where it is not installed.
     pub fn start() -> Option<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with more settings, which win over those for tests.
+    pub fn start_with(settings: &'static [&'static str]) -> Option<Self> {
         let (Some(initdb), Some(server)) =
             (program("INITDB", &["initdb"], &PLACES), program("POSTGRES", &["postgres"], &PLACES))
         else {
@@ -43,7 +49,7 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
-        let it = Self { process: Mutex::new(None), directory, port: free_port(), server };
+        let it = Self { process: Mutex::new(None), directory, port: free_port(), server, settings };
         it.run();
         Some(it)
     }
@@ -57,7 +63,7 @@ impl Postgres {
         let (server, data) = (self.server.to_str().unwrap_or(""), data.to_str().unwrap_or(""));
         let mut line: Vec<&str> = as_owner();
         line.extend([server, "-D", data]);
-        for setting in [
+        let tests = [
             &*port,
             &*sockets,
             "listen_addresses=127.0.0.1",
@@ -68,7 +74,8 @@ impl Postgres {
             "shared_buffers=64MB",
             "shared_preload_libraries=pg_stat_statements",
             "deadlock_timeout=100ms",
-        ] {
+        ];
+        for setting in tests.iter().chain(self.settings) {
             line.extend(["-c", setting]);
         }
         let process = Process::start(self.directory.clone(), &line);
