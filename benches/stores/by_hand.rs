@@ -14,7 +14,7 @@ const NAME: &str = "__Host-session";
 const SECONDS: u32 = 1_800;
 
 /// One connection for all requests, as the other columns have it.
-pub async fn router<S: Shape + 'static>(url: &str) -> Router {
+pub(crate) async fn router<S: Shape + 'static>(url: &str) -> Router {
     let client = redis::Client::open(url).expect("a URL");
     let server = client.get_multiplexed_async_connection().await.expect("it runs");
     Router::new()

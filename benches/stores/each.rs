@@ -24,7 +24,7 @@ struct Seen {
     asked: Option<f64>,
 }
 
-pub fn run(runtime: &Runtime, options: &Options) {
+pub(crate) fn run(runtime: &Runtime, options: &Options) {
     let mut places = Vec::new();
     let mut held = Vec::new();
     for name in Place::names() {

@@ -8,10 +8,10 @@ use session_benches::scenario::Scenario;
 use tokio::task::JoinSet;
 
 /// How many requests are under way at once, each of a session of its own.
-pub const IN_FLIGHT: usize = 64;
+pub(crate) const IN_FLIGHT: usize = 64;
 
 /// So many clients of one service.
-pub async fn clients(router: &Router, scenario: Scenario) -> Vec<Client> {
+pub(crate) async fn clients(router: &Router, scenario: Scenario) -> Vec<Client> {
     let mut clients = Vec::new();
     for _ in 0..IN_FLIGHT {
         clients.push(Client::of(router.clone(), scenario).await);
@@ -21,16 +21,16 @@ pub async fn clients(router: &Router, scenario: Scenario) -> Vec<Client> {
 
 /// What came of one round.
 #[derive(Default)]
-pub struct Round {
-    pub per_second: f64,
+pub(crate) struct Round {
+    pub(crate) per_second: f64,
     /// Of each request.
-    pub took: Vec<Duration>,
+    pub(crate) took: Vec<Duration>,
 }
 
 /// Each client sends one request after the other until the time is over.
 // The rule that this skips is for the toolkit itself.
 #[allow(clippy::disallowed_methods)]
-pub async fn round(clients: &mut Vec<Client>, time: Duration) -> Round {
+pub(crate) async fn round(clients: &mut Vec<Client>, time: Duration) -> Round {
     let begin = Instant::now();
     let mut tasks = JoinSet::new();
     for mut client in clients.drain(..) {
@@ -56,7 +56,7 @@ pub async fn round(clients: &mut Vec<Client>, time: Duration) -> Round {
 }
 
 /// `count` sign-ins, each of somebody else.
-pub async fn fill(router: &Router, count: u32) {
+pub(crate) async fn fill(router: &Router, count: u32) {
     let mut tasks = JoinSet::new();
     for mut client in clients(router, Scenario::Login).await {
         tasks.spawn(async move { client.requests(count / IN_FLIGHT as u32).await });
@@ -65,12 +65,12 @@ pub async fn fill(router: &Router, count: u32) {
 }
 
 /// How many sessions [`fill`] makes.
-pub fn filled(count: u32) -> u32 {
+pub(crate) fn filled(count: u32) -> u32 {
     count / IN_FLIGHT as u32 * IN_FLIGHT as u32
 }
 
 /// The value below which `share` of all are.
-pub fn percentile(took: &mut [Duration], share: f64) -> Duration {
+pub(crate) fn percentile(took: &mut [Duration], share: f64) -> Duration {
     took.sort();
     let at = (took.len() as f64 * share) as usize;
     took.get(at.min(took.len().saturating_sub(1))).copied().unwrap_or_default()

@@ -31,7 +31,7 @@ async fn services_of(size: Size, url: &str) -> [Router; WHO.len()] {
     }
 }
 
-pub fn run(runtime: &Runtime, options: &Options) {
+pub(crate) fn run(runtime: &Runtime, options: &Options) {
     let Some(server) = Server::start(&[]) else { return };
     println!("\nRedis: requests/s with 64 in flight (multiple of by hand)\n");
     head(&WHO);
@@ -41,12 +41,12 @@ pub fn run(runtime: &Runtime, options: &Options) {
             row(*scenario, size, &cells);
         }
     }
-    println!("\nRedis: commands sent per request (their bytes)\n");
+    println!("\nRedis: commands per request (bytes sent, bytes received)\n");
     head(&WHO);
     let proxy = Proxy::to(server.port);
     for size in Size::ALL {
         for scenario in &Scenario::ALL[1..] {
-            let cells = runtime.block_on(commands(&proxy, size, *scenario));
+            let cells = runtime.block_on(commands(&server, &proxy, size, *scenario));
             row(*scenario, size, &cells);
         }
     }
@@ -93,7 +93,7 @@ async fn rates(server: &Server, options: &Options, size: Size, scenario: Scenari
     columns.into_iter().map(|(_, rates)| cell(rates)).collect()
 }
 
-async fn commands(proxy: &Proxy, size: Size, scenario: Scenario) -> Vec<String> {
+async fn commands(server: &Server, proxy: &Proxy, size: Size, scenario: Scenario) -> Vec<String> {
     const REQUESTS: u32 = 100;
     let mut cells = Vec::new();
     for service in services_of(size, &format!("redis://127.0.0.1:{}", proxy.port)).await {
@@ -101,12 +101,18 @@ async fn commands(proxy: &Proxy, size: Size, scenario: Scenario) -> Vec<String> 
         // Scripts and what connections say at first.
         client.requests(10).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
+        let info = |name| info(server, "stats", name);
+        let before = info("total_net_output_bytes");
+        // What it costs to ask.
+        let asked = info("total_net_output_bytes") - before;
         proxy.commands();
         client.requests(REQUESTS).await;
         let sent = proxy.commands();
+        let received = info("total_net_output_bytes") - before - 2.0 * asked;
         let bytes: usize = sent.iter().map(|(_, bytes)| bytes).sum();
-        let per = |count: usize| count as f64 / f64::from(REQUESTS);
-        cells.push(format!("{:.1} ({:.0})", per(sent.len()), per(bytes)));
+        let per = |count: f64| count / f64::from(REQUESTS);
+        let (count, bytes) = (per(sent.len() as f64), per(bytes as f64));
+        cells.push(format!("{count:.1} ({bytes:.0}, {:.0})", per(received)));
     }
     cells
 }
@@ -125,8 +131,12 @@ async fn memory(server: &Server, options: &Options, size: Size) -> Vec<String> {
 }
 
 /// What the server has allocated, in bytes.
-pub fn used(server: &Server) -> f64 {
-    let info = server.ask(&["INFO", "memory"]);
-    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
-    line.and_then(|bytes| bytes.trim().parse().ok()).unwrap_or(f64::NAN)
+pub(crate) fn used(server: &Server) -> f64 {
+    info(server, "memory", "used_memory")
+}
+
+fn info(server: &Server, section: &str, name: &str) -> f64 {
+    let info = server.ask(&["INFO", section]);
+    let named = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    named.and_then(|number| number.trim().parse().ok()).unwrap_or(f64::NAN)
 }

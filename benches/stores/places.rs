@@ -27,7 +27,7 @@ const MARIADB: [&str; 2] = [
 
 /// A kind of store, with its server.
 #[allow(clippy::large_enum_variant)]
-pub enum Place {
+pub(crate) enum Place {
     Memory,
     Sqlite(TempDir),
     Redis(Server),
@@ -39,12 +39,12 @@ pub enum Place {
 impl Place {
     /// All whose servers are installed. Memory comes first: what it holds is
     /// told by the size of this process.
-    pub fn names() -> [&'static str; 6] {
+    pub(crate) fn names() -> [&'static str; 6] {
         ["memory", "sqlite", "redis", "cluster", "postgres", "mariadb"]
     }
 
     /// Starts what this one needs; `None` where that is not installed.
-    pub async fn start(name: &str) -> Option<Self> {
+    pub(crate) async fn start(name: &str) -> Option<Self> {
         Some(match name {
             "memory" => Self::Memory,
             "sqlite" => Self::Sqlite(tempfile::tempdir().expect("a directory")),
@@ -59,7 +59,7 @@ impl Place {
                 let server = MariaDb::start()?;
                 let pool = MySqlPool::connect(&server.url("")).await.expect("it runs");
                 for sql in MARIADB {
-                    sqlx::query(sql).execute(&pool).await.expect(sql);
+                    sqlx::raw_sql(sql).execute(&pool).await.expect(sql);
                 }
                 Self::MariaDb(server, pool)
             }
@@ -68,7 +68,7 @@ impl Place {
 
     /// A store with nothing in it, with the defaults but for sweeping: nothing
     /// expires here, and its statements would be counted.
-    pub async fn fresh(&self, space: &str) -> Opened {
+    pub(crate) async fn fresh(&self, space: &str) -> Opened {
         let mut sqlite = None;
         let store = match self {
             Self::Memory => AnyStore::new(MemoryStore::new()),
@@ -96,7 +96,7 @@ impl Place {
             }
             Self::MariaDb(server, pool) => {
                 for sql in ["DROP DATABASE IF EXISTS bench", "CREATE DATABASE bench"] {
-                    sqlx::query(sql).execute(pool).await.expect(sql);
+                    sqlx::raw_sql(sql).execute(pool).await.expect(sql);
                 }
                 let options = MySqlStore::options().sweep_interval(None);
                 AnyStore::new(options.connect(&server.url("bench")).await.expect("it runs"))
@@ -106,7 +106,7 @@ impl Place {
     }
 
     /// Commands, scripts or statements so far; `None` where there are none.
-    pub async fn asked(&self) -> Option<f64> {
+    pub(crate) async fn asked(&self) -> Option<f64> {
         match self {
             Self::Memory | Self::Sqlite(_) => None,
             Self::Redis(server) => Some(scripts(server)),
@@ -125,7 +125,7 @@ impl Place {
     }
 
     /// Bytes held so far.
-    pub async fn size(&self) -> f64 {
+    pub(crate) async fn size(&self) -> f64 {
         match self {
             Self::Memory => {
                 let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -148,7 +148,7 @@ impl Place {
                 let tables = "session, session_field, session_tombstone, session_revocation";
                 let analyze: String = tables.replace("session", "bench.session");
                 let analyze = format!("ANALYZE TABLE {analyze}");
-                sqlx::query(&analyze).fetch_all(pool).await.expect("analysed");
+                sqlx::raw_sql(&analyze).fetch_all(pool).await.expect("analysed");
                 let sum = "SELECT CAST(SUM(data_length + index_length) AS UNSIGNED) \
                     FROM information_schema.TABLES WHERE table_schema = 'bench'";
                 number(pool, sum).await
@@ -158,14 +158,14 @@ impl Place {
 }
 
 /// A store, and what is needed to see how large its file is.
-pub struct Opened {
-    pub store: AnyStore,
+pub(crate) struct Opened {
+    pub(crate) store: AnyStore,
     sqlite: Option<(SqliteStore, PathBuf)>,
 }
 
 impl Opened {
     /// The bytes of the file, without a log.
-    pub async fn file(&self) -> Option<f64> {
+    pub(crate) async fn file(&self) -> Option<f64> {
         let (store, file) = self.sqlite.as_ref()?;
         store.close().await.expect("closed");
         Some(std::fs::metadata(file).map_or(f64::NAN, |file| file.len() as f64))
@@ -173,15 +173,15 @@ impl Opened {
 }
 
 fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Server> {
-    cluster.primaries().into_iter().map(|node| &cluster.nodes[node])
+    cluster.primaries().into_iter().map(move |node| &cluster.nodes[node])
 }
 
 /// What runs inside of scripts is counted as commands, too, so count those.
 fn scripts(server: &Server) -> f64 {
     let info = server.ask(&["INFO", "commandstats"]);
     let calls = info.lines().filter(|line| line.starts_with("cmdstat_eval"));
-    let calls =
-        calls.filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse().ok());
+    let calls = calls
+        .filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse::<f64>().ok());
     calls.sum()
 }
 

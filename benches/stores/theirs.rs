@@ -12,7 +12,7 @@ use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
 const KEY: &str = "data";
 
 /// The service.
-pub async fn router<S: Shape>(url: &str) -> Router {
+pub(crate) async fn router<S: Shape>(url: &str) -> Router {
     let config = Config::from_url(url).expect("a URL");
     let pool = Pool::new(config, None, None, None, 6).expect("a pool");
     pool.connect();
