@@ -28,6 +28,17 @@ mod documents {
     #[doc = include_str!("../../docs/cache.md")]
     struct Cache;
 
+    #[doc = include_str!("../../docs/production.md")]
+    struct Production;
+
+    #[cfg(feature = "servers")]
+    #[doc = include_str!("../../docs/postgres.md")]
+    struct Postgres;
+
+    #[cfg(feature = "servers")]
+    #[doc = include_str!("../../docs/mysql.md")]
+    struct MySql;
+
     #[doc = include_str!("../../docs/guide/first-session.md")]
     struct GuideFirstSession;
 

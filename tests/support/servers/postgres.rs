@@ -23,17 +23,27 @@ pub struct Postgres {
     server: PathBuf,
     /// What the command line begins with.
     prefix: Vec<String>,
+    settings: &'static [&'static str],
 }
 
 impl Postgres {
     /// Starts a new, empty one; `None` where it is not installed.
     pub fn start() -> Option<Self> {
-        Self::start_under(Vec::new())
+        Self::start_as(Vec::new(), &[])
     }
 
     /// The same by the command `prefix`, which ends by running the words after
     /// it.
     pub fn start_under(prefix: Vec<String>) -> Option<Self> {
+        Self::start_as(prefix, &[])
+    }
+
+    /// The same with more settings, which win over those for tests.
+    pub fn start_with(settings: &'static [&'static str]) -> Option<Self> {
+        Self::start_as(Vec::new(), settings)
+    }
+
+    fn start_as(prefix: Vec<String>, settings: &'static [&'static str]) -> Option<Self> {
         let (Some(initdb), Some(server)) =
             (program("INITDB", &["initdb"], &PLACES), program("POSTGRES", &["postgres"], &PLACES))
         else {
@@ -52,7 +62,7 @@ impl Postgres {
             .expect("initdb runs");
         assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
         let process = Mutex::new(None);
-        let it = Self { process, directory, port: free_port(), server, prefix };
+        let it = Self { process, directory, port: free_port(), server, prefix, settings };
         it.run();
         Some(it)
     }
@@ -67,7 +77,7 @@ impl Postgres {
         let mut line: Vec<&str> = self.prefix.iter().map(String::as_str).collect();
         line.extend(as_owner());
         line.extend([server, "-D", data]);
-        for setting in [
+        let tests = [
             &*port,
             &*sockets,
             "listen_addresses=127.0.0.1",
@@ -78,7 +88,8 @@ impl Postgres {
             "shared_buffers=64MB",
             "shared_preload_libraries=pg_stat_statements",
             "deadlock_timeout=100ms",
-        ] {
+        ];
+        for setting in tests.iter().chain(self.settings) {
             line.extend(["-c", setting]);
         }
         let process = Process::start(self.directory.clone(), &line);
