@@ -29,7 +29,7 @@ pub(super) struct Single {
 }
 
 enum Source {
-    Client(Client),
+    Client(Box<Client>),
     /// Asked anew for every connection.
     Sentinel(Arc<tokio::sync::Mutex<SentinelClient>>),
 }

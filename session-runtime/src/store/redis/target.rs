@@ -14,60 +14,44 @@ use super::options::RedisOptions;
 #[derive(Clone)]
 pub(super) enum Target {
     /// One server.
-    Single(Client),
+    Single(Box<Client>),
     /// Whatever server Sentinel calls the master of this name.
     Sentinel(Arc<Mutex<SentinelClient>>),
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
-/// A client of your own for [`RedisOptions::connect_with`]: set up with
+/// A client of your own for [`RedisOptions::connect_with`], set up with
 /// certificates, credentials or settings that a URL cannot hold.
-#[non_exhaustive]
-pub enum RedisClient {
-    /// One server.
-    Single(Client),
-    /// A cluster. Its own timeouts and retries count within the deadline of the
-    /// store.
-    Cluster(ClusterClient),
-    /// The master that Sentinel names; the client must ask for the master.
-    Sentinel(Box<SentinelClient>),
-}
+///
+/// The timeouts and retries of a `ClusterClient` count within the deadline of
+/// the store. A `SentinelClient` must be one that asks for the master.
+pub struct RedisClient(pub(super) Target);
 
 impl From<Client> for RedisClient {
     fn from(client: Client) -> Self {
-        Self::Single(client)
+        Self(Target::Single(Box::new(client)))
     }
 }
 
 impl From<ClusterClient> for RedisClient {
     fn from(client: ClusterClient) -> Self {
-        Self::Cluster(client)
+        Self(Target::Cluster(Box::new(client)))
     }
 }
 
 impl From<SentinelClient> for RedisClient {
     fn from(client: SentinelClient) -> Self {
-        Self::Sentinel(Box::new(client))
+        Self(Target::Sentinel(Arc::new(Mutex::new(client))))
     }
 }
 
 impl std::fmt::Debug for RedisClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Single(_) => "RedisClient::Single",
-            Self::Cluster(_) => "RedisClient::Cluster",
-            Self::Sentinel(_) => "RedisClient::Sentinel",
+        f.write_str(match self.0 {
+            Target::Single(_) => "RedisClient(one server)",
+            Target::Cluster(_) => "RedisClient(cluster)",
+            Target::Sentinel(_) => "RedisClient(sentinel)",
         })
-    }
-}
-
-impl From<RedisClient> for Target {
-    fn from(client: RedisClient) -> Self {
-        match client {
-            RedisClient::Single(client) => Self::Single(client),
-            RedisClient::Cluster(client) => Self::Cluster(client),
-            RedisClient::Sentinel(client) => Self::Sentinel(Arc::new(Mutex::new(*client))),
-        }
     }
 }
 
@@ -127,10 +111,12 @@ fn single(url: &str, options: &RedisOptions) -> Result<Target, Failure> {
     #[cfg(feature = "redis-tls")]
     if let (true, Some(certificates)) = (url.starts_with("rediss"), &options.certificates) {
         let client = Client::build_with_tls(url, certificates.clone());
-        return client.map(Target::Single).map_err(|error| Failure::of(&error));
+        return client
+            .map(|client| Target::Single(Box::new(client)))
+            .map_err(|error| Failure::of(&error));
     }
     let _ = options;
-    Client::open(url).map(Target::Single).map_err(malformed)
+    Client::open(url).map(|client| Target::Single(Box::new(client))).map_err(malformed)
 }
 
 fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure> {
@@ -145,7 +131,7 @@ fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure
         Some(certificates) => builder.certs(certificates.clone()),
         None => builder,
     };
-    builder.build().map(Target::Cluster).map_err(malformed)
+    builder.build().map(|client| Target::Cluster(Box::new(client))).map_err(malformed)
 }
 
 /// `user:password@host,host/path`
