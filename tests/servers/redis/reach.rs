@@ -58,11 +58,12 @@ async fn any_store_is_chosen_by_the_same_urls() {
 async fn a_client_of_ones_own_is_as_good_as_a_url() {
     let (Some(server), Some(cluster)) = (redis::single(), redis::cluster()) else { return };
     let nodes: Vec<_> = cluster.nodes.iter().map(Server::url).collect();
-    let clients: [RedisClient; 2] =
-        [Client::open(server.url()).unwrap().into(), ClusterClient::new(nodes).unwrap().into()];
-    for client in clients {
-        let of_cluster = matches!(client, RedisClient::Cluster(_));
-        let options = RedisStore::options().wait_replicas(usize::from(of_cluster));
+    let clients: [(RedisClient, usize); 2] = [
+        (Client::open(server.url()).unwrap().into(), 0),
+        (ClusterClient::new(nodes).unwrap().into(), 1),
+    ];
+    for (client, replicas) in clients {
+        let options = RedisStore::options().wait_replicas(replicas);
         works(&options.connect_with(client).await.unwrap()).await;
     }
 }

@@ -25,7 +25,7 @@ pub(super) enum Link {
 pub(super) struct Cluster {
     connection: ClusterConnection,
     /// How one of the nodes is reached; not known of a client that was handed in.
-    seed: Option<Client>,
+    seed: Option<Box<Client>>,
 }
 
 pub(super) struct Single {
@@ -37,7 +37,7 @@ pub(super) struct Single {
 }
 
 enum Source {
-    Client(Client),
+    Client(Box<Client>),
     /// Asked anew for every connection.
     Sentinel(Arc<tokio::sync::Mutex<SentinelClient>>),
 }
@@ -118,7 +118,8 @@ impl Link {
                 let mut slots = redis::cmd("CLUSTER");
                 slots.arg("SLOTS");
                 let said = self.call_at(0, &slots).await.map_err(|(error, _)| error)?;
-                let Some(seed) = cluster.seed.as_ref().map(Client::get_connection_info) else {
+                let Some(seed) = cluster.seed.as_ref().map(|seed| seed.get_connection_info())
+                else {
                     let text = "a cluster client that was handed in does not tell its nodes";
                     return Err((redis::ErrorKind::InvalidClientConfig, text).into());
                 };
@@ -212,7 +213,7 @@ impl Single {
 
     async fn client(&self) -> Result<Client, RedisError> {
         match &self.source {
-            Source::Client(client) => Ok(client.clone()),
+            Source::Client(client) => Ok(Client::clone(client)),
             Source::Sentinel(sentinel) => sentinel.lock().await.async_get_client().await,
         }
     }

@@ -202,7 +202,7 @@ impl RedisOptions {
         self,
         client: impl Into<RedisClient>,
     ) -> Result<RedisStore, StoreError> {
-        Ok(RedisStore::open(client.into().into(), self).await?)
+        Ok(RedisStore::open(client.into().0, self).await?)
     }
 
     pub(super) fn check(&self) -> Result<(), Failure> {

@@ -14,61 +14,45 @@ use super::options::RedisOptions;
 #[derive(Clone)]
 pub(super) enum Target {
     /// One server.
-    Single(Client),
+    Single(Box<Client>),
     /// Whatever server Sentinel calls the master of this name.
     Sentinel(Arc<Mutex<SentinelClient>>),
     /// And how one of its nodes is reached, if that is known.
-    Cluster(ClusterClient, Option<Client>),
+    Cluster(Box<ClusterClient>, Option<Box<Client>>),
 }
 
-/// A client of your own for [`RedisOptions::connect_with`]: set up with
+/// A client of your own for [`RedisOptions::connect_with`], set up with
 /// certificates, credentials or settings that a URL cannot hold.
-#[non_exhaustive]
-pub enum RedisClient {
-    /// One server.
-    Single(Client),
-    /// A cluster. Its own timeouts and retries count within the deadline of the
-    /// store.
-    Cluster(ClusterClient),
-    /// The master that Sentinel names; the client must ask for the master.
-    Sentinel(Box<SentinelClient>),
-}
+///
+/// The timeouts and retries of a `ClusterClient` count within the deadline of
+/// the store. A `SentinelClient` must be one that asks for the master.
+pub struct RedisClient(pub(super) Target);
 
 impl From<Client> for RedisClient {
     fn from(client: Client) -> Self {
-        Self::Single(client)
+        Self(Target::Single(Box::new(client)))
     }
 }
 
 impl From<ClusterClient> for RedisClient {
     fn from(client: ClusterClient) -> Self {
-        Self::Cluster(client)
+        Self(Target::Cluster(Box::new(client), None))
     }
 }
 
 impl From<SentinelClient> for RedisClient {
     fn from(client: SentinelClient) -> Self {
-        Self::Sentinel(Box::new(client))
+        Self(Target::Sentinel(Arc::new(Mutex::new(client))))
     }
 }
 
 impl std::fmt::Debug for RedisClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Single(_) => "RedisClient::Single",
-            Self::Cluster(_) => "RedisClient::Cluster",
-            Self::Sentinel(_) => "RedisClient::Sentinel",
+        f.write_str(match self.0 {
+            Target::Single(_) => "RedisClient(one server)",
+            Target::Cluster(..) => "RedisClient(cluster)",
+            Target::Sentinel(_) => "RedisClient(sentinel)",
         })
-    }
-}
-
-impl From<RedisClient> for Target {
-    fn from(client: RedisClient) -> Self {
-        match client {
-            RedisClient::Single(client) => Self::Single(client),
-            RedisClient::Cluster(client) => Self::Cluster(client, None),
-            RedisClient::Sentinel(client) => Self::Sentinel(Arc::new(Mutex::new(*client))),
-        }
     }
 }
 
@@ -125,7 +109,7 @@ fn malformed(_: RedisError) -> Failure {
 }
 
 fn single(url: &str, options: &RedisOptions) -> Result<Target, Failure> {
-    client(url, options).map(Target::Single)
+    client(url, options).map(|client| Target::Single(Box::new(client)))
 }
 
 fn client(url: &str, options: &RedisOptions) -> Result<Client, Failure> {
@@ -151,7 +135,8 @@ fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure
         Some(certificates) => builder.certs(certificates.clone()),
         None => builder,
     };
-    builder.build().map(|client| Target::Cluster(client, seed)).map_err(malformed)
+    let built = builder.build().map(Box::new).map_err(malformed)?;
+    Ok(Target::Cluster(built, seed.map(Box::new)))
 }
 
 /// `user:password@host,host/path`
