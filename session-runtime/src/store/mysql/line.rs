@@ -96,7 +96,7 @@ impl Line {
         };
         let mut done = Vec::with_capacity(batch.len());
         let mut rows = Vec::new();
-        let mut answers = sqlx::raw_sql(&sql).fetch_many(&mut **connection);
+        let mut answers = sqlx::raw_sql(sql).fetch_many(&mut **connection);
         loop {
             match answers.try_next().await {
                 Ok(Some(Either::Right(row))) => rows.push(row),
