@@ -57,7 +57,9 @@ async fn every_key_ends_by_itself() {
 #[tokio::test]
 async fn a_full_server_still_logs_people_out() {
     let Some(server) = Server::start(&["--maxmemory-policy", "noeviction"]) else { return };
-    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let clock = Clock::frozen(Clock::system().now());
+    let options = RedisStore::options().clock(clock.clone());
+    let store = options.connect(&server.url()).await.unwrap();
     let theirs = created(&store, Some(&customer())).await;
     let other = created(&store, Some(&customer())).await;
     let stranger = created(&store, None).await;
@@ -66,7 +68,10 @@ async fn a_full_server_still_logs_people_out() {
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
     let refused = store.apply(theirs.id, 1, &one_more()).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
-    found(&store, &stranger).await;
+    clock.advance(Duration::from_secs(1_000));
+    let seen = store.load(stranger.id, &stranger.meta.secret, Touch::IfDue.into()).await.unwrap();
+    let Lookup::Found(touched) = seen else { panic!("{seen:?}") };
+    assert_eq!(touched.meta.last_seen, clock.now(), "a touch that was due");
     assert!(store.delete(theirs.id).await.unwrap(), "a logout");
     let seen = store.load(theirs.id, &theirs.meta.secret, Touch::IfDue.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Retired), "after a logout: {seen:?}");
