@@ -30,7 +30,9 @@ async fn a_server_that_takes_no_more_connections_is_said_so_within_the_deadline(
         opened.schema.0
     );
     server().psql(DATABASE, &grants).unwrap();
-    let end = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'");
+    let end = format!(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'"
+    );
     server().psql(DATABASE, &end).unwrap();
     let theirs = PgConnection::connect(&url).await.unwrap();
 

@@ -20,7 +20,8 @@ fn large() -> Patch {
     // Noise, or it is compressed.
     let mut state = 1_u64;
     let noise = (0..256 << 10).map(|_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         b' ' + (state >> 58) as u8
     });
     Patch::of(vec![FieldOp::new("large", Op::Set(noise.collect()))])

@@ -23,9 +23,8 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
     let rules = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n";
     std::fs::write(server.directory().join("data/pg_hba.conf"), rules).unwrap();
     server.run();
-    let url = |query: &str| {
-        format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?{query}", server.port())
-    };
+    let url =
+        |query: &str| format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?{query}", server.port());
 
     let error = PostgresStore::connect(&url("sslmode=disable")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");

@@ -82,6 +82,9 @@ impl Space {
     /// Seen from here it is below the root directory of the server.
     fn ballast(&self, pid: u32) -> PathBuf {
         let path = self.path().join("ballast");
-        Path::new("/proc").join(pid.to_string()).join("root").join(path.strip_prefix("/").unwrap_or(&path))
+        Path::new("/proc")
+            .join(pid.to_string())
+            .join("root")
+            .join(path.strip_prefix("/").unwrap_or(&path))
     }
 }
