@@ -182,7 +182,13 @@ impl Layout {
 
     /// No layout of ours: nor must there be tables of somebody else by our names.
     async fn foreign(&self, pool: &PgPool) -> Result<Option<i32>, Failure> {
-        let sql = format!("SELECT to_regclass('{}') IS NOT NULL", self.table("session"));
+        // In this order: a migration that was committed since brought both.
+        let sql = format!(
+            "SELECT CASE WHEN to_regclass('{}') IS NULL THEN false \
+             ELSE to_regclass('{}') IS NULL END",
+            self.table("session"),
+            self.table("session_layout")
+        );
         let row = pool.fetch_one(sqlx::raw_sql(&sql)).await;
         let taken = row.and_then(|row| row.try_get(0));
         match taken.map_err(|error| Meaning::from(error).failure())? {
