@@ -96,7 +96,7 @@ async fn rounds(
         let clients = load::clients(&service, scenario).await;
         let asked = asked(place, &service, scenario).await;
         let (rates, took) = Default::default();
-        all.push((clients, Seen { store: *store, size, scenario, rates, took, asked }));
+        all.push((clients, Seen { store, size, scenario, rates, took, asked }));
     }
     for round in 0..=options.rounds {
         for (clients, seen) in &mut all {

@@ -93,7 +93,7 @@ async fn create(store: &SqliteStore, record: Record) {
 
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {
     match store.load(id(number), &SECRET, touch.into()).await.unwrap() {
-        Lookup::Found(record) => Some(record),
+        Lookup::Found(record) | Lookup::Cached(record) => Some(record),
         Lookup::Absent | Lookup::Retired | Lookup::Replayed => None,
     }
 }
