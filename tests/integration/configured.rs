@@ -173,6 +173,7 @@ async fn what_is_left_out_or_empty_has_the_defaults_of_the_layer() {
 }
 
 #[test]
+#[allow(clippy::result_large_err)] // of the closure, as figment wants it
 fn the_environment_is_a_configuration() {
     figment::Jail::expect_with(|jail| {
         jail.set_env("APP_SESSION__STORE", "memory:");

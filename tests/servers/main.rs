@@ -1,6 +1,6 @@
 //! The stores that need a server, against real ones: each test program starts
 //! its own, on private ports or sockets, and stops them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[cfg(feature = "servers")]
 mod cache;

@@ -7,6 +7,8 @@ cc           | gcc libc6-dev   | linking, and compiling the bundled SQLite | any
 chromium     | chromium        | the browser tests                         | browser
 chromedriver | chromium-driver | the browser tests                         | browser
 redis-server | redis-server    | the tests of the Redis store              | servers
+redis-cli    | redis-tools     | the tests of the Redis store              | servers
+openssl      | openssl         | certificates for the tests over TLS       | servers
 postgres     | postgresql      | the tests of the Postgres store           | servers
 pgbouncer    | pgbouncer       | the tests of the Postgres store           | servers
 mariadbd     | mariadb-server  | the tests of the MySQL store              | servers

@@ -20,13 +20,19 @@ use crate::token::SecretHash;
 #[derive(Clone)]
 pub struct AnyStore(Arc<dyn SessionStore>);
 
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
+type Opening<'o, S> = std::pin::Pin<Box<dyn Future<Output = Result<S, StoreError>> + Send + 'o>>;
+
 /// Opens a store if its feature is on, and names the feature if not.
 macro_rules! opened {
     ($feature:literal, $store:ident $(.$set:ident($to:expr))*, $open:ident($where:expr)) => {{
         #[cfg(feature = $feature)]
         let opened = {
             let options = super::$store::options()$(.$set($to))*;
-            options.$open($where).await.map(Self::new).map_err(ConnectError::Store)
+            // Boxed: the futures of the clients are deep, and whoever awaits this
+            // would meet the compiler's limit for that.
+            let opening: Opening<'_, super::$store> = Box::pin(options.$open($where));
+            opening.await.map(Self::new).map_err(ConnectError::Store)
         };
         #[cfg(not(feature = $feature))]
         let opened = {

@@ -73,8 +73,7 @@ async fn the_store_follows_sentinel_to_another_server_without_a_restart() {
     let Some(watched) = Watched::start() else { return };
     let by_url = RedisStore::connect(&watched.url()).await.unwrap();
     let sentinels = vec![watched.sentinel.url()];
-    let client =
-        SentinelClient::build(sentinels, "sessions".to_owned(), None, SentinelServerType::Master);
+    let client = SentinelClient::build(sentinels, "sessions", None, SentinelServerType::Master);
     let options = RedisStore::options().wait_replicas(1);
     let by_client = options.connect_with(client.unwrap()).await.unwrap();
     works(&by_client).await;

@@ -33,9 +33,8 @@ impl MariaDb {
     /// As [`start`](Self::start).
     pub fn start_under(prefix: Vec<String>, settings: Vec<String>) -> Option<Self> {
         let places = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
-        let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &places)?;
-        let install =
-            program("SESSION_TESTS_MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
+        let server = program("MARIADBD", &["mariadbd"], &places)?;
+        let install = program("MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
         let directory = tempfile::tempdir().expect("a directory").keep();
         let made = Command::new(install)
             .args(["--no-defaults", "--auth-root-authentication-method=normal"])
@@ -58,7 +57,7 @@ impl MariaDb {
     pub fn restart(self) -> Self {
         let port = self.port;
         let directory = self.process.stop();
-        let server = program("SESSION_TESTS_MARIADBD", &["mariadbd"], &["/usr/sbin"]);
+        let server = program("MARIADBD", &["mariadbd"], &["/usr/sbin"]);
         let server = server.expect("it was there before");
         Self::on(&server, directory, port, self.prefix, self.settings)
     }
