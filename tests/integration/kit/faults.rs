@@ -65,6 +65,7 @@ async fn every_operation_is_told_and_can_fail() {
     assert!(manager.revoke_all(&7u64).await.is_err());
     assert!(manager.count().await.is_err());
     assert!(spy.sweep(1).await.is_err());
+    assert!(spy.scan(None, 1).await.is_err());
     assert!(matches!(t.open().await, Err(SessionRejection::Failed(_))));
     session.add_visits(1);
     assert!(session.save().await.is_err());
