@@ -19,6 +19,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::LOOKS;
+use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{
     Conflict, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, Refused, SignIn,
@@ -152,18 +154,25 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
     pub(super) async fn bury(&self, id: SessionId) -> Result<bool, StoreError> {
         let secret = SessionToken::renew(id)
             .map_err(|error| StoreError::because(StoreErrorKind::Unavailable, error))?;
-        // Never live, so that nobody counts it.
+        // It ended long ago, so that nobody counts it, and no patch is taken
+        // for the moment in which it is there.
         let ended = Lifetime { idle: Some(Duration::ZERO), absolute: None, remember: false };
-        let meta = Meta::new(secret.secret_hash(), self.to.clock().now(), ended);
+        let meta = Meta::new(secret.secret_hash(), Timestamp::default(), ended);
         let nobody = Record { id, meta, fields: Fields::new() };
-        match self.to.create(nobody, SignIn::default()).await? {
-            Created::Created => {
-                self.to.delete(id).await?;
-                Ok(true)
+        let mut absent = false;
+        for _ in 0..LOOKS {
+            match self.to.create(nobody.clone(), SignIn::default()).await? {
+                // Once more: only a second answer says that its tombstone is
+                // there, and that it was not swept before it was destroyed.
+                Created::Created => {
+                    absent = true;
+                    self.to.delete(id).await?;
+                }
+                Created::Exists => return Ok(absent),
+                Created::Refused(_) | Created::Denied(_) => return Err(unanswered()),
             }
-            Created::Exists => Ok(false),
-            Created::Refused(_) | Created::Denied(_) => Err(unanswered()),
         }
+        Err(unanswered())
     }
 }
 
