@@ -9,6 +9,7 @@ use session_tests::servers::redis;
 async fn cached(clock: Clock) -> Option<CachedStore<RedisStore>> {
     let server = redis::single()?;
     let options = RedisStore::options().clock(clock).prefix(redis::fresh_prefix());
+    let options = options.deadline(std::time::Duration::from_secs(60));
     let cache = CachedStore::coherent(options.connect(&server.url()).await.unwrap());
     super::kit::usable(&cache).await;
     Some(cache)
