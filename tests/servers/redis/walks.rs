@@ -53,6 +53,8 @@ async fn a_walk_goes_on_over_a_failover_of_the_cluster_and_misses_nobody() {
     let store = RedisStore::connect(&cluster.url()).await.unwrap();
     let ids = some(&store).await;
     let before = cluster.primaries();
+    // What has not been copied is not there afterwards, whoever walks.
+    cluster.wait_until_copied();
     let seen = walked(&store, || {
         for node in (0..cluster.nodes.len()).filter(|node| !before.contains(node)) {
             cluster.nodes[node].ask(&["CLUSTER", "FAILOVER", "TAKEOVER"]);

@@ -187,6 +187,22 @@ impl Cluster {
         }
     }
 
+    /// Waits until every replica has what its primary has now.
+    pub fn wait_until_copied(&self) {
+        let number = |node: &Server, name: &str| -> Option<u64> {
+            let said = node.ask(&["INFO", "replication"]);
+            said.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        };
+        for node in &self.nodes {
+            let Some(port) = number(node, "master_port:") else { continue };
+            let primary = self.nodes.iter().find(|it| u64::from(it.port) == port);
+            let written = primary.and_then(|primary| number(primary, "master_repl_offset:"));
+            let copied = || number(node, "slave_repl_offset:") >= written;
+            let process = node.process.as_ref().expect("it runs");
+            process.wait_until("slave_repl_offset", || copied().then_some(()));
+        }
+    }
+
     pub fn url(&self) -> String {
         let hosts: Vec<_> =
             self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();

@@ -17,8 +17,8 @@ use crate::store::contract::Swept;
 
 /// Keys that a server looks at in one step: well below a millisecond.
 const STEP: usize = 256;
-/// Steps of one sweep.
-const STEPS: usize = 64;
+/// Steps of one sweep: a quarter of a million keys, in well under a second.
+const STEPS: usize = 1024;
 
 /// Where a sweep goes on.
 #[derive(Default)]
