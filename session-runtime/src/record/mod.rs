@@ -142,8 +142,12 @@ impl Meta {
     /// has passed since the last one, or an hour where there is no idle timeout.
     #[must_use]
     pub fn touch_is_due(&self, now: Timestamp) -> bool {
+        now.since(self.last_seen) >= self.touch_interval()
+    }
+
+    pub(crate) fn touch_interval(&self) -> Duration {
         let every = self.idle.map_or(UNLIMITED_TOUCH, |idle| Duration::from_millis(idle / 10));
-        now.since(self.last_seen) >= every.max(Duration::from_millis(1))
+        every.max(Duration::from_millis(1))
     }
 
     fn restart(&mut self, lifetime: Lifetime, now: Timestamp) {

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Starts the server, writes its process id to `pid`, and waits for the end of
@@ -120,8 +121,17 @@ impl Drop for Process {
 ///
 /// If the machine has none.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").port()
+    /// Below those that systems give to clients, one of which would be gone by
+    /// the time a server wants it.
+    const PORTS: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    (0..PORTS)
+        .map(|_| NEXT.fetch_add(1, Ordering::Relaxed))
+        // Test programs beside this one begin elsewhere.
+        .map(|n| 10_000 + std::process::id().wrapping_mul(997).wrapping_add(n) % PORTS)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a free port")
 }
 
 fn until<T>(limit: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T> {

@@ -167,6 +167,15 @@ impl Cluster {
         let said = nodes[0].ask(&command);
         assert!(said.contains("[OK] All 16384 slots covered"), "{said}");
         let cluster = Self { nodes };
+        // Told to be a replica, a node is a primary without slots for a moment, and
+        // says for a second nothing of what it has copied.
+        let follows = |primary: &&Server| {
+            let said = primary.ask(&["INFO", "replication"]);
+            said.contains("state=online") && !said.contains("state=online,offset=0,")
+        };
+        let replicas = || (cluster.nodes.iter().filter(follows).count() == 3).then_some(());
+        let process = cluster.nodes[0].process.as_ref().expect("it runs");
+        process.wait_until("a replica of each primary", replicas);
         cluster.wait_until_whole();
         Some(cluster)
     }

@@ -49,6 +49,18 @@ struct Current {
     number: u64,
 }
 
+/// Which server of a cluster a command is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum To<'k> {
+    /// As its keys say; a read may go to a replica if the client that was
+    /// handed in is set so.
+    AsItSays,
+    /// The primary of the slot.
+    Slot(u16),
+    /// The primary that holds the key.
+    Holder(&'k str),
+}
+
 impl Link {
     pub(super) async fn open(target: Target, timeout: Duration) -> Result<Self, RedisError> {
         let source = match target {
@@ -75,11 +87,26 @@ impl Link {
 
     /// Sends `command` once. Whether an error came after it may have been sent
     /// stands in the second half.
-    pub(super) async fn call(&self, command: &Cmd) -> Result<Value, (RedisError, bool)> {
+    pub(super) async fn call(
+        &self,
+        to: To<'_>,
+        command: &Cmd,
+    ) -> Result<Value, (RedisError, bool)> {
         match self {
             Self::Cluster(cluster) => {
                 let mut connection = cluster.connection.clone();
-                let answer = connection.req_packed_command(command).await;
+                let route = match to {
+                    To::AsItSays => None,
+                    To::Slot(slot) => Some(Route::new(slot, SlotAddr::Master)),
+                    To::Holder(key) => Some(Route::with_key(key, SlotAddr::Master)),
+                };
+                let answer = match route.map(SingleNodeRoutingInfo::SpecificNode) {
+                    None => connection.req_packed_command(command).await,
+                    Some(route) => {
+                        let route = RoutingInfo::SingleNode(route);
+                        connection.route_command(command.clone(), route).await
+                    }
+                };
                 answer.and_then(Value::extract_error).map_err(|error| (error, true))
             }
             Self::Single(single) => {
@@ -96,20 +123,6 @@ impl Link {
         }
     }
 
-    /// Sends `command` to the primary of `slot`, or to the one server.
-    pub(super) async fn call_at(
-        &self,
-        slot: u16,
-        command: &Cmd,
-    ) -> Result<Value, (RedisError, bool)> {
-        let Self::Cluster(cluster) = self else { return self.call(command).await };
-        let route = SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master));
-        let mut connection = cluster.connection.clone();
-        let answer =
-            connection.route_command(command.clone(), RoutingInfo::SingleNode(route)).await;
-        answer.and_then(Value::extract_error).map_err(|error| (error, true))
-    }
-
     /// How to reach every server that holds sessions now.
     pub(super) async fn primaries(&self) -> Result<Vec<ConnectionInfo>, RedisError> {
         match self {
@@ -117,7 +130,7 @@ impl Link {
             Self::Cluster(cluster) => {
                 let mut slots = redis::cmd("CLUSTER");
                 slots.arg("SLOTS");
-                let said = self.call_at(0, &slots).await.map_err(|(error, _)| error)?;
+                let said = self.call(To::Slot(0), &slots).await.map_err(|(error, _)| error)?;
                 let Some(seed) = cluster.seed.as_ref().map(|seed| seed.get_connection_info())
                 else {
                     let text = "a cluster client that was handed in does not tell its nodes";

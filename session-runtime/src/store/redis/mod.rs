@@ -3,6 +3,8 @@
 //! - [`layout`]: a record as a hash, and back
 //! - `lua/`, [`script`]: everything that decides, as scripts on the server
 //! - [`ask`]: a patch as the arguments of `apply.lua`, and its answers
+//! - [`load`], [`lately`]: loading, by script or without
+//! - [`write`](mod@write): creating a session, and applying a patch
 //! - [`sign_in`]: a sign-in where session and index are on different servers
 //! - [`principals`], [`walk`], [`scan`]: listing, revoking, counting, sweeping,
 //!   walking over all sessions
@@ -16,9 +18,11 @@
 mod ask;
 mod failure;
 mod feed;
+mod lately;
 mod layout;
 mod line;
 mod link;
+mod load;
 mod options;
 mod principals;
 mod scan;
@@ -28,6 +32,7 @@ mod sign_in;
 mod store;
 mod target;
 mod walk;
+mod write;
 
 pub use self::options::RedisOptions;
 pub use self::store::RedisStore;

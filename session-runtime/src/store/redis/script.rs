@@ -52,22 +52,22 @@ macro_rules! scripts {
 }
 
 scripts! {
-    load: "load";
+    load: "tomb" "load";
     reload: "reload";
     look: "look";
-    create: "admit" "create";
-    apply: "admit" "apply";
-    destroy: "destroy";
-    reap: "reap";
-    reserve: "reserve";
-    confirm: "confirm";
-    members: "members";
+    create: "tomb" "index" "admit" "create";
+    apply: "tomb" "index" "admit" "apply";
+    destroy: "tomb" "destroy";
+    reap: "tomb" "reap";
+    reserve: "index" "reserve";
+    confirm: "index" "confirm";
+    members: "index" "members";
     forget: "forget";
-    extend: "extend";
+    extend: "index" "extend";
     extended: "extended";
-    tidy: "tidy";
-    scan: "scan";
-    slots: "slots";
+    tidy: "index" "tidy";
+    scan: "names" "scan";
+    slots: "names" "slots";
 }
 
 impl Script {

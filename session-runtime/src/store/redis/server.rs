@@ -1,12 +1,14 @@
 //! Asking the servers: scripts, deadlines, and asking again.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{Failure, is_passing};
-use super::link::Link;
+use super::link::{Link, To};
+use super::load::APART;
 use super::options::RedisOptions;
 use super::script::{Script, Scripts};
 use super::target::Target;
@@ -23,6 +25,7 @@ pub(super) struct Server {
     waiting: Option<Link>,
     pub(super) scripts: Scripts,
     pub(super) options: RedisOptions,
+    clocks_agree: AtomicBool,
 }
 
 impl Server {
@@ -34,7 +37,7 @@ impl Server {
             Ok(Err(error)) => return Err(Failure::of(&error)),
             Err(_) => return Err(Failure::timeout("no answer to the first connection")),
         };
-        Ok(Self { link, waiting: None, scripts, options })
+        Ok(Self { link, waiting: None, scripts, options, clocks_agree: AtomicBool::new(false) })
     }
 
     /// Whether session and index may be on different servers.
@@ -69,7 +72,7 @@ impl Server {
         args: &[A],
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        self.run_on(None, script, keys, args, deadline).await
+        self.run_on(To::AsItSays, script, keys, args, deadline).await
     }
 
     /// Runs a script without keys on the primary of `slot`, or on the one server.
@@ -80,12 +83,12 @@ impl Server {
         args: &[A],
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        self.run_on(Some(slot), script, &[], args, deadline).await
+        self.run_on(To::Slot(slot), script, &[], args, deadline).await
     }
 
     async fn run_on<A: AsRef<[u8]>>(
         &self,
-        slot: Option<u16>,
+        to: To<'_>,
         script: &Script,
         keys: &[&str],
         args: &[A],
@@ -103,12 +106,12 @@ impl Server {
             command
         };
         let by_name = command("EVALSHA", &script.sha);
-        let answer = self.ask(&by_name, slot, deadline).await;
+        let answer = self.ask(&by_name, to, deadline).await;
         match answer {
             Err(Asked::Unknown) => {
                 // Sends the text once; the server knows it from then on.
                 let whole = command("EVAL", &script.text);
-                self.ask(&whole, slot, deadline).await.map_err(Asked::into_failure)
+                self.ask(&whole, to, deadline).await.map_err(Asked::into_failure)
             }
             other => other.map_err(Asked::into_failure),
         }
@@ -190,6 +193,18 @@ impl Server {
         }
     }
 
+    /// The names and values of a hash; nothing if there is none.
+    pub(super) async fn hash(&self, key: &str, deadline: Instant) -> Result<Vec<Value>, Failure> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(key);
+        match self.ask(&command, To::Holder(key), deadline).await.map_err(Asked::into_failure)? {
+            Value::Array(flat) => Ok(flat),
+            // Of a client that was handed in and speaks RESP3.
+            Value::Map(pairs) => Ok(pairs.into_iter().flat_map(<[Value; 2]>::from).collect()),
+            _ => Err(Failure::corrupt("answer")),
+        }
+    }
+
     /// Sends a command to the primary of `slot`, or to the one server.
     pub(super) async fn at(
         &self,
@@ -197,26 +212,15 @@ impl Server {
         command: &Cmd,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        self.ask(command, Some(slot), deadline).await.map_err(Asked::into_failure)
+        self.ask(command, To::Slot(slot), deadline).await.map_err(Asked::into_failure)
     }
 
-    async fn ask(
-        &self,
-        command: &Cmd,
-        slot: Option<u16>,
-        deadline: Instant,
-    ) -> Result<Value, Asked> {
+    async fn ask(&self, command: &Cmd, to: To<'_>, deadline: Instant) -> Result<Value, Asked> {
         let mut maybe_done = false;
         let mut pause = Duration::from_millis(5);
         let mut last = None;
         loop {
-            let answer = timeout_at(deadline, async {
-                match slot {
-                    Some(slot) => self.link.call_at(slot, command).await,
-                    None => self.link.call(command).await,
-                }
-            });
-            match answer.await {
+            match timeout_at(deadline, self.link.call(to, command)).await {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err((error, _)))
                     if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) =>
@@ -287,6 +291,7 @@ impl Server {
             let text = "this server is part of a cluster: write `redis+cluster://` for `redis://`";
             return Err(Failure::config(text));
         }
+        self.compare_clocks(said("server_time_usec"));
         let policy = said("maxmemory_policy").unwrap_or("noeviction");
         if policy != "noeviction" && said("maxmemory") != Some("0") {
             if self.options.require_noeviction {
@@ -297,5 +302,22 @@ impl Server {
             tracing::warn!(policy, "the server of the sessions evicts keys: {why}");
         }
         Ok(())
+    }
+
+    /// Whether the clock of the server is known to be near that of this process.
+    pub(super) fn clocks_agree(&self) -> bool {
+        self.clocks_agree.load(Ordering::Relaxed)
+    }
+
+    fn compare_clocks(&self, said: Option<&str>) {
+        let Some(theirs) = said.and_then(|micros| micros.parse::<u64>().ok()) else { return };
+        let (theirs, ours) = (theirs / 1_000, Clock::system().now().as_millis());
+        let apart = Duration::from_millis(ours.abs_diff(theirs));
+        let agree = apart <= APART / 2;
+        self.clocks_agree.store(agree, Ordering::Relaxed);
+        if !agree {
+            let why = "every load goes through a script for it; are both on NTP?";
+            tracing::warn!(?apart, "the clock of the server is not that of this machine: {why}");
+        }
     }
 }

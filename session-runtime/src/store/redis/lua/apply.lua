@@ -8,72 +8,83 @@ local function stored(name)
   return call('HGET', key, name), name
 end
 
--- Sums of decimal texts of any length.
-local function split(n)
-  if string.byte(n) == 45 then return true, string.sub(n, 2) end
-  return false, n
-end
-
-local function compare(a, b)
-  if #a ~= #b then return #a < #b and -1 or 1 end
-  for i = 1, #a do
-    local x, y = string.byte(a, i), string.byte(b, i)
-    if x ~= y then return x < y and -1 or 1 end
+-- `Add::sum`, or nil. Texts of more digits than a double holds are added as texts.
+local function total_of_texts(value, delta, absent, min, max)
+  local function split(n)
+    if string.byte(n) == 45 then return true, string.sub(n, 2) end
+    return false, n
   end
-  return 0
-end
 
-local function less(a, b)
-  local na, da = split(a)
-  local nb, db = split(b)
-  if na ~= nb then return na end
-  local order = compare(da, db)
-  if na then return order > 0 end
-  return order < 0
-end
-
-local function digits(a, b, sign)
-  local out, carry, i, j = {}, 0, #a, #b
-  while i > 0 or j > 0 or carry ~= 0 do
-    local x = i > 0 and string.byte(a, i) - 48 or 0
-    local y = j > 0 and string.byte(b, j) - 48 or 0
-    local d = x + sign * y + carry
-    carry = 0
-    if d > 9 then d, carry = d - 10, 1 elseif d < 0 then d, carry = d + 10, -1 end
-    table.insert(out, string.char(48 + d))
-    i, j = i - 1, j - 1
+  local function compare(a, b)
+    if #a ~= #b then return #a < #b and -1 or 1 end
+    for i = 1, #a do
+      local x, y = string.byte(a, i), string.byte(b, i)
+      if x ~= y then return x < y and -1 or 1 end
+    end
+    return 0
   end
-  local text = string.gsub(string.reverse(table.concat(out)), '^0+', '')
-  return text == '' and '0' or text
-end
 
-local function add(a, b)
-  local na, da = split(a)
-  local nb, db = split(b)
-  local sum, negative
-  if na == nb then
-    sum, negative = digits(da, db, 1), na
-  elseif compare(da, db) >= 0 then
-    sum, negative = digits(da, db, -1), na
-  else
-    sum, negative = digits(db, da, -1), nb
+  local function less(a, b)
+    local na, da = split(a)
+    local nb, db = split(b)
+    if na ~= nb then return na end
+    local order = compare(da, db)
+    if na then return order > 0 end
+    return order < 0
   end
-  return (negative and sum ~= '0') and '-' .. sum or sum
-end
 
--- `Add::sum`, or nil
-local function total(value, delta, absent, min, max)
-  local base = absent
-  if value then
-    local negative, d = split(value)
-    if not string.match(d, '^%d+$') or (#d > 1 and string.byte(d) == 48) then return nil end
-    base = d == '0' and '0' or value
-    if less(base, min) or less(max, base) then return nil end
+  local function digits(a, b, sign)
+    local out, carry, i, j = {}, 0, #a, #b
+    while i > 0 or j > 0 or carry ~= 0 do
+      local x = i > 0 and string.byte(a, i) - 48 or 0
+      local y = j > 0 and string.byte(b, j) - 48 or 0
+      local d = x + sign * y + carry
+      carry = 0
+      if d > 9 then d, carry = d - 10, 1 elseif d < 0 then d, carry = d + 10, -1 end
+      table.insert(out, string.char(48 + d))
+      i, j = i - 1, j - 1
+    end
+    local text = string.gsub(string.reverse(table.concat(out)), '^0+', '')
+    return text == '' and '0' or text
   end
+
+  local function add(a, b)
+    local na, da = split(a)
+    local nb, db = split(b)
+    local sum, negative
+    if na == nb then
+      sum, negative = digits(da, db, 1), na
+    elseif compare(da, db) >= 0 then
+      sum, negative = digits(da, db, -1), na
+    else
+      sum, negative = digits(db, da, -1), nb
+    end
+    return (negative and sum ~= '0') and '-' .. sum or sum
+  end
+
+  local base = value or absent
+  if value and (less(base, min) or less(max, base)) then return nil end
   local sum = add(base, delta)
   if less(sum, min) then return min end
   if less(max, sum) then return max end
   return sum
+end
+
+local function total(value, delta, absent, min, max)
+  if value then
+    local d = string.match(value, '^%-?(%d+)$')
+    if not d or (#d > 1 and string.byte(d) == 48) then return nil end
+    if d == '0' then value = '0' end
+  end
+  local base = value or absent
+  if #base > 15 or #delta > 15 then return total_of_texts(value, delta, absent, min, max) end
+  -- Exact: a bound beyond what a double holds is beyond these, too.
+  local lowest, highest, n = tonumber(min), tonumber(max), tonumber(base)
+  if value and (n < lowest or highest < n) then return nil end
+  local sum = n + tonumber(delta)
+  if sum < lowest then return min end
+  if highest < sum then return max end
+  return txt(sum)
 end
 
 -- What is asked for, sorted out.
