@@ -1,5 +1,6 @@
 //! The Redis store against real servers.
 
+mod disk;
 mod failover;
 mod faults;
 mod half_way;

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Process, free_port, left_out, program};
+use super::{Process, Space, free_port, left_out, program};
 
 /// One server.
 #[derive(Debug)]
@@ -39,6 +39,24 @@ impl Server {
         let mut server = Self { process: None, command, port };
         server.start_in(directory("redis"));
         Some(server)
+    }
+
+    /// One whose files are on a small disk, and written with every change.
+    pub fn start_on(space: &Space) -> Option<Self> {
+        let program = binary()?.display().to_string();
+        let port = free_port();
+        let mut command = space.prefix();
+        let (port_text, place) = (port.to_string(), space.path().display().to_string());
+        let fixed = [&program, "--port", &port_text, "--bind", "127.0.0.1", "--dir", &place];
+        let kept = ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"];
+        command.extend(fixed.into_iter().chain(kept).map(str::to_owned));
+        let mut server = Self { process: None, command, port };
+        server.start_in(directory("redis"));
+        Some(server)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").pid()
     }
 
     fn start_in(&mut self, directory: PathBuf) {
@@ -80,45 +98,56 @@ impl Server {
     }
 }
 
-/// A primary, its replica, and a sentinel that watches them.
+/// A primary, its replica, and three sentinels that watch them.
 #[derive(Debug)]
 pub struct Watched {
     pub primary: Server,
     pub replica: Server,
-    pub sentinel: Server,
+    pub sentinels: Vec<Server>,
 }
 
 impl Watched {
     pub fn start() -> Option<Self> {
         let primary = Server::start(&[])?;
         let replica = primary.start_replica()?;
-        let port = free_port();
-        let place = directory("sentinel");
-        let file = place.join("sentinel.conf");
-        let settings = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor sessions 127.0.0.1 {} 1\n\
-             sentinel down-after-milliseconds sessions 500\n\
-             sentinel failover-timeout sessions 3000\n",
-            primary.port
-        );
-        std::fs::write(&file, settings).expect("a file");
-        let command = vec![
-            binary()?.display().to_string(),
-            file.display().to_string(),
-            "--sentinel".to_owned(),
-        ];
-        let mut sentinel = Server { process: None, command, port };
-        sentinel.start_in(place);
-        sentinel.process.as_ref().expect("it runs").wait_until("a replica that is known", || {
-            let said = sentinel.ask(&["SENTINEL", "REPLICAS", "sessions"]);
-            said.contains("master-link-status\nok").then_some(())
-        });
-        Some(Self { primary, replica, sentinel })
+        let sentinels: Option<Vec<_>> = (0..3).map(|_| sentinel(primary.port)).collect();
+        let sentinels = sentinels?;
+        for one in &sentinels {
+            let ready = || {
+                let replicas = one.ask(&["SENTINEL", "REPLICAS", "sessions"]);
+                let others = one.ask(&["SENTINEL", "SENTINELS", "sessions"]);
+                let all = replicas.contains("master-link-status\nok")
+                    && others.matches("runid\n").count() == 2;
+                all.then_some(())
+            };
+            one.process.as_ref().expect("it runs").wait_until("all that there is", ready);
+        }
+        Some(Self { primary, replica, sentinels })
     }
 
     pub fn url(&self) -> String {
-        format!("redis+sentinel://127.0.0.1:{}/sessions", self.sentinel.port)
+        let hosts: Vec<_> =
+            self.sentinels.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+        format!("redis+sentinel://{}/sessions", hosts.join(","))
     }
+}
+
+/// Two of three of them are to agree.
+fn sentinel(primary: u16) -> Option<Server> {
+    let port = free_port();
+    let place = directory("sentinel");
+    let file = place.join("sentinel.conf");
+    let settings = format!(
+        "port {port}\nbind 127.0.0.1\nsentinel monitor sessions 127.0.0.1 {primary} 2\n\
+         sentinel down-after-milliseconds sessions 500\n\
+         sentinel failover-timeout sessions 3000\n",
+    );
+    std::fs::write(&file, settings).expect("a file");
+    let words = [binary()?.display().to_string(), file.display().to_string()];
+    let command = words.into_iter().chain(["--sentinel".to_owned()]).collect();
+    let mut sentinel = Server { process: None, command, port };
+    sentinel.start_in(place);
+    Some(sentinel)
 }
 
 impl Server {

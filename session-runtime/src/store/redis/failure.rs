@@ -60,11 +60,16 @@ impl Failure {
     }
 }
 
+/// No memory, or no disk: a server that cannot keep what it is told (`MISCONF`)
+/// takes no more of it.
 fn is_full(error: &RedisError) -> bool {
-    // Inside a script it comes as a plain error with the words in its text.
-    let said =
-        |text: &str| text.contains("OOM command not allowed") || text.contains("OOM allow-oom");
-    error.code() == Some("OOM") || error.detail().is_some_and(said)
+    // Inside a script it may come as a plain error with the words in its text.
+    let said = |text: &str| {
+        text.contains("OOM command not allowed")
+            || text.contains("OOM allow-oom")
+            || text.contains("MISCONF ")
+    };
+    matches!(error.code(), Some("OOM" | "MISCONF")) || error.detail().is_some_and(said)
 }
 
 /// Whether asking again, on another connection or a little later, may help.

@@ -38,8 +38,13 @@ if touched then
     return { p[1] }
   end
 end
-if confirmed or touched then force(key) end
+if touched and not confirmed then
+  -- A server that takes no writes, for its disk is full, still reads.
+  local answer = redis.pcall('HDEL', key, '@')
+  touched = not (type(answer) == 'table' and answer.err)
+end
 if confirmed then
+  force(key)
   call('HSET', key, '@secret', secret, '@since', txt(now), '@previous', m[1] .. ' ' .. txt(now))
   call('HDEL', key, '@next')
 end
