@@ -8,7 +8,7 @@ use session_benches::scenario::{Scenario, Size};
 use session_benches::shape::{Large, Shape, Small};
 use session_benches::stats::median;
 use session_benches::subjects::ours;
-use session_runtime::store::RedisStore;
+use session_runtime::store::{CachedStore, RedisStore};
 use session_tests::servers::Proxy;
 use session_tests::servers::redis::Server;
 use tokio::runtime::Runtime;
@@ -16,12 +16,21 @@ use tokio::runtime::Runtime;
 use crate::{Options, by_hand, load, theirs};
 
 /// In the order of the columns; the first is what the others are compared with.
-const WHO: [&str; 3] = ["by hand", "tower-sessions", "ours"];
+const WHO: [&str; 4] = ["by hand", "tower-sessions", "ours", "ours, cached"];
+
+/// How many of them store something of their own.
+const STORED: usize = 3;
 
 /// A column more is a name above and a router here.
 async fn services<S: Shape + 'static>(url: &str) -> [Router; WHO.len()] {
     let store = RedisStore::connect(url).await.expect("it runs");
-    [by_hand::router::<S>(url).await, theirs::router::<S>(url).await, ours::router::<S>(store)]
+    let cached = CachedStore::coherent(store.clone());
+    [
+        by_hand::router::<S>(url).await,
+        theirs::router::<S>(url).await,
+        ours::router::<S>(store),
+        ours::router::<S>(cached),
+    ]
 }
 
 async fn services_of(size: Size, url: &str) -> [Router; WHO.len()] {
@@ -51,7 +60,7 @@ pub(crate) fn run(runtime: &Runtime, options: &Options) {
         }
     }
     println!("\nRedis: bytes of memory per session, of {}\n", load::filled(options.sessions));
-    head(&WHO);
+    head(&WHO[..STORED]);
     for size in Size::ALL {
         let cells = runtime.block_on(memory(&server, options, size));
         println!("| {size} | {} |", cells.join(" | "));
@@ -119,7 +128,7 @@ async fn commands(server: &Server, proxy: &Proxy, size: Size, scenario: Scenario
 
 async fn memory(server: &Server, options: &Options, size: Size) -> Vec<String> {
     let mut cells = Vec::new();
-    for service in services_of(size, &server.url()).await {
+    for service in services_of(size, &server.url()).await.into_iter().take(STORED) {
         server.ask(&["FLUSHALL"]);
         let before = used(server);
         load::fill(&service, options.sessions).await;

@@ -56,7 +56,8 @@ scripts! {
     reload: "reload";
     look: "look";
     create: "tomb" "index" "admit" "create";
-    apply: "tomb" "index" "admit" "apply";
+    apply: "apply";
+    sign_in: "tomb" "index" "admit" "apply";
     destroy: "tomb" "destroy";
     reap: "tomb" "reap";
     reserve: "index" "reserve";

@@ -126,7 +126,10 @@ impl Inner {
         let index = index.map(|principal| server.index(principal));
         let keys: Vec<&str> =
             [Some(&session), index.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let script = &server.scripts.apply;
+        let script = match index {
+            Some(_) => &server.scripts.sign_in,
+            None => &server.scripts.apply,
+        };
         // A loss of privilege must not come back with a replica.
         let value = match patch.meta.renew {
             Some(_) => server.run_safely(script, &keys, args, deadline).await?,

@@ -3,9 +3,9 @@
 local key, index = KEYS[1], KEYS[2]
 local now, patch, epoch = clock(ARGV[1]), ARGV[2], ARGV[3]
 
-local function stored(name)
-  if string.byte(name) == 64 then name = '@' .. name end
-  return call('HGET', key, name), name
+local function stored_name(name)
+  if string.byte(name) == 64 then return '@' .. name end
+  return name
 end
 
 -- `Add::sum`, or nil. Texts of more digits than a double holds are added as texts.
@@ -105,7 +105,17 @@ do
   end
 end
 
-local m = call('HMGET', key, '@epoch', '@rev', '@seen', '@idle', '@absolute', '@patches', '@bytes')
+-- The record's own data, and behind that what the operations are about.
+local names = { '@epoch', '@rev', '@seen', '@idle', '@absolute', '@patches', '@bytes' }
+local OWN = #names
+for i, op in ipairs(ops) do names[OWN + i] = stored_name(op[2]) end
+local m
+if #names <= 4000 then
+  m = call('HMGET', key, unpack(names))
+else
+  m = {}
+  for i, name in ipairs(names) do m[i] = call('HGET', key, name) end
+end
 if not m[1] then return 0 end
 
 local function rotation(secret, next)
@@ -126,8 +136,8 @@ if m[1] ~= epoch then return -1 end
 for i, it in ipairs(expect) do
   local met
   if it[1] == 'r' then met = it[2] == m[2]
-  elseif it[1] == 'F' then met = not stored(it[2])
-  elseif it[1] == 'f' then met = stored(it[2]) == it[3]
+  elseif it[1] == 'F' then met = not call('HGET', key, stored_name(it[2]))
+  elseif it[1] == 'f' then met = call('HGET', key, stored_name(it[2])) == it[3]
   else met = (call('HGET', key, '@v:' .. it[2]) or '1') == it[3] end
   if not met then return { 'c', i, call('HGETALL', key) } end
 end
@@ -137,7 +147,7 @@ local before, after, largest, growth = 0, 0, nil, -1
 local large
 for i, op in ipairs(ops) do
   local c, value = op[1], nil
-  local old, name = stored(op[2])
+  local old, name = m[OWN + i], names[OWN + i]
   if c == '=' then value = op[3]
   elseif c == '?' then value = old ~= op[3] and old or nil
   elseif c == '+' then
