@@ -39,10 +39,8 @@ impl Inner {
             Some(latest) => visit.touch != Touch::IfDue || !self.lately.may_be_due(id, latest),
             None => false,
         };
-        if is_plain {
-            if let Some(lookup) = self.look(id, secret, visit.touch, deadline).await? {
-                return Ok(lookup);
-            }
+        if is_plain && let Some(lookup) = self.look(id, secret, visit.touch, deadline).await? {
+            return Ok(lookup);
         }
         let lookup = self.ask(id, secret, visit, deadline).await?;
         if let Lookup::Found(record) = &lookup {

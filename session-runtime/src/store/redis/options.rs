@@ -63,9 +63,11 @@ impl RedisOptions {
     ///
     /// The system clock. It only stamps new records and is what
     /// [`clock`](crate::store::SessionStore::clock) answers: what has expired is
-    /// decided by the clock of the server that holds the session, inside the
-    /// step, so nodes with different clocks agree. Keep both on NTP all the
-    /// same. A frozen clock decides everything itself; for tests.
+    /// decided by the clock of the server that holds the session, so nodes with
+    /// different clocks agree. Only where five seconds more or less decide
+    /// nothing a load goes by this one; a process that is further off than half of
+    /// that when it connects warns of it and always asks the server. Keep both on NTP.
+    /// A frozen clock decides everything itself; for tests.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self

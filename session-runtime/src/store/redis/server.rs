@@ -12,7 +12,7 @@ use super::load::APART;
 use super::options::RedisOptions;
 use super::script::{Script, Scripts};
 use super::target::Target;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::record::Principal;
 
@@ -310,14 +310,34 @@ impl Server {
     }
 
     fn compare_clocks(&self, said: Option<&str>) {
-        let Some(theirs) = said.and_then(|micros| micros.parse::<u64>().ok()) else { return };
-        let (theirs, ours) = (theirs / 1_000, Clock::system().now().as_millis());
-        let apart = Duration::from_millis(ours.abs_diff(theirs));
+        let Some(apart) = apart(said, Clock::system().now()) else { return };
         let agree = apart <= APART / 2;
         self.clocks_agree.store(agree, Ordering::Relaxed);
         if !agree {
             let why = "every load goes through a script for it; are both on NTP?";
             tracing::warn!(?apart, "the clock of the server is not that of this machine: {why}");
         }
+    }
+}
+
+/// How far a clock that said so many microseconds is from `ours`, if it said any.
+fn apart(said: Option<&str>, ours: Timestamp) -> Option<Duration> {
+    let theirs = Timestamp::from_millis(said?.parse::<u64>().ok()? / 1_000);
+    Some(ours.since(theirs).max(theirs.since(ours)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_are_compared_in_both_directions_and_only_if_the_server_tells_its_own() {
+        let ours = Timestamp::from_millis(10_000);
+        let apart = |said| apart(said, ours).map(|apart| apart.as_millis());
+        assert_eq!(apart(Some("10000000")), Some(0));
+        assert_eq!(apart(Some("7499000")), Some(2_501));
+        assert_eq!(apart(Some("12501999")), Some(2_501));
+        assert_eq!(apart(Some("")), None);
+        assert_eq!(apart(None), None);
     }
 }

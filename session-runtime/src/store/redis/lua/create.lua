@@ -14,8 +14,8 @@ if index then
   if denial then return denial end
 end
 if there[2] then call('DEL', key) end
-call('HSET', key, '@made', ARGV[5])
-for i = 12, #ARGV, 2 do call('HSET', key, ARGV[i], ARGV[i + 1]) end
+call('HSET', key, '@made', ARGV[5], unpack(ARGV, 12, math.min(#ARGV, 2011)))
+for i = 2012, #ARGV, 2000 do call('HSET', key, unpack(ARGV, i, math.min(#ARGV, i + 1999))) end
 keep_until(key, tonumber(ARGV[3]), now)
 if index then settle(index, ARGV[2], bound, principal, ended, stale, now) end
 return 1
