@@ -20,7 +20,10 @@ BEGIN
         PERFORM {f:principals}(p_principal, NULL);
     END IF;
     v_now := {f:now}(p_now);
-    IF p_again AND EXISTS (SELECT 1 FROM {t:session} WHERE id = p_id AND secret = p_secret) THEN
+    -- It was stored. If it has ended since, one under another id would undo that.
+    IF p_again AND (EXISTS (SELECT 1 FROM {t:session} WHERE id = p_id AND secret = p_secret)
+        OR EXISTS (SELECT 1 FROM {t:session_tombstone}
+            WHERE id = p_id AND secret = p_secret AND until > v_now)) THEN
         RETURN 0;
     END IF;
     IF EXISTS (SELECT 1 FROM {t:session} WHERE id = p_id)
