@@ -11,6 +11,8 @@ mod postgres;
 #[cfg(feature = "servers")]
 mod promises;
 #[cfg(feature = "servers")]
+mod queued;
+#[cfg(feature = "servers")]
 mod redis;
 #[cfg(feature = "servers")]
 mod starts;

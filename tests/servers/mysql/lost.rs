@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use session_runtime::patch::{Outcome, SignIn};
-use session_runtime::store::{Created, MySqlStore, SessionStore};
+use session_runtime::store::{Created, Lookup, MySqlStore, SessionStore, Touch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -122,4 +122,30 @@ async fn a_patch_lost_with_its_session_is_uncertain() {
     let (outcome, ()) = tokio::join!(apply, destroy);
     let outcome = outcome.unwrap();
     assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_again() {
+    let tables = fresh().await;
+    let (wire, store) = through(&tables).await;
+    // The store connects for the first time here, and may before the gate closes.
+    stored(&store, &[]).await;
+    let record = record(&[("n", b"0")]);
+    wire.cuts.store(1, Ordering::Release);
+    let gate = wire.gate.lock().await;
+    let other = tables.store().await;
+    let create = store.create(record.clone(), SignIn::default());
+    let destroy = async {
+        while other.reload(record.id, 1).await.unwrap().is_none() {}
+        assert!(other.delete(record.id).await.unwrap());
+        drop(gate);
+    };
+    let (created, ()) = tokio::join!(create, destroy);
+    // The layer would make another one after `Exists`.
+    assert_eq!(created.unwrap(), Created::Created);
+    let seen = other.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    assert!(other.reload(record.id, 1).await.unwrap().is_none());
+    let again = other.create(record, SignIn::default()).await.unwrap();
+    assert_eq!(again, Created::Exists, "from somebody else");
 }

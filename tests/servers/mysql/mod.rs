@@ -9,6 +9,7 @@
 //! - `full`, `crowded`: a full disk, too many connections
 //! - `races`: many of everything at once
 //! - `sweeping`: what is due is removed, once, by whoever comes
+//! - `waits`: what happens while somebody waits for a row
 //! - `tls`: encrypted connections (`servers-tls`)
 
 mod clock;
@@ -23,6 +24,7 @@ mod sweeping;
 #[cfg(feature = "servers-tls")]
 mod tls;
 mod values;
+mod waits;
 
 use server::fresh;
 pub(crate) use server::{database, shared};

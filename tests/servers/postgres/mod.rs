@@ -2,7 +2,8 @@
 //!
 //! - `kit`: one server for the whole program, a schema per test
 //! - `migration`, `statements`: the tables, and what a request costs
-//! - `locks`: what happens while somebody waits; other isolation levels
+//! - `locks`: what happens while somebody waits
+//! - `isolation`: the same where the default isolation is another one
 //! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
 //!   disks, too many connections
 //! - `sweeping`: what is due is removed, once, by whoever comes
@@ -11,6 +12,7 @@
 
 mod crowded;
 mod full;
+mod isolation;
 mod kit;
 mod load;
 mod locks;

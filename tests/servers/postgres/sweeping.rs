@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::id::SessionId;
-use session_runtime::patch::SignIn;
+use session_runtime::patch::{Lifetime, Outcome, SignIn};
+use session_runtime::record::COMMIT_LEEWAY;
 use session_runtime::store::{Lookup, PostgresStore, SessionStore, Touch};
 use session_tests::servers::Postgres;
 use session_tests::traced::Traced;
@@ -12,6 +13,7 @@ use sqlx::{Executor as _, PgPool};
 use tokio::task::JoinSet;
 
 use super::kit::{DATABASE, Opened, add, insert, new_schema, options, record, server};
+use super::locks::until_waiting;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -92,6 +94,45 @@ async fn a_row_that_somebody_holds_is_neither_waited_for_nor_taken_from_them() {
     holder.commit().await.unwrap();
     assert_eq!(store.sweep(100).await.unwrap().removed, 0);
     assert_eq!(server().psql(DATABASE, &left).unwrap(), held.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_came_to_life_while_the_sweep_began_stays() {
+    let clock = Clock::frozen(Clock::system().now());
+    let opened = Opened::with_clock(clock.clone()).await;
+    let (store, schema) = (&opened.store, &opened.schema.0);
+    let (id, secret) = insert(store, HOUR).await;
+    // A node whose clock is ahead sweeps, and stops for a lock right after its
+    // statement began, before it looks at any row.
+    let aside = PgPool::connect(&server().url(DATABASE)).await.unwrap();
+    let stop = format!(
+        "CREATE FUNCTION {schema}.stop() RETURNS trigger LANGUAGE plpgsql AS \
+            'BEGIN LOCK TABLE \"{schema}\".stop; RETURN NULL; END'; \
+         CREATE TABLE {schema}.stop (); \
+         CREATE TRIGGER stop BEFORE DELETE ON {schema}.session \
+            FOR EACH STATEMENT EXECUTE FUNCTION {schema}.stop()"
+    );
+    aside.execute(sqlx::raw_sql(&stop)).await.unwrap();
+    let mut holder = aside.begin().await.unwrap();
+    holder.execute(sqlx::raw_sql(&format!("LOCK TABLE {schema}.stop"))).await.unwrap();
+    let ahead = Clock::frozen(clock.now());
+    ahead.advance(HOUR + 2 * COMMIT_LEEWAY);
+    let ahead = options(ahead).schema(schema).connect(&server().url(DATABASE)).await.unwrap();
+    let sweeping = tokio::spawn(async move { ahead.sweep(100).await.unwrap() });
+    until_waiting(schema, 1).await;
+    // A commit that may be as late as this.
+    clock.advance(HOUR + COMMIT_LEEWAY - Duration::from_millis(1));
+    let mut patch = add("n");
+    let idle = Some(HOUR);
+    patch.meta.lifetime = Some(Lifetime { idle, absolute: None, remember: false });
+    let outcome = store.apply(id, 1, &patch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    holder.rollback().await.unwrap();
+    let swept = sweeping.await.unwrap();
+    assert_eq!((swept.removed, swept.more), (0, false));
+    let found = store.load(id, &secret, Touch::Never.into()).await.unwrap();
+    let Lookup::Found(found) = found else { panic!("{found:?}") };
+    assert_eq!(found.fields.get("n"), Some(&b"1"[..]));
 }
 
 /// Until `so`, for at most ten seconds.
