@@ -15,6 +15,8 @@ mod queued;
 #[cfg(feature = "servers")]
 mod redis;
 #[cfg(feature = "servers")]
+mod shapes;
+#[cfg(feature = "servers")]
 mod starts;
 
 #[cfg(not(feature = "servers"))]

@@ -149,3 +149,27 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let again = other.create(record, SignIn::default()).await.unwrap();
     assert_eq!(again, Created::Exists, "from somebody else");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_patch_after_which_more_came_than_are_remembered_is_uncertain() {
+    let tables = fresh().await;
+    let (wire, store) = through(&tables).await;
+    let record = stored(&store, &[("n", b"0")]).await;
+    wire.cuts.store(1, Ordering::Release);
+    let gate = wire.gate.lock().await;
+    let other = tables.store().await;
+    let patch = add();
+    let apply = store.apply(record.id, 1, &patch);
+    let others = async {
+        let n = || async { other.reload(record.id, 1).await.unwrap().map(|it| it.meta.rev) };
+        while n().await == Some(1) {}
+        for _ in 0..4 {
+            other.apply(record.id, 1, &add()).await.unwrap();
+        }
+        drop(gate);
+    };
+    let (outcome, ()) = tokio::join!(apply, others);
+    let outcome = outcome.unwrap();
+    assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+    assert_eq!(found(&store, &record).await.fields.get("n"), Some(&b"5"[..]), "not twice");
+}

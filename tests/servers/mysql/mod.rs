@@ -26,13 +26,9 @@ mod tls;
 mod values;
 mod waits;
 
-use server::fresh;
 pub(crate) use server::{database, shared};
 
-// The contract, in tables of its own for every rule.
+// The contract, each rule in empty tables.
 session_runtime::store_conformance! {
-    conformance, |clock| async move {
-        let tables = fresh().await;
-        (tables.options().clock(clock).connect(&tables.url).await.unwrap(), tables)
-    }
+    conformance, |clock| async move { server::for_a_rule(clock).await }
 }

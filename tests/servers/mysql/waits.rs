@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
+use session_runtime::id::SessionId;
 use session_runtime::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
 use session_runtime::store::{MySqlStore, SessionStore};
@@ -21,9 +22,11 @@ impl Rows for Tables {
         options.connect(&self.url).await.unwrap()
     }
 
-    async fn hold(&self) -> MySqlConnection {
+    async fn hold(&self, only: Option<SessionId>) -> MySqlConnection {
         let mut holder = self.db().await;
-        run(&mut holder, &format!("BEGIN; SELECT id FROM {}session FOR UPDATE", self.prefix)).await;
+        let only = only.map_or_else(String::new, |id| format!("WHERE id = '{id}'"));
+        let sql = format!("BEGIN; SELECT id FROM {}session {only} FOR UPDATE", self.prefix);
+        run(&mut holder, &sql).await;
         holder
     }
 
@@ -65,6 +68,7 @@ scenarios! {
     a_secret_that_follows_after_a_destroy_opens_nothing
     a_secret_that_follows_after_a_renewal_replaces_nothing
     a_secret_that_follows_is_confirmed_once
+    a_cap_is_that_of_whom_the_session_belongs_to_by_then
 }
 
 /// A sign-in of the session that the patch is for, which ends all others of theirs.
@@ -89,14 +93,16 @@ async fn of_two_sign_ins_that_end_each_other_one_gets_through_and_none_fails() {
             ids.push(new.id);
             store.create(new, SignIn::default()).await.unwrap();
         }
-        // Ann signs in where Ben is, and Ben where Ann is: each locks one of
-        // the two rows and wants the other.
-        let holder = tables.hold().await;
+        // Ann signs in where Ben is, and Ben where Ann is: the first one waits
+        // for its own row, the second one has its own and waits for that, too.
+        let holder = tables.hold(Some(ids[0])).await;
         let sign_in = |id, principal| {
             let (store, patch) = (store.clone(), alone(principal));
             tokio::spawn(async move { store.apply(id, 1, &patch).await })
         };
-        let both = [sign_in(ids[0], &ann), sign_in(ids[1], &ben)];
+        let first = sign_in(ids[0], &ann);
+        tables.until_waiting(1).await;
+        let both = [first, sign_in(ids[1], &ben)];
         tables.until_waiting(2).await;
         tables.let_go(holder).await;
         let mut through = 0;

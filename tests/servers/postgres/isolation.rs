@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
+use session_runtime::id::SessionId;
 use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
 use session_runtime::store::{Created, PostgresStore, Revoke, SessionStore};
 use session_tests::traced::Traced;
-use sqlx::{Executor as _, PgPool, Postgres, Transaction};
+use sqlx::{PgPool, Postgres, Transaction};
 use tokio::task::JoinSet;
 
 use super::kit::{DATABASE, insert, new_schema, options, record, server};
@@ -71,10 +72,11 @@ impl Rows for Database {
         options(clock).connect(&server().url(&self.name)).await.unwrap()
     }
 
-    async fn hold(&self) -> Self::Holder {
+    async fn hold(&self, only: Option<SessionId>) -> Self::Holder {
         let mut holder = self.begin().await;
-        let sql = sqlx::raw_sql("SELECT 1 FROM sessions.session FOR UPDATE");
-        holder.execute(sql).await.unwrap();
+        let sql = "SELECT 1 FROM sessions.session WHERE id = coalesce($1, id) FOR UPDATE";
+        let only = only.map(|id| id.to_string());
+        sqlx::query(sql).bind(only).fetch_all(&mut *holder).await.unwrap();
         holder
     }
 
@@ -111,6 +113,7 @@ at_every_level! {
     a_secret_that_follows_after_a_destroy_opens_nothing
     a_secret_that_follows_after_a_renewal_replaces_nothing
     a_secret_that_follows_is_confirmed_once
+    a_cap_is_that_of_whom_the_session_belongs_to_by_then
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -106,9 +106,9 @@ async fn of_two_sign_ins_that_end_each_other_one_gets_through_and_none_fails() {
             ids.push(new.id);
             store.create(new, SignIn::default()).await.unwrap();
         }
-        // Ann signs in where Ben is, and Ben where Ann is: each locks one of
-        // the two rows and wants the other.
-        let holder = database.hold().await;
+        // Ann signs in where Ben is, and Ben where Ann is: each ends the other's
+        // session. Both principals are locked before any row.
+        let holder = database.hold(None).await;
         let sign_in = |id, principal| {
             let (store, patch) = (store.clone(), alone(principal));
             tokio::spawn(async move { store.apply(id, 1, &patch).await })

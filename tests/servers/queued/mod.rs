@@ -1,6 +1,7 @@
 //! Calls that wait for one row, in a known order: what the second one does has
 //! to fit what the first one left, not what it saw before it waited.
 
+mod hands;
 mod touches;
 
 use std::future::Future;
@@ -13,6 +14,7 @@ use session_runtime::record::{Fields, Meta, Record};
 use session_runtime::store::{Created, Lookup, SessionStore, Touch};
 use session_runtime::token::{SecretHash, SessionToken};
 
+pub(crate) use hands::*;
 pub(crate) use touches::*;
 
 /// A place for sessions on a server whose rows can be held.
@@ -23,8 +25,8 @@ pub(crate) trait Rows {
     /// Another store of the same sessions.
     async fn open(&self, clock: Clock) -> Self::Store;
 
-    /// Holds all sessions, until what it returns is let go.
-    async fn hold(&self) -> Self::Holder;
+    /// Holds a session, or all of them, until what it returns is let go.
+    async fn hold(&self, only: Option<SessionId>) -> Self::Holder;
 
     async fn let_go(&self, holder: Self::Holder);
 
@@ -43,7 +45,7 @@ where
     A: Send + 'static,
     B: Send + 'static,
 {
-    let holder = rows.hold().await;
+    let holder = rows.hold(None).await;
     let first = tokio::spawn(first);
     rows.until_waiting(1).await;
     let second = tokio::spawn(second);

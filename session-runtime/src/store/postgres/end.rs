@@ -43,10 +43,17 @@ impl Inner {
     }
 
     pub(super) async fn sweep(&self, limit: usize) -> Result<Swept, StoreError> {
+        Ok(self.sweep_step(limit).await?.0)
+    }
+
+    /// And whether it got on: what is due and stays so is held by somebody.
+    pub(super) async fn sweep_step(&self, limit: usize) -> Result<(Swept, bool), StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let args = |_| vec![Arg::Big(Some(limit)), self.now()];
         let rows = self.server.call("sweep", args).await?;
         let removed: i64 = first(&rows, 0)?;
-        Ok(Swept { removed: usize::try_from(removed).unwrap_or(0), more: first(&rows, 1)? })
+        let swept =
+            Swept { removed: usize::try_from(removed).unwrap_or(0), more: first(&rows, 1)? };
+        Ok((swept, removed > 0 || first(&rows, 2)?))
     }
 }
