@@ -9,9 +9,11 @@
 //! - `full`, `crowded`: a full disk, too many connections
 //! - `races`: many of everything at once
 //! - `sweeping`: what is due is removed, once, by whoever comes
+//! - `churn`: what thousands of changes leave behind
 //! - `waits`: what happens while somebody waits for a row
 //! - `tls`: encrypted connections (`servers-tls`)
 
+mod churn;
 mod clock;
 mod crowded;
 mod failures;

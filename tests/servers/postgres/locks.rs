@@ -181,3 +181,37 @@ async fn who_waits_for_a_principal_holds_nothing_that_others_wait_for() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_in_waits_for_whom_the_session_belongs_to_by_then() {
+    let database = Database::new("read committed").await;
+    let store = database.open(Clock::system()).await;
+    let [ann, ben] = ["ann", "ben"].map(|name| Principal::new("shop", name));
+    let (mut new, _) = record(&store, HOUR);
+    let id = new.id;
+    new.meta.principal = Some(ann);
+    store.create(new, SignIn::default()).await.unwrap();
+    // Ben's sessions are being counted; this one becomes his, without conditions.
+    let counting = database.hold_principal(&ben).await;
+    let holder = database.hold(None).await;
+    let mut patch = Patch::new();
+    patch.meta.principal = Some(Some(ben.clone()));
+    let mover = store.clone();
+    let moving = tokio::spawn(async move { mover.apply(id, 1, &patch).await.unwrap() });
+    database.until_waiting(1).await;
+    let mut patch = alone(&ben);
+    patch.meta.principal = None;
+    let signer = store.clone();
+    let mut signing = tokio::spawn(async move { signer.apply(id, 1, &patch).await.unwrap() });
+    database.until_waiting(2).await;
+    database.let_go(holder).await;
+    moving.await.unwrap();
+    // Whose principal it locked before is not who it is now.
+    tokio::select! {
+        () = database.until_waiting(1) => {}
+        outcome = &mut signing => panic!("it did not wait for Ben: {outcome:?}"),
+    }
+    counting.rollback().await.unwrap();
+    let outcome = signing.await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+}

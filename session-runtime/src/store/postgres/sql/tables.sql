@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS {t:session} (
     retired_at      bigint[] NOT NULL,
     versions        jsonb,
     CONSTRAINT {i:session_key} PRIMARY KEY (id)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX IF NOT EXISTS {i:session_due} ON {t:session} (due);
 CREATE INDEX IF NOT EXISTS {i:session_principal} ON {t:session} (principal) WHERE principal IS NOT NULL;
 CREATE TABLE IF NOT EXISTS {t:session_field} (
@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS {t:session_field} (
     raw        bytea,
     CONSTRAINT {i:session_field_key} PRIMARY KEY (session_id, name),
     CONSTRAINT {i:session_field_one} CHECK ((value IS NULL) <> (raw IS NULL))
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE TABLE IF NOT EXISTS {t:session_tombstone} (
     id     text   COLLATE "C" NOT NULL,
     secret bytea  NOT NULL,
