@@ -11,7 +11,11 @@ mod postgres;
 #[cfg(feature = "servers")]
 mod promises;
 #[cfg(feature = "servers")]
+mod queued;
+#[cfg(feature = "servers")]
 mod redis;
+#[cfg(feature = "servers")]
+mod shapes;
 #[cfg(feature = "servers")]
 mod starts;
 

@@ -6,9 +6,9 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::{FieldOp, Gone, Op, Outcome, Patch, SignIn};
 use session_runtime::record::COMMIT_LEEWAY;
 use session_runtime::store::{Lookup, SessionStore, Touch};
-use sqlx::Row;
 
 use super::server::{fresh, record, run, stored};
+use crate::queued::Rows as _;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_patch_that_waited_for_the_row_beyond_the_end_of_the_session_is_refused() {
@@ -29,9 +29,7 @@ async fn a_patch_that_waited_for_the_row_beyond_the_end_of_the_session_is_refuse
         async move { store.apply(id, 1, &patch).await.unwrap() }
     });
     // It waits for the row before the end has come.
-    let waits = "SELECT COUNT(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'";
-    let mut watch = tables.db().await;
-    while run(&mut watch, waits).await[0].get::<i64, _>(0) == 0 {}
+    tables.until_waiting(1).await;
     assert!(store.clock().now().as_millis() < end + COMMIT_LEEWAY.as_millis() as u64);
     while store.clock().now().as_millis() <= end + COMMIT_LEEWAY.as_millis() as u64 + 5 {
         tokio::task::yield_now().await;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use session_runtime::patch::{Outcome, SignIn};
-use session_runtime::store::{Created, MySqlStore, SessionStore};
+use session_runtime::store::{Created, Lookup, MySqlStore, SessionStore, Touch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -122,4 +122,54 @@ async fn a_patch_lost_with_its_session_is_uncertain() {
     let (outcome, ()) = tokio::join!(apply, destroy);
     let outcome = outcome.unwrap();
     assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_again() {
+    let tables = fresh().await;
+    let (wire, store) = through(&tables).await;
+    // The store connects for the first time here, and may before the gate closes.
+    stored(&store, &[]).await;
+    let record = record(&[("n", b"0")]);
+    wire.cuts.store(1, Ordering::Release);
+    let gate = wire.gate.lock().await;
+    let other = tables.store().await;
+    let create = store.create(record.clone(), SignIn::default());
+    let destroy = async {
+        while other.reload(record.id, 1).await.unwrap().is_none() {}
+        assert!(other.delete(record.id).await.unwrap());
+        drop(gate);
+    };
+    let (created, ()) = tokio::join!(create, destroy);
+    // The layer would make another one after `Exists`.
+    assert_eq!(created.unwrap(), Created::Created);
+    let seen = other.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    assert!(other.reload(record.id, 1).await.unwrap().is_none());
+    let again = other.create(record, SignIn::default()).await.unwrap();
+    assert_eq!(again, Created::Exists, "from somebody else");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_patch_after_which_more_came_than_are_remembered_is_uncertain() {
+    let tables = fresh().await;
+    let (wire, store) = through(&tables).await;
+    let record = stored(&store, &[("n", b"0")]).await;
+    wire.cuts.store(1, Ordering::Release);
+    let gate = wire.gate.lock().await;
+    let other = tables.store().await;
+    let patch = add();
+    let apply = store.apply(record.id, 1, &patch);
+    let others = async {
+        let n = || async { other.reload(record.id, 1).await.unwrap().map(|it| it.meta.rev) };
+        while n().await == Some(1) {}
+        for _ in 0..4 {
+            other.apply(record.id, 1, &add()).await.unwrap();
+        }
+        drop(gate);
+    };
+    let (outcome, ()) = tokio::join!(apply, others);
+    let outcome = outcome.unwrap();
+    assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+    assert_eq!(found(&store, &record).await.fields.get("n"), Some(&b"5"[..]), "not twice");
 }

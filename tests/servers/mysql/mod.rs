@@ -9,8 +9,11 @@
 //! - `full`, `crowded`: a full disk, too many connections
 //! - `races`: many of everything at once
 //! - `sweeping`: what is due is removed, once, by whoever comes
+//! - `churn`: what thousands of changes leave behind
+//! - `waits`: what happens while somebody waits for a row
 //! - `tls`: encrypted connections (`servers-tls`)
 
+mod churn;
 mod clock;
 mod crowded;
 mod failures;
@@ -23,14 +26,11 @@ mod sweeping;
 #[cfg(feature = "servers-tls")]
 mod tls;
 mod values;
+mod waits;
 
-use server::fresh;
 pub(crate) use server::{database, shared};
 
-// The contract, in tables of its own for every rule.
+// The contract, each rule in empty tables.
 session_runtime::store_conformance! {
-    conformance, |clock| async move {
-        let tables = fresh().await;
-        (tables.options().clock(clock).connect(&tables.url).await.unwrap(), tables)
-    }
+    conformance, |clock| async move { server::for_a_rule(clock).await }
 }

@@ -1,7 +1,7 @@
 //! The server that most tests share, and tables of their own.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
@@ -10,8 +10,9 @@ use session_runtime::record::{Meta, Record};
 use session_runtime::store::{Created, Lookup, MySqlOptions, MySqlStore, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 use session_tests::servers::MariaDb;
-use sqlx::mysql::MySqlRow;
-use sqlx::{Connection, Executor, MySqlConnection};
+use sqlx::mysql::{MySqlPoolOptions, MySqlRow};
+use sqlx::{Connection, Executor, MySqlConnection, MySqlPool};
+use tokio::runtime::Runtime;
 
 pub(super) const MISSING: &str =
     "mariadbd is not installed: install it, or run without the feature `servers`";
@@ -26,7 +27,10 @@ pub(super) struct Tables {
 /// The server that this program shares.
 pub(crate) fn shared() -> &'static MariaDb {
     static SERVER: OnceLock<MariaDb> = OnceLock::new();
-    SERVER.get_or_init(|| MariaDb::start().unwrap_or_else(|| panic!("{MISSING}")))
+    // Nobody stops this one, so nothing of it has to be on disk.
+    let settings = ["--innodb-flush-method=nosync", "--innodb-doublewrite=0"];
+    let start = || MariaDb::start_under(Vec::new(), settings.map(str::to_owned).to_vec());
+    SERVER.get_or_init(|| start().unwrap_or_else(|| panic!("{MISSING}")))
 }
 
 /// The URL of a new database on it.
@@ -39,12 +43,66 @@ pub(crate) async fn database(name: &str) -> String {
 
 /// A new prefix on it.
 pub(super) async fn fresh() -> Tables {
+    let url = tokio::task::spawn_blocking(sessions).await.unwrap();
+    Tables { url, prefix: new_prefix() }
+}
+
+fn new_prefix() -> String {
     static PREFIXES: AtomicU32 = AtomicU32::new(0);
-    let server = tokio::task::spawn_blocking(shared).await.unwrap();
-    let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
-    run(&mut db, "CREATE DATABASE IF NOT EXISTS sessions").await;
-    let number = PREFIXES.fetch_add(1, Ordering::Relaxed);
-    Tables { url: server.url("sessions"), prefix: format!("t{number}_") }
+    format!("t{}_", PREFIXES.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The URL of the database that all share.
+fn sessions() -> String {
+    static MADE: OnceLock<String> = OnceLock::new();
+    MADE.get_or_init(|| database("sessions")).clone()
+}
+
+/// Tables in which nothing but sessions was changed: emptied, the next one has
+/// them. To make them takes longer than most rules of the contract.
+pub(super) struct Emptied(Tables);
+
+static EMPTY: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A store for one rule of the contract.
+pub(super) async fn for_a_rule(clock: Clock) -> (MySqlStore, Emptied) {
+    let left = EMPTY.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let url = tokio::task::spawn_blocking(sessions).await.unwrap();
+    let tables = Tables { url, prefix: left.unwrap_or_else(new_prefix) };
+    (tables.options().clock(clock).connect(&tables.url).await.unwrap(), Emptied(tables))
+}
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let prefix = std::mem::take(&mut self.0.prefix);
+        for table in ["", "_field", "_tombstone", "_revocation"] {
+            aside(format!("DELETE FROM {prefix}session{table}"));
+        }
+        EMPTY.lock().unwrap_or_else(PoisonError::into_inner).push(prefix);
+    }
+}
+
+/// A statement beside all stores, on a connection that is kept.
+fn aside(sql: String) {
+    static ASIDE: OnceLock<(Runtime, MySqlPool)> = OnceLock::new();
+    let (runtime, pool) = ASIDE.get_or_init(|| {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+        let settings = MySqlPoolOptions::new().max_connections(2);
+        let entered = runtime.enter();
+        let pool = settings.connect_lazy(&shared().url("sessions")).unwrap();
+        drop(entered);
+        (runtime, pool)
+    });
+    // On a thread of its own: this one may be within another runtime, or after
+    // its end.
+    std::thread::scope(|scope| {
+        let run = || runtime.block_on(pool.execute(sqlx::raw_sql(&sql)));
+        scope.spawn(run).join().unwrap().unwrap();
+    });
 }
 
 /// A record that ends after half an hour without activity, not stored yet.
@@ -99,18 +157,10 @@ impl Tables {
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        let (url, prefix) = (self.url.clone(), self.prefix.clone());
-        let drop_all = async move {
-            let Ok(mut db) = MySqlConnection::connect(&url).await else { return };
-            for table in ["", "_field", "_tombstone", "_revocation", "_layout"] {
-                run(&mut db, &format!("DROP TABLE IF EXISTS {prefix}session{table}")).await;
+        for table in ["", "_field", "_tombstone", "_revocation", "_layout"] {
+            if !self.prefix.is_empty() {
+                aside(format!("DROP TABLE IF EXISTS {}session{table}", self.prefix));
             }
-        };
-        // A thread of its own: this may run within a runtime, or after its end.
-        let done = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(drop_all);
-        });
-        let _ = done.join();
+        }
     }
 }

@@ -11,7 +11,8 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
     let directory = tempfile::tempdir().unwrap();
     let Some(files) = Certificate::in_directory(directory.path()) else { return };
     let (certificate, key) = (files.certificate.display(), files.key.display());
-    let settings = vec![format!("--ssl-cert={certificate}"), format!("--ssl-key={key}")];
+    let mut settings = vec![format!("--ssl-cert={certificate}"), format!("--ssl-key={key}")];
+    settings.push("--bind-address=127.0.0.1,127.0.0.2".to_owned());
     let Some(server) = MariaDb::start_under(Vec::new(), settings) else { panic!("{MISSING}") };
     let mut db = MySqlConnection::connect(&server.url("")).await.unwrap();
     run(&mut db, "CREATE DATABASE app").await;
@@ -30,8 +31,16 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
         assert!(store.delete(record.id).await.unwrap(), "{query}");
     }
     // Nobody signed it whom the world knows.
-    let stranger = MySqlStore::connect(&format!("{url}?ssl-mode=verify_identity")).await;
-    let error = stranger.unwrap_err();
-    let reason = std::error::Error::source(&error).unwrap().to_string();
-    assert!(reason.contains("invalid peer certificate"), "{reason}");
+    let refused = async |url: &str| {
+        let error = MySqlStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    let reason = refused(&format!("{url}?ssl-mode=verify_identity")).await;
+    assert!(reason.contains("certificate is refused"), "{reason}");
+    assert!(reason.contains("`ssl-ca=…`"), "{reason}");
+    // It is for `localhost` and 127.0.0.1.
+    let elsewhere = format!("{url}?{verified}").replace("127.0.0.1", "127.0.0.2");
+    let reason = refused(&elsewhere).await;
+    assert!(reason.contains("connect by a name that stands in it"), "{reason}");
 }

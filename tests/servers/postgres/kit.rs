@@ -1,8 +1,7 @@
 //! One server for the whole program, a schema per test.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
@@ -12,13 +11,18 @@ use session_runtime::record::{Fields, Meta, Record};
 use session_runtime::store::{Created, PostgresOptions, PostgresStore, SessionStore};
 use session_runtime::token::{SecretHash, SessionToken};
 use session_tests::servers::{PgBouncer, Postgres};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Executor as _, PgPool};
+use tokio::runtime::Runtime;
 
 pub(crate) const DATABASE: &str = "postgres";
 
 /// The shared server. Tests that stop or pause one start their own.
 pub(crate) fn server() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
-    SERVER.get_or_init(|| Postgres::start().expect("PostgreSQL is installed"))
+    // Nobody stops this one, so nothing waits for its log.
+    let settings = &["synchronous_commit=off", "jit=off"];
+    SERVER.get_or_init(|| Postgres::start_with(settings).expect("PostgreSQL is installed"))
 }
 
 fn pgbouncer() -> &'static PgBouncer {
@@ -32,6 +36,26 @@ pub(super) fn new_schema() -> String {
     format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// A statement beside all stores, on a connection that is kept: starting `psql`
+/// takes longer than most of them.
+fn aside(sql: &str) {
+    static ASIDE: OnceLock<(Runtime, PgPool)> = OnceLock::new();
+    let (runtime, pool) = ASIDE.get_or_init(|| {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+        let settings = PgPoolOptions::new().max_connections(2);
+        let entered = runtime.enter();
+        let pool = settings.connect_lazy(&server().url(DATABASE)).unwrap();
+        drop(entered);
+        (runtime, pool)
+    });
+    // On a thread of its own: this one may be within another runtime.
+    std::thread::scope(|scope| {
+        let run = || runtime.block_on(pool.execute(sqlx::raw_sql(sql)));
+        scope.spawn(run).join().unwrap().unwrap();
+    });
+}
+
 /// A store in a schema of its own, which goes with it.
 pub(super) struct Opened {
     pub(super) store: PostgresStore,
@@ -42,8 +66,51 @@ pub(super) struct Schema(pub(super) String);
 
 impl Drop for Schema {
     fn drop(&mut self) {
-        let _ = server().psql(DATABASE, &format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.0));
+        aside(&format!("DROP SCHEMA IF EXISTS \"{}\" CASCADE", self.0));
     }
+}
+
+/// A schema in which nothing but sessions was changed: emptied, the next one
+/// has it. To make the tables takes longer than most rules of the contract.
+pub(super) struct Emptied(String);
+
+static EMPTY: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+impl Emptied {
+    fn new() -> Self {
+        let left = EMPTY.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self(left.unwrap_or_else(new_schema))
+    }
+}
+
+impl Drop for Emptied {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let tables = ["session", "session_field", "session_tombstone", "session_revocation"];
+        let tables = tables.map(|table| format!("\"{}\".{table}", self.0));
+        aside(&format!("TRUNCATE {}", tables.join(", ")));
+        let mut empty = EMPTY.lock().unwrap_or_else(PoisonError::into_inner);
+        empty.push(std::mem::take(&mut self.0));
+    }
+}
+
+/// For one rule of the contract.
+pub(super) async fn for_a_rule(clock: Clock) -> (PostgresStore, Emptied) {
+    empty(&server().url(DATABASE), clock).await
+}
+
+/// The same behind a pooler.
+pub(super) async fn behind_pgbouncer(clock: Clock) -> (PostgresStore, Emptied) {
+    server();
+    empty(&pgbouncer().url(DATABASE), clock).await
+}
+
+async fn empty(url: &str, clock: Clock) -> (PostgresStore, Emptied) {
+    let schema = Emptied::new();
+    let store = options(clock).schema(&schema.0).connect(url).await.unwrap();
+    (store, schema)
 }
 
 impl Opened {
@@ -55,15 +122,6 @@ impl Opened {
 
     pub(super) async fn with_clock(clock: Clock) -> Self {
         Self::with(&server().url(DATABASE), options(clock)).await
-    }
-
-    pub(super) async fn behind_pgbouncer(clock: Clock) -> Self {
-        server();
-        Self::with(&pgbouncer().url(DATABASE), options(clock)).await
-    }
-
-    pub(super) fn pair(self) -> (PostgresStore, Schema) {
-        (self.store, self.schema)
     }
 }
 

@@ -8,8 +8,10 @@ use session_runtime::record::Principal;
 use session_runtime::store::{Created, Lookup, PostgresStore, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 use session_tests::servers::Proxy;
+use sqlx::{Executor as _, PgPool};
 
 use super::kit::{DATABASE, Opened, Schema, add, insert, options, record, server, value};
+use super::locks::until_waiting;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -97,4 +99,49 @@ async fn what_was_created_is_not_said_to_have_been_there_already() {
         assert_eq!(store.list(&who).await.unwrap().len(), 1);
         assert_eq!(store.create(new, one_each()).await.unwrap(), Created::Exists);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_again() {
+    let (wire, store, schema) = over_a_wire().await;
+    let principal = Principal::new("shop", "7");
+    let (mut new, secret) = record(&store, HOUR);
+    let id = new.id;
+    new.meta.principal = Some(principal.clone());
+    // Sign-ins wait for this lock one after the other: the first try of ours
+    // between the two of the test, and the second behind them.
+    let aside = PgPool::connect(&server().url(DATABASE)).await.unwrap();
+    let lock = format!(
+        "SELECT pg_advisory_xact_lock(hashtextextended('\"{}\".\"session\"{}', 0))",
+        schema.0,
+        principal.as_str()
+    );
+    let mut before = aside.begin().await.unwrap();
+    before.execute(sqlx::raw_sql(&lock)).await.unwrap();
+    wire.cut_reply_to(BIND);
+    let creating = tokio::spawn({
+        let (store, new) = (store.clone(), new.clone());
+        async move { store.create(new, one_each()).await.unwrap() }
+    });
+    until_waiting(&schema.0, 1).await;
+    let mut after = aside.begin().await.unwrap();
+    let queued = tokio::spawn(async move {
+        after.execute(sqlx::raw_sql(&lock)).await.unwrap();
+        after
+    });
+    until_waiting(&schema.0, 2).await;
+    before.rollback().await.unwrap();
+    let after = queued.await.unwrap();
+    let other = options(Clock::system()).schema(&schema.0).connect(&server().url(DATABASE)).await;
+    let other = other.unwrap();
+    assert!(other.delete(id).await.unwrap(), "it was stored");
+    after.rollback().await.unwrap();
+
+    // The layer would make another one after `Exists`.
+    assert_eq!(creating.await.unwrap(), Created::Created);
+    assert!(!wire.is_to_cut(), "nothing was cut");
+    let seen = other.load(id, &secret, Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    assert_eq!(other.count().await.unwrap(), 0);
+    assert_eq!(other.create(new, one_each()).await.unwrap(), Created::Exists, "from somebody else");
 }

@@ -2,15 +2,19 @@
 //!
 //! - `kit`: one server for the whole program, a schema per test
 //! - `migration`, `statements`: the tables, and what a request costs
-//! - `locks`: what happens while somebody waits; other isolation levels
+//! - `locks`: what happens while somebody waits
+//! - `isolation`: the same where the default isolation is another one
 //! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
 //!   disks, too many connections
 //! - `sweeping`: what is due is removed, once, by whoever comes
 //! - `tls`: encrypted connections (`servers-tls`)
 //! - `load`: everything at once
+//! - `churn`: what thousands of changes leave behind
 
+mod churn;
 mod crowded;
 mod full;
+mod isolation;
 mod kit;
 mod load;
 mod locks;
@@ -22,13 +26,12 @@ mod sweeping;
 #[cfg(feature = "servers-tls")]
 mod tls;
 
-use kit::Opened;
 pub(crate) use kit::{DATABASE, server};
 
 session_runtime::store_conformance! {
-    conformance, |clock| async move { Opened::with_clock(clock).await.pair() }
+    conformance, |clock| async move { kit::for_a_rule(clock).await }
 }
 
 session_runtime::store_conformance! {
-    behind_pgbouncer, |clock| async move { Opened::behind_pgbouncer(clock).await.pair() }
+    behind_pgbouncer, |clock| async move { kit::behind_pgbouncer(clock).await }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::id::SessionId;
-use session_runtime::patch::SignIn;
+use session_runtime::patch::{Lifetime, Outcome, SignIn};
+use session_runtime::record::COMMIT_LEEWAY;
 use session_runtime::store::{Lookup, PostgresStore, SessionStore, Touch};
 use session_tests::servers::Postgres;
 use session_tests::traced::Traced;
@@ -12,6 +13,7 @@ use sqlx::{Executor as _, PgPool};
 use tokio::task::JoinSet;
 
 use super::kit::{DATABASE, Opened, add, insert, new_schema, options, record, server};
+use super::locks::until_waiting;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -92,6 +94,118 @@ async fn a_row_that_somebody_holds_is_neither_waited_for_nor_taken_from_them() {
     holder.commit().await.unwrap();
     assert_eq!(store.sweep(100).await.unwrap().removed, 0);
     assert_eq!(server().psql(DATABASE, &left).unwrap(), held.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_came_to_life_while_the_sweep_began_stays() {
+    let clock = Clock::frozen(Clock::system().now());
+    let opened = Opened::with_clock(clock.clone()).await;
+    let (store, schema) = (&opened.store, &opened.schema.0);
+    let (id, secret) = insert(store, HOUR).await;
+    // A node whose clock is ahead sweeps, and stops for a lock right after its
+    // statement began, before it looks at any row.
+    let aside = PgPool::connect(&server().url(DATABASE)).await.unwrap();
+    let stop = format!(
+        "CREATE FUNCTION {schema}.stop() RETURNS trigger LANGUAGE plpgsql AS \
+            'BEGIN LOCK TABLE \"{schema}\".stop; RETURN NULL; END'; \
+         CREATE TABLE {schema}.stop (); \
+         CREATE TRIGGER stop BEFORE DELETE ON {schema}.session \
+            FOR EACH STATEMENT EXECUTE FUNCTION {schema}.stop()"
+    );
+    aside.execute(sqlx::raw_sql(&stop)).await.unwrap();
+    let mut holder = aside.begin().await.unwrap();
+    holder.execute(sqlx::raw_sql(&format!("LOCK TABLE {schema}.stop"))).await.unwrap();
+    let ahead = Clock::frozen(clock.now());
+    ahead.advance(HOUR + 2 * COMMIT_LEEWAY);
+    let ahead = options(ahead).schema(schema).connect(&server().url(DATABASE)).await.unwrap();
+    let sweeping = tokio::spawn(async move { ahead.sweep(100).await.unwrap() });
+    until_waiting(schema, 1).await;
+    // A commit that may be as late as this.
+    clock.advance(HOUR + COMMIT_LEEWAY - Duration::from_millis(1));
+    let mut patch = add("n");
+    let idle = Some(HOUR);
+    patch.meta.lifetime = Some(Lifetime { idle, absolute: None, remember: false });
+    let outcome = store.apply(id, 1, &patch).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    holder.rollback().await.unwrap();
+    let swept = sweeping.await.unwrap();
+    assert_eq!(swept.removed, 0);
+    let found = store.load(id, &secret, Touch::Never.into()).await.unwrap();
+    let Lookup::Found(found) = found else { panic!("{found:?}") };
+    assert_eq!(found.fields.get("n"), Some(&b"1"[..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_visits_kept_alive_are_looked_at_once_and_swept_when_they_end() {
+    let clock = Clock::frozen(Clock::system().now());
+    let opened = Opened::with_clock(clock.clone()).await;
+    let store = &opened.store;
+    let mut visited = Vec::new();
+    for _ in 0..5 {
+        visited.push(insert(store, HOUR).await);
+    }
+    clock.advance(HOUR / 2);
+    for (id, secret) in &visited {
+        let seen = store.load(*id, secret, Touch::IfDue.into()).await.unwrap();
+        assert!(matches!(seen, Lookup::Found(_)), "{seen:?}");
+    }
+    let (ended, _) = insert(store, Duration::from_secs(1)).await;
+    // They would have ended by now.
+    clock.advance(HOUR / 2 + COMMIT_LEEWAY);
+    let (mut removed, mut steps) = (0, 0);
+    loop {
+        let swept = store.sweep(2).await.unwrap();
+        (removed, steps) = (removed + swept.removed, steps + 1);
+        if !swept.more {
+            break;
+        }
+    }
+    assert_eq!((removed, steps), (1, 3), "removed, in steps of two of six");
+    assert!(store.reload(ended, 1).await.unwrap().is_none());
+    assert_eq!(store.count().await.unwrap(), 5);
+    let nothing = store.sweep(2).await.unwrap();
+    assert_eq!((nothing.removed, nothing.more), (0, false), "nobody looks due any more");
+    clock.advance(HOUR / 2);
+    assert_eq!(store.sweep(100).await.unwrap().removed, 5);
+    assert_eq!(rows(server(), DATABASE, &opened.schema.0), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_cut_short_is_swept_when_it_is_over() {
+    let clock = Clock::frozen(Clock::system().now());
+    let opened = Opened::with_clock(clock.clone()).await;
+    let (id, _) = insert(&opened.store, HOUR).await;
+    let mut patch = add("n");
+    let idle = Some(Duration::from_secs(60));
+    patch.meta.lifetime = Some(Lifetime { idle, absolute: None, remember: false });
+    opened.store.apply(id, 1, &patch).await.unwrap();
+    clock.advance(Duration::from_secs(60) + COMMIT_LEEWAY);
+    let swept = opened.store.sweep(100).await.unwrap();
+    assert_eq!((swept.removed, swept.more), (1, false));
+}
+
+// On one thread: that is whose events are collected.
+#[tokio::test]
+async fn the_background_goes_on_where_a_whole_step_lives_on() {
+    let clock = Clock::frozen(Clock::system().now());
+    let opened = Opened::with_clock(clock.clone()).await;
+    // More than a step of those whom a visit kept alive, and behind them one
+    // that ended.
+    let id = "lpad(n::text, 22, 'A')";
+    let sql = format!(
+        "INSERT INTO {0}.session SELECT (jsonb_populate_record(s, jsonb_build_object(\
+            'id', {id}, 'due', 500))).* FROM {0}.session s, generate_series(1, 300) n",
+        opened.schema.0
+    );
+    insert(&opened.store, HOUR).await;
+    server().psql(DATABASE, &sql).unwrap();
+    due(&opened.store).await;
+    assert_eq!(rows(server(), DATABASE, &opened.schema.0), 302);
+    let began = tokio::time::Instant::now();
+    let options = options(clock).schema(&opened.schema.0).sweep_interval(Duration::from_secs(4));
+    let _store = options.connect(&server().url(DATABASE)).await.unwrap();
+    until("swept", || rows(server(), DATABASE, &opened.schema.0) == 301).await;
+    assert!(began.elapsed() < Duration::from_secs(7), "in the first round");
 }
 
 /// Until `so`, for at most ten seconds.

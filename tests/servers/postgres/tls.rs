@@ -8,7 +8,7 @@ use super::kit::{DATABASE, add, insert};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewise() {
-    let server = Postgres::start().unwrap();
+    let server = Postgres::start_with(&["listen_addresses=127.0.0.1,127.0.0.2"]).unwrap();
     let Some(files) = Certificate::in_directory(server.directory()) else { return };
     let (certificate, key) = (files.certificate.display(), files.key.display());
     for sql in [
@@ -39,7 +39,16 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
         assert_eq!(server.psql(DATABASE, encrypted).unwrap(), "t", "{query}");
     }
     // Nobody signed it whom the world knows.
-    let error = PostgresStore::connect(&url("sslmode=verify-full")).await.unwrap_err();
-    let reason = std::error::Error::source(&error).unwrap().to_string();
-    assert!(reason.contains("invalid peer certificate"), "{reason}");
+    let refused = async |url: &str| {
+        let error = PostgresStore::connect(url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    let reason = refused(&url("sslmode=verify-full")).await;
+    assert!(reason.contains("certificate is refused"), "{reason}");
+    assert!(reason.contains("`sslrootcert=…`"), "{reason}");
+    // It is for `localhost` and 127.0.0.1.
+    let elsewhere = url(&verified).replace("127.0.0.1", "127.0.0.2");
+    let reason = refused(&elsewhere).await;
+    assert!(reason.contains("connect by a name that stands in it"), "{reason}");
 }

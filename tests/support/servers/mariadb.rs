@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
+use super::process::Template;
 use super::{Process, free_port, program};
 
 /// A running server, whose `root` needs no password.
@@ -35,17 +37,23 @@ impl MariaDb {
         let places = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
         let server = program("MARIADBD", &["mariadbd"], &places)?;
         let install = program("MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| {
+            Template::new(|directory| {
+                let made = Command::new(install)
+                    .args(["--no-defaults", "--auth-root-authentication-method=normal"])
+                    .args(["--skip-test-db", "--skip-name-resolve"])
+                    .arg(format!("--datadir={}", directory.join("data").display()))
+                    // A server that starts removes the temporary tables of all others.
+                    .arg(format!("--tmpdir={}", directory.display()))
+                    .args(user())
+                    .output()
+                    .expect("mariadb-install-db runs");
+                assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            })
+        });
         let directory = tempfile::tempdir().expect("a directory").keep();
-        let made = Command::new(install)
-            .args(["--no-defaults", "--auth-root-authentication-method=normal"])
-            .args(["--skip-test-db", "--skip-name-resolve"])
-            .arg(format!("--datadir={}", directory.join("data").display()))
-            // A server that starts removes the temporary tables of all others.
-            .arg(format!("--tmpdir={}", directory.display()))
-            .args(user())
-            .output()
-            .expect("mariadb-install-db runs");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        template.copy(&directory);
         Some(Self::on(&server, directory, free_port(), prefix, settings))
     }
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::process::Template;
 use super::{Process, free_port, left_out, program};
 
 const PLACES: [&str; 5] = [
@@ -50,17 +51,20 @@ impl Postgres {
             left_out("the tests of PostgreSQL", "postgresql");
             return None;
         };
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        let template = TEMPLATE.get_or_init(|| {
+            Template::new(|directory| {
+                give(directory);
+                let mut command = command(initdb.to_str().expect("a path"));
+                command.arg("-D").arg(directory.join("data")).current_dir(directory);
+                command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
+                let done = command.arg("--no-sync").output().expect("initdb runs");
+                assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+            })
+        });
         let directory = tempfile::tempdir().expect("a directory").keep();
         give(&directory);
-        let data = directory.join("data");
-        let mut command = command(initdb.to_str().expect("a path"));
-        command.arg("-D").arg(&data);
-        let done = command
-            .args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])
-            .current_dir(&directory)
-            .output()
-            .expect("initdb runs");
-        assert!(done.status.success(), "initdb: {}", String::from_utf8_lossy(&done.stderr));
+        template.copy(&directory);
         let process = Mutex::new(None);
         let it = Self { process, directory, port: free_port(), server, prefix, settings };
         it.run();

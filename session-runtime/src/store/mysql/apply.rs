@@ -175,9 +175,7 @@ impl Apply<'_> {
         {
             // Somebody else's by now: another row has to be held.
             let held = asked.held.as_ref().ok_or_else(Failure::moved)?;
-            if self.patch.meta.principal.is_none()
-                && before.meta.principal.as_ref() != Some(principal)
-            {
+            if held.principal != *principal {
                 return Err(Failure::moved());
             }
             match held.admit(line, tables, answers, self.id, sign_in, now).await? {

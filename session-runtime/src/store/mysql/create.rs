@@ -50,7 +50,8 @@ impl Work for Create<'_> {
         for row in answers.rows(dead) {
             if row::time(row::number(row, 0)?) > now {
                 let ours = row::array(row, 1)?.map(SecretHash::from_bytes);
-                // It was stored, and has ended since.
+                // It was stored, and has ended since: one under another id
+                // would undo that.
                 let stored = self.doubt && ours == Some(record.meta.secret);
                 return Ok(if stored { Created::Created } else { Created::Exists });
             }

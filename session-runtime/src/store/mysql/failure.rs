@@ -10,6 +10,7 @@ use sqlx::Error;
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::sql::certificate;
 
 /// Why the server could not do something.
 #[derive(Clone, Debug)]
@@ -133,10 +134,13 @@ impl From<Error> for Failure {
                 Ok(error) => Self::of_server(&error),
                 Err(_) => Self::new(Unavailable, "mysql: the server refused"),
             },
-            Error::Io(error) => {
-                let failure = Self::new(Unavailable, format!("mysql: {error}"));
-                Self { passing: true, ..failure }
-            }
+            Error::Io(error) => match certificate(&error, "ssl-ca=…") {
+                Some(why) => Self::new(Config, format!("mysql: {why}")),
+                None => {
+                    let failure = Self::new(Unavailable, format!("mysql: {error}"));
+                    Self { passing: true, ..failure }
+                }
+            },
             Error::PoolTimedOut => {
                 Self::new(Timeout, "mysql: no connection within the deadline of the call")
             }

@@ -24,6 +24,8 @@ use crate::record::{Meta, Principal, Record};
 
 /// What was asked for while the principal's row is held.
 pub(super) struct Held {
+    /// Whose row it is.
+    pub(super) principal: Principal,
     revoked: usize,
     others: Option<usize>,
 }
@@ -46,7 +48,7 @@ pub(super) fn hold(
         let session = &tables.session;
         batch.push(format_args!("SELECT {META} FROM {session} s WHERE s.principal_key = {key}"))
     });
-    Held { revoked, others }
+    Held { principal: principal.clone(), revoked, others }
 }
 
 impl Held {

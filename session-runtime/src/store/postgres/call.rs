@@ -1,28 +1,13 @@
 //! One call of a function of the layout: bound as parameters, or written into
 //! the statement for a pooler.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 
+use super::arg::Arg;
 use super::failure::Failure;
-
-/// An argument of a function.
-#[derive(Clone, Debug)]
-pub(super) enum Arg<'a> {
-    Bool(bool),
-    Int(i32),
-    Big(Option<i64>),
-    Text(Option<Cow<'a, str>>),
-    Bytes(Option<&'a [u8]>),
-    Ints(Vec<i32>),
-    Bigs(Vec<i64>),
-    Texts(Vec<Option<&'a str>>),
-    OwnTexts(Vec<Option<Cow<'a, str>>>),
-    Byteas(Vec<Option<&'a [u8]>>),
-}
 
 /// `SELECT * FROM function($1, …)`.
 pub(super) fn prepared(function: &str, count: usize) -> String {

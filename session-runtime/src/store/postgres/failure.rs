@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::sql::certificate;
 
 /// Why the server could not do something.
 #[derive(Clone, Debug)]
@@ -92,7 +93,10 @@ impl From<sqlx::Error> for Meaning {
                 | sqlx::Error::ColumnNotFound(_)
                 | sqlx::Error::RowNotFound
                 | sqlx::Error::Decode(_) => Self::Final(Failure::corrupt("row")),
-                sqlx::Error::Io(error) => Self::Broken(failure(Unavailable, error.to_string())),
+                sqlx::Error::Io(error) => match certificate(&error, "sslrootcert=…") {
+                    Some(why) => Self::Final(failure(Config, why)),
+                    None => Self::Broken(failure(Unavailable, error.to_string())),
+                },
                 sqlx::Error::Configuration(_) => {
                     Self::Final(failure(Config, "the URL or its settings make no sense".into()))
                 }

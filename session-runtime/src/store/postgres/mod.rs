@@ -1,20 +1,25 @@
 //! Sessions in PostgreSQL: many nodes, one database.
 //!
 //! - `sql/`, [`layout`]: the tables and functions, and how they come there
-//! - [`ask`], [`call`], [`row`]: an operation of the contract as one call of a
-//!   function, and its answer
-//! - [`run`]: that call on a connection, within the deadline
+//! - [`read`], [`create`], [`apply`], [`end`]: an operation of the contract as
+//!   one call of a function
+//! - [`arg`], [`call`], [`row`]: values → that call, its answer → values
+//! - [`run`]: the call on a connection, within the deadline
 //! - [`sweeper`]: the task that removes what is due
 //! - [`options`], [`failure`]: settings and errors
 //!
 //! Everything that decides happens in the functions: one statement, and so one
 //! round trip and one transaction.
 
-mod ask;
+mod apply;
+mod arg;
 mod call;
+mod create;
+mod end;
 mod failure;
 mod layout;
 mod options;
+mod read;
 mod row;
 mod run;
 mod sweeper;

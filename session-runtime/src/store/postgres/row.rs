@@ -117,6 +117,15 @@ impl Answer<'_> {
     }
 }
 
+/// A column of the only row.
+pub(super) fn first<'r, T>(rows: &'r [PgRow], column: usize) -> Result<T, Failure>
+where
+    T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    let row = rows.first().ok_or_else(|| Failure::corrupt("answer"))?;
+    row.try_get(column).map_err(|_| Failure::corrupt("answer"))
+}
+
 fn hash(bytes: &[u8]) -> Result<SecretHash, Failure> {
     let bytes = bytes.try_into().map_err(|_| Failure::corrupt("secret"))?;
     Ok(SecretHash::from_bytes(bytes))

@@ -8,7 +8,8 @@ use sqlx::postgres::{PgPool, PgRow};
 use sqlx::{Executor as _, Postgres};
 use tokio::time::{Instant, timeout_at};
 
-use super::call::{Arg, bind, literal, prepared};
+use super::arg::Arg;
+use super::call::{bind, literal, prepared};
 use super::failure::{Failure, Meaning, Unacknowledged};
 use super::layout::Layout;
 

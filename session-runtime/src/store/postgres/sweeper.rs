@@ -32,9 +32,8 @@ async fn run(store: Weak<Inner>, every: Duration, mut ended: oneshot::Receiver<(
         }
         loop {
             let Some(store) = store.upgrade() else { return };
-            match store.sweep(STEP).await {
-                // What is due and was not removed is held by somebody.
-                Ok(swept) if swept.more && swept.removed > 0 => {}
+            match store.sweep_step(STEP).await {
+                Ok((swept, true)) if swept.more => {}
                 Ok(_) => break,
                 Err(error) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string);

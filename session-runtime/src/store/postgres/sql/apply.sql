@@ -249,6 +249,7 @@ BEGIN
             epoch = s.epoch, rev = s.rev, last_seen = s.last_seen, authenticated = s.authenticated,
             idle = s.idle, absolute = s.absolute, remember = s.remember, principal = s.principal,
             expires = {f:expires}(s.last_seen, s.idle, s.absolute),
+            due = least(s.due, {f:expires}(s.last_seen, s.idle, s.absolute)),
             patches = s.patches, retired = s.retired, retired_at = s.retired_at, versions = s.versions
         WHERE id = p_id;
     END IF;

@@ -9,6 +9,9 @@
 -- the page, and no indexed column changed, the new version stays there (a HOT
 -- update): indexes are not touched and the old version is reclaimed by the
 -- next visitor of the page, without waiting for a vacuum.
+-- That is why nothing but `due` is indexed of what decides when a session ends:
+-- a visit moves `expires`, and leaves `due`, which is never later, behind. The
+-- sweep looks at what is due, and moves `due` where the session lives on.
 -- autovacuum_*: rows come and go all day; 2 % dead ones are enough to begin.
 CREATE TABLE IF NOT EXISTS {t:session} (
     id              text   COLLATE "C" NOT NULL,
@@ -26,6 +29,7 @@ CREATE TABLE IF NOT EXISTS {t:session} (
     idle            bigint,
     absolute        bigint,
     expires         bigint NOT NULL,
+    due             bigint NOT NULL,
     remember        bigint,
     principal       text   COLLATE "C",
     patches         bigint[] NOT NULL,
@@ -33,8 +37,8 @@ CREATE TABLE IF NOT EXISTS {t:session} (
     retired_at      bigint[] NOT NULL,
     versions        jsonb,
     CONSTRAINT {i:session_key} PRIMARY KEY (id)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
-CREATE INDEX IF NOT EXISTS {i:session_expires} ON {t:session} (expires);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+CREATE INDEX IF NOT EXISTS {i:session_due} ON {t:session} (due);
 CREATE INDEX IF NOT EXISTS {i:session_principal} ON {t:session} (principal) WHERE principal IS NOT NULL;
 CREATE TABLE IF NOT EXISTS {t:session_field} (
     session_id text COLLATE "C" NOT NULL,
@@ -43,7 +47,7 @@ CREATE TABLE IF NOT EXISTS {t:session_field} (
     raw        bytea,
     CONSTRAINT {i:session_field_key} PRIMARY KEY (session_id, name),
     CONSTRAINT {i:session_field_one} CHECK ((value IS NULL) <> (raw IS NULL))
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE TABLE IF NOT EXISTS {t:session_tombstone} (
     id     text   COLLATE "C" NOT NULL,
     secret bytea  NOT NULL,

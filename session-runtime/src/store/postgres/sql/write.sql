@@ -14,13 +14,17 @@ LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
     v_now bigint;
     v_admit integer;
+    v_expires bigint := {f:expires}(p_last_seen, p_idle, p_absolute);
 BEGIN
     PERFORM {f:begin}(p_wait);
     IF p_principal IS NOT NULL AND (p_cap IS NOT NULL OR p_since IS NOT NULL) THEN
         PERFORM {f:principals}(p_principal, NULL);
     END IF;
     v_now := {f:now}(p_now);
-    IF p_again AND EXISTS (SELECT 1 FROM {t:session} WHERE id = p_id AND secret = p_secret) THEN
+    -- It was stored. If it has ended since, one under another id would undo that.
+    IF p_again AND (EXISTS (SELECT 1 FROM {t:session} WHERE id = p_id AND secret = p_secret)
+        OR EXISTS (SELECT 1 FROM {t:session_tombstone}
+            WHERE id = p_id AND secret = p_secret AND until > v_now)) THEN
         RETURN 0;
     END IF;
     IF EXISTS (SELECT 1 FROM {t:session} WHERE id = p_id)
@@ -37,11 +41,11 @@ BEGIN
     END IF;
     INSERT INTO {t:session} (id, secret, secret_since, next_secret, next_nonce, previous_secret,
         previous_at, epoch, rev, created, last_seen, authenticated, idle, absolute, expires,
-        remember, principal, patches, retired, retired_at, versions)
+        due, remember, principal, patches, retired, retired_at, versions)
     VALUES (p_id, p_secret, p_secret_since, p_next_secret, p_next_nonce, p_previous_secret,
         p_previous_at, p_epoch, p_rev, p_created, p_last_seen, p_authenticated, p_idle, p_absolute,
-        {f:expires}(p_last_seen, p_idle, p_absolute), p_remember, p_principal, p_patches,
-        p_retired, p_retired_at, p_versions::jsonb)
+        v_expires, v_expires, p_remember, p_principal, p_patches, p_retired, p_retired_at,
+        p_versions::jsonb)
     ON CONFLICT (id) DO NOTHING;
     -- Somebody created it, or created and destroyed it, since we looked. What
     -- was evicted meanwhile must come back: all over again.
@@ -98,17 +102,23 @@ END $fn$;
 
 -- Rows that somebody holds are left for the next time: never waits. 60000 ms
 -- are COMMIT_LEEWAY, 900000 ms are TICKET_LIFETIME.
-CREATE OR REPLACE FUNCTION {f:sweep}(p_limit bigint, p_now bigint, OUT removed bigint, OUT more boolean)
+--
+-- moved: some that looked due live on, which is known by now.
+CREATE OR REPLACE FUNCTION {f:sweep}(p_limit bigint, p_now bigint,
+    OUT removed bigint, OUT more boolean, OUT moved boolean)
 LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
     v_now bigint := {f:now}(p_now);
     v_ids text[];
 BEGIN
-    WITH due AS (
-        SELECT id FROM {t:session} WHERE expires <= v_now - 60000
-        ORDER BY expires LIMIT p_limit FOR UPDATE SKIP LOCKED),
-    gone AS (DELETE FROM {t:session} s USING due WHERE s.id = due.id RETURNING s.id)
-    SELECT array_agg(id) INTO v_ids FROM gone;
+    WITH looked AS (
+        SELECT id, expires FROM {t:session} WHERE due <= v_now - 60000
+        ORDER BY due LIMIT p_limit FOR UPDATE SKIP LOCKED),
+    gone AS (DELETE FROM {t:session} s USING looked l
+        WHERE s.id = l.id AND l.expires <= v_now - 60000 RETURNING s.id),
+    kept AS (UPDATE {t:session} s SET due = l.expires FROM looked l
+        WHERE s.id = l.id AND l.expires > v_now - 60000 RETURNING s.id)
+    SELECT (SELECT array_agg(id) FROM gone), EXISTS (SELECT 1 FROM kept) INTO v_ids, moved;
     removed := coalesce(array_length(v_ids, 1), 0);
     IF removed > 0 THEN
         DELETE FROM {t:session_field} WHERE session_id = ANY (v_ids);
@@ -119,7 +129,7 @@ BEGIN
     DELETE FROM {t:session_revocation} WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM {t:session_revocation} WHERE at < v_now - 900000
         LIMIT p_limit FOR UPDATE SKIP LOCKED));
-    more := EXISTS (SELECT 1 FROM {t:session} WHERE expires <= v_now - 60000)
+    more := EXISTS (SELECT 1 FROM {t:session} WHERE due <= v_now - 60000)
         OR EXISTS (SELECT 1 FROM {t:session_tombstone} WHERE until <= v_now)
         OR EXISTS (SELECT 1 FROM {t:session_revocation} WHERE at < v_now - 900000);
 END $fn$;

@@ -1,0 +1,183 @@
+//! What thousands of changes leave behind, in figures. Those of
+//! `docs/postgres.md` come from here:
+//!
+//! ```sh
+//! SESSION_TESTS_CHURN=200000 cargo test --release -p session-tests --features servers \
+//!     --test servers -- postgres::churn --nocapture
+//! ```
+
+use std::time::Duration;
+
+use session_runtime::clock::Clock;
+use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::record::{Fields, Principal};
+use session_runtime::store::{Created, Lookup, PostgresStore, SessionStore, Touch};
+use tokio::task::JoinSet;
+
+use super::kit::{DATABASE, new_schema, options, record, server};
+use crate::shapes::{large, small};
+
+const IDLE: Duration = Duration::from_secs(30 * 60);
+const TASKS: usize = 8;
+
+/// How many changes; ten times as many as there are sessions.
+fn changes() -> usize {
+    std::env::var("SESSION_TESTS_CHURN").map_or(2_000, |it| it.parse().unwrap())
+}
+
+/// A database of its own: what others still look at there is not reclaimed.
+struct Churned {
+    database: String,
+    clock: Clock,
+    sessions: Vec<Visitor>,
+}
+
+type Visitor = (session_runtime::id::SessionId, session_runtime::token::SecretHash);
+
+impl Churned {
+    async fn new() -> Self {
+        let database = new_schema();
+        server().psql(DATABASE, &format!("CREATE DATABASE {database}")).unwrap();
+        Self { database, clock: Clock::frozen(Clock::system().now()), sessions: Vec::new() }
+    }
+
+    /// A store, and with it the end of all connections before: only then does
+    /// the server count what they did.
+    async fn store(&self) -> PostgresStore {
+        let options = options(self.clock.clone()).connections(TASKS as u32);
+        options.connect(&server().url(&self.database)).await.unwrap()
+    }
+
+    async fn fill(&mut self, sessions: usize, fields: fn(u64) -> Fields) {
+        let store = self.store().await;
+        let mut filling = JoinSet::new();
+        for task in 0..TASKS {
+            let store = store.clone();
+            filling.spawn(async move {
+                let mut filled = Vec::new();
+                for n in (task..sessions).step_by(TASKS) {
+                    let (mut new, secret) = record(&store, IDLE);
+                    new.meta.principal = Some(Principal::new("user", &n.to_string()));
+                    new.fields = fields(n as u64);
+                    filled.push((new.id, secret));
+                    let created = store.create(new, SignIn::default()).await.unwrap();
+                    assert_eq!(created, Created::Created);
+                }
+                filled
+            });
+        }
+        self.sessions.extend(filling.join_all().await.concat());
+    }
+
+    /// Does something to each session.
+    async fn each<F: Future<Output = ()> + Send>(
+        &self,
+        visit: impl Fn(PostgresStore, Visitor) -> F + Copy + Send + 'static,
+    ) {
+        let store = self.store().await;
+        let mut visiting = JoinSet::new();
+        for sessions in self.sessions.chunks(self.sessions.len().div_ceil(TASKS)) {
+            let (store, sessions) = (store.clone(), sessions.to_vec());
+            visiting.spawn(async move {
+                for visitor in sessions {
+                    visit(store.clone(), visitor).await;
+                }
+            });
+        }
+        visiting.join_all().await;
+    }
+
+    fn number(&self, sql: &str) -> u64 {
+        server().psql(&self.database, sql).unwrap().parse().unwrap()
+    }
+
+    /// Updates of a table so far, and how many of them left the indexes alone,
+    /// once the server has counted `updates`.
+    async fn updates(&self, table: &str, updates: u64) -> (u64, u64) {
+        let asked =
+            |column| format!("SELECT {column} FROM pg_stat_user_tables WHERE relname = '{table}'");
+        for _ in 0..500 {
+            let all = self.number(&asked("n_tup_upd"));
+            if all >= updates {
+                return (all, self.number(&asked("n_tup_hot_upd")));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("fewer than {updates} updates of {table}");
+    }
+
+    /// With indexes and what is stored out of line.
+    fn bytes(&self, sessions: u64) -> u64 {
+        let sql = "SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c \
+                   WHERE relnamespace = 'sessions'::regnamespace AND relkind = 'r'";
+        self.number(sql) / sessions
+    }
+}
+
+async fn change(store: PostgresStore, (id, _): Visitor, value: u64) {
+    let set = FieldOp::new("visits", Op::Set(value.to_string().into_bytes()));
+    let outcome = store.apply(id, 1, &Patch::of(vec![set])).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+}
+
+async fn visit(store: PostgresStore, (id, secret): Visitor) {
+    let seen = store.load(id, &secret, Touch::IfDue.into()).await.unwrap();
+    let Lookup::Found(found) = seen else { panic!("{seen:?}") };
+    assert_eq!(found.meta.last_seen, store.clock().now(), "touched");
+}
+
+fn percent((before, hot_before): (u64, u64), (after, hot_after): (u64, u64)) -> u64 {
+    100 * (hot_after - hot_before) / (after - before)
+}
+
+async fn churn(name: &str, fields: fn(u64) -> Fields, sessions: usize) {
+    let mut churned = Churned::new().await;
+    churned.fill(sessions, fields).await;
+    let fresh = churned.bytes(sessions as u64);
+    let each = sessions as u64;
+
+    let rounds = (changes() / sessions / 2).max(1) as u64;
+    for round in 1..=rounds {
+        churned.each(move |store, visitor| change(store, visitor, round)).await;
+    }
+    let records = churned.updates("session", rounds * each).await;
+    let changed = percent((0, 0), records);
+    let fields_changed = percent((0, 0), churned.updates("session_field", rounds * each).await);
+
+    let mut done = records.0;
+    for _ in 0..rounds {
+        churned.clock.advance(IDLE / 9);
+        churned.each(visit).await;
+        done += each;
+    }
+    let touched = percent(records, churned.updates("session", done).await);
+
+    // People come and go: a tenth of them each time.
+    let store = churned.store().await;
+    for round in 0..rounds {
+        churned.clock.advance(IDLE / 5);
+        churned.each(visit).await;
+        churned.each(move |store, visitor| change(store, visitor, round)).await;
+        churned.sessions.drain(..sessions / 10);
+        churned.fill(sessions / 10, fields).await;
+        while store.sweep(256).await.unwrap().more {}
+    }
+    let live = store.count().await.unwrap();
+    let left = churned.bytes(live);
+    println!(
+        "{name}: {sessions} sessions, {} changes and as many touches; HOT: changes {changed} % of \
+         `session`, {fields_changed} % of `session_field`, touches {touched} %; bytes of a \
+         session: {fresh} freshly filled, {left} in the end ({live} live)",
+        2 * rounds * each
+    );
+    assert!(changed >= 90, "{changed} % of the changes left the indexes of `session` alone");
+    assert!(fields_changed >= 90, "{fields_changed} % left those of `session_field` alone");
+    assert!(touched >= 90, "{touched} % of the touches left the indexes of `session` alone");
+    assert!(left <= 2 * fresh, "{left} bytes of a session, {fresh} when they were new");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_and_touches_leave_the_indexes_alone_and_no_bloat() {
+    churn("small", small, (changes() / 10).max(200)).await;
+    churn("large", large, (changes() / 40).max(50)).await;
+}
