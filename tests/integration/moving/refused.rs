@@ -137,3 +137,67 @@ async fn the_mark_of_another_node_is_left_alone() {
     assert!(late.await.unwrap());
     assert_eq!((from.count().await.unwrap(), to.count().await.unwrap()), (0, 1));
 }
+
+/// A request whose session is marked again, by another node, before it can
+/// write: it waits, and does not try to create what that node is refused.
+#[tokio::test]
+async fn a_change_is_not_lost_to_a_node_that_tries_to_move_it() {
+    let clock = clock();
+    let (from, to, it) = large(&clock).await;
+    let (behind, writes, looks) = (FaultStore::new(from.clone()), Gate::new(), Gate::new());
+    // After its mark, and after it was taken off.
+    behind.after(2, Operation::Apply, Fault::AskedLate(writes.clone()));
+    behind.after(2, Operation::Reload, Fault::AnsweredLate(looks.clone()));
+    let ahead = SpyStore::new(to.clone());
+    let writer = tokio::spawn({
+        let (node, it) = (MovingStore::new(behind, ahead.clone()), it.clone());
+        async move { add_one(&node, &it).await }
+    });
+    writes.reached().await;
+    let (slow, gate) = (FaultStore::new(to), Gate::new());
+    slow.next(Operation::Create, Fault::AskedLate(gate.clone()));
+    let other = tokio::spawn({
+        let (node, it) = (MovingStore::new(from.clone(), slow), it.clone());
+        async move { found(&node, &it).await.is_some() }
+    });
+    gate.reached().await;
+    writes.open();
+    // It has seen the mark twice: it waits for the other node.
+    looks.reached().await;
+    gate.open();
+    assert!(other.await.unwrap());
+    looks.open();
+    assert!(writer.await.unwrap());
+    let stored = found(&from, &it).await.unwrap();
+    assert_eq!((names(&stored), stored.fields.get("n")), (vec!["n", "note"], Some(&b"1"[..])));
+    let tries = ahead.operations().iter().filter(|it| **it == Operation::Create).count();
+    assert_eq!(tries, 1);
+}
+
+/// It met the mark of a node that was refused then.
+#[tokio::test]
+async fn a_node_that_holds_moves_nothing_whose_mark_was_taken_off() {
+    let clock = clock();
+    let (from, to, it) = large(&clock).await;
+    let (slow, gate) = (FaultStore::new(to.clone()), Gate::new());
+    slow.next(Operation::Create, Fault::AskedLate(gate.clone()));
+    let other = tokio::spawn({
+        let (node, it) = (MovingStore::new(from.clone(), slow), it.clone());
+        async move { found(&node, &it).await.is_some() }
+    });
+    gate.reached().await;
+    let (late, asks) = (FaultStore::new(from.clone()), Gate::new());
+    late.next(Operation::Reload, Fault::AskedLate(asks.clone()));
+    let writer = tokio::spawn({
+        let (holds, it) = (MovingStore::hold(late, to.clone()), it.clone());
+        async move { add_one(&holds, &it).await }
+    });
+    asks.reached().await;
+    gate.open();
+    assert!(other.await.unwrap());
+    let _ = to.0.clone().limits(Limits::NONE);
+    asks.open();
+    assert!(writer.await.unwrap());
+    assert_eq!((from.count().await.unwrap(), to.count().await.unwrap()), (1, 0));
+    assert_eq!(found(&from, &it).await.unwrap().fields.get("n"), Some(&b"1"[..]));
+}

@@ -16,7 +16,7 @@
 //! a rest in the old store. The session in the new one is what everybody is
 //! shown, and as long as it is there the rest opens nothing. It does not outlive
 //! it either: it has its secret, its owner and its times; whatever changes those
-//! in the new store deletes the rest, whatever ends the session ends it in both,
+//! in the new store expires the rest, whatever ends the session ends it in both,
 //! and before sessions make room for another one the rests of them are gone. So
 //! there is nothing that could move a second time.
 //!
@@ -60,6 +60,7 @@ pub(super) enum Carried {
 
 /// The name of the field that marks a session as moving.
 const MARK: &str = "(moved)";
+const MARKED: &[u8] = b"true";
 
 /// How long to wait for a node that has marked a session: longer than moving
 /// takes, and not so long that a request fails for it.
@@ -89,11 +90,9 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
         let outcome = self.to.apply(id, epoch, patch).await?;
         let meta = &patch.meta;
         let differs = meta.renew.is_some() || meta.principal.is_some() || meta.lifetime.is_some();
-        if differs
-            && matches!(outcome, Outcome::Applied(_))
-            && let Err(error) = self.from.delete(id).await
-        {
-            report(id, &error);
+        if differs && matches!(outcome, Outcome::Applied(_)) {
+            // Said if it fails; the patch is stored all the same.
+            let _ = self.leave(id, epoch).await;
         }
         Ok(outcome)
     }
@@ -139,7 +138,7 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
         let (record, rev) = if is_marked(&found) {
             // A rest, for which nobody need be waited.
             if self.to.reload(found.id, found.meta.epoch).await?.is_some() {
-                return Ok(self.leave(&found, found.meta.rev).await);
+                return Ok(self.leave(found.id, found.meta.epoch).await);
             }
             if self.moved_meanwhile(&found).await? {
                 return Ok(Carried::Done);
@@ -149,7 +148,7 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
             if !self.may_fit(&found) {
                 return Ok(Carried::Stays(found));
             }
-            let mut mark = Patch::of(vec![FieldOp::new(MARK, Op::Set(b"true".into()))]);
+            let mut mark = Patch::of(vec![FieldOp::new(MARK, Op::Set(MARKED.into()))]);
             mark.expect.push(Expect::Rev(found.meta.rev));
             match self.from.apply(found.id, found.meta.epoch, &mark).await? {
                 Outcome::Applied(marked) => (found, marked.rev),
@@ -162,26 +161,32 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
             return Err(unanswered());
         }
         match self.to.create(Record::clone(&record), SignIn::default()).await? {
-            Created::Created | Created::Exists => Ok(self.leave(&record, rev).await),
+            Created::Created | Created::Exists => {
+                Ok(self.leave(record.id, record.meta.epoch).await)
+            }
             Created::Refused(_) => self.stay(&record, rev).await,
             Created::Denied(_) => Err(unanswered()),
         }
     }
 
-    /// Expires what was marked as `rev` in the old store: it has moved.
-    async fn leave(&self, moved: &Record, rev: u64) -> Carried {
+    /// Expires what is marked in the old store: it has moved.
+    async fn leave(&self, id: SessionId, epoch: u64) -> Carried {
         let mut expire = Patch::new();
         let at_once = Lifetime { idle: Some(Duration::ZERO), absolute: None, remember: false };
         expire.meta.lifetime = Some(at_once);
         expire.meta.principal = Some(None);
-        expire.expect.push(Expect::Rev(rev));
-        let error = match self.from.apply(moved.id, moved.meta.epoch, &expire).await {
+        expire.expect.push(Expect::Field { name: MARK.into(), value: Some(MARKED.into()) });
+        let error = match self.from.apply(id, epoch, &expire).await {
             Ok(Outcome::Uncertain) => unanswered(),
-            // Somebody else has done it.
+            // Or somebody else has done it.
             Ok(_) => return Carried::Done,
             Err(error) => error,
         };
-        report(moved.id, &error);
+        tracing::warn!(
+            session = %id,
+            %error,
+            "a session has moved, and a rest of it could not be removed from the old store: `move_all` does"
+        );
         Carried::Left(error)
     }
 
@@ -260,15 +265,6 @@ fn unmarked(record: &Record) -> Record {
     meta.rev -= 1;
     let fields = record.fields.iter().filter(|(name, _)| *name != MARK).collect();
     Record { id: record.id, meta, fields }
-}
-
-/// Says that there is a rest of a session that has moved.
-fn report(id: SessionId, error: &StoreError) {
-    tracing::warn!(
-        session = %id,
-        %error,
-        "a session has moved, and a rest of it could not be removed from the old store: `move_all` does"
-    );
 }
 
 fn unanswered() -> StoreError {
