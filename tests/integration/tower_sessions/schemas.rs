@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde_json::json;
 use session_runtime::store::tower_sessions::{AsTowerSessions, TowerSessionsLegacy};
 use session_runtime::store::{MemoryStore, SessionStore, SqliteStore};
+use session_runtime::testing::{Fault, FaultStore, Gate, Operation};
 use session_runtime::{Authenticated, Session, SessionLayer, SessionRejection, SessionSchema};
 use session_tests::Client;
 use session_tests::stores::clock;
@@ -155,4 +156,29 @@ async fn both_may_be_in_one_file() {
     assert_eq!(new.count().await.unwrap(), 0);
     after.cookies.insert("id".to_owned(), old_cookie);
     assert_eq!(after.get("/admin").await.body, "None");
+}
+
+/// The slower one of two requests with one old cookie finds what the other one
+/// has stored.
+#[tokio::test]
+async fn of_two_that_take_it_over_one_does_and_both_are_signed_in() {
+    let (store, theirs) = (FaultStore::default(), tower_sessions::MemoryStore::default());
+    let layer = SessionLayer::new(store.clone()).schema::<Common>().schema::<Admin>();
+    let app = routes().layer(layer.adopt(TowerSessionsLegacy::new(theirs.clone())));
+    let client = browser(&app, stored(&theirs).await);
+    let gate = Gate::new();
+    store.next(Operation::Create, Fault::AskedLate(gate.clone()));
+    let slower = tokio::spawn({
+        let client = client.clone();
+        async move { client.ask(http::Method::GET, "/account").await }
+    });
+    gate.reached().await;
+    let mut browser = client.clone();
+    let first = browser.get("/account").await;
+    gate.open();
+    let second = slower.await.unwrap();
+    assert_eq!((first.body.as_str(), second.body.as_str()), ("7", "7"));
+    assert_eq!(store.count().await.unwrap(), 1);
+    browser.keep(&second);
+    assert_eq!(browser.get("/account").await.body, "7");
 }
