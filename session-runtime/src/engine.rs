@@ -86,11 +86,20 @@ pub(crate) struct Schemas {
     /// Nearly every layer has one; it is found without a lock.
     first: OnceLock<&'static Schema>,
     others: RwLock<Vec<&'static Schema>>,
+    /// All that there are must have been named.
+    complete: bool,
 }
 
 impl Schemas {
     pub(crate) fn new(capabilities: Capabilities, has_keys: bool) -> Self {
-        Self { capabilities, has_keys, first: OnceLock::new(), others: RwLock::default() }
+        let (first, others) = (OnceLock::new(), RwLock::default());
+        Self { capabilities, has_keys, first, others, complete: false }
+    }
+
+    /// No other schema is admitted from now on: what was stored without it
+    /// cannot be put right any more.
+    pub(crate) fn complete(&mut self) {
+        self.complete = true;
     }
 
     pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
@@ -115,6 +124,9 @@ impl Schemas {
         let known = |known: &[&'static Schema]| known.iter().any(|known| known.is(schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
+        }
+        if self.complete {
+            return Err(SessionError::SchemaNotNamed { schema: schema.name });
         }
         supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
         self.can_encrypt(schema).map_err(SessionError::KeysMissing)?;

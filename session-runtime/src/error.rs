@@ -76,6 +76,14 @@ pub enum SessionError {
     StoreCannot(crate::config::StoreCannot),
     /// The schema named has a field that is `secret`, and the layer has no keys.
     KeysMissing(crate::config::KeysMissing),
+    /// The layer takes over sessions ([`adopt`](crate::SessionLayer::adopt)),
+    /// and this schema was not named to it with
+    /// [`schema`](crate::SessionLayer::schema): its principal, its version and
+    /// its secret fields would not be known when a session is taken over.
+    SchemaNotNamed {
+        /// The schema.
+        schema: &'static str,
+    },
     /// No schema known to this layer has a principal of this type, or several
     /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
     /// on the layer.
@@ -154,6 +162,10 @@ impl fmt::Display for SessionError {
             Self::SchemaClash(clash) => write!(f, "{clash}"),
             Self::StoreCannot(lack) => write!(f, "{lack}"),
             Self::KeysMissing(lack) => write!(f, "{lack}"),
+            Self::SchemaNotNamed { schema } => write!(
+                f,
+                "this layer takes over sessions and must know every schema first: add `.schema::<{schema}>()` beside `.adopt(…)`",
+            ),
             Self::PrincipalKind { given } => write!(
                 f,
                 "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",

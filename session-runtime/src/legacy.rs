@@ -1,7 +1,8 @@
 //! Sessions that another library left, taken over without signing anybody out.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
@@ -10,6 +11,7 @@ use crate::id::SessionId;
 use crate::patch::{Lifetime, SignIn};
 use crate::record::{Meta, Principal, Record};
 use crate::request::{Looked, RequestSession};
+use crate::schema::Schema;
 use crate::session::{CookieChange, Origin, Write, seal};
 use crate::store::{Created, StoreError, StoreFuture};
 use crate::token::SessionToken;
@@ -59,11 +61,48 @@ pub trait Legacy: Send + Sync + 'static {
 
 /// The setting of the layer.
 #[derive(Clone)]
-pub(crate) struct Adopt(pub(crate) Arc<dyn Legacy>);
+pub(crate) struct Adopt {
+    pub(crate) legacy: Arc<dyn Legacy>,
+    /// Names that no schema has, and that were reported.
+    unknown: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// How many names are reported at most: in another library they may be made at
+/// run time.
+const UNKNOWN: usize = 64;
+
+impl Adopt {
+    pub(crate) fn new(legacy: impl Legacy) -> Self {
+        Self { legacy: Arc::new(legacy), unknown: Arc::default() }
+    }
+
+    /// Says once which names are of no field. They are kept all the same.
+    fn report(&self, fields: &LegacyFields, schemas: &[&'static Schema]) {
+        let is_known = |name: &str| {
+            let mut fields = schemas.iter().flat_map(|schema| schema.fields);
+            fields.any(|field| field.names().any(|known| known == name))
+        };
+        let names = fields.iter().map(|(name, _)| name).filter(|name| !is_known(name));
+        // Nothing panics while it is held.
+        let mut reported = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut new = Vec::new();
+        for name in names {
+            if reported.len() < UNKNOWN && reported.insert(name.clone()) {
+                new.push(name);
+            }
+        }
+        if !new.is_empty() {
+            tracing::warn!(
+                names = ?new,
+                "sessions that are taken over hold what no schema has a field for; it is kept as it is"
+            );
+        }
+    }
+}
 
 impl fmt::Debug for Adopt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Adopt").field(&self.0.cookie_name()).finish()
+        f.debug_tuple("Adopt").field(&self.legacy.cookie_name()).finish()
     }
 }
 
@@ -76,10 +115,10 @@ impl RequestSession {
     /// browser has presented that, the old cookie opens nothing any more.
     pub(crate) async fn adopt_legacy(
         &self,
-        legacy: &dyn Legacy,
+        adopt: &Adopt,
         headers: &HeaderMap,
     ) -> Result<Looked, SessionError> {
-        let nobody = Ok(Looked::nobody());
+        let (legacy, nobody) = (&*adopt.legacy, Ok(Looked::nobody()));
         let Some(credential) = cookie::values(headers, legacy.cookie_name())
             .find_map(|value| legacy.credential(&value))
         else {
@@ -89,7 +128,7 @@ impl RequestSession {
         let mut found = self.look_up(token.clone(), false).await?;
         if matches!(found.origin, Origin::Nobody) {
             if let Some(fields) = self.engine.within(legacy.load(&credential)).await? {
-                self.take_over(&token, fields).await?;
+                self.take_over(adopt, &token, fields).await?;
             }
             // Stored just now, here or by a request beside this one.
             found = self.look_up(token, false).await?;
@@ -105,6 +144,7 @@ impl RequestSession {
 
     async fn take_over(
         &self,
+        adopt: &Adopt,
         token: &SessionToken,
         fields: LegacyFields,
     ) -> Result<(), SessionError> {
@@ -117,6 +157,7 @@ impl RequestSession {
         };
         let mut meta = Meta::new(token.secret_hash(), now, lifetime);
         let schemas = self.engine.schemas().all();
+        adopt.report(&fields, &schemas);
         for schema in &schemas {
             if meta.versions.get(schema.namespace) < schema.version {
                 meta.versions.set(schema.namespace, schema.version);

@@ -133,7 +133,7 @@ impl RequestSession {
             };
         let mut adopted = false;
         if let (Origin::Nobody, Some(adopt)) = (&looked.origin, &config.adopt) {
-            looked = Box::pin(self.adopt_legacy(&*adopt.0, headers)).await?;
+            looked = Box::pin(self.adopt_legacy(adopt, headers)).await?;
             adopted = looked.token.is_some();
         }
         let mut state = self.scope.state();

@@ -1,18 +1,16 @@
 //! Two stores in the place of one keep the contract, wherever a session is and
 //! whichever step a node has reached.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{Outcome, Patch, SignIn};
-use session_runtime::record::{Principal, Record};
+use session_runtime::forward_store;
+use session_runtime::patch::SignIn;
+use session_runtime::record::Record;
 use session_runtime::store::{
-    Capabilities, Created, Cursor, Lookup, MemoryStore, MovingStore, Page, Revoke, SessionStore,
-    StoreError, StoreFuture, Swept, Visit, conformance,
+    Capabilities, Created, MemoryStore, MovingStore, SessionStore, StoreError, StoreFuture,
+    conformance,
 };
-use session_runtime::token::SecretHash;
 
 type Pair = MovingStore<MemoryStore, MemoryStore>;
 
@@ -75,31 +73,15 @@ impl Nodes {
 
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for Nodes {
-    fn clock(&self) -> &Clock {
-        self.nodes[0].clock()
+    forward_store! { this => this.nodes[0]; clock }
+    forward_store! { this => this.next();
+        load reload apply delete list revoke count sweep scan
     }
 
     fn capabilities(&self) -> Capabilities {
         let mut all = self.nodes[0].capabilities();
         all.principal_index = self.index;
         all
-    }
-
-    fn load<'a>(
-        &'a self,
-        id: SessionId,
-        secret: &'a SecretHash,
-        visit: Visit,
-    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.next().load(id, secret, visit)
-    }
-
-    fn reload(
-        &self,
-        id: SessionId,
-        epoch: u64,
-    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
-        self.next().reload(id, epoch)
     }
 
     fn create(
@@ -113,49 +95,5 @@ impl SessionStore for Nodes {
         }
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         self.nodes[(self.creates)(call)].create(record, sign_in)
-    }
-
-    fn apply<'a>(
-        &'a self,
-        id: SessionId,
-        epoch: u64,
-        patch: &'a Patch,
-    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        self.next().apply(id, epoch, patch)
-    }
-
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.next().delete(id)
-    }
-
-    fn list<'a>(
-        &'a self,
-        principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.next().list(principal)
-    }
-
-    fn revoke<'a>(
-        &'a self,
-        principal: &'a Principal,
-        which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        self.next().revoke(principal, which)
-    }
-
-    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
-        self.next().count()
-    }
-
-    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
-        self.next().sweep(limit)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
-        self.next().scan(from, limit)
     }
 }

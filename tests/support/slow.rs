@@ -4,15 +4,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use session_runtime::SessionId;
-use session_runtime::clock::Clock;
 use session_runtime::patch::{Outcome, Patch, SignIn};
-use session_runtime::record::{Principal, Record};
+use session_runtime::record::Record;
 use session_runtime::store::{
-    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
-    StoreErrorKind, StoreFuture, Swept, Visit,
+    Created, Lookup, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture, Visit,
 };
 use session_runtime::token::SecretHash;
+use session_runtime::{SessionId, forward_store};
 use tokio::sync::Notify;
 
 /// The calls that it can be told about.
@@ -127,12 +125,8 @@ impl Default for Slow {
 
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for Slow {
-    fn clock(&self) -> &Clock {
-        self.inner.clock()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+    forward_store! { this => this.inner;
+        clock capabilities reload list revoke count sweep scan
     }
 
     fn load<'a>(
@@ -142,14 +136,6 @@ impl SessionStore for Slow {
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         self.ask(Method::Load, move || self.inner.load(id, secret, visit))
-    }
-
-    fn reload(
-        &self,
-        id: SessionId,
-        epoch: u64,
-    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
-        self.inner.reload(id, epoch)
     }
 
     fn create(
@@ -171,36 +157,5 @@ impl SessionStore for Slow {
 
     fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.ask(Method::Delete, move || self.inner.delete(id))
-    }
-
-    fn list<'a>(
-        &'a self,
-        principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.inner.list(principal)
-    }
-
-    fn revoke<'a>(
-        &'a self,
-        principal: &'a Principal,
-        which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        self.inner.revoke(principal, which)
-    }
-
-    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
-        self.inner.count()
-    }
-
-    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
-        self.inner.sweep(limit)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
-        self.inner.scan(from, limit)
     }
 }

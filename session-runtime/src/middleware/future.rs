@@ -171,7 +171,7 @@ fn finish<B: From<&'static str>>(
         let text = |token: &SessionToken| config.keys.text_of(token);
         apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
-            crate::legacy::remove_cookie(response.headers_mut(), &*adopt.0);
+            crate::legacy::remove_cookie(response.headers_mut(), &*adopt.legacy);
         }
     }
     if state.read {

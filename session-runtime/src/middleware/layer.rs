@@ -287,7 +287,12 @@ impl SessionLayer {
     /// no time of authentication.
     ///
     /// Needs the [`schema`](Self::schema) of every session that is extracted
-    /// behind this layer: which field is the principal must be known first.
+    /// behind this layer: which field is the principal, and which ones are
+    /// secret, must be known first. Extracting another one is
+    /// [`SessionError::SchemaNotNamed`](crate::SessionError::SchemaNotNamed).
+    ///
+    /// Whatever no schema has a field for is kept, and its names are reported
+    /// once, at the level `warn`.
     ///
     /// A request with an old cookie costs a look-up in both stores, others
     /// nothing. Take the setting out once the last old session has expired.
@@ -297,7 +302,7 @@ impl SessionLayer {
     /// None.
     #[must_use]
     pub fn adopt(self, legacy: impl crate::legacy::Legacy) -> Self {
-        self.set(|config| config.adopt = Some(crate::legacy::Adopt(Arc::new(legacy))))
+        self.set(|config| config.adopt = Some(crate::legacy::Adopt::new(legacy)))
     }
 
     /// Makes a schema known before the first request: two schemas that disagree
@@ -352,7 +357,7 @@ impl SessionLayer {
                 config.cookie = config.cookie.insecure();
             }
             config.error = self.check_config().err();
-            let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
+            let mut schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
             for schema in &self.schemas {
                 if let Err(error) = schemas.admit(schema) {
                     tracing::error!(%error, "a session schema cannot be used");
@@ -361,6 +366,9 @@ impl SessionLayer {
                         "a schema cannot be used with this layer; `SessionLayer::check` says why",
                     ));
                 }
+            }
+            if config.adopt.is_some() {
+                schemas.complete();
             }
             Arc::new(Engine::new(Arc::clone(&self.store), config, schemas))
         };

@@ -4,17 +4,11 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
-};
+use super::contract::SessionStore;
 use super::error::StoreError;
 use super::limits::Limits;
 use super::memory::MemoryStore;
-use crate::clock::Clock;
-use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
-use crate::record::{Principal, Record};
-use crate::token::SecretHash;
+use crate::forward_store;
 
 /// Any store, chosen by a URL.
 #[derive(Clone)]
@@ -180,80 +174,7 @@ impl Error for ConnectError {
 // A method that is forgotten here would silently get its default.
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for AnyStore {
-    fn clock(&self) -> &Clock {
-        self.0.clock()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    fn load<'a>(
-        &'a self,
-        id: SessionId,
-        secret: &'a SecretHash,
-        visit: Visit,
-    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.0.load(id, secret, visit)
-    }
-
-    fn reload(
-        &self,
-        id: SessionId,
-        epoch: u64,
-    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
-        self.0.reload(id, epoch)
-    }
-
-    fn create(
-        &self,
-        record: Record,
-        sign_in: SignIn,
-    ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        self.0.create(record, sign_in)
-    }
-
-    fn apply<'a>(
-        &'a self,
-        id: SessionId,
-        epoch: u64,
-        patch: &'a Patch,
-    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        self.0.apply(id, epoch, patch)
-    }
-
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.0.delete(id)
-    }
-
-    fn list<'a>(
-        &'a self,
-        principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.0.list(principal)
-    }
-
-    fn revoke<'a>(
-        &'a self,
-        principal: &'a Principal,
-        which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        self.0.revoke(principal, which)
-    }
-
-    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
-        self.0.count()
-    }
-
-    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
-        self.0.sweep(limit)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
-        self.0.scan(from, limit)
+    forward_store! { this => this.0;
+        clock capabilities load reload create apply delete list revoke count sweep scan
     }
 }

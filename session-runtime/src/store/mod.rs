@@ -6,6 +6,7 @@ mod cache;
 pub mod conformance;
 mod contract;
 mod error;
+mod forward;
 mod limits;
 mod memory;
 mod moving;

@@ -2,3 +2,4 @@
 
 mod above;
 mod moved;
+mod schemas;

@@ -4,4 +4,5 @@ mod cluster;
 mod kit;
 mod promises;
 mod silence;
+mod slots;
 mod suite;

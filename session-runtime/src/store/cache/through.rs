@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use super::CachedStore;
 use super::memory::{Looked, Ticket};
-use crate::clock::Clock;
+use crate::forward_store;
 use crate::id::SessionId;
 use crate::patch::{AtLimit, Outcome, Patch, SignIn};
 use crate::record::{Presented, Principal, Record};
-use crate::store::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
-};
+use crate::store::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Visit};
 use crate::store::error::StoreError;
 use crate::token::SecretHash;
 
@@ -61,14 +59,8 @@ fn makes_room(sign_in: SignIn) -> bool {
 
 #[deny(clippy::missing_trait_methods)] // one that is forgotten would get its default
 impl<S: SessionStore> SessionStore for CachedStore<S> {
-    fn clock(&self) -> &Clock {
-        self.0.store.clock()
-    }
-
-    /// Those of the store: what may be stale is never what a write goes by.
-    fn capabilities(&self) -> Capabilities {
-        self.0.store.capabilities()
-    }
+    // The capabilities too: what may be stale is never what a write goes by.
+    forward_store! { this => this.0.store; clock capabilities list count sweep scan }
 
     fn load<'a>(
         &'a self,
@@ -156,13 +148,6 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
         })
     }
 
-    fn list<'a>(
-        &'a self,
-        principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.0.store.list(principal)
-    }
-
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
@@ -178,21 +163,5 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
             };
             self.0.store.revoke(principal, which).await
         })
-    }
-
-    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
-        self.0.store.count()
-    }
-
-    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
-        self.0.store.sweep(limit)
-    }
-
-    fn scan<'a>(
-        &'a self,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
-        self.0.store.scan(from, limit)
     }
 }

@@ -9,7 +9,16 @@
 //!    destroyed: that would be remembered as a logout.
 //!
 //! A node that stops after 1 leaves a marked session: whoever comes upon it
-//! waits a moment for that node, and then goes on with 2.
+//! waits a moment for that node, and then goes on with 2. If the new store
+//! refuses it for its size, the mark is taken off again.
+//!
+//! A node that stops after 2, or that the old store does not answer in 3, leaves
+//! a rest in the old store. The session in the new one is what everybody is
+//! shown, and as long as it is there the rest opens nothing. It does not outlive
+//! it either: it has its secret, its owner and its times; whatever changes those
+//! in the new store expires the rest, whatever ends the session ends it in both,
+//! and before sessions make room for another one the rests of them are gone. So
+//! there is nothing that could move a second time.
 //!
 //! Whoever destroys a session of the old store then makes sure that its id is
 //! taken in the new one, by the session, which ends too, or by a tombstone: what
@@ -19,12 +28,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::LOOKS;
+use super::both::LOOKS;
+use super::refused::Refusals;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{
-    Conflict, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, Refused, SignIn,
-};
+use crate::patch::{Conflict, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, Meta, Record, TOMBSTONE};
 use crate::store::{Created, SessionStore, StoreError, StoreErrorKind};
 use crate::token::SessionToken;
@@ -33,20 +41,26 @@ use crate::token::SessionToken;
 pub(super) struct Pair<F, T> {
     pub(super) from: F,
     pub(super) to: T,
+    pub(super) refused: Refusals,
 }
 
 /// What became of a session that was to be moved.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Carried {
     /// It is in the new store, or was changed or ended by somebody else: look
     /// again.
     Done,
-    /// It does not fit into the new store, and stays in the old one as it is.
-    TooLarge(Refused),
+    /// It is in the new store, and because of this there is a rest of it in the
+    /// old one.
+    Left(StoreError),
+    /// It does not fit into the new store, and stays in the old one: as it is
+    /// there now.
+    Stays(Arc<Record>),
 }
 
 /// The name of the field that marks a session as moving.
 const MARK: &str = "(moved)";
+const MARKED: &[u8] = b"true";
 
 /// How long to wait for a node that has marked a session: longer than moving
 /// takes, and not so long that a request fails for it.
@@ -61,6 +75,28 @@ const PRIVILEGES: u64 = 8;
 const LONGEST: Duration = Duration::from_millis(TOMBSTONE.as_millis() as u64 / 2);
 
 impl<F: SessionStore, T: SessionStore> Pair<F, T> {
+    pub(super) fn new(from: F, to: T) -> Self {
+        Self { from, to, refused: Refusals::default() }
+    }
+
+    /// Applies a patch in the new store. What gives the session another secret,
+    /// owner or life there makes sure that no rest of it keeps the old ones.
+    pub(super) async fn apply_ahead(
+        &self,
+        id: SessionId,
+        epoch: u64,
+        patch: &Patch,
+    ) -> Result<Outcome, StoreError> {
+        let outcome = self.to.apply(id, epoch, patch).await?;
+        let meta = &patch.meta;
+        let differs = meta.renew.is_some() || meta.principal.is_some() || meta.lifetime.is_some();
+        if differs && matches!(outcome, Outcome::Applied(_)) {
+            // Said if it fails; the patch is stored all the same.
+            let _ = self.leave(id, epoch).await;
+        }
+        Ok(outcome)
+    }
+
     /// Applies a patch in the old store, unless the session is moving.
     pub(super) async fn apply_behind(
         &self,
@@ -97,52 +133,94 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
     }
 
     /// Brings a session that the old store has shown into the new one.
-    pub(super) async fn carry(&self, mut record: Arc<Record>) -> Result<Carried, StoreError> {
-        let id = record.id;
-        if let Some(limits) = self.to.capabilities().limits
-            && let Err(refused) = limits.check_new(&record.fields)
-        {
-            return Ok(Carried::TooLarge(refused));
-        }
+    pub(super) async fn carry(&self, found: Arc<Record>) -> Result<Carried, StoreError> {
         let began = self.to.clock().now();
-        if is_marked(&record) {
-            if self.moved_meanwhile(&record).await? {
+        let (record, rev) = if is_marked(&found) {
+            // A rest, for which nobody need be waited.
+            if self.to.reload(found.id, found.meta.epoch).await?.is_some() {
+                return Ok(self.leave(found.id, found.meta.epoch).await);
+            }
+            if self.moved_meanwhile(&found).await? {
                 return Ok(Carried::Done);
             }
-            record = Arc::new(unmarked(&record));
+            (Arc::new(unmarked(&found)), found.meta.rev)
         } else {
-            let mut mark = Patch::of(vec![FieldOp::new(MARK, Op::Set(b"true".into()))]);
-            mark.expect.push(Expect::Rev(record.meta.rev));
-            match self.from.apply(id, record.meta.epoch, &mark).await? {
-                Outcome::Applied(_) => {}
+            if !self.may_fit(&found) {
+                return Ok(Carried::Stays(found));
+            }
+            let mut mark = Patch::of(vec![FieldOp::new(MARK, Op::Set(MARKED.into()))]);
+            mark.expect.push(Expect::Rev(found.meta.rev));
+            match self.from.apply(found.id, found.meta.epoch, &mark).await? {
+                Outcome::Applied(marked) => (found, marked.rev),
                 Outcome::Gone(_) | Outcome::Conflict(_) => return Ok(Carried::Done),
-                Outcome::Refused(refused) => return Ok(Carried::TooLarge(refused)),
+                Outcome::Refused(_) => return Ok(Carried::Stays(found)),
                 Outcome::Uncertain | Outcome::Denied(_) => return Err(unanswered()),
             }
-        }
+        };
         if self.to.clock().now().since(began) > LONGEST {
             return Err(unanswered());
         }
         match self.to.create(Record::clone(&record), SignIn::default()).await? {
-            Created::Created | Created::Exists => {}
-            Created::Refused(refused) => return Ok(Carried::TooLarge(refused)),
-            Created::Denied(_) => return Err(unanswered()),
+            Created::Created | Created::Exists => {
+                Ok(self.leave(record.id, record.meta.epoch).await)
+            }
+            Created::Refused(_) => self.stay(&record, rev).await,
+            Created::Denied(_) => Err(unanswered()),
         }
+    }
+
+    /// Expires what is marked in the old store: it has moved.
+    async fn leave(&self, id: SessionId, epoch: u64) -> Carried {
         let mut expire = Patch::new();
         let at_once = Lifetime { idle: Some(Duration::ZERO), absolute: None, remember: false };
         expire.meta.lifetime = Some(at_once);
         expire.meta.principal = Some(None);
-        // Not known is as good as not done: whoever finds it does it again.
-        self.from.apply(id, record.meta.epoch, &expire).await?;
-        Ok(Carried::Done)
+        expire.expect.push(Expect::Field { name: MARK.into(), value: Some(MARKED.into()) });
+        let error = match self.from.apply(id, epoch, &expire).await {
+            Ok(Outcome::Uncertain) => unanswered(),
+            // Or somebody else has done it.
+            Ok(_) => return Carried::Done,
+            Err(error) => error,
+        };
+        tracing::warn!(
+            session = %id,
+            %error,
+            "a session has moved, and a rest of it could not be removed from the old store: `move_all` does"
+        );
+        Carried::Left(error)
+    }
+
+    /// Takes off the mark of `rev`, under which nothing can have changed: the
+    /// session goes on in the old store.
+    async fn stay(&self, record: &Record, rev: u64) -> Result<Carried, StoreError> {
+        let mut unmark = Patch::of(vec![FieldOp::new(MARK, Op::Remove)]);
+        unmark.expect.push(Expect::Rev(rev));
+        self.refused.note(record);
+        match self.from.apply(record.id, record.meta.epoch, &unmark).await? {
+            Outcome::Applied(applied) => {
+                let mut record = record.clone();
+                record.meta.rev = applied.rev;
+                Ok(Carried::Stays(Arc::new(record)))
+            }
+            Outcome::Gone(_) | Outcome::Conflict(_) => Ok(Carried::Done),
+            Outcome::Refused(_) | Outcome::Uncertain | Outcome::Denied(_) => Err(unanswered()),
+        }
+    }
+
+    /// Whether the new store is worth asking.
+    fn may_fit(&self, record: &Record) -> bool {
+        let limits = self.to.capabilities().limits;
+        limits.is_none_or(|limits| limits.check_new(&record.fields).is_ok())
+            && !self.refused.holds(record)
     }
 
     /// Waits for the node that has marked `record`, and says whether it has
     /// come to an end.
     async fn moved_meanwhile(&self, record: &Record) -> Result<bool, StoreError> {
         for _ in 0..PATIENCE.as_millis() / STEP.as_millis() {
-            if self.from.reload(record.id, record.meta.epoch).await?.is_none() {
-                return Ok(true);
+            match self.from.reload(record.id, record.meta.epoch).await? {
+                Some(there) if there.meta.rev == record.meta.rev => {}
+                _ => return Ok(true),
             }
             tokio::time::sleep(STEP).await;
         }

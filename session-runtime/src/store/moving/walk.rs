@@ -60,6 +60,8 @@ impl<F: SessionStore, T: SessionStore> MovingStore<F, T> {
             let text = "a store that holds moves nothing: use `MovingStore::new`";
             return Err(StoreError::because(StoreErrorKind::Config, text));
         }
+        // Its limits may have been raised.
+        self.0.pair.refused.forget();
         let from = self.from();
         let mut state = MoveProgress { total: from.count().await?, ..MoveProgress::default() };
         for _ in 0..WALKS {
@@ -99,8 +101,8 @@ impl MoveProgress {
         match joined {
             None => {}
             Some(Ok(Ok(Carried::Done))) => self.done += 1,
-            Some(Ok(Ok(Carried::TooLarge(_)))) => self.too_large += 1,
-            Some(Ok(Err(error))) => return Err(error),
+            Some(Ok(Ok(Carried::Stays(_)))) => self.too_large += 1,
+            Some(Ok(Ok(Carried::Left(error)) | Err(error))) => return Err(error),
             Some(Err(error)) => {
                 return Err(StoreError::because(StoreErrorKind::Unavailable, error));
             }

@@ -16,6 +16,10 @@ use session_tests::stores::clock;
 
 use crate::visitor;
 
+mod refused;
+mod rests;
+mod steps;
+
 fn record(clock: &Clock) -> Record {
     let token = SessionToken::generate().unwrap();
     let lifetime =

@@ -1,0 +1,149 @@
+//! Handing methods on to another store.
+
+/// Writes methods of [`SessionStore`](crate::store::SessionStore) that ask
+/// another store: for a store around one, which is about a few of them.
+///
+/// The other store is an expression of the name before the arrow, which stands
+/// for `self`. The methods are listed, so that `#[deny(clippy::missing_trait_methods)]`
+/// still finds one that is neither listed nor written: it would get its default.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use session_runtime::store::{MemoryStore, SessionStore, StoreError, StoreFuture};
+/// use session_runtime::{SessionId, forward_store};
+///
+/// /// Counts the logouts.
+/// struct Counting {
+///     inner: MemoryStore,
+///     logouts: AtomicU64,
+/// }
+///
+/// #[deny(clippy::missing_trait_methods)]
+/// impl SessionStore for Counting {
+///     forward_store! { this => this.inner;
+///         clock capabilities load reload create apply list revoke count sweep scan
+///     }
+///
+///     fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+///         self.logouts.fetch_add(1, Ordering::Relaxed);
+///         self.inner.delete(id)
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! forward_store {
+    ($this:ident => $to:expr; $($method:ident)+) => {
+        $($crate::forward_store!(@$method $this => $to);)+
+    };
+    (@clock $this:ident => $to:expr) => {
+        fn clock(&self) -> &$crate::clock::Clock {
+            let $this = self;
+            $to.clock()
+        }
+    };
+    (@capabilities $this:ident => $to:expr) => {
+        fn capabilities(&self) -> $crate::store::Capabilities {
+            let $this = self;
+            $to.capabilities()
+        }
+    };
+    (@load $this:ident => $to:expr) => {
+        fn load<'a>(
+            &'a self,
+            id: $crate::SessionId,
+            secret: &'a $crate::token::SecretHash,
+            visit: $crate::store::Visit,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::Lookup) {
+            let $this = self;
+            $to.load(id, secret, visit)
+        }
+    };
+    (@reload $this:ident => $to:expr) => {
+        fn reload(
+            &self,
+            id: $crate::SessionId,
+            epoch: u64,
+        ) -> $crate::forward_store!(
+            @answer '_, ::core::option::Option<::std::sync::Arc<$crate::record::Record>>
+        ) {
+            let $this = self;
+            $to.reload(id, epoch)
+        }
+    };
+    (@create $this:ident => $to:expr) => {
+        fn create(
+            &self,
+            record: $crate::record::Record,
+            sign_in: $crate::patch::SignIn,
+        ) -> $crate::forward_store!(@answer '_, $crate::store::Created) {
+            let $this = self;
+            $to.create(record, sign_in)
+        }
+    };
+    (@apply $this:ident => $to:expr) => {
+        fn apply<'a>(
+            &'a self,
+            id: $crate::SessionId,
+            epoch: u64,
+            patch: &'a $crate::patch::Patch,
+        ) -> $crate::forward_store!(@answer 'a, $crate::patch::Outcome) {
+            let $this = self;
+            $to.apply(id, epoch, patch)
+        }
+    };
+    (@delete $this:ident => $to:expr) => {
+        fn delete(&self, id: $crate::SessionId) -> $crate::forward_store!(@answer '_, bool) {
+            let $this = self;
+            $to.delete(id)
+        }
+    };
+    (@list $this:ident => $to:expr) => {
+        fn list<'a>(
+            &'a self,
+            principal: &'a $crate::record::Principal,
+        ) -> $crate::forward_store!(
+            @answer 'a, ::std::vec::Vec<::std::sync::Arc<$crate::record::Record>>
+        ) {
+            let $this = self;
+            $to.list(principal)
+        }
+    };
+    (@revoke $this:ident => $to:expr) => {
+        fn revoke<'a>(
+            &'a self,
+            principal: &'a $crate::record::Principal,
+            which: $crate::store::Revoke,
+        ) -> $crate::forward_store!(@answer 'a, u64) {
+            let $this = self;
+            $to.revoke(principal, which)
+        }
+    };
+    (@count $this:ident => $to:expr) => {
+        fn count(&self) -> $crate::forward_store!(@answer '_, u64) {
+            let $this = self;
+            $to.count()
+        }
+    };
+    (@sweep $this:ident => $to:expr) => {
+        fn sweep(&self, limit: usize) -> $crate::forward_store!(@answer '_, $crate::store::Swept) {
+            let $this = self;
+            $to.sweep(limit)
+        }
+    };
+    (@scan $this:ident => $to:expr) => {
+        fn scan<'a>(
+            &'a self,
+            from: ::core::option::Option<&'a $crate::store::Cursor>,
+            limit: usize,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::Page) {
+            let $this = self;
+            $to.scan(from, limit)
+        }
+    };
+    (@answer $life:lifetime, $it:ty) => {
+        $crate::store::StoreFuture<
+            $life,
+            ::core::result::Result<$it, $crate::store::StoreError>,
+        >
+    };
+}

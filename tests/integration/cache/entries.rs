@@ -1,0 +1,70 @@
+//! What is remembered, of whom, and who makes room.
+
+use session_runtime::store::Revoke;
+
+use super::*;
+
+#[tokio::test]
+async fn a_wrong_secret_is_never_answered_from_memory_and_empties_nothing() {
+    let spy = SpyStore::default();
+    let cache = CachedStore::new(spy.clone());
+    let record = stored(&cache, "7").await;
+    look(&cache, &record).await;
+    let mut guess = record.clone();
+    guess.meta.secret = SessionToken::generate().unwrap().secret_hash();
+    spy.take_calls();
+    assert_eq!(look(&cache, &guess).await, (None, false));
+    assert_eq!(spy.operations(), [Operation::Load]);
+    assert_eq!(look(&cache, &record).await, (Some(1), true));
+}
+
+#[tokio::test]
+async fn who_is_asked_for_stays_and_no_more_are_held_than_there_is_room_for() {
+    let spy = SpyStore::default();
+    let cache = CachedStore::new(spy.clone()).capacity(3);
+    let regular = stored(&cache, "1").await;
+    look(&cache, &regular).await;
+    for _ in 0..100 {
+        assert_eq!(look(&cache, &regular).await, (Some(1), true), "it is asked for");
+        let passing = stored(&cache, "2").await;
+        assert_eq!(look(&cache, &passing).await, (Some(1), false));
+        assert!(cache.stats().held <= 3);
+    }
+    let none = CachedStore::new(spy).capacity(0);
+    look(&none, &regular).await;
+    assert_eq!(look(&none, &regular).await, (Some(1), false));
+}
+
+#[tokio::test]
+async fn a_revocation_here_is_seen_here() {
+    let cache = CachedStore::new(MemoryStore::with_clock(clock()));
+    let (mine, other) = (stored(&cache, "7").await, stored(&cache, "7").await);
+    let theirs = stored(&cache, "8").await;
+    for record in [&mine, &other, &theirs] {
+        look(&cache, record).await;
+    }
+    let seven = Principal::new("", "7");
+    assert_eq!(cache.revoke(&seven, Revoke::Others(mine.id)).await.unwrap(), 1);
+    assert_eq!(look(&cache, &other).await.0, None);
+    assert_eq!(look(&cache, &mine).await.0, Some(1));
+    look(&cache, &mine).await;
+    assert_eq!(cache.revoke(&seven, Revoke::One(mine.id)).await.unwrap(), 1);
+    assert_eq!(look(&cache, &mine).await.0, None);
+    assert_eq!(look(&cache, &theirs).await, (Some(1), true));
+}
+
+/// It changed hands elsewhere, and here it is remembered as somebody else's.
+#[tokio::test]
+async fn a_session_that_is_revoked_by_name_is_forgotten_whoever_it_is_remembered_for() {
+    let memory = MemoryStore::with_clock(clock());
+    let cache = CachedStore::new(memory.clone());
+    let record = stored(&cache, "7").await;
+    look(&cache, &record).await;
+    let eight = Principal::new("", "8");
+    let mut patch = Patch::new();
+    patch.meta.principal = Some(Some(eight.clone()));
+    memory.apply(record.id, 1, &patch).await.unwrap();
+    assert_eq!(look(&cache, &record).await, (Some(1), true));
+    assert_eq!(cache.revoke(&eight, Revoke::One(record.id)).await.unwrap(), 1);
+    assert_eq!(look(&cache, &record).await, (None, false));
+}
