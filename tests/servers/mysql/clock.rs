@@ -14,9 +14,9 @@ use crate::queued::Rows as _;
 async fn a_patch_that_waited_for_the_row_beyond_the_end_of_the_session_is_refused() {
     let tables = fresh().await;
     let store = tables.store().await;
-    // It accepts patches for another half second.
+    // It accepts patches for another moment.
     let mut record = record(&[("a", b"1")]);
-    let left = Duration::from_millis(500);
+    let left = Duration::from_millis(1_500);
     let end = store.clock().now().after(left).as_millis() - COMMIT_LEEWAY.as_millis() as u64;
     record.meta.absolute = Some(Timestamp::from_millis(end));
     store.create(record.clone(), SignIn::default()).await.unwrap();

@@ -2,15 +2,16 @@
 //!
 //! - `kit`: one server for the whole program, a schema per test
 //! - `migration`, `statements`: the tables, and what a request costs
-//! - `locks`: what happens while somebody waits
+//! - `locks`, `principals`: what happens while somebody waits
 //! - `isolation`: the same where the default isolation is another one
 //! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
 //!   disks, too many connections
-//! - `sweeping`: what is due is removed, once, by whoever comes
+//! - `sweeping`, `background`: what is due is removed, once, by whoever comes
 //! - `tls`: encrypted connections (`servers-tls`)
 //! - `load`: everything at once
 //! - `churn`: what thousands of changes leave behind
 
+mod background;
 mod churn;
 mod crowded;
 mod full;
@@ -21,6 +22,7 @@ mod locks;
 mod lost;
 mod migration;
 mod outages;
+mod principals;
 mod statements;
 mod sweeping;
 #[cfg(feature = "servers-tls")]
