@@ -9,10 +9,11 @@ use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{
     Created, Limits, Lookup, MemoryStore, MovingStore, SessionStore, StoreErrorKind, Touch,
 };
-use session_runtime::testing::{Fault, FaultStore, Operation};
+use session_runtime::testing::{Fault, FaultStore, Gate, Operation};
 use session_runtime::token::SessionToken;
 use session_tests::Client;
 use session_tests::stores::clock;
+use tokio::task::JoinHandle;
 
 use crate::visitor;
 
@@ -39,6 +40,14 @@ async fn add_one(store: &impl SessionStore, record: &Record) -> bool {
         Outcome::Applied(_) => true,
         Outcome::Gone(_) => false,
         other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until `task` comes to the gate: it has not ended before.
+async fn comes_to<T: std::fmt::Debug>(gate: &Gate, task: &mut JoinHandle<T>) {
+    tokio::select! {
+        () = gate.reached() => {}
+        ended = task => panic!("it ended before: {ended:?}"),
     }
 }
 

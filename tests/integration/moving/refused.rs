@@ -3,7 +3,7 @@
 use super::*;
 use session_runtime::forward_store;
 use session_runtime::store::Capabilities;
-use session_runtime::testing::{Gate, SpyStore};
+use session_runtime::testing::SpyStore;
 
 /// A store that does not state its limits.
 #[derive(Clone)]
@@ -111,24 +111,24 @@ async fn the_mark_of_another_node_is_left_alone() {
     // Its own patches are those that mark, and take the mark off.
     let (behind, unmarks) = (FaultStore::new(from.clone()), Gate::new());
     behind.after(1, Operation::Apply, Fault::AnsweredLate(unmarks.clone()));
-    let late = tokio::spawn({
+    let mut late = tokio::spawn({
         let (node, it) = (MovingStore::new(behind, refused), it.clone());
         async move { found(&node, &it).await.is_some() }
     });
-    gate.reached().await;
+    comes_to(&gate, &mut late).await;
     // Somebody else has waited for it, was refused too, and took the mark off.
     let off = Patch::of(vec![FieldOp::new("(moved)", Op::Remove)]);
     from.apply(it.id, 1, &off).await.unwrap();
     let _ = to.0.clone().limits(Limits::NONE);
     let (slow, arrives) = (FaultStore::new(to.clone()), Gate::new());
     slow.next(Operation::Create, Fault::AskedLate(arrives.clone()));
-    let mover = tokio::spawn({
+    let mut mover = tokio::spawn({
         let (node, it) = (MovingStore::new(from.clone(), slow), it.clone());
         async move { found(&node, &it).await.is_some() }
     });
-    arrives.reached().await;
+    comes_to(&arrives, &mut mover).await;
     gate.open();
-    unmarks.reached().await;
+    comes_to(&unmarks, &mut late).await;
     let marked = from.reload(it.id, 1).await.unwrap().unwrap();
     assert!(names(&marked).contains(&"(moved)"), "{:?}", names(&marked));
     arrives.open();
@@ -149,21 +149,21 @@ async fn a_change_is_not_lost_to_a_node_that_tries_to_move_it() {
     behind.after(2, Operation::Apply, Fault::AskedLate(writes.clone()));
     behind.after(2, Operation::Reload, Fault::AnsweredLate(looks.clone()));
     let ahead = SpyStore::new(to.clone());
-    let writer = tokio::spawn({
+    let mut writer = tokio::spawn({
         let (node, it) = (MovingStore::new(behind, ahead.clone()), it.clone());
         async move { add_one(&node, &it).await }
     });
-    writes.reached().await;
+    comes_to(&writes, &mut writer).await;
     let (slow, gate) = (FaultStore::new(to), Gate::new());
     slow.next(Operation::Create, Fault::AskedLate(gate.clone()));
-    let other = tokio::spawn({
+    let mut other = tokio::spawn({
         let (node, it) = (MovingStore::new(from.clone(), slow), it.clone());
         async move { found(&node, &it).await.is_some() }
     });
-    gate.reached().await;
+    comes_to(&gate, &mut other).await;
     writes.open();
     // It has seen the mark twice: it waits for the other node.
-    looks.reached().await;
+    comes_to(&looks, &mut writer).await;
     gate.open();
     assert!(other.await.unwrap());
     looks.open();
@@ -181,18 +181,18 @@ async fn a_node_that_holds_moves_nothing_whose_mark_was_taken_off() {
     let (from, to, it) = large(&clock).await;
     let (slow, gate) = (FaultStore::new(to.clone()), Gate::new());
     slow.next(Operation::Create, Fault::AskedLate(gate.clone()));
-    let other = tokio::spawn({
+    let mut other = tokio::spawn({
         let (node, it) = (MovingStore::new(from.clone(), slow), it.clone());
         async move { found(&node, &it).await.is_some() }
     });
-    gate.reached().await;
+    comes_to(&gate, &mut other).await;
     let (late, asks) = (FaultStore::new(from.clone()), Gate::new());
     late.next(Operation::Reload, Fault::AskedLate(asks.clone()));
-    let writer = tokio::spawn({
+    let mut writer = tokio::spawn({
         let (holds, it) = (MovingStore::hold(late, to.clone()), it.clone());
         async move { add_one(&holds, &it).await }
     });
-    asks.reached().await;
+    comes_to(&asks, &mut writer).await;
     gate.open();
     assert!(other.await.unwrap());
     let _ = to.0.clone().limits(Limits::NONE);

@@ -1,7 +1,6 @@
 //! Nodes that meet between the steps of a move.
 
 use super::*;
-use session_runtime::testing::Gate;
 
 /// A session, and a node that has marked it and is about to create it in the
 /// new store: it does when the gate opens.
@@ -10,7 +9,7 @@ struct Meeting {
     to: MemoryStore,
     it: Record,
     gate: Gate,
-    mover: tokio::task::JoinHandle<bool>,
+    mover: JoinHandle<bool>,
 }
 
 async fn marked() -> Meeting {
@@ -20,11 +19,11 @@ async fn marked() -> Meeting {
     from.create(it.clone(), SignIn::default()).await.unwrap();
     let (slow, gate) = (FaultStore::new(to.clone()), Gate::new());
     slow.next(Operation::Create, Fault::AskedLate(gate.clone()));
-    let mover = tokio::spawn({
+    let mut mover = tokio::spawn({
         let (moves, it) = (MovingStore::new(from.clone(), slow), it.clone());
         async move { found(&moves, &it).await.is_some() }
     });
-    gate.reached().await;
+    comes_to(&gate, &mut mover).await;
     Meeting { from, to, it, gate, mover }
 }
 
@@ -54,12 +53,12 @@ async fn what_is_written_between_the_steps_is_written_to_what_arrives() {
     let Meeting { from, to, it, gate, mover } = marked().await;
     let (late, asks) = (FaultStore::new(from.clone()), Gate::new());
     late.next(Operation::Reload, Fault::AskedLate(asks.clone()));
-    let writer = tokio::spawn({
+    let mut writer = tokio::spawn({
         let (holds, it) = (MovingStore::hold(late, to.clone()), it.clone());
         async move { add_one(&holds, &it).await }
     });
     // It has asked the old store to write.
-    asks.reached().await;
+    comes_to(&asks, &mut writer).await;
     let behind = from.reload(it.id, 1).await.unwrap().unwrap();
     assert_eq!(behind.fields.get("n"), None, "what is marked is not written to");
     gate.open();

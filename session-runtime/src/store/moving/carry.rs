@@ -60,7 +60,6 @@ pub(super) enum Carried {
 
 /// The name of the field that marks a session as moving.
 const MARK: &str = "(moved)";
-const MARKED: &[u8] = b"true";
 
 /// How long to wait for a node that has marked a session: longer than moving
 /// takes, and not so long that a request fails for it.
@@ -148,7 +147,7 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
             if !self.may_fit(&found) {
                 return Ok(Carried::Stays(found));
             }
-            let mut mark = Patch::of(vec![FieldOp::new(MARK, Op::Set(MARKED.into()))]);
+            let mut mark = Patch::of(vec![FieldOp::new(MARK, Op::Set(b"true".into()))]);
             mark.expect.push(Expect::Rev(found.meta.rev));
             match self.from.apply(found.id, found.meta.epoch, &mark).await? {
                 Outcome::Applied(marked) => (found, marked.rev),
@@ -169,13 +168,12 @@ impl<F: SessionStore, T: SessionStore> Pair<F, T> {
         }
     }
 
-    /// Expires what is marked in the old store: it has moved.
+    /// Expires what is in the old store of a session that the new one has.
     async fn leave(&self, id: SessionId, epoch: u64) -> Carried {
         let mut expire = Patch::new();
         let at_once = Lifetime { idle: Some(Duration::ZERO), absolute: None, remember: false };
         expire.meta.lifetime = Some(at_once);
         expire.meta.principal = Some(None);
-        expire.expect.push(Expect::Field { name: MARK.into(), value: Some(MARKED.into()) });
         let error = match self.from.apply(id, epoch, &expire).await {
             Ok(Outcome::Uncertain) => unanswered(),
             // Or somebody else has done it.
