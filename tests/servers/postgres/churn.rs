@@ -12,9 +12,10 @@ use session_runtime::clock::Clock;
 use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::record::{Fields, Principal};
 use session_runtime::store::{Created, Lookup, PostgresStore, SessionStore, Touch};
+use session_tests::servers::Postgres;
 use tokio::task::JoinSet;
 
-use super::kit::{DATABASE, new_schema, options, record, server};
+use super::kit::{DATABASE, add, insert, options, record};
 use crate::shapes::{large, small};
 
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -28,27 +29,29 @@ fn changes() -> usize {
     std::env::var("SESSION_TESTS_CHURN").map_or(1_500, |it| it.parse().unwrap())
 }
 
-/// A database of its own: what others still look at there is not reclaimed.
-struct Churned {
-    database: String,
+/// On a server of its own: as long as anybody on it is at work, what was there
+/// when they began is not reclaimed.
+struct Churned<'s> {
+    server: &'s Postgres,
+    database: &'static str,
     clock: Clock,
     sessions: Vec<Visitor>,
 }
 
 type Visitor = (session_runtime::id::SessionId, session_runtime::token::SecretHash);
 
-impl Churned {
-    async fn new() -> Self {
-        let database = new_schema();
-        server().psql(DATABASE, &format!("CREATE DATABASE {database}")).unwrap();
-        Self { database, clock: Clock::frozen(Clock::system().now()), sessions: Vec::new() }
+impl<'s> Churned<'s> {
+    fn new(server: &'s Postgres, database: &'static str) -> Self {
+        server.psql(DATABASE, &format!("CREATE DATABASE {database}")).unwrap();
+        let clock = Clock::frozen(Clock::system().now());
+        Self { server, database, clock, sessions: Vec::new() }
     }
 
     /// A store, and with it the end of all connections before: only then does
     /// the server count what they did.
     async fn store(&self) -> PostgresStore {
         let options = options(self.clock.clone()).connections(TASKS as u32);
-        options.connect(&server().url(&self.database)).await.unwrap()
+        options.connect(&self.server.url(self.database)).await.unwrap()
     }
 
     async fn fill(&mut self, sessions: usize, fields: fn(u64) -> Fields) {
@@ -91,7 +94,7 @@ impl Churned {
     }
 
     fn number(&self, sql: &str) -> u64 {
-        server().psql(&self.database, sql).unwrap().parse().unwrap()
+        self.server.psql(self.database, sql).unwrap().parse().unwrap()
     }
 
     /// Updates of a table so far, and how many of them left the indexes alone,
@@ -133,8 +136,8 @@ fn percent((before, hot_before): (u64, u64), (after, hot_after): (u64, u64)) -> 
     100 * (hot_after - hot_before) / (after - before)
 }
 
-async fn churn(name: &str, fields: fn(u64) -> Fields, sessions: usize) {
-    let mut churned = Churned::new().await;
+async fn churn(server: &Postgres, name: &'static str, fields: fn(u64) -> Fields, sessions: usize) {
+    let mut churned = Churned::new(server, name);
     churned.fill(sessions, fields).await;
     let fresh = churned.bytes(sessions as u64);
     let each = sessions as u64;
@@ -176,11 +179,32 @@ async fn churn(name: &str, fields: fn(u64) -> Fields, sessions: usize) {
     assert!(changed >= MOST, "{changed} % of the changes left the indexes of `session` alone");
     assert!(fields_changed >= MOST, "{fields_changed} % left those of `session_field` alone");
     assert!(touched >= MOST, "{touched} % of the touches left the indexes of `session` alone");
-    assert!(left <= 2 * fresh, "{left} bytes of a session, {fresh} when they were new");
+    // A table that several extend at once grows by a hundred pages and more.
+    let ahead = (2 << 20) / live;
+    assert!(left <= 2 * fresh + ahead, "{left} bytes of a session, {fresh} when they were new");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_and_touches_leave_the_indexes_alone_and_no_bloat() {
-    churn("small", small, (changes() / 10).max(150)).await;
-    churn("large", large, (changes() / 40).max(40)).await;
+    let server = Postgres::start().unwrap();
+    churn(&server, "small", small, (changes() / 10).max(150)).await;
+    churn(&server, "large", large, (changes() / 40).max(40)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_one_session_leave_no_bloat() {
+    let server = Postgres::start().unwrap();
+    let churned = Churned::new(&server, "one");
+    let store = churned.store().await;
+    let (id, _) = insert(&store, IDLE).await;
+    for _ in 0..2_000 {
+        let outcome = store.apply(id, 1, &add("n")).await.unwrap();
+        assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    }
+    // Without any vacuum: the versions of a row stay on its page, and make
+    // room for the next ones.
+    let size = |table| churned.number(&format!("SELECT pg_table_size('sessions.{table}')"));
+    let (session, field) = (size("session"), size("session_field"));
+    assert!(session < 128 << 10, "session: {session} bytes");
+    assert!(field < 128 << 10, "session_field: {field} bytes");
 }

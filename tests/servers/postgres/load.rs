@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, Outcome, SignIn};
+use session_runtime::patch::{AtLimit, Cap, SignIn};
 use session_runtime::record::Principal;
 use session_runtime::store::{Revoke, SessionStore};
 use tokio::task::JoinSet;
 
-use super::kit::{DATABASE, add, insert, new_schema, options, record, server};
+use super::kit::{DATABASE, add, new_schema, options, record, server};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const TASKS: u64 = 6;
@@ -62,26 +62,4 @@ async fn everything_at_once_dead_locks_nobody_and_keeps_every_cap() {
     let orphans = "SELECT count(*) FROM sessions.session_field f WHERE NOT EXISTS \
                    (SELECT 1 FROM sessions.session s WHERE s.id = f.session_id)";
     assert_eq!(server().psql(&database, orphans).unwrap(), "0", "fields without a session");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_of_one_session_leave_no_bloat() {
-    // A database of its own: what others still look at there is not reclaimed.
-    let database = new_schema();
-    server().psql(DATABASE, &format!("CREATE DATABASE {database}")).unwrap();
-    let store = options(Clock::system()).connect(&server().url(&database)).await.unwrap();
-    let (id, _) = insert(&store, HOUR).await;
-    for _ in 0..2_000 {
-        let outcome = store.apply(id, 1, &add("n")).await.unwrap();
-        assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
-    }
-    // Without any vacuum: the versions of a row stay on its page, and make
-    // room for the next ones.
-    let size = |table| {
-        let sql = format!("SELECT pg_table_size('sessions.{table}')");
-        server().psql(&database, &sql).unwrap().parse::<u64>().unwrap()
-    };
-    let (session, field) = (size("session"), size("session_field"));
-    assert!(session < 128 << 10, "session: {session} bytes");
-    assert!(field < 128 << 10, "session_field: {field} bytes");
 }
