@@ -174,6 +174,36 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
     assert_eq!(store.list(&customer()).await.unwrap().len(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_again() {
+    let Some(server) = redis::single() else { return };
+    for sharding in [false, true] {
+        let proxy = Proxy::to(server.port);
+        let options = RedisStore::options().prefix(redis::fresh_prefix()).sharding_proxy(sharding);
+        let direct = options.clone().connect(&server.url()).await.unwrap();
+        let store = options.connect(&format!("redis://127.0.0.1:{}", proxy.port)).await.unwrap();
+        // The server knows the scripts.
+        created(&direct, None).await;
+        let record = record(&store, None);
+        proxy.cut_next_reply_and_refuse("EVALSHA");
+        let creating = tokio::spawn({
+            let (store, record) = (store.clone(), record.clone());
+            async move { store.create(record, SignIn::default()).await.unwrap() }
+        });
+        while proxy.refusals() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(direct.delete(record.id).await.unwrap(), "it was stored");
+        proxy.refuse(None);
+        // The layer would make another one after `Exists`.
+        assert_eq!(creating.await.unwrap(), Created::Created);
+        let seen = direct.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+        assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+        let again = direct.create(record, SignIn::default()).await.unwrap();
+        assert_eq!(again, Created::Exists, "from somebody else");
+    }
+}
+
 #[tokio::test]
 async fn an_address_where_nothing_answers_is_an_error_at_once_and_shows_no_password() {
     let port = session_tests::servers::free_port();

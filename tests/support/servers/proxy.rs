@@ -17,6 +17,8 @@ pub struct Proxy {
 struct Shared {
     said: Mutex<Vec<u8>>,
     cut: AtomicBool,
+    /// What is refused once a reply was cut.
+    then: Mutex<Option<String>>,
     refused: Mutex<Option<String>>,
     refusals: AtomicUsize,
     /// What the request begins with whose reply breaks off; zero for none.
@@ -55,6 +57,16 @@ impl Proxy {
     /// The next reply breaks off after one byte, and the connection with it.
     pub fn cut_next_reply(&self) {
         self.shared.cut.store(true, Ordering::SeqCst);
+    }
+
+    /// The same, and from then on requests are refused that hold `text`.
+    ///
+    /// # Panics
+    ///
+    /// If another thread did.
+    pub fn cut_next_reply_and_refuse(&self, text: &str) {
+        *self.shared.then.lock().expect("no panic") = Some(text.to_owned());
+        self.cut_next_reply();
     }
 
     /// From now on a request that holds `text` goes nowhere, and its connection
@@ -171,6 +183,9 @@ fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &At
         }
         let cut = shared.cut.swap(false, Ordering::SeqCst);
         let bytes = if cut { 1 } else { bytes };
+        if cut && let Some(text) = shared.then.lock().expect("no panic").take() {
+            *shared.refused.lock().expect("no panic") = Some(text);
+        }
         if to.write_all(&buffer[..bytes]).is_err() || cut {
             break;
         }

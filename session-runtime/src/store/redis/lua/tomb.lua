@@ -18,7 +18,7 @@ end
 -- there was none, or if it is not the principal's that is given.
 local function destroy(key, now, principal)
   local m = call('HMGET', key, '@epoch', '@seen', '@idle', '@absolute', '@secret', '@next',
-    '@previous', '@retired', '@principal')
+    '@previous', '@retired', '@principal', '@made')
   if not m[1] or (principal and principal ~= m[9]) then return nil end
   local hashes = { txt(now + TOMBSTONE), m[5] }
   if m[6] then table.insert(hashes, string.match(m[6], '^%S+')) end
@@ -28,7 +28,8 @@ local function destroy(key, now, principal)
     end
   end
   call('DEL', key)
-  call('HSET', key, '@dead', table.concat(hashes, ' '))
+  -- Whoever asks again for its creation is told that it was created.
+  call('HSET', key, '@dead', table.concat(hashes, ' '), '@made', m[10] or '')
   call('PEXPIRE', key, txt(TOMBSTONE + 1000))
   return now < expires(tonumber(m[2]), tonumber(m[3]), tonumber(m[4]))
 end
