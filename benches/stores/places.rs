@@ -176,10 +176,13 @@ fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Server> {
     cluster.primaries().into_iter().map(move |node| &cluster.nodes[node])
 }
 
-/// What runs inside of scripts is counted as commands, too, so count those.
+/// What runs inside of scripts is counted as commands, too, so count those, and
+/// the loads without one. (A first load reads inside of one, and counts twice.)
 fn scripts(server: &Server) -> f64 {
     let info = server.ask(&["INFO", "commandstats"]);
-    let calls = info.lines().filter(|line| line.starts_with("cmdstat_eval"));
+    let asked =
+        |line: &&str| ["cmdstat_eval", "cmdstat_hgetall"].iter().any(|it| line.starts_with(it));
+    let calls = info.lines().filter(asked);
     let calls = calls
         .filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse::<f64>().ok());
     calls.sum()
