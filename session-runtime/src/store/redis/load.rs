@@ -3,9 +3,9 @@
 //! A script decides whether the secret is right, whether the session lives,
 //! and touches it where that is due: one round trip, by the clock of the
 //! server. Of a session that was touched lately nothing of that is in
-//! question, and the hash alone is asked for: a third of the bytes and a tenth
+//! question, and the hash alone is asked for: a third of the bytes and a sixth
 //! of the server's time. Whatever then turns out to be in question after all
-//! goes to the script.
+//! goes to the script, with a second round trip.
 
 use std::sync::Arc;
 use std::time::Duration;

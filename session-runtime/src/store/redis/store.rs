@@ -22,9 +22,10 @@ use crate::token::SecretHash;
 /// Sessions in Redis or Valkey, of version 7.0 or later: one server, Sentinel
 /// or Cluster.
 ///
-/// A load, a change and the creation of a session are one round trip each. All
-/// of it is one hash per session, readable with `HGETALL`, and the server
-/// removes it by itself when it has expired.
+/// A load, a change and the creation of a session are one round trip each;
+/// `docs/redis.md` has the exceptions, such as a sign-in in a cluster. All of it
+/// is one hash per session, readable with `HGETALL`, and the server removes it
+/// by itself when it has expired.
 ///
 /// Clones share one store and its connections, which come back by themselves
 /// after a restart or a failover.
