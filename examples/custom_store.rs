@@ -109,7 +109,7 @@ impl SessionStore for MapStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> Answer<'a, Lookup> {
         let now = self.clock.now();

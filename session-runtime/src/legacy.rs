@@ -155,7 +155,9 @@ impl RequestSession {
             absolute: config.policy.absolute,
             remember: false,
         };
-        let mut meta = Meta::new(token.secret_hash(), now, lifetime);
+        let realm = &config.realm;
+        let mut meta = Meta::new(token.secret_hash(realm), now, lifetime);
+        meta.realm = realm.clone();
         let schemas = self.engine.schemas().all();
         adopt.report(&fields, &schemas);
         for schema in &schemas {
@@ -169,10 +171,10 @@ impl RequestSession {
                 && let Ok(json) = std::str::from_utf8(json)
             {
                 // When they proved who they are is not known: `authenticated` stays empty.
-                meta.principal = Some(Principal::new(schema.namespace, json));
+                meta.principal = Some(Principal::of(realm, schema.namespace, json));
             }
         }
-        let record = Record { id: token.id(), meta, fields: fields.into_iter().collect() };
+        let record = Record::new(token.id(), meta, fields.into_iter().collect());
         let cookie = CookieChange::Set { token: token.clone(), expires: None };
         let mut write =
             Write::Create { record: Box::new(record), sign_in: SignIn::default(), cookie };

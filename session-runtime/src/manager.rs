@@ -20,6 +20,9 @@ use crate::session::Handle;
 use crate::store::Revoke;
 use crate::ticket::LoginTicket;
 
+/// How many sessions are read at once.
+const PAGE: usize = 500;
+
 /// Lists and ends sessions. An extractor; outside a request it comes from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///
@@ -130,17 +133,33 @@ impl<S> SessionManager<S> {
     }
 
     async fn all(&self, principal: &Principal) -> Result<Vec<SessionInfo>, SessionError> {
-        let records = self.engine.within(self.engine.store.list(principal)).await?;
         let listed = self.engine.schemas().listed();
-        let now = self.engine.now();
-        let mut all: Vec<_> =
-            records.iter().map(|record| SessionInfo::of(record, &listed, now)).collect();
+        let store = &self.engine.store;
+        let (mut all, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.engine.within(store.list(principal, from.as_ref(), PAGE)).await?;
+            let now = self.engine.now();
+            all.extend(page.records.iter().map(|record| SessionInfo::of(record, &listed, now)));
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
         all.sort_by_key(|info| std::cmp::Reverse((info.last_seen_at, info.created_at, info.id)));
         Ok(all)
     }
 
     async fn end(&self, principal: &Principal, which: Revoke) -> Result<u64, SessionError> {
-        let ended = self.engine.within(self.engine.store.revoke(principal, which)).await?;
+        let store = &self.engine.store;
+        let (mut ended, mut from) = (0, None);
+        loop {
+            let step = self.engine.within(store.revoke(principal, which, from.as_ref())).await?;
+            ended += step.ended;
+            from = step.next;
+            if from.is_none() {
+                break;
+            }
+        }
         tracing::debug!(ended, ?which, "sessions revoked");
         Ok(ended)
     }
@@ -207,7 +226,7 @@ impl SessionManager {
         };
         let json = to_json(principal)
             .map_err(|source| SessionError::Unencodable { field: "principal", source })?;
-        Ok(Principal::new(namespace, &json))
+        Ok(Principal::of(&self.engine.config.realm, namespace, &json))
     }
 }
 
@@ -230,6 +249,12 @@ impl PrincipalRef for str {
 }
 
 impl<S: HasPrincipal> SessionManager<S> {
+    fn principal(&self, principal: &S::Principal) -> Result<Principal, SessionError> {
+        let json = to_json(principal)
+            .map_err(|source| SessionError::Unencodable { field: S::PRINCIPAL.name(), source })?;
+        Ok(Principal::of(&self.engine.config.realm, S::SCHEMA.namespace, &json))
+    }
+
     /// The live sessions of `principal`, the last seen first.
     ///
     /// # Errors
@@ -239,7 +264,7 @@ impl<S: HasPrincipal> SessionManager<S> {
         &self,
         principal: &S::Principal,
     ) -> Result<Vec<SessionInfo>, SessionError> {
-        self.all(&principal_of::<S>(principal)?).await
+        self.all(&self.principal(principal)?).await
     }
 
     /// Ends one session of `principal`, and says whether it was there. The
@@ -253,7 +278,7 @@ impl<S: HasPrincipal> SessionManager<S> {
         principal: &S::Principal,
         id: SessionId,
     ) -> Result<bool, SessionError> {
-        Ok(self.end(&principal_of::<S>(principal)?, Revoke::One(id)).await? > 0)
+        Ok(self.end(&self.principal(principal)?, Revoke::One(id)).await? > 0)
     }
 
     /// Notes when a login of `principal` begins: take it before the password is
@@ -263,7 +288,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// If the principal cannot be encoded.
     pub fn login_ticket(&self, principal: &S::Principal) -> Result<LoginTicket, SessionError> {
-        Ok(LoginTicket::new(principal_of::<S>(principal)?, self.engine.now()))
+        Ok(LoginTicket::new(self.principal(principal)?, self.engine.now()))
     }
 
     /// Ends every session of `principal`, and says how many.
@@ -272,14 +297,8 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// If the store cannot answer.
     pub async fn revoke_all(&self, principal: &S::Principal) -> Result<u64, SessionError> {
-        self.end(&principal_of::<S>(principal)?, Revoke::All).await
+        self.end(&self.principal(principal)?, Revoke::All).await
     }
-}
-
-fn principal_of<S: HasPrincipal>(principal: &S::Principal) -> Result<Principal, SessionError> {
-    let json = to_json(principal)
-        .map_err(|source| SessionError::Unencodable { field: S::PRINCIPAL.name(), source })?;
-    Ok(Principal::new(S::SCHEMA.namespace, &json))
 }
 
 impl<S> Clone for SessionManager<S> {

@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::patch::{FieldOp, Op, Outcome, Patch};
+use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::{Field, SessionSchema};
 use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope, State};
@@ -178,9 +179,9 @@ impl RequestSession {
         token: SessionToken,
         stale_ok: bool,
     ) -> Result<Looked, SessionError> {
-        let hash = token.secret_hash();
+        let secrets = self.engine.config.secrets(&token);
         let visit = Visit { touch: Touch::IfDue, arrived: self.arrived, stale_ok };
-        let found = self.engine.store.load(token.id(), &hash, visit);
+        let found = self.engine.store.load(token.id(), &secrets, visit);
         let looked = |origin| Looked { origin, ..Looked::nobody() };
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) => {
@@ -190,7 +191,7 @@ impl RequestSession {
                 Looked { token: Some(token), cached: true, origin: Origin::Stored(record) }
             }
             Lookup::Absent => Looked::nobody(),
-            Lookup::Retired => looked(Origin::Retired { was: None }),
+            Lookup::Ended(_) => looked(Origin::Retired { was: None }),
             Lookup::Replayed => {
                 self.engine.metrics.replayed.one();
                 tracing::warn!(
@@ -208,7 +209,7 @@ impl RequestSession {
     fn is_of_age(&self, record: &Record, token: &SessionToken, after: Duration) -> bool {
         let meta = &record.meta;
         let due = self.engine.now().since(meta.secret_since) >= after;
-        (due || meta.renewal.pending().is_some()) && token.secret_hash() == meta.secret
+        (due || meta.renewal.pending().is_some()) && token.secret_hash(&meta.realm) == meta.secret
     }
 
     /// Somebody planted a cookie beside the real one. One that opens a session
@@ -256,6 +257,10 @@ impl Backend for RequestSession {
 
     fn keys(&self) -> &Keys {
         &self.engine.config.keys
+    }
+
+    fn realm(&self) -> &Realm {
+        &self.engine.config.realm
     }
 
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {
@@ -319,7 +324,7 @@ impl RequestSession {
             }
         }
         let patch = Patch::of(names.into_iter().map(|name| FieldOp::new(name, Op::Take)).collect());
-        match self.apply(id, epoch, &patch).await? {
+        match self.apply(id, epoch, &patch, Some(record)).await? {
             // It was taken, and the answer that held it is lost.
             Outcome::Applied(applied) if applied.repeated => Err(SessionError::Uncertain),
             Outcome::Applied(mut applied) => {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::hmac::hmac;
 use crate::id::SessionId;
-use crate::record::RotationNonce;
+use crate::realm::Realm;
 
 const SECRET_BYTES: usize = 16;
 const TOKEN_BYTES: usize = SessionId::BYTES + SECRET_BYTES;
@@ -113,10 +113,15 @@ impl SessionToken {
         self.id
     }
 
-    /// The SHA-256 hash of the secret: what a store keeps and compares.
+    /// The SHA-256 hash of the secret in `realm`: what a store keeps and
+    /// compares. The same secret has another hash in every other realm.
     #[must_use]
-    pub fn secret_hash(&self) -> SecretHash {
-        SecretHash(Sha256::digest(self.secret).into())
+    pub fn secret_hash(&self, realm: &Realm) -> SecretHash {
+        let hash = Sha256::new_with_prefix(b"session secret\0")
+            .chain_update(realm.as_str())
+            .chain_update([0])
+            .chain_update(self.secret);
+        SecretHash(hash.finalize().into())
     }
 
     /// The text for the cookie. This is the credential: do not log it.
@@ -173,6 +178,17 @@ impl fmt::Debug for SecretHash {
     }
 }
 
+/// What the next secret of a renewal by age is derived with. Not a secret:
+/// without the present one it says nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct RotationNonce(pub [u8; 16]);
+
+impl fmt::Debug for RotationNonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RotationNonce")
+    }
+}
+
 /// The one place where random bytes are asked for.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
@@ -190,11 +206,15 @@ pub(crate) fn random_below(bound: Duration) -> Duration {
 /// The name of one patch, so that a store recognises a repeated one.
 ///
 /// Unique among the last few patches of one record, which is all it is
-/// compared with: a random start per process, then a counter. Not a secret.
+/// compared with: 48 bits, from a random start per process, then a counter. Not
+/// a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PatchId(u64);
 
 impl PatchId {
+    /// Eight characters of base64.
+    const BITS: u64 = (1 << 48) - 1;
+
     /// A new id.
     #[must_use]
     pub fn next() -> Self {
@@ -207,17 +227,18 @@ impl PatchId {
                 Err(NoRandomness) => RandomState::new().hash_one(std::process::id()),
             }
         });
-        match start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)) {
+        match start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)) & Self::BITS {
             // Stands for no patch.
             0 => Self::next(),
             id => Self(id),
         }
     }
 
-    /// The id with this number, for a store that reads it back.
+    /// The id with the lower 48 bits of this number, for a store that reads it
+    /// back.
     #[must_use]
     pub const fn from_u64(id: u64) -> Self {
-        Self(id)
+        Self(id & Self::BITS)
     }
 
     /// The number, for a store that writes it.
@@ -260,7 +281,18 @@ mod tests {
         let text = token.expose();
         let secret = &text[text.len() - 20..];
         assert!(!format!("{token:?}").contains(secret));
-        assert_eq!(format!("{:?}", token.secret_hash()), "SecretHash(redacted)");
+        let hash = token.secret_hash(&Realm::default());
+        assert_eq!(format!("{hash:?}"), "SecretHash(redacted)");
+    }
+
+    #[test]
+    fn the_hash_of_a_secret_belongs_to_a_realm() {
+        let token = SessionToken::generate().unwrap();
+        let admin = Realm::new("admin").unwrap();
+        let hash = token.secret_hash(&Realm::default());
+        assert_eq!(hash, token.clone().secret_hash(&Realm::new("session").unwrap()));
+        assert_ne!(hash, token.secret_hash(&admin));
+        assert_ne!(hash.as_bytes()[..16], token.secret);
     }
 
     #[test]
@@ -268,7 +300,8 @@ mod tests {
         let token = SessionToken::generate().unwrap();
         let renewed = SessionToken::renew(token.id()).unwrap();
         assert_eq!(renewed.id(), token.id());
-        assert_ne!(renewed.secret_hash(), token.secret_hash());
+        let realm = Realm::default();
+        assert_ne!(renewed.secret_hash(&realm), token.secret_hash(&realm));
     }
 
     #[test]

@@ -316,7 +316,7 @@ fn a_repeated_patch_does_not_gain_the_authority_of_a_sign_in_since() {
     let token = SessionToken::generate().unwrap();
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(), now, lifetime);
-    let record = Arc::new(Record { id: token.id(), meta, fields: Fields::new() });
+    let record = Arc::new(Record::new(token.id(), meta, Fields::new()));
 
     // Applied, its answer lost; somebody signs in; then it is repeated.
     let first = set("1");

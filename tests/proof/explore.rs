@@ -179,7 +179,7 @@ fn begin(start: Start, store: &Watched) {
     if start == Start::SignedIn {
         (meta.principal, meta.authenticated) = (Some(Principal::new("", "1")), Some(at));
     }
-    let record = Record { id: token.id(), meta, fields: values.iter().copied().collect() };
+    let record = Record::new(token.id(), meta, values.iter().copied().collect());
     let begun = locked(&store.world).begin_with(&record, token.expose());
     locked(&store.world).failure = begun.err();
     let _ = now(store.inner.create(record, Default::default()));

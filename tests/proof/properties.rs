@@ -136,7 +136,7 @@ proptest! {
         }
         patch.expect.extend(rev.map(Expect::Rev));
         patch.expect.extend(expected.clone().map(|(name, value)| Expect::Field { name: name.into(), value }));
-        let record = Arc::new(Record { id: token.id(), meta, fields: before.iter().collect() });
+        let record = Arc::new(Record::new(token.id(), meta, before.iter().collect()));
         let conflict = rev.is_some_and(|rev| rev != 1)
             || expected.is_some_and(|(name, value)| before.get(&name) != value.as_ref());
         let over = minutes(at) >= minutes(30).after(COMMIT_LEEWAY);

@@ -125,7 +125,7 @@ impl SessionStore for Watched {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         StoreFuture::new(async move {
@@ -133,7 +133,7 @@ impl SessionStore for Watched {
             if fault == Some(Fault::Failed) {
                 return failing();
             }
-            let answer = self.inner.load(id, secret, visit).await?;
+            let answer = self.inner.load(id, secrets, visit).await?;
             self.judge(
                 || format!("load {fault:?}"),
                 |world| world.loaded(client(), &answer, fault),
@@ -191,13 +191,14 @@ impl SessionStore for Watched {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         StoreFuture::new(async move {
             let fault = self.turn(Kind::Apply).await;
             if fault == Some(Fault::Failed) {
                 return failing();
             }
-            let outcome = self.inner.apply(id, epoch, patch).await?;
+            let outcome = self.inner.apply(id, epoch, patch, read).await?;
             self.judge(
                 || format!("apply {:?} → {outcome:?} {fault:?}", patch.ops),
                 |world| world.applied(client(), id, patch, &outcome, fault),
@@ -206,13 +207,13 @@ impl SessionStore for Watched {
         })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
             let fault = self.turn(Kind::Delete).await;
             if fault == Some(Fault::Failed) {
                 return failing();
             }
-            let answer = self.inner.delete(id).await?;
+            let answer = self.inner.delete(id, by).await?;
             self.judge(
                 || format!("delete → {answer} {fault:?}"),
                 |world| world.deleted(client(), id, answer, fault),
@@ -224,16 +225,19 @@ impl SessionStore for Watched {
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.inner.list(principal)
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.inner.list(principal, from, limit)
     }
 
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        self.inner.revoke(principal, which)
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        self.inner.revoke(principal, which, from)
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

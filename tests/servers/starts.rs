@@ -24,7 +24,7 @@ async fn the_process_of_a_node() {
     let store = AnyStore::connect(&url).await.unwrap();
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
-    let record = Record { id: token.id(), meta, fields: Fields::new() };
+    let record = Record::new(token.id(), meta, Fields::new());
     match store.create(record, SignIn::default()).await.unwrap() {
         Created::Created => println!("\ncreated"),
         Created::Exists => {}

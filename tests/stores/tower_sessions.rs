@@ -44,7 +44,7 @@ fn record() -> Record {
     let hour = std::time::Duration::from_secs(3_600);
     let lifetime = Lifetime { idle: Some(hour), absolute: None, remember: false };
     let fields = [("n", "1")].into_iter().collect();
-    Record { id: ID, meta: Meta::new(SECRET, Clock::system().now(), lifetime), fields }
+    Record::new(ID, Meta::new(SECRET, Clock::system().now(), lifetime), fields)
 }
 
 #[tokio::test]

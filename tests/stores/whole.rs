@@ -107,7 +107,7 @@ fn record(clock: &Clock) -> Record {
     let hour = std::time::Duration::from_secs(3_600);
     let lifetime = Lifetime { idle: Some(hour), absolute: None, remember: false };
     let fields = [("n", "1")].into_iter().collect();
-    Record { id: ID, meta: Meta::new(SECRET, clock.now(), lifetime), fields }
+    Record::new(ID, Meta::new(SECRET, clock.now(), lifetime), fields)
 }
 
 async fn stored() -> (WholeRecords<Map>, Map) {

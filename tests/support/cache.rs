@@ -23,7 +23,7 @@ impl<S: SessionStore> SessionStore for Lately<S> {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         let asked = self.0.load(id, secret, Visit { stale_ok: true, ..visit });

@@ -132,10 +132,10 @@ impl SessionStore for Slow {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.ask(Method::Load, move || self.inner.load(id, secret, visit))
+        self.ask(Method::Load, move || self.inner.load(id, secrets, visit))
     }
 
     fn create(
@@ -151,11 +151,12 @@ impl SessionStore for Slow {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        self.ask(Method::Apply, move || self.inner.apply(id, epoch, patch))
+        self.ask(Method::Apply, move || self.inner.apply(id, epoch, patch, read))
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.ask(Method::Delete, move || self.inner.delete(id))
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.ask(Method::Delete, move || self.inner.delete(id, by))
     }
 }

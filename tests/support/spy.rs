@@ -95,10 +95,10 @@ impl SessionStore for Spy {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.ask(Call::Load(id), || self.inner.load(id, secret, visit))
+        self.ask(Call::Load(id), || self.inner.load(id, secrets, visit))
     }
 
     fn reload(
@@ -122,27 +122,31 @@ impl SessionStore for Spy {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        self.ask(Call::Apply(id, patch.clone()), || self.inner.apply(id, epoch, patch))
+        self.ask(Call::Apply(id, patch.clone()), || self.inner.apply(id, epoch, patch, read))
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.ask(Call::Delete(id), || self.inner.delete(id))
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.ask(Call::Delete(id), || self.inner.delete(id, by))
     }
 
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.ask(Call::Other, || self.inner.list(principal))
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.ask(Call::Other, || self.inner.list(principal, from, limit))
     }
 
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        self.ask(Call::Other, || self.inner.revoke(principal, which))
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        self.ask(Call::Other, || self.inner.revoke(principal, which, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -52,6 +52,7 @@ impl RequestSession {
                 keep_fields,
                 head_open: !self.scope.head_sent(),
                 policy: self.engine.config.policy,
+                realm: &self.engine.config.realm,
                 now: self.engine.now(),
             };
             let next = match &fork_of {
@@ -90,7 +91,11 @@ impl RequestSession {
                     if cookie.is_some() && keep_fields {
                         self.needs_head()?;
                     }
-                    match self.apply(id, epoch, &patch).await? {
+                    let read = match &origin {
+                        Origin::Stored(record) => Some(record),
+                        _ => None,
+                    };
+                    match self.apply(id, epoch, &patch, read).await? {
                         Outcome::Applied(applied) => {
                             self.applied(&origin, &patch, &applied, cookie, generation);
                             return Ok(Committed::Stored);
@@ -200,9 +205,17 @@ impl RequestSession {
         id: SessionId,
         epoch: u64,
         patch: &Patch,
+        read: Option<&Arc<Record>>,
     ) -> Result<Outcome, StoreError> {
+        let mut again;
+        let mut patch = patch;
         for attempt in 0..2 {
-            let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch)).await;
+            if attempt > 0 {
+                again = patch.clone();
+                again.again = read.map(|record| record.meta.rev);
+                patch = &again;
+            }
+            let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch, read)).await;
             match answer {
                 None | Some(Ok(Outcome::Uncertain)) => {}
                 // The first one may have been applied all the same.

@@ -13,6 +13,7 @@ use crate::id::SessionId;
 use crate::record::Record;
 use crate::request::RequestSession;
 use crate::session::CookieChange;
+use crate::store::EndedBy;
 
 /// What became of a request's changes.
 #[derive(Clone, Debug)]
@@ -57,7 +58,7 @@ impl RequestSession {
     async fn delete_destroyed(&self) -> Result<(), SessionError> {
         loop {
             let Some(id) = self.scope.state().destroyed.pop() else { return Ok(()) };
-            match self.engine.within(self.engine.store.delete(id)).await {
+            match self.engine.within(self.engine.store.delete(id, EndedBy::Browser)).await {
                 Ok(was_live) => self.deleted(id, was_live),
                 Err(error) => {
                     self.scope.state().destroyed.push(id);

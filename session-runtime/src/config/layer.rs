@@ -7,13 +7,17 @@ use http::StatusCode;
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
 use super::keys::Keys;
+use crate::realm::Realm;
 use crate::record::ROTATION_GRACE;
 use crate::session::Policy;
+use crate::token::{SecretHash, SessionToken};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) cookie: CookieConfig,
+    /// Which sessions are this layer's.
+    pub(crate) realm: Realm,
     /// The cookie goes over plain http, whatever its settings say.
     pub(crate) insecure: bool,
     /// How old a token may become before it is renewed.
@@ -46,6 +50,7 @@ impl Default for Config {
                 cap: None,
             },
             cookie: CookieConfig::default(),
+            realm: Realm::default(),
             insecure: false,
             renew_after: None,
             conflict_timeout: Duration::from_secs(2),
@@ -62,6 +67,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What `token` is looked up by: the hash of its secret in each realm that this
+    /// layer accepts.
+    pub(crate) fn secrets(&self, token: &SessionToken) -> [SecretHash; 1] {
+        [token.secret_hash(&self.realm)]
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if let Some(error) = &self.error {
             return Err(error.clone());

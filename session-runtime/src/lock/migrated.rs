@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::model::{Locked, LockedField, LockedSchema};
 use crate::clock::Timestamp;
 use crate::codec::expiring;
-use crate::fields::Fields;
+use crate::record::Fields;
 use crate::schema::{Field, Migration};
 
 /// What a migration makes of the recorded values.

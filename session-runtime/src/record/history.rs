@@ -59,10 +59,11 @@ impl RetiredSecrets {
     /// How many are remembered at most.
     pub const LEN: usize = 6;
 
-    /// Whether `secret` was replaced within the last [`TOMBSTONE`].
+    /// When `secret` was replaced, if that was within the last [`TOMBSTONE`].
     #[must_use]
-    pub fn contains(&self, secret: &SecretHash, now: Timestamp) -> bool {
-        self.iter().any(|old| now.since(old.at) < TOMBSTONE && old.secret == *secret)
+    pub fn replaced_at(&self, secret: &SecretHash, now: Timestamp) -> Option<Timestamp> {
+        let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE);
+        fresh.filter(|old| old.secret == *secret).map(|old| old.at).last()
     }
 
     /// Remembers `secret`, and forgets those that are too old or too many.

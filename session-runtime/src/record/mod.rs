@@ -1,23 +1,30 @@
 //! What a store holds for one session.
 
+mod end;
+pub(crate) mod fields;
+pub(crate) mod form;
 mod history;
+pub mod patch;
 mod principal;
 mod rotation;
+mod rules;
 mod versions;
-mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::end::{Ended, EndedBy, Successor, Tombstone};
+pub use self::fields::Fields;
+pub use self::form::FormNote;
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
-pub use self::principal::Principal;
-pub use self::rotation::{Presented, Renewal, Rotate, Rotation, RotationNonce};
+use self::patch::{Lifetime, MetaPatch};
+pub use self::principal::{Principal, PrincipalHash};
+pub use self::rotation::{Renewal, Rotate, Rotation, Standing};
+pub use self::rules::{Applying, Due, Judgement, Touch, Visit};
 pub use self::versions::Versions;
-pub(crate) use self::whole::{decode as whole_decode, encode as whole_encode};
 use crate::clock::{Timestamp, millis};
-pub use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::patch::{Applied, Conflict, Expect, Gone, Lifetime, MetaPatch, Outcome, Patch};
+use crate::realm::Realm;
 use crate::token::SecretHash;
 
 /// The longest a session may live without activity or re-authentication,
@@ -54,11 +61,24 @@ pub struct Record {
     pub meta: Meta,
     /// The user's data.
     pub fields: Fields,
+    /// What its store noted when it read it. Not part of the record: two records
+    /// are equal whatever their notes are.
+    pub note: FormNote,
+}
+
+impl Record {
+    /// The record of these.
+    #[must_use]
+    pub const fn new(id: SessionId, meta: Meta, fields: Fields) -> Self {
+        Self { id, meta, fields, note: FormNote::NONE }
+    }
 }
 
 /// A record's own data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
+    /// Which layer the session belongs to.
+    pub realm: Realm,
     /// The hash of the token's current secret.
     pub secret: SecretHash,
     /// Since when it is the current one.
@@ -85,6 +105,10 @@ pub struct Meta {
     pub remember: Option<u64>,
     /// Who the session belongs to.
     pub principal: Option<Principal>,
+    /// The hash of the last principal, where there is none any more: the next one
+    /// is then known to be the same, or another.
+    // A thin pointer: every record has one, and hardly any has such a hash.
+    pub last_principal: Option<Arc<PrincipalHash>>,
     /// The last few patches, oldest first.
     pub patches: PatchLog,
     /// Secrets that were replaced within the last [`TOMBSTONE`].
@@ -97,7 +121,16 @@ impl Meta {
     /// The meta of a record that is created `now`.
     #[must_use]
     pub fn new(secret: SecretHash, now: Timestamp, lifetime: Lifetime) -> Self {
-        let mut meta = Self {
+        let mut meta = Self::stored(secret, now);
+        meta.restart(lifetime, now);
+        meta
+    }
+
+    /// The meta of a record that was created at `now`, before anything else of it
+    /// is read back.
+    pub(crate) fn stored(secret: SecretHash, now: Timestamp) -> Self {
+        Self {
+            realm: Realm::default(),
             secret,
             secret_since: now,
             renewal: Renewal::default(),
@@ -110,12 +143,11 @@ impl Meta {
             absolute: None,
             remember: None,
             principal: None,
+            last_principal: None,
             patches: PatchLog::default(),
             retired: RetiredSecrets::default(),
             versions: Versions::default(),
-        };
-        meta.restart(lifetime, now);
-        meta
+        }
     }
 
     /// When the session ends if nothing more happens.
@@ -150,11 +182,31 @@ impl Meta {
         every.max(Duration::from_millis(1))
     }
 
+    /// Whose session this is, or was last.
+    #[must_use]
+    pub fn principal_or_last(&self) -> Option<PrincipalHash> {
+        match &self.principal {
+            Some(principal) => Some(principal.hash()),
+            None => self.last_principal.as_deref().copied(),
+        }
+    }
+
+    /// Whether the session belongs to another principal than `principal`, or
+    /// belonged to another one last.
+    #[must_use]
+    pub fn is_of_another(&self, principal: &Principal) -> bool {
+        match &self.principal {
+            Some(known) => known != principal,
+            None => self.last_principal.as_ref().is_some_and(|last| **last != principal.hash()),
+        }
+    }
+
     fn restart(&mut self, lifetime: Lifetime, now: Timestamp) {
         self.last_seen = now;
         self.idle = lifetime.idle.map(|idle| millis(idle.min(MAX_LIFETIME)));
         self.absolute = lifetime.absolute.map(|absolute| now.after(absolute.min(MAX_LIFETIME)));
-        self.remember = lifetime.absolute.filter(|_| lifetime.remember).map(millis);
+        let remember = lifetime.absolute.filter(|_| lifetime.remember);
+        self.remember = remember.map(|it| millis(it.min(MAX_LIFETIME)));
     }
 
     fn apply(&mut self, patch: &MetaPatch, now: Timestamp) {
@@ -168,6 +220,10 @@ impl Meta {
             self.authenticated = Some(now);
         }
         if let Some(principal) = &patch.principal {
+            self.last_principal = match principal {
+                Some(_) => None,
+                None => self.principal_or_last().map(Arc::new),
+            };
             self.principal.clone_from(principal);
             if principal.is_none() {
                 self.authenticated = None;
@@ -185,76 +241,6 @@ impl Meta {
     }
 }
 
-/// What [`Record::apply`] found.
-#[derive(Clone, Debug)]
-pub enum Applying {
-    /// The record after the patch, and the answer for the caller.
-    Stored(Arc<Record>, Applied),
-    /// Nothing is to be written.
-    Answer(Outcome),
-}
-
-impl Record {
-    /// Applies `patch` at `now`: the reference for every store, but for
-    /// [`MetaPatch::sign_in`], which is about other records.
-    ///
-    /// The order is that of the contract: a repeated patch id is answered;
-    /// then the guard (not expired, same epoch); then the expectations; then
-    /// every operation is checked; only then something changes.
-    #[must_use]
-    pub fn apply(self: &Arc<Self>, epoch: u64, patch: &Patch, now: Timestamp) -> Applying {
-        let meta = &self.meta;
-        if meta.patches.contains(patch.id) {
-            // The epoch that this patch gave, not the present one: a repeat must
-            // not gain the authority of whoever signed in since.
-            let epoch = epoch + u64::from(patch.meta.renew.is_some());
-            let applied = Applied {
-                rev: meta.rev,
-                epoch,
-                taken: Vec::new(),
-                repeated: true,
-                rotation: patch.meta.rotate.as_ref().and_then(|it| meta.rotation_for(it)),
-            };
-            return Applying::Answer(Outcome::Applied(applied));
-        }
-        if meta.is_removable(now) {
-            return Applying::Answer(Outcome::Gone(Gone::Absent));
-        }
-        if meta.epoch != epoch {
-            return Applying::Answer(Outcome::Gone(Gone::Superseded));
-        }
-        if let Some(failed) = patch.expect.iter().find(|expect| !self.meets(expect)) {
-            let field = match failed {
-                Expect::Rev(_) | Expect::Version { .. } => None,
-                Expect::Field { name, .. } => Some(name.clone()),
-            };
-            return Applying::Answer(Outcome::Conflict(Conflict { field, current: self.clone() }));
-        }
-        match self.fields.apply(&patch.ops) {
-            Err(refused) => Applying::Answer(Outcome::Refused(refused)),
-            Ok((fields, taken)) => {
-                let mut record = Self { id: self.id, meta: meta.clone(), fields };
-                record.meta.apply(&patch.meta, now);
-                record.meta.rev += 1;
-                record.meta.patches.push(patch.id);
-                let (rev, epoch) = (record.meta.rev, record.meta.epoch);
-                let rotate = patch.meta.rotate.as_ref();
-                let rotation = rotate.and_then(|rotate| record.meta.rotation_for(rotate));
-                let applied = Applied { rev, epoch, taken, repeated: false, rotation };
-                Applying::Stored(Arc::new(record), applied)
-            }
-        }
-    }
-
-    fn meets(&self, expect: &Expect) -> bool {
-        match expect {
-            Expect::Rev(rev) => self.meta.rev == *rev,
-            Expect::Field { name, value } => self.fields.get(name) == value.as_deref(),
-            Expect::Version { namespace, version } => self.meta.versions.get(namespace) == *version,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,10 +254,6 @@ mod tests {
     fn meta(idle: Option<Duration>, absolute: Option<Duration>) -> Meta {
         let lifetime = Lifetime { idle, absolute, remember: false };
         Meta::new(SecretHash::from_bytes([1; 32]), at(1_000), lifetime)
-    }
-
-    fn record(meta: Meta) -> Arc<Record> {
-        Arc::new(Record { id: SessionId::from_bytes([0; 16]), meta, fields: Fields::new() })
     }
 
     #[test]
@@ -295,44 +277,5 @@ mod tests {
         let meta = meta(Some(HOUR), None);
         assert!(!meta.touch_is_due(at(1_000 + 359_999)));
         assert!(meta.touch_is_due(at(1_000 + 360_000)));
-    }
-
-    #[test]
-    fn a_patch_of_another_epoch_is_superseded_and_an_expired_record_is_absent() {
-        let record = record(meta(Some(HOUR), None));
-        let gone = |epoch, now| match record.apply(epoch, &Patch::new(), now) {
-            Applying::Answer(Outcome::Gone(gone)) => Some(gone),
-            _ => None,
-        };
-        assert_eq!(gone(2, at(1_000)), Some(Gone::Superseded));
-        let end = at(1_000).after(HOUR);
-        assert_eq!(gone(1, end), None, "a session that was live at load may still commit");
-        assert_eq!(gone(1, end.after(COMMIT_LEEWAY)), Some(Gone::Absent));
-    }
-
-    #[test]
-    fn a_repeated_patch_is_answered_and_not_applied() {
-        let patch = Patch::new();
-        let Applying::Stored(first, _) = record(meta(None, None)).apply(1, &patch, at(1_000))
-        else {
-            panic!("the first is stored")
-        };
-        let again = first.apply(1, &patch, at(1_000));
-        let Applying::Answer(Outcome::Applied(applied)) = again else { panic!("{again:?}") };
-        assert!(applied.repeated);
-        assert_eq!(applied.rev, 2);
-    }
-
-    #[test]
-    fn renewal_raises_the_epoch_and_remembers_the_old_secret_for_a_minute() {
-        let mut patch = Patch::new();
-        patch.meta.renew = Some(SecretHash::from_bytes([2; 32]));
-        let old = meta(None, None);
-        let Applying::Stored(new, _) = record(old.clone()).apply(1, &patch, at(5_000)) else {
-            panic!("stored")
-        };
-        assert_eq!(new.meta.epoch, 2);
-        assert!(new.meta.retired.contains(&old.secret, at(64_999)));
-        assert!(!new.meta.retired.contains(&old.secret, at(65_000)));
     }
 }

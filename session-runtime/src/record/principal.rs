@@ -3,17 +3,29 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Who a session belongs to: a namespace and the JSON of the principal field.
+use sha2::{Digest, Sha256};
+
+use crate::realm::Realm;
+
+/// Who a session belongs to: a realm, a namespace and the JSON of the principal
+/// field.
 ///
-/// The namespace keeps customer 42 and administrator 42 apart.
+/// The realm and the namespace keep customer 42 and administrator 42 apart.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal(Arc<str>);
 
 impl Principal {
-    /// The principal with this JSON in `namespace` (which holds no `:`).
+    /// The principal with this JSON in `namespace` (which has no `:`), of the
+    /// default realm.
     #[must_use]
     pub fn new(namespace: &str, json: &str) -> Self {
-        Self(format!("{namespace}:{json}").into())
+        Self::of(&Realm::default(), namespace, json)
+    }
+
+    /// The principal with this JSON in `namespace` (which has no `:`) of `realm`.
+    #[must_use]
+    pub fn of(realm: &Realm, namespace: &str, json: &str) -> Self {
+        Self(format!("{realm}:{namespace}:{json}").into())
     }
 
     /// Reads [`Principal::as_str`] back.
@@ -22,7 +34,7 @@ impl Principal {
         Self(text.into())
     }
 
-    /// `namespace:json`, for a store that writes it.
+    /// `realm:namespace:json`, for a store that writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -31,13 +43,32 @@ impl Principal {
     /// The JSON of the principal field.
     #[must_use]
     pub fn json(&self) -> &str {
-        self.0.split_once(':').map_or("", |(_, json)| json)
+        self.in_realm().split_once(':').map_or("", |(_, json)| json)
     }
 
     /// The namespace of the schema.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.0.split_once(':').map_or("", |(namespace, _)| namespace)
+        self.in_realm().split_once(':').map_or("", |(namespace, _)| namespace)
+    }
+
+    /// `namespace:json`, if it is a principal of `realm`.
+    pub(super) fn within(&self, realm: &Realm) -> Option<&str> {
+        self.0.strip_prefix(realm.as_str())?.strip_prefix(':')
+    }
+
+    /// `namespace:json`.
+    fn in_realm(&self) -> &str {
+        self.0.split_once(':').map_or("", |(_, rest)| rest)
+    }
+
+    /// What is remembered of a principal whom a session belonged to before.
+    #[must_use]
+    pub fn hash(&self) -> PrincipalHash {
+        let hash: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        let mut half = [0; PrincipalHash::BYTES];
+        half.copy_from_slice(&hash[..PrincipalHash::BYTES]);
+        PrincipalHash(half)
     }
 }
 
@@ -45,5 +76,32 @@ impl fmt::Debug for Principal {
     /// Without the value: it may be an address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Principal({}:…)", self.namespace())
+    }
+}
+
+/// The first half of the SHA-256 hash of a [`Principal`]: enough to recognise it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PrincipalHash([u8; PrincipalHash::BYTES]);
+
+impl PrincipalHash {
+    /// Length in bytes.
+    pub const BYTES: usize = 16;
+
+    /// The hash with these bytes, for a store that reads them back.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for a store that writes them.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PrincipalHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrincipalHash")
     }
 }

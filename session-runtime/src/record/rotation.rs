@@ -5,23 +5,11 @@
 //! were on their way. The next secret follows from the presented one and a
 //! nonce kept here, so that all requests that renew at once agree on it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::{Meta, ROTATION_GRACE, RetiredSecret, TOMBSTONE};
 use crate::clock::Timestamp;
-use crate::token::SecretHash;
-
-/// What the next secret is derived with. Not a secret: without the present one
-/// it says nothing.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct RotationNonce(pub [u8; 16]);
-
-impl fmt::Debug for RotationNonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RotationNonce")
-    }
-}
+use crate::token::{RotationNonce, SecretHash};
 
 /// A next secret that has not been presented yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +38,7 @@ pub struct Renewal(Option<Arc<Neighbours>>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Neighbours {
     pending: Option<Rotation>,
+    converging: Option<SecretHash>,
     previous: Option<RetiredSecret>,
 }
 
@@ -57,14 +46,34 @@ impl Renewal {
     /// As a store reads it back.
     #[must_use]
     pub fn new(pending: Option<Rotation>, previous: Option<RetiredSecret>) -> Self {
-        let some = pending.is_some() || previous.is_some();
-        Self(some.then(|| Arc::new(Neighbours { pending, previous })))
+        Self::of(Neighbours { pending, converging: None, previous })
+    }
+
+    fn of(neighbours: Neighbours) -> Self {
+        Self((neighbours != Neighbours::default()).then(|| Arc::new(neighbours)))
+    }
+
+    fn neighbours(&self) -> Neighbours {
+        self.0.as_deref().copied().unwrap_or_default()
     }
 
     /// The next secret, if one has been sent and not been presented yet.
     #[must_use]
     pub fn pending(&self) -> Option<&Rotation> {
         self.0.as_ref()?.pending.as_ref()
+    }
+
+    /// The secret that a repetition of the sign-in was answered with, if that has
+    /// not been presented yet. It is derived from nothing.
+    #[must_use]
+    pub fn converging(&self) -> Option<&SecretHash> {
+        self.0.as_ref()?.converging.as_ref()
+    }
+
+    /// The same with this converging secret.
+    #[must_use]
+    pub fn with_converging(&self, converging: Option<SecretHash>) -> Self {
+        Self::of(Neighbours { converging, ..self.neighbours() })
     }
 
     /// The secret before the current one, and when it was replaced.
@@ -74,55 +83,62 @@ impl Renewal {
     }
 }
 
-/// What a presented secret is to a record that has not expired.
+/// What a secret is to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presented {
+pub enum Standing {
     /// The current one.
     Current,
-    /// The pending next one, which is the current one from now on: the store
-    /// [confirms](Meta::confirm) it in the same step.
+    /// A pending one, which is the current one from now on: the load
+    /// [confirms](Meta::confirm) it.
     Next,
     /// The one before, within [`ROTATION_GRACE`] of its end.
     Previous,
-    /// The one before, after that: somebody may have stolen it.
+    /// The one before, after that: it may be stolen.
     Replayed,
-    /// One that a sign-in or another change of privilege replaced within the
-    /// last [`TOMBSTONE`].
-    Retired,
+    /// One that a change of privilege replaced at this time, within the last
+    /// [`TOMBSTONE`].
+    Retired(Timestamp),
     /// None of this record.
     Unknown,
 }
 
 impl Meta {
     /// What `secret` is to this record, presented by a request that arrived at
-    /// `arrived`: the reference for every store.
+    /// `arrived`.
     #[must_use]
-    pub fn presented(&self, secret: &SecretHash, arrived: Timestamp, now: Timestamp) -> Presented {
+    pub fn standing(&self, secret: &SecretHash, arrived: Timestamp, now: Timestamp) -> Standing {
         if self.secret == *secret {
-            return Presented::Current;
+            return Standing::Current;
         }
-        if self.renewal.pending().is_some_and(|rotation| rotation.next == *secret) {
-            return Presented::Next;
+        if self.pending_secrets().any(|next| next == *secret) {
+            return Standing::Next;
         }
         match self.renewal.previous() {
             Some(previous) if previous.secret == *secret => {
-                if arrived.since(previous.at) < ROTATION_GRACE {
-                    Presented::Previous
-                } else {
-                    Presented::Replayed
-                }
+                return match arrived.since(previous.at) < ROTATION_GRACE {
+                    true => Standing::Previous,
+                    false => Standing::Replayed,
+                };
             }
-            _ if self.retired.contains(secret, now) => Presented::Retired,
-            _ => Presented::Unknown,
+            _ => {}
         }
+        match self.retired.replaced_at(secret, now) {
+            Some(at) => Standing::Retired(at),
+            None => Standing::Unknown,
+        }
+    }
+
+    fn pending_secrets(&self) -> impl Iterator<Item = SecretHash> {
+        let Neighbours { pending, converging, .. } = self.renewal.neighbours();
+        pending.map(|rotation| rotation.next).into_iter().chain(converging)
     }
 
     /// Begins a rotation, unless one is pending or the secret that it follows
     /// from was replaced.
     pub(super) fn begin(&mut self, rotate: &Rotate) {
         if self.renewal.pending().is_none() && self.secret == rotate.from {
-            let previous = self.renewal.previous().copied();
-            self.renewal = Renewal::new(Some(rotate.rotation), previous);
+            let pending = Some(rotate.rotation);
+            self.renewal = Renewal::of(Neighbours { pending, ..self.renewal.neighbours() });
         }
     }
 
@@ -132,26 +148,15 @@ impl Meta {
         Some(pending.nonce)
     }
 
-    /// The pending secret was presented: it is the current one from now on.
-    /// Changes neither epoch nor revision.
-    pub fn confirm(&mut self, now: Timestamp) {
-        if let Some(rotation) = self.renewal.pending().copied() {
+    /// A pending secret was presented: it is the current one from now on. Changes
+    /// neither epoch nor revision.
+    pub fn confirm(&mut self, presented: &SecretHash, now: Timestamp) {
+        if self.pending_secrets().any(|next| next == *presented) {
             let previous = RetiredSecret { secret: self.secret, at: now };
             self.renewal = Renewal::new(None, Some(previous));
-            self.secret = rotation.next;
+            self.secret = *presented;
             self.secret_since = now;
         }
-    }
-
-    /// Every secret that opens this record, or did so within the last
-    /// [`TOMBSTONE`]: what a destroyed record leaves behind.
-    pub fn secrets(&self, now: Timestamp) -> impl Iterator<Item = SecretHash> {
-        let previous = self.renewal.previous().filter(move |old| now.since(old.at) < TOMBSTONE);
-        let retired = self.retired.iter().filter(move |old| now.since(old.at) < TOMBSTONE);
-        std::iter::once(self.secret)
-            .chain(self.renewal.pending().map(|rotation| rotation.next))
-            .chain(previous.map(|old| old.secret))
-            .chain(retired.map(|old| old.secret))
     }
 
     /// Nothing that was presented before opens the record any more.
@@ -160,9 +165,8 @@ impl Meta {
         {
             self.retired.push(previous.secret, now);
         }
-        if let Some(rotation) = self.renewal.pending() {
-            self.retired.push(rotation.next, now);
-        }
+        let pending: Vec<_> = self.pending_secrets().collect();
+        pending.into_iter().for_each(|next| self.retired.push(next, now));
         self.retired.push(self.secret, now);
         self.renewal = Renewal::default();
     }
@@ -170,8 +174,6 @@ impl Meta {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::patch::Lifetime;
 
@@ -197,16 +199,16 @@ mod tests {
     fn the_old_secret_is_good_until_the_new_one_was_presented_and_for_the_grace() {
         let mut meta = meta();
         meta.begin(&rotate(1, 2));
-        let presented = |meta: &Meta, byte, now| meta.presented(&hash(byte), at(now), at(now));
-        assert_eq!(presented(&meta, 1, 100_000), Presented::Current);
-        assert_eq!(presented(&meta, 2, 100_000), Presented::Next);
-        meta.confirm(at(100_000));
-        assert_eq!(presented(&meta, 2, 100_000), Presented::Current);
-        assert_eq!(presented(&meta, 1, 100_059), Presented::Previous);
-        assert_eq!(presented(&meta, 1, 100_060), Presented::Replayed);
-        assert_eq!(presented(&meta, 3, 100_000), Presented::Unknown);
+        let presented = |meta: &Meta, byte, now| meta.standing(&hash(byte), at(now), at(now));
+        assert_eq!(presented(&meta, 1, 100_000), Standing::Current);
+        assert_eq!(presented(&meta, 2, 100_000), Standing::Next);
+        meta.confirm(&hash(2), at(100_000));
+        assert_eq!(presented(&meta, 2, 100_000), Standing::Current);
+        assert_eq!(presented(&meta, 1, 100_059), Standing::Previous);
+        assert_eq!(presented(&meta, 1, 100_060), Standing::Replayed);
+        assert_eq!(presented(&meta, 3, 100_000), Standing::Unknown);
         // Arrived in time, looked up late.
-        assert_eq!(meta.presented(&hash(1), at(100_059), at(100_090)), Presented::Previous);
+        assert_eq!(meta.standing(&hash(1), at(100_059), at(100_090)), Standing::Previous);
     }
 
     #[test]
@@ -222,7 +224,7 @@ mod tests {
     fn who_presented_a_secret_that_was_replaced_begins_and_learns_nothing() {
         let mut meta = meta();
         meta.begin(&rotate(1, 2));
-        meta.confirm(at(10));
+        meta.confirm(&hash(2), at(10));
         meta.begin(&rotate(1, 3));
         assert_eq!(meta.renewal.pending(), None);
         meta.begin(&rotate(2, 4));
@@ -233,16 +235,32 @@ mod tests {
     fn a_change_of_privilege_retires_all_that_opened_the_record() {
         let mut meta = meta();
         meta.begin(&rotate(1, 2));
-        meta.confirm(at(10));
+        meta.confirm(&hash(2), at(10));
         meta.begin(&rotate(2, 3));
         meta.retire_secrets(at(20));
         meta.secret = hash(4);
         for byte in [1, 2, 3] {
-            assert_eq!(meta.presented(&hash(byte), at(21), at(21)), Presented::Retired, "{byte}");
+            let standing = meta.standing(&hash(byte), at(21), at(21));
+            assert_eq!(standing, Standing::Retired(at(20)), "{byte}");
         }
-        assert_eq!(meta.presented(&hash(2), at(81), at(81)), Presented::Unknown);
-        let left: Vec<_> = meta.secrets(at(21)).collect();
-        assert_eq!(left, [hash(4), hash(1), hash(3), hash(2)]);
-        assert_eq!(meta.secrets(at(20).after(Duration::from_secs(60))).count(), 1);
+        assert_eq!(meta.standing(&hash(2), at(81), at(81)), Standing::Unknown);
+    }
+
+    #[test]
+    fn a_converging_secret_leaves_the_current_one_good_until_it_is_presented() {
+        let mut meta = meta();
+        meta.renewal = meta.renewal.with_converging(Some(hash(9)));
+        let standing = |meta: &Meta, byte, now| meta.standing(&hash(byte), at(now), at(now));
+        assert_eq!(standing(&meta, 1, 5), Standing::Current);
+        assert_eq!(standing(&meta, 9, 5), Standing::Next);
+        meta.begin(&rotate(1, 2));
+        assert_eq!(standing(&meta, 9, 5), Standing::Next, "beside a rotation");
+        meta.confirm(&hash(9), at(10));
+        assert_eq!(standing(&meta, 9, 10), Standing::Current);
+        assert_eq!(standing(&meta, 1, 11), Standing::Previous);
+        assert_eq!(standing(&meta, 2, 11), Standing::Unknown, "derived from what was replaced");
+        meta.renewal = meta.renewal.with_converging(Some(hash(8)));
+        meta.retire_secrets(at(20));
+        assert_eq!(standing(&meta, 8, 21), Standing::Retired(at(20)));
     }
 }

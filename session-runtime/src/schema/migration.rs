@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::Schema;
 use crate::clock::Timestamp;
 use crate::codec::expiring;
-use crate::fields::Fields;
 use crate::patch::{FieldOp, Op};
+use crate::record::Fields;
 
 /// The function that `#[session(version = …, migrate = path)]` names.
 ///

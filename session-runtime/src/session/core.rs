@@ -10,8 +10,8 @@ use super::value;
 use crate::codec::{CodecError, NULL, Value};
 use crate::config::is_locked;
 use crate::error::SessionError;
-use crate::fields::Fields;
 use crate::patch::Add;
+use crate::record::Fields;
 use crate::record::{Principal, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 use crate::ticket::LoginTicket;
@@ -337,7 +337,8 @@ impl Core {
         (field.codec().encode)(self.value(index), &mut json)
             .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
         let json = String::from_utf8_lossy(&json);
-        Ok((json.as_bytes() != NULL).then(|| Principal::new(self.schema.namespace, &json)))
+        Ok((json.as_bytes() != NULL)
+            .then(|| Principal::of(self.backend.realm(), self.schema.namespace, &json)))
     }
 }
 

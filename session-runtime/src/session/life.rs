@@ -7,7 +7,7 @@ use super::core::Core;
 use super::publish::Publish;
 use super::scope::Origin;
 use crate::error::SessionError;
-use crate::fields::Fields;
+use crate::record::Fields;
 
 impl Core {
     /// Ends the session of this request at once.

@@ -12,8 +12,8 @@ use super::value;
 use crate::clock::Timestamp;
 use crate::config::Keys;
 use crate::error::SessionError;
-use crate::fields::Fields;
 use crate::patch::{Op, Refused};
+use crate::record::Fields;
 use crate::schema::{ConflictPolicy, Field, FieldKind};
 
 /// What becomes of unpublished field changes.

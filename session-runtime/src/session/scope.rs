@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::config::Keys;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::{Field, Schema};
 use crate::token::SessionToken;
@@ -22,6 +23,8 @@ pub(crate) trait Backend: Send + Sync {
     fn scope(&self) -> &Scope;
     fn now(&self) -> Timestamp;
     fn keys(&self) -> &Keys;
+    /// Which layer this request came through.
+    fn realm(&self) -> &Realm;
     /// Stores what is published. Once polled it runs to its end, dropped or not.
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.

@@ -8,9 +8,9 @@ use super::plan::Write;
 use super::value;
 use crate::config::Keys;
 use crate::error::SessionError;
-use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{FieldOp, Op};
+use crate::record::Fields;
 use crate::record::Record;
 use crate::schema::{Field, FieldKind, Schema};
 

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, NULL, Value, expiring, same_value};
 use crate::error::SessionError;
-use crate::fields::Fields;
 use crate::patch::Op;
+use crate::record::Fields;
 use crate::schema::{Field, FieldKind};
 
 /// What is stored for `value`, set at `now`.

@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, Refused, SignIn};
+pub use crate::record::{Ended, EndedBy, Touch, Visit};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
@@ -21,22 +22,24 @@ use crate::token::SecretHash;
 ///
 /// 1. **Nothing is upserted.** [`create`](Self::create) never overwrites, and
 ///    [`apply`](Self::apply) never creates.
-/// 2. **A load authenticates.** Only the current secret of a record that has
-///    not expired, by the store's own clock and the stored timestamps, finds
-///    it; or its pending next secret, which the same step
-///    [confirms](crate::record::Meta::confirm); or, within the grace of a
-///    renewal by age, the one before. [`Meta::presented`] is the reference.
-///    Nothing of any other record leaves the store.
-/// 3. **What was ended lately is known.** For [`TOMBSTONE`] after a record was
-///    destroyed, or a secret replaced by a patch with `renew`, a load with
-///    that record's id and that secret answers [`Lookup::Retired`]. Of a
-///    destroyed record that is every secret of
-///    [`Meta::secrets`](crate::record::Meta::secrets).
+/// 2. **A load authenticates.** [`Meta::judge`] is the rule, by the store's own
+///    clock and the stored timestamps: the current secret of a record that has not
+///    expired opens it; so does its pending next one, which is
+///    [confirmed](crate::record::Meta::confirm) before the load answers; so does,
+///    within the grace of a renewal by age, the one before. Nothing of any other
+///    record leaves the store.
+/// 3. **Recently ended sessions are remembered.** For [`TOMBSTONE`] after a record
+///    was destroyed, or a secret replaced by a patch with `renew`, a load with that
+///    record's id and that secret answers [`Lookup::Ended`], with who ended it and
+///    when. [`Tombstone::judge`](crate::record::Tombstone::judge) is the rule.
 /// 4. **A patch is one atomic step**, in the order: repeated patch id? →
 ///    present, not expired for longer than [`COMMIT_LEEWAY`], same epoch →
 ///    expectations → every operation checked → sizes → conditions of the
 ///    sign-in → fields → meta → expiry.
-///    Whatever is refused leaves no trace. [`Record::apply`] is the reference.
+///    Whatever is refused leaves no trace. [`Record::apply`] is the rule. An
+///    addition is refused by what its writer has read: if another request turned the
+///    field into something other than an integer in between, a store may leave the
+///    addition out.
 /// 5. **A patch touches only what it names.** Fields that it does not name
 ///    keep their bytes, exactly as they were written.
 /// 6. **An acknowledged patch is stored** as durably as the store promises.
@@ -56,10 +59,14 @@ use crate::token::SecretHash;
 ///     before it is [`Denied::Revoked`].
 /// 13. **Limits are exact.** What would be larger than the
 ///     [`limits`](Capabilities::limits) that a store states is refused, in the
-///     same atomic step as the write.
-/// 14. **A walk finds everybody.** What is live from the first page of a
-///     [`scan`](Self::scan) to its last is on one of them, whatever else comes
-///     and goes meanwhile; nothing is that has ended when its page is read.
+///     same atomic step as the write. [`Limits`] has the checks.
+/// 14. **A walk is complete.** What is live from the first page of a
+///     [`scan`](Self::scan), a [`list`](Self::list) or a [`revoke`](Self::revoke) to
+///     its last is on one of them, whatever else comes and goes; nothing is that
+///     has ended when its page is read.
+/// 15. **Nothing that a load wrote is undone.** No patch, and no rewriting of a
+///     store's own, brings back a secret that was confirmed or replaced since it
+///     was read, or an earlier time of the last activity.
 ///
 /// What a store cannot promise it says in its
 /// [`capabilities`](Self::capabilities).
@@ -70,7 +77,7 @@ use crate::token::SecretHash;
 /// [`TOMBSTONE`]: crate::record::TOMBSTONE
 /// [`COMMIT_LEEWAY`]: crate::record::COMMIT_LEEWAY
 /// [`TICKET_LIFETIME`]: crate::record::TICKET_LIFETIME
-/// [`Meta::presented`]: crate::record::Meta::presented
+/// [`Meta::judge`]: crate::record::Meta::judge
 pub trait SessionStore: Send + Sync + 'static {
     /// The clock that decides expiry. The layer asks it too.
     fn clock(&self) -> &Clock;
@@ -85,11 +92,12 @@ pub trait SessionStore: Send + Sync + 'static {
         Capabilities::FULL
     }
 
-    /// Authenticates `id` with the hash of its secret.
+    /// Authenticates `id` with the hashes of its secret: one per realm that the
+    /// caller accepts.
     ///
     /// When the record's [`touch_is_due`](crate::record::Meta::touch_is_due)
-    /// and the visit counts, the same step sets `last_seen` to now, and the
-    /// record is returned with the new value. It changes no revision.
+    /// and the visit counts, `last_seen` is set to now, and the record is returned
+    /// with the new value. It changes no revision.
     ///
     /// # Errors
     ///
@@ -97,7 +105,7 @@ pub trait SessionStore: Send + Sync + 'static {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>>;
 
@@ -125,6 +133,9 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Applies a patch for a request that was authenticated under `epoch`.
     ///
+    /// `read` is the record as the caller read it, if it did: a store may save a
+    /// round trip by it, and must not believe it.
+    ///
     /// # Errors
     ///
     /// If nothing was written and the store cannot answer. When it may have
@@ -134,6 +145,7 @@ pub trait SessionStore: Send + Sync + 'static {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>>;
 
     /// Destroys a record, and says whether it was there and live.
@@ -141,29 +153,40 @@ pub trait SessionStore: Send + Sync + 'static {
     /// # Errors
     ///
     /// If the store cannot answer.
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>>;
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>>;
 
-    /// The live sessions of `principal`, in no particular order.
+    /// The next page of the live sessions of `principal`, in no particular order:
+    /// about `limit` of them, from the beginning without a cursor. As the pages of
+    /// a [`scan`](Self::scan).
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// If the store cannot answer, or the cursor is not one of its own
+    /// ([`StoreErrorKind::Config`](super::StoreErrorKind::Config)).
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>>;
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>>;
 
-    /// Destroys sessions of `principal`, and says how many live ones. A session
-    /// that belongs to somebody else is left alone, whatever its id.
+    /// Destroys sessions of `principal` from elsewhere, and says how many live ones.
+    /// A session that belongs to another principal is left alone, whatever its id.
+    ///
+    /// One call does a bounded part of it; the caller goes on with
+    /// [`Revoked::next`] until there is none. [`Revoke::All`] is remembered by the
+    /// first call, the one without a cursor, before anything ends.
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// If the store cannot answer, or the cursor is not one of its own
+    /// ([`StoreErrorKind::Config`](super::StoreErrorKind::Config)).
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>>;
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>>;
 
     /// The number of live sessions. May walk over all of them.
     ///
@@ -244,27 +267,6 @@ pub struct Page {
     pub next: Option<Cursor>,
 }
 
-/// How a request comes to a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Visit {
-    /// Whether it counts as activity.
-    pub touch: Touch,
-    /// When the request arrived, if that was noticeably before the load. The
-    /// grace of a renewal by age is counted to it.
-    pub arrived: Option<Timestamp>,
-    /// Whether what was true lately will do: a cache may then answer
-    /// [`Lookup::Cached`]. The layer asks so where a request with a safe method
-    /// (RFC 9110 §9.2.1) extracts a session that nobody needs to be signed in to.
-    /// Stores that are no cache leave it alone.
-    pub stale_ok: bool,
-}
-
-impl From<Touch> for Visit {
-    fn from(touch: Touch) -> Self {
-        Self { touch, arrived: None, stale_ok: false }
-    }
-}
-
 /// What a store promises beyond keeping records.
 ///
 /// A schema or a setting that needs what is `false` here is refused with a
@@ -308,15 +310,6 @@ impl Capabilities {
     }
 }
 
-/// Whether a load counts as activity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touch {
-    /// Write `last_seen` if that is due.
-    IfDue,
-    /// Only look.
-    Never,
-}
-
 /// What a load found.
 #[derive(Clone, Debug)]
 pub enum Lookup {
@@ -329,9 +322,9 @@ pub enum Lookup {
     Absent,
     /// A record destroyed, or a secret replaced, within the last minute: the
     /// answer to this request must not undo that.
-    Retired,
-    /// The secret that a renewal by age replaced, after its grace: whoever
-    /// presents it may have stolen it. Nothing of the record is shown.
+    Ended(Ended),
+    /// The secret that a renewal by age replaced, after its grace: it may be
+    /// stolen. Nothing of the record is shown.
     Replayed,
 }
 
@@ -369,6 +362,30 @@ impl Revoke {
             Self::Others(kept) => kept != id,
             Self::All => true,
         }
+    }
+}
+
+/// What one step of a revocation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// How many live sessions it ended.
+    pub ended: u64,
+    /// Where it goes on; `None` when it is done.
+    pub next: Option<Cursor>,
+}
+
+impl Revoked {
+    /// So many sessions ended, and nothing is left to do.
+    #[must_use]
+    pub const fn done(ended: u64) -> Self {
+        Self { ended, next: None }
+    }
+
+    /// The same, to be continued at `next`.
+    #[must_use]
+    pub fn and_then(self, next: Option<Cursor>) -> Self {
+        Self { next, ..self }
     }
 }
 

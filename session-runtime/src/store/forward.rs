@@ -9,7 +9,7 @@
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use session_runtime::store::{MemoryStore, SessionStore, StoreError, StoreFuture};
+/// use session_runtime::store::{EndedBy, MemoryStore, SessionStore, StoreError, StoreFuture};
 /// use session_runtime::{SessionId, forward_store};
 ///
 /// /// Counts the logouts.
@@ -24,9 +24,9 @@
 ///         clock capabilities load reload create apply list revoke count sweep scan
 ///     }
 ///
-///     fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+///     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
 ///         self.logouts.fetch_add(1, Ordering::Relaxed);
-///         self.inner.delete(id)
+///         self.inner.delete(id, by)
 ///     }
 /// }
 /// ```
@@ -51,11 +51,11 @@ macro_rules! forward_store {
         fn load<'a>(
             &'a self,
             id: $crate::SessionId,
-            secret: &'a $crate::token::SecretHash,
+            secrets: &'a [$crate::token::SecretHash],
             visit: $crate::store::Visit,
         ) -> $crate::forward_store!(@answer 'a, $crate::store::Lookup) {
             let $this = self;
-            $to.load(id, secret, visit)
+            $to.load(id, secrets, visit)
         }
     };
     (@reload $this:ident => $to:expr) => {
@@ -86,26 +86,31 @@ macro_rules! forward_store {
             id: $crate::SessionId,
             epoch: u64,
             patch: &'a $crate::patch::Patch,
+            read: ::core::option::Option<&'a ::std::sync::Arc<$crate::record::Record>>,
         ) -> $crate::forward_store!(@answer 'a, $crate::patch::Outcome) {
             let $this = self;
-            $to.apply(id, epoch, patch)
+            $to.apply(id, epoch, patch, read)
         }
     };
     (@delete $this:ident => $to:expr) => {
-        fn delete(&self, id: $crate::SessionId) -> $crate::forward_store!(@answer '_, bool) {
+        fn delete(
+            &self,
+            id: $crate::SessionId,
+            by: $crate::store::EndedBy,
+        ) -> $crate::forward_store!(@answer '_, bool) {
             let $this = self;
-            $to.delete(id)
+            $to.delete(id, by)
         }
     };
     (@list $this:ident => $to:expr) => {
         fn list<'a>(
             &'a self,
             principal: &'a $crate::record::Principal,
-        ) -> $crate::forward_store!(
-            @answer 'a, ::std::vec::Vec<::std::sync::Arc<$crate::record::Record>>
-        ) {
+            from: ::core::option::Option<&'a $crate::store::Cursor>,
+            limit: usize,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::Page) {
             let $this = self;
-            $to.list(principal)
+            $to.list(principal, from, limit)
         }
     };
     (@revoke $this:ident => $to:expr) => {
@@ -113,9 +118,10 @@ macro_rules! forward_store {
             &'a self,
             principal: &'a $crate::record::Principal,
             which: $crate::store::Revoke,
-        ) -> $crate::forward_store!(@answer 'a, u64) {
+            from: ::core::option::Option<&'a $crate::store::Cursor>,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::Revoked) {
             let $this = self;
-            $to.revoke(principal, which)
+            $to.revoke(principal, which, from)
         }
     };
     (@count $this:ident => $to:expr) => {

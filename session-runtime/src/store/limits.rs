@@ -1,7 +1,7 @@
 //! How large fields and records may become.
 
-use crate::fields::Fields;
 use crate::patch::{FieldOp, Op, Refused};
+use crate::record::Fields;
 
 /// How large fields and records may become, in bytes.
 ///

@@ -9,7 +9,6 @@ mod error;
 mod forward;
 mod limits;
 mod memory;
-mod moving;
 #[cfg(feature = "mysql")]
 mod mysql;
 // Of every store that has columns.
@@ -32,13 +31,12 @@ pub mod whole;
 pub use any::{AnyStore, ConnectError, ConnectOptions};
 pub use cache::{CacheStats, CachedStore, ChangeFeed, ChangeSink, Moment};
 pub use contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
-    Visit,
+    Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Touch, Visit,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
 pub use memory::MemoryStore;
-pub use moving::{MoveProgress, MovingStore};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlOptions, MySqlStore};
 #[cfg(feature = "postgres")]

@@ -9,8 +9,8 @@ use crate::id::SessionId;
 use crate::patch::{Conflict, Gone, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
-    StoreErrorKind, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
+    SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
 
@@ -239,10 +239,10 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> Answer<'a, Lookup> {
-        self.ask(Operation::Load, move || self.inner.load(id, secret, visit))
+        self.ask(Operation::Load, move || self.inner.load(id, secrets, visit))
     }
 
     fn reload(&self, id: SessionId, epoch: u64) -> Answer<'_, Option<Arc<Record>>> {
@@ -253,8 +253,14 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         self.ask(Operation::Create, move || self.inner.create(record, sign_in))
     }
 
-    fn apply<'a>(&'a self, id: SessionId, epoch: u64, patch: &'a Patch) -> Answer<'a, Outcome> {
-        let answer = move || self.inner.apply(id, epoch, patch);
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
+    ) -> Answer<'a, Outcome> {
+        let answer = move || self.inner.apply(id, epoch, patch, read);
         match self.due(Operation::Apply) {
             None => answer(),
             Some(Fault::Gone(gone)) => StoreFuture::ready(Ok(Outcome::Gone(gone))),
@@ -264,16 +270,26 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         }
     }
 
-    fn delete(&self, id: SessionId) -> Answer<'_, bool> {
-        self.ask(Operation::Delete, move || self.inner.delete(id))
+    fn delete(&self, id: SessionId, by: EndedBy) -> Answer<'_, bool> {
+        self.ask(Operation::Delete, move || self.inner.delete(id, by))
     }
 
-    fn list<'a>(&'a self, principal: &'a Principal) -> Answer<'a, Vec<Arc<Record>>> {
-        self.ask(Operation::List, move || self.inner.list(principal))
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
+        self.ask(Operation::List, move || self.inner.list(principal, from, limit))
     }
 
-    fn revoke<'a>(&'a self, principal: &'a Principal, which: Revoke) -> Answer<'a, u64> {
-        self.ask(Operation::Revoke, move || self.inner.revoke(principal, which))
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+        from: Option<&'a Cursor>,
+    ) -> Answer<'a, Revoked> {
+        self.ask(Operation::Revoke, move || self.inner.revoke(principal, which, from))
     }
 
     fn count(&self) -> Answer<'_, u64> {

@@ -55,11 +55,11 @@ impl<V: SessionSchema> TestSession<V> {
         let headers = self.with_jar(|jar| jar.headers());
         let read = |text: &str| self.engine.config.keys.token_in(text);
         let Presented::One(token) = presented(&headers, self.name(), read) else { return Ok(None) };
-        let hash = token.secret_hash();
-        let found = self.engine.store.load(token.id(), &hash, Touch::Never.into());
+        let secrets = self.engine.config.secrets(&token);
+        let found = self.engine.store.load(token.id(), &secrets, Touch::Never.into());
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) | Lookup::Cached(record) => Some(record),
-            Lookup::Absent | Lookup::Retired | Lookup::Replayed => None,
+            Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed => None,
         })
     }
 

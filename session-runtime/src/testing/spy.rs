@@ -8,8 +8,8 @@ use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
+    SessionStore, StoreError, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
 
@@ -51,6 +51,8 @@ pub enum Call {
     Delete {
         /// Which session.
         id: SessionId,
+        /// Who ends it.
+        by: EndedBy,
     },
     /// The sessions of a principal were listed.
     List {
@@ -185,10 +187,10 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        self.note(Call::Load { id, visit }).load(id, secret, visit)
+        self.note(Call::Load { id, visit }).load(id, secrets, visit)
     }
 
     fn reload(
@@ -213,28 +215,33 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         let call = Call::Apply { id, epoch, patch: Box::new(patch.clone()) };
-        self.note(call).apply(id, epoch, patch)
+        self.note(call).apply(id, epoch, patch, read)
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.note(Call::Delete { id }).delete(id)
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.note(Call::Delete { id, by }).delete(id, by)
     }
 
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        self.note(Call::List { principal: principal.clone() }).list(principal)
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        self.note(Call::List { principal: principal.clone() }).list(principal, from, limit)
     }
 
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        self.note(Call::Revoke { principal: principal.clone(), which }).revoke(principal, which)
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        self.note(Call::Revoke { principal: principal.clone(), which })
+            .revoke(principal, which, from)
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -82,7 +82,7 @@ fn record(clock: &Clock, principal: &str) -> Record {
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
     let mut meta = Meta::new(token.secret_hash(), clock.now(), lifetime);
     meta.principal = Some(Principal::new("", principal));
-    Record { id: token.id(), meta, fields: Fields::new() }
+    Record::new(token.id(), meta, Fields::new())
 }
 
 async fn stored(store: &impl SessionStore, principal: &str) -> Record {

@@ -78,7 +78,7 @@ pub(super) async fn created(store: &impl SessionStore) -> Record {
     let lifetime =
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
-    let record = Record { id: token.id(), meta, fields: Fields::new() };
+    let record = Record::new(token.id(), meta, Fields::new());
     store.create(record.clone(), SignIn::default()).await.unwrap();
     record
 }

@@ -111,7 +111,7 @@ pub(super) fn record(fields: &[(&str, &[u8])]) -> Record {
     let half_an_hour = Some(Duration::from_secs(30 * 60));
     let lifetime = Lifetime { idle: half_an_hour, absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(), Clock::system().now(), lifetime);
-    Record { id: token.id(), meta, fields: fields.iter().copied().collect() }
+    Record::new(token.id(), meta, fields.iter().copied().collect())
 }
 
 pub(super) async fn stored(store: &MySqlStore, fields: &[(&str, &[u8])]) -> Record {

@@ -135,7 +135,7 @@ pub(super) fn record(store: &impl SessionStore, idle: Duration) -> (Record, Secr
     let token = SessionToken::generate().unwrap();
     let lifetime = Lifetime { idle: Some(idle), absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
-    (Record { id: token.id(), meta, fields: Fields::new() }, token.secret_hash())
+    (Record::new(token.id(), meta, Fields::new()), token.secret_hash())
 }
 
 /// Stores such a record.

@@ -20,7 +20,7 @@ fn record(store: &AnyStore, principal: Option<&Principal>) -> Record {
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
     let mut meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
     meta.principal = principal.cloned();
-    Record { id: token.id(), meta, fields: Fields::new() }
+    Record::new(token.id(), meta, Fields::new())
 }
 
 async fn create(store: &AnyStore) -> Record {

@@ -23,7 +23,7 @@ pub(crate) async fn a_cap_is_that_of_whom_the_session_belongs_to_by_then(rows: &
             let mut meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
             meta.principal = Some(ben.clone());
             let fields = [("n", &b"1"[..])].into_iter().collect();
-            let created = store.create(Record { id: token.id(), meta, fields }, SignIn::default());
+            let created = store.create(Record::new(token.id(), meta, fields), SignIn::default());
             assert_eq!(created.await.unwrap(), Created::Created);
         }
         let (id, _) = visited(&store).await;

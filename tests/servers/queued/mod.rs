@@ -64,7 +64,7 @@ fn idle(idle: Duration) -> Lifetime {
 async fn visited(store: &impl SessionStore) -> (SessionId, SecretHash) {
     let token = SessionToken::generate().unwrap();
     let meta = Meta::new(token.secret_hash(), store.clock().now(), idle(IDLE));
-    let record = Record { id: token.id(), meta, fields: Fields::new() };
+    let record = Record::new(token.id(), meta, Fields::new());
     let created = store.create(record, SignIn::default()).await.unwrap();
     assert_eq!(created, Created::Created);
     store.clock().advance(IDLE / 2);

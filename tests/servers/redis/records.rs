@@ -14,7 +14,7 @@ pub(super) fn record(store: &RedisStore, principal: Option<&Principal>) -> Recor
     let lifetime = Lifetime { idle: hour, absolute: hour, remember: false };
     let mut meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
     meta.principal = principal.cloned();
-    Record { id: token.id(), meta, fields: Fields::new() }
+    Record::new(token.id(), meta, Fields::new())
 }
 
 pub(super) async fn created(store: &RedisStore, principal: Option<&Principal>) -> Record {

@@ -138,7 +138,7 @@ impl Mutant {
                 }
                 for id in due {
                     if self.peek(id).await?.is_some() {
-                        self.inner.delete(id).await?;
+                        self.inner.delete(id, by).await?;
                     }
                 }
             }
@@ -200,7 +200,7 @@ impl Mutant {
             Defect::DeleteHides => return Ok(live_now),
             Defect::DeletesInTwoSteps => {
                 tokio::task::yield_now().await;
-                self.inner.delete(id).await?;
+                self.inner.delete(id, by).await?;
                 return Ok(live_now);
             }
             Defect::RevivesByWriting => {
@@ -208,7 +208,7 @@ impl Mutant {
             }
             _ => {}
         }
-        let deleted = self.inner.delete(id).await?;
+        let deleted = self.inner.delete(id, by).await?;
         self.seen().deleted.insert(id);
         Ok(deleted || self.has(Defect::DeleteSaysTrue))
     }
@@ -227,7 +227,7 @@ impl SessionStore for Mutant {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         self.sync();
@@ -266,12 +266,13 @@ impl SessionStore for Mutant {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         self.sync();
         StoreFuture::new(self.applying(id, epoch, patch))
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.sync();
         StoreFuture::new(self.deleting(id))
     }
@@ -279,7 +280,9 @@ impl SessionStore for Mutant {
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
         self.sync();
         StoreFuture::new(self.listing(principal))
     }
@@ -288,7 +291,8 @@ impl SessionStore for Mutant {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         self.sync();
         StoreFuture::new(self.revoking(principal, which))
     }

@@ -8,14 +8,14 @@ use super::{
 };
 use crate::codec::same_value;
 use crate::error::SessionError;
-use crate::fields::Fields;
 use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
-use crate::record::{Principal, Record, Rotate, Rotation, RotationNonce};
+use crate::record::Fields;
+use crate::record::{Principal, Record, Rotate, Rotation};
 use crate::schema::Field;
 use crate::session::conflict;
 use crate::session::migrate::View;
 use crate::session::pending::PendingOp;
-use crate::token::SessionToken;
+use crate::token::{RotationNonce, SessionToken};
 
 pub(super) fn apply(
     situation: &Situation<'_>,
@@ -43,21 +43,21 @@ pub(super) fn apply(
     let raises = authenticated || (situation.keep_fields && pending.renew) || privileged;
     let remember = pending.remember.filter(|_| situation.keep_fields);
     let mut meta = MetaPatch { authenticated, ..MetaPatch::default() };
-    meta.principal =
-        principal.map(principal_of).filter(|principal| *principal != record.meta.principal);
+    meta.principal = principal.map(|op| principal_of(situation, op));
+    meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
     // Whoever comes or goes does not inherit for how long somebody else asked
     // to be remembered.
     let leaves = meta.principal.is_some();
     if authenticated || remember.is_some() || (leaves && record.meta.remember.is_some()) {
         meta.lifetime = Some(lifetime(situation, (!leaves).then_some(&record.meta)));
     }
-    if signs_in && let Some(principal) = principal.and_then(principal_of) {
+    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(situation, op)) {
         meta.sign_in = sign_in(situation, &principal)?;
     }
     let mut set = None;
     if raises {
         let token = mint(Some(record.id))?;
-        meta.renew = Some(token.secret_hash());
+        meta.renew = Some(token.secret_hash(&record.meta.realm));
         set = Some(token);
     } else {
         if remember.is_some() {
@@ -236,7 +236,7 @@ fn store_migration(
     let mut principals = situation.schemas.iter().filter_map(|schema| {
         let field = schema.principal().filter(|field| view.changed(field.name))?;
         let json = std::str::from_utf8(view.fields.get(field.name)?).ok()?;
-        Some(Principal::new(schema.namespace, json))
+        Some(Principal::of(situation.realm, schema.namespace, json))
     });
     if meta.principal.is_none() {
         // The same person under another name.
@@ -259,7 +259,8 @@ fn rotation(
 ) -> Result<Due, SessionError> {
     let wanted = situation.pending.rotate && situation.head_open;
     let Some(token) = situation.token.filter(|_| wanted) else { return Ok(Due::No) };
-    if token.secret_hash() != record.meta.secret {
+    let realm = &record.meta.realm;
+    if token.secret_hash(realm) != record.meta.secret {
         return Ok(Due::No);
     }
     if let Some(pending) = record.meta.renewal.pending() {
@@ -267,6 +268,6 @@ fn rotation(
     }
     let nonce = RotationNonce(*mint(None)?.id().as_bytes());
     let next = token.next(nonce);
-    let rotation = Rotation { nonce, next: next.secret_hash() };
+    let rotation = Rotation { nonce, next: next.secret_hash(realm) };
     Ok(Due::Now(next, Box::new(Rotate { from: record.meta.secret, rotation })))
 }

@@ -59,8 +59,9 @@ pub(super) fn create(
     }
     let token = mint(None)?;
     let lifetime = lifetime(situation, None);
-    let mut meta = Meta::new(token.secret_hash(), situation.now, lifetime);
-    meta.principal = principal_op(ops).and_then(principal_of);
+    let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
+    meta.realm = situation.realm.clone();
+    meta.principal = principal_op(ops).and_then(|op| principal_of(situation, op));
     meta.authenticated = (authenticated
         && (meta.principal.is_some() || principal_op(ops).is_none()))
     .then_some(situation.now);
@@ -80,7 +81,7 @@ pub(super) fn create(
         Some(principal) if authenticated => sign_in(situation, principal)?,
         _ => SignIn::default(),
     };
-    let record = Record { id: token.id(), meta, fields };
+    let record = Record::new(token.id(), meta, fields);
     let cookie = cookie(token, lifetime, situation.now);
     Ok(Plan::Write(Write::Create { record: Box::new(record), sign_in, cookie }))
 }

@@ -13,9 +13,10 @@ use super::value;
 use crate::clock::Timestamp;
 use crate::config::Keys;
 use crate::error::SessionError;
-use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{Cap, FieldOp, Lifetime, Op, Patch, SignIn};
+use crate::realm::Realm;
+use crate::record::Fields;
 use crate::record::{MAX_LIFETIME, Meta, Principal, Record, TICKET_LIFETIME};
 use crate::schema::{Field, Schema};
 use crate::token::{NoRandomness, SessionToken};
@@ -52,6 +53,8 @@ pub(crate) struct Situation<'s> {
     /// Whether a cookie can still be sent.
     pub(crate) head_open: bool,
     pub(crate) policy: Policy,
+    /// Which layer plans.
+    pub(crate) realm: &'s Realm,
     pub(crate) now: Timestamp,
 }
 
@@ -120,10 +123,11 @@ fn principal_op<'p>(ops: &[&'p PendingOp]) -> Option<&'p PendingOp> {
     ops.iter().copied().find(|op| op.field.principal && op.under.is_none())
 }
 
-fn principal_of(op: &PendingOp) -> Option<Principal> {
+fn principal_of(situation: &Situation<'_>, op: &PendingOp) -> Option<Principal> {
     match &op.op {
         Op::Set(json) if !op.clears() => {
-            Some(Principal::new(op.schema.namespace, std::str::from_utf8(json).ok()?))
+            let json = std::str::from_utf8(json).ok()?;
+            Some(Principal::of(situation.realm, op.schema.namespace, json))
         }
         _ => None,
     }

@@ -13,6 +13,7 @@ static USER: Field =
         .null_is_absent();
 static ROLE: Field = Field::new("role", "String", Json::<String>::CODEC, default::<String>).renew();
 static NAME: Field = Field::new("name", "String", Json::<String>::CODEC, default::<String>);
+static REALM: LazyLock<Realm> = LazyLock::new(Realm::default);
 static NO_KEYS: LazyLock<Keys> = LazyLock::new(Keys::default);
 static HITS: Field = Field::new("hits", "u64", Json::<u64>::CODEC, default::<u64>);
 
@@ -41,12 +42,12 @@ fn pending(ops: Vec<PendingOp>) -> Pending {
 fn stored(fields: &[(&str, &str)]) -> Origin {
     let token = SessionToken::generate().unwrap();
     let lifetime = Lifetime { idle: POLICY.idle, absolute: POLICY.absolute, remember: false };
-    let mut meta = Meta::new(token.secret_hash(), now(), lifetime);
+    let mut meta = Meta::new(token.secret_hash(&Realm::default()), now(), lifetime);
     meta.epoch = 5;
     let user = fields.iter().find(|(name, _)| *name == "user");
     meta.principal = user.map(|(_, json)| Principal::new("", json));
     let fields = fields.iter().copied().collect();
-    Origin::Stored(Arc::new(Record { id: token.id(), meta, fields }))
+    Origin::Stored(Arc::new(Record::new(token.id(), meta, fields)))
 }
 
 fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
@@ -65,6 +66,7 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         keep_fields: true,
         head_open: true,
         policy: POLICY,
+        realm: &REALM,
         now: now(),
     }
 }
@@ -91,7 +93,7 @@ fn record(plan: Plan) -> Record {
         Plan::Write(write) => match write {
             Write::Create { record, cookie: CookieChange::Set { token, .. }, .. } => {
                 assert_eq!(token.id(), record.id);
-                assert_eq!(token.secret_hash(), record.meta.secret);
+                assert_eq!(token.secret_hash(&Realm::default()), record.meta.secret);
                 *record
             }
             other => panic!("{other:?}"),

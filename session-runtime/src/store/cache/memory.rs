@@ -14,8 +14,8 @@ use super::moment::Moment;
 use super::shard::{Entry, Shard};
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
-use crate::record::{Presented, Principal, Record};
-use crate::store::{Touch, Visit};
+use crate::record::{Due, Judgement, Principal, Record};
+use crate::store::Visit;
 use crate::token::SecretHash;
 
 pub(super) struct Memory {
@@ -67,12 +67,12 @@ impl Memory {
     }
 
     /// Looks for an answer to a load.
-    pub(super) fn look(&self, id: SessionId, secret: &SecretHash, visit: Visit) -> Looked {
+    pub(super) fn look(&self, id: SessionId, secrets: &[SecretHash], visit: Visit) -> Looked {
         let now = Moment::now(&self.clock);
         let mut shard = self.shard(id);
         let stamp = if self.is_alive(now) { shard.stamp(id) } else { None };
         let known = match (visit.stale_ok && stamp.is_some()).then(|| shard.peek(id)).flatten() {
-            Some(entry) => self.answers(entry, secret, visit, now),
+            Some(entry) => self.answers(entry, secrets, visit, now),
             None => false,
         };
         if known && let Some(record) = shard.hit(id) {
@@ -89,7 +89,7 @@ impl Memory {
         stamp.map(|stamp| Ticket { stamp, read })
     }
 
-    fn answers(&self, entry: &Entry, secret: &SecretHash, visit: Visit, now: Moment) -> bool {
+    fn answers(&self, entry: &Entry, secrets: &[SecretHash], visit: Visit, now: Moment) -> bool {
         let (meta, age) = (&entry.record.meta, now.since(entry.read));
         if self.stale_for.is_some_and(|bound| age >= bound) {
             return false;
@@ -97,11 +97,8 @@ impl Memory {
         // The store, whose clock counts, was at least there when it answered:
         // so a clock of this process that is slow prolongs nothing by much.
         let now: Timestamp = now.wall.max(meta.last_seen.after(age));
-        let opens = matches!(
-            meta.presented(secret, visit.arrived.unwrap_or(now), now),
-            Presented::Current | Presented::Previous
-        );
-        opens && !meta.is_expired(now) && !(visit.touch == Touch::IfDue && meta.touch_is_due(now))
+        // What the load has to write is for the store.
+        meta.judge(secrets, visit, now) == Judgement::Opens(Due::Nothing)
     }
 
     /// Remembers the answer of a load.

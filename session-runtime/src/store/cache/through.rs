@@ -7,8 +7,10 @@ use super::memory::{Looked, Ticket};
 use crate::forward_store;
 use crate::id::SessionId;
 use crate::patch::{AtLimit, Outcome, Patch, SignIn};
-use crate::record::{Presented, Principal, Record};
-use crate::store::contract::{Created, Lookup, Revoke, SessionStore, StoreFuture, Visit};
+use crate::record::{Due, Judgement, Principal, Record};
+use crate::store::contract::{
+    Created, Cursor, EndedBy, Lookup, Revoke, Revoked, SessionStore, StoreFuture, Visit,
+};
 use crate::store::error::StoreError;
 use crate::token::SecretHash;
 
@@ -17,20 +19,18 @@ impl<S: SessionStore> CachedStore<S> {
     fn learned(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
         ticket: Option<Ticket>,
         answer: &Result<Lookup, StoreError>,
     ) {
         match answer {
             Ok(Lookup::Found(record)) => self.0.memory.keep(ticket, record),
-            Ok(Lookup::Absent | Lookup::Retired | Lookup::Replayed) => {
-                // Whoever guesses a secret empties nothing.
+            Ok(Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed) => {
+                // A guessed secret empties nothing.
                 self.0.memory.refuted(id, |record| {
-                    let now = self.clock().now();
-                    let arrived = visit.arrived.unwrap_or(now);
-                    let presented = record.meta.presented(secret, arrived, now);
-                    matches!(presented, Presented::Current | Presented::Previous)
+                    let judged = record.meta.judge(secrets, visit, self.clock().now());
+                    matches!(judged, Judgement::Opens(Due::Nothing | Due::Touch))
                 });
             }
             Ok(Lookup::Cached(_)) | Err(_) => {}
@@ -65,23 +65,23 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         self.0.follow();
-        let ticket = match self.0.memory.look(id, secret, visit) {
+        let ticket = match self.0.memory.look(id, secrets, visit) {
             Looked::Known(record) => return StoreFuture::ready(Ok(Lookup::Cached(record))),
             Looked::Ask(ticket) => ticket,
         };
-        let asked = self.0.store.load(id, secret, Visit { stale_ok: false, ..visit });
+        let asked = self.0.store.load(id, secrets, Visit { stale_ok: false, ..visit });
         match asked.take_ready() {
             Ok(answer) => {
-                self.learned(id, secret, visit, ticket, &answer);
+                self.learned(id, secrets, visit, ticket, &answer);
                 StoreFuture::ready(answer)
             }
             Err(waiting) => StoreFuture::new(async move {
                 let answer = waiting.await;
-                self.learned(id, secret, visit, ticket, &answer);
+                self.learned(id, secrets, visit, ticket, &answer);
                 answer
             }),
         }
@@ -125,6 +125,7 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         StoreFuture::new(async move {
             let memory = &self.0.memory;
@@ -137,14 +138,14 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
                 None => Some(memory.ending(memory.principal(id))),
             };
             let _writing = memory.writing(id);
-            self.0.store.apply(id, epoch, patch).await
+            self.0.store.apply(id, epoch, patch, read).await
         })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
             let _writing = self.0.memory.writing(id);
-            self.0.store.delete(id).await
+            self.0.store.delete(id, by).await
         })
     }
 
@@ -152,7 +153,8 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         StoreFuture::new(async move {
             let memory = &self.0.memory;
             let _ending = memory.ending(Some(principal.clone()));
@@ -161,7 +163,7 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
                 Revoke::One(id) => Some(memory.writing(id)),
                 Revoke::Others(_) | Revoke::All => None,
             };
-            self.0.store.revoke(principal, which).await
+            self.0.store.revoke(principal, which, from).await
         })
     }
 }

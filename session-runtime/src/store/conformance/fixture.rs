@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::needs::Need;
 use crate::clock::{Clock, Timestamp};
-use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use crate::record::Fields;
 use crate::record::{Meta, Principal, Record};
 use crate::store::{
     Capabilities, Created, Cursor, Lookup, Revoke, SessionStore, StoreError, Swept, Touch, Visit,
@@ -149,7 +149,7 @@ impl<S: SessionStore> Fixture<S> {
     pub(super) fn lasting(&self, lifetime: Lifetime) -> Record {
         let Ok(token) = SessionToken::generate() else { panic!("no random bytes for a token") };
         let meta = Meta::new(token.secret_hash(), self.now(), lifetime);
-        Record { id: token.id(), meta, fields: Fields::new() }
+        Record::new(token.id(), meta, Fields::new())
     }
 
     /// A record of `principal` that is not stored yet.

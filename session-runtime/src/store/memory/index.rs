@@ -1,8 +1,9 @@
 //! Who has which sessions: a superset of the live ones at all times.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Timestamp;
@@ -80,26 +81,40 @@ fn is_remembered(revoked: Timestamp, now: Timestamp) -> bool {
     now.since(revoked) <= TICKET_LIFETIME
 }
 
-/// Nearly everybody has one session, which then takes no block of its own.
+/// Nearly every principal has one session, which then takes no block of its own.
 enum Ids {
     One(SessionId),
-    Many(Vec<SessionId>),
+    Many(BTreeSet<SessionId>),
 }
 
 impl Ids {
     fn to_vec(&self) -> Vec<SessionId> {
         match self {
             Self::One(id) => vec![*id],
-            Self::Many(ids) => ids.clone(),
+            Self::Many(ids) => ids.iter().copied().collect(),
+        }
+    }
+
+    fn page(&self, after: Option<SessionId>, limit: usize) -> (Vec<SessionId>, bool) {
+        match self {
+            Self::One(id) => {
+                let id = Some(*id).filter(|id| after.is_none_or(|after| *id > after));
+                (id.into_iter().collect(), false)
+            }
+            Self::Many(ids) => {
+                let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let mut rest = ids.range((start, Bound::Unbounded)).copied();
+                let page: Vec<_> = rest.by_ref().take(limit).collect();
+                (page, rest.next().is_some())
+            }
         }
     }
 
     fn add(&mut self, id: SessionId) {
         match self {
             Self::One(one) if *one == id => {}
-            Self::One(one) => *self = Self::Many(vec![*one, id]),
-            Self::Many(ids) if ids.contains(&id) => {}
-            Self::Many(ids) => ids.push(id),
+            Self::One(one) => *self = Self::Many([*one, id].into()),
+            Self::Many(ids) => drop(ids.insert(id)),
         }
     }
 
@@ -108,7 +123,7 @@ impl Ids {
         match self {
             Self::One(one) => *one == id,
             Self::Many(ids) => {
-                ids.retain(|known| *known != id);
+                ids.remove(&id);
                 ids.is_empty()
             }
         }
@@ -167,16 +182,22 @@ impl PrincipalIndex {
         }
     }
 
-    pub(super) fn get(&self, principal: &Principal) -> Vec<SessionId> {
-        self.lock(principal).ids(principal)
+    /// The first `limit` sessions of `principal` after that one, by id, and whether
+    /// there are more.
+    pub(super) fn page(
+        &self,
+        principal: &Principal,
+        after: Option<SessionId>,
+        limit: usize,
+    ) -> (Vec<SessionId>, bool) {
+        let principals = self.lock(principal);
+        let ids = principals.sessions.get(principal);
+        ids.map_or_else(Default::default, |ids| ids.page(after, limit))
     }
 
-    /// Notes that all sessions of `principal` are revoked. Those that it names
-    /// are the ones to end: whoever signs in later is told.
-    pub(super) fn revoke(&self, principal: &Principal, now: Timestamp) -> Vec<SessionId> {
-        let mut principals = self.lock(principal);
-        principals.revoke(principal, now);
-        principals.ids(principal)
+    /// Notes that all sessions of `principal` are revoked.
+    pub(super) fn revoke(&self, principal: &Principal, now: Timestamp) {
+        self.lock(principal).revoke(principal, now);
     }
 
     #[cfg(test)]

@@ -19,7 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use self::index::PrincipalIndex;
 use self::shard::{Removed, Shard};
 use super::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Visit,
 };
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
@@ -31,6 +32,8 @@ use crate::token::SecretHash;
 
 /// Enough that a lock is rarely contended by the threads of one machine.
 const SHARDS: usize = 64;
+/// How many sessions one step of a revocation ends.
+const REVOKE_STEP: usize = 500;
 
 /// Keeps sessions in the memory of this process: they end with it.
 ///
@@ -202,39 +205,51 @@ impl Inner {
         }
     }
 
-    fn delete(&self, id: SessionId) -> bool {
-        let removed = self.shard(id).delete(id, self.clock.now(), |_| true);
+    fn delete(&self, id: SessionId, by: EndedBy) -> bool {
+        let removed = self.shard(id).delete(id, by, self.clock.now(), |_| true);
         removed.is_some_and(|removed| {
             self.removed(&removed);
             removed.was_live
         })
     }
 
-    fn list(&self, principal: &Principal) -> Vec<Arc<Record>> {
-        let now = self.clock.now();
-        self.index
-            .get(principal)
-            .into_iter()
-            .filter_map(|id| self.shard(id).live(id, now).cloned())
-            .filter(|record| record.meta.principal.as_ref() == Some(principal))
-            .collect()
+    fn list(
+        &self,
+        principal: &Principal,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let (now, after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
+        let (ids, more) = self.index.page(principal, after, limit.max(1));
+        let next = ids.last().filter(|_| more).map(|last| Cursor::after(*last));
+        let live = ids.into_iter().filter_map(|id| self.shard(id).live(id, now).cloned());
+        let theirs = live.filter(|record| record.meta.principal.as_ref() == Some(principal));
+        Ok(Page { records: theirs.collect(), next })
     }
 
-    fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
-        let now = self.clock.now();
+    fn revoke(
+        &self,
+        principal: &Principal,
+        which: Revoke,
+        from: Option<&Cursor>,
+    ) -> Result<Revoked, StoreError> {
+        let (now, after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
         let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
-        let ids = match which {
-            Revoke::All => self.index.revoke(principal, now),
-            Revoke::One(_) | Revoke::Others(_) => self.index.get(principal),
+        if which == Revoke::All && from.is_none() {
+            // Before anything ends: a sign-in that comes later is told.
+            self.index.revoke(principal, now);
+        }
+        let (ids, more) = match which {
+            Revoke::One(id) => (vec![id], false),
+            Revoke::Others(_) | Revoke::All => self.index.page(principal, after, REVOKE_STEP),
         };
-        let ids = ids.into_iter().filter(|id| which.ends(*id));
-        let removed = ids.filter_map(|id| self.shard(id).delete(id, now, theirs));
-        removed
-            .map(|removed| {
-                self.removed(&removed);
-                u64::from(removed.was_live)
-            })
-            .sum()
+        let next = ids.last().filter(|_| more).map(|last| Cursor::after(*last));
+        let ending = ids.into_iter().filter(|id| which.ends(*id));
+        let removed = ending
+            .filter_map(|id| self.shard(id).delete(id, EndedBy::Elsewhere, now, theirs))
+            .inspect(|removed| self.removed(removed));
+        let ended = removed.filter(|removed| removed.was_live).count() as u64;
+        Ok(Revoked::done(ended).and_then(next))
     }
 
     /// By shard, and by id within a shard: an order that no other session's
@@ -286,11 +301,11 @@ impl SessionStore for MemoryStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         let now = self.0.clock.now();
-        StoreFuture::ready(Ok(self.0.shard(id).load(id, secret, visit, now)))
+        StoreFuture::ready(Ok(self.0.shard(id).load(id, secrets, visit, now)))
     }
 
     fn reload(
@@ -317,27 +332,31 @@ impl SessionStore for MemoryStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         StoreFuture::ready(Ok(self.0.apply(id, epoch, patch)))
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::ready(Ok(self.0.delete(id)))
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::ready(Ok(self.0.delete(id, by)))
     }
 
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        StoreFuture::ready(Ok(self.0.list(principal)))
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        StoreFuture::ready(self.0.list(principal, from, limit))
     }
 
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        StoreFuture::ready(Ok(self.0.revoke(principal, which)))
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        StoreFuture::ready(self.0.revoke(principal, which, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

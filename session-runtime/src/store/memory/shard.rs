@@ -7,8 +7,11 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Applied, Gone, Outcome, Patch};
-use crate::record::{Applying, COMMIT_LEEWAY, Presented, Principal, Record, TOMBSTONE};
-use crate::store::{Created, Limits, Lookup, Touch, Visit};
+use crate::record::{
+    Applying, COMMIT_LEEWAY, Due, Ended, EndedBy, Judgement, Principal, Record, TOMBSTONE,
+    Tombstone,
+};
+use crate::store::{Created, Limits, Lookup, Visit};
 use crate::token::SecretHash;
 
 /// Width of an expiry bucket, in milliseconds.
@@ -23,12 +26,6 @@ pub(super) struct Shard {
     /// What to look at when a bucket has passed. An id may stand in several,
     /// and for nothing any more.
     due: BTreeMap<u64, Vec<SessionId>>,
-}
-
-/// The secrets that a destroyed record had.
-struct Tombstone {
-    secrets: Box<[SecretHash]>,
-    until: Timestamp,
 }
 
 /// A patched record that is not stored yet.
@@ -77,36 +74,28 @@ impl Shard {
     pub(super) fn load(
         &mut self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
         now: Timestamp,
     ) -> Lookup {
         let Some(record) = self.records.get_mut(&id) else {
-            let retired = self.tombstones.get(&id).is_some_and(|tombstone| {
-                now < tombstone.until && tombstone.secrets.contains(secret)
-            });
-            return if retired { Lookup::Retired } else { Lookup::Absent };
+            let ended = self.tombstones.get(&id).and_then(|it| it.judge(secrets, now));
+            return ended.map_or(Lookup::Absent, Lookup::Ended);
         };
-        if record.meta.is_expired(now) {
-            return Lookup::Absent;
-        }
-        match record.meta.presented(secret, visit.arrived.unwrap_or(now), now) {
-            Presented::Current | Presented::Previous => {}
-            Presented::Next => Arc::make_mut(record).meta.confirm(now),
-            Presented::Replayed => return Lookup::Replayed,
-            Presented::Retired => return Lookup::Retired,
-            Presented::Unknown => return Lookup::Absent,
-        }
-        if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
-            // Later than its bucket: that one re-arms it.
-            Arc::make_mut(record).meta.last_seen = now;
+        match record.meta.judge(secrets, visit, now) {
+            Judgement::Opens(Due::Nothing) => {}
+            // A touch ends the record later than its bucket says: that one re-arms it.
+            Judgement::Opens(due) => Arc::make_mut(record).meta.settle(due, now),
+            Judgement::Ended(ended) => return Lookup::Ended(ended),
+            Judgement::Replayed => return Lookup::Replayed,
+            Judgement::Absent => return Lookup::Absent,
         }
         Lookup::Found(Arc::clone(record))
     }
 
     /// Whether the id is free.
     pub(super) fn is_free(&self, id: SessionId, now: Timestamp) -> bool {
-        let buried = self.tombstones.get(&id).is_some_and(|tombstone| now < tombstone.until);
+        let buried = self.tombstones.get(&id).is_some_and(|tombstone| !tombstone.is_over(now));
         !buried && !self.records.contains_key(&id)
     }
 
@@ -161,15 +150,15 @@ impl Shard {
     pub(super) fn delete(
         &mut self,
         id: SessionId,
+        by: EndedBy,
         now: Timestamp,
         may: impl Fn(&Record) -> bool,
     ) -> Option<Removed> {
         self.records.get(&id).filter(|record| may(record))?;
         let record = self.records.remove(&id)?;
-        let until = now.after(TOMBSTONE);
-        let secrets = record.meta.secrets(now).collect();
-        self.tombstones.insert(id, Tombstone { secrets, until });
-        self.look_again(id, until);
+        let tombstone = Tombstone { meta: record.meta.clone(), ended: Ended::new(by, now) };
+        self.tombstones.insert(id, tombstone);
+        self.look_again(id, now.after(TOMBSTONE));
         let was_live = !record.meta.is_expired(now);
         Some(Removed { record, was_live })
     }
@@ -191,7 +180,7 @@ impl Shard {
                 entry.remove();
                 continue;
             };
-            if self.tombstones.get(&id).is_some_and(|tombstone| tombstone.until <= now) {
+            if self.tombstones.get(&id).is_some_and(|tombstone| tombstone.is_over(now)) {
                 self.tombstones.remove(&id);
             }
             match self.records.get(&id) {

@@ -16,7 +16,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
-use crate::store::Created;
+use crate::store::{Created, EndedBy};
 
 impl Inner {
     /// Stores a new record of `principal` if `sign_in` allows it.
@@ -102,7 +102,8 @@ impl Inner {
             sign_in.admit(theirs.map(|other| &**other), principals.revoked(principal, now))?;
         for id in evicted {
             let shard = shards.get_mut(id);
-            if shard.and_then(|shard| shard.delete(id, now, |_| true)).is_some() {
+            if shard.and_then(|shard| shard.delete(id, EndedBy::Elsewhere, now, |_| true)).is_some()
+            {
                 principals.remove(principal, id);
                 self.one_less();
             }

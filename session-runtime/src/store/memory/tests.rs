@@ -19,13 +19,13 @@ async fn limits_hold_for_all_clones_and_what_is_larger_already_may_shrink() {
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
     let meta = Meta::new(SecretHash::from_bytes([7; 32]), store.clock().now(), lifetime);
     let fields = [("a", "1".repeat(100))].into_iter().collect();
-    store.create(Record { id, meta, fields }, SignIn::default()).await.unwrap();
+    store.create(Record::new(id, meta, fields), SignIn::default()).await.unwrap();
     let limits = Limits { field: 20, record: 30 };
     let limited = store.clone().limits(limits);
     assert_eq!((store.capabilities(), limited.0.limits()), (limited.capabilities(), limits));
     let fits = async |bytes| {
         let patch = Patch::of(vec![FieldOp::new("a", Op::Set(vec![b'2'; bytes]))]);
-        matches!(store.apply(id, 1, &patch).await.unwrap(), Outcome::Applied(_))
+        matches!(store.apply(id, 1, &patch, None).await.unwrap(), Outcome::Applied(_))
     };
     assert!(!fits(101).await);
     assert!(fits(100).await && fits(50).await);
@@ -37,8 +37,8 @@ async fn revocations_do_not_pile_up() {
     let store = store();
     for number in 0..100 {
         let principal = Principal::new("shop", &number.to_string());
-        store.revoke(&principal, Revoke::All).await.unwrap();
-        store.revoke(&principal, Revoke::All).await.unwrap();
+        store.revoke(&principal, Revoke::All, None).await.unwrap();
+        store.revoke(&principal, Revoke::All, None).await.unwrap();
     }
     store.clock().advance(TICKET_LIFETIME);
     assert!(!store.sweep(1_000).await.unwrap().more);

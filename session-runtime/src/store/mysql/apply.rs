@@ -65,7 +65,7 @@ impl Work for Apply<'_> {
         if let Some(outcome) = self.settle(&meta) {
             return Ok(outcome);
         }
-        let before = Arc::new(Record { id: self.id, meta, fields });
+        let before = Arc::new(Record::new(self.id, meta, fields));
         match before.apply(self.epoch, self.patch, now) {
             Applying::Answer(Outcome::Conflict(conflict)) => {
                 let current = self.current(line, &before).await?;
@@ -145,7 +145,7 @@ impl Apply<'_> {
             batch.push(format_args!("SELECT {FIELD} FROM {field} f WHERE f.session_id = {id}"));
         let answers = line.run(batch).await?;
         let fields = row::fields(answers.rows(all))?;
-        Ok(Arc::new(Record { id: self.id, meta: known.meta.clone(), fields }))
+        Ok(Arc::new(Record::new(self.id, known.meta.clone(), fields)))
     }
 
     /// Writes `after` and commits; or says why not.

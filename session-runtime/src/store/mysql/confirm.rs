@@ -37,8 +37,7 @@ impl Work for Confirm<'_> {
             Loaded::Pending => {}
         }
         let Some(own) = answers.rows(own).first() else { return Ok(Lookup::Absent) };
-        let mut record =
-            Record { id: load.id, meta: row::meta(own)?, fields: row::fields(answers.rows(all))? };
+        let mut record = Record::new(load.id, row::meta(own)?, row::fields(answers.rows(all))?);
         debug_assert_eq!(record.meta.presented(load.secret, now, now), Presented::Next);
         record.meta.confirm(now);
         if load.visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {

@@ -198,10 +198,10 @@ impl SessionStore for MySqlStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        StoreFuture::new(async move { Ok(self.inner().load(id, secret, visit).await?) })
+        StoreFuture::new(async move { Ok(self.inner().load(id, secrets, visit).await?) })
     }
 
     fn reload(
@@ -234,11 +234,12 @@ impl SessionStore for MySqlStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        StoreFuture::new(async move { Ok(self.inner().apply(id, epoch, patch).await?) })
+        StoreFuture::new(async move { Ok(self.inner().apply(id, epoch, patch, read).await?) })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
             let Inner { tables, clock, .. } = self.inner();
             let now = Now::of(clock);
@@ -250,7 +251,9 @@ impl SessionStore for MySqlStore {
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
         StoreFuture::new(async move {
             let Inner { tables, clock, .. } = self.inner();
             let mut list = read::List { tables, now: Now::of(clock), principal };
@@ -262,8 +265,9 @@ impl SessionStore for MySqlStore {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        StoreFuture::new(async move { Ok(self.inner().revoke(principal, which).await?) })
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        StoreFuture::new(async move { Ok(self.inner().revoke(principal, which, from).await?) })
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -6,8 +6,8 @@ use sqlx::mysql::MySqlRow;
 use super::failure::Failure;
 use super::sql::{Bytes, Key, Maybe, Millis, Text, saturating};
 use crate::clock::Timestamp;
-use crate::fields::Fields;
 use crate::id::SessionId;
+use crate::record::Fields;
 use crate::record::{
     Meta, Principal, Record, Renewal, RetiredSecret, Rotation, RotationNonce, Versions,
 };
@@ -148,7 +148,7 @@ pub(super) fn records(rows: &[MySqlRow]) -> Result<Vec<Record>, Failure> {
         while let Some(row) = rows.next_if(|row| bytes(row, 0).is_ok_and(|id| id == name)) {
             pairs.read(row, META_COLUMNS)?;
         }
-        all.push(Record { id: id(first)?, meta: meta(first)?, fields: pairs.finish() });
+        all.push(Record::new(id(first)?, meta(first)?, pairs.finish()));
     }
     Ok(all)
 }

@@ -17,9 +17,9 @@ use super::line::{Answers, Line};
 use super::row::{self, META};
 use super::sql::{Batch, Id, Key, List};
 use crate::clock::Timestamp;
-use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{Denied, SignIn};
+use crate::record::Fields;
 use crate::record::{Meta, Principal, Record};
 
 /// What was asked for while the principal's row is held.
@@ -72,7 +72,7 @@ impl Held {
     ) -> Result<Result<Vec<(SessionId, Meta)>, Denied>, Failure> {
         let rows = self.others.map_or(&[][..], |others| answers.rows(others));
         let others = rows.iter().map(|row| -> Result<_, Failure> {
-            Ok(Record { id: row::id(row)?, meta: row::meta(row)?, fields: Fields::new() })
+            Ok(Record::new(row::id(row)?, row::meta(row)?, Fields::new()))
         });
         let mut others = others.collect::<Result<Vec<_>, _>>()?;
         others.retain(|other| other.id != record && !other.meta.is_expired(now));

@@ -144,10 +144,10 @@ impl SessionStore for PostgresStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        StoreFuture::new(self.0.load(id, secret, visit))
+        StoreFuture::new(self.0.load(id, secrets, visit))
     }
 
     fn reload(
@@ -171,27 +171,31 @@ impl SessionStore for PostgresStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        StoreFuture::new(self.0.apply(id, epoch, patch))
+        StoreFuture::new(self.0.apply(id, epoch, patch, read))
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::new(self.0.delete(id))
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(self.0.delete(id, by))
     }
 
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        StoreFuture::new(self.0.list(principal))
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        StoreFuture::new(self.0.list(principal, from, limit))
     }
 
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        StoreFuture::new(self.0.revoke(principal, which))
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        StoreFuture::new(self.0.revoke(principal, which, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

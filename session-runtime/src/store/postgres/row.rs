@@ -5,8 +5,8 @@ use sqlx::postgres::PgRow;
 
 use super::failure::Failure;
 use crate::clock::Timestamp;
-use crate::fields::Fields;
 use crate::id::SessionId;
+use crate::record::Fields;
 use crate::record::{Meta, Principal, Record, Renewal, RetiredSecret, Rotation, RotationNonce};
 use crate::store::packed;
 use crate::token::{PatchId, SecretHash};
@@ -39,7 +39,7 @@ impl Answer<'_> {
         let fields = self.pairs()?;
         let fields: Fields =
             fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        Ok(Record { id, meta: self.meta()?, fields })
+        Ok(Record::new(id, self.meta()?, fields))
     }
 
     fn meta(&self) -> Result<Meta, Failure> {

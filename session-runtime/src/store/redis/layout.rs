@@ -110,7 +110,7 @@ pub(super) fn record(id: SessionId, flat: &[Value]) -> Result<Record, Failure> {
         }
     }
     let meta = own.meta().ok_or_else(|| Failure::corrupt("record"))?;
-    Ok(Record { id, meta, fields: fields.into_iter().collect() })
+    Ok(Record::new(id, meta, fields.into_iter().collect()))
 }
 
 /// The record's own data while it is read.

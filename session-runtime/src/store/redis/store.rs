@@ -112,10 +112,10 @@ impl SessionStore for RedisStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        StoreFuture::new(async move { Ok(self.0.load(id, secret, visit).await?) })
+        StoreFuture::new(async move { Ok(self.0.load(id, secrets, visit).await?) })
     }
 
     fn reload(
@@ -145,9 +145,10 @@ impl SessionStore for RedisStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         StoreFuture::new(async move {
-            match self.0.apply(id, epoch, patch).await {
+            match self.0.apply(id, epoch, patch, read).await {
                 Ok(outcome) => Ok(outcome),
                 Err(failure) if failure.maybe_done => {
                     tracing::warn!(%failure, "a patch may or may not have been stored");
@@ -158,7 +159,7 @@ impl SessionStore for RedisStore {
         })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         let server = &self.0.server;
         StoreFuture::new(async move { Ok(server.destroy(id, None, server.deadline()).await?) })
     }
@@ -166,16 +167,19 @@ impl SessionStore for RedisStore {
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
-        StoreFuture::new(async move { Ok(self.0.server.list(principal).await?) })
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        StoreFuture::new(async move { Ok(self.0.server.list(principal, from, limit).await?) })
     }
 
     fn revoke<'a>(
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
-        StoreFuture::new(async move { Ok(self.0.server.revoke(principal, which).await?) })
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
+        StoreFuture::new(async move { Ok(self.0.server.revoke(principal, which, from).await?) })
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -163,7 +163,7 @@ impl SessionStore for SqliteStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         let (inner, secret) = (&self.0, *secret);
@@ -215,6 +215,7 @@ impl SessionStore for SqliteStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         let (patch, limits) = (patch.clone(), self.0.limits);
         let work = move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now);
@@ -231,7 +232,7 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         let run = self.0.threads.writer.run(move |db, now| write::delete(db, id, now));
         StoreFuture::new(async { Ok(run.await?) })
     }
@@ -239,7 +240,9 @@ impl SessionStore for SqliteStore {
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
         let (inner, principal) = (&self.0, principal.clone());
         StoreFuture::new(async move {
             inner.settle(inner.touching.any()).await;
@@ -252,7 +255,8 @@ impl SessionStore for SqliteStore {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         let principal = principal.clone();
         let work = move |db: &_, now| write::revoke(db, &principal, which, now);
         let run = self.0.threads.writer.run(work);

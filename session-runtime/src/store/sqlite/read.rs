@@ -136,7 +136,7 @@ fn records(
     let mut all = Vec::new();
     let mut current: Option<(SessionId, Meta, FieldRows)> = None;
     let finish = |(id, meta, fields): (SessionId, Meta, FieldRows)| -> Result<_, Failure> {
-        Ok(Arc::new(Record { id, meta, fields: fields.finish()? }))
+        Ok(Arc::new(Record::new(id, meta, fields.finish()?)))
     };
     while let Some(row) = rows.next()? {
         let id = id(row, META_COLUMNS + 2)?;
@@ -216,7 +216,7 @@ fn record_if(
     while let Some(row) = rows.next()? {
         fields.read(row, META_COLUMNS)?;
     }
-    Ok(Read::Record(Box::new(Record { id, meta, fields: fields.finish()? })))
+    Ok(Read::Record(Box::new(Record::new(id, meta, fields.finish()?))))
 }
 
 fn is_entombed(

@@ -5,8 +5,8 @@ use rusqlite::{Row, ToSql};
 
 use super::failure::Failure;
 use crate::clock::Timestamp;
-use crate::fields::Fields;
 use crate::id::SessionId;
+use crate::record::Fields;
 use crate::record::{Meta, Principal, Renewal, RetiredSecret, Rotation, RotationNonce, Versions};
 use crate::store::packed;
 use crate::token::SecretHash;

@@ -10,11 +10,11 @@ use super::read::Loaded;
 use super::row::{self, FieldRows, Id, Json};
 use super::{read, sweep};
 use crate::clock::Timestamp;
-use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{
     Conflict, Denied, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused, SignIn,
 };
+use crate::record::Fields;
 use crate::record::{Applying, Meta, Principal, Record, TOMBSTONE};
 use crate::store::contract::{Created, Lookup, Revoke, Touch, Visit};
 use crate::store::limits::{self, Growth, Limits};
@@ -32,7 +32,7 @@ pub(super) fn apply(
     now: Timestamp,
 ) -> Result<Outcome, Failure> {
     let Some(meta) = read::meta(db, id)? else { return Ok(Outcome::Gone(Gone::Absent)) };
-    let before = Arc::new(Record { id, meta, fields: read_fields(db, id, patch)? });
+    let before = Arc::new(Record::new(id, meta, read_fields(db, id, patch)?));
     match before.apply(epoch, patch, now) {
         Applying::Answer(Outcome::Conflict(conflict)) => {
             let current = read::record(db, id)?.map_or(before, Arc::new);

@@ -11,12 +11,11 @@ use super::tombstones::Tombstones;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::patch::{Gone, Outcome, Patch, SignIn};
-use crate::record::{
-    Applying, COMMIT_LEEWAY, Presented, Principal, Record, whole_decode, whole_encode,
-};
+use crate::record::form::{self, Entry};
+use crate::record::{Applying, COMMIT_LEEWAY, Due, Judgement, Principal, Record};
 use crate::store::{
-    Capabilities, Created, Limits, Lookup, Revoke, SessionStore, StoreError, StoreErrorKind,
-    StoreFuture, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, EndedBy, Limits, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
 
@@ -121,65 +120,58 @@ impl<W: WholeRecordStore> Inner<W> {
 
     async fn read(&self, id: SessionId) -> Result<Option<Arc<Record>>, StoreError> {
         let Some(bytes) = self.records.load(id).await? else { return Ok(None) };
-        match whole_decode(&bytes) {
-            Ok(record) if record.id == id => Ok(Some(Arc::new(record))),
-            Ok(_) => Err(StoreError::because(StoreErrorKind::Corrupt, "a record of another id")),
+        match form::decode(id, &bytes, None) {
+            Ok(Entry::Record(record)) => Ok(Some(record)),
+            // This adapter keeps its tombstones in the process.
+            Ok(Entry::Tombstone(_)) => Ok(None),
             Err(error) => Err(StoreError::because(StoreErrorKind::Corrupt, error)),
         }
     }
 
     async fn save(&self, record: &Record) -> Result<(), StoreError> {
         let until = record.meta.expires_at().after(COMMIT_LEEWAY);
-        self.records.save(record.id, whole_encode(record), until).await
+        let form = form::whole(record, record.note.stamp + 1).map_err(does_not_fit)?;
+        self.records.save(record.id, form.value, until).await
     }
 
     /// What a load finds, and what has to be saved for that.
     async fn look(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
     ) -> Result<(Lookup, Due), StoreError> {
         let found = self.read(id).await?;
         let now = self.now();
         let Some(mut record) = found else {
-            let retired = self.tombstones.opens(id, secret, now);
-            return Ok((if retired { Lookup::Retired } else { Lookup::Absent }, Due::Nothing));
+            let ended = self.tombstones.judge(id, secrets, now);
+            return Ok((ended.map_or(Lookup::Absent, Lookup::Ended), Due::Nothing));
         };
-        if record.meta.is_expired(now) {
-            return Ok((Lookup::Absent, Due::Nothing));
-        }
-        let mut due = Due::Nothing;
-        match record.meta.presented(secret, visit.arrived.unwrap_or(now), now) {
-            Presented::Current | Presented::Previous => {}
-            Presented::Next => {
-                Arc::make_mut(&mut record).meta.confirm(now);
-                due = Due::Confirmation;
+        let lookup = match record.meta.judge(secrets, visit, now) {
+            Judgement::Opens(due) => {
+                if due != Due::Nothing {
+                    Arc::make_mut(&mut record).meta.settle(due, now);
+                }
+                return Ok((Lookup::Found(record), due));
             }
-            Presented::Replayed => return Ok((Lookup::Replayed, due)),
-            Presented::Retired => return Ok((Lookup::Retired, due)),
-            Presented::Unknown => return Ok((Lookup::Absent, due)),
-        }
-        if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
-            Arc::make_mut(&mut record).meta.last_seen = now;
-            if due == Due::Nothing {
-                due = Due::Touch;
-            }
-        }
-        Ok((Lookup::Found(record), due))
+            Judgement::Ended(ended) => Lookup::Ended(ended),
+            Judgement::Replayed => Lookup::Replayed,
+            Judgement::Absent => Lookup::Absent,
+        };
+        Ok((lookup, Due::Nothing))
     }
 
     async fn load(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
     ) -> Result<Lookup, StoreError> {
-        let (lookup, due) = self.look(id, secret, visit).await?;
+        let (lookup, due) = self.look(id, secrets, visit).await?;
         if let Lookup::Found(record) = &lookup {
             match due {
                 Due::Nothing => {}
-                Due::Confirmation => self.save(record).await?,
+                Due::Confirmation { .. } => self.save(record).await?,
                 // Activity is not worth a failed request.
                 Due::Touch => {
                     if let Err(error) = self.save(record).await {
@@ -203,7 +195,8 @@ impl<W: WholeRecordStore> Inner<W> {
         }
         admit(&record, sign_in)?;
         let until = record.meta.expires_at().after(COMMIT_LEEWAY);
-        self.records.insert(id, whole_encode(&record), until).await?;
+        let form = form::whole(&record, 1).map_err(does_not_fit)?;
+        self.records.insert(id, form.value, until).await?;
         Ok(Created::Created)
     }
 
@@ -227,22 +220,14 @@ impl<W: WholeRecordStore> Inner<W> {
         }
     }
 
-    async fn delete(&self, id: SessionId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
         let Some(record) = self.read(id).await? else { return Ok(false) };
         let now = self.now();
         // First, so that no load finds neither the record nor this.
-        self.tombstones.add(id, &record.meta, now);
+        self.tombstones.add(id, record.meta.clone(), by, now);
         self.records.delete(id).await?;
         Ok(!record.meta.is_expired(now))
     }
-}
-
-/// What a load has to save.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Nothing,
-    Touch,
-    Confirmation,
 }
 
 /// Conditions are about the other sessions of a principal, whom nobody counts.
@@ -256,6 +241,10 @@ fn admit(record: &Record, sign_in: SignIn) -> Result<(), StoreError> {
 fn no_index() -> StoreError {
     let text = "a store of whole records has no index of principals";
     StoreError::because(StoreErrorKind::Unsupported, text)
+}
+
+fn does_not_fit(error: form::DoesNotFit) -> StoreError {
+    StoreError::because(StoreErrorKind::Unsupported, error)
 }
 
 fn panicked() -> StoreError {
@@ -279,17 +268,17 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         StoreFuture::new(async move {
-            let (lookup, due) = self.0.look(id, secret, visit).await?;
+            let (lookup, due) = self.0.look(id, secrets, visit).await?;
             if due == Due::Nothing {
                 return Ok(lookup);
             }
             // Once more, under the lock: somebody else may be writing.
-            let secret = *secret;
-            self.attempt(id, async move |inner| inner.load(id, &secret, visit).await).await
+            let secrets = secrets.to_vec();
+            self.attempt(id, async move |inner| inner.load(id, &secrets, visit).await).await
         })
     }
 
@@ -320,6 +309,7 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         let patch = patch.clone();
         StoreFuture::new(async move {
@@ -328,14 +318,16 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
         })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::new(self.attempt(id, move |inner| async move { inner.delete(id).await }))
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(self.attempt(id, move |inner| async move { inner.delete(id, by).await }))
     }
 
     fn list<'a>(
         &'a self,
         _: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        _: Option<&'a Cursor>,
+        _: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
         StoreFuture::ready(Err(no_index()))
     }
 
@@ -343,7 +335,8 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
         &'a self,
         _: &'a Principal,
         _: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        _: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         StoreFuture::ready(Err(no_index()))
     }
 

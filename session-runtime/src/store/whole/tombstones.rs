@@ -1,47 +1,48 @@
-//! What was destroyed lately, as far as this process knows.
+//! Recently destroyed records, as far as this process knows.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, TOMBSTONE};
+use crate::record::{Ended, EndedBy, Meta, TOMBSTONE, Tombstone};
 use crate::token::SecretHash;
 
-/// The secrets of the records that were destroyed within the last minute.
+/// What is left of the records that were destroyed within the last minute.
 #[derive(Default)]
 pub(super) struct Tombstones(Mutex<Graves>);
 
 #[derive(Default)]
 struct Graves {
-    secrets: HashMap<SessionId, (Box<[SecretHash]>, Timestamp)>,
+    tombstones: HashMap<SessionId, Tombstone>,
     /// The oldest first.
     order: VecDeque<(Timestamp, SessionId)>,
 }
 
 impl Tombstones {
-    /// Remembers the secrets of a record. Forgets two older ones, so that they
-    /// do not pile up where nobody sweeps.
-    pub(super) fn add(&self, id: SessionId, meta: &Meta, now: Timestamp) {
-        let until = now.after(TOMBSTONE);
+    /// Remembers a record. Forgets two older ones, so that they do not pile up where
+    /// nothing sweeps.
+    pub(super) fn add(&self, id: SessionId, meta: Meta, by: EndedBy, now: Timestamp) {
         self.with(|graves| {
             graves.forget(2, now);
-            graves.secrets.insert(id, (meta.secrets(now).collect(), until));
-            graves.order.push_back((until, id));
+            graves.tombstones.insert(id, Tombstone { meta, ended: Ended::new(by, now) });
+            graves.order.push_back((now.after(TOMBSTONE), id));
         });
     }
 
     /// Whether the record of that id was destroyed.
     pub(super) fn contains(&self, id: SessionId, now: Timestamp) -> bool {
-        self.with(|graves| graves.secrets.get(&id).is_some_and(|(_, until)| now < *until))
+        self.with(|graves| graves.tombstones.get(&id).is_some_and(|it| !it.is_over(now)))
     }
 
-    /// Whether it was, and this was one of its secrets.
-    pub(super) fn opens(&self, id: SessionId, secret: &SecretHash, now: Timestamp) -> bool {
-        self.with(|graves| {
-            let found = graves.secrets.get(&id).filter(|(_, until)| now < *until);
-            found.is_some_and(|(secrets, _)| secrets.contains(secret))
-        })
+    /// How it ended, if one of these was one of its secrets.
+    pub(super) fn judge(
+        &self,
+        id: SessionId,
+        secrets: &[SecretHash],
+        now: Timestamp,
+    ) -> Option<Ended> {
+        self.with(|graves| graves.tombstones.get(&id)?.judge(secrets, now))
     }
 
     /// Forgets at most `limit` that are due, and says whether more are.
@@ -60,8 +61,8 @@ impl Graves {
             match self.order.front() {
                 Some((until, id)) if *until <= now => {
                     // Destroyed once more since, it has a later end.
-                    if self.secrets.get(id).is_some_and(|(_, until)| *until <= now) {
-                        self.secrets.remove(id);
+                    if self.tombstones.get(id).is_some_and(|it| it.is_over(now)) {
+                        self.tombstones.remove(id);
                     }
                     self.order.pop_front();
                 }

@@ -17,9 +17,9 @@ use rusqlite::Connection;
 
 use super::{SqliteOptions, SqliteStore};
 use crate::clock::{Clock, Timestamp};
-use crate::fields::Fields;
 use crate::id::SessionId;
 use crate::patch::{Add, Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use crate::record::Fields;
 use crate::record::{Meta, Principal, Record};
 use crate::store::contract::{Created, Lookup, SessionStore as _, Touch};
 use crate::store::error::StoreError;
@@ -84,7 +84,7 @@ fn record(number: u8, fields: &[(&str, &str)]) -> Record {
     let lifetime = Lifetime { idle: Some(HOUR), absolute: Some(12 * HOUR), remember: false };
     let meta = Meta::new(SECRET, START, lifetime);
     let fields: Fields = fields.iter().map(|(n, v)| (*n, v.as_bytes())).collect();
-    Record { id: id(number), meta, fields }
+    Record::new(id(number), meta, fields)
 }
 
 async fn create(store: &SqliteStore, record: Record) {

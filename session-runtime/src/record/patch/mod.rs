@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::meta::{AtLimit, Cap, Denied, Lifetime, MetaPatch, SignIn};
-use crate::record::{Record, RotationNonce};
-use crate::token::PatchId;
+use crate::record::Record;
+use crate::token::{PatchId, RotationNonce};
 
 /// Field operations, expectations and meta operations, applied by a store in
 /// one atomic step.
@@ -22,6 +22,11 @@ pub struct Patch {
     pub ops: Vec<FieldOp>,
     /// Changes of the record's own data.
     pub meta: MetaPatch,
+    /// Set when the patch is sent again because its answer was lost: the revision
+    /// of the record that it was made for. A record remembers its last few patches
+    /// only, so if more than those came since, the answer is
+    /// [`Outcome::Uncertain`].
+    pub again: Option<u64>,
 }
 
 impl Patch {
@@ -34,7 +39,13 @@ impl Patch {
     /// A patch with a new id and these field operations.
     #[must_use]
     pub fn of(ops: Vec<FieldOp>) -> Self {
-        Self { id: PatchId::next(), expect: Vec::new(), ops, meta: MetaPatch::default() }
+        Self {
+            id: PatchId::next(),
+            expect: Vec::new(),
+            ops,
+            meta: MetaPatch::default(),
+            again: None,
+        }
     }
 
     /// Whether applying it would change nothing.

@@ -7,6 +7,7 @@
 
 mod block;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use self::block::{Block, Entry, Merged};
@@ -16,6 +17,9 @@ use crate::patch::{FieldOp, Op, Refused, Taken};
 /// and a quarter of the base: small records stay in one block, large ones are
 /// rewritten rarely.
 const MERGE_BYTES: usize = 128;
+
+/// A field and what it holds now; `None`: it is removed.
+pub(crate) type Change<'c> = (&'c str, Option<Cow<'c, [u8]>>);
 
 /// The stored fields of a record. Cloning shares the bytes.
 #[derive(Clone, Default)]
@@ -72,6 +76,26 @@ impl Fields {
     /// A bound of [`byte_len`](Self::byte_len) that looks at no field.
     pub(crate) fn byte_len_at_most(&self) -> usize {
         [&self.base, &self.overlay].into_iter().flatten().map(Block::byte_len).sum()
+    }
+
+    /// Whether both are the same base with other changes over it.
+    pub(crate) fn shares_base_with(&self, other: &Self) -> bool {
+        matches!((&self.base, &other.base), (Some(ours), Some(theirs)) if ours.is(theirs))
+    }
+
+    /// What differs from the base, one entry per field; `None`: it is removed.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
+        self.overlay.iter().flat_map(Block::iter)
+    }
+
+    /// These fields as a base, with `changes`, each of another field, over it.
+    pub(crate) fn changed_by(self, mut changes: Vec<Change<'_>>) -> Self {
+        changes.sort_by_key(|(name, _)| *name);
+        let overlay = changes.iter().map(|(name, value)| (*name, value.as_deref()));
+        match self.base {
+            None => Self { base: Block::build(overlay, false), overlay: None },
+            base => Self { base, overlay: Block::build(overlay, true) },
+        }
     }
 
     /// What these fields become under `ops`: the reference for every store.

@@ -68,7 +68,6 @@ impl Block {
         self.0.len()
     }
 
-    #[cfg(test)]
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

@@ -1,0 +1,184 @@
+//! Fields, and the operations of the tail.
+
+use std::borrow::Cow;
+
+use super::InvalidForm;
+use super::text::{Reader, write_bytes, write_signed};
+use crate::id::SessionId;
+use crate::record::Fields;
+use crate::record::fields::Change;
+use crate::record::patch::{Add, Expect, MetaPatch, Op, Patch, SignIn};
+
+pub(super) fn write_fields(out: &mut Vec<u8>, fields: &Fields) {
+    for (name, value) in fields.iter() {
+        write_bytes(out, name.as_bytes());
+        write_bytes(out, value);
+    }
+}
+
+/// What the overlay of `fields` does to their base, one operation per field.
+pub(super) fn write_changes(out: &mut Vec<u8>, fields: &Fields) {
+    for (name, value) in fields.changes() {
+        out.push(if value.is_some() { b'=' } else { b'-' });
+        write_bytes(out, name.as_bytes());
+        if let Some(value) = value {
+            write_bytes(out, value);
+        }
+    }
+}
+
+/// Reads fields until something else comes.
+pub(super) fn read_fields(reader: &mut Reader<'_>) -> Result<Fields, InvalidForm> {
+    let mut all: Vec<(&str, &[u8])> = Vec::new();
+    while reader.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+        let field = reader.text().and_then(|name| Some((name, reader.bytes()?)));
+        all.push(field.ok_or(InvalidForm::Malformed("base"))?);
+    }
+    Ok(all.into_iter().collect())
+}
+
+/// Whether `patch` may be appended to a form that its writer has not seen: what it
+/// does depends on nothing that is stored, and nothing has to be answered but that
+/// it is done. An expected version is in the guard.
+pub(crate) fn is_appendable(patch: &Patch) -> bool {
+    patch.meta.is_empty()
+        && patch.expect.iter().all(|expect| matches!(expect, Expect::Version { .. }))
+        && patch.ops.iter().all(|op| op.op != Op::Take)
+}
+
+impl MetaPatch {
+    fn is_empty(&self) -> bool {
+        let Self { renew, authenticated, principal, lifetime, sign_in, rotate, versions } = self;
+        renew.is_none()
+            && !authenticated
+            && principal.is_none()
+            && lifetime.is_none()
+            && *sign_in == SignIn::default()
+            && rotate.is_none()
+            && versions.is_empty()
+    }
+}
+
+/// The operations of an [appendable](is_appendable) patch.
+pub(crate) fn operations(patch: &Patch) -> Vec<u8> {
+    let mut out = Vec::with_capacity(32 * patch.ops.len());
+    for op in &patch.ops {
+        let mut named = |letter| {
+            out.push(letter);
+            write_bytes(&mut out, op.name.as_bytes());
+        };
+        match &op.op {
+            Op::Set(value) => {
+                named(b'=');
+                write_bytes(&mut out, value);
+            }
+            Op::Remove | Op::Take => named(b'-'),
+            Op::RemoveIf(value) => {
+                named(b'?');
+                write_bytes(&mut out, value);
+            }
+            Op::Add(add) => {
+                named(b'+');
+                write_add(&mut out, add);
+            }
+        }
+    }
+    out
+}
+
+const SIGNED: (i128, i128) = (i64::MIN as i128, i64::MAX as i128);
+const UNSIGNED: (i128, i128) = (0, u64::MAX as i128);
+
+fn write_add(out: &mut Vec<u8>, add: &Add) {
+    write_signed(out, i128::from(add.delta));
+    out.push(b',');
+    write_signed(out, add.absent);
+    out.push(b',');
+    match (add.min, add.max) {
+        SIGNED => out.push(b'i'),
+        UNSIGNED => out.push(b'u'),
+        (min, max) => {
+            write_signed(out, min);
+            out.push(b':');
+            write_signed(out, max);
+        }
+    }
+    out.push(b';');
+}
+
+fn read_add(reader: &mut Reader<'_>) -> Option<Add> {
+    let delta = i64::try_from(reader.signed()?).ok()?;
+    reader.expect(b',')?;
+    let absent = reader.signed()?;
+    reader.expect(b',')?;
+    let (min, max) = match reader.peek()? {
+        b'i' => reader.byte().map(|_| SIGNED)?,
+        b'u' => reader.byte().map(|_| UNSIGNED)?,
+        _ => {
+            let min = reader.signed()?;
+            reader.expect(b':')?;
+            (min, reader.signed()?)
+        }
+    };
+    reader.expect(b';')?;
+    (min <= max).then_some(Add { delta, absent, min, max })
+}
+
+/// `below` with the operations of a tail, in their order.
+pub(super) fn fold(
+    id: SessionId,
+    below: Fields,
+    tail: &mut Reader<'_>,
+) -> Result<Fields, InvalidForm> {
+    if tail.is_empty() {
+        return Ok(below);
+    }
+    let mut changes: Vec<Change<'_>> = Vec::new();
+    while !tail.is_empty() {
+        fold_one(id, &below, &mut changes, tail).ok_or(InvalidForm::Malformed("tail"))?;
+    }
+    Ok(below.changed_by(changes))
+}
+
+fn fold_one<'t>(
+    id: SessionId,
+    below: &Fields,
+    changes: &mut Vec<Change<'t>>,
+    tail: &mut Reader<'t>,
+) -> Option<()> {
+    let letter = tail.byte()?;
+    let name = tail.text()?;
+    let at = changes.iter().position(|change| change.0 == name);
+    let stored = || match at {
+        Some(at) => changes[at].1.as_deref(),
+        None => below.get(name),
+    };
+    let value = match letter {
+        b'=' => Some(Cow::Borrowed(tail.bytes()?)),
+        b'-' => None,
+        b'?' => {
+            if stored() != Some(tail.bytes()?) {
+                return Some(());
+            }
+            None
+        }
+        b'+' => match read_add(tail)?.sum(name, stored()) {
+            Ok(sum) => Some(Cow::Owned(sum.to_string().into_bytes())),
+            Err(_) => {
+                tracing::debug!(
+                    session = %id,
+                    field = name,
+                    "an addition is left out: another request stored something other than an \
+                     integer of the field's type"
+                );
+                return Some(());
+            }
+        },
+        _ => return None,
+    };
+    match at {
+        Some(at) => changes[at].1 = value,
+        None => changes.push((name, value)),
+    }
+    Some(())
+}

@@ -1,0 +1,196 @@
+//! The record's own data as tokens: a letter, and a number, a text of fixed length,
+//! or a length, a colon and so many bytes.
+
+use std::sync::Arc;
+
+use super::InvalidForm;
+use super::head::Head;
+use super::text::{Reader, write_base64, write_bytes, write_number, write_signed};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::realm::Realm;
+use crate::record::{
+    Ended, EndedBy, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation, Successor,
+};
+use crate::token::{RotationNonce, SecretHash};
+
+pub(super) fn write(out: &mut Vec<u8>, meta: &Meta) {
+    let created = meta.created;
+    let hash = |out: &mut Vec<u8>, letter: u8, hash: &SecretHash| {
+        out.push(letter);
+        write_base64(out, hash.as_bytes());
+    };
+    let number = |out: &mut Vec<u8>, letter: u8, number: Option<u64>| {
+        if let Some(number) = number {
+            out.push(letter);
+            write_number(out, number);
+        }
+    };
+    let relative = |out: &mut Vec<u8>, time: Timestamp| {
+        write_signed(out, i128::from(time.as_millis()) - i128::from(created.as_millis()));
+    };
+    let time = |out: &mut Vec<u8>, letter: u8, time: Option<Timestamp>| {
+        if let Some(time) = time {
+            out.push(letter);
+            relative(out, time);
+        }
+    };
+    hash(out, b's', &meta.secret);
+    number(out, b'c', Some(created.as_millis()));
+    time(out, b'l', Some(meta.last_seen).filter(|it| *it != created));
+    time(out, b'v', Some(meta.secret_since).filter(|it| *it != created));
+    time(out, b'u', meta.authenticated);
+    number(out, b'i', meta.idle);
+    time(out, b'x', meta.absolute);
+    number(out, b'm', meta.remember);
+    if !meta.realm.is_default() {
+        out.push(b'r');
+        write_bytes(out, meta.realm.as_str().as_bytes());
+    }
+    if let Some(principal) = &meta.principal {
+        match principal.within(&meta.realm) {
+            Some(text) => {
+                out.push(b'p');
+                write_bytes(out, text.as_bytes());
+            }
+            None => {
+                out.push(b'P');
+                write_bytes(out, principal.as_str().as_bytes());
+            }
+        }
+    }
+    if let Some(last) = &meta.last_principal {
+        out.push(b'o');
+        write_base64(out, last.as_bytes());
+    }
+    if let Some(Rotation { nonce, next }) = meta.renewal.pending() {
+        hash(out, b'n', next);
+        write_base64(out, &nonce.0);
+    }
+    if let Some(next) = meta.renewal.converging() {
+        hash(out, b'g', next);
+    }
+    if let Some(old) = meta.renewal.previous() {
+        hash(out, b'b', &old.secret);
+        relative(out, old.at);
+    }
+    for old in meta.retired.iter() {
+        hash(out, b'd', &old.secret);
+        relative(out, old.at);
+    }
+    for (namespace, version) in meta.versions.iter() {
+        out.push(b'w');
+        write_bytes(out, namespace.as_bytes());
+        write_number(out, u64::from(version));
+    }
+}
+
+pub(super) fn read(head: &Head, text: &[u8]) -> Result<Meta, InvalidForm> {
+    let mut reader = Reader::new(text);
+    let meta = read_tokens(head, &mut reader);
+    meta.filter(|_| reader.is_empty()).ok_or(InvalidForm::Malformed("meta"))
+}
+
+fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
+    reader.expect(b's')?;
+    let secret = reader.hash()?;
+    reader.expect(b'c')?;
+    let created = Timestamp::from_millis(reader.number()?);
+    let mut meta = Meta::stored(secret, created);
+    meta.epoch = head.epoch;
+    meta.rev = head.rev;
+    meta.patches = head.patches;
+    let relative = |reader: &mut Reader<'_>| {
+        let millis = i128::from(created.as_millis()).checked_add(reader.signed()?)?;
+        Some(Timestamp::from_millis(u64::try_from(millis).ok()?))
+    };
+    let retired = |reader: &mut Reader<'_>| {
+        Some(RetiredSecret { secret: reader.hash()?, at: relative(reader)? })
+    };
+    let (mut pending, mut converging, mut previous) = (None, None, None);
+    let (mut replaced, mut versions): (Vec<RetiredSecret>, Vec<(&str, u32)>) = Default::default();
+    while let Some(letter) = reader.byte() {
+        match letter {
+            b'l' => meta.last_seen = relative(reader)?,
+            b'v' => meta.secret_since = relative(reader)?,
+            b'u' => meta.authenticated = Some(relative(reader)?),
+            b'i' => meta.idle = Some(reader.number()?),
+            b'x' => meta.absolute = Some(relative(reader)?),
+            b'm' => meta.remember = Some(reader.number()?),
+            b'r' => meta.realm = Realm::new(reader.text()?).ok()?,
+            b'p' => {
+                let (realm, text) = (&meta.realm, reader.text()?);
+                meta.principal = Some(Principal::from_stored(&format!("{realm}:{text}")));
+            }
+            b'P' => meta.principal = Some(Principal::from_stored(reader.text()?)),
+            b'o' => {
+                meta.last_principal = Some(Arc::new(PrincipalHash::from_bytes(reader.half()?)));
+            }
+            b'n' => {
+                let next = reader.hash()?;
+                pending = Some(Rotation { nonce: RotationNonce(reader.half()?), next });
+            }
+            b'g' => converging = Some(reader.hash()?),
+            b'b' => previous = Some(retired(reader)?),
+            b'd' => replaced.push(retired(reader)?),
+            b'w' => {
+                let namespace = reader.text()?;
+                versions.push((namespace, u32::try_from(reader.number()?).ok()?));
+            }
+            _ => return None,
+        }
+    }
+    if pending.is_some() || converging.is_some() || previous.is_some() {
+        meta.renewal = Renewal::new(pending, previous).with_converging(converging);
+    }
+    meta.retired = replaced.into_iter().collect();
+    meta.versions = versions.into_iter().collect();
+    Some(meta)
+}
+
+/// How a session ended, behind the meta of its tombstone.
+pub(super) fn write_end(out: &mut Vec<u8>, ended: &Ended) {
+    out.push(b'e');
+    out.push(letter(ended.by));
+    write_number(out, ended.at.as_millis());
+    if let Some(Successor { id, signed_in }) = ended.successor {
+        out.push(b'z');
+        write_base64(out, id.as_bytes());
+        out.push(if signed_in { b's' } else { b'a' });
+    }
+}
+
+/// How an engine writes who ended a session.
+pub(crate) const fn letter(by: EndedBy) -> u8 {
+    match by {
+        EndedBy::Browser => b'b',
+        EndedBy::Elsewhere => b'e',
+    }
+}
+
+pub(super) fn read_end(text: &[u8]) -> Result<Ended, InvalidForm> {
+    let mut reader = Reader::new(text);
+    let ended = read_end_tokens(&mut reader);
+    ended.filter(|_| reader.is_empty()).ok_or(InvalidForm::Malformed("tombstone"))
+}
+
+fn read_end_tokens(reader: &mut Reader<'_>) -> Option<Ended> {
+    reader.expect(b'e')?;
+    let by = match reader.byte()? {
+        b'b' => EndedBy::Browser,
+        b'e' => EndedBy::Elsewhere,
+        _ => return None,
+    };
+    let at = Timestamp::from_millis(reader.number()?);
+    if reader.is_empty() {
+        return Some(Ended::new(by, at));
+    }
+    reader.expect(b'z')?;
+    let id = SessionId::from_bytes(reader.half()?);
+    let signed_in = match reader.byte()? {
+        b's' => true,
+        b'a' => false,
+        _ => return None,
+    };
+    Some(Ended { by, at, successor: Some(Successor { id, signed_in }) })
+}

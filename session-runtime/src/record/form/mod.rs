@@ -1,0 +1,121 @@
+//! The stored form of a record: head, meta, base and tail. `docs/form.md` is its
+//! description; nothing outside this folder knows the bytes.
+//!
+//! - [`head`]: what an engine compares without parsing
+//! - [`meta`]: the record's own data
+//! - [`entries`]: fields, and the operations of the tail
+//! - [`write`](mod@write), [`read`]: a record as a form, and back
+//! - [`text`]: numbers, hashes and lengths as text
+
+mod entries;
+mod head;
+mod meta;
+mod read;
+#[cfg(test)]
+mod tests;
+mod text;
+mod write;
+
+use std::fmt;
+
+pub(crate) use self::entries::{is_appendable, operations};
+use self::head::ApartBase;
+pub(crate) use self::head::{Head, Kind, patch_text, schemas_of};
+pub(crate) use self::meta::letter;
+pub(crate) use self::read::{Entry, Raw, decode};
+pub(crate) use self::write::{
+    Base, Form, apart, appended, as_read, entombed, over_kept_base, tombstone, whole,
+};
+
+/// What stands in front of a base that is kept apart: its mark.
+const MARK: usize = 10;
+
+/// What a store needs to know of the form that a record was read from, to replace
+/// it.
+///
+/// Opaque, and equal to every other one: it says where a record was found, not
+/// what is in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FormNote {
+    /// Counts the writes of the form; 0: not read from one.
+    pub(crate) stamp: u64,
+    /// The mark of the base that is kept apart, and its length; 0: none is.
+    pub(crate) mark: u64,
+    pub(crate) base: u32,
+    /// The length of the first value, and of head and meta in it.
+    pub(crate) length: u32,
+    pub(crate) body: u32,
+}
+
+impl FormNote {
+    pub(crate) const NONE: Self = Self { stamp: 0, mark: 0, base: 0, length: 0, body: 0 };
+
+    fn new(
+        stamp: u64,
+        apart: Option<ApartBase>,
+        length: usize,
+        body: usize,
+    ) -> Result<Self, DoesNotFit> {
+        let size = |bytes: usize| u32::try_from(bytes).map_err(|_| DoesNotFit);
+        let (mark, base) = apart.map_or((0, 0), |apart| (apart.mark, apart.length));
+        Ok(Self { stamp, mark, base: size(base)?, length: size(length)?, body: size(body)? })
+    }
+
+    /// Whether the base is kept apart.
+    pub(crate) const fn is_apart(&self) -> bool {
+        self.mark != 0
+    }
+
+    /// The bytes of the tail, if the base is apart.
+    pub(crate) const fn tail(&self) -> usize {
+        self.length.saturating_sub(self.body) as usize
+    }
+}
+
+impl PartialEq for FormNote {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for FormNote {}
+
+/// Bytes that are not a form of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InvalidForm {
+    /// Written by a newer release.
+    Newer(char),
+    /// This part is missing or malformed.
+    Malformed(&'static str),
+    /// The base that is kept apart is not there.
+    NoBase,
+}
+
+impl fmt::Display for InvalidForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Newer(version) => write!(
+                f,
+                "a stored session has form {version}, this program knows form {}; run the newer \
+                 program",
+                head::VERSION
+            ),
+            Self::Malformed(part) => write!(f, "the {part} of a stored session is malformed"),
+            Self::NoBase => f.write_str("the fields of a stored session are missing"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidForm {}
+
+/// A number or a length has more digits than the head has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DoesNotFit;
+
+impl fmt::Display for DoesNotFit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session is larger, or was changed more often, than its form has room for")
+    }
+}
+
+impl std::error::Error for DoesNotFit {}

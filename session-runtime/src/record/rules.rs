@@ -1,0 +1,381 @@
+//! The rules of a record: what a presented secret is worth, and what a patch
+//! makes of the record. Pure, and the only copy: every store calls these.
+
+use std::sync::Arc;
+
+use super::{Ended, EndedBy, Meta, PatchLog, Record, Standing};
+use crate::clock::Timestamp;
+use crate::patch::{Applied, Conflict, Expect, Gone, Outcome, Patch};
+use crate::token::SecretHash;
+
+/// How a request comes to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// Whether it counts as activity.
+    pub touch: Touch,
+    /// When the request arrived, if that was noticeably before the load. The
+    /// grace of a renewal by age is counted to it.
+    pub arrived: Option<Timestamp>,
+    /// Whether an answer that was true a moment ago will do: a cache may then
+    /// answer [`Lookup::Cached`](crate::store::Lookup::Cached). The layer asks so
+    /// where a request with a safe method (RFC 9110 §9.2.1) extracts a session
+    /// without requiring a signed-in user. Stores other than caches ignore it.
+    pub stale_ok: bool,
+}
+
+impl From<Touch> for Visit {
+    fn from(touch: Touch) -> Self {
+        Self { touch, arrived: None, stale_ok: false }
+    }
+}
+
+/// Whether a load counts as activity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// Write `last_seen` if that is due.
+    IfDue,
+    /// Only look.
+    Never,
+}
+
+/// What a load finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// One of the secrets opens the record, once this has been written.
+    Opens(Due),
+    /// The secret was replaced by a change of privilege.
+    Ended(Ended),
+    /// The secret before the current one, after its grace.
+    Replayed,
+    /// The record has expired, or none of the secrets is one of its own.
+    Absent,
+}
+
+/// What a load has to write, with [`Meta::settle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Nothing,
+    /// The time of the last activity.
+    Touch,
+    /// This secret is the current one from now on, and the visit may count as
+    /// activity.
+    Confirmation {
+        /// The pending secret that was presented.
+        secret: SecretHash,
+        /// Whether a touch is due as well.
+        touch: bool,
+    },
+}
+
+impl Meta {
+    /// What a request that presents `secrets` finds: the hashes of one token, one
+    /// per realm that its layer accepts. Of several that the record knows the
+    /// newest counts.
+    #[must_use]
+    pub fn judge(&self, secrets: &[SecretHash], visit: Visit, now: Timestamp) -> Judgement {
+        if self.is_expired(now) {
+            return Judgement::Absent;
+        }
+        let arrived = visit.arrived.unwrap_or(now);
+        let standings = secrets.iter().map(|it| (self.standing(it, arrived, now), it));
+        let newest = standings.min_by_key(|(standing, _)| match standing {
+            Standing::Next => 0,
+            Standing::Current => 1,
+            Standing::Previous => 2,
+            Standing::Replayed => 3,
+            Standing::Retired(_) => 4,
+            Standing::Unknown => 5,
+        });
+        let Some((standing, secret)) = newest else { return Judgement::Absent };
+        let touch = visit.touch == Touch::IfDue && self.touch_is_due(now);
+        match standing {
+            Standing::Next => Judgement::Opens(Due::Confirmation { secret: *secret, touch }),
+            Standing::Current | Standing::Previous if touch => Judgement::Opens(Due::Touch),
+            Standing::Current | Standing::Previous => Judgement::Opens(Due::Nothing),
+            Standing::Replayed => Judgement::Replayed,
+            Standing::Retired(at) => Judgement::Ended(Ended::new(EndedBy::Browser, at)),
+            Standing::Unknown => Judgement::Absent,
+        }
+    }
+
+    /// Writes what a load has to write. Changes neither epoch nor revision.
+    pub fn settle(&mut self, due: Due, now: Timestamp) {
+        let touch = match due {
+            Due::Nothing => false,
+            Due::Touch => true,
+            Due::Confirmation { secret, touch } => {
+                self.confirm(&secret, now);
+                touch
+            }
+        };
+        if touch {
+            self.last_seen = self.last_seen.max(now);
+        }
+    }
+}
+
+/// What [`Record::apply`] found.
+#[derive(Clone, Debug)]
+pub enum Applying {
+    /// The record after the patch, and the answer for the caller.
+    Stored(Arc<Record>, Applied),
+    /// Nothing is to be written.
+    Answer(Outcome),
+}
+
+impl Record {
+    /// Applies `patch` at `now`: the reference for every store, but for
+    /// [`MetaPatch::sign_in`], which is about other records.
+    ///
+    /// The order is that of the contract: a repeated patch id is answered;
+    /// then the guard (not expired, same epoch); then the expectations; then
+    /// every operation is checked; only then something changes.
+    #[must_use]
+    pub fn apply(self: &Arc<Self>, epoch: u64, patch: &Patch, now: Timestamp) -> Applying {
+        let meta = &self.meta;
+        if meta.patches.contains(patch.id) {
+            // The epoch that this patch gave, not the present one: a repeat must
+            // not gain the authority of whoever signed in since.
+            let epoch = epoch + u64::from(patch.meta.renew.is_some());
+            let applied = Applied {
+                rev: meta.rev,
+                epoch,
+                taken: Vec::new(),
+                repeated: true,
+                rotation: patch.meta.rotate.as_ref().and_then(|it| meta.rotation_for(it)),
+            };
+            return Applying::Answer(Outcome::Applied(applied));
+        }
+        if patch.again.is_some_and(|rev| meta.rev >= rev.saturating_add(PatchLog::LEN as u64)) {
+            // It may have been applied, and forgotten.
+            return Applying::Answer(Outcome::Uncertain);
+        }
+        if meta.is_removable(now) {
+            return Applying::Answer(Outcome::Gone(Gone::Absent));
+        }
+        if meta.epoch != epoch {
+            return Applying::Answer(Outcome::Gone(Gone::Superseded));
+        }
+        if let Some(failed) = patch.expect.iter().find(|expect| !self.meets(expect)) {
+            let field = match failed {
+                Expect::Rev(_) | Expect::Version { .. } => None,
+                Expect::Field { name, .. } => Some(name.clone()),
+            };
+            return Applying::Answer(Outcome::Conflict(Conflict { field, current: self.clone() }));
+        }
+        match self.fields.apply(&patch.ops) {
+            Err(refused) => Applying::Answer(Outcome::Refused(refused)),
+            Ok((fields, taken)) => {
+                let mut record = Self::new(self.id, meta.clone(), fields);
+                record.meta.apply(&patch.meta, now);
+                record.meta.rev += 1;
+                record.meta.patches.push(patch.id);
+                let (rev, epoch) = (record.meta.rev, record.meta.epoch);
+                let rotate = patch.meta.rotate.as_ref();
+                let rotation = rotate.and_then(|rotate| record.meta.rotation_for(rotate));
+                let applied = Applied { rev, epoch, taken, repeated: false, rotation };
+                Applying::Stored(Arc::new(record), applied)
+            }
+        }
+    }
+
+    fn meets(&self, expect: &Expect) -> bool {
+        match expect {
+            Expect::Rev(rev) => self.meta.rev == *rev,
+            Expect::Field { name, value } => self.fields.get(name) == value.as_deref(),
+            Expect::Version { namespace, version } => self.meta.versions.get(namespace) == *version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::SessionId;
+    use crate::patch::{Lifetime, MetaPatch};
+    use crate::record::{
+        COMMIT_LEEWAY, Fields, Principal, Renewal, RetiredSecret, Rotation, Tombstone,
+    };
+    use crate::token::RotationNonce;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    fn meta(idle: Option<Duration>, absolute: Option<Duration>) -> Meta {
+        let lifetime = Lifetime { idle, absolute, remember: false };
+        Meta::new(SecretHash::from_bytes([1; 32]), at(1_000), lifetime)
+    }
+
+    fn record(meta: Meta) -> Arc<Record> {
+        Arc::new(Record::new(SessionId::from_bytes([0; 16]), meta, Fields::new()))
+    }
+
+    #[test]
+    fn a_patch_of_another_epoch_is_superseded_and_an_expired_record_is_absent() {
+        let record = record(meta(Some(HOUR), None));
+        let gone = |epoch, now| match record.apply(epoch, &Patch::new(), now) {
+            Applying::Answer(Outcome::Gone(gone)) => Some(gone),
+            _ => None,
+        };
+        assert_eq!(gone(2, at(1_000)), Some(Gone::Superseded));
+        let end = at(1_000).after(HOUR);
+        assert_eq!(gone(1, end), None, "a session that was live at load may still commit");
+        assert_eq!(gone(1, end.after(COMMIT_LEEWAY)), Some(Gone::Absent));
+    }
+
+    #[test]
+    fn a_repeated_patch_is_answered_and_not_applied() {
+        let patch = Patch::new();
+        let Applying::Stored(first, _) = record(meta(None, None)).apply(1, &patch, at(1_000))
+        else {
+            panic!("the first is stored")
+        };
+        let again = first.apply(1, &patch, at(1_000));
+        let Applying::Answer(Outcome::Applied(applied)) = again else { panic!("{again:?}") };
+        assert!(applied.repeated);
+        assert_eq!(applied.rev, 2);
+    }
+
+    #[test]
+    fn a_repetition_that_the_log_may_have_forgotten_is_uncertain() {
+        let lost = Patch::new();
+        let mut current = record(meta(None, None));
+        let made_for = current.meta.rev;
+        for others in 0..5 {
+            let again = Patch { again: Some(made_for), ..lost.clone() };
+            let answer = current.apply(1, &again, at(1_000));
+            let uncertain = matches!(answer, Applying::Answer(Outcome::Uncertain));
+            assert_eq!(uncertain, others >= PatchLog::LEN, "after {others} others");
+            let Applying::Stored(next, _) = current.apply(1, &Patch::new(), at(1_000)) else {
+                panic!()
+            };
+            current = next;
+        }
+    }
+
+    #[test]
+    fn renewal_raises_the_epoch_and_remembers_the_old_secret_for_a_minute() {
+        let mut patch = Patch::new();
+        patch.meta.renew = Some(SecretHash::from_bytes([2; 32]));
+        let old = meta(None, None);
+        let Applying::Stored(new, _) = record(old.clone()).apply(1, &patch, at(5_000)) else {
+            panic!("stored")
+        };
+        assert_eq!(new.meta.epoch, 2);
+        assert_eq!(new.meta.retired.replaced_at(&old.secret, at(64_999)), Some(at(5_000)));
+        assert_eq!(new.meta.retired.replaced_at(&old.secret, at(65_000)), None);
+    }
+
+    fn hash(byte: u8) -> SecretHash {
+        SecretHash::from_bytes([byte; 32])
+    }
+
+    const LOOK: Visit = Visit { touch: Touch::Never, arrived: None, stale_ok: false };
+    const VISIT: Visit = Visit { touch: Touch::IfDue, ..LOOK };
+
+    /// Current 1, pending 2, before that 3 (since 1,000), retired 4 (at 1,000).
+    fn crowded() -> Meta {
+        let mut meta = meta(Some(HOUR), None);
+        let rotation = Rotation { nonce: RotationNonce([2; 16]), next: hash(2) };
+        let old = |byte| RetiredSecret { secret: hash(byte), at: at(1_000) };
+        meta.renewal = Renewal::new(Some(rotation), Some(old(3)));
+        meta.retired = [old(4)].into_iter().collect();
+        meta
+    }
+
+    #[test]
+    fn every_secret_of_a_record_is_worth_what_it_stands_for() {
+        let meta = crowded();
+        let judge = |byte, now| meta.judge(&[hash(byte)], LOOK, at(now));
+        let confirmation = Due::Confirmation { secret: hash(2), touch: false };
+        for (byte, now, expected) in [
+            (1, 1_000, Judgement::Opens(Due::Nothing)),
+            (2, 1_000, Judgement::Opens(confirmation)),
+            (3, 60_999, Judgement::Opens(Due::Nothing)),
+            (3, 61_000, Judgement::Replayed),
+            (4, 60_999, Judgement::Ended(Ended::new(EndedBy::Browser, at(1_000)))),
+            (4, 61_000, Judgement::Absent),
+            (5, 1_000, Judgement::Absent),
+            (1, 3_600_999, Judgement::Opens(Due::Nothing)),
+            (1, 3_601_000, Judgement::Absent),
+            (2, 3_601_000, Judgement::Absent),
+            (3, 3_601_000, Judgement::Absent),
+        ] {
+            assert_eq!(judge(byte, now), expected, "secret {byte} at {now}");
+        }
+        assert_eq!(meta.judge(&[], VISIT, at(1_000)), Judgement::Absent);
+        let early = Visit { arrived: Some(at(60_999)), ..LOOK };
+        assert_eq!(meta.judge(&[hash(3)], early, at(70_000)), Judgement::Opens(Due::Nothing));
+    }
+
+    #[test]
+    fn of_several_secrets_the_newest_counts() {
+        let meta = crowded();
+        let all = [hash(5), hash(4), hash(3), hash(1), hash(2)];
+        let judge = |some: &[SecretHash]| meta.judge(some, LOOK, at(70_000));
+        assert_eq!(
+            judge(&all),
+            Judgement::Opens(Due::Confirmation { secret: hash(2), touch: false })
+        );
+        assert_eq!(judge(&all[..4]), Judgement::Opens(Due::Nothing));
+        assert_eq!(judge(&all[..3]), Judgement::Replayed);
+        assert_eq!(judge(&all[..2]), Judgement::Absent);
+    }
+
+    #[test]
+    fn a_visit_touches_when_that_is_due_and_a_look_never_does() {
+        let (meta, due) = (crowded(), 361_000);
+        let judge = |byte, visit, now| meta.judge(&[hash(byte)], visit, at(now));
+        assert_eq!(judge(1, VISIT, due - 1), Judgement::Opens(Due::Nothing));
+        assert_eq!(judge(1, VISIT, due), Judgement::Opens(Due::Touch));
+        assert_eq!(judge(1, LOOK, due), Judgement::Opens(Due::Nothing));
+        let Judgement::Opens(confirmation) = judge(2, VISIT, due) else { panic!() };
+        assert_eq!(confirmation, Due::Confirmation { secret: hash(2), touch: true });
+        let mut settled = meta.clone();
+        settled.settle(confirmation, at(due));
+        assert_eq!((settled.secret, settled.last_seen), (hash(2), at(due)));
+        assert_eq!((settled.rev, settled.epoch), (meta.rev, meta.epoch));
+        settled.settle(Due::Touch, at(5));
+        assert_eq!(settled.last_seen, at(due), "a touch shortens nothing");
+    }
+
+    #[test]
+    fn a_tombstone_knows_every_secret_that_opened_its_record() {
+        let ended = Ended::new(EndedBy::Elsewhere, at(30_000));
+        let tombstone = Tombstone { meta: crowded(), ended };
+        for byte in [1, 2, 3, 4] {
+            assert_eq!(tombstone.judge(&[hash(byte)], at(89_999)), Some(ended), "{byte}");
+            assert_eq!(tombstone.judge(&[hash(byte)], at(90_000)), None, "{byte}");
+        }
+        assert_eq!(tombstone.judge(&[hash(5)], at(30_000)), None);
+        assert_eq!(tombstone.judge(&[hash(5), hash(2)], at(30_000)), Some(ended));
+        let late = Tombstone { ended: Ended { at: at(61_000), ..ended }, ..tombstone };
+        assert_eq!(late.judge(&[hash(3)], at(61_000)), None, "replayed before the end");
+        assert_eq!(late.judge(&[hash(4)], at(61_000)), None, "forgotten before the end");
+    }
+
+    #[test]
+    fn signing_out_remembers_whose_session_it_was() {
+        let (a, b) = (Principal::new("", "1"), Principal::new("", "2"));
+        let mut meta = meta(None, None);
+        assert!(!meta.is_of_another(&a), "nobody's");
+        let mut set = |principal: Option<&Principal>| {
+            let principal = Some(principal.cloned());
+            meta.apply(&MetaPatch { principal, ..MetaPatch::default() }, at(1));
+            meta.clone()
+        };
+        assert!(set(Some(&a)).is_of_another(&b));
+        let out = set(None);
+        assert_eq!(out.principal_or_last(), Some(a.hash()));
+        assert!(out.is_of_another(&b) && !out.is_of_another(&a));
+        let again = set(None);
+        assert_eq!(again.principal_or_last(), Some(a.hash()), "also if it is said again");
+        assert_eq!(set(Some(&b)).last_principal, None);
+    }
+}
