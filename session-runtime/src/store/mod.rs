@@ -5,6 +5,7 @@ mod cache;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contract;
+mod engine;
 mod error;
 mod forward;
 mod limits;

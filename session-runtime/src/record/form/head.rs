@@ -120,7 +120,12 @@ impl Head {
         Ok(())
     }
 
-    pub(super) fn read(value: &[u8]) -> Result<Self, InvalidForm> {
+    /// Reads the head in front of a value.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or one of a newer version.
+    pub(crate) fn read(value: &[u8]) -> Result<Self, InvalidForm> {
         match value.first() {
             Some(b'1') => {}
             Some(version @ b'2'..=b'9') => return Err(InvalidForm::Newer(char::from(*version))),

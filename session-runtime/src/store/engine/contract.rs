@@ -1,0 +1,173 @@
+//! What an engine does.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Doubt, Failure};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::patch::{Denied, SignIn};
+use crate::record::form::Form;
+use crate::record::{Ended, Principal};
+use crate::store::limits::Limits;
+use crate::token::PatchId;
+
+/// Keeps the forms of sessions, and changes them under a guard.
+///
+/// Every call is tried again until its deadline where that may help, and says whether
+/// an earlier try may have been done.
+pub(in crate::store) trait Engine: Send + Sync + 'static {
+    /// Whether it writes two values of one session in one atomic step: only then a
+    /// large form has its base apart.
+    const KEEPS_APART: bool;
+
+    /// The engine's time: that of its last answer, and how long ago that was.
+    fn now(&self) -> Timestamp;
+
+    /// What the engine's clock shows where this process's shows `local`.
+    fn translated(&self, local: Timestamp) -> Timestamp;
+
+    /// How large sessions may become.
+    fn limits(&self) -> Limits;
+
+    /// Reads a session, both values in one atomic step.
+    fn read(
+        &self,
+        id: SessionId,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Read, Failure>> + Send;
+
+    /// Changes a session, or says why not, in one atomic step.
+    fn step(
+        &self,
+        id: SessionId,
+        step: &Step<'_>,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Stepped, Failure>> + Send;
+
+    /// Stores a new session where nothing is, or only what is over.
+    fn insert(
+        &self,
+        id: SessionId,
+        form: &Form,
+        expires: Timestamp,
+        joins: Option<&Joins<'_>>,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Inserted, Failure>> + Send;
+
+    /// Makes a tombstone of a session, in one atomic step: also on a full server.
+    fn entomb(
+        &self,
+        id: SessionId,
+        end: &End<'_>,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Entombed, Failure>> + Send;
+}
+
+/// What is stored of a session.
+#[derive(Clone, Debug, Default)]
+pub(in crate::store) struct Read {
+    /// Head, meta and what follows them; `None`: nothing is stored.
+    pub(in crate::store) value: Option<Vec<u8>>,
+    /// The base that is kept apart, if there is one.
+    pub(in crate::store) base: Option<Vec<u8>>,
+    /// The engine's time of the read.
+    pub(in crate::store) now: Timestamp,
+}
+
+/// The either-or step: the new form, the operations to append, or both.
+#[derive(Debug)]
+pub(in crate::store) struct Step<'s> {
+    /// The authority.
+    pub(in crate::store) epoch: u64,
+    /// The patch that this is; none for a touch or a confirmation.
+    pub(in crate::store) patch: Option<PatchId>,
+    /// The versions of the schemas that it was made for.
+    pub(in crate::store) schemas: [u8; 5],
+    /// How long after its expiry the session still takes the step.
+    pub(in crate::store) leeway: Duration,
+    pub(in crate::store) replace: Option<Replace<'s>>,
+    pub(in crate::store) append: Option<Append<'s>>,
+    /// What it does to the index of principals.
+    pub(in crate::store) joins: Option<Joins<'s>>,
+}
+
+/// The form is replaced where it is still the one that was read.
+#[derive(Debug)]
+pub(in crate::store) struct Replace<'s> {
+    /// The head that was read: stamp, epoch, expiry and patches in one comparison.
+    pub(in crate::store) as_read: &'s [u8],
+    pub(in crate::store) form: &'s Form,
+    /// When the session ends then.
+    pub(in crate::store) expires: Timestamp,
+}
+
+/// The operations are appended to whatever form is there.
+#[derive(Debug)]
+pub(in crate::store) struct Append<'s> {
+    pub(in crate::store) operations: &'s [u8],
+    /// The most bytes that the first value may have then. At this bound the form has
+    /// to be replaced.
+    pub(in crate::store) most: usize,
+    /// The most bytes that value and base may have then, so that limits hold.
+    pub(in crate::store) limit: usize,
+}
+
+/// The session belongs to a principal after the write.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Joins<'s> {
+    pub(in crate::store) principal: &'s Principal,
+    /// What must hold of their other sessions.
+    pub(in crate::store) sign_in: SignIn,
+    /// How long the index knows the session.
+    pub(in crate::store) bound: Timestamp,
+    /// When the user of this session proved who they are, and when it was created:
+    /// the oldest sessions make room.
+    pub(in crate::store) order: (Option<Timestamp>, Timestamp),
+}
+
+/// What became of a step.
+#[derive(Debug)]
+pub(in crate::store) enum Stepped {
+    /// The form was as it was read, and is replaced.
+    Replaced,
+    /// The operations are appended.
+    Appended { rev: u64, stamp: u64 },
+    /// Neither. The form as it stood in the same atomic step; with it, whether an
+    /// earlier try of the same step may have been done.
+    Refused(Read, Doubt),
+    /// The sign-in is not allowed.
+    Denied(Denied),
+}
+
+/// What became of a new session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Inserted {
+    Stored,
+    /// Something is there. With it, whether an earlier try may have put it there.
+    Exists(Doubt),
+    Denied(Denied),
+}
+
+/// A session is to end.
+#[derive(Debug)]
+pub(in crate::store) struct End<'e> {
+    pub(in crate::store) ended: Ended,
+    /// The name of this end, by which a repetition finds it.
+    pub(in crate::store) id: PatchId,
+    /// Only if the head is still this one.
+    pub(in crate::store) as_read: Option<&'e [u8]>,
+}
+
+/// What became of an end.
+#[derive(Debug)]
+pub(in crate::store) enum Entombed {
+    /// It has ended, here or by an earlier try of the same end.
+    Ended { was_live: bool },
+    /// Nothing was there, or only a tombstone.
+    Absent,
+    /// The head is another one by now.
+    Refused(Read),
+}

@@ -1,0 +1,72 @@
+//! A call without an answer.
+
+use std::fmt;
+
+use crate::record::form::{DoesNotFit, InvalidForm};
+use crate::store::error::{StoreError, StoreErrorKind};
+
+/// Whether what was asked for may have been done all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Doubt {
+    /// Nothing was done.
+    None,
+    /// The request may have arrived.
+    MaybeDone,
+}
+
+/// Why a store has no answer. The text holds no secret and no value.
+#[derive(Debug)]
+pub(in crate::store) struct Failure {
+    pub(in crate::store) kind: StoreErrorKind,
+    text: String,
+    pub(in crate::store) doubt: Doubt,
+}
+
+impl Failure {
+    pub(in crate::store) fn new(kind: StoreErrorKind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), doubt: Doubt::None }
+    }
+
+    pub(in crate::store) fn config(text: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Config, text)
+    }
+
+    pub(in crate::store) fn corrupt(what: impl fmt::Display) -> Self {
+        Self::new(StoreErrorKind::Corrupt, what.to_string())
+    }
+
+    pub(in crate::store) fn timeout(text: &str) -> Self {
+        Self::new(StoreErrorKind::Timeout, text)
+    }
+
+    pub(in crate::store) fn in_doubt(mut self, doubt: Doubt) -> Self {
+        if doubt == Doubt::MaybeDone {
+            self.doubt = doubt;
+        }
+        self
+    }
+}
+
+impl From<InvalidForm> for Failure {
+    fn from(invalid: InvalidForm) -> Self {
+        Self::corrupt(invalid)
+    }
+}
+
+impl From<DoesNotFit> for Failure {
+    fn from(error: DoesNotFit) -> Self {
+        Self::new(StoreErrorKind::Unsupported, error.to_string())
+    }
+}
+
+impl From<Failure> for StoreError {
+    fn from(failure: Failure) -> Self {
+        Self::because(failure.kind, failure.text)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

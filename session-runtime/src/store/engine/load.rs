@@ -1,0 +1,189 @@
+//! Loading a session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Engine, Failure, Joins, Pause, Read, Replace, Step, Stepped};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::patch::SignIn;
+use crate::record::form::{self, Entry, InvalidForm, Raw};
+use crate::record::{Due, Judgement, MAX_LIFETIME, Record, Visit};
+use crate::store::contract::Lookup;
+use crate::token::SecretHash;
+
+pub(in crate::store) async fn load(
+    engine: &impl Engine,
+    id: SessionId,
+    secrets: &[SecretHash],
+    mut visit: Visit,
+    deadline: Instant,
+) -> Result<Lookup, Failure> {
+    visit.arrived = visit.arrived.map(|arrived| engine.translated(arrived));
+    let mut read = engine.read(id, deadline).await?;
+    let mut pause = Pause::until(deadline);
+    let mut touched = false;
+    loop {
+        let (record, due) = match judge(id, &read, secrets, visit)? {
+            Found::Answer(lookup) => return Ok(lookup),
+            Found::Opens(record, due) => (record, due),
+        };
+        let only_touch = due == Due::Touch;
+        if due == Due::Nothing || (only_touch && touched) {
+            // A touch that another request was faster than is worth no second try.
+            return Ok(Lookup::Found(record));
+        }
+        touched = true;
+        match settle(engine, &record, due, read.now, deadline).await {
+            Ok(Settled::Done(record)) => return Ok(Lookup::Found(record)),
+            Ok(Settled::Refused(current)) => read = current,
+            // Activity is not worth a failed request.
+            Err(failure) if only_touch => {
+                tracing::warn!(%id, %failure, "the last activity of a session was not stored");
+                return Ok(Lookup::Found(record));
+            }
+            Err(failure) => return Err(failure),
+        }
+        pause.again().await?;
+    }
+}
+
+/// The live record `id`, if it still has this `epoch`.
+pub(in crate::store) async fn reload(
+    engine: &impl Engine,
+    id: SessionId,
+    epoch: u64,
+    deadline: Instant,
+) -> Result<Option<Arc<Record>>, Failure> {
+    let read = engine.read(id, deadline).await?;
+    let record = record_of(id, &read)?;
+    Ok(record.filter(|it| it.meta.epoch == epoch && !it.meta.is_expired(read.now)))
+}
+
+enum Found {
+    Answer(Lookup),
+    Opens(Arc<Record>, Due),
+}
+
+/// What was read is to these secrets. The fields are looked at last: a guessed id
+/// makes nothing parse them.
+fn judge(
+    id: SessionId,
+    read: &Read,
+    secrets: &[SecretHash],
+    visit: Visit,
+) -> Result<Found, Failure> {
+    let Some(value) = &read.value else { return Ok(Found::Answer(Lookup::Absent)) };
+    let raw = match Raw::read(value)? {
+        Raw::Record(raw) => raw,
+        Raw::Tombstone(tombstone) => {
+            let ended = tombstone.judge(secrets, read.now);
+            return Ok(Found::Answer(ended.map_or(Lookup::Absent, Lookup::Ended)));
+        }
+    };
+    let answer = match raw.meta.judge(secrets, visit, read.now) {
+        Judgement::Opens(due) => match raw.record(id, read.base.as_deref()) {
+            Ok(record) => return Ok(Found::Opens(Arc::new(record), due)),
+            Err(InvalidForm::NoBase) => {
+                base_is_gone(id);
+                Lookup::Absent
+            }
+            Err(invalid) => return Err(invalid.into()),
+        },
+        Judgement::Ended(ended) => Lookup::Ended(ended),
+        Judgement::Replayed => Lookup::Replayed,
+        Judgement::Absent => Lookup::Absent,
+    };
+    Ok(Found::Answer(answer))
+}
+
+/// The record in what was read, live or not; `None` for a tombstone.
+pub(super) fn record_of(id: SessionId, read: &Read) -> Result<Option<Arc<Record>>, Failure> {
+    let Some(value) = &read.value else { return Ok(None) };
+    match form::decode(id, value, read.base.as_deref()) {
+        Ok(Entry::Record(record)) => Ok(Some(record)),
+        Ok(Entry::Tombstone(_)) => Ok(None),
+        Err(InvalidForm::NoBase) => {
+            base_is_gone(id);
+            Ok(None)
+        }
+        Err(invalid) => Err(invalid.into()),
+    }
+}
+
+/// A server that evicts may take one of the two values of a session: then it is
+/// gone, and not damaged.
+fn base_is_gone(id: SessionId) {
+    tracing::warn!(session = %id, "the fields of a session were evicted; it counts as absent");
+}
+
+enum Settled {
+    Done(Arc<Record>),
+    Refused(Read),
+}
+
+/// Writes what the load has to write.
+async fn settle(
+    engine: &impl Engine,
+    record: &Arc<Record>,
+    due: Due,
+    now: Timestamp,
+    deadline: Instant,
+) -> Result<Settled, Failure> {
+    let mut after = Record::clone(record);
+    after.meta.settle(due, now);
+    let stamp = record.note.stamp + 1;
+    let form = match form::over_kept_base(&after, record, stamp)? {
+        Some(form) => form,
+        None => form::whole(&after, stamp)?,
+    };
+    let Some(as_read) = form::as_read(record) else {
+        return Err(Failure::corrupt("a session was not read from a form"));
+    };
+    let step = Step {
+        epoch: record.meta.epoch,
+        patch: None,
+        schemas: form::schemas_of(&record.meta.versions),
+        leeway: Duration::ZERO,
+        replace: Some(Replace { as_read: &as_read, form: &form, expires: after.meta.expires_at() }),
+        append: None,
+        joins: outlives_its_index(record, &after),
+    };
+    match engine.step(record.id, &step, deadline).await? {
+        Stepped::Replaced => {
+            after.note = form.note;
+            Ok(Settled::Done(Arc::new(after)))
+        }
+        Stepped::Refused(read, _) => Ok(Settled::Refused(read)),
+        Stepped::Appended { .. } | Stepped::Denied(_) => {
+            Err(Failure::corrupt("an engine did something other than it was asked"))
+        }
+    }
+}
+
+/// How long an index knows a session without an absolute timeout.
+const BOUND: Duration = MAX_LIFETIME.saturating_mul(2);
+
+/// By when a session has ended, however it is used.
+pub(super) fn bound_of(record: &Record) -> Timestamp {
+    let longest = || record.meta.last_seen.after(BOUND);
+    record.meta.absolute.unwrap_or_else(longest)
+}
+
+/// A session without an absolute timeout may be used for longer than its index knows
+/// it. So every time that it has been used for another 200 days, the index is told
+/// before.
+fn outlives_its_index<'r>(before: &Record, after: &'r Record) -> Option<Joins<'r>> {
+    let meta = &after.meta;
+    let principal = meta.principal.as_ref().filter(|_| meta.absolute.is_none())?;
+    let periods =
+        |at: Timestamp| at.since(meta.created).as_millis() / (MAX_LIFETIME.as_millis() / 2);
+    (periods(before.meta.last_seen) != periods(meta.last_seen)).then(|| Joins {
+        principal,
+        sign_in: SignIn::default(),
+        bound: bound_of(after),
+        order: (meta.authenticated, meta.created),
+    })
+}

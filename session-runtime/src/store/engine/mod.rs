@@ -1,0 +1,30 @@
+//! Stores on the other side of a wire: an engine keeps bytes under a guard, and
+//! what is here makes a whole store of it. `docs/form.md` describes both sides.
+//!
+//! - [`contract`]: what an engine does
+//! - [`failure`]: a call without an answer, and whether it may have been done
+//! - [`load`], [`apply`], [`create`], [`end`]: the operations of a store, each a loop
+//!   of deciding by the rules and doing one step
+//! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
+
+#![allow(dead_code, unused_imports)] // until engines use it
+
+mod apply;
+mod contract;
+mod create;
+mod end;
+mod failure;
+mod guard;
+mod load;
+mod pause;
+
+pub(super) use self::apply::apply;
+pub(super) use self::contract::{
+    Append, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
+};
+pub(super) use self::create::create;
+pub(super) use self::end::{delete, end_if};
+pub(super) use self::failure::{Doubt, Failure};
+pub(super) use self::guard::{Decision, decide};
+pub(super) use self::load::{load, reload};
+pub(super) use self::pause::Pause;
