@@ -22,7 +22,6 @@ mod late;
 mod lock;
 mod locked;
 mod manager;
-mod moving;
 mod needs;
 mod nesting;
 mod nonces;

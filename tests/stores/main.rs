@@ -6,7 +6,6 @@
 mod breaks;
 mod cache;
 mod defect;
-mod moving;
 mod mutant;
 mod tower_sessions;
 mod whole;

@@ -9,7 +9,6 @@ mod error;
 mod forward;
 mod limits;
 mod memory;
-mod moving;
 #[cfg(feature = "mysql")]
 mod mysql;
 // Of every store that has columns.
@@ -38,7 +37,6 @@ pub use contract::{
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
 pub use memory::MemoryStore;
-pub use moving::{MoveProgress, MovingStore};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlOptions, MySqlStore};
 #[cfg(feature = "postgres")]
