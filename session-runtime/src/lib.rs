@@ -25,6 +25,8 @@ mod hmac;
 pub mod id;
 #[cfg(feature = "keys")]
 pub mod keys;
+#[cfg(not(feature = "keys"))]
+mod keys;
 pub mod legacy;
 pub mod lock;
 mod manager;
@@ -37,6 +39,8 @@ mod request;
 mod retry;
 pub mod schema;
 mod session;
+#[cfg(feature = "config")]
+pub mod settings;
 pub mod store;
 pub mod testing;
 mod ticket;

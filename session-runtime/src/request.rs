@@ -9,11 +9,11 @@ use http::HeaderMap;
 
 use crate::clock::Timestamp;
 use crate::commit::{Committed, ToEnd};
-use crate::config::Keys;
 use crate::cookie::{Presented, presented};
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::keys::Keys;
 use crate::patch::{FieldOp, Op, Outcome, Patch};
 use crate::record::Record;
 use crate::schema::{Field, SessionSchema};
@@ -327,7 +327,9 @@ impl RequestSession {
                 let taken = applied.taken.iter_mut().find_map(|taken| {
                     let stored = taken.value.take()?;
                     Some(match field.secret {
-                        true => keys.open(field, id, &taken.name, &stored).value,
+                        true => {
+                            keys.open(crate::session::form(field), id, &taken.name, &stored).value
+                        }
                         false => stored,
                     })
                 });

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::seal::{all_opened, opened};
 use crate::clock::Timestamp;
-use crate::config::{Keys, is_locked};
 use crate::fields::Fields;
+use crate::keys::{Keys, is_locked};
 use crate::patch::{FieldOp, Op};
 use crate::record::Record;
 use crate::schema::{Migration, Schema};

@@ -18,6 +18,7 @@ mod value;
 
 pub use handle::Handle;
 pub(crate) use pending::Pending;
-pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
+pub(crate) use plan::{Plan, Situation, Write, fork, plan};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
 pub(crate) use seal::seal;
+pub(crate) use value::form;

@@ -10,9 +10,9 @@ use super::pending::{Pending, PendingOp};
 use super::scope::{Origin, State};
 use super::value;
 use crate::clock::Timestamp;
-use crate::config::Keys;
 use crate::error::SessionError;
 use crate::fields::Fields;
+use crate::keys::Keys;
 use crate::patch::{Op, Refused};
 use crate::schema::{ConflictPolicy, Field, FieldKind};
 

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pending::Pending;
 use crate::clock::Timestamp;
-use crate::config::Keys;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::keys::Keys;
 use crate::record::Record;
 use crate::schema::{Field, Schema};
 use crate::token::SessionToken;

@@ -6,10 +6,10 @@
 
 use super::plan::Write;
 use super::value;
-use crate::config::Keys;
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::id::SessionId;
+use crate::keys::Keys;
 use crate::patch::{FieldOp, Op};
 use crate::record::Record;
 use crate::schema::{Field, FieldKind, Schema};
@@ -24,7 +24,7 @@ pub(super) fn opened(
     let (mut ops, mut stale) = (Vec::new(), Vec::new());
     for (name, stored) in record.fields.iter() {
         let Some(field) = secret_of(schemas, name) else { continue };
-        let plain = keys.open(field, record.id, name, stored);
+        let plain = keys.open(value::form(field), record.id, name, stored);
         ops.push(FieldOp::new(name.to_owned(), Op::Set(plain.value)));
         if !plain.settled {
             stale.push(name.to_owned());
@@ -69,10 +69,12 @@ pub(crate) fn seal(
             for (name, bytes) in record.fields.iter() {
                 let sealed = match (secret_of(schemas, name), from) {
                     // What does not open here opens nowhere else.
-                    (Some(field), _) => match keys.seal(field, record.id, name, bytes)? {
-                        Some(sealed) => Op::Set(sealed),
-                        None => Op::Remove,
-                    },
+                    (Some(field), _) => {
+                        match keys.seal(value::form(field), record.id, name, bytes)? {
+                            Some(sealed) => Op::Set(sealed),
+                            None => Op::Remove,
+                        }
+                    }
                     (None, Some(from)) => match keys.move_to(record.id, from, name, bytes)? {
                         Some(sealed) => Op::Set(sealed),
                         None => continue,
@@ -90,7 +92,7 @@ pub(crate) fn seal(
                 let (Op::Set(plain), Some(field)) = (&op.op, secret_of(schemas, &op.name)) else {
                     continue;
                 };
-                let sealed = keys.seal(field, *id, &op.name, plain)?;
+                let sealed = keys.seal(value::form(field), *id, &op.name, plain)?;
                 op.op = Op::Set(sealed.ok_or(SessionError::Undecodable { field: field.name })?);
             }
         }

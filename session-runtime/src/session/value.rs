@@ -6,8 +6,17 @@ use crate::clock::Timestamp;
 use crate::codec::{CodecError, NULL, Value, expiring, same_value};
 use crate::error::SessionError;
 use crate::fields::Fields;
+use crate::keys::Form;
 use crate::patch::Op;
 use crate::schema::{Field, FieldKind};
+
+/// How the values of `field` are stored.
+pub(crate) const fn form(field: &Field) -> Form {
+    match field.ttl {
+        Some(_) => Form::Expiring,
+        None => Form::Plain,
+    }
+}
 
 /// What is stored for `value`, set at `now`.
 pub(super) fn encode(

@@ -11,23 +11,15 @@ use super::pending::{Pending, PendingOp};
 use super::scope::{CookieChange, Origin};
 use super::value;
 use crate::clock::Timestamp;
-use crate::config::Keys;
+use crate::config::Policy;
 use crate::error::SessionError;
 use crate::fields::Fields;
 use crate::id::SessionId;
-use crate::patch::{Cap, FieldOp, Lifetime, Op, Patch, SignIn};
+use crate::keys::Keys;
+use crate::patch::{FieldOp, Lifetime, Op, Patch, SignIn};
 use crate::record::{MAX_LIFETIME, Meta, Principal, Record, TICKET_LIFETIME};
 use crate::schema::{Field, Schema};
 use crate::token::{NoRandomness, SessionToken};
-
-/// The limits of new and renewed sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Policy {
-    pub(crate) idle: Option<Duration>,
-    pub(crate) absolute: Option<Duration>,
-    /// How many sessions a principal may have.
-    pub(crate) cap: Option<Cap>,
-}
 
 /// Where new tokens come from: for a new record, or for this one.
 pub(crate) type Mint<'m> = &'m dyn Fn(Option<SessionId>) -> Result<SessionToken, NoRandomness>;
