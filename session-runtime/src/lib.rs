@@ -14,7 +14,6 @@ pub mod __private;
 mod axum;
 pub mod clock;
 pub mod codec;
-mod commit;
 pub mod config;
 mod cookie;
 mod engine;
@@ -45,7 +44,6 @@ pub mod store;
 pub mod testing;
 mod ticket;
 pub mod token;
-mod transaction;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};
 pub use error::SessionError;

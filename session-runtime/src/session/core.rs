@@ -55,6 +55,14 @@ pub(super) struct Events {
     pub(super) ticket: Option<LoginTicket>,
 }
 
+/// What becomes of unpublished field changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Publish {
+    Everything,
+    /// The handler is unwinding: only a sign-out counts.
+    SignOutOnly,
+}
+
 /// One value of a keyed nonce that this handle set and has not published.
 pub(super) struct KeyedChange {
     pub(super) index: u16,

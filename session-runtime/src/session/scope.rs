@@ -148,6 +148,8 @@ pub(crate) struct Scope {
     state: Mutex<State>,
     sequence: AtomicU64,
     unpublished: AtomicUsize,
+    /// Handles, and extensions through which one may still be asked for.
+    viewers: AtomicUsize,
     head_sent: AtomicBool,
 }
 
@@ -177,6 +179,19 @@ impl Scope {
 
     pub(crate) fn became_clean(&self) {
         self.unpublished.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn gained_viewer(&self) {
+        self.viewers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn lost_viewer(&self) {
+        self.viewers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether a handle looks at the session, or one may still be asked for.
+    pub(crate) fn is_viewed(&self) -> bool {
+        self.viewers.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn head_sent(&self) -> bool {

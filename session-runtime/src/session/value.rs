@@ -85,3 +85,11 @@ pub(super) fn stored_names(field: &'static Field, fields: &Fields) -> Vec<Cow<'s
 pub(super) fn is_keyed(field: &Field, name: &str) -> bool {
     name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with(KEYED))
 }
+
+/// The longest key of a keyed nonce, in bytes.
+const LONGEST_KEY: usize = 128;
+
+/// The limit that `key`, that of a keyed nonce, is beyond.
+pub(super) fn is_too_long(key: &str) -> Option<usize> {
+    (key.len() > LONGEST_KEY).then_some(LONGEST_KEY)
+}

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use super::entries;
 use super::error::SetupError;
 use super::node::Node;
-use super::secrets::{self, Reference};
+use super::secrets::Reference;
 use crate::config::{Config, ConfigError};
 use crate::middleware::SessionLayer;
 use crate::store::{AnyStore, ConnectOptions, SessionStore};
@@ -106,7 +106,7 @@ impl SessionConfig {
         let mut config = self.config.clone();
         #[cfg(feature = "keys")]
         if !self.keys.is_empty() {
-            config.keys.ring = Some(secrets::ring(&self.keys)?);
+            config.keys.ring = Some(super::secrets::ring(&self.keys)?);
         }
         let layer = SessionLayer::with_config(store, config);
         match layer.check() {
