@@ -44,6 +44,8 @@ pub mod store;
 pub mod testing;
 mod ticket;
 pub mod token;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};
 pub use error::SessionError;
