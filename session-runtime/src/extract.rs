@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap};
 
-use crate::middleware::{Excluded, RequestExtension};
+use crate::middleware::Excluded;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
-use crate::request::RequestSession;
+use crate::request::{RequestExtension, RequestSession};
 use crate::schema::{HasPrincipal, SessionSchema};
 use crate::session::Handle;
 
@@ -55,8 +55,8 @@ pub(crate) fn request_of(
     extensions: &Extensions,
     wanted: fn() -> &'static str,
 ) -> Result<&Arc<RequestSession>, SessionRejection> {
-    match extensions.get() {
-        Some(RequestExtension(request)) => Ok(request),
+    match extensions.get::<RequestExtension>() {
+        Some(extension) => Ok(extension.session()),
         None if extensions.get::<Excluded>().is_some() => {
             Err(SessionRejection::Excluded { wanted: wanted() })
         }

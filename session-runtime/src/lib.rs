@@ -14,7 +14,6 @@ pub mod __private;
 mod axum;
 pub mod clock;
 pub mod codec;
-mod commit;
 pub mod config;
 mod cookie;
 mod engine;
@@ -24,6 +23,8 @@ mod hmac;
 pub mod id;
 #[cfg(feature = "keys")]
 pub mod keys;
+#[cfg(not(feature = "keys"))]
+mod keys;
 pub mod legacy;
 pub mod lock;
 mod manager;
@@ -36,11 +37,14 @@ mod request;
 mod retry;
 pub mod schema;
 mod session;
+#[cfg(feature = "config")]
+pub mod settings;
 pub mod store;
 pub mod testing;
 mod ticket;
 pub mod token;
-mod transaction;
+#[cfg(feature = "tower-sessions")]
+pub mod tower_sessions;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};
 pub use error::SessionError;

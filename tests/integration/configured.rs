@@ -6,7 +6,7 @@ use figment::Figment;
 use figment::providers::Env;
 use serde::Deserialize;
 use serde_json::json;
-use session_runtime::config::{SessionConfig, SetupError};
+use session_runtime::settings::{SessionConfig, SetupError};
 use session_runtime::store::MemoryStore;
 use session_runtime::{Session, SessionLayer};
 use session_tests::Client;

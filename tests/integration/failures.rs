@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use http::Method;
-use session_runtime::{Session, SessionError, SessionLayer, SessionSchema};
+use session_runtime::patch::SignIn;
+use session_runtime::record::Record;
+use session_runtime::store::{Created, MemoryStore, SessionStore, StoreError, StoreFuture};
+use session_runtime::{Session, SessionError, SessionLayer, SessionSchema, forward_store};
 use session_tests::stores::memory;
 use session_tests::{Call, Client, Spy};
 
@@ -242,4 +245,30 @@ async fn an_unreadable_principal_is_nobody_and_its_session_is_not_deleted() {
     assert_eq!(fresh.post("/who").await.body, "None");
     assert_ne!(fresh.token(), client.token(), "what is set goes to a fresh session");
     assert_eq!(client.ask(Method::POST, "/old").await.body, OLD);
+}
+
+/// A store in which every new id is taken already.
+struct Crowded(MemoryStore);
+
+impl SessionStore for Crowded {
+    forward_store! { this => this.0;
+        clock capabilities load reload apply delete list revoke count sweep scan
+    }
+
+    fn create(&self, _: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
+        StoreFuture::new(async { Ok(Created::Exists) })
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_attempts_are_used_up_is_a_conflict_and_blames_no_data() {
+    let handler = |mut s: Session<Visitor>| async move {
+        s.set_locale("de");
+        let saved = s.save().await;
+        assert!(matches!(saved, Err(SessionError::Conflict { field: None })), "{saved:?}");
+        saved
+    };
+    let layer = SessionLayer::new(Crowded(MemoryStore::new()));
+    let app = Router::new().route("/", post(handler)).layer(layer);
+    assert_eq!(Client::new(&app).post("/").await.status, 409);
 }

@@ -9,8 +9,9 @@ use axum::extract::{Path, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Redirect, Response};
 use axum::routing::{MethodRouter, post};
-use http::Method;
-use session_runtime::{Session, SessionError, SessionLayer, SessionManager};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use session_runtime::{Session, SessionError, SessionLayer, SessionManager, session_of};
 use session_tests::slow::{Fault, Gate, Method as Call};
 use session_tests::stores::{all, memory};
 use session_tests::traced::Traced;
@@ -434,4 +435,42 @@ async fn middleware_that_writes_after_the_handlers_logout_does_not_spoil_it() {
     assert_eq!(reply.status, 303);
     assert!(removes_the_cookie(&reply), "{reply:?}");
     assert_eq!(manager.count().await.unwrap(), 0, "and starts no other one");
+}
+
+#[tokio::test]
+async fn a_task_that_asks_for_the_session_after_the_response_sees_what_that_stored() {
+    for under in all().await {
+        let (give, mut take) = tokio::sync::mpsc::unbounded_channel();
+        let handler = move |parts: Parts, mut s: Session<Visitor>| async move {
+            s.set_user_id(5);
+            give.send(parts.extensions).unwrap();
+        };
+        let (app, _) = app(SessionLayer::new(under.store), post(handler));
+        let mut client = been_to(&app, "/start").await;
+        assert_eq!(client.post("/run").await.status, 200);
+        let extensions = take.recv().await.unwrap();
+        let mut late = session_of::<Visitor>(&extensions, &HeaderMap::new()).await.unwrap();
+        assert_eq!(late.user_id(), Some(5), "{}", under.name);
+        late.add_visits(1);
+        late.save().await.unwrap();
+        assert_eq!(client.post("/read").await.body, "5 de 1 []", "{}", under.name);
+    }
+}
+
+#[tokio::test]
+async fn a_change_behind_the_save_of_a_sign_in_that_nobody_waits_for_is_stored_after_it() {
+    for under in all().await {
+        let slow = Slow::on(under.store);
+        let store = slow.clone();
+        let handler = move |mut signs_in: Session<Visitor>, mut counts: Session<Visitor>| async move {
+            let gate = store.next(Call::Apply, Fault::AnsweredLate);
+            signs_in.set_user_id(5);
+            cancelled_save(&mut signs_in, &gate).await;
+            counts.add_visits(1);
+        };
+        let (app, _) = app(SessionLayer::new(slow), post(handler));
+        let mut client = been_to(&app, "/start").await;
+        assert_eq!(client.post("/run").await.status, 200, "{}", under.name);
+        assert_eq!(client.post("/read").await.body, "5 de 1 []", "{}", under.name);
+    }
 }

@@ -6,11 +6,21 @@ use http::StatusCode;
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
-use super::keys::Keys;
+use crate::keys::Keys;
+use crate::legacy::Adopt;
+use crate::patch::Cap;
 use crate::realm::Realm;
 use crate::record::ROTATION_GRACE;
-use crate::session::Policy;
 use crate::token::{SecretHash, SessionToken};
+
+/// The limits of new and renewed sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) absolute: Option<Duration>,
+    /// How many sessions a principal may have.
+    pub(crate) cap: Option<Cap>,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
@@ -37,7 +47,7 @@ pub(crate) struct Config {
     /// What encrypts fields and signs tokens.
     pub(crate) keys: Keys,
     /// Whose sessions are taken over.
-    pub(crate) adopt: Option<crate::legacy::Adopt>,
+    pub(crate) adopt: Option<Adopt>,
     pub(crate) error: Option<ConfigError>,
 }
 
@@ -102,9 +112,33 @@ impl Config {
                 "paths that begin with `/`, such as `/static`",
             ));
         }
-        self.keys.check()?;
+        self.check_keys()?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));
+        }
+        Ok(())
+    }
+
+    fn check_keys(&self) -> Result<(), ConfigError> {
+        #[cfg(feature = "keys")]
+        if self.keys.ring.is_none() {
+            let problem = "add `.keys(…)`, which has the key for it";
+            for (on, entry) in [
+                (self.keys.sign_tokens, "sign_tokens"),
+                (self.keys.accept_unsigned_tokens, "accept_unsigned_tokens"),
+                (self.keys.accept_plain_fields, "accept_plain_secrets"),
+            ] {
+                if on {
+                    return Err(ConfigError::new(entry, problem));
+                }
+            }
+        }
+        #[cfg(feature = "keys")]
+        if self.keys.accept_unsigned_tokens && !self.keys.sign_tokens {
+            return Err(ConfigError::new(
+                "accept_unsigned_tokens",
+                "goes with `.sign_tokens()`; without it no token is signed",
+            ));
         }
         Ok(())
     }

@@ -4,7 +4,8 @@
 //! encrypts, all of them verify and decrypt, so that a new one can be put
 //! before an old one without logging anybody out.
 //!
-//! ```
+#![cfg_attr(feature = "keys", doc = "```")]
+#![cfg_attr(not(feature = "keys"), doc = "```ignore")]
 //! use session_runtime::keys::KeyRing;
 //! use session_runtime::testing::TestSession;
 //! use session_runtime::{SessionLayer, SessionSchema, store::MemoryStore};
@@ -49,9 +50,14 @@
 //! stored for it. Whoever can write the store can put an earlier value of the
 //! same field in the same session back, or remove it.
 
+mod layer_keys;
+#[cfg(feature = "keys")]
 mod ring;
+#[cfg(feature = "keys")]
 mod seal;
+#[cfg(feature = "keys")]
 mod sign;
 
+pub(crate) use layer_keys::{Form, Keys, is_locked};
+#[cfg(feature = "keys")]
 pub use ring::{InvalidKey, KeyRing};
-pub(crate) use seal::Opened;

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 
+use super::layer_keys::Place;
 use super::ring::{HINT, KeyRing};
-use crate::config::Place;
 use crate::token::{NoRandomness, random};
 
 const BEGIN: &[u8] = b"\"sealed:1:";

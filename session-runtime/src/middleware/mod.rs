@@ -8,5 +8,5 @@ mod service;
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
 pub(crate) use probe::Probe;
+pub(crate) use service::Excluded;
 pub use service::SessionService;
-pub(crate) use service::{Excluded, RequestExtension};

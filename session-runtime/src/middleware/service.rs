@@ -9,11 +9,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::probe::Probe;
 use crate::engine::Engine;
-use crate::request::RequestSession;
-
-/// What the layer leaves in the request's extensions.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestExtension(pub(crate) Arc<RequestSession>);
+use crate::request::{RequestExtension, RequestSession};
 
 /// What the layer leaves there if the path is excluded.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +54,8 @@ where
             request.extensions_mut().insert(Excluded);
             return ResponseFuture::unchanged(self.inner.call(request));
         }
-        if let Some(RequestExtension(outer)) = request.extensions().get() {
-            if Arc::ptr_eq(&outer.engine, &self.engine) {
+        if let Some(outer) = request.extensions().get::<RequestExtension>() {
+            if Arc::ptr_eq(&outer.session().engine, &self.engine) {
                 // The same layer twice is one layer.
                 return ResponseFuture::unchanged(self.inner.call(request));
             }
@@ -73,7 +69,7 @@ where
         }
         let safe = request.method().is_safe();
         let session = Arc::new(RequestSession::new(Arc::clone(&self.engine), safe));
-        request.extensions_mut().insert(RequestExtension(Arc::clone(&session)));
+        request.extensions_mut().insert(RequestExtension::new(Arc::clone(&session)));
         ResponseFuture::new(self.inner.call(request), session)
     }
 }

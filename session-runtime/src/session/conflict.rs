@@ -1,6 +1,6 @@
 //! What a change means where somebody else changed the field meanwhile.
 
-use super::pending::PendingOp;
+use super::op::PendingOp;
 use super::value;
 use crate::clock::Timestamp;
 use crate::error::SessionError;

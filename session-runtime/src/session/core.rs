@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::scope::Backend;
 use super::value;
 use crate::codec::{CodecError, NULL, Value};
-use crate::config::is_locked;
 use crate::error::SessionError;
+use crate::keys::is_locked;
 use crate::patch::Add;
 use crate::record::Fields;
 use crate::record::{Principal, Record};
@@ -53,6 +53,14 @@ pub(super) struct Events {
     pub(super) renew: bool,
     pub(super) remember: Option<Duration>,
     pub(super) ticket: Option<LoginTicket>,
+}
+
+/// What becomes of unpublished field changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Publish {
+    Everything,
+    /// The handler is unwinding: only a sign-out counts.
+    SignOutOnly,
 }
 
 /// One value of a keyed nonce that this handle set and has not published.

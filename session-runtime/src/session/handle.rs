@@ -6,8 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::core::{Core, How};
-use super::publish::Publish;
+use super::core::{Core, How, Publish};
 use crate::codec::Value;
 use crate::error::SessionError;
 use crate::id::SessionId;
@@ -33,6 +32,7 @@ pub struct Handle<S: SessionSchema> {
 /// Reading and changing fields by key.
 impl<S: SessionSchema> Handle<S> {
     pub(crate) fn new(core: Core) -> Self {
+        core.backend.scope().gained_viewer();
         Self { core, schema: PhantomData }
     }
 
@@ -319,6 +319,7 @@ impl<S: SessionSchema> Handle<S> {
 impl<S: SessionSchema> Drop for Handle<S> {
     fn drop(&mut self) {
         self.core.publish_at_end();
+        self.core.backend.scope().lost_viewer();
     }
 }
 

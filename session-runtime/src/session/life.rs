@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
-use super::publish::Publish;
+use super::core::{Core, Publish};
 use super::scope::Origin;
 use crate::error::SessionError;
 use crate::record::Fields;

@@ -1,23 +1,24 @@
 //! One request's view of a session: the typed handle, what changed, and the
-//! pure plan of what to store. Nothing here knows a store, a cookie or http.
+//! pure plan of what to store. Nothing here knows a store or http, and of the
+//! cookie only whether it has to change.
 
 mod conflict;
 mod core;
 mod handle;
 mod life;
-mod migrate;
 mod nonce;
+mod op;
 mod open;
 mod pending;
 mod plan;
 mod publish;
 mod scope;
-mod seal;
 mod transaction;
 mod value;
+mod view;
 
 pub use handle::Handle;
 pub(crate) use pending::Pending;
-pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
+pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
-pub(crate) use seal::seal;
+pub(crate) use value::form;

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::core::{Core, KeyedChange};
+use super::core::{Core, KeyedChange, Publish};
 use super::handle::{Handle, owned};
-use super::publish::Publish;
 use super::value;
 use crate::clock::Timestamp;
 use crate::codec::{Value, expiring};
@@ -16,9 +15,6 @@ use crate::schema::{Key, SessionSchema, kind};
 /// How many values of one keyed nonce are kept: whoever begins flows and never
 /// ends them fills no store. The ones that end first make room.
 const MAX_KEYED: usize = 16;
-
-/// The longest key of a keyed nonce, in bytes.
-const LONGEST_KEY: usize = 128;
 
 impl<S: SessionSchema> Handle<S> {
     /// Takes a nonce out of the store, now: of any number of concurrent
@@ -52,7 +48,7 @@ impl<S: SessionSchema> Handle<S> {
         name: &str,
     ) -> Result<Option<T>, SessionError> {
         // It comes from a URL: the store is not asked for what nobody can set.
-        if name.len() > LONGEST_KEY {
+        if value::is_too_long(name).is_some() {
             return Ok(None);
         }
         let field = self.core.field(key.index());
@@ -151,9 +147,4 @@ impl Core {
         all.truncate(over.max(surplus));
         all.into_iter().map(|(_, name, bytes)| (name.to_owned(), bytes.to_vec())).collect()
     }
-}
-
-/// Whether a key of a keyed nonce is too long to be stored.
-pub(super) fn is_too_long(name: &str) -> Option<usize> {
-    (name.len() > LONGEST_KEY).then_some(LONGEST_KEY)
 }

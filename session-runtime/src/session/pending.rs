@@ -1,82 +1,13 @@
 //! What the handles of one request have published and nobody has stored yet.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
 use super::conflict;
+use super::op::PendingOp;
 use crate::clock::Timestamp;
-use crate::codec::NULL;
 use crate::error::SessionError;
-use crate::patch::{Add, FieldOp, Op};
-use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
+use crate::patch::{Add, Op};
 use crate::ticket::LoginTicket;
-
-/// One published change of one field.
-#[derive(Clone)]
-pub(crate) struct PendingOp {
-    pub(crate) field: &'static Field,
-    /// The schema that it belongs to.
-    pub(crate) schema: &'static Schema,
-    /// When the change was made, in the order of the request.
-    pub(crate) seq: u64,
-    pub(crate) op: Op,
-    /// The stored name it is about, when that is not the field's own: an alias,
-    /// or that of a keyed nonce.
-    pub(crate) under: Option<Cow<'static, str>>,
-    /// What the handle saw stored. Kept only where a conflict is not simply won
-    /// by the later commit.
-    pub(crate) base: Option<Vec<u8>>,
-}
-
-impl PendingOp {
-    pub(crate) fn name(&self) -> &str {
-        self.under.as_deref().unwrap_or(self.field.name)
-    }
-
-    /// Whether somebody asked for exactly this change, so that losing it makes
-    /// a "done" a lie. Counters and flash are not worth a failed response, and
-    /// whoever signs out of a session that is over is out.
-    pub(crate) fn is_explicit(&self) -> bool {
-        matches!(self.op, Op::Set(_) | Op::Remove)
-            && self.field.kind != FieldKind::Flash
-            && !(self.field.principal && self.clears())
-    }
-
-    pub(crate) fn clears(&self) -> bool {
-        match &self.op {
-            Op::Set(value) => value == NULL,
-            Op::Remove => true,
-            _ => false,
-        }
-    }
-
-    /// Whether it takes something away that a failed response must not give
-    /// back.
-    pub(crate) fn takes_privileges(&self) -> bool {
-        (self.field.principal || self.field.renew) && self.clears()
-    }
-
-    /// Whether a concurrent change of the field matters to it.
-    pub(crate) fn minds_conflicts(&self) -> bool {
-        self.field.conflict != ConflictPolicy::LastWins && self.under.is_none()
-    }
-
-    pub(crate) fn field_op(&self, op: Op) -> FieldOp {
-        let name = match &self.under {
-            Some(under) => under.clone(),
-            None => self.field.name.into(),
-        };
-        FieldOp::new(name, op)
-    }
-}
-
-impl fmt::Debug for PendingOp {
-    /// Without the value: it may be personal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.name(), self.op)
-    }
-}
 
 /// All that is published and not stored.
 #[derive(Debug, Default)]
@@ -183,7 +114,7 @@ impl Pending {
 mod tests {
     use super::*;
     use crate::codec::Json;
-    use crate::schema::default;
+    use crate::schema::{Field, Schema, default};
 
     static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
     static VISITS: Field = Field::new("visits", "u64", Json::<u64>::CODEC, default::<u64>);

@@ -3,26 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::core::{Change, Core, How, KeyedChange};
-use super::migrate::View;
-use super::nonce::is_too_long;
-use super::pending::{Pending, PendingOp};
+use super::core::{Change, Core, How, KeyedChange, Publish};
+use super::op::PendingOp;
+use super::pending::Pending;
 use super::scope::{Origin, State};
 use super::value;
+use super::view::View;
 use crate::clock::Timestamp;
-use crate::config::Keys;
 use crate::error::SessionError;
+use crate::keys::Keys;
 use crate::patch::{Op, Refused};
 use crate::record::Fields;
 use crate::schema::{ConflictPolicy, Field, FieldKind};
-
-/// What becomes of unpublished field changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Publish {
-    Everything,
-    /// The handler is unwinding: only a sign-out counts.
-    SignOutOnly,
-}
 
 impl Core {
     /// Hands what changed to the request. The handle then sees the request's
@@ -167,7 +159,7 @@ impl Core {
             base: None,
         };
         let name = format!("{}{}{}", field.name, value::KEYED, change.name);
-        if let Some(limit) = is_too_long(&change.name) {
+        if let Some(limit) = value::is_too_long(&change.name) {
             return Err(SessionError::Refused(Refused::TooLarge { field: name, limit }));
         }
         let bytes = value::encode(field, &change.value, now)?;

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pending::Pending;
 use crate::clock::Timestamp;
-use crate::config::Keys;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::keys::Keys;
 use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::{Field, Schema};
@@ -151,6 +151,8 @@ pub(crate) struct Scope {
     state: Mutex<State>,
     sequence: AtomicU64,
     unpublished: AtomicUsize,
+    /// Handles, and extensions through which one may still be asked for.
+    viewers: AtomicUsize,
     head_sent: AtomicBool,
 }
 
@@ -180,6 +182,19 @@ impl Scope {
 
     pub(crate) fn became_clean(&self) {
         self.unpublished.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn gained_viewer(&self) {
+        self.viewers.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn lost_viewer(&self) {
+        self.viewers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether a handle looks at the session, or one may still be asked for.
+    pub(crate) fn is_viewed(&self) -> bool {
+        self.viewers.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn head_sent(&self) -> bool {

@@ -3,8 +3,8 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use super::core::Publish;
 use super::handle::Handle;
-use super::publish::Publish;
 use crate::error::SessionError;
 use crate::schema::SessionSchema;
 

@@ -5,9 +5,18 @@ use std::borrow::Cow;
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, NULL, Value, expiring, same_value};
 use crate::error::SessionError;
+use crate::keys::Form;
 use crate::patch::Op;
 use crate::record::Fields;
 use crate::schema::{Field, FieldKind};
+
+/// How the values of `field` are stored.
+pub(crate) const fn form(field: &Field) -> Form {
+    match field.ttl {
+        Some(_) => Form::Expiring,
+        None => Form::Plain,
+    }
+}
 
 /// What is stored for `value`, set at `now`.
 pub(super) fn encode(
@@ -75,4 +84,12 @@ pub(super) fn stored_names(field: &'static Field, fields: &Fields) -> Vec<Cow<'s
 /// Whether `name` is that of one value of a keyed nonce.
 pub(super) fn is_keyed(field: &Field, name: &str) -> bool {
     name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with(KEYED))
+}
+
+/// The longest key of a keyed nonce, in bytes.
+const LONGEST_KEY: usize = 128;
+
+/// The limit that `key`, that of a keyed nonce, is beyond.
+pub(super) fn is_too_long(key: &str) -> Option<usize> {
+    (key.len() > LONGEST_KEY).then_some(LONGEST_KEY)
 }

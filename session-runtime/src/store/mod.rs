@@ -25,8 +25,6 @@ mod redis;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "tower-sessions")]
-pub mod tower_sessions;
 pub mod whole;
 
 pub use any::{AnyStore, ConnectError, ConnectOptions};

@@ -11,9 +11,9 @@ use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::engine::Engine;
 use crate::error::SessionError;
-use crate::middleware::{RequestExtension, ResponseFuture};
+use crate::middleware::ResponseFuture;
 use crate::record::Record;
-use crate::request::RequestSession;
+use crate::request::{RequestExtension, RequestSession};
 
 /// What a request came to.
 pub(super) type Outcome = Result<(), Arc<SessionError>>;
@@ -73,7 +73,7 @@ impl Visit {
             step: Step::Handling,
         };
         let mut extensions = Extensions::new();
-        extensions.insert(RequestExtension(session));
+        extensions.insert(RequestExtension::new(session));
         (visit, extensions)
     }
 

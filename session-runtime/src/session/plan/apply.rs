@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{
-    Mint, Plan, Situation, Write, cookie, lifetime, principal_of, principal_op, sign_in, signs_in,
-};
+use super::parts::{cookie, lifetime, principal_of, principal_op, removals, sign_in, signs_in};
+use super::situation::{Mint, Plan, Situation, Write};
 use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
@@ -13,8 +12,8 @@ use crate::record::Fields;
 use crate::record::{Principal, Record, Rotate, Rotation};
 use crate::schema::Field;
 use crate::session::conflict;
-use crate::session::migrate::View;
-use crate::session::pending::PendingOp;
+use crate::session::op::PendingOp;
+use crate::session::view::View;
 use crate::token::{RotationNonce, SessionToken};
 
 pub(super) fn apply(
@@ -27,7 +26,7 @@ pub(super) fn apply(
     let principal = principal_op(ops);
     let signs_in = signs_in(situation, ops);
     let authenticated =
-        signs_in || (situation.keep_fields && pending.authenticated && principal.is_none());
+        signs_in || (situation.keep.everything() && pending.authenticated && principal.is_none());
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
     let mut writes = FieldWrites::new(ops.len());
@@ -40,8 +39,8 @@ pub(super) fn apply(
     }
     let FieldWrites { ops: mut field_ops, mut expect, privileged, explicit } = writes;
 
-    let raises = authenticated || (situation.keep_fields && pending.renew) || privileged;
-    let remember = pending.remember.filter(|_| situation.keep_fields);
+    let raises = authenticated || (situation.keep.everything() && pending.renew) || privileged;
+    let remember = pending.remember.filter(|_| situation.keep.everything());
     let mut meta = MetaPatch { authenticated, ..MetaPatch::default() };
     meta.principal = principal.map(|op| principal_of(situation, op));
     meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
@@ -166,7 +165,7 @@ impl FieldWrites {
     }
 
     fn remove_planted(&mut self, planted: &[&'static Field], fields: &Fields) {
-        for removal in super::removals(planted, fields) {
+        for removal in removals(planted, fields) {
             if !self.ops.iter().any(|op| op.name == removal.name) {
                 self.ops.push(removal);
             }

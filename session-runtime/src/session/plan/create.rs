@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::{
-    Mint, Plan, Situation, Write, cookie, lifetime, principal_of, principal_op, removals, sign_in,
-};
+use super::parts::{cookie, lifetime, principal_of, principal_op, removals, sign_in};
+use super::situation::{Mint, Plan, Situation, Write};
 use crate::error::SessionError;
 use crate::patch::{Op, Refused, SignIn};
 use crate::record::{Meta, Record};
-use crate::session::migrate::View;
-use crate::session::pending::PendingOp;
+use crate::session::op::PendingOp;
+use crate::session::view::View;
 
 /// A new record for a sign-in whose record is gone. If it was superseded by
 /// another sign-in, the new one starts from what this request saw.
@@ -33,7 +32,7 @@ pub(super) fn create(
         Some(record) => View::of(record, situation.schemas, situation.keys, situation.now),
         None => View::default(),
     };
-    let authenticated = situation.keep_fields && pending.authenticated;
+    let authenticated = situation.keep.everything() && pending.authenticated;
     let mut ops = ops.to_vec();
     if authenticated {
         // What an attacker could have planted before.

@@ -1,11 +1,21 @@
 //! The plan without a runtime, a store or a request.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
-use super::*;
+use super::{Keep, Plan, Situation, Write, fork, plan};
+use crate::clock::Timestamp;
 use crate::codec::Json;
-use crate::patch::{Add, MetaPatch};
-use crate::schema::{Field, default};
+use crate::config::Policy;
+use crate::id::SessionId;
+use crate::keys::Keys;
+use crate::patch::{Add, FieldOp, Lifetime, MetaPatch, Op, Patch};
+use crate::record::{Meta, Principal, Record};
+use crate::schema::{Field, Schema, default};
+use crate::session::op::PendingOp;
+use crate::session::pending::Pending;
+use crate::session::scope::{CookieChange, Origin};
+use crate::token::{NoRandomness, SessionToken};
 
 static USER: Field =
     Field::new("user", "Option<u64>", Json::<Option<u64>>::CODEC, default::<Option<u64>>)
@@ -63,7 +73,7 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         schemas: &[],
         keys: &NO_KEYS,
         planted: &[],
-        keep_fields: true,
+        keep: Keep::Everything,
         head_open: true,
         policy: POLICY,
         realm: &REALM,
@@ -71,8 +81,8 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
     }
 }
 
-fn planned(origin: &Origin, pending: &Pending, keep_fields: bool) -> Plan {
-    plan(&Situation { keep_fields, ..situation(origin, pending) }, &mint).unwrap()
+fn planned(origin: &Origin, pending: &Pending, keep: Keep) -> Plan {
+    plan(&Situation { keep, ..situation(origin, pending) }, &mint).unwrap()
 }
 
 fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {
@@ -105,7 +115,7 @@ fn record(plan: Plan) -> Record {
 #[test]
 fn nothing_pending_is_nothing_to_do() {
     for origin in [Origin::Nobody, Origin::Retired { was: None }, stored(&[])] {
-        assert!(matches!(planned(&origin, &Pending::default(), true), Plan::Nothing));
+        assert!(matches!(planned(&origin, &Pending::default(), Keep::Everything), Plan::Nothing));
     }
 }
 
@@ -113,11 +123,12 @@ fn nothing_pending_is_nothing_to_do() {
 fn only_a_set_creates_a_record() {
     for removal in [Op::Remove, Op::RemoveIf(b"1".to_vec())] {
         let pending = pending(vec![op(&NAME, removal)]);
-        assert!(matches!(planned(&Origin::Nobody, &pending, true), Plan::Nothing));
+        assert!(matches!(planned(&Origin::Nobody, &pending, Keep::Everything), Plan::Nothing));
     }
     let renew = Pending { renew: true, remember: Some(HOUR), ..Pending::default() };
-    assert!(matches!(planned(&Origin::Nobody, &renew, true), Plan::Nothing));
-    let record = record(planned(&Origin::Nobody, &pending(vec![set(&NAME, "\"bo\"")]), true));
+    assert!(matches!(planned(&Origin::Nobody, &renew, Keep::Everything), Plan::Nothing));
+    let record =
+        record(planned(&Origin::Nobody, &pending(vec![set(&NAME, "\"bo\"")]), Keep::Everything));
     assert_eq!(record.fields.get("name"), Some(&b"\"bo\""[..]));
     assert_eq!((record.meta.epoch, record.meta.principal), (1, None));
 }
@@ -125,7 +136,7 @@ fn only_a_set_creates_a_record() {
 #[test]
 fn an_addition_creates_the_counter_with_its_default_plus_the_delta() {
     let add = op(&HITS, Op::Add(Add::unsigned(2, 40)));
-    let record = record(planned(&Origin::Nobody, &pending(vec![add]), true));
+    let record = record(planned(&Origin::Nobody, &pending(vec![add]), Keep::Everything));
     assert_eq!(record.fields.get("hits"), Some(&b"42"[..]));
 }
 
@@ -133,18 +144,19 @@ fn an_addition_creates_the_counter_with_its_default_plus_the_delta() {
 fn a_patch_holds_what_changed_and_nothing_else() {
     let origin = stored(&[("name", "\"bo\""), ("role", "\"user\"")]);
     let ops = vec![set(&NAME, "\"al\""), set(&ROLE, "\"user\"")];
-    let (patch, cookie) = patch(planned(&origin, &pending(ops), true));
+    let (patch, cookie) = patch(planned(&origin, &pending(ops), Keep::Everything));
     assert_eq!(patch.ops, [FieldOp::new("name", Op::Set(b"\"al\"".to_vec()))]);
     assert_eq!(patch.meta, MetaPatch::default());
     assert!(cookie.is_none());
     let same = pending(vec![set(&NAME, "\"bo\"")]);
-    assert!(matches!(planned(&origin, &same, true), Plan::Nothing));
+    assert!(matches!(planned(&origin, &same, Keep::Everything), Plan::Nothing));
 }
 
 #[test]
 fn signing_in_is_an_event_also_as_the_same_user() {
     let origin = stored(&[("user", "7")]);
-    let (patch, cookie) = patch(planned(&origin, &pending(vec![set(&USER, "7")]), true));
+    let (patch, cookie) =
+        patch(planned(&origin, &pending(vec![set(&USER, "7")]), Keep::Everything));
     assert_eq!(patch.ops, [], "the field itself does not change");
     assert!(patch.meta.renew.is_some() && patch.meta.authenticated);
     assert_eq!(patch.meta.lifetime.unwrap().idle, POLICY.idle, "both timeouts restart");
@@ -155,9 +167,10 @@ fn signing_in_is_an_event_also_as_the_same_user() {
 #[test]
 fn signing_out_and_a_change_of_role_renew_without_authenticating() {
     let origin = stored(&[("user", "7"), ("role", "\"user\"")]);
-    let (out, _) = patch(planned(&origin, &pending(vec![op(&USER, Op::Remove)]), true));
+    let (out, _) = patch(planned(&origin, &pending(vec![op(&USER, Op::Remove)]), Keep::Everything));
     assert_eq!(out.meta.principal, Some(None));
-    let (role, _) = patch(planned(&origin, &pending(vec![set(&ROLE, "\"admin\"")]), true));
+    let (role, _) =
+        patch(planned(&origin, &pending(vec![set(&ROLE, "\"admin\"")]), Keep::Everything));
     for meta in [out.meta, role.meta] {
         assert!(meta.renew.is_some() && !meta.authenticated && meta.lifetime.is_none());
     }
@@ -169,24 +182,28 @@ fn a_failed_response_keeps_a_sign_out_alone() {
     let mut both = pending(vec![op(&USER, Op::Remove), set(&NAME, "\"al\"")]);
     both.renew = true;
     both.remember = Some(HOUR);
-    let (patch, _) = patch(planned(&origin, &both, false));
+    let (patch, _) = patch(planned(&origin, &both, Keep::SignOutOnly));
     assert_eq!(patch.ops, [FieldOp::new("user", Op::Remove)]);
     assert_eq!(patch.meta.lifetime, None);
     let sign_in = pending(vec![set(&USER, "8")]);
-    assert!(matches!(planned(&origin, &sign_in, false), Plan::Nothing));
-    assert!(matches!(planned(&Origin::Nobody, &sign_in, false), Plan::Nothing));
+    assert!(matches!(planned(&origin, &sign_in, Keep::SignOutOnly), Plan::Nothing));
+    assert!(matches!(planned(&Origin::Nobody, &sign_in, Keep::SignOutOnly), Plan::Nothing));
 }
 
 #[test]
 fn a_retired_token_may_only_sign_in() {
-    let explicit = |ops| match planned(&Origin::Retired { was: None }, &pending(ops), true) {
-        Plan::Lost { explicit } => explicit,
-        other => panic!("{other:?}"),
-    };
+    let explicit =
+        |ops| match planned(&Origin::Retired { was: None }, &pending(ops), Keep::Everything) {
+            Plan::Lost { explicit } => explicit,
+            other => panic!("{other:?}"),
+        };
     assert!(explicit(vec![set(&NAME, "\"al\"")]));
     assert!(!explicit(vec![op(&HITS, Op::Add(Add::unsigned(1, 0)))]));
-    let record =
-        record(planned(&Origin::Retired { was: None }, &pending(vec![set(&USER, "8")]), true));
+    let record = record(planned(
+        &Origin::Retired { was: None },
+        &pending(vec![set(&USER, "8")]),
+        Keep::Everything,
+    ));
     assert_eq!(record.meta.principal, Some(Principal::new("", "8")));
     assert_eq!(record.meta.authenticated, Some(now()));
 }

@@ -1,14 +1,15 @@
-//! A record as the present schemas see it: migrated, though not yet stored so.
+//! A record as the present schemas see it: migrated, though not yet stored so,
+//! and its secret fields in clear.
 
 use std::borrow::Cow;
 
-use super::seal::{all_opened, opened};
+use super::value;
 use crate::clock::Timestamp;
-use crate::config::{Keys, is_locked};
+use crate::keys::{Keys, is_locked};
 use crate::patch::{FieldOp, Op};
 use crate::record::Fields;
 use crate::record::Record;
-use crate::schema::{Migration, Schema};
+use crate::schema::{Field, FieldKind, Migration, Schema};
 
 /// The fields of a record under some schemas.
 #[derive(Clone, Debug, Default)]
@@ -96,4 +97,47 @@ impl View {
     pub(crate) fn changed(&self, name: &str) -> bool {
         self.ops.iter().any(|op| op.name == name)
     }
+}
+
+/// The fields of a record with those in clear that are secret in `schemas`,
+/// and the names of those that are not stored as they would be now.
+fn opened(record: &Record, schemas: &[&'static Schema], keys: &Keys) -> (Fields, Vec<String>) {
+    let (mut ops, mut stale) = (Vec::new(), Vec::new());
+    for (name, stored) in record.fields.iter() {
+        let Some(field) = secret_of(schemas, name) else { continue };
+        let plain = keys.open(value::form(field), record.id, name, stored);
+        ops.push(FieldOp::new(name.to_owned(), Op::Set(plain.value)));
+        if !plain.settled {
+            stale.push(name.to_owned());
+        }
+    }
+    // Without additions nothing is refused.
+    let fields = record.fields.apply(&ops).map_or_else(|_| Fields::new(), |(fields, _)| fields);
+    (fields, stale)
+}
+
+/// `fields` with everything in clear that is encrypted in `record`, whatever the
+/// schemas say now.
+fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Fields {
+    let mut ops = Vec::new();
+    if keys.are_there() {
+        for (name, stored) in fields.iter() {
+            // Those of the present secret fields are in clear already.
+            let as_stored = record.fields.get(name) == Some(stored);
+            if let (true, Some(plain)) = (as_stored, keys.open_any(record.id, name, stored)) {
+                ops.push(FieldOp::new(name.to_owned(), Op::Set(plain)));
+            }
+        }
+    }
+    fields.apply(&ops).map_or_else(|_| fields.clone(), |(fields, _)| fields)
+}
+
+/// The secret field of which something is stored under `name`.
+pub(super) fn secret_of(schemas: &[&'static Schema], name: &str) -> Option<&'static Field> {
+    let schemas = schemas.iter().filter(|schema| schema.has_secrets());
+    let mut secrets = schemas.flat_map(|schema| schema.fields).filter(|field| field.secret);
+    secrets.find(|field| {
+        let keyed = field.kind == (FieldKind::Nonce { keyed: true });
+        field.names().any(|of| of == name) || (keyed && value::is_keyed(field, name))
+    })
 }

@@ -1,28 +1,16 @@
-//! Every setting of the layer, and the store's URL, from a configuration file
-//! or the environment, by serde.
-//!
-//! - `node`: what a front end read, before it means anything
-//! - `reader`: entries of it, by their names; collects what is wrong
-//! - `values`: texts that mean a length of time, a size, a yes or no
-//! - `settings`: the entries there are
-//! - `secrets`: values that stand somewhere else
+//! The store and the layer that a configuration describes.
 
-mod node;
-mod reader;
-mod secrets;
-mod settings;
-mod values;
-
-use std::error::Error;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use self::node::Node;
-use self::secrets::Reference;
-use super::{Config, ConfigError};
+use super::entries;
+use super::error::SetupError;
+use super::node::Node;
+use super::secrets::Reference;
+use crate::config::{Config, ConfigError};
 use crate::middleware::SessionLayer;
-use crate::store::{AnyStore, ConnectError, ConnectOptions, SessionStore};
+use crate::store::{AnyStore, ConnectOptions, SessionStore};
 
 /// The store and every setting of the layer, as a configuration has them.
 /// Needs the cargo feature `config`.
@@ -56,13 +44,13 @@ use crate::store::{AnyStore, ConnectError, ConnectOptions, SessionStore};
 /// | `insecure_for_development` | yes or no | no |
 ///
 /// What each means stands at the method of the same name of [`SessionLayer`],
-/// and of [`CookieConfig`](super::CookieConfig). What is a function cannot
+/// and of [`CookieConfig`](crate::CookieConfig). What is a function cannot
 /// stand in a file: [`keep_changes_if`](SessionLayer::keep_changes_if) and
 /// [`schema`](SessionLayer::schema) are called on the layer.
 ///
 /// ```
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// use session_runtime::config::SessionConfig;
+/// use session_runtime::settings::SessionConfig;
 ///
 /// let config: SessionConfig = serde_json::from_str(
 ///     r#"{ "store": "memory:", "idle_timeout": "20m", "cookie": { "same_site": "strict" } }"#,
@@ -76,11 +64,11 @@ use crate::store::{AnyStore, ConnectError, ConnectOptions, SessionStore};
 /// ```
 #[derive(Clone)]
 pub struct SessionConfig {
-    store: Option<Reference>,
-    options: ConnectOptions,
-    config: Config,
+    pub(super) store: Option<Reference>,
+    pub(super) options: ConnectOptions,
+    pub(super) config: Config,
     #[cfg_attr(not(feature = "keys"), allow(dead_code))]
-    keys: Vec<Reference>,
+    pub(super) keys: Vec<Reference>,
 }
 
 impl SessionConfig {
@@ -118,7 +106,7 @@ impl SessionConfig {
         let mut config = self.config.clone();
         #[cfg(feature = "keys")]
         if !self.keys.is_empty() {
-            config.keys.ring = Some(secrets::ring(&self.keys)?);
+            config.keys.ring = Some(super::secrets::ring(&self.keys)?);
         }
         let layer = SessionLayer::with_config(store, config);
         match layer.check() {
@@ -132,7 +120,7 @@ impl SessionConfig {
 
 impl<'de> Deserialize<'de> for SessionConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        settings::read(Node::deserialize(deserializer)?).map_err(D::Error::custom)
+        entries::read(Node::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -144,41 +132,5 @@ impl fmt::Debug for SessionConfig {
             .field("config", &self.config)
             .field("keys", &self.keys.len())
             .finish()
-    }
-}
-
-/// Why a [`SessionConfig`] makes no layer. It holds no secret.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SetupError {
-    /// A setting does not make sense, or not with this store.
-    Setting(ConfigError),
-    /// The store cannot be opened.
-    Store(ConnectError),
-    /// What an entry refers to cannot be used.
-    Reference {
-        /// The entry.
-        entry: &'static str,
-        /// What is wrong, and what to do.
-        problem: String,
-    },
-}
-
-impl fmt::Display for SetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Setting(error) => error.fmt(f),
-            Self::Store(error) => write!(f, "`store`: {error}"),
-            Self::Reference { entry, problem } => write!(f, "`{entry}`: {problem}"),
-        }
-    }
-}
-
-impl Error for SetupError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Store(error) => error.source(),
-            Self::Setting(_) | Self::Reference { .. } => None,
-        }
     }
 }

@@ -1,83 +1,12 @@
-//! What all requests of one layer share: the store, the settings, and the
-//! schemas that were seen.
+//! The schemas that a layer has seen, and whether they fit it and each other.
 
 use std::any::TypeId;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
-use tokio::time::{Instant, timeout};
-
-use crate::clock::Timestamp;
-use crate::config::{Config, KeysMissing, SchemaClash, StoreCannot};
+use crate::config::{KeysMissing, SchemaClash, StoreCannot};
 use crate::error::SessionError;
-use crate::metrics::Counters;
-use crate::retry::Queues;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
-use crate::store::{Capabilities, SessionStore, StoreError, StoreErrorKind, StoreFuture};
-
-pub(crate) struct Engine {
-    pub(crate) store: Arc<dyn SessionStore>,
-    pub(crate) config: Config,
-    pub(crate) queues: Queues,
-    pub(crate) metrics: Counters,
-    schemas: Schemas,
-}
-
-impl Engine {
-    pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
-        let (queues, metrics) = (Queues::default(), Counters::default());
-        Self { store, config, queues, metrics, schemas }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.store.clock().now()
-    }
-
-    /// Checks the settings and the schema; cheap once both are known good.
-    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
-        if let Some(error) = &self.config.error {
-            return Err(SessionError::Config(error.clone()));
-        }
-        self.schemas.admit(schema)
-    }
-
-    pub(crate) fn schemas(&self) -> &Schemas {
-        &self.schemas
-    }
-
-    /// Waits for the store, but not for ever.
-    pub(crate) async fn within<T: Unpin>(
-        &self,
-        answer: StoreFuture<'_, Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        self.in_time(answer).await.unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout)))
-    }
-
-    /// The store's answer, or `None` when it does not come in time: then nobody
-    /// knows what it did.
-    pub(crate) async fn in_time<T: Unpin>(
-        &self,
-        answer: StoreFuture<'_, Result<T, StoreError>>,
-    ) -> Option<Result<T, StoreError>> {
-        let answer = match answer.take_ready() {
-            Ok(answer) => Some(answer),
-            // Boxed, so that the futures of handlers stay small: stores that
-            // answer at once never come here.
-            Err(waiting) => {
-                let begun = Instant::now();
-                let waiting = Box::pin(timeout(self.config.store_timeout, waiting));
-                let answer = waiting.await.ok();
-                let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
-                self.metrics.waits.one();
-                self.metrics.waited_micros.more(waited);
-                answer
-            }
-        };
-        if !matches!(answer, Some(Ok(_))) {
-            self.metrics.errors.one();
-        }
-        answer
-    }
-}
+use crate::store::Capabilities;
 
 /// The schemas that share this layer's records.
 pub(crate) struct Schemas {

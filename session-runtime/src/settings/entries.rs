@@ -7,9 +7,9 @@ use super::node::Node;
 use super::reader::Section;
 use super::secrets::Reference;
 use super::values;
-use crate::config::{Config, CookieConfig, CookiePrefix, Keys, SameSite};
+use crate::config::{Config, CookieConfig, CookiePrefix, Policy, SameSite};
+use crate::keys::Keys;
 use crate::patch::{AtLimit, Cap};
-use crate::session::Policy;
 use crate::store::{ConnectOptions, Limits};
 
 /// The settings that `node` holds.

@@ -32,7 +32,7 @@ const EPOCH: u64 = 1;
 /// `SessionManagerLayer` and what is built on that.
 ///
 /// ```
-/// use session_runtime::store::{MemoryStore, tower_sessions::AsTowerSessions};
+/// use session_runtime::{store::MemoryStore, tower_sessions::AsTowerSessions};
 ///
 /// let store = AsTowerSessions::new(MemoryStore::new());
 /// // SessionManagerLayer::new(store)

@@ -1,12 +1,12 @@
 //! The layer's keys, if it has any; without the feature `keys` it has none.
 
-use super::error::ConfigError;
+#[cfg(feature = "keys")]
+use super::ring::KeyRing;
+#[cfg(feature = "keys")]
+use super::seal::Opened;
 use crate::clock::Timestamp;
 use crate::codec::expiring;
 use crate::id::SessionId;
-#[cfg(feature = "keys")]
-use crate::keys::{KeyRing, Opened};
-use crate::schema::Field;
 use crate::token::{NoRandomness, SessionToken};
 
 /// Where a value belongs: nowhere else does it open.
@@ -28,6 +28,13 @@ pub(crate) struct Plain {
     pub(crate) settled: bool,
 }
 
+/// How a field's values are stored: the end of one with `ttl` stands beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Expiring,
+}
+
 /// Before what does not open: no JSON begins with it.
 const LOCKED: &[u8] = b"!";
 
@@ -44,30 +51,6 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        #[cfg(feature = "keys")]
-        if self.ring.is_none() {
-            let problem = "add `.keys(…)`, which has the key for it";
-            for (on, entry) in [
-                (self.sign_tokens, "sign_tokens"),
-                (self.accept_unsigned_tokens, "accept_unsigned_tokens"),
-                (self.accept_plain_fields, "accept_plain_secrets"),
-            ] {
-                if on {
-                    return Err(ConfigError::new(entry, problem));
-                }
-            }
-        }
-        #[cfg(feature = "keys")]
-        if self.accept_unsigned_tokens && !self.sign_tokens {
-            return Err(ConfigError::new(
-                "accept_unsigned_tokens",
-                "goes with `.sign_tokens()`; without it no token is signed",
-            ));
-        }
-        Ok(())
-    }
-
     /// Whether there is a key.
     pub(crate) fn are_there(&self) -> bool {
         #[cfg(feature = "keys")]
@@ -77,14 +60,8 @@ impl Keys {
     }
 
     /// The value in what is stored of a secret field.
-    pub(crate) fn open(
-        &self,
-        field: &Field,
-        session: SessionId,
-        name: &str,
-        stored: &[u8],
-    ) -> Plain {
-        let (until, sealed) = parts_of(field, stored);
+    pub(crate) fn open(&self, form: Form, session: SessionId, name: &str, stored: &[u8]) -> Plain {
+        let (until, sealed) = parts_of(form, stored);
         let (value, settled) = match self.open_at(&Place { session, name, until }, sealed) {
             Some((json, settled)) => (json, settled),
             None => ([LOCKED, sealed].concat(), false),
@@ -134,12 +111,12 @@ impl Keys {
     /// without which no schema with such a field is admitted.
     pub(crate) fn seal(
         &self,
-        field: &Field,
+        form: Form,
         session: SessionId,
         name: &str,
         plain: &[u8],
     ) -> Result<Option<Vec<u8>>, NoRandomness> {
-        let (until, json) = parts_of(field, plain);
+        let (until, json) = parts_of(form, plain);
         if is_locked(json) {
             return Ok(None);
         }
@@ -210,8 +187,11 @@ pub(crate) fn is_locked(value: &[u8]) -> bool {
 }
 
 /// A value may look like one with an end, and have none.
-fn parts_of<'b>(field: &Field, stored: &'b [u8]) -> (Option<Timestamp>, &'b [u8]) {
-    if field.ttl.is_some() { parts(stored) } else { (None, stored) }
+fn parts_of(form: Form, stored: &[u8]) -> (Option<Timestamp>, &[u8]) {
+    match form {
+        Form::Expiring => parts(stored),
+        Form::Plain => (None, stored),
+    }
 }
 
 /// The end of a value is stored in clear beside what is encrypted.

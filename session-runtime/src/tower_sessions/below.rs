@@ -20,7 +20,7 @@ const ENTRY: &str = "session-runtime";
 /// Sessions in any store that was written for `tower-sessions` 0.15.
 ///
 /// ```
-/// use session_runtime::{SessionLayer, store::tower_sessions::TowerSessionsStore};
+/// use session_runtime::{SessionLayer, tower_sessions::TowerSessionsStore};
 /// # fn layer(their_store: impl tower_sessions_core::SessionStore) -> SessionLayer {
 /// SessionLayer::new(TowerSessionsStore::single_process(their_store))
 /// # }

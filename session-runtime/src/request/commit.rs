@@ -1,18 +1,12 @@
-//! The only place that runs a plan against a store.
-
-mod attempts;
-mod outcome;
-mod to_end;
+//! Storing what the handles of a request published, one commit after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub(crate) use self::to_end::ToEnd;
+use super::{Attempts, RequestSession, Work};
 use crate::error::SessionError;
-use crate::id::SessionId;
 use crate::record::Record;
-use crate::request::RequestSession;
-use crate::session::CookieChange;
+use crate::session::Keep;
 use crate::store::EndedBy;
 
 /// What became of a request's changes.
@@ -33,18 +27,14 @@ impl RequestSession {
         !state.pending.is_empty() || !state.destroyed.is_empty()
     }
 
-    /// Stores what the handles of this request published. Unless `keep_fields`,
-    /// only what takes privileges away.
+    /// Stores of what the handles of this request published what is to be kept.
     ///
     /// Once begun it must run to its end: see [`ToEnd`].
-    pub(crate) async fn commit(
-        self: &Arc<Self>,
-        keep_fields: bool,
-    ) -> Result<Committed, SessionError> {
+    pub(crate) async fn commit(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
         let _busy = Busy::on(&self.commits);
         let _turn = self.turn.lock().await;
         self.delete_destroyed().await?;
-        let committed = self.commit_pending(keep_fields).await;
+        let committed = self.commit_pending(keep).await;
         // Whoever destroys the session while it is being stored wins.
         self.delete_destroyed().await?;
         committed
@@ -53,6 +43,11 @@ impl RequestSession {
     /// Whether a commit is under way.
     pub(crate) fn is_committing(&self) -> bool {
         self.commits.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether another commit than the one that runs has begun, and waits.
+    pub(super) fn other_commits_wait(&self) -> bool {
+        self.commits.load(Ordering::Acquire) > 1
     }
 
     async fn delete_destroyed(&self) -> Result<(), SessionError> {
@@ -68,28 +63,16 @@ impl RequestSession {
         }
     }
 
-    fn deleted(&self, id: SessionId, was_live: bool) {
-        let mut state = self.scope.state();
-        // Somebody else ended it: their answer removes the cookie, and this one
-        // may come late and remove that of a new login.
-        if was_live || state.cookie.is_some() {
-            state.cookie = Some(CookieChange::Remove);
-        }
-        tracing::debug!(session = %id, was_live, "session destroyed");
-    }
-
-    async fn commit_pending(
-        self: &Arc<Self>,
-        keep_fields: bool,
-    ) -> Result<Committed, SessionError> {
+    async fn commit_pending(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
         let (generation, mut pending) = {
             let mut state = self.scope.state();
             (state.generation, std::mem::take(&mut state.pending))
         };
-        let failed = pending.failed.take().filter(|_| keep_fields);
-        let keep_fields = keep_fields && failed.is_none();
+        let failed = pending.failed.take().filter(|_| keep == Keep::Everything);
+        let keep = if failed.is_some() { Keep::SignOutOnly } else { keep };
         let asked_for = pending.has_changes();
-        let mut stored = self.store(&mut pending, keep_fields, generation).await;
+        let work = Work::Published { pending: &mut pending, keep };
+        let mut stored = Attempts::new(self, work, generation).run().await;
         if let (Err(error), false) = (&stored, asked_for) {
             // A token that is not renewed now is renewed the next time.
             tracing::warn!(%error, "a session token could not be renewed");

@@ -22,7 +22,7 @@ type Map = dyn Fn(Data) -> Data + Send + Sync;
 /// [`SessionLayer::adopt`](crate::SessionLayer::adopt).
 ///
 /// ```
-/// use session_runtime::{SessionLayer, SessionSchema, store::{MemoryStore, tower_sessions::TowerSessionsLegacy}};
+/// use session_runtime::{SessionLayer, SessionSchema, store::MemoryStore, tower_sessions::TowerSessionsLegacy};
 ///
 /// #[derive(SessionSchema)]
 /// struct Visitor {

@@ -18,6 +18,10 @@ impl ToEnd {
     ) -> Self {
         Self(Some(Box::pin(commit)))
     }
+
+    pub(crate) fn nothing() -> Self {
+        Self(None)
+    }
 }
 
 impl Future for ToEnd {

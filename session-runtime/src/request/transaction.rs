@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use crate::commit::{Committed, ToEnd};
+use super::{Committed, RequestSession, ToEnd};
 use crate::error::SessionError;
-use crate::request::RequestSession;
 use crate::retry::Retry;
-use crate::session::{Attempt, Backend, BoxFuture, Origin};
+use crate::session::{Attempt, Backend, BoxFuture, Keep, Origin};
 use crate::store::{StoreError, StoreErrorKind};
 
-pub(crate) struct Running {
+pub(super) struct Running {
     parent: Arc<RequestSession>,
     attempt: Arc<RequestSession>,
     /// There is nobody to wait for where no record is.
@@ -18,7 +17,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) async fn begin(parent: Arc<RequestSession>) -> Result<Self, SessionError> {
+    pub(super) async fn begin(parent: Arc<RequestSession>) -> Result<Self, SessionError> {
         let engine = Arc::clone(&parent.engine);
         if !engine.store.capabilities().atomic_patches {
             return Err(StoreError::new(StoreErrorKind::Unsupported).into());
@@ -50,9 +49,9 @@ impl Attempt for Running {
             let (parent, attempt) = (Arc::clone(&self.parent), Arc::clone(&self.attempt));
             let committed = ToEnd::new(async move {
                 let _turn = parent.turn.lock().await;
-                let committed = attempt.commit(true).await?;
+                let committed = attempt.commit(Keep::Everything).await?;
                 if matches!(committed, Committed::Stored) {
-                    parent.adopt(&attempt);
+                    parent.absorb(&attempt);
                 }
                 Ok(committed)
             });

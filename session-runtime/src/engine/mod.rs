@@ -1,0 +1,8 @@
+//! What all requests of one layer share: the store, the settings, and the
+//! schemas that were seen.
+
+mod schemas;
+mod shared;
+
+pub(crate) use schemas::Schemas;
+pub(crate) use shared::Engine;

@@ -1,0 +1,70 @@
+//! What the handles of a request ask of it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Committed, RequestSession, Running, ToEnd};
+use crate::clock::Timestamp;
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::keys::Keys;
+use crate::realm::Realm;
+use crate::record::Record;
+use crate::schema::Field;
+use crate::session::{Attempt, Backend, BoxFuture, Keep, Scope};
+
+impl Backend for RequestSession {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.now()
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.engine.config.keys
+    }
+
+    fn realm(&self) -> &Realm {
+        &self.engine.config.realm
+    }
+
+    fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {
+        Box::pin(async move {
+            let request = Arc::clone(&self);
+            match ToEnd::new(async move { request.commit(Keep::Everything).await }).await? {
+                Committed::Stored => Ok(()),
+                Committed::Lost | Committed::Outdated(_) => {
+                    // The caller knows now; the response is theirs.
+                    self.scope.state().lost = false;
+                    Err(SessionError::Gone)
+                }
+            }
+        })
+    }
+
+    fn reload(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>> {
+        Box::pin(async move { Ok(self.engine.within(self.engine.store.reload(id, epoch)).await?) })
+    }
+
+    fn take(
+        self: Arc<Self>,
+        field: &'static Field,
+        names: Vec<Cow<'static, str>>,
+    ) -> BoxFuture<'static, Result<Option<Vec<u8>>, SessionError>> {
+        Box::pin(async move { self.take_now(field, names).await })
+    }
+
+    fn transaction(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn Attempt>, SessionError>> {
+        Box::pin(async move { Ok(Box::new(Running::begin(self).await?) as Box<dyn Attempt>) })
+    }
+
+    fn commit_later(self: Arc<Self>) {
+        drop(ToEnd::new(async move { self.commit(Keep::SignOutOnly).await }));
+    }
+}

@@ -1,0 +1,107 @@
+//! Whether a response may leave: what is stored before its head does, and what
+//! it says.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Response, StatusCode, header};
+
+use super::{RequestSession, ToEnd};
+use crate::cookie::{apply_to, vary_on_cookie};
+use crate::error::SessionError;
+use crate::session::{Backend, Keep, Pending};
+use crate::token::SessionToken;
+
+/// The commit for which a response of this status waits, if there is one.
+pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option<ToEnd> {
+    if !session.was_asked() {
+        return None;
+    }
+    let request = Arc::clone(session);
+    if session.scope.unpublished() > 0 {
+        return Some(ToEnd::new(async move {
+            request.commit(Keep::SignOutOnly).await?;
+            Err(SessionError::Unpublished)
+        }));
+    }
+    // A `save()` that nobody waited for may still be under way.
+    if session.has_work() || session.is_committing() {
+        let keep = match (session.engine.config.keep_changes)(status) {
+            true => Keep::Everything,
+            false => Keep::SignOutOnly,
+        };
+        return Some(ToEnd::new(async move { request.commit(keep).await }));
+    }
+    None
+}
+
+/// There will be no response: the client hung up, or the handler failed. What
+/// takes privileges away is stored all the same.
+pub(crate) fn abandoned(session: Arc<RequestSession>) {
+    if !session.was_asked() {
+        return;
+    }
+    // First, so that a task's `destroy()` is seen either by itself or here.
+    session.scope.mark_head_sent();
+    if session.has_work() {
+        session.commit_later();
+    }
+}
+
+/// The response with its cookie, or the one that says that the commit failed.
+pub(crate) fn finish<B: From<&'static str>>(
+    session: Option<Arc<RequestSession>>,
+    mut response: Response<B>,
+    committed: Result<(), SessionError>,
+) -> Response<B> {
+    let Some(session) = session.filter(|it| it.was_asked()) else { return response };
+    let config = &session.engine.config;
+    session.scope.mark_head_sent();
+    let mut state = session.scope.state();
+    let saved = committed.is_ok();
+    // Dropped last: its body may hold a handle that reaches for the state.
+    let mut replaced = None;
+    if let Err(error) = committed {
+        // The response says it; nobody needs to be told again.
+        state.pending = Pending::default();
+        replaced = Some(std::mem::replace(&mut response, failure(error)));
+    } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
+        replaced = Some(std::mem::replace(&mut response, failure(SessionError::Gone)));
+    }
+    // An earlier `save()` may have made a cookie necessary, whatever came then.
+    if let Some(cookie) = state.cookie.take() {
+        let text = |token: &SessionToken| config.keys.text_of(token);
+        apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
+        if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
+            // Theirs goes together with the first cookie of ours.
+            response.headers_mut().append(header::SET_COOKIE, adopt.legacy.removal());
+        }
+    }
+    if state.read {
+        vary_on_cookie(response.headers_mut());
+    }
+    // It came between the commit and the head.
+    let destroyed = saved && !state.destroyed.is_empty();
+    drop(state);
+    drop(replaced);
+    if destroyed {
+        session.commit_later();
+    }
+    response
+}
+
+/// A fixed text for the client; the reason for the log and for outer layers.
+fn failure<B: From<&'static str>>(error: SessionError) -> Response<B> {
+    let (status, text) = error.answer();
+    if status.is_server_error() {
+        let source = std::error::Error::source(&error).map(tracing::field::display);
+        tracing::error!(%error, source, "a session could not be saved");
+    } else {
+        tracing::info!(%error, "a session could not be saved");
+    }
+    let mut response = Response::new(B::from(text));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response.extensions_mut().insert(Arc::new(error));
+    response
+}

@@ -1,0 +1,123 @@
+//! The session of one request: loaded when somebody first asks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use http::HeaderMap;
+
+use super::cookie;
+use crate::clock::Timestamp;
+use crate::engine::Engine;
+use crate::error::SessionError;
+use crate::schema::SessionSchema;
+use crate::session::{Backend, Handle, Origin, Scope};
+
+pub(crate) struct RequestSession {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) scope: Scope,
+    /// Whether the request's method is safe (RFC 9110 §9.2.1).
+    pub(crate) safe_method: bool,
+    /// Commits of one request run one after the other.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    /// How many have begun or wait.
+    pub(super) commits: AtomicUsize,
+    /// It stands for one attempt at a transaction, in another request.
+    pub(super) is_attempt: bool,
+    /// When it arrived, where that matters.
+    pub(super) arrived: Option<Timestamp>,
+    /// Somebody asked for the session.
+    asked: AtomicBool,
+}
+
+impl RequestSession {
+    pub(crate) fn new(engine: Arc<Engine>, safe_method: bool) -> Self {
+        let config = &engine.config;
+        let renews = config.renew_after.is_some() || config.adopt.is_some();
+        let arrived = renews.then(|| engine.now());
+        Self {
+            engine,
+            scope: Scope::default(),
+            safe_method,
+            turn: tokio::sync::Mutex::const_new(()),
+            commits: AtomicUsize::new(0),
+            is_attempt: false,
+            arrived,
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    /// An attempt at a transaction of `parent`, on `origin`.
+    pub(super) fn attempt(parent: &Self, origin: Origin) -> Arc<Self> {
+        let mut attempt = Self::new(Arc::clone(&parent.engine), parent.safe_method);
+        attempt.is_attempt = true;
+        if parent.scope.head_sent() {
+            attempt.scope.mark_head_sent();
+        }
+        let token = parent.scope.state().token.clone();
+        let state = attempt.scope.state_mut();
+        state.origin = origin;
+        state.token = token;
+        state.pending.unchanged = true;
+        Arc::new(attempt)
+    }
+
+    /// The session of this request is what a transaction left.
+    pub(super) fn absorb(&self, attempt: &Self) {
+        let mut theirs = attempt.scope.state();
+        let mut ours = self.scope.state();
+        if theirs.generation > 0 {
+            ours.abandon();
+        }
+        ours.origin = theirs.origin.clone();
+        ours.stale = false;
+        ours.token = theirs.token.clone();
+        cookie::inherit(&mut ours, &mut theirs);
+    }
+
+    /// A handle on this request's session, which is loaded if nobody has yet.
+    /// Where `stale_ok` is `false`, or the method is not safe, it is what the
+    /// store has now, not what a cache remembers.
+    pub(crate) async fn handle<S: SessionSchema>(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+        stale_ok: bool,
+    ) -> Result<Handle<S>, SessionError> {
+        self.asked.store(true, Ordering::Release);
+        self.engine.admit(S::SCHEMA)?;
+        self.load(headers, stale_ok && self.safe_method).await?;
+        Handle::open(Arc::clone(self) as Arc<dyn Backend>)
+    }
+
+    /// Whether anybody asked for the session. If nobody did there is nothing to
+    /// store, to send or to say.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// Whether there is a session, stored or about to be.
+    pub(crate) fn exists(&self) -> bool {
+        let state = self.scope.state();
+        matches!(state.origin, Origin::Stored(_)) || !state.pending.ops.is_empty()
+    }
+}
+
+impl Drop for RequestSession {
+    fn drop(&mut self) {
+        // An attempt ends with its transaction, which says what became of it.
+        let is_attempt = self.is_attempt;
+        let state = self.scope.state_mut();
+        if state.pending.has_changes() && !is_attempt {
+            tracing::error!(
+                session = state.record().map(|record| tracing::field::display(record.id)),
+                changes = ?state.pending.ops,
+                "changes of a session came too late for its response and are lost: call `save().await`"
+            );
+        }
+    }
+}
+
+impl std::fmt::Debug for RequestSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RequestSession")
+    }
+}

@@ -1,0 +1,99 @@
+//! What the session of a request is once the store has answered.
+
+use std::sync::Arc;
+
+use super::cookie::{self, Next};
+use super::{Committed, RequestSession};
+use crate::id::SessionId;
+use crate::patch::{Applied, Patch};
+use crate::record::{Applying, Record};
+use crate::session::{CookieChange, Origin, State};
+
+impl RequestSession {
+    /// This request's session is `record` from now on, unless a handle has
+    /// destroyed it meanwhile.
+    pub(super) fn became(&self, record: Record, cookie: CookieChange, generation: u32) {
+        let mut state = self.scope.state();
+        if state.generation != generation {
+            state.destroyed.push(record.id);
+            return;
+        }
+        state.origin = Origin::Stored(record.into());
+        state.stale = false;
+        cookie::decide(&mut state, Next::Replaced(cookie));
+    }
+
+    /// The record after our patch, as far as this request can know: what
+    /// others changed meanwhile is seen by a reload.
+    pub(super) fn applied(
+        &self,
+        origin: &Origin,
+        patch: &Patch,
+        applied: &Applied,
+        cookie: Option<CookieChange>,
+        generation: u32,
+    ) {
+        tracing::trace!(rev = applied.rev, ?patch, "session saved");
+        let mut state = self.scope.state();
+        if state.generation != generation {
+            return;
+        }
+        // The store has just vouched for the epoch.
+        state.stale = false;
+        let next = Next::of(patch, applied, cookie, &state);
+        cookie::decide(&mut state, next);
+        let Origin::Stored(before) = origin else { return };
+        if !self.is_looked_at(&state) {
+            return;
+        }
+        let after = before.apply(before.meta.epoch, patch, self.engine.now());
+        let mut record = match after {
+            Applying::Stored(record, _) => Arc::unwrap_or_clone(record),
+            Applying::Answer(_) => (**before).clone(),
+        };
+        record.meta.rev = applied.rev;
+        record.meta.epoch = applied.epoch;
+        state.origin = Origin::Stored(record.into());
+    }
+
+    /// Whether anything may still read the session of this request: a handle, an
+    /// extractor, the transaction of an attempt, or another commit. At the end
+    /// of a request nearly always nothing does, and the record after the patch
+    /// need not be made.
+    fn is_looked_at(&self, state: &State) -> bool {
+        self.is_attempt
+            || self.scope.is_viewed()
+            || self.other_commits_wait()
+            || !state.pending.is_empty()
+    }
+
+    /// The store answered a request for the cookie alone.
+    pub(super) fn answered(&self, cookie: CookieChange, generation: u32) {
+        let mut state = self.scope.state();
+        if state.generation == generation {
+            cookie::decide(&mut state, Next::Followed(cookie));
+        }
+    }
+
+    pub(super) fn ended(&self, id: SessionId, generation: u32) {
+        let mut state = self.scope.state();
+        if state.generation == generation {
+            state.origin = Origin::Retired { was: Some(id) };
+        }
+    }
+
+    pub(super) fn deleted(&self, id: SessionId, was_live: bool) {
+        let mut state = self.scope.state();
+        // Somebody else ended it: their answer removes the cookie, and this one
+        // may come late and remove that of a new login.
+        if was_live || state.cookie.is_some() {
+            cookie::decide(&mut state, Next::Over);
+        }
+        tracing::debug!(session = %id, was_live, "session destroyed");
+    }
+
+    pub(super) fn lost(&self, explicit: bool) -> Committed {
+        self.scope.state().lost |= explicit;
+        Committed::Lost
+    }
+}

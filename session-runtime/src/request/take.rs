@@ -1,0 +1,55 @@
+//! Values that are handed out once: taken out of the store in the middle of a
+//! request, by a patch of their own.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Attempts, Committed, RequestSession, Work};
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::patch::Taken;
+use crate::schema::Field;
+use crate::session::{Origin, form};
+
+impl RequestSession {
+    /// Takes what is stored under `names`, the first of which that is there is
+    /// the value.
+    pub(super) async fn take_now(
+        self: &Arc<Self>,
+        field: &'static Field,
+        names: Vec<Cow<'static, str>>,
+    ) -> Result<Option<Vec<u8>>, SessionError> {
+        let _turn = self.turn.lock().await;
+        let (origin, generation) = {
+            let state = self.scope.state();
+            (state.origin.clone(), state.generation)
+        };
+        let Origin::Stored(record) = origin else { return Ok(None) };
+        let id = record.id;
+        if !names.iter().any(|name| record.fields.get(name).is_some()) {
+            // Whoever guesses names makes the store read, not write.
+            let stored = self.engine.store.reload(id, record.meta.epoch);
+            let stored = self.engine.within(stored).await?.ok_or(SessionError::Gone)?;
+            if !names.iter().any(|name| stored.fields.get(name).is_some()) {
+                return Ok(None);
+            }
+        }
+        let mut taken = Vec::new();
+        let work = Work::Take { names, taken: &mut taken };
+        match Attempts::new(self, work, generation).run().await? {
+            Committed::Stored => Ok(self.first_of(taken, field, id)),
+            Committed::Lost | Committed::Outdated(_) => Err(SessionError::Gone),
+        }
+    }
+
+    /// The first value that was there, in clear.
+    fn first_of(&self, taken: Vec<Taken>, field: &'static Field, id: SessionId) -> Option<Vec<u8>> {
+        taken.into_iter().find_map(|taken| {
+            let stored = taken.value?;
+            Some(match field.secret {
+                true => self.engine.config.keys.open(form(field), id, &taken.name, &stored).value,
+                false => stored,
+            })
+        })
+    }
+}

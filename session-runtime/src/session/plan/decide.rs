@@ -1,0 +1,28 @@
+//! Which kind of plan it is.
+
+use super::parts::signs_in;
+use super::situation::{Mint, Plan, Situation};
+use super::{apply, create};
+use crate::error::SessionError;
+use crate::session::op::PendingOp;
+use crate::session::scope::Origin;
+
+pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, SessionError> {
+    let pending = &situation.pending.ops;
+    let mut ops: Vec<&PendingOp> = Vec::with_capacity(pending.len());
+    // A failed response never brings a privilege back.
+    ops.extend(pending.iter().filter(|op| situation.keep.everything() || op.takes_privileges()));
+    match situation.origin {
+        Origin::Unloaded | Origin::Nobody => create::create(situation, &ops, None, mint),
+        // A late response must not undo a login or logout; a new login may.
+        Origin::Retired { .. } if signs_in(situation, &ops) => {
+            create::create(situation, &ops, None, mint)
+        }
+        Origin::Retired { .. } => {
+            let proves = situation.keep.everything() && situation.pending.authenticated;
+            let explicit = proves || ops.iter().any(|op| op.is_explicit());
+            Ok(if proves || !ops.is_empty() { Plan::Lost { explicit } } else { Plan::Nothing })
+        }
+        Origin::Stored(record) => apply::apply(situation, &ops, record, mint),
+    }
+}

@@ -1,0 +1,62 @@
+//! Encrypts secret fields, where a plan becomes a write. They are decrypted
+//! where a record becomes a view, so that nothing in between compares, merges or
+//! migrates anything but plain values, and a value is bound to the record that
+//! it goes to, also when that is another one than was planned at first.
+
+use super::situation::Write;
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::keys::Keys;
+use crate::patch::{FieldOp, Op};
+use crate::schema::Schema;
+use crate::session::value;
+use crate::session::view::secret_of;
+
+/// Encrypts what is secret in a write, which is the last thing that happens to
+/// it. `from`: the record that a new one is forked from; it may hold secrets
+/// of schemas that this request does not read.
+pub(crate) fn seal(
+    write: &mut Write,
+    schemas: &[&'static Schema],
+    keys: &Keys,
+    from: Option<SessionId>,
+) -> Result<(), SessionError> {
+    if !keys.are_there() {
+        return Ok(());
+    }
+    match write {
+        Write::Create { record, .. } => {
+            let mut ops = Vec::new();
+            for (name, bytes) in record.fields.iter() {
+                let sealed = match (secret_of(schemas, name), from) {
+                    // What does not open here opens nowhere else.
+                    (Some(field), _) => {
+                        match keys.seal(value::form(field), record.id, name, bytes)? {
+                            Some(sealed) => Op::Set(sealed),
+                            None => Op::Remove,
+                        }
+                    }
+                    (None, Some(from)) => match keys.move_to(record.id, from, name, bytes)? {
+                        Some(sealed) => Op::Set(sealed),
+                        None => continue,
+                    },
+                    (None, None) => continue,
+                };
+                ops.push(FieldOp::new(name.to_owned(), sealed));
+            }
+            if !ops.is_empty() {
+                (record.fields, _) = record.fields.apply(&ops).map_err(SessionError::Refused)?;
+            }
+        }
+        Write::Apply { id, patch, .. } => {
+            for op in &mut patch.ops {
+                let (Op::Set(plain), Some(field)) = (&op.op, secret_of(schemas, &op.name)) else {
+                    continue;
+                };
+                let sealed = keys.seal(value::form(field), *id, &op.name, plain)?;
+                op.op = Op::Set(sealed.ok_or(SessionError::Undecodable { field: field.name })?);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! What a plan depends on, and what it comes to.
+
+use crate::clock::Timestamp;
+use crate::config::Policy;
+use crate::id::SessionId;
+use crate::keys::Keys;
+use crate::patch::{Patch, SignIn};
+use crate::realm::Realm;
+use crate::record::Record;
+use crate::schema::{Field, Schema};
+use crate::session::pending::Pending;
+use crate::session::scope::{CookieChange, Origin};
+use crate::token::{NoRandomness, SessionToken};
+
+/// Where new tokens come from: for a new record, or for this one.
+pub(crate) type Mint<'m> = &'m dyn Fn(Option<SessionId>) -> Result<SessionToken, NoRandomness>;
+
+/// What a commit keeps of what was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Everything,
+    /// The response failed: only what takes privileges away.
+    SignOutOnly,
+}
+
+impl Keep {
+    pub(super) const fn everything(self) -> bool {
+        matches!(self, Self::Everything)
+    }
+}
+
+/// All that the plan depends on.
+pub(crate) struct Situation<'s> {
+    /// The session as it stands, as far as is known.
+    pub(crate) origin: &'s Origin,
+    /// The record that the handles saw, where the origin is another by now.
+    pub(crate) seen: Option<&'s Record>,
+    /// The token that the client presented.
+    pub(crate) token: Option<&'s SessionToken>,
+    pub(crate) pending: &'s Pending,
+    /// The schemas under which this request reads the record.
+    pub(crate) schemas: &'s [&'static Schema],
+    /// What opens their secret fields.
+    pub(crate) keys: &'s Keys,
+    /// The fields that a sign-in removes.
+    pub(crate) planted: &'s [&'static Field],
+    pub(crate) keep: Keep,
+    /// Whether a cookie can still be sent.
+    pub(crate) head_open: bool,
+    pub(crate) policy: Policy,
+    /// Which layer plans.
+    pub(crate) realm: &'s Realm,
+    pub(crate) now: Timestamp,
+}
+
+/// What to do with the store, and which cookie that needs.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // made once per request, and taken apart at once
+pub(crate) enum Plan {
+    /// Nothing changed.
+    Nothing,
+    /// Nothing is to be stored; the cookie is to be sent again.
+    Answer(CookieChange),
+    /// Something changed, and there is no session it may go to.
+    Lost { explicit: bool },
+    /// Store this.
+    Write(Write),
+}
+
+/// Values of secret fields are in clear here: see [`seal`](super::seal()).
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // as the plan
+pub(crate) enum Write {
+    Create {
+        record: Box<Record>,
+        sign_in: SignIn,
+        cookie: CookieChange,
+    },
+    Apply {
+        id: SessionId,
+        epoch: u64,
+        patch: Patch,
+        cookie: Option<CookieChange>,
+        /// If the record is gone, a sign-in starts another one.
+        signs_in: bool,
+        /// If the record is gone, the client must be told.
+        explicit: bool,
+    },
+}
