@@ -1,6 +1,7 @@
 //! What went wrong below, in words for the person who runs the service.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
@@ -19,6 +20,11 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(kind: StoreErrorKind, text: impl Into<Arc<str>>) -> Self {
         Self { kind, text: text.into(), io: false }
+    }
+
+    /// Something about the file that its operator has to change.
+    pub(super) fn config(path: &Path, text: impl fmt::Display) -> Self {
+        Self::new(StoreErrorKind::Config, format!("{}: {text}", path.display()))
     }
 
     /// The thread that would have answered panicked or is gone.
@@ -40,6 +46,11 @@ impl Failure {
     /// The same failure, saying first what was being done.
     pub(super) fn during(self, what: impl fmt::Display) -> Self {
         Self { text: format!("{what}: {}", self.text).into(), ..self }
+    }
+
+    /// The same failure, saying which file it is about and what to do.
+    pub(super) fn at(self, path: &Path, advice: &str) -> Self {
+        self.during(format_args!("{} ({advice})", path.display()))
     }
 
     /// Whether reading or writing the file itself failed. Then a commit may

@@ -40,13 +40,6 @@
 //! **`session_revocation`**: `(principal, at)`, one row per principal whose
 //! sessions were all revoked lately, with the time; indexed by `at`.
 //!
-//! A file of layout 1 has neither that table nor `secret_since`, `next_…`,
-//! `previous_…` and `versions`. It gets them when it is opened, in one
-//! transaction; `secret_since` is then the time of the record's creation. A
-//! program that knows layout 1 alone does not open it any more; one that has
-//! it open at that moment must be stopped first: it would change secrets and
-//! leave the new columns as they are.
-//!
 //! Rows of one session lie side by side (`WITHOUT ROWID`), so that a load
 //! touches few pages. No foreign keys, triggers or views: the writer does it
 //! all in one transaction.
@@ -55,12 +48,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::connect::{config, refused};
 use super::failure::Failure;
 
 /// `sess`
 const APPLICATION: i32 = 0x7365_7373;
-const VERSION: i32 = 2;
+const VERSION: i32 = 1;
 
 const TABLES: &str = "
 CREATE TABLE session (
@@ -78,7 +70,7 @@ CREATE TABLE session (
     principal     TEXT,
     patches       BLOB    NOT NULL,
     retired       BLOB    NOT NULL,
-    secret_since  INTEGER NOT NULL DEFAULT 0,
+    secret_since  INTEGER NOT NULL,
     next_secret   BLOB,
     next_nonce    BLOB,
     previous_secret BLOB,
@@ -107,29 +99,11 @@ CREATE TABLE session_revocation (
 CREATE INDEX session_revocation_at ON session_revocation (at);
 ";
 
-/// What makes layout 2 of layout 1: the columns and the table above.
-const FROM_1: &str = "
-ALTER TABLE session ADD COLUMN secret_since INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE session ADD COLUMN next_secret BLOB;
-ALTER TABLE session ADD COLUMN next_nonce BLOB;
-ALTER TABLE session ADD COLUMN previous_secret BLOB;
-ALTER TABLE session ADD COLUMN previous_at INTEGER;
-ALTER TABLE session ADD COLUMN versions TEXT;
-UPDATE session SET secret_since = created;
-CREATE TABLE session_revocation (
-    principal TEXT    NOT NULL PRIMARY KEY,
-    at        INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX session_revocation_at ON session_revocation (at);
-";
-
 /// What is in a file.
 #[derive(PartialEq)]
 pub(super) enum Layout {
     /// Nothing yet.
     Empty,
-    /// The tables of layout 1.
-    One,
     /// These tables.
     Ours,
 }
@@ -138,44 +112,40 @@ pub(super) enum Layout {
 ///
 /// # Errors
 ///
-/// If it is another program's, or of a newer layout.
+/// If it is another program's, or of another layout.
 pub(super) fn check(db: &Connection, path: &Path) -> Result<Layout, Failure> {
     // One statement: another process may be creating the tables just now.
     let sql = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) \
                FROM pragma_application_id, pragma_user_version";
     let read = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     let (application, version, tables): (i32, i32, i64) = read.map_err(|error| {
-        refused(path, error.into(), "name another file unless this one was a session database")
+        Failure::from(error).at(path, "name another file unless this one was a session database")
     })?;
     if application == APPLICATION {
-        match version {
-            VERSION => return Ok(Layout::Ours),
-            1 => return Ok(Layout::One),
-            _ => {}
+        if version == VERSION {
+            return Ok(Layout::Ours);
         }
         let text = format!(
             "the file has layout {version}, this program knows layout {VERSION}; \
-             run the newer program, or move the file away to start empty"
+             run the program that wrote it, or move the file away to start empty"
         );
-        return Err(config(path, &text));
+        return Err(Failure::config(path, text));
     }
     if application == 0 && version == 0 && tables == 0 {
         return Ok(Layout::Empty);
     }
-    Err(config(path, "this database belongs to another program; name another file"))
+    Err(Failure::config(path, "this database belongs to another program; name another file"))
 }
 
-/// Creates the tables in an empty file, or those that an older one lacks.
+/// Creates the tables in an empty file.
 pub(super) fn create(db: &mut Connection, path: &Path) -> Result<(), Failure> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster: look again under the lock.
-    let tables = match check(&transaction, path)? {
-        Layout::Empty => TABLES,
-        Layout::One => FROM_1,
-        Layout::Ours => return Ok(transaction.commit()?),
-    };
-    transaction.execute_batch(tables)?;
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    if check(&transaction, path)? == Layout::Empty {
+        transaction.execute_batch(TABLES)?;
+        let marks =
+            format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}");
+        transaction.execute_batch(&marks)?;
+    }
     Ok(transaction.commit()?)
 }

@@ -1,9 +1,7 @@
-//! The settings of a [`SqliteStore`].
+//! The settings of a [`SqliteStore`](super::SqliteStore).
 
-use std::path::Path;
 use std::time::Duration;
 
-use super::{SqliteStore, writer};
 use crate::clock::Clock;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
@@ -25,7 +23,8 @@ pub enum Durability {
     Relaxed,
 }
 
-/// The settings of a [`SqliteStore`]: [`SqliteStore::options`], then
+/// The settings of a [`SqliteStore`](super::SqliteStore):
+/// [`SqliteStore::options`](super::SqliteStore::options), then
 /// [`open`](Self::open).
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until `open`"]
@@ -126,29 +125,18 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens the file, or creates it, readable by its owner only (mode 0600).
-    ///
-    /// # Errors
-    ///
-    /// [`StoreErrorKind::Config`] if a setting or the path makes no sense:
-    /// the directory is missing, the file cannot be written, belongs to another
-    /// program or has a newer layout (an older one is upgraded in place). [`StoreErrorKind::Corrupt`] if it is not
-    /// a database. The source says which, and what to do.
-    pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
+    /// What no file is needed to refuse.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let refused = |text: &str| Err(StoreError::because(StoreErrorKind::Config, text));
         if self.readers == 0 {
-            let text = "readers(0): at least one thread must read";
-            return Err(StoreError::because(StoreErrorKind::Config, text));
+            return refused("readers(0): at least one thread must read");
         }
         if self.busy_timeout > Duration::from_secs(60 * 60) {
-            let text = "busy_timeout: at most an hour; a request does not wait that long";
-            return Err(StoreError::because(StoreErrorKind::Config, text));
+            return refused("busy_timeout: at most an hour; a request does not wait that long");
         }
         if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
-            let text = "sweep_interval: longer than nothing; `None` for never";
-            return Err(StoreError::because(StoreErrorKind::Config, text));
+            return refused("sweep_interval: longer than nothing; `None` for never");
         }
-        let (clock, limits) = (self.clock.clone(), self.limits);
-        let threads = writer::open(path.as_ref().to_owned(), self).await?;
-        Ok(SqliteStore::new(clock, limits, threads))
+        Ok(())
     }
 }

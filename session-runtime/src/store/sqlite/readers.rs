@@ -1,6 +1,5 @@
 //! The threads that read.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
@@ -13,8 +12,8 @@ use tokio::sync::oneshot;
 use super::connect;
 use super::failure::Failure;
 use super::options::SqliteOptions;
-use super::writer::Queue;
-use crate::store::error::{StoreError, StoreErrorKind};
+use super::queue::{Queue, no_thread};
+use crate::store::error::StoreError;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
@@ -67,8 +66,4 @@ fn run(db: &Connection, queue: &Mutex<Receiver<Job>>) {
             Err(_) => return,
         }
     }
-}
-
-pub(super) fn no_thread(error: &io::Error) -> Failure {
-    Failure::new(StoreErrorKind::Unavailable, format!("a thread cannot be started: {error}"))
 }

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{PoisonError, RwLock};
 use std::thread::Builder;
 
 use rusqlite::Connection;
@@ -10,7 +9,8 @@ use tokio::sync::{oneshot, watch};
 
 use super::failure::{Failure, Unacknowledged};
 use super::options::SqliteOptions;
-use super::readers::{Readers, no_thread};
+use super::queue::{Queue, no_thread};
+use super::readers::Readers;
 use super::step::{BoxedStep, Queued};
 use super::thread::Thread;
 use crate::clock::Timestamp;
@@ -27,28 +27,6 @@ pub(super) struct Threads {
     pub(super) writer: Writer,
     /// How closing the file went, once it has.
     closed: watch::Receiver<Option<Result<(), Failure>>>,
-}
-
-/// The way to a thread, until somebody closes it.
-pub(super) struct Queue<T>(RwLock<Option<Sender<T>>>);
-
-impl<T> Queue<T> {
-    pub(super) fn new(queue: Sender<T>) -> Self {
-        Self(RwLock::new(Some(queue)))
-    }
-
-    /// `thread` is what it does, for the error.
-    pub(super) fn send(&self, item: T, thread: &str) -> Result<(), Failure> {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(queue) => queue.send(item).map_err(|_| Failure::stopped(thread)),
-            None => Err(Failure::closed()),
-        }
-    }
-
-    /// Takes nothing more. What is in it already is still done.
-    pub(super) fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
-    }
 }
 
 /// Opens the file on the thread that will write to it.

@@ -105,13 +105,13 @@ async fn the_threads_end_with_the_last_handle_and_leave_one_file() {
 }
 
 #[tokio::test]
-async fn a_newer_layout_is_refused_and_left_alone() {
+async fn another_layout_is_refused_and_left_alone() {
     let directory = Directory::new();
     drop(open(&directory).await);
-    directory.sql().pragma_update(None, "user_version", 3).unwrap();
+    directory.sql().pragma_update(None, "user_version", 2).unwrap();
     let (error, source) = refusal(&directory.file()).await;
     assert_eq!(error.kind(), StoreErrorKind::Config);
-    assert!(source.contains("layout 3") && source.contains("layout 2"), "{source}");
+    assert!(source.contains("layout 2") && source.contains("layout 1"), "{source}");
     assert!(source.contains("sessions.db"), "{source}");
 }
 

@@ -3,7 +3,7 @@
 
 mod closing;
 mod file;
-mod layout;
+mod limits;
 mod sharing;
 mod writing;
 

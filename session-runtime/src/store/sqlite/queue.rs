@@ -1,0 +1,34 @@
+//! The way to a thread.
+
+use std::io;
+use std::sync::mpsc::Sender;
+use std::sync::{PoisonError, RwLock};
+
+use super::failure::Failure;
+use crate::store::error::StoreErrorKind;
+
+/// The way to a thread, until somebody closes it.
+pub(super) struct Queue<T>(RwLock<Option<Sender<T>>>);
+
+impl<T> Queue<T> {
+    pub(super) fn new(queue: Sender<T>) -> Self {
+        Self(RwLock::new(Some(queue)))
+    }
+
+    /// `thread` is what it does, for the error.
+    pub(super) fn send(&self, item: T, thread: &str) -> Result<(), Failure> {
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(queue) => queue.send(item).map_err(|_| Failure::stopped(thread)),
+            None => Err(Failure::closed()),
+        }
+    }
+
+    /// Takes nothing more. What is in it already is still done.
+    pub(super) fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+pub(super) fn no_thread(error: &io::Error) -> Failure {
+    Failure::new(StoreErrorKind::Unavailable, format!("a thread cannot be started: {error}"))
+}
