@@ -1,6 +1,6 @@
 //! Opening the file: its connections and their settings.
 
-use std::path::{self, Path};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::failure::Failure;
 use super::options::{Durability, SqliteOptions};
+use super::watch::Watch;
 use super::{layout, path as location};
 
 /// More than the distinct statements of this store.
@@ -20,11 +21,14 @@ const WAL: u32 = 16 << 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Opens the connection that writes, and creates the tables in a new file.
-pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
-    // One at a time, for the sake of `path::check`.
+pub(super) fn open_writer(
+    path: &Path,
+    options: &SqliteOptions,
+) -> Result<(Connection, Watch), Failure> {
+    // One at a time, for the sake of `path::prepare`.
     static OPENING: Mutex<()> = Mutex::new(());
     let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
-    location::check(path)?;
+    location::prepare(path)?;
     let mut db = connection(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
         .map_err(|failure| failure.at(path, "it must be a file that this process may write"))?;
     configure(&db, options)
@@ -37,7 +41,15 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<Connec
     // After a burst the WAL shrinks again.
     let settings = format!("PRAGMA synchronous = {synchronous}; PRAGMA journal_size_limit = {WAL}");
     db.execute_batch(&settings)?;
-    Ok(db)
+    let watch = Watch::new([path.to_owned(), beside(path, "-wal")])?;
+    Ok((db, watch))
+}
+
+/// The file that SQLite keeps beside `path`.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Opens a connection that only reads. The file exists and was checked.
@@ -53,8 +65,6 @@ pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connec
 }
 
 fn connection(path: &Path, access: OpenFlags) -> Result<Connection, Failure> {
-    // Absolute, so that SQLite does not read a name such as `file:x` as a URI.
-    let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
     Ok(Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
 }
 

@@ -8,6 +8,7 @@
 //!   transaction
 //! - [`readers`]: the threads that read
 //! - [`queue`]: the way to a thread
+//! - [`watch`]: whether the file is still there
 //! - [`options`], [`failure`]: settings and errors
 //!
 //! Everything that decides happens inside the write transaction, so several
@@ -28,6 +29,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod watch;
 mod write;
 mod writer;
 

@@ -13,6 +13,7 @@ use super::connect;
 use super::failure::Failure;
 use super::options::SqliteOptions;
 use super::queue::{Queue, no_thread};
+use super::watch::Lost;
 use crate::store::error::StoreError;
 
 type Job = Box<dyn FnOnce(&Connection) + Send>;
@@ -20,6 +21,7 @@ type Job = Box<dyn FnOnce(&Connection) + Send>;
 /// Hands reads to the threads, which end with the last handle.
 pub(super) struct Readers {
     jobs: Queue<Job>,
+    lost: Lost,
 }
 
 impl Readers {
@@ -27,6 +29,7 @@ impl Readers {
     pub(super) fn open(
         path: &Path,
         options: &SqliteOptions,
+        lost: Lost,
     ) -> Result<(Self, Vec<JoinHandle<()>>), Failure> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
@@ -36,7 +39,7 @@ impl Readers {
             Builder::new().name(name).spawn(move || run(&db, &queue)).map_err(|e| no_thread(&e))
         };
         let threads = (1..=options.readers).map(start).collect::<Result<_, Failure>>()?;
-        Ok((Self { jobs: Queue::new(jobs) }, threads))
+        Ok((Self { jobs: Queue::new(jobs), lost }, threads))
     }
 
     /// What `read` finds.
@@ -44,11 +47,17 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.lost.check()?;
         let (answer, wait) = oneshot::channel();
         // A send that nobody waits for any more is not an error.
         let job: Job = Box::new(move |db| drop(answer.send(read(db))));
         self.jobs.send(job, "reading")?;
         Ok(wait.await.map_err(|_| Failure::stopped("reading"))??)
+    }
+
+    #[cfg(test)]
+    pub(super) const fn lost(&self) -> &Lost {
+        &self.lost
     }
 
     /// Takes nothing more. What was taken is still done.

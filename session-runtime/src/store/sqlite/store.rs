@@ -10,7 +10,7 @@ use super::options::SqliteOptions;
 use super::read::{self, Loaded};
 use super::step::Touching;
 use super::writer::{self, Threads};
-use super::{sweep, write};
+use super::{path, sweep, write};
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
@@ -103,8 +103,9 @@ impl SqliteOptions {
     /// is not a database. The source says which, and what to do.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         self.check()?;
+        let path = path::absolute(path.as_ref())?;
         let (clock, limits) = (self.clock.clone(), self.limits);
-        let threads = writer::open(path.as_ref().to_owned(), self).await?;
+        let threads = writer::open(path, self).await?;
         Ok(SqliteStore::new(clock, limits, threads))
     }
 }

@@ -16,6 +16,7 @@ use super::failure::{Failure, Unacknowledged};
 use super::options::SqliteOptions;
 use super::readers::Readers;
 use super::step::{BoxedStep, savepoint};
+use super::watch::Watch;
 use super::{connect, sweep};
 use crate::clock::{Clock, Timestamp};
 use crate::store::error::StoreErrorKind;
@@ -29,14 +30,21 @@ const BATCH: usize = 512;
 /// Without it, half the commits would carry a single step.
 const LINGER: Duration = Duration::from_micros(100);
 
+/// How often to look whether the file is still there, when nothing is written
+/// and nothing is swept.
+const LOOK: Duration = Duration::from_secs(5);
+
 pub(super) struct Thread {
     db: Connection,
+    watch: Watch,
     steps: Receiver<BoxedStep>,
     readers: Vec<JoinHandle<()>>,
     clock: Clock,
     /// `None`: never.
     sweep_interval: Option<Duration>,
     swept: Timestamp,
+    /// For how long nothing has happened.
+    idle: Duration,
     backlog: bool,
     last_batch: usize,
 }
@@ -47,11 +55,22 @@ impl Thread {
         options: SqliteOptions,
         steps: Receiver<BoxedStep>,
     ) -> Result<(Self, Readers), Failure> {
-        let db = connect::open_writer(path, &options)?;
-        let (handle, readers) = Readers::open(path, &options)?;
+        let (db, watch) = connect::open_writer(path, &options)?;
+        let (handle, readers) = Readers::open(path, &options, watch.lost())?;
         let SqliteOptions { clock, sweep_interval, .. } = options;
-        let (swept, backlog, last_batch) = (clock.now(), false, 0);
-        let thread = Self { db, steps, readers, clock, sweep_interval, swept, backlog, last_batch };
+        let swept = clock.now();
+        let thread = Self {
+            db,
+            watch,
+            steps,
+            readers,
+            clock,
+            sweep_interval,
+            swept,
+            idle: Duration::ZERO,
+            backlog: false,
+            last_batch: 0,
+        };
         Ok((thread, handle))
     }
 
@@ -62,20 +81,21 @@ impl Thread {
         loop {
             let pause = match self.sweep_interval {
                 Some(_) if self.backlog => Duration::ZERO,
-                Some(interval) => interval,
-                None => Duration::MAX,
+                Some(interval) => interval.min(LOOK),
+                None => LOOK,
             };
-            let idle = match self.steps.recv_timeout(pause) {
+            match self.steps.recv_timeout(pause) {
                 Ok(first) => {
                     self.collect(first, &mut batch);
-                    false
+                    self.idle = Duration::ZERO;
                 }
-                Err(RecvTimeoutError::Timeout) => true,
+                Err(RecvTimeoutError::Timeout) => self.idle += pause,
                 Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let sweep = self.sweep_is_due(idle);
+            }
+            let there = self.watch.check();
+            let sweep = there.is_ok() && self.sweep_is_due();
             if sweep || !batch.is_empty() {
-                self.commit(&mut batch, sweep);
+                self.commit(&mut batch, sweep, there);
             }
         }
         self.close()
@@ -96,8 +116,10 @@ impl Thread {
         self.last_batch = batch.len();
     }
 
-    fn commit(&mut self, batch: &mut Vec<BoxedStep>, sweep: bool) {
-        let committed = self.transact(batch, sweep);
+    /// `there`: whether the file is.
+    fn commit(&mut self, batch: &mut Vec<BoxedStep>, sweep: bool, there: Result<(), Failure>) {
+        let there = there.map_err(Unacknowledged::NotWritten);
+        let committed = there.and_then(|()| self.transact(batch, sweep));
         if let (true, Err(Unacknowledged::NotWritten(failure) | Unacknowledged::Unknown(failure))) =
             (sweep, &committed)
         {
@@ -152,14 +174,15 @@ impl Thread {
 
     /// Whether it is time, by the clock or because nothing happened for the
     /// length of the interval, and there is something to do.
-    fn sweep_is_due(&mut self, idle: bool) -> bool {
+    fn sweep_is_due(&mut self) -> bool {
         let Some(interval) = self.sweep_interval else { return false };
         let now = self.clock.now();
+        let idle = self.idle >= interval;
         let time = idle || self.backlog || now < self.swept || now.since(self.swept) >= interval;
         if !time {
             return false;
         }
-        self.swept = now;
+        (self.swept, self.idle) = (now, Duration::ZERO);
         let due = sweep::is_due(&self.db, now).unwrap_or_else(|failure| {
             tracing::warn!(%failure, "looking for expired sessions failed");
             false
@@ -190,10 +213,12 @@ impl Thread {
         }
         // SQLite does the same when the last connection closes, but does not
         // say if it fails. Another process that is reading keeps the WAL.
+        let there = self.watch.check();
         let checkpoint = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         self.db.flush_prepared_statement_cache();
         let closed = self.db.close().map_err(|(_, error)| error);
-        let result = checkpoint.and(closed).map_err(Failure::from);
+        let closed = checkpoint.and(closed).map_err(Failure::from);
+        let result = there.and(closed);
         let result = result.map_err(|failure| failure.during("closing the session database"));
         if let Err(failure) = &result {
             tracing::warn!(%failure, "the session database was not closed cleanly");

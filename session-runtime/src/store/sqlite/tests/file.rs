@@ -142,6 +142,14 @@ async fn a_path_that_makes_no_sense_is_refused_with_its_cure() {
         (directory.0.clone(), "name a file in it"),
         (PathBuf::from(":memory:"), "MemoryStore"),
         (PathBuf::new(), "MemoryStore"),
+        ("file::memory:?cache=shared".into(), "MemoryStore"),
+        ("file:f.db".into(), "alone: `f.db`"),
+        ("FILE:f.db?mode=rwc".into(), "alone: `f.db`"),
+        ("file:///var/lib/f.db".into(), "alone: `/var/lib/f.db`"),
+        ("f.db?mode=rwc".into(), "alone, `f.db`"),
+        ("f.db?".into(), "alone, `f.db`"),
+        ("sqlite:f.db".into(), "alone: `f.db`"),
+        ("sqlite:///f.db?mode=rwc".into(), "alone: `/f.db`"),
     ] {
         let (error, source) = refusal(&path).await;
         assert_eq!(error.kind(), StoreErrorKind::Config);
@@ -149,6 +157,14 @@ async fn a_path_that_makes_no_sense_is_refused_with_its_cure() {
     }
     let error = SqliteStore::options().readers(0).open(directory.file()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Config);
+}
+
+#[tokio::test]
+async fn a_question_mark_in_a_name_is_one() {
+    let directory = Directory::new();
+    let file = directory.0.join("what? me.db");
+    SqliteStore::open(&file).await.unwrap().close().await.unwrap();
+    assert!(file.exists());
 }
 
 #[cfg(unix)]

@@ -4,6 +4,7 @@
 mod closing;
 mod file;
 mod limits;
+mod losing;
 mod sharing;
 mod writing;
 

@@ -7,6 +7,7 @@ use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
 use crate::store::sqlite::failure::{Failure, Unacknowledged};
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::watch::Lost;
 use crate::store::sqlite::writer::{Threads, Writer};
 
 /// How many transactions are in the WAL: its frames that carry the size of
@@ -114,7 +115,7 @@ async fn a_lost_reply_is_uncertain_and_a_writer_that_is_gone_is_an_error() {
     let (store, clock) = open(&directory).await;
     let (queue, steps) = std::sync::mpsc::channel();
     let lose = std::thread::spawn(move || drop(steps.recv()));
-    let (readers, _) = Readers::open(&directory.file(), &options(&clock)).unwrap();
+    let (readers, _) = Readers::open(&directory.file(), &options(&clock), Lost::default()).unwrap();
     let threads = Threads::of(readers, Writer::new(queue));
     let broken = SqliteStore::new(clock, Limits::NONE, threads);
     assert!(matches!(broken.apply(id(1), 1, &add()).await, Ok(Outcome::Uncertain)));
