@@ -13,9 +13,9 @@ mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
 // Of every store that has columns.
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 // Postgres has arrays, and packs only what is JSON.
-#[cfg_attr(not(any(feature = "mysql", feature = "sqlite")), allow(dead_code))]
+#[cfg_attr(not(feature = "mysql"), allow(dead_code))]
 mod packed;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -7,8 +7,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::db::Db;
 use super::failure::Failure;
-use super::options::{Durability, SqliteOptions};
+use super::layout::Found;
+use super::options::{Durability, Owner, SqliteOptions};
 use super::watch::Watch;
 use super::{layout, path as location};
 
@@ -21,10 +23,7 @@ const WAL: u32 = 16 << 20;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Opens the connection that writes, and creates the tables in a new file.
-pub(super) fn open_writer(
-    path: &Path,
-    options: &SqliteOptions,
-) -> Result<(Connection, Watch), Failure> {
+pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<(Db, Watch), Failure> {
     // One at a time, for the sake of `path::prepare`.
     static OPENING: Mutex<()> = Mutex::new(());
     let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,16 +32,20 @@ pub(super) fn open_writer(
         .map_err(|failure| failure.at(path, "it must be a file that this process may write"))?;
     configure(&db, options)
         .map_err(|failure| failure.at(path, "the settings were not accepted"))?;
-    set_up(&mut db, path, options)?;
-    let synchronous = match options.durability {
-        Durability::Full => "FULL",
-        Durability::Relaxed => "NORMAL",
+    let mode = set_up(&mut db, path, options)?;
+    let synchronous = match (options.durability, mode) {
+        (Durability::Relaxed, Mode::Wal) => "NORMAL",
+        // Without a WAL, NORMAL may damage the file.
+        (Durability::Full, _) | (Durability::Relaxed, Mode::Rollback) => "FULL",
     };
     // After a burst the WAL shrinks again.
     let settings = format!("PRAGMA synchronous = {synchronous}; PRAGMA journal_size_limit = {WAL}");
     db.execute_batch(&settings)?;
-    let watch = Watch::new([path.to_owned(), beside(path, "-wal")])?;
-    Ok((db, watch))
+    let mut files = vec![path.to_owned()];
+    if mode == Mode::Wal {
+        files.push(beside(path, "-wal"));
+    }
+    Ok((Db::new(db, options.sql()), Watch::new(files)?))
 }
 
 /// The file that SQLite keeps beside `path`.
@@ -53,11 +56,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens a connection that only reads. The file exists and was checked.
-pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Connection, Failure> {
+pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Db, Failure> {
     let open = || {
         let db = connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         configure(&db, options)?;
-        Ok(db)
+        Ok(Db::new(db, options.sql()))
     };
     open().map_err(|failure: Failure| {
         failure.at(path, "it could be opened for writing but not for reading")
@@ -89,16 +92,50 @@ fn check_writable(db: &Connection, path: &Path) -> Result<(), Failure> {
     })
 }
 
-fn set_up(db: &mut Connection, path: &Path, options: &SqliteOptions) -> Result<(), Failure> {
-    layout::check(db, path)?;
+/// How changes get into the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// By a log: reading and writing do not wait for each other.
+    Wal,
+    /// In place: they do.
+    Rollback,
+}
+
+fn set_up(db: &mut Connection, path: &Path, options: &SqliteOptions) -> Result<Mode, Failure> {
+    let found = layout::check(db, path, &options.owner)?;
     check_writable(db, path)?;
+    let mode = match (&options.owner, found) {
+        // The mode of a file that others use is theirs to choose.
+        (Owner::Shared { .. }, Found::Others | Found::Ours) => current_mode(db)?,
+        (Owner::Sessions, _) | (Owner::Shared { .. }, Found::Empty) => {
+            switch_to_wal(db, path, options)?
+        }
+    };
+    if mode == Mode::Rollback {
+        tracing::info!(
+            file = %path.display(),
+            "the session database is not in WAL mode: its readers and writers wait for each other; \
+             `PRAGMA journal_mode = WAL` ends that"
+        );
+    }
+    layout::create(db, path, &options.owner)
+        .map_err(|failure| failure.during("creating the tables"))?;
+    Ok(mode)
+}
+
+fn current_mode(db: &Connection) -> Result<Mode, Failure> {
+    let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    Ok(if mode == "wal" { Mode::Wal } else { Mode::Rollback })
+}
+
+fn switch_to_wal(db: &Connection, path: &Path, options: &SqliteOptions) -> Result<Mode, Failure> {
     let mode = wal(db, options.busy_timeout)
         .map_err(|failure| failure.at(path, "it could not be switched to WAL"))?;
     if mode != "wal" {
         let text = format!("WAL is not possible here (mode {mode}); put the file on a local disk");
         return Err(Failure::config(path, text));
     }
-    layout::create(db, path).map_err(|error| error.during("creating the tables"))
+    Ok(Mode::Wal)
 }
 
 fn wal(db: &Connection, patience: Duration) -> Result<String, Failure> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
+use crate::record::form::{DoesNotFit, InvalidForm};
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// Why SQLite could not do something. Cheap to clone: one failed commit
@@ -53,6 +54,11 @@ impl Failure {
         self.during(format_args!("{} ({advice})", path.display()))
     }
 
+    /// Whether its text is about the file and says what to do.
+    pub(super) fn is_config(&self) -> bool {
+        self.kind == StoreErrorKind::Config
+    }
+
     /// Whether reading or writing the file itself failed. Then a commit may
     /// have reached the disk although its synchronisation was not confirmed.
     pub(super) const fn is_io(&self) -> bool {
@@ -66,6 +72,8 @@ impl From<rusqlite::Error> for Failure {
         let kind = match code {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Timeout,
             Some(ErrorCode::DiskFull | ErrorCode::TooBig) => StoreErrorKind::Full,
+            // It does not pass by itself.
+            Some(ErrorCode::ReadOnly) => StoreErrorKind::Config,
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreErrorKind::Corrupt,
             // A column of another type than this store writes.
             None => StoreErrorKind::Corrupt,
@@ -73,6 +81,18 @@ impl From<rusqlite::Error> for Failure {
         };
         let io = code == Some(ErrorCode::SystemIoFailure);
         Self { kind, text: format!("sqlite: {error}").into(), io }
+    }
+}
+
+impl From<InvalidForm> for Failure {
+    fn from(invalid: InvalidForm) -> Self {
+        Self::new(StoreErrorKind::Corrupt, invalid.to_string())
+    }
+}
+
+impl From<DoesNotFit> for Failure {
+    fn from(error: DoesNotFit) -> Self {
+        Self::new(StoreErrorKind::Unsupported, error.to_string())
     }
 }
 

@@ -1,151 +1,199 @@
-//! The file: what is in it, and how that is recognised.
+//! The file: what is in it, and how that is recognised. `docs/sqlite.md`
+//! describes it.
 //!
-//! The database is one file in WAL mode (`FILE`, and while it is open
-//! `FILE-wal` and `FILE-shm` beside it), of `application_id` 0x73657373
-//! (`sess`) and with the version of this layout in `user_version`. All of it
-//! is readable with the `sqlite3` command:
-//!
-//! ```sql
-//! SELECT id, datetime(last_seen / 1000, 'unixepoch') FROM session;
-//! SELECT name, value FROM session_field WHERE session_id = '…';
-//! ```
-//!
-//! **`session`**: one row per record.
+//! **`session`**: one row per session, or per tombstone of one.
 //!
 //! | column | type | meaning |
 //! |---|---|---|
 //! | `id` | TEXT, key | 22 characters of URL-safe base64, as in the logs |
-//! | `secret` | BLOB | SHA-256 of the current secret, 32 bytes |
-//! | `secret_since` | INTEGER | since when it is the current one, milliseconds since 1970 |
-//! | `next_secret`, `next_nonce` | BLOB | SHA-256 of the secret that a renewal by age sent and nobody has presented yet, and the 16 bytes it is derived with; or both NULL |
-//! | `previous_secret`, `previous_at` | BLOB, INTEGER | the secret before, and when the current one was presented first; or both NULL |
-//! | `epoch`, `rev` | INTEGER | grow with privilege, and with every data change |
-//! | `created`, `last_seen`, `authenticated` | INTEGER | milliseconds since 1970; `authenticated` may be NULL |
-//! | `idle` | INTEGER | idle timeout in milliseconds, or NULL |
-//! | `absolute` | INTEGER | the end whatever happens, milliseconds since 1970, or NULL |
-//! | `expires` | INTEGER | `Meta::expires_at` of the row, for sweeps and listings; indexed |
-//! | `remember` | INTEGER | how long the user asked to be remembered: the cookie outlives the browser |
-//! | `principal` | TEXT | `namespace:json`, or NULL; indexed |
-//! | `patches` | BLOB | the last patch ids, oldest first, 8 bytes each, little endian |
-//! | `retired` | BLOB | replaced secrets, oldest first: 32 bytes of hash, 8 of time, little endian |
-//! | `versions` | TEXT | JSON: namespace → version of the schema that wrote its fields, where that is not 1; or NULL |
+//! | `expires` | INTEGER | when the session ends, or when it was ended; milliseconds since 1970; indexed |
+//! | `principal` | TEXT | `realm:namespace:json`, or NULL; indexed |
+//! | `authenticated` | INTEGER | when its user last proved who they are, or -1; with `created`, the order in the index of principals |
+//! | `created` | INTEGER | when it was created |
+//! | `form` | BLOB | everything: the [form](crate::record::form), always whole |
 //!
-//! **`session_field`**: one row per stored field, `(session_id, name, value)`.
-//! `value` is TEXT and holds the JSON byte for byte as it was written. (Bytes
-//! that are not UTF-8, which no codec of ours writes, are kept as BLOB.)
-//!
-//! **`session_tombstone`**: `(id, secret, until)`, one row per secret of a
-//! record that was destroyed lately; indexed by `until`.
+//! All other columns repeat what the form says, for the sake of an index. They are
+//! the store's own: what a session is to anybody, the form alone decides.
 //!
 //! **`session_revocation`**: `(principal, at)`, one row per principal whose
-//! sessions were all revoked lately, with the time; indexed by `at`.
+//! sessions were all revoked within the last quarter of an hour; indexed by `at`.
 //!
-//! Rows of one session lie side by side (`WITHOUT ROWID`), so that a load
-//! touches few pages. No foreign keys, triggers or views: the writer does it
-//! all in one transaction.
+//! **`session_readable`**: a view for people.
+//!
+//! A file of its own has the `application_id` 0x73657373 (`sess`) and the version
+//! of this layout in `user_version`. In a file that is shared with other tables
+//! both belong to the application: there the version stands in **`session_layout`**,
+//! and all names begin with what the application chose.
+//!
+//! Sessions lie in the order of their ids (`WITHOUT ROWID`), so that a load walks
+//! one tree. No foreign keys, no triggers: the writer does it all in one
+//! transaction.
 
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::failure::Failure;
+use super::options::Owner;
 
 /// `sess`
 const APPLICATION: i32 = 0x7365_7373;
 const VERSION: i32 = 1;
 
-const TABLES: &str = "
-CREATE TABLE session (
-    id            TEXT    NOT NULL PRIMARY KEY,
-    secret        BLOB    NOT NULL,
-    epoch         INTEGER NOT NULL,
-    rev           INTEGER NOT NULL,
-    created       INTEGER NOT NULL,
-    last_seen     INTEGER NOT NULL,
-    authenticated INTEGER,
-    idle          INTEGER,
-    absolute      INTEGER,
-    expires       INTEGER NOT NULL,
-    remember      INTEGER,
-    principal     TEXT,
-    patches       BLOB    NOT NULL,
-    retired       BLOB    NOT NULL,
-    secret_since  INTEGER NOT NULL,
-    next_secret   BLOB,
-    next_nonce    BLOB,
-    previous_secret BLOB,
-    previous_at   INTEGER,
-    versions      TEXT
-) WITHOUT ROWID;
-CREATE INDEX session_expires ON session (expires);
-CREATE INDEX session_principal ON session (principal) WHERE principal IS NOT NULL;
-CREATE TABLE session_field (
-    session_id TEXT NOT NULL,
-    name       TEXT NOT NULL,
-    value      TEXT NOT NULL,
-    PRIMARY KEY (session_id, name)
-) WITHOUT ROWID;
-CREATE TABLE session_tombstone (
-    id     TEXT    NOT NULL,
-    secret BLOB    NOT NULL,
-    until  INTEGER NOT NULL,
-    PRIMARY KEY (id, secret)
-) WITHOUT ROWID;
-CREATE INDEX session_tombstone_until ON session_tombstone (until);
-CREATE TABLE session_revocation (
-    principal TEXT    NOT NULL PRIMARY KEY,
-    at        INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX session_revocation_at ON session_revocation (at);
-";
-
 /// What is in a file.
-#[derive(PartialEq)]
-pub(super) enum Layout {
-    /// Nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing at all.
     Empty,
+    /// Other tables, beside which ours have room.
+    Others,
     /// These tables.
     Ours,
 }
 
-/// Looks, and changes nothing: the file may be somebody else's.
+/// Looks, and changes nothing: the file may belong to another program.
 ///
 /// # Errors
 ///
-/// If it is another program's, or of another layout.
-pub(super) fn check(db: &Connection, path: &Path) -> Result<Layout, Failure> {
+/// If it does and must not be shared, if it has another layout, or if a name is
+/// taken.
+pub(super) fn check(db: &Connection, path: &Path, owner: &Owner) -> Result<Found, Failure> {
+    let found = match owner {
+        Owner::Sessions => own(db, path),
+        Owner::Shared { table } => shared(db, path, table),
+    };
+    found.map_err(|failure| match failure.is_config() {
+        true => failure,
+        false => failure.at(path, "name another file unless this one was a session database"),
+    })
+}
+
+fn own(db: &Connection, path: &Path) -> Result<Found, Failure> {
     // One statement: another process may be creating the tables just now.
     let sql = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) \
                FROM pragma_application_id, pragma_user_version";
-    let read = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let (application, version, tables): (i32, i32, i64) = read.map_err(|error| {
-        Failure::from(error).at(path, "name another file unless this one was a session database")
-    })?;
-    if application == APPLICATION {
-        if version == VERSION {
-            return Ok(Layout::Ours);
-        }
-        let text = format!(
-            "the file has layout {version}, this program knows layout {VERSION}; \
-             run the program that wrote it, or move the file away to start empty"
-        );
-        return Err(Failure::config(path, text));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (application, version, tables): (i32, i32, i64) = db.query_row(sql, [], read)?;
+    match (application, version, tables) {
+        (APPLICATION, VERSION, _) => Ok(Found::Ours),
+        (APPLICATION, ..) => Err(another_layout(path, version)),
+        (0, 0, 0) => Ok(Found::Empty),
+        _ => Err(Failure::config(
+            path,
+            "this database belongs to another program; name another file, or keep the sessions \
+             beside its tables with SqliteOptions::shared_file",
+        )),
     }
-    if application == 0 && version == 0 && tables == 0 {
-        return Ok(Layout::Empty);
-    }
-    Err(Failure::config(path, "this database belongs to another program; name another file"))
 }
 
-/// Creates the tables in an empty file.
-pub(super) fn create(db: &mut Connection, path: &Path) -> Result<(), Failure> {
+fn shared(db: &Connection, path: &Path, table: &str) -> Result<Found, Failure> {
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if tables == 0 {
+        return Ok(Found::Empty);
+    }
+    let version = format!("SELECT version FROM \"{table}_layout\"");
+    if is_there(db, &format!("{table}_layout"))? {
+        let version: Option<i32> = db.query_row(&version, [], |row| row.get(0)).optional()?;
+        return match version {
+            Some(VERSION) => Ok(Found::Ours),
+            other => Err(another_layout(path, other.unwrap_or(0))),
+        };
+    }
+    for suffix in ["", "_revocation", "_readable", "_expires", "_principal", "_revocation_at"] {
+        let name = format!("{table}{suffix}");
+        if is_there(db, &name)? {
+            let text = format!(
+                "`{name}` is there already and belongs to another program; choose another name \
+                 for SqliteOptions::shared_file"
+            );
+            return Err(Failure::config(path, text));
+        }
+    }
+    Ok(Found::Others)
+}
+
+fn is_there(db: &Connection, name: &str) -> Result<bool, Failure> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE)";
+    Ok(db.query_row(sql, [name], |row| row.get(0))?)
+}
+
+fn another_layout(path: &Path, version: i32) -> Failure {
+    let text = format!(
+        "the file has layout {version}, this program knows layout {VERSION}; run the program \
+         that wrote it, or move the file away to start empty"
+    );
+    Failure::config(path, text)
+}
+
+/// Creates the tables where they are not.
+pub(super) fn create(db: &mut Connection, path: &Path, owner: &Owner) -> Result<(), Failure> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster: look again under the lock.
-    if check(&transaction, path)? == Layout::Empty {
-        transaction.execute_batch(TABLES)?;
-        let marks =
-            format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}");
-        transaction.execute_batch(&marks)?;
+    if check(&transaction, path, owner)? != Found::Ours {
+        transaction.execute_batch(&tables(owner.table()))?;
+        let mark = match owner {
+            Owner::Sessions => {
+                format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}")
+            }
+            Owner::Shared { table } => format!(
+                "CREATE TABLE \"{table}_layout\" (version INTEGER NOT NULL); \
+                 INSERT INTO \"{table}_layout\" VALUES ({VERSION})"
+            ),
+        };
+        transaction.execute_batch(&mark)?;
     }
     Ok(transaction.commit()?)
+}
+
+fn tables(table: &str) -> String {
+    format!(
+        r#"
+CREATE TABLE "{table}" (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    expires       INTEGER NOT NULL,
+    principal     TEXT,
+    authenticated INTEGER NOT NULL,
+    created       INTEGER NOT NULL,
+    form          BLOB    NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX "{table}_expires" ON "{table}" (expires);
+CREATE INDEX "{table}_principal" ON "{table}" (principal, authenticated, created)
+    WHERE principal IS NOT NULL;
+CREATE TABLE "{table}_revocation" (
+    principal TEXT    NOT NULL PRIMARY KEY,
+    at        INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX "{table}_revocation_at" ON "{table}_revocation" (at);
+CREATE VIEW "{table}_readable" AS
+SELECT
+    id,
+    CASE substr(form, 2, 1) WHEN x'74' THEN 'ended' ELSE 'session' END AS kind,
+    principal,
+    datetime(created / 1000, 'unixepoch') AS created,
+    datetime(expires / 1000, 'unixepoch') AS expires,
+    CAST(CAST(substr(form, 15, 10) AS TEXT) AS INTEGER) AS epoch,
+    CAST(CAST(substr(form, 25, 10) AS TEXT) AS INTEGER) AS rev,
+    (WITH RECURSIVE item (number, content, rest) AS (
+        SELECT 0, NULL, substr(form, 1 + CAST(CAST(substr(form, 10, 5) AS TEXT) AS INTEGER))
+        UNION ALL
+        SELECT
+            number + 1,
+            substr(
+                rest,
+                instr(rest, x'3a') + 1,
+                CAST(CAST(substr(rest, 1, instr(rest, x'3a') - 1) AS TEXT) AS INTEGER)
+            ),
+            substr(
+                rest,
+                instr(rest, x'3a') + 1
+                    + CAST(CAST(substr(rest, 1, instr(rest, x'3a') - 1) AS TEXT) AS INTEGER)
+            )
+        FROM item WHERE instr(rest, x'3a') > 0
+    )
+    SELECT group_concat(
+        CAST(content AS TEXT) || CASE number % 2 WHEN 1 THEN ' = ' ELSE char(10) END, ''
+    ) FROM item WHERE number > 0) AS fields
+FROM "{table}";
+"#
+    )
 }

@@ -3,7 +3,8 @@
 //! - [`store`]: the store, operation by operation
 //! - [`path`], [`connect`], [`layout`]: the file, its tables, what is checked at
 //!   opening
-//! - [`row`], [`read`], [`write`], [`sweep`]: what is done on a connection
+//! - [`read`], [`write`](mod@write), [`sign_in`], [`end`], [`sweep`]: what is done on a
+//!   connection; [`db`], [`sql`], [`value`]: with which statements
 //! - [`step`], [`writer`], [`thread`]: one thread writes, many steps in one
 //!   transaction
 //! - [`readers`]: the threads that read
@@ -15,6 +16,8 @@
 //! processes may share a file.
 
 mod connect;
+mod db;
+mod end;
 mod failure;
 mod layout;
 mod options;
@@ -22,13 +25,15 @@ mod path;
 mod queue;
 mod read;
 mod readers;
-mod row;
+mod sign_in;
+mod sql;
 mod step;
 mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod value;
 mod watch;
 mod write;
 mod writer;

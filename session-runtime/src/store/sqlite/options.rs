@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::sql::Sql;
 use crate::clock::Clock;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
@@ -23,6 +24,24 @@ pub enum Durability {
     Relaxed,
 }
 
+/// Whose the file is.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    /// It holds sessions and nothing else.
+    Sessions,
+    /// Other tables are in it, and ours are named after this one.
+    Shared { table: String },
+}
+
+impl Owner {
+    pub(super) fn table(&self) -> &str {
+        match self {
+            Self::Sessions => "session",
+            Self::Shared { table } => table,
+        }
+    }
+}
+
 /// The settings of a [`SqliteStore`](super::SqliteStore):
 /// [`SqliteStore::options`](super::SqliteStore::options), then
 /// [`open`](Self::open).
@@ -35,6 +54,7 @@ pub struct SqliteOptions {
     pub(super) busy_timeout: Duration,
     pub(super) sweep_interval: Option<Duration>,
     pub(super) limits: Limits,
+    pub(super) owner: Owner,
 }
 
 impl SqliteOptions {
@@ -46,6 +66,7 @@ impl SqliteOptions {
             busy_timeout: Duration::from_secs(5),
             sweep_interval: Some(Duration::from_secs(5)),
             limits: Limits::default(),
+            owner: Owner::Sessions,
         }
     }
 
@@ -125,6 +146,42 @@ impl SqliteOptions {
         self
     }
 
+    /// Keeps the sessions in a file that has other tables too, such as the
+    /// application's own: in the table `table`, and in others whose names begin with
+    /// it (`…_revocation`, `…_layout`, and the view `…_readable`). Nothing else in the
+    /// file is looked at or changed, nor are its `application_id`, its `user_version`
+    /// and, unless the file is new, its journal mode.
+    ///
+    /// `table` consists of `a` to `z`, `0` to `9` and `_`, and begins with a letter; at most 48
+    /// characters.
+    ///
+    /// Other connections, of this process or of others, may read and write their
+    /// tables at the same time. A transaction of theirs that writes keeps out the
+    /// writes of sessions for as long as it lasts, and after
+    /// [`busy_timeout`](Self::busy_timeout) those fail. In a file that is not in WAL
+    /// mode loads wait for writes, too, and [`Durability::Relaxed`] is the same as
+    /// [`Durability::Full`].
+    ///
+    /// # Default
+    ///
+    /// A file of its own: a file of another program is refused.
+    ///
+    /// ```no_run
+    /// # async fn open() -> Result<(), session_runtime::store::StoreError> {
+    /// use session_runtime::store::SqliteStore;
+    ///
+    /// let store = SqliteStore::options().shared_file("web_session").open("app.db").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn shared_file(mut self, table: impl Into<String>) -> Self {
+        self.owner = Owner::Shared { table: table.into() };
+        self
+    }
+
+    pub(super) fn sql(&self) -> Sql {
+        Sql::new(self.owner.table())
+    }
+
     /// What no file is needed to refuse.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let refused = |text: &str| Err(StoreError::because(StoreErrorKind::Config, text));
@@ -137,6 +194,19 @@ impl SqliteOptions {
         if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
             return refused("sweep_interval: longer than nothing; `None` for never");
         }
+        if !is_name(self.owner.table()) {
+            return refused(
+                "shared_file: the name of a table, of a to z, 0 to 9 and _, beginning with a \
+                 letter, at most 48 characters; names that begin with sqlite_ are SQLite's",
+            );
+        }
         Ok(())
     }
+}
+
+fn is_name(table: &str) -> bool {
+    table.len() <= 48
+        && table.starts_with(|first: char| first.is_ascii_lowercase())
+        && !table.starts_with("sqlite_")
+        && table.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
 }

@@ -1,251 +1,188 @@
-//! What is read, on any connection. Each record is one statement, and so one
-//! snapshot.
+//! What is read, on any connection. Each session is one row, and so one snapshot.
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{OptionalExtension as _, params};
 
+use super::db::Db;
 use super::failure::Failure;
-use super::row::{self, FieldRows, Id, META_COLUMNS, meta_columns};
+use super::value::{self, Age, Id};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, Presented, Principal, Record};
+use crate::record::form::{self, Entry, Raw};
+use crate::record::{Due, Judgement, Principal, Record, Visit};
 use crate::store::contract::{Cursor, Lookup, Page};
 use crate::token::SecretHash;
 
-const META: &str = concat!("SELECT ", meta_columns!(), " FROM session s WHERE s.id = ?1");
-const RECORD: &str = concat!(
-    "SELECT ",
-    meta_columns!(),
-    ", f.name, f.value FROM session s LEFT JOIN session_field f ON f.session_id = s.id \
-     WHERE s.id = ?1"
-);
-const SCAN: &str = concat!(
-    "SELECT ",
-    meta_columns!(),
-    ", f.name, f.value, s.id FROM (SELECT * FROM session WHERE id > ?1 AND expires > ?2 \
-     ORDER BY id LIMIT ?3) s LEFT JOIN session_field f ON f.session_id = s.id ORDER BY s.id"
-);
-const LIST: &str = concat!(
-    "SELECT ",
-    meta_columns!(),
-    ", f.name, f.value, s.id FROM session s LEFT JOIN session_field f ON f.session_id = s.id \
-     WHERE s.principal = ?1 AND s.expires > ?2 ORDER BY s.id"
-);
-
 /// What a load found without writing.
 pub(super) enum Loaded {
-    /// The answer, but for a touch.
+    /// The answer.
     Answer(Lookup),
-    /// The record, by its pending secret: the writer has to confirm that.
-    Pending(Box<Record>),
+    /// The record, and what has to be written.
+    Due(Arc<Record>, Due),
 }
 
-/// What [`SessionStore::load`](crate::store::SessionStore::load) answers to a
-/// request that arrived then, without the touch.
+/// What [`SessionStore::load`](crate::store::SessionStore::load) answers. The
+/// fields are looked at last: a guessed id makes nothing parse them.
 pub(super) fn load(
-    db: &Connection,
+    db: &Db,
     id: SessionId,
-    secret: &SecretHash,
-    arrived: Option<Timestamp>,
+    secrets: &[SecretHash],
+    visit: Visit,
     now: Timestamp,
 ) -> Result<Loaded, Failure> {
-    let presented = |meta: &Meta| match meta.is_expired(now) {
-        true => Presented::Unknown,
-        false => meta.presented(secret, arrived.unwrap_or(now), now),
-    };
-    let opens = |meta: &Meta| {
-        matches!(presented(meta), Presented::Current | Presented::Next | Presented::Previous)
-    };
-    Ok(Loaded::Answer(match record_if(db, id, opens)? {
-        Read::Record(record) if presented(&record.meta) == Presented::Next => {
-            return Ok(Loaded::Pending(record));
+    let mut statement = db.prepare(&db.sql.select)?;
+    let mut rows = statement.query([Id::from(id)])?;
+    let Some(row) = rows.next()? else { return Ok(Loaded::Answer(Lookup::Absent)) };
+    let raw = match Raw::read(value::form(row, 0)?)? {
+        Raw::Record(raw) => raw,
+        Raw::Tombstone(tombstone) => {
+            let ended = tombstone.judge(secrets, now);
+            return Ok(Loaded::Answer(ended.map_or(Lookup::Absent, Lookup::Ended)));
         }
-        Read::Record(record) => Lookup::Found(Arc::new(*record)),
-        Read::Unwanted(meta) => match presented(&meta) {
-            Presented::Retired => Lookup::Retired,
-            Presented::Replayed => Lookup::Replayed,
-            _ => Lookup::Absent,
-        },
-        Read::Missing if is_entombed(db, id, secret, now)? => Lookup::Retired,
-        Read::Missing => Lookup::Absent,
+    };
+    Ok(Loaded::Answer(match raw.meta.judge(secrets, visit, now) {
+        Judgement::Opens(Due::Nothing) => Lookup::Found(Arc::new(raw.record(id, None)?)),
+        Judgement::Opens(due) => return Ok(Loaded::Due(Arc::new(raw.record(id, None)?), due)),
+        Judgement::Ended(ended) => Lookup::Ended(ended),
+        Judgement::Replayed => Lookup::Replayed,
+        Judgement::Absent => Lookup::Absent,
     }))
 }
 
 /// The live record `id`, if it still has this `epoch`.
 pub(super) fn reload(
-    db: &Connection,
+    db: &Db,
     id: SessionId,
     epoch: u64,
     now: Timestamp,
 ) -> Result<Option<Arc<Record>>, Failure> {
-    let read = record_if(db, id, |meta| meta.epoch == epoch && !meta.is_expired(now))?;
-    Ok(match read {
-        Read::Record(record) => Some(Arc::new(*record)),
-        Read::Unwanted(_) | Read::Missing => None,
-    })
+    let record = record(db, id)?;
+    Ok(record.filter(|record| record.meta.epoch == epoch && !record.meta.is_expired(now)))
+}
+
+/// What is stored under `id`.
+pub(super) fn entry(db: &Db, id: SessionId) -> Result<Option<Entry>, Failure> {
+    let mut statement = db.prepare(&db.sql.select)?;
+    let mut rows = statement.query([Id::from(id)])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(form::decode(id, value::form(row, 0)?, None)?))
 }
 
 /// The record `id`, live or not.
-pub(super) fn record(db: &Connection, id: SessionId) -> Result<Option<Record>, Failure> {
-    Ok(match record_if(db, id, |_| true)? {
-        Read::Record(record) => Some(*record),
-        Read::Unwanted(_) | Read::Missing => None,
+pub(super) fn record(db: &Db, id: SessionId) -> Result<Option<Arc<Record>>, Failure> {
+    Ok(match entry(db, id)? {
+        Some(Entry::Record(record)) => Some(record),
+        Some(Entry::Tombstone(_)) | None => None,
     })
 }
 
-/// The record's own data, live or not.
-pub(super) fn meta(db: &Connection, id: SessionId) -> Result<Option<Meta>, Failure> {
-    let mut statement = db.prepare_cached(META)?;
-    let mut rows = statement.query([Id::from(id)])?;
-    rows.next()?.map(row::meta).transpose()
+/// A page of the live sessions of `principal`, the oldest first. At most `limit`
+/// rows are looked at.
+pub(super) fn list(
+    db: &Db,
+    principal: &Principal,
+    from: &Place,
+    limit: usize,
+    now: Timestamp,
+) -> Result<Page, Failure> {
+    let rows = limit.clamp(1, i32::MAX as usize);
+    let mut page = Page::default();
+    let mut last = None;
+    let mut seen = 0;
+    page_of(db, principal, from, rows, |id, form, place| {
+        if let Entry::Record(record) = form::decode(id, form, None)?
+            && !record.meta.is_expired(now)
+        {
+            page.records.push(record);
+        }
+        seen += 1;
+        last = Some(place);
+        Ok(())
+    })?;
+    page.next = last.filter(|_| seen == rows).map(|place| place.cursor());
+    Ok(page)
 }
 
-/// The live sessions of `principal`.
-pub(super) fn list(
-    db: &Connection,
+/// A place among the sessions of a principal.
+pub(super) struct Place {
+    age: Age,
+    id: String,
+}
+
+impl Place {
+    /// Before the first.
+    pub(super) const START: Self = Self { age: Age::FIRST, id: String::new() };
+
+    /// Reads [`Place::cursor`] back.
+    pub(super) fn of(cursor: &Cursor) -> Option<Self> {
+        let (age, id) = cursor.as_str().split_once('/')?;
+        Some(Self { age: Age::parse(age)?, id: id.to_owned() })
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        Cursor::new(format!("{}/{}", self.age, self.id))
+    }
+}
+
+/// Tells id, form and place of at most `limit` sessions of `principal` after that
+/// place.
+pub(super) fn page_of(
+    db: &Db,
     principal: &Principal,
-    now: Timestamp,
-) -> Result<Vec<Arc<Record>>, Failure> {
-    records(db, LIST, params![principal.as_str(), row::millis(now)])
+    from: &Place,
+    limit: usize,
+    mut tell: impl FnMut(SessionId, &[u8], Place) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut statement = db.prepare(&db.sql.page_of)?;
+    let mut rows = statement.query(params![
+        principal.as_str(),
+        from.age.authenticated(),
+        from.age.created(),
+        from.id,
+        limit as i64,
+    ])?;
+    while let Some(row) = rows.next()? {
+        let id = value::id(row, 0)?;
+        tell(id, value::form(row, 1)?, Place { age: Age::read(row, 2)?, id: id.to_string() })?;
+    }
+    Ok(())
 }
 
 /// A page of all live sessions, in the order of their ids.
 pub(super) fn scan(
-    db: &Connection,
+    db: &Db,
     after: Option<SessionId>,
     limit: usize,
     now: Timestamp,
 ) -> Result<Page, Failure> {
     let limit = limit.clamp(1, i32::MAX as usize);
     let after = after.map_or_else(String::new, |id| id.to_string());
-    let records = records(db, SCAN, params![after, row::millis(now), limit as i64])?;
-    let last = records.last().filter(|_| records.len() == limit);
-    Ok(Page { next: last.map(|record| Cursor::after(record.id)), records })
-}
-
-/// The records of a statement that gives their fields one after the other, and
-/// the id last.
-fn records(
-    db: &Connection,
-    sql: &str,
-    parameters: impl rusqlite::Params,
-) -> Result<Vec<Arc<Record>>, Failure> {
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query(parameters)?;
-    let mut all = Vec::new();
-    let mut current: Option<(SessionId, Meta, FieldRows)> = None;
-    let finish = |(id, meta, fields): (SessionId, Meta, FieldRows)| -> Result<_, Failure> {
-        Ok(Arc::new(Record::new(id, meta, fields.finish()?)))
-    };
+    let mut statement = db.prepare(&db.sql.scan)?;
+    let mut rows = statement.query(params![after, value::millis(now), limit as i64])?;
+    let mut page = Page::default();
+    let (mut last, mut seen) = (None, 0);
     while let Some(row) = rows.next()? {
-        let id = id(row, META_COLUMNS + 2)?;
-        if current.as_ref().is_none_or(|(last, ..)| *last != id) {
-            let next = (id, row::meta(row)?, FieldRows::default());
-            all.extend(current.replace(next).map(finish).transpose()?);
+        let id = value::id(row, 0)?;
+        if let Entry::Record(record) = form::decode(id, value::form(row, 1)?, None)? {
+            page.records.push(record);
         }
-        if let Some((_, _, fields)) = &mut current {
-            fields.read(row, META_COLUMNS)?;
-        }
+        (last, seen) = (Some(id), seen + 1);
     }
-    all.extend(current.map(finish).transpose()?);
-    Ok(all)
+    page.next = last.filter(|_| seen == limit).map(Cursor::after);
+    Ok(page)
 }
 
 /// How many sessions are live.
-pub(super) fn count(db: &Connection, now: Timestamp) -> Result<u64, Failure> {
-    let mut statement = db.prepare_cached("SELECT count(*) FROM session WHERE expires > ?1")?;
-    let count: i64 = statement.query_row([row::millis(now)], |row| row.get(0))?;
+pub(super) fn count(db: &Db, now: Timestamp) -> Result<u64, Failure> {
+    let count: i64 =
+        db.prepare(&db.sql.count)?.query_row([value::millis(now)], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
 
-/// An id out of a column.
-pub(super) fn id(row: &Row<'_>, column: usize) -> Result<SessionId, Failure> {
-    let text = row.get_ref(column)?.as_str().map_err(|_| Failure::corrupt("session id"))?;
-    text.parse().map_err(|_| Failure::corrupt("session id"))
-}
-
-enum Read {
-    Record(Box<Record>),
-    /// Its fields were not looked at.
-    Unwanted(Box<Meta>),
-    Missing,
-}
-
 /// When all sessions of `principal` were revoked last, if that is remembered.
-pub(super) fn revoked(
-    db: &Connection,
-    principal: &Principal,
-) -> Result<Option<Timestamp>, Failure> {
-    let sql = "SELECT at FROM session_revocation WHERE principal = ?1";
-    let mut statement = db.prepare_cached(sql)?;
+pub(super) fn revoked(db: &Db, principal: &Principal) -> Result<Option<Timestamp>, Failure> {
+    let mut statement = db.prepare(&db.sql.revoked)?;
     let at = statement.query_row([principal.as_str()], |row| row.get(0)).optional()?;
-    Ok(at.map(row::time))
-}
-
-/// Tells the name and the length of each field of `id`.
-pub(super) fn sizes(
-    db: &Connection,
-    id: SessionId,
-    mut size: impl FnMut(&str, usize),
-) -> Result<(), Failure> {
-    let sql = "SELECT name, octet_length(value) FROM session_field WHERE session_id = ?1";
-    let mut statement = db.prepare_cached(sql)?;
-    let mut rows = statement.query([Id::from(id)])?;
-    while let Some(row) = rows.next()? {
-        let name = row.get_ref(0)?.as_str().map_err(|_| Failure::corrupt("field name"))?;
-        size(name, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
-    }
-    Ok(())
-}
-
-fn record_if(
-    db: &Connection,
-    id: SessionId,
-    wanted: impl FnOnce(&Meta) -> bool,
-) -> Result<Read, Failure> {
-    let mut statement = db.prepare_cached(RECORD)?;
-    let mut rows = statement.query([Id::from(id)])?;
-    let Some(first) = rows.next()? else { return Ok(Read::Missing) };
-    let meta = row::meta(first)?;
-    if !wanted(&meta) {
-        return Ok(Read::Unwanted(Box::new(meta)));
-    }
-    let mut fields = FieldRows::default();
-    fields.read(first, META_COLUMNS)?;
-    while let Some(row) = rows.next()? {
-        fields.read(row, META_COLUMNS)?;
-    }
-    Ok(Read::Record(Box::new(Record::new(id, meta, fields.finish()?))))
-}
-
-fn is_entombed(
-    db: &Connection,
-    id: SessionId,
-    secret: &SecretHash,
-    now: Timestamp,
-) -> Result<bool, Failure> {
-    let mut statement =
-        db.prepare_cached("SELECT secret FROM session_tombstone WHERE id = ?1 AND until > ?2")?;
-    let mut rows = statement.query(params![Id::from(id), row::millis(now)])?;
-    while let Some(row) = rows.next()? {
-        // Compared here, not in SQL: in constant time.
-        if SecretHash::from_bytes(row.get(0)?) == *secret {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether any tombstone stands for `id`.
-pub(super) fn has_tombstone(
-    db: &Connection,
-    id: SessionId,
-    now: Timestamp,
-) -> Result<bool, Failure> {
-    let sql = "SELECT 1 FROM session_tombstone WHERE id = ?1 AND until > ?2 LIMIT 1";
-    let mut statement = db.prepare_cached(sql)?;
-    let found =
-        statement.query_row(params![Id::from(id), row::millis(now)], |_| Ok(())).optional()?;
-    Ok(found.is_some())
+    Ok(at.map(value::time))
 }

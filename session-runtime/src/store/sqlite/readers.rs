@@ -6,17 +6,17 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::connect;
+use super::db::Db;
 use super::failure::Failure;
 use super::options::SqliteOptions;
 use super::queue::{Queue, no_thread};
 use super::watch::Lost;
 use crate::store::error::StoreError;
 
-type Job = Box<dyn FnOnce(&Connection) + Send>;
+type Job = Box<dyn FnOnce(&Db) + Send>;
 
 /// Hands reads to the threads, which end with the last handle.
 pub(super) struct Readers {
@@ -45,7 +45,7 @@ impl Readers {
     /// What `read` finds.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+        read: impl FnOnce(&Db) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.lost.check()?;
         let (answer, wait) = oneshot::channel();
@@ -66,7 +66,7 @@ impl Readers {
     }
 }
 
-fn run(db: &Connection, queue: &Mutex<Receiver<Job>>) {
+fn run(db: &Db, queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {

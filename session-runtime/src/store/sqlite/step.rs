@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::db::Db;
 use super::failure::{Failure, Unacknowledged};
 use super::write;
 use crate::clock::Timestamp;
@@ -15,7 +15,7 @@ use crate::id::SessionId;
 /// that is over, answer.
 pub(super) trait Step: Send {
     /// Does the work. What fails leaves no trace.
-    fn run(&mut self, db: &Connection, now: Timestamp);
+    fn run(&mut self, db: &Db, now: Timestamp);
     /// Tells the caller. `failed`: why the transaction was not committed.
     fn answer(self: Box<Self>, failed: Option<&Unacknowledged>);
 }
@@ -32,7 +32,7 @@ pub(super) struct Queued<T, F> {
 impl<T, F> Queued<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection, Timestamp) -> Result<T, Failure> + Send,
+    F: FnOnce(&Db, Timestamp) -> Result<T, Failure> + Send,
 {
     pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, Unacknowledged>>) {
         let (caller, wait) = oneshot::channel();
@@ -43,9 +43,9 @@ where
 impl<T, F> Step for Queued<T, F>
 where
     T: Send,
-    F: FnOnce(&Connection, Timestamp) -> Result<T, Failure> + Send,
+    F: FnOnce(&Db, Timestamp) -> Result<T, Failure> + Send,
 {
-    fn run(&mut self, db: &Connection, now: Timestamp) {
+    fn run(&mut self, db: &Db, now: Timestamp) {
         if let Some(work) = self.work.take() {
             self.result = Some(savepoint(db, |db| work(db, now)));
         }
@@ -67,20 +67,16 @@ where
 
 /// Does `work` so that it leaves no trace if it fails.
 pub(super) fn savepoint<T>(
-    db: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, Failure>,
+    db: &Db,
+    work: impl FnOnce(&Db) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let execute = |sql| -> Result<(), Failure> {
-        db.prepare_cached(sql)?.execute([])?;
-        Ok(())
-    };
-    execute("SAVEPOINT step")?;
+    db.run("SAVEPOINT step")?;
     let result = work(db);
     if result.is_err() && !db.is_autocommit() {
-        execute("ROLLBACK TO step")?;
+        db.run("ROLLBACK TO step")?;
     }
     if !db.is_autocommit() {
-        execute("RELEASE step")?;
+        db.run("RELEASE step")?;
     }
     result
 }
@@ -119,7 +115,7 @@ pub(super) struct TouchStep {
 }
 
 impl Step for TouchStep {
-    fn run(&mut self, db: &Connection, _: Timestamp) {
+    fn run(&mut self, db: &Db, _: Timestamp) {
         let (id, epoch, at) = (self.id, self.epoch, self.at);
         if let Err(failure) = savepoint(db, |db| write::touch(db, id, epoch, at)) {
             tracing::warn!(%failure, %id, "the last activity of a session was not stored");

@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use super::failure::Unacknowledged;
 use super::options::SqliteOptions;
-use super::read::{self, Loaded};
+use super::read::{self, Loaded, Place};
 use super::step::Touching;
 use super::writer::{self, Threads};
-use super::{path, sweep, write};
+use super::{end, path, sweep, write};
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
-use crate::record::{Principal, Record};
+use crate::record::{Due, Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
-    Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Visit,
 };
-use crate::store::error::StoreError;
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
 use crate::token::SecretHash;
 
@@ -130,19 +130,15 @@ impl Inner {
     /// Writes the activity of a record that was just loaded, without making
     /// the request wait for the disk. Until it is written, reads of the same
     /// record wait for it instead; see [`Inner::settle`].
-    fn touch(&self, record: Arc<Record>) -> Arc<Record> {
+    fn touch(&self, mut record: Arc<Record>) -> Arc<Record> {
         let now = self.clock.now();
-        if !record.meta.touch_is_due(now) || record.meta.is_expired(now) {
-            return record;
-        }
         if let Some(step) = self.touching.begin(record.id, record.meta.epoch, now)
             && self.threads.writer.send(Box::new(step)).is_err()
         {
             tracing::warn!(id = %record.id, "the last activity of a session was not stored");
         }
-        let mut record = Arc::unwrap_or_clone(record);
-        record.meta.last_seen = now;
-        Arc::new(record)
+        Arc::make_mut(&mut record).meta.settle(Due::Touch, now);
+        record
     }
 }
 
@@ -158,27 +154,22 @@ impl SessionStore for SqliteStore {
     fn load<'a>(
         &'a self,
         id: SessionId,
-        secret: &'a SecretHash,
+        secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        let (inner, secret) = (&self.0, *secret);
+        let (inner, secrets) = (&self.0, Secrets::from(secrets));
         StoreFuture::new(async move {
             inner.settle(inner.touching.contains(id)).await;
-            let clock = inner.clock.clone();
-            let read = move |db: &_| read::load(db, id, &secret, visit.arrived, clock.now());
-            let answer = match inner.threads.readers.run(read).await? {
-                Loaded::Answer(answer) => answer,
-                Loaded::Pending(_) => {
-                    let load = move |db: &_, now| write::load(db, id, &secret, visit, now);
-                    inner.threads.writer.run(load).await?
+            let (clock, presented) = (inner.clock.clone(), secrets.clone());
+            let read = move |db: &_| read::load(db, id, &presented, visit, clock.now());
+            match inner.threads.readers.run(read).await? {
+                Loaded::Answer(answer) => Ok(answer),
+                Loaded::Due(record, Due::Touch) => Ok(Lookup::Found(inner.touch(record))),
+                Loaded::Due(..) => {
+                    let load = move |db: &_, now| write::load(db, id, &secrets, visit, now);
+                    Ok(inner.threads.writer.run(load).await?)
                 }
-            };
-            Ok(match answer {
-                Lookup::Found(record) if visit.touch == Touch::IfDue => {
-                    Lookup::Found(inner.touch(record))
-                }
-                other => other,
-            })
+            }
         })
     }
 
@@ -199,10 +190,12 @@ impl SessionStore for SqliteStore {
         record: Record,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        let limits = self.0.limits;
-        let work = move |db: &_, now| write::create(db, &record, sign_in, &limits, now);
-        let run = self.0.threads.writer.run(work);
-        StoreFuture::new(async { Ok(run.await?) })
+        let (record, limits) = (Arc::new(record), self.0.limits);
+        let create = self.0.threads.writer.run_steps(move || {
+            let record = Arc::clone(&record);
+            move |db: &_, now| write::create(db, &record, sign_in, &limits, now)
+        });
+        StoreFuture::new(async { Ok(create.await?) })
     }
 
     fn apply<'a>(
@@ -210,12 +203,15 @@ impl SessionStore for SqliteStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        let (patch, limits) = (patch.clone(), self.0.limits);
-        let work = move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now);
-        let run = self.0.threads.writer.run(work);
+        let (patch, limits) = (Arc::new(patch.clone()), self.0.limits);
+        let apply = self.0.threads.writer.run_steps(move || {
+            let patch = Arc::clone(&patch);
+            move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now)
+        });
         StoreFuture::new(async {
-            match run.await {
+            match apply.await {
                 Ok(outcome) => Ok(outcome),
                 Err(Unacknowledged::NotWritten(failure)) => Err(failure.into()),
                 Err(Unacknowledged::Unknown(failure)) => {
@@ -226,20 +222,24 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<bool, StoreError>> {
-        let run = self.0.threads.writer.run(move |db, now| write::delete(db, id, now));
+    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+        let run = self.0.threads.writer.run(move |db, now| end::delete(db, id, by, now));
         StoreFuture::new(async { Ok(run.await?) })
     }
 
     fn list<'a>(
         &'a self,
         principal: &'a Principal,
-    ) -> StoreFuture<'a, Result<Vec<Arc<Record>>, StoreError>> {
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> StoreFuture<'a, Result<Page, StoreError>> {
         let (inner, principal) = (&self.0, principal.clone());
         StoreFuture::new(async move {
+            let from = place(from)?.unwrap_or(Place::START);
             inner.settle(inner.touching.any()).await;
             let clock = inner.clock.clone();
-            inner.threads.readers.run(move |db| read::list(db, &principal, clock.now())).await
+            let list = move |db: &_| read::list(db, &principal, &from, limit, clock.now());
+            inner.threads.readers.run(list).await
         })
     }
 
@@ -247,11 +247,14 @@ impl SessionStore for SqliteStore {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
-    ) -> StoreFuture<'a, Result<u64, StoreError>> {
+        from: Option<&'a Cursor>,
+    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         let principal = principal.clone();
-        let work = move |db: &_, now| write::revoke(db, &principal, which, now);
-        let run = self.0.threads.writer.run(work);
-        StoreFuture::new(async { Ok(run.await?) })
+        StoreFuture::new(async move {
+            let from = place(from)?;
+            let revoke = move |db: &_, now| end::revoke(db, &principal, which, from.as_ref(), now);
+            Ok(self.0.threads.writer.run(revoke).await?)
+        })
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
@@ -280,6 +283,14 @@ impl SessionStore for SqliteStore {
             self.0.threads.readers.run(move |db| read::scan(db, after, limit, clock.now())).await
         })
     }
+}
+
+/// The hashes of one token, one per realm, on their way to a thread.
+type Secrets = Arc<[SecretHash]>;
+
+fn place(cursor: Option<&Cursor>) -> Result<Option<Place>, StoreError> {
+    let foreign = || StoreError::because(StoreErrorKind::Config, "a cursor of another store");
+    cursor.map(|cursor| Place::of(cursor).ok_or_else(foreign)).transpose()
 }
 
 impl fmt::Debug for SqliteStore {

@@ -10,8 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
-
+use super::db::Db;
 use super::failure::{Failure, Unacknowledged};
 use super::options::SqliteOptions;
 use super::readers::Readers;
@@ -35,7 +34,7 @@ const LINGER: Duration = Duration::from_micros(100);
 const LOOK: Duration = Duration::from_secs(5);
 
 pub(super) struct Thread {
-    db: Connection,
+    db: Db,
     watch: Watch,
     steps: Receiver<BoxedStep>,
     readers: Vec<JoinHandle<()>>,
@@ -136,16 +135,16 @@ impl Thread {
         let not_written = |failure: Failure| Unacknowledged::NotWritten(failure);
         if !self.db.is_autocommit() {
             // An earlier ROLLBACK failed.
-            self.execute("ROLLBACK").map_err(not_written)?;
+            self.db.run("ROLLBACK").map_err(not_written)?;
         }
         // The lock is taken at once: what is read afterwards is the latest,
         // and `now` is not older than the wait for it.
-        self.execute("BEGIN IMMEDIATE").map_err(|e| not_written(e.during("waiting to write")))?;
+        self.db.run("BEGIN IMMEDIATE").map_err(|e| not_written(e.during("waiting to write")))?;
         for step in batch {
             // A defect that one record brings to light must not end all
             // sessions: the transaction goes, the thread stays.
             if catch_unwind(AssertUnwindSafe(|| step.run(&self.db, self.clock.now()))).is_err() {
-                let _ = self.execute("ROLLBACK");
+                let _ = self.db.run("ROLLBACK");
                 let text = "a write in the same transaction panicked; nothing was written";
                 return Err(not_written(Failure::new(StoreErrorKind::Unavailable, text)));
             }
@@ -158,18 +157,13 @@ impl Thread {
         if sweep {
             self.sweep();
         }
-        self.execute("COMMIT").map_err(|failure| {
+        self.db.run("COMMIT").map_err(|failure| {
             if !self.db.is_autocommit() {
-                let _ = self.execute("ROLLBACK");
+                let _ = self.db.run("ROLLBACK");
             }
             let failure = failure.during("committing");
             if failure.is_io() { Unacknowledged::Unknown(failure) } else { not_written(failure) }
         })
-    }
-
-    fn execute(&self, sql: &str) -> Result<(), Failure> {
-        self.db.prepare_cached(sql)?.execute([])?;
-        Ok(())
     }
 
     /// Whether it is time, by the clock or because nothing happened for the
@@ -216,7 +210,7 @@ impl Thread {
         let there = self.watch.check();
         let checkpoint = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         self.db.flush_prepared_statement_cache();
-        let closed = self.db.close().map_err(|(_, error)| error);
+        let closed = self.db.into_connection().close().map_err(|(_, error)| error);
         let closed = checkpoint.and(closed).map_err(Failure::from);
         let result = there.and(closed);
         let result = result.map_err(|failure| failure.during("closing the session database"));

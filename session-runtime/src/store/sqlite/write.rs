@@ -1,320 +1,150 @@
 //! What is written. Every function runs inside the writer's transaction, and
-//! reads before it writes: a refusal leaves no trace.
+//! reads before it writes: a refusal leaves no trace. What a patch or a secret
+//! means is decided by the rules of the record.
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::params;
 
+use super::db::Db;
 use super::failure::Failure;
-use super::read::Loaded;
-use super::row::{self, FieldRows, Id, Json};
-use super::{read, sweep};
+use super::read::{self, Loaded};
+use super::sign_in::{self, Admitted};
+use super::value::{self, Age, Id};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{
-    Conflict, Denied, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused, SignIn,
-};
-use crate::record::Fields;
-use crate::record::{Applying, Meta, Principal, Record, TOMBSTONE};
-use crate::store::contract::{Created, Lookup, Revoke, Touch, Visit};
-use crate::store::limits::{self, Growth, Limits};
-use crate::store::packed;
+use crate::patch::{Gone, Outcome, Patch, SignIn};
+use crate::record::form::{self, Entry, Form};
+use crate::record::{Applying, Due, FormNote, Principal, Record, Visit};
+use crate::store::contract::{Created, Lookup};
+use crate::store::limits::Limits;
 use crate::token::SecretHash;
 
-/// Applies `patch` with [`Record::apply`], on a record that holds only the
-/// fields which the patch looks at.
+/// What became of a step that may have to be taken in several.
+pub(super) enum Stepped<T> {
+    Done(T),
+    /// It has done a bounded part, and is to be taken again.
+    Again,
+}
+
+/// Applies `patch` by [`Record::apply`].
 pub(super) fn apply(
-    db: &Connection,
+    db: &Db,
     id: SessionId,
     epoch: u64,
     patch: &Patch,
     limits: &Limits,
     now: Timestamp,
-) -> Result<Outcome, Failure> {
-    let Some(meta) = read::meta(db, id)? else { return Ok(Outcome::Gone(Gone::Absent)) };
-    let before = Arc::new(Record::new(id, meta, read_fields(db, id, patch)?));
-    match before.apply(epoch, patch, now) {
-        Applying::Answer(Outcome::Conflict(conflict)) => {
-            let current = read::record(db, id)?.map_or(before, Arc::new);
-            Ok(Outcome::Conflict(Conflict { current, ..conflict }))
-        }
-        Applying::Answer(answer) => Ok(answer),
-        Applying::Stored(after, applied) => {
-            if let Err(refused) = fits(db, patch, &after, limits)? {
-                return Ok(Outcome::Refused(refused));
-            }
-            if let Err(denied) = admit(db, &after, patch.meta.sign_in, now)? {
-                return Ok(Outcome::Denied(denied));
-            }
-            write_fields(db, patch, &before.fields, &after)?;
-            if patch.meta == MetaPatch::default() {
-                // Naming no indexed column keeps the indexes out of it.
-                let sql = "UPDATE session SET rev = ?2, patches = ?3 WHERE id = ?1";
-                let patches = packed::patches_bytes(&after.meta.patches);
-                let rev = after.meta.rev.cast_signed();
-                db.prepare_cached(sql)?.execute(params![Id::from(id), rev, patches])?;
-            } else {
-                write_meta(db, UPDATE, id, &after.meta)?;
-            }
-            Ok(Outcome::Applied(applied))
-        }
+) -> Result<Stepped<Outcome>, Failure> {
+    let answer = |outcome| Ok(Stepped::Done(outcome));
+    let Some(before) = read::record(db, id)? else {
+        return answer(Outcome::Gone(Gone::Absent));
+    };
+    let (after, applied) = match before.apply(epoch, patch, now) {
+        Applying::Answer(outcome) => return answer(outcome),
+        Applying::Stored(after, applied) => (after, applied),
+    };
+    if let Err(refused) = limits.check_change(&before.fields, &after.fields, &patch.ops) {
+        return answer(Outcome::Refused(refused));
     }
-}
-
-/// Whether the record may become as large as `after`, which holds only some of
-/// its fields.
-fn fits(
-    db: &Connection,
-    patch: &Patch,
-    after: &Record,
-    limits: &Limits,
-) -> Result<Result<(), Refused>, Failure> {
-    if !limits::may_grow(&patch.ops) || *limits == Limits::NONE {
-        return Ok(Ok(()));
+    match sign_in::admit(db, &after, patch.meta.sign_in, now)? {
+        Admitted::Yes => {}
+        Admitted::Denied(denied) => return answer(Outcome::Denied(denied)),
+        Admitted::Later => return Ok(Stepped::Again),
     }
-    let mut total = 0;
-    let change = |op: &'_ FieldOp| after.fields.get(&op.name).map(<[u8]>::len);
-    let mut changes: Vec<_> =
-        patch.ops.iter().map(|op| Growth::new(&op.name, None, change(op))).collect();
-    read::sizes(db, after.id, |name, bytes| {
-        let size = name.len() + bytes;
-        total += size;
-        for change in changes.iter_mut().filter(|change| change.name == name) {
-            change.before = size;
-        }
-    })?;
-    Ok(limits.check(&changes, || total))
-}
-
-/// Whether the sign-in into `record` may be stored. Ends the sessions that
-/// make room for it.
-fn admit(
-    db: &Connection,
-    record: &Record,
-    sign_in: SignIn,
-    now: Timestamp,
-) -> Result<Result<(), Denied>, Failure> {
-    let Some(principal) = record.meta.principal.as_ref() else { return Ok(Ok(())) };
-    if sign_in.is_unconditional() {
-        return Ok(Ok(()));
-    }
-    let mut others = Vec::new();
-    if sign_in.cap.is_some() {
-        others = read::list(db, principal, now)?;
-        others.retain(|other| other.id != record.id);
-    }
-    let revoked = read::revoked(db, principal)?;
-    match sign_in.admit(others.iter().map(|other| &**other), revoked) {
-        Err(denied) => Ok(Err(denied)),
-        Ok(evicted) => {
-            for id in evicted {
-                delete(db, id, now)?;
-            }
-            Ok(Ok(()))
-        }
-    }
-}
-
-/// The fields whose stored value decides something.
-fn read_fields(db: &Connection, id: SessionId, patch: &Patch) -> Result<Fields, Failure> {
-    let expected = patch.expect.iter().filter_map(|expect| match expect {
-        Expect::Rev(_) | Expect::Version { .. } => None,
-        Expect::Field { name, .. } => Some(&**name),
-    });
-    let read = patch.ops.iter().filter(|op| reads(&op.op)).map(|op| &*op.name);
-    let mut fields = FieldRows::default();
-    for name in expected.chain(read) {
-        let sql = "SELECT value FROM session_field WHERE session_id = ?1 AND name = ?2";
-        let mut statement = db.prepare_cached(sql)?;
-        let mut rows = statement.query(params![Id::from(id), name])?;
-        if let Some(row) = rows.next()? {
-            fields.push(name.as_bytes(), row::json(row, 0)?);
-        }
-    }
-    fields.finish()
-}
-
-const fn reads(op: &Op) -> bool {
-    match op {
-        Op::Set(_) | Op::Remove => false,
-        Op::RemoveIf(_) | Op::Add(_) | Op::Take => true,
-    }
-}
-
-fn write_fields(
-    db: &Connection,
-    patch: &Patch,
-    before: &Fields,
-    after: &Record,
-) -> Result<(), Failure> {
-    for op in &patch.ops {
-        let (id, name) = (Id::from(after.id), &*op.name);
-        match after.fields.get(name) {
-            Some(value) if before.get(name) == Some(value) => {}
-            Some(value) => {
-                let sql = "INSERT INTO session_field (session_id, name, value) VALUES (?1, ?2, ?3) \
-                           ON CONFLICT DO UPDATE SET value = excluded.value";
-                db.prepare_cached(sql)?.execute(params![id, name, Json(value)])?;
-            }
-            None => {
-                let sql = "DELETE FROM session_field WHERE session_id = ?1 AND name = ?2";
-                db.prepare_cached(sql)?.execute(params![id, name])?;
-            }
-        }
-    }
-    Ok(())
-}
-
-const UPDATE: &str = "UPDATE session SET secret = ?2, epoch = ?3, rev = ?4, created = ?5, \
-    last_seen = ?6, authenticated = ?7, idle = ?8, absolute = ?9, expires = ?10, remember = ?11, \
-    principal = ?12, patches = ?13, retired = ?14, secret_since = ?15, next_secret = ?16, \
-    next_nonce = ?17, previous_secret = ?18, previous_at = ?19, versions = ?20 WHERE id = ?1";
-const INSERT: &str = "INSERT INTO session (id, secret, epoch, rev, created, last_seen, \
-    authenticated, idle, absolute, expires, remember, principal, patches, retired, secret_since, \
-    next_secret, next_nonce, previous_secret, previous_at, versions) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
-
-fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<(), Failure> {
-    let (pending, previous) = (meta.renewal.pending(), meta.renewal.previous());
-    db.prepare_cached(sql)?.execute(params![
-        Id::from(id),
-        meta.secret.as_bytes(),
-        meta.epoch.cast_signed(),
-        meta.rev.cast_signed(),
-        row::millis(meta.created),
-        row::millis(meta.last_seen),
-        meta.authenticated.map(row::millis),
-        meta.idle.map(row::saturating),
-        meta.absolute.map(row::millis),
-        row::millis(meta.expires_at()),
-        meta.remember.map(row::saturating),
-        meta.principal.as_ref().map(Principal::as_str),
-        packed::patches_bytes(&meta.patches),
-        packed::retired_bytes(&meta.retired),
-        row::millis(meta.secret_since),
-        pending.map(|pending| pending.next.as_bytes()),
-        pending.map(|pending| &pending.nonce.0),
-        previous.map(|previous| previous.secret.as_bytes()),
-        previous.map(|previous| row::millis(previous.at)),
-        packed::versions_json(&meta.versions),
-    ])?;
-    Ok(())
+    replace(db, &before, &after, now)?;
+    answer(Outcome::Applied(applied))
 }
 
 /// Stores a new record.
 pub(super) fn create(
-    db: &Connection,
+    db: &Db,
     record: &Record,
     sign_in: SignIn,
     limits: &Limits,
     now: Timestamp,
-) -> Result<Created, Failure> {
-    let id = record.id;
-    let mut exists = db.prepare_cached("SELECT 1 FROM session WHERE id = ?1")?;
-    let exists = exists.query_row([Id::from(id)], |_| Ok(())).optional()?.is_some();
-    if exists || read::has_tombstone(db, id, now)? {
-        return Ok(Created::Exists);
+) -> Result<Stepped<Created>, Failure> {
+    let answer = |created| Ok(Stepped::Done(created));
+    let free = match read::entry(db, record.id)? {
+        None => true,
+        Some(Entry::Tombstone(tombstone)) => tombstone.is_over(now),
+        Some(Entry::Record(_)) => false,
+    };
+    if !free {
+        return answer(Created::Exists);
     }
     if let Err(refused) = limits.check_new(&record.fields) {
-        return Ok(Created::Refused(refused));
+        return answer(Created::Refused(refused));
     }
-    if let Err(denied) = admit(db, record, sign_in, now)? {
-        return Ok(Created::Denied(denied));
+    match sign_in::admit(db, record, sign_in, now)? {
+        Admitted::Yes => {}
+        Admitted::Denied(denied) => return answer(Created::Denied(denied)),
+        Admitted::Later => return Ok(Stepped::Again),
     }
-    write_meta(db, INSERT, id, &record.meta)?;
-    for (name, value) in record.fields.iter() {
-        let sql = "INSERT INTO session_field (session_id, name, value) VALUES (?1, ?2, ?3)";
-        db.prepare_cached(sql)?.execute(params![Id::from(id), name, Json(value)])?;
-    }
-    Ok(Created::Created)
+    write(db, &db.sql.insert, record, &form::whole(record, 1)?.value)?;
+    answer(Created::Created)
 }
 
-/// A load by a secret that is pending, which it confirms, touch included.
+/// A load that has to write first: it confirms a pending secret.
 pub(super) fn load(
-    db: &Connection,
+    db: &Db,
     id: SessionId,
-    secret: &SecretHash,
+    secrets: &[SecretHash],
     visit: Visit,
     now: Timestamp,
 ) -> Result<Lookup, Failure> {
-    let mut record = match read::load(db, id, secret, visit.arrived, now)? {
-        // Somebody else confirmed it meanwhile, or the session ended.
-        Loaded::Answer(answer) => return Ok(answer),
-        Loaded::Pending(record) => record,
-    };
-    record.meta.confirm(now);
-    if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
-        record.meta.last_seen = now;
+    match read::load(db, id, secrets, visit, now)? {
+        // Another request confirmed it meanwhile, or the session ended.
+        Loaded::Answer(answer) => Ok(answer),
+        Loaded::Due(record, due) => Ok(Lookup::Found(settle(db, &record, due, now)?)),
     }
-    write_meta(db, UPDATE, id, &record.meta)?;
-    Ok(Lookup::Found(Arc::new(*record)))
 }
 
 /// Writes the activity at `at`, unless the record has ended by then, was seen
 /// later or is of another epoch.
-pub(super) fn touch(
-    db: &Connection,
-    id: SessionId,
-    epoch: u64,
-    at: Timestamp,
-) -> Result<(), Failure> {
-    let Some(mut meta) = read::meta(db, id)? else { return Ok(()) };
+pub(super) fn touch(db: &Db, id: SessionId, epoch: u64, at: Timestamp) -> Result<(), Failure> {
+    let Some(record) = read::record(db, id)? else { return Ok(()) };
+    let meta = &record.meta;
     if meta.epoch == epoch && meta.last_seen < at && !meta.is_expired(at) {
-        meta.last_seen = at;
-        let sql = "UPDATE session SET last_seen = ?2, expires = ?3 WHERE id = ?1";
-        let (seen, expires) = (row::millis(at), row::millis(meta.expires_at()));
-        db.prepare_cached(sql)?.execute(params![Id::from(id), seen, expires])?;
+        settle(db, &record, Due::Touch, at)?;
     }
     Ok(())
 }
 
-/// Destroys a record, and says whether it was live.
-pub(super) fn delete(db: &Connection, id: SessionId, now: Timestamp) -> Result<bool, Failure> {
-    let Some(meta) = read::meta(db, id)? else { return Ok(false) };
-    for secret in meta.secrets(now) {
-        entomb(db, id, &secret, now.after(TOMBSTONE))?;
-    }
-    sweep::remove(db, id)?;
-    Ok(!meta.is_expired(now))
+fn settle(db: &Db, before: &Record, due: Due, now: Timestamp) -> Result<Arc<Record>, Failure> {
+    let mut after = before.clone();
+    after.meta.settle(due, now);
+    after.note = replace(db, before, &after, now)?;
+    Ok(Arc::new(after))
 }
 
-fn entomb(
-    db: &Connection,
-    id: SessionId,
-    secret: &SecretHash,
-    until: Timestamp,
-) -> Result<(), Failure> {
-    let sql = "INSERT INTO session_tombstone (id, secret, until) VALUES (?1, ?2, ?3) \
-               ON CONFLICT DO UPDATE SET until = excluded.until";
-    db.prepare_cached(sql)?.execute(params![
-        Id::from(id),
-        secret.as_bytes(),
-        row::millis(until)
+/// Replaces what is stored of a session. Indexes are left alone where nothing
+/// that stands in them has changed.
+fn replace(db: &Db, before: &Record, after: &Record, now: Timestamp) -> Result<FormNote, Failure> {
+    let Form { value, note, .. } = form::whole(after, before.note.stamp + 1)?;
+    let (old, new) = (&before.meta, &after.meta);
+    let same_owner = old.principal == new.principal && Age::of(old) == Age::of(new);
+    // One that had expired may not be in the index any more.
+    if !same_owner || old.is_expired(now) {
+        write(db, &db.sql.update, after, &value)?;
+    } else if old.expires_at() == new.expires_at() {
+        db.prepare(&db.sql.update_form)?.execute(params![Id::from(after.id), value])?;
+    } else {
+        let expires = value::millis(new.expires_at());
+        db.prepare(&db.sql.update_expiry)?.execute(params![Id::from(after.id), value, expires])?;
+    }
+    Ok(note)
+}
+
+fn write(db: &Db, sql: &str, record: &Record, form: &[u8]) -> Result<(), Failure> {
+    let (meta, age) = (&record.meta, Age::of(&record.meta));
+    db.prepare(sql)?.execute(params![
+        Id::from(record.id),
+        form,
+        value::millis(meta.expires_at()),
+        meta.principal.as_ref().map(Principal::as_str),
+        age.authenticated(),
+        age.created(),
     ])?;
     Ok(())
-}
-
-/// Destroys sessions of `principal`, and says how many were live.
-pub(super) fn revoke(
-    db: &Connection,
-    principal: &Principal,
-    which: Revoke,
-    now: Timestamp,
-) -> Result<u64, Failure> {
-    if which == Revoke::All {
-        let sql = "INSERT INTO session_revocation (principal, at) VALUES (?1, ?2) \
-                   ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
-        db.prepare_cached(sql)?.execute(params![principal.as_str(), row::millis(now)])?;
-    }
-    let mut theirs = Vec::new();
-    let mut statement = db.prepare_cached("SELECT id FROM session WHERE principal = ?1")?;
-    let mut rows = statement.query([principal.as_str()])?;
-    while let Some(row) = rows.next()? {
-        theirs.push(read::id(row, 0)?);
-    }
-    let mut ended = 0;
-    for id in theirs.into_iter().filter(|id| which.ends(*id)) {
-        ended += u64::from(delete(db, id, now)?);
-    }
-    Ok(ended)
 }

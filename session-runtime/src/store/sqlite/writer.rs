@@ -4,15 +4,16 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::Builder;
 
-use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::db::Db;
 use super::failure::{Failure, Unacknowledged};
 use super::options::SqliteOptions;
 use super::queue::{Queue, no_thread};
 use super::readers::Readers;
 use super::step::{BoxedStep, Queued};
 use super::thread::Thread;
+use super::write::Stepped;
 use crate::clock::Timestamp;
 use crate::store::error::StoreError;
 
@@ -74,12 +75,28 @@ impl Writer {
     /// nobody waits for the answer any more.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection, Timestamp) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Db, Timestamp) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unacknowledged> {
         let (step, wait) = Queued::new(work);
         self.send(Box::new(step))?;
         // The thread died after it took the step: before the commit, or after.
         wait.await.map_err(|_| Unacknowledged::Unknown(Failure::stopped("writing")))?
+    }
+
+    /// The same in several transactions: `work` makes each of them, until one is
+    /// [`Stepped::Done`]. What waits in the queue comes in between.
+    pub(super) async fn run_steps<T: Send + 'static, W>(
+        &self,
+        work: impl Fn() -> W,
+    ) -> Result<T, Unacknowledged>
+    where
+        W: FnOnce(&Db, Timestamp) -> Result<Stepped<T>, Failure> + Send + 'static,
+    {
+        loop {
+            if let Stepped::Done(answer) = self.run(work()).await? {
+                return Ok(answer);
+            }
+        }
     }
 
     /// Hands over a step that answers to nobody.

@@ -15,7 +15,7 @@ async fn a_closed_store_leaves_one_file_with_all_that_was_begun() {
     create(&store, record(1, &[])).await;
     // Handed over before the close, and not waited for until after it.
     let patches: Vec<_> = (0..50).map(|_| add()).collect();
-    let begun: Vec<_> = patches.iter().map(|patch| store.apply(id(1), 1, patch)).collect();
+    let begun: Vec<_> = patches.iter().map(|patch| store.apply(id(1), 1, patch, None)).collect();
     let mut begun: Vec<_> = begun.into_iter().map(Box::pin).collect();
     for apply in &mut begun {
         let pending = std::future::poll_fn(|context| {
@@ -43,12 +43,12 @@ async fn every_call_after_the_close_says_that_the_store_was_closed() {
     store.close().await.unwrap();
     let customer = Principal::new("shop", "42");
     let errors = [
-        store.load(id(1), &SECRET, Touch::IfDue.into()).await.unwrap_err(),
+        store.load(id(1), &[SECRET], Touch::IfDue.into()).await.unwrap_err(),
         store.reload(id(1), 1).await.unwrap_err(),
         store.create(record(2, &[]), SignIn::default()).await.unwrap_err(),
-        store.apply(id(1), 1, &add()).await.unwrap_err(),
-        store.delete(id(1)).await.unwrap_err(),
-        store.list(&customer).await.unwrap_err(),
+        store.apply(id(1), 1, &add(), None).await.unwrap_err(),
+        store.delete(id(1), EndedBy::Browser).await.unwrap_err(),
+        store.list(&customer, None, 9).await.unwrap_err(),
         store.count().await.unwrap_err(),
         store.sweep(1).await.unwrap_err(),
     ];

@@ -7,24 +7,64 @@ use crate::store::error::StoreErrorKind;
 async fn the_file_is_readable_with_plain_sql() {
     let directory = Directory::new();
     let (store, _) = open(&directory).await;
-    let mut new = record(1, &[("locale", "\"de\""), ("visits", "3")]);
+    let mut new =
+        record(1, &[("locale", "\"de:at\""), ("note", "\"a\u{fc}\nb\""), ("visits", "3")]);
     new.meta.principal = Some(Principal::new("shop", "42"));
+    new.meta.authenticated = Some(START);
     create(&store, new).await;
+    create(&store, record(2, &[])).await;
+    create(&store, record(3, &[("gone", "1")])).await;
+    store.delete(id(3), EndedBy::Browser).await.unwrap();
     let db = directory.sql();
-    let row: (String, String, i64, i64, String) = db
-        .query_row(
-            "SELECT id, principal, last_seen, expires, typeof(secret) FROM session",
-            [],
-            |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?)),
-        )
-        .unwrap();
-    let start = START.as_millis() as i64;
-    let expected = (id(1).to_string(), "shop:42".into(), start, start + 3_600_000, "blob".into());
-    assert_eq!(row, expected);
-    let sql = "SELECT group_concat(name || '=' || value || ':' || typeof(value), ' ') \
-               FROM (SELECT * FROM session_field ORDER BY name)";
-    let fields: String = db.query_row(sql, [], |row| row.get(0)).unwrap();
-    assert_eq!(fields, "locale=\"de\":text visits=3:text");
+    let sql = "SELECT concat_ws('|', kind, principal, created, expires, epoch, rev, fields)
+               FROM session_readable ORDER BY id";
+    let mut statement = db.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| row.get(0)).unwrap();
+    let rows: Vec<String> = rows.collect::<Result<_, _>>().unwrap();
+    let (created, ends) = ("2023-11-14 22:13:20", "2023-11-14 23:13:20");
+    assert_eq!(
+        rows,
+        [
+            format!(
+                "session|session:shop:42|{created}|{ends}|1|1|\
+                 locale = \"de:at\"\nnote = \"a\u{fc}\nb\"\nvisits = 3\n"
+            ),
+            format!("session|{created}|{ends}|1|1"),
+            format!("ended|{created}|{created}|1|1"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn columns_say_what_the_form_says_after_every_kind_of_change() {
+    let directory = Directory::new();
+    let (store, clock) = open(&directory).await;
+    create(&store, record(1, &[])).await;
+    let row = || -> (i64, Option<String>, i64, i64) {
+        let sql = "SELECT expires, principal, authenticated, created FROM session";
+        let read =
+            |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        directory.sql().query_row(sql, [], read).unwrap()
+    };
+    let ms = |time: Timestamp| time.as_millis() as i64;
+    assert_eq!(row(), (ms(START.after(HOUR)), None, -1, ms(START)));
+    clock.advance(HOUR / 2);
+    let mut patch = add();
+    patch.meta.principal = Some(Some(Principal::new("shop", "42")));
+    patch.meta.authenticated = true;
+    applied(&store, 1, &patch).await;
+    let signed_in = clock.now();
+    let theirs = Some("session:shop:42".to_owned());
+    assert_eq!(row(), (ms(START.after(HOUR)), theirs.clone(), ms(signed_in), ms(START)));
+    found(&store, 1, Touch::IfDue).await.unwrap();
+    assert!(store.reload(id(1), 1).await.unwrap().is_some());
+    assert_eq!(row(), (ms(signed_in.after(HOUR)), theirs, ms(signed_in), ms(START)));
+    patch = Patch::new();
+    patch.meta.principal = Some(None);
+    applied(&store, 1, &patch).await;
+    assert_eq!(row(), (ms(signed_in.after(HOUR)), None, -1, ms(START)));
+    store.delete(id(1), EndedBy::Browser).await.unwrap();
+    assert_eq!(row(), (ms(signed_in), None, -1, ms(START)));
 }
 
 #[tokio::test]
@@ -32,8 +72,8 @@ async fn a_record_comes_back_exactly_as_it_was_created() {
     let directory = Directory::new();
     let (store, _) = open(&directory).await;
     let mut full = record(1, &[("a", "1"), ("", ""), ("ü", "\"\\u0000\"")]);
-    full.meta.epoch = u64::MAX;
-    full.meta.rev = 1 << 63;
+    full.meta.epoch = 9_999_999_999;
+    full.meta.rev = 9_999_999_998;
     full.meta.authenticated = Some(START);
     full.meta.remember = Some(5);
     full.meta.principal = Some(Principal::new("ns", "\"a:b\""));
@@ -46,7 +86,7 @@ async fn a_record_comes_back_exactly_as_it_was_created() {
     create(&store, bare.clone()).await;
     assert_eq!(*found(&store, 1, Touch::Never).await.unwrap(), full);
     assert_eq!(*found(&store, 2, Touch::Never).await.unwrap(), bare);
-    let listed = store.list(full.meta.principal.as_ref().unwrap()).await.unwrap();
+    let listed = listed(&store, full.meta.principal.as_ref().unwrap(), 9).await;
     assert_eq!(*listed[0], full);
 }
 

@@ -15,7 +15,7 @@ async fn what_is_larger_than_lowered_limits_may_shrink_or_stay() {
     assert_eq!(store.capabilities().limits, Some(limits));
     let fits = async |name, bytes| {
         let patch = Patch::of(vec![set(name, &vec![b'2'; bytes])]);
-        match store.apply(id(1), 1, &patch).await.unwrap() {
+        match store.apply(id(1), 1, &patch, None).await.unwrap() {
             Outcome::Applied(_) => true,
             Outcome::Refused(_) => false,
             other => panic!("{other:?}"),

@@ -5,10 +5,10 @@ use crate::store::error::StoreErrorKind;
 
 async fn all_calls(store: &SqliteStore) -> Vec<Result<(), StoreError>> {
     vec![
-        store.load(id(1), &SECRET, Touch::Never.into()).await.map(drop),
+        store.load(id(1), &[SECRET], Touch::Never.into()).await.map(drop),
         store.reload(id(1), 1).await.map(drop),
         store.create(record(2, &[]), SignIn::default()).await.map(drop),
-        store.apply(id(1), 1, &add()).await.map(drop),
+        store.apply(id(1), 1, &add(), None).await.map(drop),
         store.count().await.map(drop),
     ]
 }
@@ -75,7 +75,7 @@ async fn the_first_write_after_it_is_refused_whatever_the_interval() {
     let (store, _) = open(&directory).await;
     create(&store, record(1, &[])).await;
     std::fs::remove_file(directory.file()).unwrap();
-    let error = store.apply(id(1), 1, &add()).await.unwrap_err();
+    let error = store.apply(id(1), 1, &add(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
 }
 
@@ -85,7 +85,7 @@ async fn a_file_that_is_put_back_serves_again() {
     let store = opened(&directory).await;
     let away = directory.0.join("away");
     std::fs::rename(directory.file(), &away).unwrap();
-    store.apply(id(1), 1, &add()).await.unwrap_err();
+    store.apply(id(1), 1, &add(), None).await.unwrap_err();
     std::fs::rename(&away, directory.file()).unwrap();
     eventually(|| store.0.threads.readers.lost().check().is_ok()).await;
     assert_eq!(applied(&store, 1, &add()).await.rev, 2);

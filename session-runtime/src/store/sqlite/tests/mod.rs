@@ -5,6 +5,8 @@ mod closing;
 mod file;
 mod limits;
 mod losing;
+mod many;
+mod shared;
 mod sharing;
 mod writing;
 
@@ -20,10 +22,10 @@ use super::{SqliteOptions, SqliteStore};
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::patch::{Add, Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
-use crate::record::Fields;
-use crate::record::{Meta, Principal, Record};
-use crate::store::contract::{Created, Lookup, SessionStore as _, Touch};
+use crate::record::{Fields, Meta, Principal, Record};
+use crate::store::contract::{Created, EndedBy, Lookup, Revoke, SessionStore as _, Touch};
 use crate::store::error::StoreError;
+use crate::store::sqlite::db::Db;
 use crate::token::SecretHash;
 
 const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
@@ -93,9 +95,35 @@ async fn create(store: &SqliteStore, record: Record) {
 }
 
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {
-    match store.load(id(number), &SECRET, touch.into()).await.unwrap() {
+    match store.load(id(number), &[SECRET], touch.into()).await.unwrap() {
         Lookup::Found(record) | Lookup::Cached(record) => Some(record),
-        Lookup::Absent | Lookup::Retired | Lookup::Replayed => None,
+        Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed => None,
+    }
+}
+
+/// All pages of a listing, so many sessions a page.
+async fn listed(store: &SqliteStore, principal: &Principal, limit: usize) -> Vec<Arc<Record>> {
+    let (mut all, mut from) = (Vec::new(), None);
+    loop {
+        let page = store.list(principal, from.as_ref(), limit).await.unwrap();
+        all.extend(page.records);
+        match page.next {
+            Some(next) => from = Some(next),
+            None => return all,
+        }
+    }
+}
+
+/// A revocation to its end.
+async fn revoked(store: &SqliteStore, principal: &Principal, which: Revoke) -> u64 {
+    let (mut ended, mut from) = (0, None);
+    loop {
+        let revoked = store.revoke(principal, which, from.as_ref()).await.unwrap();
+        ended += revoked.ended;
+        match revoked.next {
+            Some(next) => from = Some(next),
+            None => return ended,
+        }
     }
 }
 
@@ -108,7 +136,7 @@ fn add() -> Patch {
 }
 
 async fn applied(store: &SqliteStore, number: u8, patch: &Patch) -> Applied {
-    match store.apply(id(number), 1, patch).await.unwrap() {
+    match store.apply(id(number), 1, patch, None).await.unwrap() {
         Outcome::Applied(applied) => applied,
         other => panic!("{other:?}"),
     }

@@ -58,7 +58,7 @@ async fn a_failing_step_leaves_no_trace_and_does_not_harm_the_others() {
     let (other, doomed) = (store.clone(), store.clone());
     let first = tokio::spawn(async move { applied(&other, 1, &add()).await });
     let failing = tokio::spawn(async move {
-        let work = |db: &Connection, _| -> Result<(), Failure> {
+        let work = |db: &Db, _| -> Result<(), Failure> {
             db.execute("DELETE FROM session", []).map_err(Failure::from)?;
             Err(Failure::corrupt("test"))
         };
@@ -82,7 +82,7 @@ async fn a_writer_kept_out_too_long_is_a_timeout_and_nothing_is_written() {
     let store = options.open(directory.file()).await.unwrap();
     create(&store, record(1, &[])).await;
     let lock = lock(&directory);
-    let error = store.apply(id(1), 1, &add()).await.unwrap_err();
+    let error = store.apply(id(1), 1, &add(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
     assert!(found(&store, 1, Touch::Never).await.is_some(), "reads do not wait");
     drop(lock);
@@ -94,15 +94,14 @@ async fn a_panic_in_the_writer_or_a_reader_loses_its_answer_and_nothing_else() {
     let directory = Directory::new();
     let (store, _) = open(&directory).await;
     create(&store, record(1, &[])).await;
-    let work = |db: &Connection, _| -> Result<(), Failure> {
+    let work = |db: &Db, _| -> Result<(), Failure> {
         db.execute("DELETE FROM session", []).map_err(Failure::from)?;
         panic!("a panic in a write, made by the test")
     };
     let lost = store.0.threads.writer.run(work).await;
     assert!(matches!(lost, Err(Unacknowledged::NotWritten(_))));
     for _ in 0..3 {
-        let work =
-            |_: &Connection| -> Result<(), Failure> { panic!("in a read, made by the test") };
+        let work = |_: &Db| -> Result<(), Failure> { panic!("in a read, made by the test") };
         assert!(store.0.threads.readers.run(work).await.is_err());
     }
     assert_eq!(applied(&store, 1, &add()).await.rev, 2);
@@ -118,9 +117,9 @@ async fn a_lost_reply_is_uncertain_and_a_writer_that_is_gone_is_an_error() {
     let (readers, _) = Readers::open(&directory.file(), &options(&clock), Lost::default()).unwrap();
     let threads = Threads::of(readers, Writer::new(queue));
     let broken = SqliteStore::new(clock, Limits::NONE, threads);
-    assert!(matches!(broken.apply(id(1), 1, &add()).await, Ok(Outcome::Uncertain)));
+    assert!(matches!(broken.apply(id(1), 1, &add(), None).await, Ok(Outcome::Uncertain)));
     lose.join().unwrap();
-    let error = broken.apply(id(1), 1, &add()).await.unwrap_err();
+    let error = broken.apply(id(1), 1, &add(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     drop(store);
 }
@@ -173,7 +172,7 @@ async fn the_writer_sweeps_by_itself_what_is_due_and_nothing_else() {
     for number in 0..200 {
         create(&store, record(number, &[("a", "1")])).await;
     }
-    store.delete(id(0)).await.unwrap();
+    store.delete(id(0), EndedBy::Browser).await.unwrap();
     clock.advance(HOUR + COMMIT_LEEWAY - Duration::from_millis(1));
     let mut live = record(250, &[("a", "1")]);
     live.meta.last_seen = clock.now();
@@ -182,36 +181,44 @@ async fn the_writer_sweeps_by_itself_what_is_due_and_nothing_else() {
     let db = directory.sql();
     let rows = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).unwrap() };
     assert_eq!(rows("SELECT count(*) FROM session"), 200, "not due before the leeway is over");
-    assert_eq!(rows("SELECT count(*) FROM session_tombstone"), 0);
     clock.advance(Duration::from_millis(1));
     eventually(|| rows("SELECT count(*) FROM session") == 1).await;
-    assert_eq!(rows("SELECT count(*) FROM session_field"), 1);
     assert!(found(&store, 250, Touch::Never).await.is_some());
 }
 
 #[tokio::test]
-async fn a_patch_writes_only_the_rows_it_changes() {
+async fn a_failed_delete_leaves_no_trace_and_a_patch_creates_nothing() {
     let directory = Directory::new();
     let (store, _) = open(&directory).await;
-    create(&store, record(1, &[("a", "1"), ("b", "2"), ("flash", "3")])).await;
-    // Any other write to the fields fails.
-    directory
-        .sql()
-        .execute_batch(
-            "CREATE TRIGGER u BEFORE UPDATE ON session_field WHEN new.name <> 'b'
-             BEGIN SELECT raise(ABORT, 'rewritten'); END;
-             CREATE TRIGGER i BEFORE INSERT ON session_field WHEN new.name <> 'b'
-             BEGIN SELECT raise(ABORT, 'rewritten'); END;
-             CREATE TRIGGER d BEFORE DELETE ON session_field
-             BEGIN SELECT raise(ABORT, 'deleted'); END;",
-        )
-        .unwrap();
-    let keep = FieldOp::new("flash", Op::RemoveIf(b"0".to_vec()));
-    applied(&store, 1, &Patch::of(vec![set("b", b"5"), keep])).await;
-    let error = store.delete(id(1)).await.unwrap_err();
+    create(&store, record(1, &[("a", "1")])).await;
+    let sql = "CREATE TRIGGER u BEFORE UPDATE ON session BEGIN SELECT raise(ABORT, 'no'); END";
+    directory.sql().execute_batch(sql).unwrap();
+    let error = store.delete(id(1), EndedBy::Browser).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    let record = found(&store, 1, Touch::Never).await.unwrap();
-    assert_eq!(record.fields.len(), 3, "the failed delete left no trace");
-    let gone = store.apply(id(9), 1, &add()).await.unwrap();
+    assert!(found(&store, 1, Touch::Never).await.is_some());
+    let gone = store.apply(id(9), 1, &add(), None).await.unwrap();
     assert!(matches!(gone, Outcome::Gone(Gone::Absent)));
+}
+
+#[tokio::test]
+async fn a_change_of_fields_leaves_the_indexes_alone() {
+    let directory = Directory::new();
+    let (store, clock) = open(&directory).await;
+    let mut theirs = record(1, &[("a", "1")]);
+    theirs.meta.principal = Some(Principal::new("shop", "42"));
+    create(&store, theirs).await;
+    let sql = "CREATE TRIGGER e BEFORE UPDATE OF expires ON session
+               BEGIN SELECT raise(ABORT, 'an index was written'); END;
+               CREATE TRIGGER p BEFORE UPDATE OF principal, authenticated, created ON session
+               BEGIN SELECT raise(ABORT, 'an index was written'); END;";
+    directory.sql().execute_batch(sql).unwrap();
+    applied(&store, 1, &add()).await;
+    directory.sql().execute_batch("DROP TRIGGER e").unwrap();
+    clock.advance(HOUR / 2);
+    let touched = clock.now();
+    assert!(found(&store, 1, Touch::IfDue).await.is_some());
+    assert_eq!(store.reload(id(1), 1).await.unwrap().unwrap().meta.last_seen, touched);
+    let expires: i64 =
+        directory.sql().query_row("SELECT expires FROM session", [], |row| row.get(0)).unwrap();
+    assert_eq!(expires, touched.after(HOUR).as_millis() as i64);
 }

@@ -1,0 +1,122 @@
+//! How sessions end. Nothing that ends a session looks at its fields.
+
+use rusqlite::params;
+
+use super::db::Db;
+use super::failure::Failure;
+use super::read::{self, Place};
+use super::value::{self, Id};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::record::form::{self, Head, InvalidForm, Kind, Raw};
+use crate::record::{COMMIT_LEEWAY, Ended, EndedBy, Principal, TOMBSTONE};
+use crate::store::contract::{Revoke, Revoked};
+use crate::token::PatchId;
+
+/// Sessions that one step of a revocation ends: a few milliseconds, so that no
+/// request waits long behind it.
+pub(super) const STEP: usize = 500;
+
+/// Destroys a record, and says whether it was live.
+pub(super) fn delete(db: &Db, id: SessionId, by: EndedBy, now: Timestamp) -> Result<bool, Failure> {
+    end_if(db, id, by, now, |_| true)
+}
+
+/// Destroys sessions of `principal`, and says how many were live.
+pub(super) fn revoke(
+    db: &Db,
+    principal: &Principal,
+    which: Revoke,
+    from: Option<&Place>,
+    now: Timestamp,
+) -> Result<Revoked, Failure> {
+    if which == Revoke::All && from.is_none() {
+        db.prepare(&db.sql.revoke)?.execute(params![principal.as_str(), value::millis(now)])?;
+    }
+    if let Revoke::One(id) = which {
+        let theirs = |form: &[u8]| match Raw::read(form) {
+            Ok(Raw::Record(raw)) => raw.meta.principal.as_ref() == Some(principal),
+            Ok(Raw::Tombstone(_)) | Err(_) => false,
+        };
+        let ended = end_if(db, id, EndedBy::Elsewhere, now, theirs)?;
+        return Ok(Revoked::done(u64::from(ended)));
+    }
+    let mut ends = Vec::new();
+    let (mut last, mut seen) = (None, 0);
+    read::page_of(db, principal, from.unwrap_or(&Place::START), STEP, |id, form, place| {
+        if which.ends(id) {
+            ends.push((id, End::of(form, EndedBy::Elsewhere, now)));
+        }
+        (last, seen) = (Some(place), seen + 1);
+        Ok(())
+    })?;
+    let mut ended = 0;
+    for (id, end) in ends {
+        ended += u64::from(end.write(db, id)?);
+    }
+    Ok(Revoked::done(ended).and_then(last.filter(|_| seen == STEP).map(|last| last.cursor())))
+}
+
+fn end_if(
+    db: &Db,
+    id: SessionId,
+    by: EndedBy,
+    now: Timestamp,
+    may: impl FnOnce(&[u8]) -> bool,
+) -> Result<bool, Failure> {
+    let end = {
+        let mut statement = db.prepare(&db.sql.select)?;
+        let mut rows = statement.query([Id::from(id)])?;
+        let Some(row) = rows.next()? else { return Ok(false) };
+        let form = value::form(row, 0)?;
+        if !may(form) {
+            return Ok(false);
+        }
+        End::of(form, by, now)
+    };
+    end.write(db, id)
+}
+
+/// What a stored form becomes by its end.
+enum End {
+    Tombstone {
+        form: Vec<u8>,
+        at: Timestamp,
+        was_live: bool,
+    },
+    /// It has ended before.
+    Nothing,
+    /// It cannot be read, so nothing opens it: it goes without a trace.
+    Removal(InvalidForm),
+}
+
+impl End {
+    fn of(form: &[u8], by: EndedBy, now: Timestamp) -> Self {
+        let entombed = |head: Head| {
+            let tombstone = form::entombed(form, Ended::new(by, now), PatchId::next())?;
+            Ok(Self::Tombstone { form: tombstone, at: now, was_live: now < head.expires })
+        };
+        match Head::read(form) {
+            Ok(head) if head.kind == Kind::Tombstone => Self::Nothing,
+            Ok(head) => entombed(head).unwrap_or_else(Self::Removal),
+            Err(invalid) => Self::Removal(invalid),
+        }
+    }
+
+    /// Whether a live session has ended by it.
+    fn write(self, db: &Db, id: SessionId) -> Result<bool, Failure> {
+        match self {
+            Self::Nothing => Ok(false),
+            Self::Tombstone { form, at, was_live } => {
+                let expires = value::millis(at.after(TOMBSTONE.saturating_sub(COMMIT_LEEWAY)));
+                db.prepare(&db.sql.entomb)?.execute(params![Id::from(id), form, expires])?;
+                Ok(was_live)
+            }
+            Self::Removal(invalid) => {
+                tracing::warn!(%id, %invalid, "a session that cannot be read was removed");
+                db.prepare(&db.sql.delete)?.execute([Id::from(id)])?;
+                Ok(false)
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The statements, on tables of any name.
+
+/// All statements, made once per store. `layout` describes the tables.
+///
+/// What is asked for a principal goes by the index of principals, the oldest
+/// session first, and has a limit: no call costs more because somebody has
+/// gathered sessions.
+pub(super) struct Sql {
+    /// The form of `?1`.
+    pub(super) select: String,
+    /// A new row.
+    pub(super) insert: String,
+    /// The row `?1` gets a form, and nothing else changes.
+    pub(super) update_form: String,
+    /// The same, and it ends at another time.
+    pub(super) update_expiry: String,
+    /// The same, and it may come to belong to somebody else.
+    pub(super) update: String,
+    /// The row `?1` becomes the tombstone `?2` of a session that ended at `?3`.
+    pub(super) entomb: String,
+    pub(super) delete: String,
+
+    /// How many sessions of `?1` there are beside `?2`, expired ones included, and
+    /// at most `?3`.
+    pub(super) count_others: String,
+    /// The `?3` oldest sessions of `?1` beside `?2`.
+    pub(super) oldest_others: String,
+    /// The `?3` newest of them, without their forms.
+    pub(super) newest_others: String,
+    /// `?1` has expired, and belongs to nobody any more.
+    pub(super) disown: String,
+    /// A page of the sessions of `?1`, after those of the age `?2`, `?3` and the id
+    /// `?4`.
+    pub(super) page_of: String,
+
+    pub(super) scan: String,
+    pub(super) count: String,
+    pub(super) sweep: String,
+    /// Whether something is due: sessions that ended by `?1`, or revocations before
+    /// `?2`.
+    pub(super) is_due: String,
+
+    pub(super) revoke: String,
+    pub(super) revoked: String,
+    pub(super) forget: String,
+}
+
+impl Sql {
+    /// The statements for the tables whose names begin with `table`, which needs no
+    /// quoting but where it is a word of SQL.
+    pub(super) fn new(table: &str) -> Self {
+        let theirs = format!("FROM \"{table}\" WHERE principal = ?1");
+        let others = format!("{theirs} AND id <> ?2");
+        let revocation = format!("\"{table}_revocation\"");
+        Self {
+            select: format!("SELECT form FROM \"{table}\" WHERE id = ?1"),
+            insert: format!(
+                "INSERT OR REPLACE INTO \"{table}\" \
+                 (id, form, expires, principal, authenticated, created) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+            ),
+            update_form: format!("UPDATE \"{table}\" SET form = ?2 WHERE id = ?1"),
+            update_expiry: format!("UPDATE \"{table}\" SET form = ?2, expires = ?3 WHERE id = ?1"),
+            update: format!(
+                "UPDATE \"{table}\" SET form = ?2, expires = ?3, principal = ?4, \
+                 authenticated = ?5, created = ?6 WHERE id = ?1"
+            ),
+            entomb: format!(
+                "UPDATE \"{table}\" SET form = ?2, expires = ?3, principal = NULL WHERE id = ?1"
+            ),
+            delete: format!("DELETE FROM \"{table}\" WHERE id = ?1"),
+
+            count_others: format!("SELECT count(*) FROM (SELECT 1 {others} LIMIT ?3)"),
+            oldest_others: format!(
+                "SELECT id, form, expires {others} ORDER BY authenticated, created, id LIMIT ?3"
+            ),
+            newest_others: format!(
+                "SELECT id, NULL, expires {others} \
+                 ORDER BY authenticated DESC, created DESC, id DESC LIMIT ?3"
+            ),
+            disown: format!("UPDATE \"{table}\" SET principal = NULL WHERE id = ?1"),
+            page_of: format!(
+                "SELECT id, form, authenticated, created {theirs} \
+                 AND (authenticated, created, id) > (?2, ?3, ?4) \
+                 ORDER BY authenticated, created, id LIMIT ?5"
+            ),
+
+            scan: format!(
+                "SELECT id, form FROM \"{table}\" WHERE id > ?1 AND expires > ?2 \
+                 ORDER BY id LIMIT ?3"
+            ),
+            count: format!("SELECT count(*) FROM \"{table}\" WHERE expires > ?1"),
+            sweep: format!(
+                "DELETE FROM \"{table}\" WHERE id IN \
+                 (SELECT id FROM \"{table}\" WHERE expires <= ?1 ORDER BY expires LIMIT ?2) \
+                 RETURNING substr(form, 2, 1) = x'74'"
+            ),
+            is_due: format!(
+                "SELECT EXISTS (SELECT 1 FROM \"{table}\" WHERE expires <= ?1) \
+                 OR EXISTS (SELECT 1 FROM {revocation} WHERE at < ?2)"
+            ),
+
+            revoke: format!(
+                "INSERT INTO {revocation} (principal, at) VALUES (?1, ?2) \
+                 ON CONFLICT DO UPDATE SET at = max(at, excluded.at)"
+            ),
+            revoked: format!("SELECT at FROM {revocation} WHERE principal = ?1"),
+            forget: format!(
+                "DELETE FROM {revocation} WHERE principal IN \
+                 (SELECT principal FROM {revocation} WHERE at < ?1 LIMIT ?2)"
+            ),
+        }
+    }
+}
