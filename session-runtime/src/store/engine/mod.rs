@@ -20,7 +20,7 @@ mod pause;
 
 pub(super) use self::apply::apply;
 pub(super) use self::contract::{
-    Append, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
+    Append, Bounds, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
 };
 pub(super) use self::create::create;
 pub(super) use self::end::{delete, end_if};
