@@ -92,6 +92,11 @@ impl Kind {
 }
 
 impl Head {
+    /// Its bytes in front of a value.
+    pub(crate) const fn len(&self) -> usize {
+        self.kind.head_len()
+    }
+
     /// Fills the front of `out`, which is the value that it is the head of.
     pub(super) fn write(&self, out: &mut [u8]) -> Result<(), DoesNotFit> {
         out[0] = VERSION as u8;

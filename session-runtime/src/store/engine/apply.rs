@@ -103,7 +103,7 @@ async fn finished(
     let signs_in = patch.meta.principal.as_ref().is_some_and(Option::is_some)
         || !patch.meta.sign_in.is_unconditional();
     if signs_in {
-        let joins = Joins::of(stored, principal, patch.meta.sign_in);
+        let joins = Joins::of(stored, principal, patch.meta.sign_in, true);
         let denied = engine.finish(stored.id, patch.id, &joins, deadline).await;
         if let Some(denied) = denied.map_err(|failure| failure.in_doubt(Doubt::MaybeDone))? {
             return Ok(Outcome::Denied(denied));
@@ -247,8 +247,7 @@ fn every_operation_fits(patch: &Patch, limits: &Limits) -> bool {
 fn joins<'r>(before: &Record, after: &'r Record, patch: &Patch) -> Option<Joins<'r>> {
     let meta = &after.meta;
     let principal = meta.principal.as_ref()?;
-    let concerned = before.meta.principal.as_ref() != Some(principal)
-        || !patch.meta.sign_in.is_unconditional()
-        || patch.meta.lifetime.is_some();
-    concerned.then(|| Joins::of(after, principal, patch.meta.sign_in))
+    let is_new = before.meta.principal.as_ref() != Some(principal);
+    let joins = Joins::of(after, principal, patch.meta.sign_in, is_new);
+    (joins.is_sign_in || patch.meta.lifetime.is_some()).then_some(joins)
 }

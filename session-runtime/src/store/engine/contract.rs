@@ -158,6 +158,9 @@ pub(in crate::store) struct Joins<'s> {
     pub(in crate::store) principal: &'s Principal,
     /// What must hold of their other sessions.
     pub(in crate::store) sign_in: SignIn,
+    /// Whether it was not theirs before, or the sign-in has conditions: if not, the
+    /// index is only to know it for longer.
+    pub(in crate::store) is_sign_in: bool,
     /// How long the index knows the session.
     pub(in crate::store) bound: Timestamp,
     /// When the user of this session proved who they are, and when it was created:
@@ -166,13 +169,21 @@ pub(in crate::store) struct Joins<'s> {
 }
 
 impl<'s> Joins<'s> {
-    /// `record`, as it is after the write, belongs to `principal`.
-    pub(super) fn of(record: &Record, principal: &'s Principal, sign_in: SignIn) -> Self {
+    /// `record`, as it is after the write, belongs to `principal`; `is_new`: and did not
+    /// before.
+    pub(super) fn of(
+        record: &Record,
+        principal: &'s Principal,
+        sign_in: SignIn,
+        is_new: bool,
+    ) -> Self {
         /// How long an index knows a session without an absolute timeout.
         const BOUND: Duration = MAX_LIFETIME.saturating_mul(2);
         let meta = &record.meta;
         let bound = meta.absolute.unwrap_or_else(|| meta.last_seen.after(BOUND));
-        Self { principal, sign_in, bound, order: (meta.authenticated, meta.created) }
+        let is_sign_in = is_new || !sign_in.is_unconditional();
+        let order = (meta.authenticated, meta.created);
+        Self { principal, sign_in, is_sign_in, bound, order }
     }
 }
 

@@ -24,7 +24,7 @@ pub(in crate::store) async fn create(
     }
     let meta = &record.meta;
     let principal = meta.principal.as_ref();
-    let joins = principal.map(|principal| Joins::of(record, principal, sign_in));
+    let joins = principal.map(|principal| Joins::of(record, principal, sign_in, true));
     let expires = meta.expires_at();
     match engine.insert(record.id, &form, expires, joins.as_ref(), deadline).await? {
         Inserted::Stored => Ok(Created::Created),

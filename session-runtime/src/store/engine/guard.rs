@@ -3,7 +3,7 @@
 
 use super::{Append, End, Replace, Step};
 use crate::clock::Timestamp;
-use crate::record::form::{self, Head, InvalidForm, Kind};
+use crate::record::form::{self, Head, InvalidForm, Kind, Raw};
 
 /// What a step does to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,16 @@ fn fits(append: &Append<'_>, head: &Head) -> bool {
     let length = head.length + append.operations.len();
     let base = head.apart.map_or(0, |apart| apart.length);
     length <= append.bounds.most && length + base <= append.bounds.limit
+}
+
+/// Whether a value may make room for a new session of its id: it has expired for longer
+/// than a patch may be late, or is a tombstone that is over.
+pub(in crate::store) fn is_over(value: &[u8], now: Timestamp) -> bool {
+    match Raw::read(value) {
+        Ok(Raw::Record(raw)) => raw.meta.is_removable(now),
+        Ok(Raw::Tombstone(tombstone)) => tombstone.is_over(now),
+        Err(_) => false,
+    }
 }
 
 /// What becomes of a value that is to end: the tombstone, and whether the session was

@@ -100,7 +100,10 @@ fn judge(
 }
 
 /// The record in what was read, live or not; `None` for a tombstone.
-pub(super) fn record_of(id: SessionId, read: &Read) -> Result<Option<Arc<Record>>, Failure> {
+pub(in crate::store) fn record_of(
+    id: SessionId,
+    read: &Read,
+) -> Result<Option<Arc<Record>>, Failure> {
     let Some(value) = &read.value else { return Ok(None) };
     match form::decode(id, value, read.base.as_deref()) {
         Ok(Entry::Record(record)) => Ok(Some(record)),
@@ -173,5 +176,5 @@ fn outlives_its_index<'r>(before: &Record, after: &'r Record) -> Option<Joins<'r
     let periods =
         |at: Timestamp| at.since(meta.created).as_millis() / (MAX_LIFETIME.as_millis() / 2);
     (periods(before.meta.last_seen) != periods(meta.last_seen))
-        .then(|| Joins::of(after, principal, SignIn::default()))
+        .then(|| Joins::of(after, principal, SignIn::default(), false))
 }
