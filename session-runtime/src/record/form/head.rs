@@ -36,7 +36,7 @@ const PATCH: usize = 8;
 /// Stands where a patch id would; no character of base64.
 const NO_PATCH: [u8; PATCH] = *b"........";
 /// The stamp of the schema versions where all of them are 1.
-const NO_SCHEMAS: [u8; 5] = *b".....";
+pub(crate) const NO_SCHEMAS: [u8; 5] = *b".....";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -92,6 +92,11 @@ impl Kind {
 }
 
 impl Head {
+    /// Its bytes in front of a value.
+    pub(crate) const fn len(&self) -> usize {
+        self.kind.head_len()
+    }
+
     /// Fills the front of `out`, which is the value that it is the head of.
     pub(super) fn write(&self, out: &mut [u8]) -> Result<(), DoesNotFit> {
         out[0] = VERSION as u8;

@@ -16,6 +16,13 @@ pub(crate) struct Form {
     pub(crate) note: FormNote,
 }
 
+impl Form {
+    /// What follows head and meta in the first value.
+    pub(crate) fn tail(&self) -> &[u8] {
+        self.value.get(self.note.body as usize..).unwrap_or_default()
+    }
+}
+
 /// The base of a form that is about to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Base {

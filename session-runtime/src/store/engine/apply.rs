@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::load::{bound_of, record_of};
-use super::{Append, Doubt, Engine, Failure, Joins, Pause, Replace, Step, Stepped};
+use super::load::record_of;
+use super::{Append, Bounds, Doubt, Engine, Failure, Joins, Pause, Replace, Step, Stepped};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Applied, Gone, Op, Outcome, Patch};
@@ -20,8 +20,6 @@ pub(super) const SMALL: usize = 1_000;
 /// The tail of a large form is made anew when it is longer than this, and than an
 /// eighth of its base.
 const TAIL: usize = 256;
-/// Beyond this nothing is appended any more: the form has to be replaced.
-const MOST: usize = 2_048;
 
 pub(in crate::store) async fn apply(
     engine: &impl Engine,
@@ -54,14 +52,16 @@ pub(in crate::store) async fn apply(
         };
         let (after, applied) = match decide(engine, &before, epoch, &patch, now) {
             Ok(stored) => stored,
-            Err(answer) if is_stored => return Ok(answer),
+            Err(answer) if is_stored => {
+                return finished(engine, &before, &patch, answer, deadline).await;
+            }
             Err(_) => continue,
         };
         let plan = Plan::of(engine, &before, &after, &patch)?;
         let step = plan.step(&before, &after, &patch);
         let refused = match engine.step(id, &step, deadline).await {
             Ok(Stepped::Replaced) => return Ok(Outcome::Applied(applied)),
-            Ok(Stepped::Appended { rev, .. }) => {
+            Ok(Stepped::Appended { rev }) => {
                 return Ok(Outcome::Applied(Applied { rev, ..applied }));
             }
             Ok(Stepped::Denied(denied)) => return Ok(Outcome::Denied(denied)),
@@ -90,6 +90,28 @@ pub(in crate::store) async fn apply(
     }
 }
 
+/// The answer, once what a lost answer may have left half-way is done.
+async fn finished(
+    engine: &impl Engine,
+    stored: &Record,
+    patch: &Patch,
+    answer: Outcome,
+    deadline: Instant,
+) -> Result<Outcome, Failure> {
+    let Outcome::Applied(Applied { repeated: true, .. }) = answer else { return Ok(answer) };
+    let Some(principal) = &stored.meta.principal else { return Ok(answer) };
+    let signs_in = patch.meta.principal.as_ref().is_some_and(Option::is_some)
+        || !patch.meta.sign_in.is_unconditional();
+    if signs_in {
+        let joins = Joins::of(stored, principal, patch.meta.sign_in, true);
+        let denied = engine.finish(stored.id, patch.id, &joins, deadline).await;
+        if let Some(denied) = denied.map_err(|failure| failure.in_doubt(Doubt::MaybeDone))? {
+            return Ok(Outcome::Denied(denied));
+        }
+    }
+    Ok(answer)
+}
+
 /// What the rules make of it: the record afterwards, or the answer.
 fn decide(
     engine: &impl Engine,
@@ -113,15 +135,23 @@ fn decide(
 /// The bytes of a step.
 struct Plan {
     as_read: Option<Vec<u8>>,
-    form: Option<Form>,
+    next: Next,
     operations: Option<Vec<u8>>,
-    most: usize,
-    limit: usize,
+    bounds: Bounds,
+}
+
+/// What takes the place of the form where it is still the one that was read.
+enum Next {
+    /// Nothing: appending is better.
+    Nothing,
+    /// Only its tail is replaced, with the operations of this patch.
+    Tail,
+    Form(Form),
 }
 
 impl Plan {
-    fn of<E: Engine>(
-        engine: &E,
+    fn of(
+        engine: &impl Engine,
         before: &Arc<Record>,
         after: &Record,
         patch: &Patch,
@@ -129,70 +159,76 @@ impl Plan {
         let limits = engine.limits();
         let appendable = form::is_appendable(patch) && every_operation_fits(patch, &limits);
         let operations = appendable.then(|| form::operations(patch));
-        let as_read = form::as_read(before);
-        let more = operations.as_ref().map_or(0, Vec::len);
-        let form = match as_read {
-            None => None,
-            Some(_) if E::KEEPS_APART => next_form(before, after, operations.is_some(), more)?,
-            Some(_) => Some(form::whole(after, before.note.stamp + 1)?),
+        let next = match before.note.stamp {
+            0 => Next::Nothing,
+            _ if engine.keeps_apart() => next_form(before, after, operations.as_deref())?,
+            stamp => Next::Form(form::whole(after, stamp + 1)?),
         };
-        Ok(Self {
-            as_read,
-            form,
-            operations,
-            most: if E::KEEPS_APART { MOST } else { usize::MAX },
-            limit: limits.record,
-        })
+        let as_read = match next {
+            Next::Nothing => None,
+            Next::Tail | Next::Form(_) => form::as_read(before),
+        };
+        let bounds = Bounds::new(limits, engine.keeps_apart());
+        Ok(Self { as_read, next, operations, bounds })
     }
 
     fn step<'s>(&'s self, before: &Record, after: &'s Record, patch: &Patch) -> Step<'s> {
-        let replace = match (&self.as_read, &self.form) {
-            (Some(as_read), Some(form)) => {
+        let replace = match (&self.as_read, &self.next) {
+            (Some(as_read), Next::Form(form)) => {
                 Some(Replace { as_read, form, expires: after.meta.expires_at() })
             }
             _ => None,
         };
+        let instead = match self.next {
+            Next::Tail => self.as_read.as_deref(),
+            Next::Nothing | Next::Form(_) => None,
+        };
         Step {
             epoch: before.meta.epoch,
+            renews: after.meta.epoch != before.meta.epoch,
             patch: Some(patch.id),
             schemas: form::schemas_of(&before.meta.versions),
             leeway: COMMIT_LEEWAY,
             replace,
             append: self.operations.as_deref().map(|operations| Append {
                 operations,
-                most: self.most,
-                limit: self.limit,
+                instead,
+                bounds: self.bounds,
             }),
             joins: joins(before, after, patch),
         }
     }
 }
 
-/// The form to replace the present one with; `None` where appending is better.
+/// What takes the place of the present form. `operations`: those of the patch, if
+/// they may be appended.
 fn next_form(
     before: &Arc<Record>,
     after: &Record,
-    appendable: bool,
-    more: usize,
-) -> Result<Option<Form>, DoesNotFit> {
+    operations: Option<&[u8]>,
+) -> Result<Next, DoesNotFit> {
     let (note, stamp) = (before.note, before.note.stamp + 1);
     let tail = TAIL.max(note.base as usize / 8);
-    if appendable && note.is_apart() && note.tail() + more <= tail {
-        return Ok(None);
+    if let Some(operations) = operations
+        && note.is_apart()
+        && note.tail() + operations.len() <= tail
+    {
+        return Ok(Next::Nothing);
     }
     if after.fields.byte_len_at_most() <= SMALL {
         let whole = form::whole(after, stamp)?;
         if whole.value.len() <= SMALL {
-            return Ok(Some(whole));
+            return Ok(Next::Form(whole));
         }
     }
     // Nearly always the same few fields change: one operation for each is short.
     if let Some(kept) = form::over_kept_base(after, before, stamp)?
         && kept.note.tail() <= tail / 2
     {
-        return Ok(Some(kept));
+        let is_of_this_patch = operations.is_some_and(|it| it == kept.tail());
+        return Ok(if is_of_this_patch { Next::Tail } else { Next::Form(kept) });
     }
-    form::apart(after, stamp).map(Some)
+    form::apart(after, stamp).map(Next::Form)
 }
 
 /// Whether each of them fits into a field, whatever is stored.
@@ -211,13 +247,7 @@ fn every_operation_fits(patch: &Patch, limits: &Limits) -> bool {
 fn joins<'r>(before: &Record, after: &'r Record, patch: &Patch) -> Option<Joins<'r>> {
     let meta = &after.meta;
     let principal = meta.principal.as_ref()?;
-    let concerned = before.meta.principal.as_ref() != Some(principal)
-        || !patch.meta.sign_in.is_unconditional()
-        || patch.meta.lifetime.is_some();
-    concerned.then(|| Joins {
-        principal,
-        sign_in: patch.meta.sign_in,
-        bound: bound_of(after),
-        order: (meta.authenticated, meta.created),
-    })
+    let is_new = before.meta.principal.as_ref() != Some(principal);
+    let joins = Joins::of(after, principal, patch.meta.sign_in, is_new);
+    (joins.is_sign_in || patch.meta.lifetime.is_some()).then_some(joins)
 }

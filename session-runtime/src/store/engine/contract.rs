@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Denied, SignIn};
 use crate::record::form::Form;
-use crate::record::{Ended, Principal};
+use crate::record::{Ended, MAX_LIFETIME, Principal, Record};
 use crate::store::limits::Limits;
 use crate::token::PatchId;
 
@@ -21,7 +21,7 @@ use crate::token::PatchId;
 pub(in crate::store) trait Engine: Send + Sync + 'static {
     /// Whether it writes two values of one session in one atomic step: only then a
     /// large form has its base apart.
-    const KEEPS_APART: bool;
+    fn keeps_apart(&self) -> bool;
 
     /// The engine's time: that of its last answer, and how long ago that was.
     fn now(&self) -> Timestamp;
@@ -64,6 +64,24 @@ pub(in crate::store) trait Engine: Send + Sync + 'static {
         end: &End<'_>,
         deadline: Instant,
     ) -> impl Future<Output = Result<Entombed, Failure>> + Send;
+
+    /// The step `patch`, whose answer was lost, is asked for again and found to be
+    /// stored. Where session and index are written one after the other, what may be
+    /// missing of the sign-in is done now, or it turns out to be denied.
+    ///
+    /// # Default
+    ///
+    /// Nothing: one atomic step leaves nothing half-way.
+    fn finish(
+        &self,
+        id: SessionId,
+        patch: PatchId,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> impl Future<Output = Result<Option<Denied>, Failure>> + Send {
+        let _ = (id, patch, joins, deadline);
+        std::future::ready(Ok(None))
+    }
 }
 
 /// What is stored of a session.
@@ -82,6 +100,8 @@ pub(in crate::store) struct Read {
 pub(in crate::store) struct Step<'s> {
     /// The authority.
     pub(in crate::store) epoch: u64,
+    /// Whether it raises the epoch: privilege changes hands.
+    pub(in crate::store) renews: bool,
     /// The patch that this is; none for a touch or a confirmation.
     pub(in crate::store) patch: Option<PatchId>,
     /// The versions of the schemas that it was made for.
@@ -108,11 +128,28 @@ pub(in crate::store) struct Replace<'s> {
 #[derive(Debug)]
 pub(in crate::store) struct Append<'s> {
     pub(in crate::store) operations: &'s [u8],
-    /// The most bytes that the first value may have then. At this bound the form has
-    /// to be replaced.
+    /// The head that was read, where the operations are all that its tail has to hold
+    /// then: while it is still that one, they take the place of the tail.
+    pub(in crate::store) instead: Option<&'s [u8]>,
+    pub(in crate::store) bounds: Bounds,
+}
+
+/// How far operations are appended. At a bound the form has to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Bounds {
+    /// The most bytes that the first value may have then.
     pub(in crate::store) most: usize,
     /// The most bytes that value and base may have then, so that limits hold.
     pub(in crate::store) limit: usize,
+}
+
+impl Bounds {
+    /// Those of an engine with these `limits`.
+    pub(in crate::store) const fn new(limits: Limits, keeps_apart: bool) -> Self {
+        /// Beyond this a first value is more to copy than a new base is now and then.
+        const MOST: usize = 2_048;
+        Self { most: if keeps_apart { MOST } else { usize::MAX }, limit: limits.record }
+    }
 }
 
 /// The session belongs to a principal after the write.
@@ -121,6 +158,9 @@ pub(in crate::store) struct Joins<'s> {
     pub(in crate::store) principal: &'s Principal,
     /// What must hold of their other sessions.
     pub(in crate::store) sign_in: SignIn,
+    /// Whether it was not theirs before, or the sign-in has conditions: if not, the
+    /// index is only to know it for longer.
+    pub(in crate::store) is_sign_in: bool,
     /// How long the index knows the session.
     pub(in crate::store) bound: Timestamp,
     /// When the user of this session proved who they are, and when it was created:
@@ -128,13 +168,32 @@ pub(in crate::store) struct Joins<'s> {
     pub(in crate::store) order: (Option<Timestamp>, Timestamp),
 }
 
+impl<'s> Joins<'s> {
+    /// `record`, as it is after the write, belongs to `principal`; `is_new`: and did not
+    /// before.
+    pub(super) fn of(
+        record: &Record,
+        principal: &'s Principal,
+        sign_in: SignIn,
+        is_new: bool,
+    ) -> Self {
+        /// How long an index knows a session without an absolute timeout.
+        const BOUND: Duration = MAX_LIFETIME.saturating_mul(2);
+        let meta = &record.meta;
+        let bound = meta.absolute.unwrap_or_else(|| meta.last_seen.after(BOUND));
+        let is_sign_in = is_new || !sign_in.is_unconditional();
+        let order = (meta.authenticated, meta.created);
+        Self { principal, sign_in, is_sign_in, bound, order }
+    }
+}
+
 /// What became of a step.
 #[derive(Debug)]
 pub(in crate::store) enum Stepped {
     /// The form was as it was read, and is replaced.
     Replaced,
-    /// The operations are appended.
-    Appended { rev: u64, stamp: u64 },
+    /// The operations are appended, or have taken the place of the tail.
+    Appended { rev: u64 },
     /// Neither. The form as it stood in the same atomic step; with it, whether an
     /// earlier try of the same step may have been done.
     Refused(Read, Doubt),

@@ -3,15 +3,14 @@
 use tokio::time::Instant;
 
 use super::apply::SMALL;
-use super::load::bound_of;
 use super::{Doubt, Engine, Failure, Inserted, Joins};
 use crate::patch::SignIn;
 use crate::record::Record;
 use crate::record::form::{self, Raw};
 use crate::store::contract::Created;
 
-pub(in crate::store) async fn create<E: Engine>(
-    engine: &E,
+pub(in crate::store) async fn create(
+    engine: &impl Engine,
     record: &Record,
     sign_in: SignIn,
     deadline: Instant,
@@ -20,16 +19,12 @@ pub(in crate::store) async fn create<E: Engine>(
         return Ok(Created::Refused(refused));
     }
     let mut form = form::whole(record, 1)?;
-    if E::KEEPS_APART && form.value.len() > SMALL {
+    if engine.keeps_apart() && form.value.len() > SMALL {
         form = form::apart(record, 1)?;
     }
     let meta = &record.meta;
-    let joins = meta.principal.as_ref().map(|principal| Joins {
-        principal,
-        sign_in,
-        bound: bound_of(record),
-        order: (meta.authenticated, meta.created),
-    });
+    let principal = meta.principal.as_ref();
+    let joins = principal.map(|principal| Joins::of(record, principal, sign_in, true));
     let expires = meta.expires_at();
     match engine.insert(record.id, &form, expires, joins.as_ref(), deadline).await? {
         Inserted::Stored => Ok(Created::Created),

@@ -3,7 +3,7 @@
 
 use super::{Append, End, Replace, Step};
 use crate::clock::Timestamp;
-use crate::record::form::{self, Head, InvalidForm, Kind};
+use crate::record::form::{self, Head, InvalidForm, Kind, Raw};
 
 /// What a step does to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(in crate::store) enum Decision {
     /// The new form takes its place.
     Replace,
     /// This takes its place.
-    Append { value: Vec<u8>, rev: u64, stamp: u64 },
+    Append { value: Vec<u8>, rev: u64 },
     /// Nothing changes.
     Refuse,
 }
@@ -39,21 +39,35 @@ pub(in crate::store) fn decide(
     let (Some(append), Some(patch)) = (&step.append, step.patch) else {
         return Ok(Decision::Refuse);
     };
-    let holds = head.epoch == step.epoch
-        && head.schemas == step.schemas
-        && !head.patches.contains(patch)
-        && fits(append, &head);
+    let as_read = append.instead.is_some_and(|as_read| value.starts_with(as_read));
+    let holds = as_read
+        || head.epoch == step.epoch
+            && head.schemas == step.schemas
+            && !head.patches.contains(patch)
+            && fits(append, &head);
     if !holds {
         return Ok(Decision::Refuse);
     }
-    let value = form::appended(value, patch, append.operations)?;
-    Ok(Decision::Append { value, rev: head.rev + 1, stamp: head.stamp + 1 })
+    // What was decided on this very form needs no other guard.
+    let below = if as_read { value.get(..head.body).unwrap_or(value) } else { value };
+    let value = form::appended(below, patch, append.operations)?;
+    Ok(Decision::Append { value, rev: head.rev + 1 })
 }
 
 fn fits(append: &Append<'_>, head: &Head) -> bool {
     let length = head.length + append.operations.len();
     let base = head.apart.map_or(0, |apart| apart.length);
-    length <= append.most && length + base <= append.limit
+    length <= append.bounds.most && length + base <= append.bounds.limit
+}
+
+/// Whether a value may make room for a new session of its id: it has expired for longer
+/// than a patch may be late, or is a tombstone that is over.
+pub(in crate::store) fn is_over(value: &[u8], now: Timestamp) -> bool {
+    match Raw::read(value) {
+        Ok(Raw::Record(raw)) => raw.meta.is_removable(now),
+        Ok(Raw::Tombstone(tombstone)) => tombstone.is_over(now),
+        Err(_) => false,
+    }
 }
 
 /// What becomes of a value that is to end: the tombstone, and whether the session was
@@ -79,6 +93,7 @@ pub(in crate::store) fn entomb(
 mod tests {
     use std::time::Duration;
 
+    use super::super::Bounds;
     use super::*;
     use crate::id::SessionId;
     use crate::patch::{FieldOp, Lifetime, Op, Patch};
@@ -113,14 +128,20 @@ mod tests {
             Self { operations: form::operations(&patch), stored, patch }
         }
 
+        fn append(&self, most: usize, limit: usize) -> Append<'_> {
+            let bounds = Bounds { most, limit };
+            Append { operations: &self.operations, instead: None, bounds }
+        }
+
         fn step(&self) -> Step<'_> {
             Step {
                 epoch: 1,
+                renews: false,
                 patch: Some(self.patch.id),
                 schemas: form::schemas_of(&record().meta.versions),
                 leeway: COMMIT_LEEWAY,
                 replace: None,
-                append: Some(Append { operations: &self.operations, most: 500, limit: 500 }),
+                append: Some(self.append(500, 500)),
                 joins: None,
             }
         }
@@ -134,7 +155,7 @@ mod tests {
     fn every_guard_of_an_append_refuses_alone() {
         let it = Try::new();
         let refuses = |step: Step<'_>| it.decide(&step) == Decision::Refuse;
-        assert!(matches!(it.decide(&it.step()), Decision::Append { rev: 2, stamp: 8, .. }));
+        assert!(matches!(it.decide(&it.step()), Decision::Append { rev: 2, .. }));
         assert!(refuses(Step { epoch: 2, ..it.step() }));
         assert!(refuses(Step { schemas: *b"abcde", ..it.step() }));
         assert!(refuses(Step { append: None, ..it.step() }));
@@ -142,8 +163,8 @@ mod tests {
         for (most, limit, fits) in
             [(length, length, true), (length - 1, length, false), (length, length - 1, false)]
         {
-            let append = Append { operations: &it.operations, most, limit };
-            assert_eq!(!refuses(Step { append: Some(append), ..it.step() }), fits);
+            let append = Some(it.append(most, limit));
+            assert_eq!(!refuses(Step { append, ..it.step() }), fits);
         }
         let when = |now| decide(Some(&it.stored), &it.step(), now).unwrap();
         assert!(matches!(when(at(END.as_millis() + 59_999)), Decision::Append { .. }));
@@ -176,6 +197,26 @@ mod tests {
             let decided = decide(Some(&moved.unwrap().value), &step(HOUR), at(2_000));
             assert_eq!(decided, Ok(Decision::Refuse), "written since");
         }
+    }
+
+    #[test]
+    fn a_tail_is_replaced_only_as_it_was_read_and_appended_to_otherwise() {
+        let it = Try::new();
+        let Decision::Append { value: longer, .. } = it.decide(&it.step()) else { panic!() };
+        let Ok(Entry::Record(read)) = decode(ID, &longer, None) else { panic!() };
+        let as_read = form::as_read(&read).unwrap();
+        let next = Patch::of(vec![FieldOp::new("a", Op::Set(b"2".to_vec()))]);
+        let operations = form::operations(&next);
+        let append = Append { operations: &operations, instead: Some(&as_read), ..it.append(0, 0) };
+        let step = Step { patch: Some(next.id), append: Some(append), epoch: 7, ..it.step() };
+        let Ok(Decision::Append { value, rev: 3 }) = decide(Some(&longer), &step, at(0)) else {
+            panic!("the head is as it was read: no other guard counts")
+        };
+        let body = Head::read(&longer).unwrap().body;
+        assert_eq!(&value[body..], operations);
+        assert_eq!(value[94..body], longer[94..body], "the meta stays");
+        let moved = decide(Some(&it.stored), &step, at(0));
+        assert_eq!(moved, Ok(Decision::Refuse), "appended under all guards, or not at all");
     }
 
     #[test]

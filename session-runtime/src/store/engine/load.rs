@@ -100,7 +100,10 @@ fn judge(
 }
 
 /// The record in what was read, live or not; `None` for a tombstone.
-pub(super) fn record_of(id: SessionId, read: &Read) -> Result<Option<Arc<Record>>, Failure> {
+pub(in crate::store) fn record_of(
+    id: SessionId,
+    read: &Read,
+) -> Result<Option<Arc<Record>>, Failure> {
     let Some(value) = &read.value else { return Ok(None) };
     match form::decode(id, value, read.base.as_deref()) {
         Ok(Entry::Record(record)) => Ok(Some(record)),
@@ -144,6 +147,7 @@ async fn settle(
     };
     let step = Step {
         epoch: record.meta.epoch,
+        renews: false,
         patch: None,
         schemas: form::schemas_of(&record.meta.versions),
         leeway: Duration::ZERO,
@@ -163,15 +167,6 @@ async fn settle(
     }
 }
 
-/// How long an index knows a session without an absolute timeout.
-const BOUND: Duration = MAX_LIFETIME.saturating_mul(2);
-
-/// By when a session has ended, however it is used.
-pub(super) fn bound_of(record: &Record) -> Timestamp {
-    let longest = || record.meta.last_seen.after(BOUND);
-    record.meta.absolute.unwrap_or_else(longest)
-}
-
 /// A session without an absolute timeout may be used for longer than its index knows
 /// it. So every time that it has been used for another 200 days, the index is told
 /// before.
@@ -180,10 +175,6 @@ fn outlives_its_index<'r>(before: &Record, after: &'r Record) -> Option<Joins<'r
     let principal = meta.principal.as_ref().filter(|_| meta.absolute.is_none())?;
     let periods =
         |at: Timestamp| at.since(meta.created).as_millis() / (MAX_LIFETIME.as_millis() / 2);
-    (periods(before.meta.last_seen) != periods(meta.last_seen)).then(|| Joins {
-        principal,
-        sign_in: SignIn::default(),
-        bound: bound_of(after),
-        order: (meta.authenticated, meta.created),
-    })
+    (periods(before.meta.last_seen) != periods(meta.last_seen))
+        .then(|| Joins::of(after, principal, SignIn::default(), false))
 }

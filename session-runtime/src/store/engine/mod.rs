@@ -7,7 +7,8 @@
 //!   of deciding by the rules and doing one step
 //! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
 
-#![allow(dead_code, unused_imports)] // until engines use it
+// Of every engine.
+#![cfg_attr(not(feature = "redis"), allow(dead_code, unused_imports))]
 
 mod apply;
 mod contract;
@@ -20,11 +21,11 @@ mod pause;
 
 pub(super) use self::apply::apply;
 pub(super) use self::contract::{
-    Append, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
+    Append, Bounds, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
 };
 pub(super) use self::create::create;
 pub(super) use self::end::{delete, end_if};
 pub(super) use self::failure::{Doubt, Failure};
-pub(super) use self::guard::{Decision, decide};
-pub(super) use self::load::{load, reload};
+pub(super) use self::guard::{Decision, decide, is_over};
+pub(super) use self::load::{load, record_of, reload};
 pub(super) use self::pause::Pause;

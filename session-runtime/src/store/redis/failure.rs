@@ -2,6 +2,8 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::record::form::InvalidForm;
+use crate::store::engine::{self, Doubt};
 use crate::store::error::{StoreError, StoreErrorKind};
 
 /// A call without an answer.
@@ -89,6 +91,19 @@ pub(super) fn is_passing(error: &RedisError) -> bool {
                     | ServerErrorKind::ReadOnly
             )
     )
+}
+
+impl From<InvalidForm> for Failure {
+    fn from(invalid: InvalidForm) -> Self {
+        Self::new(StoreErrorKind::Corrupt, invalid.to_string())
+    }
+}
+
+impl From<Failure> for engine::Failure {
+    fn from(failure: Failure) -> Self {
+        let doubt = if failure.maybe_done { Doubt::MaybeDone } else { Doubt::None };
+        Self::new(failure.kind, failure.text).in_doubt(doubt)
+    }
 }
 
 impl From<Failure> for StoreError {

@@ -1,213 +1,117 @@
-//! A record as a hash: fields of the user under their own names, the record's
-//! own data under names that start with `@`.
+//! The names of the keys.
 
-use std::borrow::Cow;
+use std::io;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use redis::Value;
-use sha2::{Digest, Sha256};
+use redis::{RedisWrite, ToRedisArgs};
 
-use super::failure::Failure;
-use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{
-    Meta, PatchLog, Principal, Record, Renewal, RetiredSecret, RetiredSecrets, Rotation,
-    RotationNonce, Versions,
-};
-use crate::token::{PatchId, SecretHash};
+use crate::record::{Principal, PrincipalHash};
 
-/// In front of the name of a schema's namespace: the version of its fields.
-const VERSION: &str = "@v:";
-
-pub(super) fn base64(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
+/// A key, which is written into a command without being built before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key<'p> {
+    prefix: &'p str,
+    name: Name,
 }
 
-pub(super) fn secret(hash: &SecretHash) -> String {
-    base64(hash.as_bytes())
+#[derive(Clone, Copy, Debug)]
+enum Name {
+    Session(SessionId),
+    /// Of the same slot as its session, and not below the prefix: no walk over the
+    /// sessions finds it, and nothing tells a cache of it.
+    Base(SessionId),
+    /// Holds nothing personal, and is of one length.
+    Index(PrincipalHash),
 }
 
-pub(super) fn session_key(prefix: &str, id: SessionId) -> String {
-    let mut text = [0; SessionId::TEXT];
-    [prefix, id.encode(&mut text)].concat()
-}
-
-/// Holds nothing personal, and is of one length.
-pub(super) fn index_key(prefix: &str, principal: &Principal) -> String {
-    format!("{prefix}p:{}", base64(&Sha256::digest(principal.as_str().as_bytes())))
-}
-
-/// The name of a user's field in the hash.
-fn stored_name(name: &str) -> Cow<'_, str> {
-    if name.starts_with('@') { format!("@{name}").into() } else { name.into() }
-}
-
-pub(super) fn renewal_text(rotation: &Rotation) -> String {
-    format!("{} {}", secret(&rotation.next), base64(&rotation.nonce.0))
-}
-
-fn retired_text(old: &RetiredSecret) -> String {
-    format!("{} {}", secret(&old.secret), old.at.as_millis())
-}
-
-/// The names and values of a record.
-pub(super) fn hash(record: &Record) -> Vec<(Cow<'_, str>, Cow<'_, [u8]>)> {
-    let meta = &record.meta;
-    let mut all: Vec<(Cow<'_, str>, Cow<'_, [u8]>)> = Vec::with_capacity(32);
-    let mut put = |name: &'static str, value: Option<String>| {
-        if let Some(value) = value {
-            all.push((name.into(), value.into_bytes().into()));
-        }
-    };
-    let time = |at: Timestamp| Some(at.as_millis().to_string());
-    let joined = |parts: Vec<String>| Some(parts.join(",")).filter(|text| !text.is_empty());
-    put("@secret", Some(secret(&meta.secret)));
-    put("@since", time(meta.secret_since));
-    put("@next", meta.renewal.pending().map(renewal_text));
-    put("@previous", meta.renewal.previous().map(retired_text));
-    put("@epoch", Some(meta.epoch.to_string()));
-    put("@rev", Some(meta.rev.to_string()));
-    put("@created", time(meta.created));
-    put("@seen", time(meta.last_seen));
-    put("@authenticated", meta.authenticated.and_then(time));
-    put("@idle", meta.idle.map(|it| it.to_string()));
-    put("@absolute", meta.absolute.and_then(time));
-    put("@remember", meta.remember.map(|it| it.to_string()));
-    put("@principal", meta.principal.as_ref().map(|it| it.as_str().to_owned()));
-    let patches: Vec<_> = meta.patches.iter().map(|id| id.as_u64().to_string()).collect();
-    put("@patches", Some(patches.join(",")));
-    put("@retired", joined(meta.retired.iter().map(retired_text).collect()));
-    put("@bytes", Some(record.fields.byte_len().to_string()));
-    for (namespace, version) in meta.versions.iter() {
-        let name = format!("{VERSION}{namespace}");
-        all.push((name.into(), version.to_string().into_bytes().into()));
+impl<'p> Key<'p> {
+    pub(super) const fn session(prefix: &'p str, id: SessionId) -> Self {
+        Self { prefix, name: Name::Session(id) }
     }
-    for (name, value) in record.fields.iter() {
-        all.push((stored_name(name), value.into()));
-    }
-    all
-}
 
-/// Reads what [`hash`] wrote, as `HGETALL` answers it.
-pub(super) fn record(id: SessionId, flat: &[Value]) -> Result<Record, Failure> {
-    let mut own = Own::default();
-    let mut fields: Vec<(&str, &[u8])> = Vec::with_capacity(flat.len() / 2);
-    let (pairs, []) = flat.as_chunks::<2>() else { return Err(Failure::corrupt("record")) };
-    for [name, value] in pairs {
-        let (Value::BulkString(name), Value::BulkString(value)) = (name, value) else {
-            return Err(Failure::corrupt("record"));
+    pub(super) const fn base(prefix: &'p str, id: SessionId) -> Self {
+        Self { prefix, name: Name::Base(id) }
+    }
+
+    pub(super) fn index(prefix: &'p str, principal: &Principal) -> Self {
+        Self { prefix, name: Name::Index(principal.hash()) }
+    }
+
+    /// Reads the key of an index back.
+    pub(super) fn read_index(prefix: &'p str, key: &[u8]) -> Option<Self> {
+        let hash = key.strip_prefix(prefix.as_bytes())?.strip_prefix(b"p:")?;
+        let hash: [u8; PrincipalHash::BYTES] =
+            URL_SAFE_NO_PAD.decode(hash).ok()?.try_into().ok()?;
+        Some(Self { prefix, name: Name::Index(PrincipalHash::from_bytes(hash)) })
+    }
+
+    fn write(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let (open, mark, bytes, close) = match &self.name {
+            Name::Session(id) => ("", "", id.as_bytes(), ""),
+            Name::Base(id) => ("{", "", id.as_bytes(), "}b"),
+            Name::Index(hash) => ("", "p:", hash.as_bytes(), ""),
         };
-        let name = std::str::from_utf8(name).map_err(|_| Failure::corrupt("field name"))?;
-        match name.strip_prefix('@') {
-            None => fields.push((name, value)),
-            Some(user) if user.starts_with('@') => fields.push((user, value)),
-            Some(_) if value.is_empty() => {}
-            Some(_) => {
-                let value = std::str::from_utf8(value).map_err(|_| Failure::corrupt("record"))?;
-                own.take(name, value).ok_or_else(|| Failure::corrupt(name))?;
-            }
+        let mut text = [0; SessionId::TEXT];
+        // 16 bytes are exactly 22 characters, so encoding cannot fail.
+        let _ = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        for part in [open.as_bytes(), self.prefix.as_bytes(), mark.as_bytes(), &text] {
+            out.write_all(part)?;
         }
-    }
-    let meta = own.meta().ok_or_else(|| Failure::corrupt("record"))?;
-    Ok(Record::new(id, meta, fields.into_iter().collect()))
-}
-
-/// The record's own data while it is read.
-#[derive(Default)]
-struct Own {
-    secret: Option<SecretHash>,
-    since: Option<Timestamp>,
-    pending: Option<Rotation>,
-    previous: Option<RetiredSecret>,
-    epoch: Option<u64>,
-    rev: Option<u64>,
-    created: Option<Timestamp>,
-    seen: Option<Timestamp>,
-    authenticated: Option<Timestamp>,
-    idle: Option<u64>,
-    absolute: Option<Timestamp>,
-    remember: Option<u64>,
-    principal: Option<Principal>,
-    patches: PatchLog,
-    retired: RetiredSecrets,
-    versions: Vec<(String, u32)>,
-}
-
-impl Own {
-    /// `None` if `value` is not what belongs under `name`.
-    fn take(&mut self, name: &str, value: &str) -> Option<()> {
-        let number = || value.parse::<u64>().ok();
-        let time = || number().map(Timestamp::from_millis);
-        match name {
-            "@secret" => self.secret = Some(read_secret(value)?),
-            "@since" => self.since = Some(time()?),
-            "@next" => {
-                let (next, nonce) = value.split_once(' ')?;
-                let nonce = RotationNonce(read_base64(nonce)?);
-                self.pending = Some(Rotation { nonce, next: read_secret(next)? });
-            }
-            "@previous" => self.previous = Some(read_retired(value)?),
-            "@epoch" => self.epoch = Some(number()?),
-            "@rev" => self.rev = Some(number()?),
-            "@created" => self.created = Some(time()?),
-            "@seen" => self.seen = Some(time()?),
-            "@authenticated" => self.authenticated = Some(time()?),
-            "@idle" => self.idle = Some(number()?),
-            "@absolute" => self.absolute = Some(time()?),
-            "@remember" => self.remember = Some(number()?),
-            "@principal" => self.principal = Some(Principal::from_stored(value)),
-            "@patches" => {
-                let ids = value.split(',').map(|id| id.parse().ok().map(PatchId::from_u64));
-                self.patches = ids.collect::<Option<Vec<_>>>()?.into_iter().collect();
-            }
-            "@retired" => {
-                let all = value.split(',').map(read_retired);
-                self.retired = all.collect::<Option<Vec<_>>>()?.into_iter().collect();
-            }
-            _ => {
-                // What a later version of this store adds is no error.
-                if let Some(namespace) = name.strip_prefix(VERSION) {
-                    self.versions.push((namespace.to_owned(), value.parse().ok()?));
-                }
-            }
-        }
-        Some(())
+        out.write_all(close.as_bytes())
     }
 
-    fn meta(self) -> Option<Meta> {
-        Some(Meta {
-            secret: self.secret?,
-            secret_since: self.since?,
-            renewal: Renewal::new(self.pending, self.previous),
-            epoch: self.epoch?,
-            rev: self.rev?,
-            created: self.created?,
-            last_seen: self.seen?,
-            authenticated: self.authenticated,
-            idle: self.idle,
-            absolute: self.absolute,
-            remember: self.remember,
-            principal: self.principal,
-            patches: self.patches,
-            retired: self.retired,
-            versions: self.versions.into_iter().collect::<Versions>(),
-        })
+    /// Its text.
+    pub(super) fn text(&self) -> Vec<u8> {
+        let mut text = Vec::with_capacity(self.prefix.len() + 32);
+        // What is written to memory does not fail.
+        let _ = self.write(&mut text);
+        text
     }
 }
 
-pub(super) fn read_base64<const N: usize>(text: &str) -> Option<[u8; N]> {
-    URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
+impl ToRedisArgs for Key<'_> {
+    fn write_redis_args<W: RedisWrite + ?Sized>(&self, out: &mut W) {
+        // As above.
+        let _ = self.write(&mut out.writer_for_next_arg());
+    }
 }
 
-fn read_secret(text: &str) -> Option<SecretHash> {
-    read_base64(text).map(SecretHash::from_bytes)
+/// The session that a key names, if it is that of one.
+pub(super) fn session_in(prefix: &str, key: &[u8]) -> Option<SessionId> {
+    std::str::from_utf8(key.strip_prefix(prefix.as_bytes())?).ok()?.parse().ok()
 }
 
-fn read_retired(text: &str) -> Option<RetiredSecret> {
-    let (secret, at) = text.split_once(' ')?;
-    Some(RetiredSecret {
-        secret: read_secret(secret)?,
-        at: Timestamp::from_millis(at.parse().ok()?),
-    })
+/// Whether a key is that of an index.
+pub(super) fn is_index(prefix: &str, key: &[u8]) -> bool {
+    Key::read_index(prefix, key).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: SessionId = SessionId::from_bytes([7; 16]);
+
+    #[test]
+    fn a_base_is_beside_its_session_and_found_by_no_walk() {
+        let (session, base) = (Key::session("shop:", ID), Key::base("shop:", ID));
+        assert_eq!(session.text(), format!("shop:{ID}").into_bytes());
+        assert_eq!(base.text(), format!("{{shop:{ID}}}b").into_bytes());
+        let mut command = redis::cmd("MGET");
+        command.arg(session).arg(&[base][..]);
+        let args: Vec<_> = command.args_iter().collect();
+        assert_eq!(args.len(), 3);
+        assert_eq!(session_in("shop:", &session.text()), Some(ID));
+        assert_eq!(session_in("shop:", &base.text()), None);
+    }
+
+    #[test]
+    fn an_index_has_the_hash_of_its_principal_and_no_more() {
+        let index = Key::index("shop:", &Principal::new("customer", "\"ann@example.org\"")).text();
+        assert_eq!(index.len(), "shop:p:".len() + 22);
+        assert!(is_index("shop:", &index) && session_in("shop:", &index).is_none());
+        assert!(!is_index("shop:", &Key::session("shop:", ID).text()));
+    }
 }

@@ -12,8 +12,8 @@ use redis::{
 };
 use tokio::sync::Notify;
 
+use super::layout::session_in;
 use super::link::Primary;
-use crate::id::SessionId;
 use crate::store::ChangeSink;
 
 /// A connection in RESP3 with tracking in broadcasting mode: every change of a
@@ -74,10 +74,6 @@ impl Ear {
     }
 }
 
-fn session_in(prefix: &str, key: &[u8]) -> Option<SessionId> {
-    std::str::from_utf8(key.strip_prefix(prefix.as_bytes())?).ok()?.parse().ok()
-}
-
 impl Line {
     pub(super) async fn open(
         to: ConnectionInfo,
@@ -119,6 +115,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::SessionId;
 
     #[test]
     fn only_keys_of_sessions_are_sessions() {

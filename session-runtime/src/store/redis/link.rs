@@ -8,9 +8,10 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::SentinelClient;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, RedisError, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, Value,
 };
 
+use super::layout::Key;
 use super::target::Target;
 
 /// A way to the servers that repairs itself.
@@ -58,7 +59,15 @@ pub(super) enum To<'k> {
     /// The primary of the slot.
     Slot(u16),
     /// The primary that holds the key.
-    Holder(&'k str),
+    Holder(Key<'k>),
+}
+
+/// What is sent in one go.
+#[derive(Clone, Copy)]
+pub(super) enum Sent<'c> {
+    One(&'c Cmd),
+    /// Several commands about one key, one behind the other: the answer is an array.
+    Several(Key<'c>, &'c Pipeline),
 }
 
 impl Link {
@@ -85,20 +94,28 @@ impl Link {
         matches!(self, Self::Cluster(_))
     }
 
-    /// Sends `command` once. Whether an error came after it may have been sent
-    /// stands in the second half.
-    pub(super) async fn call(
+    /// Sends it once. Whether an error came after it may have been sent stands in the
+    /// second half.
+    pub(super) async fn send(
         &self,
         to: To<'_>,
-        command: &Cmd,
+        sent: Sent<'_>,
     ) -> Result<Value, (RedisError, bool)> {
+        match sent {
+            Sent::One(command) => self.call(to, command).await,
+            Sent::Several(key, commands) => self.call_several(key, commands).await,
+        }
+    }
+
+    /// Sends `command` once, as [`send`](Self::send).
+    async fn call(&self, to: To<'_>, command: &Cmd) -> Result<Value, (RedisError, bool)> {
         match self {
             Self::Cluster(cluster) => {
                 let mut connection = cluster.connection.clone();
                 let route = match to {
                     To::AsItSays => None,
                     To::Slot(slot) => Some(Route::new(slot, SlotAddr::Master)),
-                    To::Holder(key) => Some(Route::with_key(key, SlotAddr::Master)),
+                    To::Holder(key) => Some(Route::with_key(key.text(), SlotAddr::Master)),
                 };
                 let answer = match route.map(SingleNodeRoutingInfo::SpecificNode) {
                     None => connection.req_packed_command(command).await,
@@ -149,26 +166,23 @@ impl Link {
         }
     }
 
-    /// Sends `command` about `key` and, behind it on the same connection, a
-    /// `WAIT`: the answer, and how many replicas have it.
-    pub(super) async fn call_and_wait(
+    /// Sends `commands` about `key` once, as [`send`](Self::send).
+    async fn call_several(
         &self,
-        key: &str,
-        command: &Cmd,
-        wait: &Cmd,
-    ) -> Result<(Value, Value), (RedisError, bool)> {
-        let mut pipeline = redis::Pipeline::with_capacity(2);
-        pipeline.add_command(command.clone()).add_command(wait.clone());
+        key: Key<'_>,
+        commands: &Pipeline,
+    ) -> Result<Value, (RedisError, bool)> {
         let answers = match self {
             Self::Cluster(cluster) => {
-                let route =
-                    SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
-                cluster.connection.clone().route_pipeline(pipeline, 0, 2, route).await
+                let route = Route::with_key(key.text(), SlotAddr::Master);
+                let route = SingleNodeRoutingInfo::SpecificNode(route);
+                let (commands, count) = (commands.clone(), commands.len());
+                cluster.connection.clone().route_pipeline(commands, 0, count, route).await
             }
             Self::Single(single) => {
                 let (mut connection, number) =
                     single.get().await.map_err(|error| (error, false))?;
-                let answers = connection.req_packed_commands(&pipeline, 0, 2).await;
+                let answers = connection.req_packed_commands(commands, 0, commands.len()).await;
                 answers.inspect_err(|error| {
                     if super::failure::is_passing(error) {
                         single.give_up(number);
@@ -176,10 +190,8 @@ impl Link {
                 })
             }
         };
-        let mut answers = answers.map_err(|error| (error, true))?.into_iter();
-        let mut next = || answers.next().unwrap_or_default().extract_error();
-        let answer = next().map_err(|error| (error, true))?;
-        Ok((answer, next().map_err(|error| (error, true))?))
+        let answers = answers.map_err(|error| (error, true))?;
+        Value::Array(answers).extract_error().map_err(|error| (error, true))
     }
 
     /// Nothing came back for too long: the next request makes a new connection,

@@ -1,16 +1,17 @@
 //! Sessions in Redis or Valkey: one server, Sentinel or Cluster.
 //!
-//! - [`layout`]: a record as a hash, and back
-//! - `lua/`, [`script`]: everything that decides, as scripts on the server
-//! - [`ask`]: a patch as the arguments of `apply.lua`, and its answers
-//! - [`load`], [`lately`]: loading, by script or without
-//! - [`write`](mod@write): creating a session, and applying a patch
-//! - [`sign_in`]: a sign-in where session and index are on different servers
+//! - [`layout`]: the names of the keys; the values are the forms of `record/`
+//! - `lua/`, [`script`]: guards, and what keeps an index, as scripts on the server
+//! - [`ask`]: steps as arguments of the scripts, and their answers
+//! - [`read`], [`write`](mod@write): the store as an engine
+//! - [`sign_in`], [`split`]: a sign-in in one step, and one where session and index are
+//!   on different servers
 //! - [`principals`], [`walk`], [`scan`]: listing, revoking, counting, sweeping,
 //!   walking over all sessions
 //! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
 //!   errors
 //! - [`feed`], [`line`]: what changes, told by the servers, for a cache
+//! - [`offset`]: the clock of the servers
 //! - the settings: [`options`]
 //!
 //! `docs/redis.md` shows what is stored, and how to look at it.
@@ -18,17 +19,18 @@
 mod ask;
 mod failure;
 mod feed;
-mod lately;
 mod layout;
 mod line;
 mod link;
-mod load;
+mod offset;
 mod options;
 mod principals;
+mod read;
 mod scan;
 mod script;
 mod server;
 mod sign_in;
+mod split;
 mod store;
 mod target;
 mod walk;

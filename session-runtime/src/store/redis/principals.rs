@@ -1,35 +1,34 @@
-//! The sessions of a principal.
+//! The sessions of a principal: pages of the index, listing and revoking.
 
-use std::sync::Arc;
+use std::str::FromStr;
 
 use futures_util::future::try_join_all;
 use redis::Value;
 use tokio::time::Instant;
 
-use super::ask::{int, text};
+use super::ask::text;
 use super::failure::Failure;
-use super::layout;
-use super::script::Script;
+use super::layout::Key;
+use super::read::ABREAST;
+use super::script::{RESERVATION, STEP};
 use super::server::Server;
-use super::sign_in::Other;
 use crate::id::SessionId;
-use crate::record::{Principal, Record};
-use crate::store::contract::Revoke;
-use crate::token::PatchId;
+use crate::record::form::{InvalidForm, Raw};
+use crate::record::{Meta, Principal};
+use crate::store::contract::{Cursor, Page, Revoke, Revoked};
+use crate::store::engine::{self, Read, end_if, record_of};
 
-/// How many requests are on their way at once.
-const ABREAST: usize = 64;
-
-/// What the index of a principal says.
-#[derive(Clone)]
-pub(super) struct Member {
+/// An entry of an index.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
     pub(super) name: String,
+    /// Nothing: whatever it is.
     pub(super) score: String,
     /// Of which session; none for what is about no session.
     pub(super) id: Option<SessionId>,
 }
 
-impl Member {
+impl Entry {
     pub(super) fn of(id: SessionId) -> Self {
         Self { name: id.to_string(), score: String::new(), id: Some(id) }
     }
@@ -39,14 +38,19 @@ impl Member {
         self.name.starts_with('+')
     }
 
-    /// It is a sign-in that was confirmed lately.
+    /// It is a sign-in that was confirmed within the last half a minute.
     pub(super) fn is_confirmed(&self) -> bool {
         self.name.starts_with('=')
+    }
+
+    /// The session, if the entry stands for that and not for a sign-in.
+    fn session(&self) -> Option<SessionId> {
+        self.id.filter(|_| !self.is_under_way() && !self.is_confirmed())
     }
 }
 
 /// Reads members and scores, those about sessions.
-pub(super) fn members(flat: &[Value]) -> Result<Vec<Member>, Failure> {
+pub(super) fn entries(flat: &[Value]) -> Result<Vec<Entry>, Failure> {
     let corrupt = || Failure::corrupt("index");
     let (pairs, []) = flat.as_chunks::<2>() else { return Err(corrupt()) };
     let mut all = Vec::with_capacity(pairs.len());
@@ -56,151 +60,254 @@ pub(super) fn members(flat: &[Value]) -> Result<Vec<Member>, Failure> {
             Value::Double(score) => score.to_string(),
             score => text(score).ok_or_else(corrupt)?.to_owned(),
         };
-        if name.starts_with('@') {
-            continue;
-        }
-        let id =
-            name.trim_start_matches(['+', '=']).split(' ').next().and_then(|id| id.parse().ok());
-        all.push(Member { name: name.to_owned(), score, id });
+        let id = name.trim_start_matches(['+', '=']).split(' ').next();
+        all.push(Entry { name: name.to_owned(), score, id: id.and_then(|id| id.parse().ok()) });
     }
     Ok(all)
 }
 
-impl Server {
-    pub(super) async fn destroy(
-        &self,
-        id: SessionId,
-        principal: Option<&Principal>,
-        deadline: Instant,
-    ) -> Result<bool, Failure> {
-        let theirs = principal.map_or("", Principal::as_str);
-        let number = PatchId::next().as_u64().to_string();
-        let args = [&self.now(), theirs, &number];
-        let answer =
-            self.run_safely(&self.scripts.destroy, &[&self.session(id)], &args, deadline).await?;
-        Ok(int(&answer) == Some(1))
-    }
+/// Where a page of an index begins: behind this entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    score: String,
+    name: String,
+}
 
-    async fn members_of(
-        &self,
-        principal: &Principal,
-        revoke: bool,
-        deadline: Instant,
-    ) -> Result<Vec<Member>, Failure> {
-        let args = [&*self.now(), if revoke { "r" } else { "" }];
-        let answer =
-            self.run(&self.scripts.members, &[&self.index(principal)], &args, deadline).await?;
-        let Value::Array(flat) = answer else { return Err(Failure::corrupt("index")) };
-        members(&flat)
+impl Place {
+    fn cursor(&self) -> Cursor {
+        Cursor::new(format!("{} {}", self.score, self.name))
     }
+}
 
-    /// Asks `script` about each of them.
-    async fn each(
-        &self,
-        all: &[Member],
-        script: &Script,
-        args: &[&str],
-        safely: bool,
-        deadline: Instant,
-    ) -> Result<Vec<(Member, SessionId, Value)>, Failure> {
-        let mut answers = Vec::with_capacity(all.len());
-        for some in all.chunks(ABREAST) {
-            let asked = some.iter().filter_map(|member| {
-                let is_session = !member.is_under_way() && !member.is_confirmed();
-                let id = member.id.filter(|_| is_session)?;
-                Some(async move {
-                    let key = self.session(id);
-                    let value = match safely {
-                        true => self.run_safely(script, &[&key], args, deadline).await?,
-                        false => self.run(script, &[&key], args, deadline).await?,
-                    };
-                    Ok::<_, Failure>((member.clone(), id, value))
-                })
-            });
-            answers.extend(try_join_all(asked).await?);
+impl FromStr for Place {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        let (score, name) = text.split_once(' ').unwrap_or_default();
+        let is_name = |name: &str| {
+            !name.is_empty() && name.bytes().all(|it| it.is_ascii_graphic() || it == b' ')
+        };
+        match score.parse::<f64>() {
+            Ok(number) if number.is_finite() && is_name(name) => {
+                Ok(Self { score: score.to_owned(), name: name.to_owned() })
+            }
+            _ => Err(Failure::config("a cursor of another store")),
         }
-        Ok(answers)
     }
+}
 
-    /// The live ones among `known`.
-    pub(super) async fn look(
+/// Some entries of an index, in its order.
+pub(super) struct Entries {
+    pub(super) entries: Vec<Entry>,
+    pub(super) next: Option<Place>,
+}
+
+/// What a session is to the principal whose index has it.
+pub(super) enum Standing {
+    /// It is live, and this is its head.
+    Live { meta: Box<Meta>, head: Vec<u8> },
+    /// It has expired, and may come back by a patch that is on its way.
+    Expiring,
+}
+
+/// What became of the sessions of some entries.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) theirs: Vec<(Entry, Standing)>,
+    /// Gone for good, or not theirs.
+    pub(super) stale: Vec<Entry>,
+}
+
+impl Server {
+    /// At most `limit` entries behind that place, or from the beginning.
+    pub(super) async fn page(
         &self,
-        known: &[Member],
-        principal: &Principal,
+        index: Key<'_>,
+        from: Option<&Place>,
+        limit: usize,
         deadline: Instant,
-    ) -> Result<Vec<Other>, Failure> {
-        let args = [&*self.now(), principal.as_str()];
-        let answers = self.each(known, &self.scripts.look, &args, false, deadline).await?;
-        Ok(answers.iter().filter_map(|(_, id, value)| Other::read(*id, value)).collect())
+    ) -> Result<Entries, Failure> {
+        let (score, name) = from.map_or(("", ""), |from| (&from.score, &from.name));
+        let most = limit.to_string();
+        let args = [score.as_bytes(), name.as_bytes(), most.as_bytes()];
+        let answer = self.run(&self.scripts.page, &[index], &args, deadline).await?;
+        let Value::Array(flat) = answer else { return Err(Failure::corrupt("index")) };
+        let entries = entries(&flat)?;
+        let last = entries.last().filter(|_| entries.len() == limit);
+        let next = last.map(|last| Place { score: last.score.clone(), name: last.name.clone() });
+        Ok(Entries { entries, next })
     }
 
-    pub(super) async fn list(&self, principal: &Principal) -> Result<Vec<Arc<Record>>, Failure> {
-        let deadline = self.deadline();
-        let known = self.members_of(principal, false, deadline).await?;
-        let args = [&*self.now(), "", principal.as_str()];
-        let mut records = Vec::new();
-        let mut stale = Vec::new();
-        let answers = self.each(&known, &self.scripts.reload, &args, false, deadline).await?;
-        for (member, id, value) in answers {
-            match value {
-                Value::Array(flat) => records.push(Arc::new(layout::record(id, &flat)?)),
-                Value::Int(-1) => stale.push(member),
-                _ => {}
+    /// Looks at the sessions of these entries: at heads and metas, not at fields.
+    pub(super) async fn look_at_entries(
+        &self,
+        principal: &Principal,
+        entries: Vec<Entry>,
+        deadline: Instant,
+    ) -> Result<Looked, Failure> {
+        let known: Vec<_> = entries.into_iter().filter(|it| it.session().is_some()).collect();
+        let ids: Vec<_> = known.iter().filter_map(|entry| entry.id).collect();
+        let reads = self.look_at_all(&ids, false, deadline).await?;
+        let mut looked = Looked::default();
+        for (entry, read) in known.into_iter().zip(reads) {
+            match standing(principal, &read)? {
+                Some(standing) => looked.theirs.push((entry, standing)),
+                None => looked.stale.push(entry),
             }
         }
-        self.forget(principal, &known, stale, deadline).await;
-        Ok(records)
+        Ok(looked)
+    }
+
+    pub(super) async fn list(
+        &self,
+        principal: &Principal,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, engine::Failure> {
+        let deadline = self.deadline();
+        let index = self.index(principal);
+        let from = from.map(|cursor| cursor.as_str().parse::<Place>()).transpose()?;
+        let page = self.page(index, from.as_ref(), limit.clamp(1, STEP), deadline).await?;
+        let known: Vec<_> = page.entries.into_iter().filter(|it| it.session().is_some()).collect();
+        let ids: Vec<_> = known.iter().filter_map(|entry| entry.id).collect();
+        let reads = self.look_at_all(&ids, true, deadline).await?;
+        let (mut records, mut stale) = (Vec::with_capacity(known.len()), Vec::new());
+        for ((entry, id), read) in known.into_iter().zip(ids).zip(reads) {
+            match standing(principal, &read)? {
+                None => stale.push(entry),
+                Some(Standing::Expiring) => {}
+                Some(Standing::Live { .. }) => records.extend(record_of(id, &read)?),
+            }
+        }
+        self.forget_all(index, &stale, deadline).await;
+        Ok(Page { records, next: page.next.map(|place| place.cursor()) })
     }
 
     pub(super) async fn revoke(
         &self,
         principal: &Principal,
         which: Revoke,
-    ) -> Result<u64, Failure> {
+        from: Option<&Cursor>,
+    ) -> Result<Revoked, engine::Failure> {
         let deadline = self.deadline();
         if let Revoke::One(id) = which {
-            return Ok(u64::from(self.destroy(id, Some(principal), deadline).await?));
+            let read = self.look_at(id, deadline).await?;
+            return Ok(Revoked::done(u64::from(self.end(id, read, principal, deadline).await?)));
         }
-        let known = self.members_of(principal, which == Revoke::All, deadline).await?;
-        let ending: Vec<_> =
-            known.iter().filter(|it| it.id.is_some_and(|id| which.ends(id))).cloned().collect();
-        let number = PatchId::next().as_u64().to_string();
-        let args = [&*self.now(), principal.as_str(), &number];
-        let answers = self.each(&ending, &self.scripts.destroy, &args, false, deadline).await?;
-        let ended = answers.iter().filter(|(_, _, value)| int(value) == Some(1)).count();
-        let stale = answers.into_iter().map(|(member, ..)| member).collect();
-        self.forget(principal, &known, stale, deadline).await;
-        if self.waits() {
-            // Only once all is done, and on the connections that wait: whatever
-            // a failover took back until now is done again.
-            if which == Revoke::All {
-                let args = [&*self.now(), "r"];
-                let index = self.index(principal);
-                self.run_safely(&self.scripts.members, &[&index], &args, deadline).await?;
-            }
-            self.each(&ending, &self.scripts.destroy, &args, true, deadline).await?;
+        let index = self.index(principal);
+        let from = from.map(|cursor| cursor.as_str().parse::<Place>()).transpose()?;
+        if which == Revoke::All && from.is_none() {
+            self.run_safely(&self.scripts.mark, &[index], &[], deadline).await?;
         }
-        Ok(ended as u64)
+        let page = self.page(index, from.as_ref(), STEP, deadline).await?;
+        let ends = |entry: &Entry| entry.session().is_some_and(|id| which.ends(id));
+        let known: Vec<_> = page.entries.into_iter().filter(ends).collect();
+        let ids: Vec<_> = known.iter().filter_map(|entry| entry.id).collect();
+        let mut reads = self.look_at_all(&ids, true, deadline).await?.into_iter();
+        let mut ended = 0;
+        for ids in ids.chunks(ABREAST) {
+            let ending = ids
+                .iter()
+                .zip(reads.by_ref())
+                .map(|(id, read)| self.end(*id, read, principal, deadline));
+            let were_live = try_join_all(ending).await?;
+            ended += were_live.into_iter().filter(|live| *live).count() as u64;
+        }
+        self.forget_all(index, &known, deadline).await;
+        Ok(Revoked::done(ended).and_then(page.next.map(|place| place.cursor())))
     }
 
-    /// Takes entries out of the index, but for those of sessions into which a
-    /// sign-in is under way or came since. Not having done it is no failure.
-    async fn forget(
+    /// Ends a session if it is theirs, and says whether it was live.
+    async fn end(
         &self,
+        id: SessionId,
+        read: Read,
         principal: &Principal,
-        known: &[Member],
-        stale: Vec<Member>,
         deadline: Instant,
-    ) {
-        let under_way = |id| known.iter().any(|it| it.is_under_way() && it.id == id);
-        let stale: Vec<_> = stale.into_iter().filter(|it| !under_way(it.id)).collect();
-        let args: Vec<_> = stale.iter().flat_map(|it| [it.name.as_str(), &it.score]).collect();
-        for args in args.chunks(1_000) {
-            let keys = [&*self.index(principal)];
-            if self.run(&self.scripts.forget, &keys, args, deadline).await.is_err() {
-                tracing::debug!("ended sessions stay in the index of their principal for now");
-                return;
+    ) -> Result<bool, engine::Failure> {
+        let theirs =
+            |record: &crate::record::Record| record.meta.principal.as_ref() == Some(principal);
+        end_if(self, id, read, theirs, deadline).await
+    }
+
+    /// Takes entries out of the index, but for those of sessions into which a sign-in is
+    /// under way or came since. Not having done it is no failure.
+    pub(super) async fn forget_all(&self, index: Key<'_>, stale: &[Entry], deadline: Instant) {
+        if stale.is_empty() {
+            return;
+        }
+        let forgotten = async {
+            let signing_in = match self.is_split() {
+                true => self.signing_in(index, deadline).await?,
+                false => Vec::new(),
+            };
+            let stale = stale.iter().filter(|it| it.id.is_none_or(|id| !signing_in.contains(&id)));
+            let args: Vec<_> =
+                stale.flat_map(|it| [it.name.as_bytes(), it.score.as_bytes()]).collect();
+            for args in args.chunks(2 * STEP) {
+                self.run(&self.scripts.forget, &[index], args, deadline).await?;
             }
+            Ok::<_, Failure>(())
+        };
+        if let Err(failure) = forgotten.await {
+            tracing::debug!(%failure, "ended sessions stay in the index of their principal for now");
+        }
+    }
+
+    /// The sessions into which a sign-in is under way, or was within half a minute.
+    async fn signing_in(
+        &self,
+        index: Key<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<SessionId>, Failure> {
+        let now = self.offset.now().as_millis();
+        let mut range = redis::cmd("ZRANGE");
+        // A little more on both sides: clocks differ.
+        range.arg(index).arg(now.saturating_sub(RESERVATION)).arg(now + 2 * RESERVATION);
+        range.arg("BYSCORE").arg("WITHSCORES");
+        let answer = self.at_holder(index, &range, deadline).await?.value;
+        let Value::Array(flat) = answer else { return Err(Failure::corrupt("index")) };
+        let entries = entries(&flat)?.into_iter();
+        Ok(entries
+            .filter(|it| it.is_under_way() || it.is_confirmed())
+            .filter_map(|it| it.id)
+            .collect())
+    }
+}
+
+/// What a session is to `principal`; `None`: gone for good, or not theirs.
+fn standing(principal: &Principal, read: &Read) -> Result<Option<Standing>, InvalidForm> {
+    let Some(value) = &read.value else { return Ok(None) };
+    let raw = match Raw::read(value) {
+        Ok(Raw::Record(raw)) => raw,
+        Ok(Raw::Tombstone(_)) => return Ok(None),
+        // No load finds it either.
+        Err(InvalidForm::Malformed(_)) => return Ok(None),
+        Err(newer) => return Err(newer),
+    };
+    let meta = raw.meta;
+    if meta.principal.as_ref() != Some(principal) || meta.is_removable(read.now) {
+        return Ok(None);
+    }
+    if meta.is_expired(read.now) {
+        return Ok(Some(Standing::Expiring));
+    }
+    let head = value.get(..raw.head.len()).unwrap_or(value).to_vec();
+    Ok(Some(Standing::Live { meta: Box::new(meta), head }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_what_it_says_or_none_at_all() {
+        for (score, name) in [("1700000000000", "Rm9vQmFyQmF6UXV4MTIzNA"), ("1.5", "+a b c")] {
+            let place = Place { score: score.to_owned(), name: name.to_owned() };
+            assert_eq!(place.cursor().as_str().parse::<Place>().ok(), Some(place));
+        }
+        for foreign in ["", " ", "1", "1 ", "x y", "inf a", "1 a\nb"] {
+            assert!(foreign.parse::<Place>().is_err(), "{foreign:?}");
         }
     }
 }

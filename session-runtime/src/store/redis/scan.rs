@@ -6,17 +6,17 @@
 //! between two pages matters.
 
 use std::str::FromStr;
-use std::sync::Arc;
 
 use redis::Value;
 
 use super::ask::{bytes, text};
 use super::failure::Failure;
-use super::layout;
+use super::layout::session_in;
 use super::server::Server;
 use super::walk::escaped;
 use crate::id::SessionId;
 use crate::store::contract::{Cursor, Page};
+use crate::store::engine::{self, record_of};
 
 /// How many slots a cluster has.
 const SLOTS: u16 = 16_384;
@@ -70,7 +70,11 @@ impl FromStr for Place {
 }
 
 impl Server {
-    pub(super) async fn scan(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, Failure> {
+    pub(super) async fn scan(
+        &self,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, engine::Failure> {
         let is_cluster = self.link.is_cluster();
         let place = match from {
             Some(cursor) => cursor.as_str().parse().ok(),
@@ -80,23 +84,17 @@ impl Server {
         let place = place.filter(|place: &Place| place.is_of_cluster() == is_cluster);
         let place = place.ok_or_else(|| Failure::config("a cursor of another store"))?;
         let limit = limit.clamp(1, MOST);
-        let (keys, next) = match place {
+        let (ids, next) = match place {
             Place::Slot(slot) => self.page_of_slots(slot, limit).await?,
             Place::Server { cursor, .. } if self.options.split => {
                 self.page_of_proxy(cursor, limit).await?
             }
             Place::Server { run, cursor } => self.page_of_server(&run, cursor, limit).await?,
         };
-        let mut records = Vec::with_capacity(keys.len());
-        let now = self.now();
-        for some in keys.chunks(64) {
-            let answers = self.of_all(&self.scripts.reload, some, &[&now, "", ""]).await?;
-            for (key, answer) in some.iter().zip(answers) {
-                let id = key.strip_prefix(&*self.options.prefix).and_then(|id| id.parse().ok());
-                if let (Some(id), Value::Array(flat)) = (id, answer) {
-                    records.push(Arc::new(layout::record(id, &flat)?));
-                }
-            }
+        let mut records = Vec::with_capacity(ids.len());
+        let reads = self.look_at_all(&ids, true, self.deadline()).await?;
+        for (id, read) in ids.into_iter().zip(reads) {
+            records.extend(record_of(id, &read)?.filter(|it| !it.meta.is_expired(read.now)));
         }
         Ok(Page { records, next: next.map(|place| Cursor::new(place.text())) })
     }
@@ -105,10 +103,10 @@ impl Server {
         &self,
         slot: u16,
         limit: usize,
-    ) -> Result<(Vec<String>, Option<Place>), Failure> {
-        let args = [slot.to_string(), limit.to_string()];
-        let script = &self.scripts.slots;
-        let answer = self.run_at(slot, script, &args, self.deadline()).await?;
+    ) -> Result<(Vec<SessionId>, Option<Place>), Failure> {
+        let (first, most) = (slot.to_string(), limit.to_string());
+        let args = [first.as_bytes(), most.as_bytes()];
+        let answer = self.run_at(slot, &self.scripts.slots, &args, self.deadline()).await?;
         let Value::Array(answer) = answer else { return Err(Failure::corrupt("answer")) };
         let next = answer.first().and_then(text).and_then(|next| next.parse::<u16>().ok());
         let next = next.ok_or_else(|| Failure::corrupt("answer"))?;
@@ -121,8 +119,9 @@ impl Server {
         run: &str,
         cursor: u64,
         limit: usize,
-    ) -> Result<(Vec<String>, Option<Place>), Failure> {
-        let args = [run, &cursor.to_string(), &limit.to_string(), &self.pattern()];
+    ) -> Result<(Vec<SessionId>, Option<Place>), Failure> {
+        let (cursor, limit, pattern) = (cursor.to_string(), limit.to_string(), self.pattern());
+        let args = [run, &cursor, &limit, &pattern].map(str::as_bytes);
         let answer = self.run_at(0, &self.scripts.scan, &args, self.deadline()).await?;
         let Value::Array(answer) = answer else { return Err(Failure::corrupt("answer")) };
         let run = answer.first().and_then(text).ok_or_else(|| Failure::corrupt("answer"))?;
@@ -135,7 +134,7 @@ impl Server {
         &self,
         cursor: u64,
         limit: usize,
-    ) -> Result<(Vec<String>, Option<Place>), Failure> {
+    ) -> Result<(Vec<SessionId>, Option<Place>), Failure> {
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(self.pattern()).arg("COUNT").arg(limit);
         let answer = self.at(0, &command, self.deadline()).await?;
@@ -151,15 +150,9 @@ impl Server {
     }
 
     /// Those of `keys` that may be sessions.
-    fn sessions(&self, keys: &[Value]) -> Vec<String> {
+    fn sessions(&self, keys: &[Value]) -> Vec<SessionId> {
         let keys = keys.iter().filter_map(bytes);
-        let keys = keys.filter_map(|key| String::from_utf8(key.to_vec()).ok());
-        keys.filter(|key| self.is_session(key)).collect()
-    }
-
-    pub(super) fn is_session(&self, key: &str) -> bool {
-        let id = key.strip_prefix(&*self.options.prefix);
-        id.is_some_and(|id| id.parse::<SessionId>().is_ok())
+        keys.filter_map(|key| session_in(&self.options.prefix, key)).collect()
     }
 }
 

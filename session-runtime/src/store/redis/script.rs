@@ -2,18 +2,24 @@
 
 use std::fmt::Write as _;
 
+use super::options::RedisOptions;
 use crate::clock::millis;
 use crate::id::SessionId;
-use crate::record::{
-    COMMIT_LEEWAY, MAX_LIFETIME, PatchLog, ROTATION_GRACE, RetiredSecrets, TICKET_LIFETIME,
-    TOMBSTONE, UNLIMITED_TOUCH,
-};
-use crate::store::limits::Limits;
+use crate::record::{COMMIT_LEEWAY, TICKET_LIFETIME, TOMBSTONE};
+use crate::store::engine::Bounds;
 
 /// How long a sign-in in a cluster may be under way, in milliseconds.
 pub(super) const RESERVATION: u64 = 30_000;
 /// How much longer than needed the server keeps a key, in milliseconds.
 const MARGIN: u64 = 60_000;
+/// How long the server keeps a session after it has expired, in milliseconds.
+pub(super) fn kept() -> u64 {
+    millis(COMMIT_LEEWAY) + MARGIN
+}
+/// Entries of an index that one call looks at.
+pub(super) const STEP: usize = 500;
+/// Entries of an index that a reservation is answered with: more than the largest cap.
+const CROWD: usize = 1_500;
 /// Keys that one step of a walk looks at, and steps of one script: a millisecond
 /// or so of the server's time.
 const SCAN_STEP: usize = 256;
@@ -30,15 +36,15 @@ pub(super) struct Script {
 
 macro_rules! scripts {
     ($($name:ident: $($file:literal)+;)*) => {
-        /// All of them, for one prefix and one set of limits.
+        /// All of them, for one store.
         #[derive(Debug)]
         pub(super) struct Scripts {
             $(pub(super) $name: Script,)*
         }
 
         impl Scripts {
-            pub(super) fn new(prefix: &str, limits: &Limits) -> Self {
-                let head = constants(prefix, limits);
+            pub(super) fn new(options: &RedisOptions) -> Self {
+                let head = head(options);
                 Self {
                     $($name: Script::new(&[
                         &head,
@@ -52,21 +58,19 @@ macro_rules! scripts {
 }
 
 scripts! {
-    load: "tomb" "load";
-    reload: "reload";
-    look: "look";
-    create: "tomb" "index" "admit" "create";
-    apply: "apply";
-    sign_in: "tomb" "index" "admit" "apply";
+    read: "read";
+    step: "step";
+    create: "create";
+    enter: "tomb" "index" "enter";
     destroy: "tomb" "destroy";
-    reap: "tomb" "reap";
-    reserve: "index" "reserve";
-    confirm: "index" "confirm";
-    members: "index" "members";
+    reap: "reap";
+    page: "page";
+    mark: "index" "mark";
     forget: "forget";
     extend: "index" "extend";
-    extended: "extended";
     tidy: "index" "tidy";
+    reserve: "index" "reserve";
+    confirm: "index" "confirm";
     scan: "names" "scan";
     slots: "names" "slots";
 }
@@ -79,29 +83,28 @@ impl Script {
     }
 }
 
-fn constants(prefix: &str, limits: &Limits) -> String {
+/// The constants, and the clock.
+fn head(options: &RedisOptions) -> String {
     let mut head = String::from("local PREFIX = '");
-    for byte in prefix.bytes() {
+    for byte in options.prefix.bytes() {
         let _ = write!(head, "\\{byte:03}");
     }
     head.push_str("'\n");
-    let limit = |bytes: usize| match bytes {
+    let bounds = Bounds::new(options.limits, !options.split);
+    let bound = |bytes: usize| match bytes {
         usize::MAX => "math.huge".to_owned(),
         bytes => bytes.to_string(),
     };
     let numbers = [
-        ("FIELD", limit(limits.field)),
-        ("RECORD", limit(limits.record)),
-        ("MAX_LIFETIME", millis(MAX_LIFETIME).to_string()),
+        ("MOST", bound(bounds.most)),
+        ("LIMIT", bound(bounds.limit)),
         ("LEEWAY", millis(COMMIT_LEEWAY).to_string()),
-        ("TOMBSTONE", millis(TOMBSTONE).to_string()),
-        ("GRACE", millis(ROTATION_GRACE).to_string()),
+        ("TOMBSTONE", (millis(TOMBSTONE) + 1_000).to_string()),
         ("TICKET_LIFETIME", millis(TICKET_LIFETIME).to_string()),
-        ("UNLIMITED_TOUCH", millis(UNLIMITED_TOUCH).to_string()),
-        ("RETIRED", RetiredSecrets::LEN.to_string()),
-        ("PATCHES", PatchLog::LEN.to_string()),
         ("MARGIN", MARGIN.to_string()),
         ("RESERVATION", RESERVATION.to_string()),
+        ("STEP", STEP.to_string()),
+        ("CROWD", CROWD.to_string()),
         ("SCAN_STEP", SCAN_STEP.to_string()),
         ("SCAN_STEPS", SCAN_STEPS.to_string()),
         ("SLOTS", SLOTS.to_string()),
@@ -110,5 +113,18 @@ fn constants(prefix: &str, limits: &Limits) -> String {
     for (name, value) in numbers {
         let _ = writeln!(head, "local {name} = {value}");
     }
+    head.push_str(if options.clock.is_frozen() { TOLD } else { OWN });
     head
 }
+
+/// The time that decides: the server's.
+const OWN: &str = "local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+";
+
+/// The time that decides: that of a frozen clock, which is the last argument.
+const TOLD: &str = "local TOLD = tonumber(table.remove(ARGV))
+local function clock() return TOLD end
+";

@@ -1,20 +1,20 @@
 //! Asking the servers: scripts, deadlines, and asking again.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use redis::{Cmd, ErrorKind, ServerErrorKind, Value};
+use redis::{Cmd, ErrorKind, Pipeline, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout_at};
 
 use super::failure::{Failure, is_passing};
-use super::link::{Link, To};
-use super::load::APART;
+use super::layout::Key;
+use super::link::{Link, Sent, To};
+use super::offset::Offset;
 use super::options::RedisOptions;
 use super::script::{Script, Scripts};
 use super::target::Target;
-use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::record::Principal;
+use crate::store::engine::Doubt;
 
 /// Longest pause before asking again.
 const PAUSE: Duration = Duration::from_millis(160);
@@ -25,19 +25,26 @@ pub(super) struct Server {
     waiting: Option<Link>,
     pub(super) scripts: Scripts,
     pub(super) options: RedisOptions,
-    clocks_agree: AtomicBool,
+    pub(super) offset: Offset,
+}
+
+/// An answer, and whether an earlier try may have done what was asked for.
+pub(super) struct Told {
+    pub(super) value: Value,
+    pub(super) doubt: Doubt,
 }
 
 impl Server {
     pub(super) async fn open(target: Target, options: RedisOptions) -> Result<Self, Failure> {
-        let scripts = Scripts::new(&options.prefix, &options.limits);
+        let scripts = Scripts::new(&options);
+        let offset = Offset::new(options.clock.clone());
         let opening = Link::open(target, options.connect_timeout);
         let link = match tokio::time::timeout(options.connect_timeout * 2, opening).await {
             Ok(Ok(link)) => link,
             Ok(Err(error)) => return Err(Failure::of(&error)),
             Err(_) => return Err(Failure::timeout("no answer to the first connection")),
         };
-        Ok(Self { link, waiting: None, scripts, options, clocks_agree: AtomicBool::new(false) })
+        Ok(Self { link, waiting: None, scripts, options, offset })
     }
 
     /// Whether session and index may be on different servers.
@@ -49,72 +56,87 @@ impl Server {
         Instant::now() + self.options.deadline
     }
 
-    /// The time that a script is to go by; empty for that of the server.
-    pub(super) fn now(&self) -> String {
-        let clock: &Clock = &self.options.clock;
-        if clock.is_frozen() { clock.now().as_millis().to_string() } else { String::new() }
+    pub(super) fn session(&self, id: SessionId) -> Key<'_> {
+        Key::session(&self.options.prefix, id)
     }
 
-    pub(super) fn session(&self, id: SessionId) -> String {
-        super::layout::session_key(&self.options.prefix, id)
+    /// Where the base of a large session is.
+    pub(super) fn base(&self, id: SessionId) -> Key<'_> {
+        Key::base(&self.options.prefix, id)
     }
 
-    pub(super) fn index(&self, principal: &Principal) -> String {
-        super::layout::index_key(&self.options.prefix, principal)
+    pub(super) fn index(&self, principal: &Principal) -> Key<'_> {
+        Key::index(&self.options.prefix, principal)
     }
 
     /// Runs a script until it answers or the deadline has come. Every script
     /// may run twice.
-    pub(super) async fn run<A: AsRef<[u8]>>(
+    pub(super) async fn run(
         &self,
         script: &Script,
-        keys: &[&str],
-        args: &[A],
+        keys: &[Key<'_>],
+        args: &[&[u8]],
         deadline: Instant,
     ) -> Result<Value, Failure> {
+        Ok(self.tell(script, keys, args, deadline).await?.value)
+    }
+
+    /// As [`run`](Self::run), and says whether it may have run before.
+    pub(super) async fn tell(
+        &self,
+        script: &Script,
+        keys: &[Key<'_>],
+        args: &[&[u8]],
+        deadline: Instant,
+    ) -> Result<Told, Failure> {
         self.run_on(To::AsItSays, script, keys, args, deadline).await
     }
 
     /// Runs a script without keys on the primary of `slot`, or on the one server.
-    pub(super) async fn run_at<A: AsRef<[u8]>>(
+    pub(super) async fn run_at(
         &self,
         slot: u16,
         script: &Script,
-        args: &[A],
+        args: &[&[u8]],
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        self.run_on(To::Slot(slot), script, &[], args, deadline).await
+        Ok(self.run_on(To::Slot(slot), script, &[], args, deadline).await?.value)
     }
 
-    async fn run_on<A: AsRef<[u8]>>(
+    async fn run_on(
         &self,
         to: To<'_>,
         script: &Script,
-        keys: &[&str],
-        args: &[A],
+        keys: &[Key<'_>],
+        args: &[&[u8]],
         deadline: Instant,
-    ) -> Result<Value, Failure> {
-        let command = |name: &str, body: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(body).arg(keys.len());
-            for key in keys {
-                command.arg(*key);
-            }
-            for arg in args {
-                command.arg(arg.as_ref());
-            }
-            command
-        };
-        let by_name = command("EVALSHA", &script.sha);
-        let answer = self.ask(&by_name, to, deadline).await;
-        match answer {
-            Err(Asked::Unknown) => {
+    ) -> Result<Told, Failure> {
+        let by_name = self.call("EVALSHA", &script.sha, keys, args);
+        match self.ask(Sent::One(&by_name), to, deadline).await {
+            Err(Asked::Unknown(before)) => {
                 // Sends the text once; the server knows it from then on.
-                let whole = command("EVAL", &script.text);
-                self.ask(&whole, to, deadline).await.map_err(Asked::into_failure)
+                let whole = self.call("EVAL", &script.text, keys, args);
+                let told = self.ask(Sent::One(&whole), to, deadline).await;
+                let mut told = told.map_err(|asked| asked.after(before).into_failure())?;
+                if before == Doubt::MaybeDone {
+                    told.doubt = before;
+                }
+                Ok(told)
             }
             other => other.map_err(Asked::into_failure),
         }
+    }
+
+    /// A call of a script. A frozen clock tells it the time.
+    fn call(&self, name: &str, body: &str, keys: &[Key<'_>], args: &[&[u8]]) -> Cmd {
+        let bytes: usize = args.iter().map(|arg| arg.len()).sum();
+        let room = 24 + body.len() + keys.len() * (self.options.prefix.len() + 24) + bytes;
+        let mut command = Cmd::with_capacity(keys.len() + args.len() + 4, room);
+        command.arg(name).arg(body).arg(keys.len()).arg(keys).arg(args);
+        if self.options.clock.is_frozen() {
+            command.arg(self.options.clock.now().as_millis());
+        }
+        command
     }
 
     /// Opens the connections on which replicas are waited for.
@@ -135,22 +157,18 @@ impl Server {
     ///
     /// Also if they do not have it before the deadline: it is done then, and
     /// may be lost with the primary.
-    pub(super) async fn run_safely<A: AsRef<[u8]>>(
+    pub(super) async fn run_safely(
         &self,
         script: &Script,
-        keys: &[&str],
-        args: &[A],
+        keys: &[Key<'_>],
+        args: &[&[u8]],
         deadline: Instant,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Told, Failure> {
         let (Some(link), [key, ..]) = (&self.waiting, keys) else {
-            return self.run(script, keys, args, deadline).await;
+            return self.tell(script, keys, args, deadline).await;
         };
         // The text, for a name that is not known would be waited for in vain.
-        let mut command = redis::cmd("EVAL");
-        command.arg(&script.text).arg(keys.len()).arg(keys);
-        for arg in args {
-            command.arg(arg.as_ref());
-        }
+        let command = self.call("EVAL", &script.text, keys, args);
         let mut maybe_done = false;
         let mut pause = Duration::from_millis(5);
         let (answer, replicas) = loop {
@@ -159,9 +177,16 @@ impl Server {
             // In time for its answer to come before the deadline.
             let patience = crate::clock::millis(left * 3 / 4).max(1);
             wait.arg(self.options.wait_replicas).arg(patience);
-            let answer = timeout_at(deadline, link.call_and_wait(key, &command, &wait)).await;
-            match answer {
-                Ok(Ok(answers)) => break answers,
+            let mut both = Pipeline::with_capacity(2);
+            both.add_command(command.clone()).add_command(wait);
+            let sent = Sent::Several(*key, &both);
+            match timeout_at(deadline, link.send(To::AsItSays, sent)).await {
+                Ok(Ok(Value::Array(answers))) => {
+                    let mut answers = answers.into_iter();
+                    let mut next = || answers.next().unwrap_or_default();
+                    break (next(), next());
+                }
+                Ok(Ok(_)) => return Err(Failure::corrupt("answer")),
                 // Asked again it waits for all that the server did before, too.
                 Ok(Err((error, sent)))
                     if is_passing(&error) && Instant::now() + pause < deadline =>
@@ -184,24 +209,13 @@ impl Server {
             Value::Int(have)
                 if usize::try_from(have).unwrap_or(0) >= self.options.wait_replicas =>
             {
-                Ok(answer)
+                let doubt = if maybe_done { Doubt::MaybeDone } else { Doubt::None };
+                Ok(Told { value: answer, doubt })
             }
             _ => {
                 let text = "it is done, and too few replicas had it before the deadline";
                 Err(Failure::timeout(text).maybe_done(true))
             }
-        }
-    }
-
-    /// The names and values of a hash; nothing if there is none.
-    pub(super) async fn hash(&self, key: &str, deadline: Instant) -> Result<Vec<Value>, Failure> {
-        let mut command = redis::cmd("HGETALL");
-        command.arg(key);
-        match self.ask(&command, To::Holder(key), deadline).await.map_err(Asked::into_failure)? {
-            Value::Array(flat) => Ok(flat),
-            // Of a client that was handed in and speaks RESP3.
-            Value::Map(pairs) => Ok(pairs.into_iter().flat_map(<[Value; 2]>::from).collect()),
-            _ => Err(Failure::corrupt("answer")),
         }
     }
 
@@ -212,20 +226,47 @@ impl Server {
         command: &Cmd,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        self.ask(command, To::Slot(slot), deadline).await.map_err(Asked::into_failure)
+        let told = self.ask(Sent::One(command), To::Slot(slot), deadline).await;
+        Ok(told.map_err(Asked::into_failure)?.value)
     }
 
-    async fn ask(&self, command: &Cmd, to: To<'_>, deadline: Instant) -> Result<Value, Asked> {
+    /// Sends a command about `key` to the primary that holds it.
+    pub(super) async fn at_holder(
+        &self,
+        key: Key<'_>,
+        command: &Cmd,
+        deadline: Instant,
+    ) -> Result<Told, Failure> {
+        let told = self.ask(Sent::One(command), To::Holder(key), deadline).await;
+        told.map_err(Asked::into_failure)
+    }
+
+    /// Sends commands about `key` to the primary that holds it: their answers.
+    pub(super) async fn several(
+        &self,
+        key: Key<'_>,
+        commands: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let told = self.ask(Sent::Several(key, commands), To::AsItSays, deadline).await;
+        match told.map_err(Asked::into_failure)?.value {
+            Value::Array(answers) => Ok(answers),
+            _ => Err(Failure::corrupt("answer")),
+        }
+    }
+
+    async fn ask(&self, sent: Sent<'_>, to: To<'_>, deadline: Instant) -> Result<Told, Asked> {
         let mut maybe_done = false;
         let mut pause = Duration::from_millis(5);
         let mut last = None;
         loop {
-            match timeout_at(deadline, self.link.call(to, command)).await {
-                Ok(Ok(value)) => return Ok(value),
+            let doubt = if maybe_done { Doubt::MaybeDone } else { Doubt::None };
+            match timeout_at(deadline, self.link.send(to, sent)).await {
+                Ok(Ok(value)) => return Ok(Told { value, doubt }),
                 Ok(Err((error, _)))
                     if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) =>
                 {
-                    return Err(Asked::Unknown);
+                    return Err(Asked::Unknown(doubt));
                 }
                 Ok(Err((error, sent))) => {
                     // Only what a server refused was certainly not done; a script
@@ -261,15 +302,25 @@ impl Server {
 }
 
 enum Asked {
-    /// The server does not know the script.
-    Unknown,
+    /// The server does not know the script. Another one may have run it before.
+    Unknown(Doubt),
     Failed(Failure),
 }
 
 impl Asked {
+    /// The same where the request may have arrived before.
+    fn after(self, before: Doubt) -> Self {
+        match self {
+            Self::Failed(failure) if before == Doubt::MaybeDone => {
+                Self::Failed(failure.maybe_done(true))
+            }
+            other => other,
+        }
+    }
+
     fn into_failure(self) -> Failure {
         match self {
-            Self::Unknown => Failure::corrupt("script"),
+            Self::Unknown(_) => Failure::corrupt("script"),
             Self::Failed(failure) => failure,
         }
     }
@@ -291,7 +342,7 @@ impl Server {
             let text = "this server is part of a cluster: write `redis+cluster://` for `redis://`";
             return Err(Failure::config(text));
         }
-        self.compare_clocks(said("server_time_usec"));
+        self.learn_clock().await?;
         let policy = said("maxmemory_policy").unwrap_or("noeviction");
         if policy != "noeviction" && said("maxmemory") != Some("0") {
             if self.options.require_noeviction {
@@ -304,40 +355,12 @@ impl Server {
         Ok(())
     }
 
-    /// Whether the clock of the server is known to be near that of this process.
-    pub(super) fn clocks_agree(&self) -> bool {
-        self.clocks_agree.load(Ordering::Relaxed)
-    }
-
-    fn compare_clocks(&self, said: Option<&str>) {
-        let Some(apart) = apart(said, Clock::system().now()) else { return };
-        let agree = apart <= APART / 2;
-        self.clocks_agree.store(agree, Ordering::Relaxed);
-        if !agree {
-            let why = "every load goes through a script for it; are both on NTP?";
-            tracing::warn!(?apart, "the clock of the server is not that of this machine: {why}");
-        }
-    }
-}
-
-/// How far a clock that said so many microseconds is from `ours`, if it said any.
-fn apart(said: Option<&str>, ours: Timestamp) -> Option<Duration> {
-    let theirs = Timestamp::from_millis(said?.parse::<u64>().ok()? / 1_000);
-    Some(ours.since(theirs).max(theirs.since(ours)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks_are_compared_in_both_directions_and_only_if_the_server_tells_its_own() {
-        let ours = Timestamp::from_millis(10_000);
-        let apart = |said| apart(said, ours).map(|apart| apart.as_millis());
-        assert_eq!(apart(Some("10000000")), Some(0));
-        assert_eq!(apart(Some("7499000")), Some(2_501));
-        assert_eq!(apart(Some("12501999")), Some(2_501));
-        assert_eq!(apart(Some("")), None);
-        assert_eq!(apart(None), None);
+    /// How far the clock of the server is from that of this process.
+    async fn learn_clock(&self) -> Result<(), Failure> {
+        let asked = self.offset.local();
+        let answer = self.at(0, &redis::cmd("TIME"), self.deadline()).await?;
+        let told = Offset::told(&answer).ok_or_else(|| Failure::corrupt("answer"))?;
+        self.offset.learn(told, asked);
+        Ok(())
     }
 }

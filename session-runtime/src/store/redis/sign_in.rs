@@ -1,276 +1,235 @@
-//! Sign-ins where session and index are on different servers.
+//! Sign-ins on one server: session, index and those who make room, in one step.
 //!
-//! 1. *Reserve* in the index. From then on every later sign-in of the
-//!    principal counts this one, and the index knows the session.
-//! 2. Look at the others, if the cap could be exceeded.
-//! 3. Write the session.
-//! 4. End those that make room.
-//! 5. *Confirm* in the index, and only then answer. Whoever revoked or evicted
-//!    meanwhile took the reservation away: then the session ends here.
-//!
-//! What stops half-way leaves a reservation that ends by itself, before which
-//! no write under it is accepted any more.
+//! Below its cap a sign-in looks at a number only. At its cap it walks through the
+//! index, some entries at a time, and forgets those of sessions that have ended,
+//! until there is room or all have been seen.
 
-use redis::Value;
+use std::collections::BTreeMap;
+
 use tokio::time::Instant;
 
-use super::ask::{self, bytes, int, text};
+use super::ask::{self, as_it_stands, new_base, text};
 use super::failure::Failure;
-use super::principals::{Member, members};
-use super::script::RESERVATION;
-use super::server::Server;
-use crate::clock::{Timestamp, millis};
+use super::layout::Key;
+use super::principals::{Entry, Standing};
+use super::script::STEP;
+use super::server::{Server, Told};
 use crate::id::SessionId;
-use crate::patch::{AtLimit, Denied, Lifetime, SignIn};
-use crate::record::{COMMIT_LEEWAY, MAX_LIFETIME, Meta, Principal};
+use crate::patch::{AtLimit, Cap, Denied, SignIn};
+use crate::record::form::{Form, patch_text};
+use crate::record::{Ended, EndedBy, Fields, Record};
+use crate::store::engine::{
+    self, Doubt, End, Engine, Entombed, Inserted, Joins, Pause, Read, Step, Stepped, is_over,
+};
+use crate::token::PatchId;
 
-/// A sign-in under way.
-pub(super) struct Reservation<'s> {
-    server: &'s Server,
-    index: String,
-    principal: Principal,
-    id: String,
-    /// How the index calls it: the session, a number, and how it orders by
-    /// age: when it was authenticated (`n`: now) and created, where known.
-    what: String,
-    /// An earlier attempt at the same had come so far.
-    before: Before,
-    since: String,
-    /// How long the index knows the session, in milliseconds since 1970.
-    pub(super) bound: String,
-    /// After this nothing may be written under it.
-    pub(super) not_after: String,
-    /// Why the sign-in is refused, if nothing else comes before.
-    pub(super) denied: Option<Denied>,
-    evicted: Vec<Member>,
-    under_way: Vec<Member>,
+/// How many sessions are ended in the step of the sign-in itself. Where a cap was turned
+/// on or lowered the others are ended before, step by step.
+const AT_ONCE: usize = 50;
+
+/// What `enter.lua` is to do.
+struct Enter<'e> {
+    what: &'static str,
+    as_read: &'e [u8],
+    form: &'e Form,
 }
 
-/// How far an earlier attempt came.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Before {
-    Nothing,
-    Reserved,
-    Confirmed,
+enum Entered {
+    Stored,
+    Refused(Read, Doubt),
+    Denied(Denied),
 }
 
-/// How the sign-in ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Concluded {
-    Stands,
-    /// All sessions were revoked meanwhile, before it was seen: it is not stored.
-    Revoked,
+/// A session that makes room, and its head as it was read.
+pub(super) type Evicted = (SessionId, Vec<u8>);
+
+/// What a walk through the index found for a sign-in.
+pub(super) enum Room {
+    /// These end, or there is room without that.
+    After(Vec<Evicted>),
+    /// The cap is reached.
+    None,
 }
 
-/// By when a session of this lifetime has ended, as seen from the moment of the
-/// reservation; generous, for it is applied a little later.
-pub(super) fn bound_of_lifetime(lifetime: Option<&Lifetime>) -> String {
-    let absolute = lifetime.and_then(|lifetime| lifetime.absolute);
-    let longest = absolute.map_or(MAX_LIFETIME * 2, |it| it.min(MAX_LIFETIME));
-    format!("+{}", millis(longest + COMMIT_LEEWAY * 3))
-}
-
-/// By when a new record has ended.
-pub(super) fn bound_of_record(meta: &Meta) -> Timestamp {
-    let longest = || meta.last_seen.after(MAX_LIFETIME * 2);
-    meta.absolute.unwrap_or_else(longest).after(COMMIT_LEEWAY * 2)
-}
-
-pub(super) async fn reserve<'s>(
-    server: &'s Server,
-    principal: &Principal,
-    id: SessionId,
-    what: &str,
-    sign_in: &SignIn,
-    bound: &str,
-    deadline: Instant,
-) -> Result<Reservation<'s>, Failure> {
-    let since = sign_in.not_revoked_since.map_or(String::new(), |at| at.as_millis().to_string());
-    let mut reservation = Reservation {
-        server,
-        index: server.index(principal),
-        principal: principal.clone(),
-        id: id.to_string(),
-        what: format!("{id} {what}"),
-        before: Before::Nothing,
-        since,
-        bound: "0".to_owned(),
-        not_after: String::new(),
-        denied: None,
-        evicted: Vec::new(),
-        under_way: Vec::new(),
-    };
-    let others = if sign_in.cap.is_some() { "m" } else { "" };
-    let Reservation { id, what, since, index, .. } = &reservation;
-    let args = [&server.now(), id, what, bound, since, others];
-    let answer = server.run(&server.scripts.reserve, &[index], &args, deadline).await?;
-    let Value::Array(answer) = answer else {
-        reservation.denied = ask::denial(Some(&answer));
-        return Ok(reservation);
-    };
-    let number = |i: usize| answer.get(i).and_then(text).and_then(|it| it.parse::<u64>().ok());
-    let (Some(bound), Some(until)) = (number(0), number(1)) else {
-        return Err(Failure::corrupt("answer"));
-    };
-    reservation.bound = bound.to_string();
-    reservation.not_after = (until - RESERVATION / 2).to_string();
-    reservation.before = match answer.get(2).and_then(text) {
-        Some("confirmed") => Before::Confirmed,
-        Some("reserved") => Before::Reserved,
-        _ => Before::Nothing,
-    };
-    let members = members(answer.get(3..).unwrap_or_default())?;
-    reservation.count(sign_in, members, deadline).await?;
-    Ok(reservation)
-}
-
-impl Reservation<'_> {
-    /// Whether the cap lets one more in, and who has to go.
-    async fn count(
-        &mut self,
-        sign_in: &SignIn,
-        members: Vec<Member>,
+impl Server {
+    pub(super) async fn step_and_enter(
+        &self,
+        id: SessionId,
+        step: &Step<'_>,
+        joins: &Joins<'_>,
         deadline: Instant,
-    ) -> Result<(), Failure> {
-        let Some(cap) = sign_in.cap else { return Ok(()) };
-        let (under_way, known): (Vec<_>, Vec<_>) =
-            members.into_iter().partition(Member::is_under_way);
-        // Those under way count, whatever becomes of them; each session once.
-        let mut others: Vec<Other> = Vec::new();
-        for member in &under_way {
-            let new = |id: &SessionId| others.iter().all(|other| other.id != *id);
-            if let Some(id) = member.id.filter(new) {
-                others.push(self.under_way(member, id, deadline).await?);
-            }
-        }
-        self.under_way = under_way;
-        let max = cap.max.get() as usize;
-        let (confirmed, known): (Vec<_>, Vec<_>) =
-            known.into_iter().partition(Member::is_confirmed);
-        let known: Vec<_> = known
-            .into_iter()
-            .filter(|it| it.id.is_some_and(|id| others.iter().all(|o| o.id != id)))
-            .collect();
-        if others.len() + known.len() >= max {
-            for mut other in self.server.look(&known, &self.principal, deadline).await? {
-                // As old as it was while under way: all who sign in at once must
-                // agree on who is oldest, or they end different ones.
-                let same = confirmed.iter().filter(|it| it.id == Some(other.id));
-                if let Some(begun) = same.filter_map(begun).max() {
-                    other.order.0 = Some(begun);
-                }
-                others.push(other);
-            }
-        } else {
-            return Ok(());
-        }
-        let surplus = (others.len() + 1).saturating_sub(max);
-        if surplus > 0 && cap.at_limit == AtLimit::Reject {
-            self.denied = Some(Denied::AtLimit);
-            return Ok(());
-        }
-        others.sort_unstable_by_key(|other| (other.order, other.id));
-        let evicted = |id: SessionId| {
-            known.iter().find(|it| it.id == Some(id)).cloned().unwrap_or_else(|| Member::of(id))
+    ) -> Result<Stepped, engine::Failure> {
+        let Some(replace) = &step.replace else {
+            // It was not read from a form: what is stored is read by the caller.
+            return Ok(Stepped::Refused(self.look_at(id, deadline).await?, Doubt::None));
         };
-        self.evicted = others.into_iter().take(surplus).map(|other| evicted(other.id)).collect();
+        let what = if step.patch.is_some() { "p" } else { "" };
+        let enter = Enter { what, as_read: replace.as_read, form: replace.form };
+        Ok(match self.enter(id, &enter, joins, step.renews, deadline).await? {
+            Entered::Stored => Stepped::Replaced,
+            Entered::Refused(read, doubt) => Stepped::Refused(read, doubt),
+            Entered::Denied(denied) => Stepped::Denied(denied),
+        })
+    }
+
+    pub(super) async fn insert_and_enter(
+        &self,
+        id: SessionId,
+        form: &Form,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<Inserted, engine::Failure> {
+        let mut over = Vec::new();
+        loop {
+            let enter = Enter { what: "c", as_read: &over, form };
+            match self.enter(id, &enter, joins, false, deadline).await? {
+                Entered::Stored => return Ok(Inserted::Stored),
+                Entered::Denied(denied) => return Ok(Inserted::Denied(denied)),
+                Entered::Refused(Read { value, now, .. }, doubt) => match value {
+                    Some(value) if is_over(&value, now) && value != over => over = value,
+                    None if !over.is_empty() => over.clear(),
+                    _ => return Ok(Inserted::Exists(doubt)),
+                },
+            }
+        }
+    }
+
+    async fn enter(
+        &self,
+        id: SessionId,
+        enter: &Enter<'_>,
+        joins: &Joins<'_>,
+        renews: bool,
+        deadline: Instant,
+    ) -> Result<Entered, engine::Failure> {
+        let mut pause = Pause::until(deadline);
+        let mut evicted = Vec::new();
+        loop {
+            let told = self.call_enter(id, enter, joins, &evicted, renews, deadline).await?;
+            match text(&told.value) {
+                Some("full") => match self.make_room(id, joins, deadline).await? {
+                    Room::After(ending) => evicted = ending,
+                    Room::None => return Ok(Entered::Denied(Denied::AtLimit)),
+                },
+                Some(other) => {
+                    let denied = ask::denial(other).ok_or_else(|| Failure::corrupt("answer"))?;
+                    return Ok(Entered::Denied(denied));
+                }
+                None if told.number() == Some(0) => return Ok(Entered::Stored),
+                None => return Ok(Entered::Refused(as_it_stands(told.value)?, told.doubt)),
+            }
+            pause.again().await?;
+        }
+    }
+
+    async fn call_enter(
+        &self,
+        id: SessionId,
+        enter: &Enter<'_>,
+        joins: &Joins<'_>,
+        evicted: &[Evicted],
+        renews: bool,
+        deadline: Instant,
+    ) -> Result<Told, Failure> {
+        let mut keys = vec![self.session(id), self.index(joins.principal)];
+        keys.extend(evicted.iter().map(|(id, _)| self.session(*id)));
+        let name = id.to_string();
+        let bound = joins.bound.as_millis().to_string();
+        let cap = joins.sign_in.cap.map_or(String::new(), |cap| cap.max.to_string());
+        let since = since(&joins.sign_in);
+        let end = patch_text(PatchId::next());
+        let mut args: Vec<&[u8]> = vec![
+            enter.what.as_bytes(),
+            enter.as_read,
+            &enter.form.value,
+            new_base(enter.form),
+            name.as_bytes(),
+            bound.as_bytes(),
+            cap.as_bytes(),
+            since.as_bytes(),
+            &end,
+        ];
+        args.extend(evicted.iter().map(|(_, head)| &head[..]));
+        match renews {
+            true => self.run_safely(&self.scripts.enter, &keys, &args, deadline).await,
+            false => self.tell(&self.scripts.enter, &keys, &args, deadline).await,
+        }
+    }
+
+    /// Walks through the index of a principal for the session `own`, which signs in.
+    pub(super) async fn make_room(
+        &self,
+        own: SessionId,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<Room, engine::Failure> {
+        let Some(cap) = joins.sign_in.cap else { return Ok(Room::After(Vec::new())) };
+        let max = cap.max.get() as usize;
+        let index = self.index(joins.principal);
+        let mut live: BTreeMap<SessionId, (Record, Vec<u8>)> = BTreeMap::new();
+        let mut from = None;
+        loop {
+            let page = self.page(index, from.as_ref(), STEP, deadline).await?;
+            let looked = self.look_at_entries(joins.principal, page.entries, deadline).await?;
+            self.forget_all(index, &looked.stale, deadline).await;
+            for (entry, standing) in looked.theirs {
+                let Standing::Live { meta, head } = standing else { continue };
+                if let Some(id) = entry.id.filter(|id| *id != own) {
+                    live.insert(id, (Record::new(id, *meta, Fields::new()), head));
+                }
+            }
+            if cap.at_limit == AtLimit::Reject && live.len() >= max {
+                return Ok(Room::None);
+            }
+            // Those that are older than as many others as the cap allows end for certain.
+            if live.len() > max + AT_ONCE {
+                let all_but_max = Cap { max: cap.max.saturating_add(1), ..cap };
+                let surplus = oldest(&mut live, all_but_max);
+                self.end_surplus(index, surplus, deadline).await?;
+            }
+            match page.next {
+                Some(next) => from = Some(next),
+                None => break,
+            }
+        }
+        Ok(Room::After(oldest(&mut live, cap)))
+    }
+
+    /// Ends sessions that a cap has no room for. One that changed meanwhile is looked at
+    /// again by the next walk.
+    async fn end_surplus(
+        &self,
+        index: Key<'_>,
+        surplus: Vec<Evicted>,
+        deadline: Instant,
+    ) -> Result<(), engine::Failure> {
+        let id = PatchId::next();
+        let ended = Ended::new(EndedBy::Elsewhere, self.offset.now());
+        for some in surplus.chunks(super::read::ABREAST) {
+            let ending = some.iter().map(|(session, head)| async move {
+                let end = End { ended, id, as_read: Some(head) };
+                let gone = match self.entomb(*session, &end, deadline).await? {
+                    Entombed::Ended { .. } | Entombed::Absent => Some(Entry::of(*session)),
+                    Entombed::Refused(_) => None,
+                };
+                Ok::<_, engine::Failure>(gone)
+            });
+            let gone = futures_util::future::try_join_all(ending).await?;
+            let gone: Vec<_> = gone.into_iter().flatten().collect();
+            self.forget_all(index, &gone, deadline).await;
+        }
         Ok(())
     }
-
-    /// A session into which a sign-in is under way, ordered as it will be.
-    async fn under_way(
-        &self,
-        member: &Member,
-        id: SessionId,
-        deadline: Instant,
-    ) -> Result<Other, Failure> {
-        let mut parts = member.name.split(' ').skip(2);
-        let (authenticated, created) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-        let time = |text: &str| text.parse().ok().map(Timestamp::from_millis);
-        let stored = match time(created) {
-            Some(created) => Other { order: (time(authenticated), created), id },
-            // A session that was there before; if it is gone, nobody signs in.
-            None => {
-                let (server, key) = (self.server, self.server.session(id));
-                let args = [&*server.now(), ""];
-                let value = server.run(&server.scripts.look, &[&key], &args, deadline).await?;
-                match Other::read(id, &value) {
-                    Some(other) => other,
-                    None => Other { order: (None, Timestamp::default()), id },
-                }
-            }
-        };
-        let authenticated = begun(member).or(stored.order.0);
-        Ok(Other { order: (authenticated, stored.order.1), id })
-    }
-
-    /// Whether an earlier attempt at the same may have stopped half-way.
-    pub(super) fn is_to_be_finished(&self) -> bool {
-        self.before == Before::Reserved
-    }
-
-    /// The session was not written.
-    pub(super) async fn cancel(self, deadline: Instant) {
-        let mine = format!("+{}", self.what);
-        let (server, args) = (self.server, [mine.as_str(), ""]);
-        if !self.not_after.is_empty()
-            && self.before == Before::Nothing
-            && server.run(&server.scripts.forget, &[&self.index], &args, deadline).await.is_err()
-        {
-            tracing::debug!("a sign-in that came to nothing counts for half a minute more");
-        }
-    }
-
-    /// The session was written.
-    pub(super) async fn conclude(self, deadline: Instant) -> Result<Concluded, Failure> {
-        let server = self.server;
-        for member in &self.evicted {
-            let Some(id) = member.id else { continue };
-            // First what would let a sign-in under way stand.
-            let mut forgotten: Vec<&str> = Vec::new();
-            for other in self.under_way.iter().filter(|other| other.id == Some(id)) {
-                forgotten.extend([other.name.as_str(), ""]);
-            }
-            if !forgotten.is_empty() {
-                server.run(&server.scripts.forget, &[&self.index], &forgotten, deadline).await?;
-            }
-            server.destroy(id, Some(&self.principal), deadline).await?;
-        }
-        let args = [&server.now(), &self.what, &self.since];
-        let stands = server.run(&server.scripts.confirm, &[&self.index], &args, deadline).await?;
-        let evicted = match int(&stands) {
-            Some(1) => return Ok(Concluded::Stands),
-            answer => answer == Some(0),
-        };
-        let id = self.id.parse().map_err(|_| Failure::corrupt("session id"))?;
-        let ended_here = server.destroy(id, Some(&self.principal), deadline).await?;
-        // What somebody else ended was stored before that, and so was what was
-        // evicted; what only ends here never came to be.
-        Ok(if ended_here && !evicted { Concluded::Revoked } else { Concluded::Stands })
-    }
 }
 
-/// When a sign-in that authenticates began, by the clock of the index.
-fn begun(member: &Member) -> Option<Timestamp> {
-    let authenticates = member.name.split(' ').nth(2) == Some("n");
-    let ends: u64 = member.score.parse().ok().filter(|_| authenticates)?;
-    Some(Timestamp::from_millis(ends.saturating_sub(RESERVATION)))
+/// Takes those that have to make room under `cap` out of `live`.
+fn oldest(live: &mut BTreeMap<SessionId, (Record, Vec<u8>)>, cap: Cap) -> Vec<Evicted> {
+    let sign_in = SignIn { cap: Some(cap), not_revoked_since: None };
+    let ids = sign_in.admit(live.values().map(|(record, _)| record), None).unwrap_or_default();
+    ids.into_iter().filter_map(|id| Some((id, live.remove(&id)?.1))).collect()
 }
 
-/// A session that counts, and how old its sign-in is.
-pub(super) struct Other {
-    pub(super) order: (Option<Timestamp>, Timestamp),
-    pub(super) id: SessionId,
-}
-
-impl Other {
-    /// Reads what `look.lua` answers of a live session.
-    pub(super) fn read(id: SessionId, value: &Value) -> Option<Self> {
-        let Value::Array(pair) = value else { return None };
-        let time = |i: usize| {
-            let digits = pair.get(i).and_then(bytes)?;
-            Some(Timestamp::from_millis(std::str::from_utf8(digits).ok()?.parse().ok()?))
-        };
-        Some(Self { order: (time(0), time(1)?), id })
-    }
+/// The time at or after which a revocation refuses the sign-in; nothing: none does.
+pub(super) fn since(sign_in: &SignIn) -> String {
+    sign_in.not_revoked_since.map_or(String::new(), |at| at.as_millis().to_string())
 }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::lately::Lately;
 use super::options::RedisOptions;
 use super::server::Server;
 use super::target::Target;
@@ -14,8 +13,10 @@ use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Visit,
 };
+use crate::store::engine::{self, Doubt};
 use crate::store::error::StoreError;
 use crate::token::SecretHash;
 
@@ -23,9 +24,9 @@ use crate::token::SecretHash;
 /// or Cluster.
 ///
 /// A load, a change and the creation of a session are one round trip each;
-/// `docs/redis.md` has the exceptions, such as a sign-in in a cluster. All of it
-/// is one hash per session, readable with `HGETALL`, and the server removes it
-/// by itself when it has expired.
+/// `docs/redis.md` has the exceptions, such as a sign-in in a cluster. A session
+/// is one value, or two where it is large, readable with `GET`, and the server
+/// removes it by itself when it has expired.
 ///
 /// Clones share one store and its connections, which come back by themselves
 /// after a restart or a failover.
@@ -50,7 +51,6 @@ pub struct RedisStore(Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) server: Server,
-    pub(super) lately: Lately,
     sweeping: tokio::sync::Mutex<Position>,
 }
 
@@ -92,11 +92,7 @@ impl RedisStore {
             server.open_waiting(target).await?;
         }
         server.look_around().await?;
-        Ok(Self(Arc::new(Inner {
-            server,
-            lately: Lately::new(),
-            sweeping: tokio::sync::Mutex::default(),
-        })))
+        Ok(Self(Arc::new(Inner { server, sweeping: tokio::sync::Mutex::default() })))
     }
 }
 
@@ -115,7 +111,10 @@ impl SessionStore for RedisStore {
         secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        StoreFuture::new(async move { Ok(self.0.load(id, secrets, visit).await?) })
+        let server = &self.0.server;
+        StoreFuture::new(async move {
+            Ok(engine::load(server, id, secrets, visit, server.deadline()).await?)
+        })
     }
 
     fn reload(
@@ -123,7 +122,10 @@ impl SessionStore for RedisStore {
         id: SessionId,
         epoch: u64,
     ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
-        StoreFuture::new(async move { Ok(self.0.reload(id, epoch).await?) })
+        let server = &self.0.server;
+        StoreFuture::new(
+            async move { Ok(engine::reload(server, id, epoch, server.deadline()).await?) },
+        )
     }
 
     fn create(
@@ -131,12 +133,9 @@ impl SessionStore for RedisStore {
         record: Record,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
+        let server = &self.0.server;
         StoreFuture::new(async move {
-            let created = self.0.create(&record, sign_in).await?;
-            if created == Created::Created {
-                self.0.note(record.id, &record.meta);
-            }
-            Ok(created)
+            Ok(engine::create(server, &record, sign_in, server.deadline()).await?)
         })
     }
 
@@ -147,10 +146,11 @@ impl SessionStore for RedisStore {
         patch: &'a Patch,
         read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
+        let server = &self.0.server;
         StoreFuture::new(async move {
-            match self.0.apply(id, epoch, patch, read).await {
+            match engine::apply(server, id, epoch, patch, read, server.deadline()).await {
                 Ok(outcome) => Ok(outcome),
-                Err(failure) if failure.maybe_done => {
+                Err(failure) if failure.doubt == Doubt::MaybeDone => {
                     tracing::warn!(%failure, "a patch may or may not have been stored");
                     Ok(Outcome::Uncertain)
                 }
@@ -161,7 +161,9 @@ impl SessionStore for RedisStore {
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         let server = &self.0.server;
-        StoreFuture::new(async move { Ok(server.destroy(id, None, server.deadline()).await?) })
+        StoreFuture::new(
+            async move { Ok(engine::delete(server, id, by, server.deadline()).await?) },
+        )
     }
 
     fn list<'a>(

@@ -11,9 +11,14 @@ use tokio::time::Instant;
 
 use super::ask::{bytes, int};
 use super::failure::Failure;
-use super::script::Script;
+use super::layout::{Key, is_index, session_in};
+use super::read::ABREAST;
 use super::server::Server;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::record::form::{Head, Kind};
 use crate::store::contract::Swept;
+use crate::store::engine::is_over;
 
 /// Keys that a server looks at in one step: well below a millisecond.
 const STEP: usize = 256;
@@ -27,7 +32,7 @@ pub(super) struct Position {
     slots: VecDeque<u16>,
     cursor: Vec<u8>,
     /// Found, and not looked at.
-    keys: Vec<String>,
+    keys: Vec<Vec<u8>>,
     /// Whether all that was gone over since the walk began.
     begun: bool,
 }
@@ -86,29 +91,8 @@ impl Server {
         if position.cursor == b"0" {
             position.slots.pop_front();
         }
-        let keys =
-            keys.iter().filter_map(bytes).filter_map(|key| String::from_utf8(key.to_vec()).ok());
-        position.keys.extend(keys);
+        position.keys.extend(keys.iter().filter_map(bytes).map(<[u8]>::to_vec));
         Ok(true)
-    }
-
-    fn is_index(&self, key: &str) -> bool {
-        let rest = key.strip_prefix(&*self.options.prefix);
-        rest.and_then(|rest| rest.strip_prefix("p:")).is_some_and(|hash| hash.len() == 43)
-    }
-
-    pub(super) async fn of_all(
-        &self,
-        script: &Script,
-        keys: &[String],
-        args: &[&str],
-    ) -> Result<Vec<Value>, Failure> {
-        let deadline = self.deadline();
-        try_join_all(
-            keys.iter()
-                .map(|key| async move { self.run(script, &[key.as_str()], args, deadline).await }),
-        )
-        .await
     }
 
     /// Every step has a deadline of its own: there may be many.
@@ -118,15 +102,12 @@ impl Server {
         let mut seen = std::collections::HashSet::new();
         let mut live = 0;
         while self.advance(&mut position, self.deadline()).await? {
-            let keys: Vec<_> = position
-                .keys
-                .drain(..)
-                .filter(|key| self.is_session(key) && seen.insert(key.clone()))
-                .collect();
-            let now = self.now();
-            for answer in self.of_all(&self.scripts.look, &keys, &[&now, ""]).await? {
-                live += u64::from(matches!(answer, Value::Array(_)));
-            }
+            let keys = position.keys.drain(..);
+            let ids = keys.filter_map(|key| session_in(&self.options.prefix, &key));
+            let ids: Vec<_> = ids.filter(|id| seen.insert(*id)).collect();
+            let reads = self.look_at_all(&ids, false, self.deadline()).await?;
+            let values = reads.iter().filter_map(|it| Some((it.value.as_deref()?, it.now)));
+            live += values.filter(|(value, now)| is_live(value, *now)).count() as u64;
         }
         Ok(live)
     }
@@ -143,15 +124,16 @@ impl Server {
                     return Ok(Swept { removed, more: true });
                 }
                 let some = position.keys.len().min(limit - removed).min(STEP);
-                let keys: Vec<_> = position.keys.drain(..some).collect();
-                let (sessions, others): (Vec<_>, Vec<_>) =
-                    keys.into_iter().partition(|key| self.is_session(key));
-                let indexes: Vec<_> = others.into_iter().filter(|key| self.is_index(key)).collect();
-                let now = self.now();
-                for answer in self.of_all(&self.scripts.reap, &sessions, &[&now]).await? {
-                    removed += usize::from(int(&answer) == Some(1));
+                let (mut ids, mut indexes) = (Vec::with_capacity(some), Vec::new());
+                for key in position.keys.drain(..some) {
+                    match session_in(&self.options.prefix, &key) {
+                        Some(id) => ids.push(id),
+                        None if is_index(&self.options.prefix, &key) => indexes.push(key),
+                        None => {}
+                    }
                 }
-                self.of_all(&self.scripts.tidy, &indexes, &[&now]).await?;
+                removed += self.reap(&ids).await?;
+                self.tidy(&indexes).await?;
             }
             if !self.advance(position, self.deadline()).await? {
                 return Ok(Swept { removed, more: false });
@@ -159,6 +141,46 @@ impl Server {
         }
         Ok(Swept { removed, more: !position.is_at_start() })
     }
+
+    /// Removes those that are over, as they were read, and says how many sessions were
+    /// among them.
+    async fn reap(&self, ids: &[SessionId]) -> Result<usize, Failure> {
+        let deadline = self.deadline();
+        let reads = self.look_at_all(ids, false, deadline).await?;
+        let values =
+            ids.iter().zip(&reads).filter_map(|(id, it)| Some((*id, it.value.as_deref()?, it.now)));
+        let over: Vec<_> = values.filter(|(_, value, now)| is_over(value, *now)).collect();
+        let mut removed = 0;
+        for some in over.chunks(ABREAST) {
+            let reaping = some.iter().map(|(id, value, _)| async move {
+                let (script, key) = (&self.scripts.reap, self.session(*id));
+                let answer = self.run(script, &[key], &[value], deadline).await?;
+                let was_session = Head::read(value).is_ok_and(|it| it.kind != Kind::Tombstone);
+                Ok::<_, Failure>(int(&answer) == Some(1) && was_session)
+            });
+            let reaped = try_join_all(reaping).await?;
+            removed += reaped.into_iter().filter(|removed| *removed).count();
+        }
+        Ok(removed)
+    }
+
+    /// Takes what is over out of these indexes, some entries of each.
+    async fn tidy(&self, indexes: &[Vec<u8>]) -> Result<(), Failure> {
+        let deadline = self.deadline();
+        for some in indexes.chunks(ABREAST) {
+            let keys = some.iter().filter_map(|key| Key::read_index(&self.options.prefix, key));
+            let tidying =
+                keys.map(
+                    |key| async move { self.run(&self.scripts.tidy, &[key], &[], deadline).await },
+                );
+            try_join_all(tidying).await?;
+        }
+        Ok(())
+    }
+}
+
+fn is_live(value: &[u8], now: Timestamp) -> bool {
+    Head::read(value).is_ok_and(|it| it.kind != Kind::Tombstone && now < it.expires)
 }
 
 /// `text` as a pattern that matches only itself.

@@ -1,254 +1,240 @@
-//! Creating a session, and applying a patch to one.
+//! The store as an engine: values that are read and replaced under a guard.
 
-use std::borrow::Cow;
-
+use redis::Value;
 use tokio::time::Instant;
 
-use super::ask::{self, Answer, Args, int};
+use super::ask::{as_it_stands, new_base, what};
 use super::failure::Failure;
-use super::layout;
-use super::server::Server;
-use super::sign_in::{self, Concluded};
-use super::store::Inner;
+use super::script::kept;
+use super::server::{Server, Told};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Denied, Outcome, Patch, SignIn};
-use crate::record::{Principal, Record};
-use crate::store::contract::Created;
+use crate::patch::Denied;
+use crate::record::form::{Base, Form, letter, patch_text};
+use crate::store::engine::{
+    self, Append, Doubt, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
+    is_over,
+};
+use crate::store::limits::Limits;
 use crate::token::PatchId;
 
-impl Inner {
-    pub(super) async fn create(
-        &self,
-        record: &Record,
-        sign_in: SignIn,
-    ) -> Result<Created, Failure> {
-        let server = &self.server;
-        if let Err(refused) = server.options.limits.check_new(&record.fields) {
-            return Ok(Created::Refused(refused));
-        }
-        let deadline = server.deadline();
-        let made = PatchId::next().as_u64().to_string();
-        let bound = sign_in::bound_of_record(&record.meta).as_millis().to_string();
-        let Some(principal) = record.meta.principal.as_ref().filter(|_| server.is_split()) else {
-            let write = Write { record, sign_in: &sign_in, bound: &bound, made: &made };
-            return match write.send(server, "", "", deadline).await? {
-                Wrote::Created(created) => Ok(created),
-                Wrote::Late => Err(Failure::corrupt("answer")),
-            };
-        };
-        let time = |at: Timestamp| at.as_millis().to_string();
-        let authenticated = record.meta.authenticated.map_or(String::from("-"), time);
-        let what = format!("{made} {authenticated} {}", time(record.meta.created));
-        let reserved =
-            sign_in::reserve(server, principal, record.id, &what, &sign_in, &bound, deadline)
-                .await?;
-        let denial = reserved.denied.map_or("", ask::denial_text);
-        let bound = reserved.bound.clone();
-        let write = Write { record, sign_in: &sign_in, bound: &bound, made: &made };
-        match write.send(server, &reserved.not_after, denial, deadline).await? {
-            Wrote::Created(Created::Created) => {
-                // Leaves some time to undo it.
-                let by = deadline - server.options.deadline / 8;
-                match reserved.conclude(by).await {
-                    Ok(Concluded::Stands) => Ok(Created::Created),
-                    Ok(Concluded::Revoked) => Ok(Created::Denied(Denied::Revoked)),
-                    Err(failure) => {
-                        // Nobody gets its token, so nobody should count it.
-                        let undone = server.destroy(record.id, Some(principal), deadline).await;
-                        if undone.is_err() {
-                            tracing::debug!("a session that nobody uses stays until it expires");
-                        }
-                        Err(failure)
-                    }
-                }
-            }
-            Wrote::Created(other) => {
-                reserved.cancel(deadline).await;
-                Ok(other)
-            }
-            Wrote::Late => Err(Failure::timeout("the sign-in took too long")),
-        }
+impl Engine for Server {
+    /// A proxy that shards may have both values on two servers.
+    fn keeps_apart(&self) -> bool {
+        !self.options.split
     }
 
-    pub(super) async fn apply(
+    fn now(&self) -> Timestamp {
+        self.offset.now()
+    }
+
+    fn translated(&self, local: Timestamp) -> Timestamp {
+        self.offset.translated(local)
+    }
+
+    fn limits(&self) -> Limits {
+        self.options.limits
+    }
+
+    async fn read(&self, id: SessionId, deadline: Instant) -> Result<Read, engine::Failure> {
+        Ok(self.look_at(id, deadline).await?)
+    }
+
+    async fn step(
         &self,
         id: SessionId,
-        epoch: u64,
-        patch: &Patch,
-    ) -> Result<Outcome, Failure> {
-        let deadline = self.server.deadline();
-        let mut stored: Option<Principal> = None;
-        loop {
-            let set = patch.meta.principal.as_ref().and_then(Option::as_ref);
-            let principal = set.or(stored.as_ref());
-            let answer = match principal {
-                Some(principal) if self.server.is_split() => {
-                    self.apply_split(id, epoch, patch, principal, set.is_none(), deadline).await?
-                }
-                principal => {
-                    let mut args = self.begin(epoch, patch);
-                    if let (Some(principal), None) = (principal, set) {
-                        args.push(format!("k{}", principal.as_str()).into_bytes().into());
-                    }
-                    self.send(id, epoch, patch, principal, &args, deadline).await?
-                }
-            };
-            match answer {
-                Answer::Outcome(outcome) => return Ok(outcome),
-                Answer::Index(principal) => stored = Some(principal),
-                Answer::Late => return Err(Failure::timeout("the sign-in took too long")),
-            }
-            if Instant::now() >= deadline {
-                return Err(Failure::timeout("the principal of the session keeps changing"));
-            }
-        }
-    }
-
-    fn begin<'p>(&self, epoch: u64, patch: &'p Patch) -> Args<'p> {
-        let first = [self.server.now(), patch.id.as_u64().to_string(), epoch.to_string()];
-        let mut args: Args<'p> = first.into_iter().map(|it| Cow::Owned(it.into_bytes())).collect();
-        ask::push(&mut args, patch);
-        args
-    }
-
-    async fn send(
-        &self,
-        id: SessionId,
-        epoch: u64,
-        patch: &Patch,
-        index: Option<&Principal>,
-        args: &Args<'_>,
+        step: &Step<'_>,
         deadline: Instant,
-    ) -> Result<Answer, Failure> {
-        let server = &self.server;
-        let session = server.session(id);
-        let index = index.map(|principal| server.index(principal));
-        let keys: Vec<&str> =
-            [Some(&session), index.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let script = match index {
-            Some(_) => &server.scripts.sign_in,
-            None => &server.scripts.apply,
-        };
-        // A loss of privilege must not come back with a replica.
-        let value = match patch.meta.renew {
-            Some(_) => server.run_safely(script, &keys, args, deadline).await?,
-            None => server.run(script, &keys, args, deadline).await?,
-        };
-        ask::read(id, epoch, patch, &server.options.limits, value)
+    ) -> Result<Stepped, engine::Failure> {
+        match &step.joins {
+            None => Ok(self.step_alone(id, step, None, deadline).await?.into_stepped()?),
+            Some(joins) if self.is_split() => self.step_split(id, step, joins, deadline).await,
+            Some(joins) => self.step_and_enter(id, step, joins, deadline).await,
+        }
     }
 
-    /// See [`sign_in`].
-    async fn apply_split(
+    async fn insert(
         &self,
         id: SessionId,
-        epoch: u64,
-        patch: &Patch,
-        principal: &Principal,
-        stored: bool,
+        form: &Form,
+        expires: Timestamp,
+        joins: Option<&Joins<'_>>,
         deadline: Instant,
-    ) -> Result<Answer, Failure> {
-        let server = &self.server;
-        let bound = sign_in::bound_of_lifetime(patch.meta.lifetime.as_ref());
-        let sign_in = &patch.meta.sign_in;
-        let authenticated = if patch.meta.authenticated { "n" } else { "-" };
-        let what = format!("{} {authenticated}", patch.id.as_u64());
-        let reserved =
-            sign_in::reserve(server, principal, id, &what, sign_in, &bound, deadline).await?;
-        let mut args = self.begin(epoch, patch);
-        let mut push = |tag: char, text: &str| {
-            args.push(format!("{tag}{text}").into_bytes().into());
-        };
-        push('b', &reserved.bound);
-        if let Some(denied) = reserved.denied {
-            push('e', ask::denial_text(denied));
-        } else {
-            push('u', &reserved.not_after);
-        }
-        if stored {
-            push('k', principal.as_str());
-        }
-        let answer = self.send(id, epoch, patch, None, &args, deadline).await?;
-        let finish = match &answer {
-            Answer::Outcome(Outcome::Applied(applied)) if applied.repeated => {
-                reserved.is_to_be_finished()
+    ) -> Result<Inserted, engine::Failure> {
+        match joins {
+            None => {
+                let put = self.insert_alone(id, form, expires, None, deadline).await?;
+                Ok(put.into_inserted()?)
             }
-            Answer::Outcome(Outcome::Applied(_)) => true,
-            _ => false,
-        };
-        if !finish {
-            reserved.cancel(deadline).await;
-            return Ok(answer);
+            Some(joins) if self.is_split() => {
+                self.insert_split(id, form, expires, joins, deadline).await
+            }
+            Some(joins) => self.insert_and_enter(id, form, joins, deadline).await,
         }
-        match reserved.conclude(deadline).await {
-            Ok(Concluded::Stands) => Ok(answer),
-            Ok(Concluded::Revoked) => Ok(Answer::Outcome(Outcome::Denied(Denied::Revoked))),
-            // It is stored, and whether it stands is not known.
-            Err(failure) => Err(failure.maybe_done(true)),
+    }
+
+    async fn entomb(
+        &self,
+        id: SessionId,
+        end: &End<'_>,
+        deadline: Instant,
+    ) -> Result<Entombed, engine::Failure> {
+        let (by, number) = ([letter(end.ended.by)], patch_text(end.id));
+        let args: [&[u8]; 3] = [&by, &number, end.as_read.unwrap_or_default()];
+        let script = &self.scripts.destroy;
+        let told = self.run_safely(script, &[self.session(id)], &args, deadline).await?;
+        Ok(match told.number() {
+            Some(1) => Entombed::Ended { was_live: true },
+            Some(0) => Entombed::Ended { was_live: false },
+            Some(_) => Entombed::Absent,
+            None => Entombed::Refused(as_it_stands(told.value)?),
+        })
+    }
+
+    async fn finish(
+        &self,
+        id: SessionId,
+        patch: PatchId,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<Option<Denied>, engine::Failure> {
+        match self.is_split() {
+            true => self.finish_split(id, patch, joins, deadline).await,
+            false => Ok(None),
         }
     }
 }
 
-/// A record that is to be created.
-struct Write<'w> {
-    record: &'w Record,
-    sign_in: &'w SignIn,
-    bound: &'w str,
-    /// By which a repetition is recognised.
-    made: &'w str,
-}
-
-enum Wrote {
-    Created(Created),
+/// What became of a write of a session alone.
+pub(super) enum Put {
+    Stepped(Stepped),
+    Inserted(Inserted),
+    /// The time until which it was to be done has passed.
     Late,
 }
 
-impl Write<'_> {
-    async fn send(
+impl Put {
+    pub(super) fn into_stepped(self) -> Result<Stepped, Failure> {
+        match self {
+            Self::Stepped(stepped) => Ok(stepped),
+            _ => Err(Failure::corrupt("answer")),
+        }
+    }
+
+    fn into_inserted(self) -> Result<Inserted, Failure> {
+        match self {
+            Self::Inserted(inserted) => Ok(inserted),
+            _ => Err(Failure::corrupt("answer")),
+        }
+    }
+}
+
+impl Server {
+    /// The step, whatever it does to an index. Not after `until`, if that is given.
+    pub(super) async fn step_alone(
         &self,
-        server: &Server,
-        not_after: &str,
-        denial: &str,
+        id: SessionId,
+        step: &Step<'_>,
+        until: Option<&str>,
         deadline: Instant,
-    ) -> Result<Wrote, Failure> {
-        let (meta, sign_in) = (&self.record.meta, self.sign_in);
-        let cap = sign_in.cap.map_or(String::new(), |cap| cap.max.to_string());
-        let evict = sign_in.cap.map_or("", |cap| match cap.at_limit {
-            crate::patch::AtLimit::EvictOldest => "e",
-            crate::patch::AtLimit::Reject => "",
-        });
-        let since =
-            sign_in.not_revoked_since.map_or(String::new(), |at| at.as_millis().to_string());
-        let principal = meta.principal.as_ref();
-        let (now, id) = (server.now(), self.record.id.to_string());
-        let expires = meta.expires_at().as_millis().to_string();
-        let theirs = principal.map_or("", Principal::as_str);
-        let first = [
-            &now, &id, &expires, self.bound, self.made, not_after, denial, &cap, evict, &since,
-            theirs,
-        ];
-        let mut args: Vec<Cow<'_, [u8]>> =
-            first.into_iter().map(|it| it.as_bytes().into()).collect();
-        for (name, value) in layout::hash(self.record) {
-            args.push(name.into_owned().into_bytes().into());
-            args.push(value.into_owned().into());
-        }
-        if principal.is_some() {
-            args.extend([b"@bound".as_slice().into(), self.bound.as_bytes().into()]);
-        }
-        let session = server.session(self.record.id);
-        let index =
-            principal.filter(|_| !server.is_split()).map(|principal| server.index(principal));
-        let keys: Vec<&str> =
-            [Some(&session), index.as_ref()].into_iter().flatten().map(String::as_str).collect();
-        let answer = server.run(&server.scripts.create, &keys, &args, deadline).await?;
-        Ok(match int(&answer) {
-            Some(1) => Wrote::Created(Created::Created),
-            Some(0) => Wrote::Created(Created::Exists),
-            Some(-1) => Wrote::Late,
-            _ => Wrote::Created(Created::Denied(
-                ask::denial(Some(&answer)).ok_or_else(|| Failure::corrupt("answer"))?,
-            )),
+    ) -> Result<Put, Failure> {
+        let what = what(step);
+        let mut args: [&[u8]; 5] = [&what, b"", b"", b"", until.unwrap_or("").as_bytes()];
+        let used = match (&step.replace, &step.append) {
+            (Some(Replace { as_read, form, .. }), _) => {
+                (args[1], args[2], args[3]) = (as_read, &form.value, new_base(form));
+                match (until, args[3]) {
+                    (Some(_), _) => 5,
+                    (None, b"") => 3,
+                    (None, _) => 4,
+                }
+            }
+            (None, Some(Append { instead: Some(as_read), .. })) => {
+                args[1] = as_read;
+                2
+            }
+            (None, _) => 1,
+        };
+        let (script, keys, args) = (&self.scripts.step, [self.session(id)], &args[..used]);
+        // A loss of privilege must not come back with a replica.
+        let Told { value, doubt } = match step.renews {
+            true => self.run_safely(script, &keys, args, deadline).await?,
+            false => self.tell(script, &keys, args, deadline).await?,
+        };
+        Ok(match value {
+            Value::Int(0) => Put::Stepped(Stepped::Replaced),
+            Value::Int(rev) => match u64::try_from(rev) {
+                Ok(rev) => Put::Stepped(Stepped::Appended { rev }),
+                Err(_) => Put::Late,
+            },
+            refused => Put::Stepped(Stepped::Refused(as_it_stands(refused)?, doubt)),
         })
+    }
+
+    /// A new session, whatever it does to an index. Not after `until`, if that is given.
+    pub(super) async fn insert_alone(
+        &self,
+        id: SessionId,
+        form: &Form,
+        expires: Timestamp,
+        until: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Put, Failure> {
+        let mut told = match (&form.base, until) {
+            (Base::Inside, None) => self.set_new(id, form, expires, deadline).await?,
+            _ => self.create(id, form, b"", until, deadline).await?,
+        };
+        let mut doubt = told.doubt;
+        // Something is there. If it is over, it makes room; what is there is compared,
+        // so that nothing else is overwritten.
+        if told.number() == Some(0) {
+            let Read { value, now, .. } = self.look_at(id, deadline).await?;
+            let over = match value {
+                None => Vec::new(),
+                Some(value) if is_over(&value, now) => value,
+                Some(_) => return Ok(Put::Inserted(Inserted::Exists(doubt))),
+            };
+            told = self.create(id, form, &over, until, deadline).await?;
+            if told.doubt == Doubt::MaybeDone {
+                doubt = told.doubt;
+            }
+        }
+        match told.number() {
+            Some(1) => Ok(Put::Inserted(Inserted::Stored)),
+            Some(0) => Ok(Put::Inserted(Inserted::Exists(doubt))),
+            Some(-1) => Ok(Put::Late),
+            _ => Err(Failure::corrupt("answer")),
+        }
+    }
+
+    /// A session of one value where nothing is: 1, or 0 if something is there.
+    async fn set_new(
+        &self,
+        id: SessionId,
+        form: &Form,
+        expires: Timestamp,
+        deadline: Instant,
+    ) -> Result<Told, Failure> {
+        let left = expires.since(self.offset.now());
+        let key = self.session(id);
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(&form.value).arg("NX").arg("PX");
+        set.arg(crate::clock::millis(left).saturating_add(kept()));
+        let Told { value, doubt } = self.at_holder(key, &set, deadline).await?;
+        Ok(Told { value: Value::Int(i64::from(value == Value::Okay)), doubt })
+    }
+
+    async fn create(
+        &self,
+        id: SessionId,
+        form: &Form,
+        over: &[u8],
+        until: Option<&str>,
+        deadline: Instant,
+    ) -> Result<Told, Failure> {
+        let args: [&[u8]; 4] =
+            [&form.value, new_base(form), over, until.unwrap_or_default().as_bytes()];
+        let args = if until.is_some() { &args[..] } else { &args[..3] };
+        self.tell(&self.scripts.create, &[self.session(id)], args, deadline).await
     }
 }

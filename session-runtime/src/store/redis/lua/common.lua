@@ -1,32 +1,31 @@
--- What all scripts share, and little more than they use: every call of a script
--- makes its functions anew. Above it stand the constants of the store.
--- Numbers are doubles: times, epochs and revisions stay below 2^53; whatever
--- may be larger is text and is compared or added as text.
-local call = redis.call
+-- What the scripts share. Above it stand the constants of the store, and `clock()`:
+-- the time of the server in milliseconds, or that of a frozen clock.
+-- docs/form.md has the places of a head; Lua counts them from 1.
+local call, sub = redis.call, string.sub
 
-local function txt(n) return string.format('%.0f', n) end
+local function kind(value) return value and sub(value, 2, 2) end
 
--- The time that decides: the server's, or that of a frozen clock.
-local function clock(given)
-  if given ~= '' then return tonumber(given) end
-  local t = call('TIME')
-  return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+-- Whether a session still takes a step. Of one whose base was evicted nothing is left.
+local function is_open(value, base, now, leeway)
+  if not value or kind(value) == 't' or now >= sub(value, 45, 57) + leeway then return false end
+  return kind(value) ~= 'a' or call('EXISTS', base) == 1
 end
 
--- `Meta::expires_at`
-local function expires(seen, idle, absolute)
-  local at = seen + MAX_LIFETIME
-  if idle and seen + idle < at then at = seen + idle end
-  if absolute and absolute < at then at = absolute end
-  return at
+-- Stores a form in the place of one of the kind `was`. A full server takes a `SET` only
+-- after another write: for what must not fail.
+local function put(key, base, was, form, apart, now, must)
+  local ttl = math.max(sub(form, 45, 57) - now, 0) + LEEWAY + MARGIN
+  if must then call('PEXPIRE', key, ttl) end
+  if apart and apart ~= '' then
+    call('SET', base, apart, 'PX', ttl)
+    was = nil
+  end
+  call('SET', key, form, 'PX', ttl)
+  if was == 'a' and kind(form) == 'a' then call('PEXPIRE', base, ttl) end
+  if was == 'a' and kind(form) ~= 'a' then call('DEL', base) end
 end
 
--- The server removes the key by itself only after every clock says so.
-local function keep_until(key, at, now)
-  call('PEXPIRE', key, txt(math.max(at - now + LEEWAY + MARGIN, MARGIN)))
+-- What a refusal answers: the session as it stands in this very step.
+local function as_it_stands(value, base, now)
+  return { value, kind(value) == 'a' and call('GET', base), now }
 end
-
--- A full server lets a script write once it has written: removing what is not
--- there counts, and no field is named `@` alone. For what must not fail: a
--- logout, a touch.
-local function force(key) call('HDEL', key, '@') end

@@ -1,7 +1,7 @@
--- INDEX | now, what, since
+-- INDEX | what, since
 -- 1 it stands, 0 it was ended meanwhile, -1 all were revoked meanwhile
-local index, what = KEYS[1], ARGV[2]
-if revoked_since(index, ARGV[3]) then
+local index, what = KEYS[1], ARGV[1]
+if revoked_since(index, ARGV[2]) then
   call('ZREM', index, '+' .. what)
   return -1
 end

@@ -1,10 +1,5 @@
--- SESSION | now
--- 1 removed a record, 0 removed none
-local m = call('HMGET', KEYS[1], '@epoch', '@seen', '@idle', '@absolute', '@dead')
-local now = clock(ARGV[1])
-if m[5] then
-  if not buried(m[5], now) then call('DEL', KEYS[1]) end
-elseif m[1] and now >= expires(tonumber(m[2]), tonumber(m[3]), tonumber(m[4])) + LEEWAY then
-  return call('DEL', KEYS[1])
-end
-return 0
+-- SESSION | all that is there, and over
+if call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+call('DEL', KEYS[1])
+if kind(ARGV[1]) == 'a' then call('DEL', '{' .. KEYS[1] .. '}b') end
+return 1

@@ -19,5 +19,5 @@ while slot <= last and #out - 1 < limit do
   end
   slot = slot + 1
 end
-out[1] = txt(slot)
+out[1] = tostring(slot)
 return out

@@ -1,3 +1,3 @@
--- INDEX | now
-prune(KEYS[1], clock(ARGV[1]))
+-- INDEX
+prune(KEYS[1], clock())
 return 0

@@ -1,0 +1,88 @@
+//! Reading sessions: the time and both values of each, from primaries only.
+
+use futures_util::future::try_join_all;
+use redis::{Cmd, Pipeline, Value};
+use tokio::time::Instant;
+
+use super::ask::{as_it_stands, into_bytes};
+use super::failure::Failure;
+use super::offset::Offset;
+use super::server::Server;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::store::engine::Read;
+
+/// How many requests are on their way at once.
+pub(super) const ABREAST: usize = 64;
+/// How many sessions one command reads.
+const TOGETHER: usize = 128;
+
+impl Server {
+    /// Reads one session.
+    pub(super) async fn look_at(&self, id: SessionId, deadline: Instant) -> Result<Read, Failure> {
+        if self.options.split && !self.link.is_cluster() {
+            let script = &self.scripts.read;
+            return as_it_stands(self.run(script, &[self.session(id)], &[], deadline).await?);
+        }
+        let (now, mut values) = self.mget(&[id], true, deadline).await?;
+        let mut next = || values.next().and_then(into_bytes);
+        Ok(Read { value: next(), base: next(), now })
+    }
+
+    /// Reads several sessions, in their order; `with_bases`: also what is kept apart.
+    pub(super) async fn look_at_all(
+        &self,
+        ids: &[SessionId],
+        with_bases: bool,
+        deadline: Instant,
+    ) -> Result<Vec<Read>, Failure> {
+        let mut all = Vec::with_capacity(ids.len());
+        if self.is_split() {
+            for some in ids.chunks(ABREAST) {
+                let reads = some.iter().map(|id| self.look_at(*id, deadline));
+                all.extend(try_join_all(reads).await?);
+            }
+            return Ok(all);
+        }
+        for some in ids.chunks(TOGETHER) {
+            let (now, mut values) = self.mget(some, with_bases, deadline).await?;
+            for _ in some {
+                let value = values.next().and_then(into_bytes);
+                let base = if with_bases { values.next().and_then(into_bytes) } else { None };
+                all.push(Read { value, base, now });
+            }
+        }
+        Ok(all)
+    }
+
+    async fn mget(
+        &self,
+        ids: &[SessionId],
+        with_bases: bool,
+        deadline: Instant,
+    ) -> Result<(Timestamp, std::vec::IntoIter<Value>), Failure> {
+        let corrupt = || Failure::corrupt("answer");
+        let [first, ..] = ids else { return Err(corrupt()) };
+        let room = self.options.prefix.len() + SessionId::TEXT + 3;
+        let mut get = Cmd::with_capacity(1 + 2 * ids.len(), 8 + 2 * ids.len() * room);
+        get.arg("MGET");
+        for id in ids {
+            get.arg(self.session(*id));
+            if with_bases {
+                get.arg(self.base(*id));
+            }
+        }
+        let mut time = Cmd::with_capacity(1, 4);
+        time.arg("TIME");
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(time).add_command(get);
+        let asked = self.offset.local();
+        let answers = self.several(self.session(*first), &both, deadline).await?;
+        let mut answers = answers.into_iter();
+        let told = answers.next().as_ref().and_then(Offset::told).ok_or_else(corrupt)?;
+        let Some(Value::Array(values)) = answers.next() else { return Err(corrupt()) };
+        self.offset.learn(told, asked);
+        let now = if self.options.clock.is_frozen() { asked } else { told };
+        Ok((now, values.into_iter()))
+    }
+}

@@ -1,0 +1,415 @@
+//! Sign-ins where session and index are on different servers.
+//!
+//! 1. *Reserve* in the index. From then on every later sign-in of the
+//!    principal counts this one, and the index knows the session.
+//! 2. Look at the others, if the cap could be exceeded.
+//! 3. Write the session.
+//! 4. End those that make room.
+//! 5. *Confirm* in the index, and only then answer. A revocation or an eviction
+//!    meanwhile took the reservation away: then the session ends here.
+//!
+//! What stops half-way leaves a reservation that ends by itself, before which
+//! no write under it is accepted any more.
+
+use std::fmt::Write as _;
+
+use redis::Value;
+use tokio::time::Instant;
+
+use super::ask::{int, text};
+use super::failure::Failure;
+use super::layout::Key;
+use super::principals::{Entry, Standing, entries};
+use super::script::RESERVATION;
+use super::server::Server;
+use super::sign_in::{Room, since};
+use super::write::Put;
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::patch::{AtLimit, Cap, Denied};
+use crate::record::form::{Form, Head};
+use crate::record::{COMMIT_LEEWAY, Principal};
+use crate::store::engine::{self, Doubt, Inserted, Joins, Pause, Read, Step, Stepped, end_if};
+use crate::token::PatchId;
+
+/// A sign-in under way.
+struct Reservation<'s> {
+    server: &'s Server,
+    index: Key<'s>,
+    principal: &'s Principal,
+    id: SessionId,
+    /// How the index calls it: the session, a number, and how old it will be.
+    what: String,
+    /// How far an earlier try of the same came.
+    before: Before,
+    since: String,
+    /// After this nothing may be written under it.
+    until: String,
+    evicted: Vec<SessionId>,
+    under_way: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Reserved,
+    Confirmed,
+}
+
+/// How the sign-in ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Concluded {
+    Stands,
+    /// All sessions were revoked meanwhile, before it was seen: it is not stored.
+    Revoked,
+}
+
+/// What came of asking for a reservation.
+enum Reserved<'s> {
+    Under(Reservation<'s>),
+    Denied(Denied),
+}
+
+impl Server {
+    pub(super) async fn step_split(
+        &self,
+        id: SessionId,
+        step: &Step<'_>,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<Stepped, engine::Failure> {
+        let number = match step.patch {
+            Some(patch) if joins.is_sign_in => patch,
+            // It is theirs already; the index is to know it for longer.
+            _ => {
+                self.extend(id, joins, deadline).await?;
+                return Ok(self.step_alone(id, step, None, deadline).await?.into_stepped()?);
+            }
+        };
+        let reservation = match self.reserve(id, number, joins, deadline).await? {
+            Reserved::Under(reservation) => reservation,
+            Reserved::Denied(denied) => return self.denied(id, step, denied, deadline).await,
+        };
+        match self.step_alone(id, step, Some(&reservation.until), deadline).await? {
+            Put::Stepped(Stepped::Refused(read, doubt)) => {
+                // An earlier try may have been the one that is stored.
+                if doubt == Doubt::MaybeDone && has_patch(&read, number) {
+                    return reservation.concluded(deadline).await;
+                }
+                reservation.cancel(deadline).await;
+                Ok(Stepped::Refused(read, doubt))
+            }
+            Put::Late => Err(Failure::timeout("the sign-in took too long").into()),
+            Put::Stepped(Stepped::Replaced) => reservation.concluded(deadline).await,
+            _ => Err(Failure::corrupt("answer").into()),
+        }
+    }
+
+    /// A step that is refused for another reason is refused for that.
+    async fn denied(
+        &self,
+        id: SessionId,
+        step: &Step<'_>,
+        denied: Denied,
+        deadline: Instant,
+    ) -> Result<Stepped, engine::Failure> {
+        let read = self.look_at(id, deadline).await?;
+        let as_read = step.replace.as_ref().map(|replace| replace.as_read);
+        let is_as_read = match (&read.value, as_read) {
+            (Some(value), Some(as_read)) => value.starts_with(as_read),
+            _ => false,
+        };
+        Ok(match is_as_read {
+            true => Stepped::Denied(denied),
+            false => Stepped::Refused(read, Doubt::None),
+        })
+    }
+
+    pub(super) async fn insert_split(
+        &self,
+        id: SessionId,
+        form: &Form,
+        expires: Timestamp,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<Inserted, engine::Failure> {
+        let reservation = match self.reserve(id, PatchId::next(), joins, deadline).await? {
+            Reserved::Under(reservation) => reservation,
+            Reserved::Denied(denied) => {
+                let Read { value, now, .. } = self.look_at(id, deadline).await?;
+                let is_there = value.is_some_and(|value| !engine::is_over(&value, now));
+                return Ok(match is_there {
+                    true => Inserted::Exists(Doubt::None),
+                    false => Inserted::Denied(denied),
+                });
+            }
+        };
+        let until = Some(&*reservation.until);
+        let exists = match self.insert_alone(id, form, expires, until, deadline).await? {
+            Put::Inserted(Inserted::Stored) => None,
+            Put::Inserted(Inserted::Exists(Doubt::MaybeDone)) => {
+                // Only this program knows its secret: nothing else has changed it.
+                let read = self.look_at(id, deadline).await?;
+                let is_ours = read.value.as_ref() == Some(&form.value);
+                (!is_ours).then_some(Inserted::Exists(Doubt::MaybeDone))
+            }
+            Put::Inserted(other) => Some(other),
+            Put::Late => return Err(Failure::timeout("the sign-in took too long").into()),
+            Put::Stepped(_) => return Err(Failure::corrupt("answer").into()),
+        };
+        if let Some(exists) = exists {
+            reservation.cancel(deadline).await;
+            return Ok(exists);
+        }
+        // Leaves some time to undo it.
+        let by = deadline.checked_sub(self.options.deadline / 8).unwrap_or(deadline);
+        match reservation.conclude(by).await {
+            Ok(Concluded::Stands) => Ok(Inserted::Stored),
+            Ok(Concluded::Revoked) => Ok(Inserted::Denied(Denied::Revoked)),
+            Err(failure) => {
+                // Its token reaches no browser, so it should not count.
+                if self.end_theirs(id, joins.principal, deadline).await.is_err() {
+                    tracing::debug!("a session without a browser stays until it expires");
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    pub(super) async fn finish_split(
+        &self,
+        id: SessionId,
+        patch: PatchId,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<Option<Denied>, engine::Failure> {
+        let Reserved::Under(reservation) = self.reserve(id, patch, joins, deadline).await? else {
+            return Ok(None);
+        };
+        if reservation.before != Before::Reserved {
+            reservation.cancel(deadline).await;
+            return Ok(None);
+        }
+        Ok(match reservation.conclude(deadline).await? {
+            Concluded::Stands => None,
+            Concluded::Revoked => Some(Denied::Revoked),
+        })
+    }
+
+    async fn extend(
+        &self,
+        id: SessionId,
+        joins: &Joins<'_>,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let (id, bound) = (id.to_string(), bound(joins));
+        let (script, index) = (&self.scripts.extend, self.index(joins.principal));
+        self.run(script, &[index], &[id.as_bytes(), bound.as_bytes()], deadline).await?;
+        Ok(())
+    }
+
+    async fn reserve<'s>(
+        &'s self,
+        id: SessionId,
+        number: PatchId,
+        joins: &Joins<'s>,
+        deadline: Instant,
+    ) -> Result<Reserved<'s>, engine::Failure> {
+        let mut reservation = Reservation {
+            server: self,
+            index: self.index(joins.principal),
+            principal: joins.principal,
+            id,
+            what: what(id, number, joins),
+            before: Before::Nothing,
+            since: since(&joins.sign_in),
+            until: String::new(),
+            evicted: Vec::new(),
+            under_way: Vec::new(),
+        };
+        let (name, bound) = (id.to_string(), bound(joins));
+        let others: &[u8] = if joins.sign_in.cap.is_some() { b"m" } else { b"" };
+        let mut pause = Pause::until(deadline);
+        let answer = loop {
+            let Reservation { what, since, index, .. } = &reservation;
+            let args =
+                [name.as_bytes(), what.as_bytes(), bound.as_bytes(), since.as_bytes(), others];
+            let answer = self.run(&self.scripts.reserve, &[*index], &args, deadline).await?;
+            match answer {
+                Value::Array(answer) => break answer,
+                other if text(&other) == Some("revoked") => {
+                    return Ok(Reserved::Denied(Denied::Revoked));
+                }
+                other if text(&other) == Some("crowded") => {}
+                _ => return Err(Failure::corrupt("answer").into()),
+            }
+            // More entries than any cap: most have ended, or a cap was turned on.
+            if let Room::None = self.make_room(id, joins, deadline).await? {
+                return Ok(Reserved::Denied(Denied::AtLimit));
+            }
+            pause.again().await?;
+        };
+        let [until, before, Value::Array(members)] = answer.as_slice() else {
+            return Err(Failure::corrupt("answer").into());
+        };
+        let until = int(until).and_then(|until| u64::try_from(until).ok());
+        let until = until.ok_or_else(|| Failure::corrupt("answer"))?;
+        reservation.until = (until - RESERVATION / 2).to_string();
+        reservation.before = match text(before) {
+            Some("confirmed") => Before::Confirmed,
+            Some("reserved") => Before::Reserved,
+            _ => Before::Nothing,
+        };
+        if let Some(cap) = joins.sign_in.cap
+            && let Some(denied) = reservation.count(cap, entries(members)?, deadline).await?
+        {
+            reservation.cancel(deadline).await;
+            return Ok(Reserved::Denied(denied));
+        }
+        Ok(Reserved::Under(reservation))
+    }
+
+    /// Ends a session from elsewhere if it is theirs, and says whether it was live.
+    async fn end_theirs(
+        &self,
+        id: SessionId,
+        principal: &Principal,
+        deadline: Instant,
+    ) -> Result<bool, engine::Failure> {
+        let read = self.look_at(id, deadline).await?;
+        let theirs = |it: &crate::record::Record| it.meta.principal.as_ref() == Some(principal);
+        end_if(self, id, read, theirs, deadline).await
+    }
+}
+
+/// A name by which a repetition finds it, and by which all agree on who is older: when
+/// it was authenticated (`-`: never) and created.
+fn what(id: SessionId, number: PatchId, joins: &Joins<'_>) -> String {
+    let (authenticated, created) = joins.order;
+    let mut what = format!("{id} {} ", number.as_u64());
+    // What is written to memory does not fail.
+    let _ = match authenticated {
+        Some(at) => write!(what, "{} {}", at.as_millis(), created.as_millis()),
+        None => write!(what, "- {}", created.as_millis()),
+    };
+    what
+}
+
+/// By when it has ended, seen from the moment of the reservation: a little longer, for
+/// it is written a little later.
+fn bound(joins: &Joins<'_>) -> String {
+    joins.bound.after(COMMIT_LEEWAY * 3).as_millis().to_string()
+}
+
+fn has_patch(read: &Read, patch: PatchId) -> bool {
+    let head = read.value.as_deref().map(Head::read);
+    matches!(head, Some(Ok(head)) if head.patches.contains(patch))
+}
+
+/// A session that counts, and how old its sign-in is.
+struct Other {
+    order: (Option<Timestamp>, Timestamp),
+    id: SessionId,
+}
+
+impl Other {
+    /// The session into which a sign-in is under way, ordered as it will be.
+    fn signing_in(entry: &Entry) -> Option<Self> {
+        let mut parts = entry.name.split(' ').skip(2);
+        let mut time = || Some(Timestamp::from_millis(parts.next()?.parse().ok()?));
+        let (authenticated, created) = (time(), time().unwrap_or_default());
+        Some(Self { order: (authenticated, created), id: entry.id? })
+    }
+}
+
+impl Reservation<'_> {
+    /// Whether the cap lets one more in, and who has to go.
+    async fn count(
+        &mut self,
+        cap: Cap,
+        members: Vec<Entry>,
+        deadline: Instant,
+    ) -> Result<Option<Denied>, Failure> {
+        let own = self.id;
+        let members = members.into_iter().filter(|it| it.id.is_some_and(|id| id != own));
+        let (under_way, known): (Vec<_>, Vec<_>) = members.partition(Entry::is_under_way);
+        // Those under way count, whatever becomes of them; each session once.
+        let mut others: Vec<Other> = Vec::new();
+        for other in under_way.iter().filter_map(Other::signing_in) {
+            match others.iter_mut().find(|it| it.id == other.id) {
+                Some(same) => same.order = same.order.max(other.order),
+                None => others.push(other),
+            }
+        }
+        self.under_way = under_way;
+        let is_new = |entry: &Entry| {
+            !entry.is_confirmed() && others.iter().all(|it| Some(it.id) != entry.id)
+        };
+        let known: Vec<_> = known.into_iter().filter(is_new).collect();
+        let max = cap.max.get() as usize;
+        if others.len() + known.len() < max {
+            return Ok(None);
+        }
+        let looked = self.server.look_at_entries(self.principal, known, deadline).await?;
+        for (entry, standing) in looked.theirs {
+            if let (Some(id), Standing::Live { meta, .. }) = (entry.id, standing) {
+                let order = (meta.authenticated, meta.created);
+                others.push(Other { order, id });
+            }
+        }
+        self.server.forget_all(self.index, &looked.stale, deadline).await;
+        let surplus = (others.len() + 1).saturating_sub(max);
+        if surplus > 0 && cap.at_limit == AtLimit::Reject {
+            return Ok(Some(Denied::AtLimit));
+        }
+        others.sort_unstable_by_key(|other| (other.order, other.id));
+        self.evicted = others.into_iter().take(surplus).map(|other| other.id).collect();
+        Ok(None)
+    }
+
+    /// The session was not written.
+    async fn cancel(self, deadline: Instant) {
+        let mine = format!("+{}", self.what);
+        let (server, args) = (self.server, [mine.as_bytes(), b""]);
+        if self.before == Before::Nothing
+            && server.run(&server.scripts.forget, &[self.index], &args, deadline).await.is_err()
+        {
+            tracing::debug!("a sign-in that came to nothing counts for half a minute more");
+        }
+    }
+
+    /// The patch is written: what came of it.
+    async fn concluded(self, deadline: Instant) -> Result<Stepped, engine::Failure> {
+        match self.conclude(deadline).await {
+            Ok(Concluded::Stands) => Ok(Stepped::Replaced),
+            Ok(Concluded::Revoked) => Ok(Stepped::Denied(Denied::Revoked)),
+            // It is stored, and whether it stands is not known.
+            Err(failure) => Err(failure.in_doubt(Doubt::MaybeDone)),
+        }
+    }
+
+    /// The session is written.
+    async fn conclude(self, deadline: Instant) -> Result<Concluded, engine::Failure> {
+        let (server, id) = (self.server, self.id);
+        for evicted in &self.evicted {
+            // First what would let a sign-in under way stand.
+            let theirs = self.under_way.iter().filter(|other| other.id == Some(*evicted));
+            let args: Vec<&[u8]> =
+                theirs.flat_map(|other| [other.name.as_bytes(), b"".as_slice()]).collect();
+            if !args.is_empty() {
+                server.run(&server.scripts.forget, &[self.index], &args, deadline).await?;
+            }
+            server.end_theirs(*evicted, self.principal, deadline).await?;
+        }
+        let args = [self.what.as_bytes(), self.since.as_bytes()];
+        let stands = server.run(&server.scripts.confirm, &[self.index], &args, deadline).await?;
+        let evicted = match int(&stands) {
+            Some(1) => return Ok(Concluded::Stands),
+            answer => answer == Some(0),
+        };
+        let ended_here = server.end_theirs(id, self.principal, deadline).await?;
+        // What another call ended was stored before that, and so was what was
+        // evicted; what only ends here never came to be.
+        Ok(if ended_here && !evicted { Concluded::Revoked } else { Concluded::Stands })
+    }
+}
