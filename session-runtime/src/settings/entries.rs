@@ -39,6 +39,7 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
             cap,
         },
         cookie,
+        realm: default.realm,
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
         renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
         conflict_timeout: root.duration("conflict_timeout").unwrap_or(default.conflict_timeout),
