@@ -119,7 +119,7 @@ impl SessionStore for MapStore {
         if let Some(ended) = row.ended {
             let known = meta.secrets(ended).any(|left| left == *secret);
             let retired = known && now.since(ended) < TOMBSTONE;
-            return ready(if retired { Lookup::Retired } else { Lookup::Absent });
+            return ready(if retired { Lookup::Ended(_) } else { Lookup::Absent });
         }
         if meta.is_expired(now) {
             return ready(Lookup::Absent);
@@ -128,7 +128,7 @@ impl SessionStore for MapStore {
             Presented::Current | Presented::Previous => {}
             Presented::Next => Arc::make_mut(&mut row.record).meta.confirm(now),
             Presented::Replayed => return ready(Lookup::Replayed),
-            Presented::Retired => return ready(Lookup::Retired),
+            Presented::Retired => return ready(Lookup::Ended(_)),
             Presented::Unknown => return ready(Lookup::Absent),
         }
         if visit.touch == Touch::IfDue && row.record.meta.touch_is_due(now) {

@@ -4,9 +4,9 @@ use super::fixture::{Fixture, IDLE, LIFETIME, new_secret, set, text};
 use super::running::together;
 use crate::clock::Timestamp;
 use crate::patch::Patch;
-use crate::record::{Principal, Renewal, RetiredSecret, Rotation, RotationNonce};
+use crate::record::{Principal, Renewal, RetiredSecret, Rotation};
 use crate::store::{Created, Lookup, SessionStore, Touch};
-use crate::token::{PatchId, SecretHash};
+use crate::token::{PatchId, RotationNonce, SecretHash};
 
 /// Everything of a record is stored: all of its meta and all of its fields.
 ///
@@ -76,7 +76,7 @@ pub async fn create_never_takes_the_id_of_a_destroyed_record<S: SessionStore>(fi
     let created = fixture.create(record.clone()).await;
     assert_eq!(created, Created::Exists, "creating over a destroyed record");
     let seen = fixture.look(&record).await;
-    assert!(matches!(seen, Lookup::Retired), "a refused create undid the logout: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "a refused create undid the logout: {seen:?}");
 }
 
 /// Of 32 concurrent creates of one id exactly one answers `Created`, and its
