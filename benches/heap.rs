@@ -4,6 +4,7 @@
 // A measurement that cannot go on has nothing to recover to.
 #![allow(clippy::expect_used)]
 
+use session_runtime::Realm;
 use std::alloc::System;
 use std::thread::sleep;
 use std::time::Duration;
@@ -184,8 +185,8 @@ fn loads(
     Times::of(cookies, done, |cookie| {
         let (_, token) = cookie.split_once('=').expect("name and value");
         let token = SessionToken::parse(token).expect("a token");
-        let hash = token.secret_hash();
-        let found = runtime.block_on(store.load(token.id(), &hash, Touch::IfDue.into()));
+        let hash = token.secret_hash(&Realm::default());
+        let found = runtime.block_on(store.load(token.id(), &[hash], Touch::IfDue.into()));
         assert!(matches!(found, Ok(Lookup::Found(_))));
     })
 }

@@ -9,9 +9,9 @@ use axum::routing::post;
 use http::request::Parts;
 use session_runtime::patch::{FieldOp, Op, Patch};
 use session_runtime::record::Record;
-use session_runtime::store::{AnyStore, Lookup, SessionStore, Touch};
+use session_runtime::store::{AnyStore, EndedBy, Lookup, SessionStore, Touch};
 use session_runtime::token::SessionToken;
-use session_runtime::{Session, SessionLayer, SessionRejection, SessionSchema, session_of};
+use session_runtime::{Realm, Session, SessionLayer, SessionRejection, SessionSchema, session_of};
 use session_tests::stores::{Under, all};
 use session_tests::{Client, Reply};
 
@@ -68,8 +68,8 @@ impl Browser {
 
     async fn record(&self) -> Record {
         let token = SessionToken::parse(&self.cookies["__Host-session"]).unwrap();
-        let hash = token.secret_hash();
-        let found = self.store.load(token.id(), &hash, Touch::Never.into());
+        let hashes = [token.secret_hash(&Realm::default())];
+        let found = self.store.load(token.id(), &hashes, Touch::Never.into());
         match found.await.unwrap() {
             Lookup::Found(record) => Record::clone(&record),
             other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ impl Browser {
             FieldOp::new(*name, Op::Set(json.as_bytes().to_vec()))
         };
         let patch = Patch::of(fields.iter().map(set).collect());
-        self.store.apply(record.id, record.meta.epoch, &patch).await.unwrap();
+        self.store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
     }
 }
 
@@ -503,7 +503,7 @@ async fn records_that_nobody_can_decode_are_listed_revoked_and_swept_like_others
         let id = browser.record().await.id;
         assert!(manager.revoke(&7_u64, id).await.unwrap());
         let id = others.pop().unwrap().record().await.id;
-        assert!(under.store.delete(id).await.unwrap());
+        assert!(under.store.delete(id, EndedBy::Browser).await.unwrap());
         let mut last = others.pop().unwrap();
         last.does::<Released>(|s| s.set_locale("fr")).await;
         under.clock.advance(std::time::Duration::from_secs(24 * 60 * 60));

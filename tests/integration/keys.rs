@@ -17,7 +17,7 @@ use session_runtime::record::Record;
 use session_runtime::store::{AnyStore, Lookup, SessionStore, SqliteStore, Touch};
 use session_runtime::testing::{Call, SpyStore};
 use session_runtime::token::SessionToken;
-use session_runtime::{SessionError, SessionLayer, SessionSchema};
+use session_runtime::{Realm, SessionError, SessionLayer, SessionSchema};
 use session_tests::Tab;
 use session_tests::stores::{all, memory};
 
@@ -121,7 +121,8 @@ impl Bench {
         let record = self.record().await;
         let op = FieldOp::new(name.to_owned(), Op::Set(bytes.to_vec()));
         let patch = Patch::of(vec![op]);
-        let done = self.spy.inner().apply(record.id, record.meta.epoch, &patch).await.unwrap();
+        let done =
+            self.spy.inner().apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
         assert!(matches!(done, Outcome::Applied(_)));
     }
 
@@ -135,7 +136,12 @@ async fn record(spy: &SpyStore<AnyStore>, tab: &Tab) -> Arc<Record> {
     let text = tab.cookie.as_deref().unwrap();
     let token = SessionToken::parse(text.split('.').next().unwrap()).unwrap();
     let visit = Touch::Never.into();
-    match spy.inner().load(token.id(), &token.secret_hash(), visit).await.unwrap() {
+    match spy
+        .inner()
+        .load(token.id(), &[token.secret_hash(&Realm::default())], visit)
+        .await
+        .unwrap()
+    {
         Lookup::Found(record) => record,
         other => panic!("{other:?}"),
     }

@@ -12,7 +12,7 @@ use session_runtime::patch::{FieldOp, Lifetime, Op, Outcome, Patch};
 use session_runtime::record::{Applying, Fields, Meta, Record};
 use session_runtime::store::AnyStore;
 use session_runtime::token::SessionToken;
-use session_runtime::{Session, SessionLayer, SessionManager, SessionSchema};
+use session_runtime::{Realm, Session, SessionLayer, SessionManager, SessionSchema};
 use session_tests::stores::{all, clock, memory};
 use session_tests::{Client, Reply};
 use tokio::sync::Barrier;
@@ -310,12 +310,13 @@ fn a_repeated_patch_does_not_gain_the_authority_of_a_sign_in_since() {
         };
     let renewing = |record: &Record| {
         let mut patch = Patch::new();
-        patch.meta.renew = Some(SessionToken::renew(record.id).unwrap().secret_hash());
+        patch.meta.renew =
+            Some(SessionToken::renew(record.id).unwrap().secret_hash(&Realm::default()));
         patch
     };
     let token = SessionToken::generate().unwrap();
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
-    let meta = Meta::new(token.secret_hash(), now, lifetime);
+    let meta = Meta::new(token.secret_hash(&Realm::default()), now, lifetime);
     let record = Arc::new(Record::new(token.id(), meta, Fields::new()));
 
     // Applied, its answer lost; somebody signs in; then it is repeated.

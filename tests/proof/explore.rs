@@ -8,9 +8,9 @@ use http::{HeaderValue, Request, StatusCode, header};
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::Lifetime;
 use session_runtime::record::{Meta, Principal, Record};
-use session_runtime::store::{MemoryStore, Revoke, SessionStore, Touch};
+use session_runtime::store::{EndedBy, MemoryStore, Revoke, SessionStore, Touch};
 use session_runtime::token::SessionToken;
-use session_runtime::{SessionId, SessionLayer};
+use session_runtime::{Realm, SessionId, SessionLayer};
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::scheduler::{DfsScheduler, Schedule, Scheduler, Task, TaskId};
 use shuttle::{Config, FailurePersistence, Runner};
@@ -175,7 +175,7 @@ fn begin(start: Start, store: &Watched) {
     let lifetime =
         Lifetime { idle: Some(30 * MINUTE), absolute: Some(720 * MINUTE), remember: false };
     let at = Timestamp::from_millis(0);
-    let mut meta = Meta::new(token.secret_hash(), at, lifetime);
+    let mut meta = Meta::new(token.secret_hash(&Realm::default()), at, lifetime);
     if start == Start::SignedIn {
         (meta.principal, meta.authenticated) = (Some(Principal::new("", "1")), Some(at));
     }
@@ -217,8 +217,11 @@ async fn act(client: usize, steps: Vec<Step>, store: Watched, layer: SessionLaye
             }
             Step::RevokeAll(user) => {
                 yield_now().await;
-                let _ =
-                    now(store.inner.revoke(&Principal::new("", &user.to_string()), Revoke::All));
+                let _ = now(store.inner.revoke(
+                    &Principal::new("", &user.to_string()),
+                    Revoke::All,
+                    None,
+                ));
                 judge(
                     &store.world,
                     || format!("revoke all of {user}"),
@@ -259,13 +262,14 @@ fn end(store: &Watched) {
     }
     let verdict = world.handed.iter().try_for_each(|(text, token)| {
         let presented = SessionToken::parse(text).ok_or("a cookie that is no token")?;
-        let hash = presented.secret_hash();
-        let found = now(store.inner.load(presented.id(), &hash, Touch::Never.into()));
+        let hash = presented.secret_hash(&Realm::default());
+        let found = now(store.inner.load(presented.id(), &[hash], Touch::Never.into()));
         world.agrees(*token, &found.map_err(|error| error.to_string())?)
     });
     let listed = (1..=2).try_for_each(|user| {
-        let listed = now(store.inner.list(&Principal::new("", &user.to_string())));
-        let mut listed: Vec<SessionId> = listed.into_iter().flatten().map(|it| it.id).collect();
+        let listed = now(store.inner.list(&Principal::new("", &user.to_string()), None, 1_000));
+        let mut listed: Vec<SessionId> =
+            listed.unwrap_or_default().records.iter().map(|it| it.id).collect();
         let theirs = |rec: &&crate::world::Rec| {
             rec.is_live(world.now) && rec.values.get("user") == Some(&user)
         };
@@ -286,7 +290,7 @@ fn end(store: &Watched) {
     }
     // The store serves the next order too.
     for rec in &world.records {
-        let _ = now(store.inner.delete(rec.id));
+        let _ = now(store.inner.delete(rec.id, EndedBy::Browser));
     }
 }
 

@@ -13,7 +13,7 @@ use session_runtime::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, 
 use session_runtime::record::{Applying, COMMIT_LEEWAY, Fields, Meta, Record};
 use session_runtime::store::{Lookup, MemoryStore, SessionStore, Touch};
 use session_runtime::token::SessionToken;
-use session_runtime::{Session, SessionLayer, SessionSchema, session_of};
+use session_runtime::{Realm, Session, SessionLayer, SessionSchema, session_of};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::schema::{Shop, values_of};
@@ -129,7 +129,7 @@ proptest! {
     ) {
         let token = SessionToken::generate().unwrap();
         let lifetime = Lifetime { idle: Some(Duration::from_secs(1800)), absolute: None, remember: false };
-        let mut meta = Meta::new(token.secret_hash(), minutes(0), lifetime);
+        let mut meta = Meta::new(token.secret_hash(&Realm::default()), minutes(0), lifetime);
         let mut patch = Patch::of(ops);
         if repeats {
             meta.patches.push(patch.id);
@@ -220,8 +220,8 @@ proptest! {
             None => BTreeMap::new(),
             Some(text) => {
                 let token = SessionToken::parse(&text).unwrap();
-                let hash = token.secret_hash();
-                match now(store.load(token.id(), &hash, Touch::Never.into())).unwrap() {
+                let hash = token.secret_hash(&Realm::default());
+                match now(store.load(token.id(), &[hash], Touch::Never.into())).unwrap() {
                     Lookup::Found(record) => values_of(&record).unwrap(),
                     other => return Err(TestCaseError::fail(format!("{other:?}"))),
                 }

@@ -1,5 +1,6 @@
 //! Four processes that come up at once on an empty database.
 
+use session_runtime::Realm;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
@@ -23,7 +24,7 @@ async fn the_process_of_a_node() {
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     let store = AnyStore::connect(&url).await.unwrap();
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
-    let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
+    let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     let record = Record::new(token.id(), meta, Fields::new());
     match store.create(record, SignIn::default()).await.unwrap() {
         Created::Created => println!("\ncreated"),
@@ -32,7 +33,7 @@ async fn the_process_of_a_node() {
     }
     for _ in 0..EACH {
         let add = Patch::of(vec![FieldOp::new("n", Op::Add(Add::unsigned(1, 0)))]);
-        let outcome = store.apply(token.id(), 1, &add).await.unwrap();
+        let outcome = store.apply(token.id(), 1, &add, None).await.unwrap();
         assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     }
 }

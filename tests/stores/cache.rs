@@ -31,7 +31,7 @@ session_runtime::store_conformance! {
         let fed = Fed::new(MemoryStore::with_clock(clock));
         let cache = CachedStore::coherent(fed.clone());
         let (nobody, nothing) = (SessionId::from_bytes([0; 16]), SecretHash::from_bytes([0; 32]));
-        cache.load(nobody, &nothing, Touch::Never.into()).await.unwrap();
+        cache.load(nobody, &[nothing], Touch::Never.into()).await.unwrap();
         let sink = fed.sink();
         sink.alive_until(sink.now().unwrap().after(FOR_EVER));
         Lately(cache)

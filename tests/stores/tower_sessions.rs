@@ -6,7 +6,9 @@ use session_runtime::patch::{Lifetime, SignIn};
 use session_runtime::record::{Meta, Record};
 use session_runtime::store::tower_sessions::TowerSessionsStore;
 use session_runtime::store::whole::WholeRecords;
-use session_runtime::store::{Created, Lookup, SessionStore, StoreErrorKind, Touch, conformance};
+use session_runtime::store::{
+    Created, EndedBy, Lookup, SessionStore, StoreErrorKind, Touch, conformance,
+};
 use session_runtime::token::SecretHash;
 use tower_sessions::MemoryStore;
 use tower_sessions::session::{Id, Record as Theirs};
@@ -58,7 +60,7 @@ async fn a_session_is_one_entry_under_its_own_id_and_kept_a_little_longer_than_i
     assert_eq!(stored.data.keys().collect::<Vec<_>>(), ["session-runtime"]);
     let kept = stored.expiry_date.unix_timestamp() - (until.as_millis() / 1_000) as i64;
     assert!((55..=65).contains(&kept), "{kept}");
-    store.delete(ID).await.unwrap();
+    store.delete(ID, EndedBy::Browser).await.unwrap();
     assert!(theirs.load(&THEIR_ID).await.unwrap().is_none());
 }
 
@@ -71,9 +73,9 @@ async fn a_session_of_tower_sessions_is_no_session_of_ours_and_not_overwritten()
     let foreign = Theirs { id: THEIR_ID, data, expiry_date };
     theirs.save(&foreign).await.unwrap();
     let store = TowerSessionsStore::single_process(theirs.clone());
-    let found = store.load(ID, &SECRET, Touch::Never.into()).await.unwrap();
+    let found = store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap();
     assert!(matches!(found, Lookup::Absent), "{found:?}");
-    assert!(!store.delete(ID).await.unwrap());
+    assert!(!store.delete(ID, EndedBy::Browser).await.unwrap());
     let error = store.create(record(), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert_eq!(theirs.load(&THEIR_ID).await.unwrap(), Some(foreign));
@@ -145,8 +147,8 @@ impl TheirStore for Down {
 async fn their_failure_is_an_error_and_never_an_absent_session() {
     let store = TowerSessionsStore::single_process(Down);
     for error in [
-        store.load(ID, &SECRET, Touch::Never.into()).await.unwrap_err(),
-        store.delete(ID).await.unwrap_err(),
+        store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap_err(),
+        store.delete(ID, EndedBy::Browser).await.unwrap_err(),
         store.create(record(), SignIn::default()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);

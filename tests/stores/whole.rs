@@ -9,7 +9,7 @@ use session_runtime::patch::{Lifetime, Outcome, Patch, SignIn};
 use session_runtime::record::{Meta, Principal, Record};
 use session_runtime::store::whole::{WholeRecordStore, WholeRecords};
 use session_runtime::store::{
-    Created, Lookup, Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture, Touch,
+    Created, EndedBy, Lookup, Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture, Touch,
     conformance,
 };
 use session_runtime::token::SecretHash;
@@ -123,8 +123,8 @@ async fn what_needs_an_index_is_a_typed_error() {
     let (store, map) = stored().await;
     let customer = Principal::new("customer", "42");
     let kinds = [
-        store.list(&customer).await.unwrap_err().kind(),
-        store.revoke(&customer, Revoke::All).await.unwrap_err().kind(),
+        store.list(&customer, None, 1_000).await.unwrap_err().kind(),
+        store.revoke(&customer, Revoke::All, None).await.unwrap_err().kind(),
         store.count().await.unwrap_err().kind(),
     ];
     assert_eq!(kinds, [StoreErrorKind::Unsupported; 3]);
@@ -132,7 +132,7 @@ async fn what_needs_an_index_is_a_typed_error() {
     patch.meta.principal = Some(Some(customer.clone()));
     patch.meta.sign_in.not_revoked_since = Some(map.clock.now());
     let before = map.records.lock().unwrap().clone();
-    let error = store.apply(ID, 1, &patch).await.unwrap_err();
+    let error = store.apply(ID, 1, &patch, None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unsupported);
     assert_eq!(*map.records.lock().unwrap(), before, "nothing is written");
     let mut new = Record { id: SessionId::from_bytes([2; 16]), ..record(&map.clock) };
@@ -153,11 +153,11 @@ async fn a_record_of_a_newer_release_is_an_error_and_never_overwritten() {
         bytes.clone()
     };
     let errors = [
-        store.load(ID, &SECRET, Touch::IfDue.into()).await.unwrap_err(),
+        store.load(ID, &[SECRET], Touch::IfDue.into()).await.unwrap_err(),
         store.reload(ID, 1).await.unwrap_err(),
-        store.apply(ID, 1, &Patch::new()).await.unwrap_err(),
+        store.apply(ID, 1, &Patch::new(), None).await.unwrap_err(),
         store.create(record(&map.clock), SignIn::default()).await.unwrap_err(),
-        store.delete(ID).await.unwrap_err(),
+        store.delete(ID, EndedBy::Browser).await.unwrap_err(),
     ];
     for error in &errors {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
@@ -171,14 +171,14 @@ async fn a_record_of_a_newer_release_is_an_error_and_never_overwritten() {
 async fn a_save_that_fails_is_uncertain_only_where_nobody_can_know() {
     let (store, map) = stored().await;
     *map.failing.lock().unwrap() = Some(StoreErrorKind::Timeout);
-    let outcome = store.apply(ID, 1, &Patch::new()).await.unwrap();
+    let outcome = store.apply(ID, 1, &Patch::new(), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
     *map.failing.lock().unwrap() = Some(StoreErrorKind::Full);
-    let error = store.apply(ID, 1, &Patch::new()).await.unwrap_err();
+    let error = store.apply(ID, 1, &Patch::new(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
     // A touch that cannot be saved fails no load.
     map.clock.advance(std::time::Duration::from_secs(1_800));
-    let seen = store.load(ID, &SECRET, Touch::IfDue.into()).await.unwrap();
+    let seen = store.load(ID, &[SECRET], Touch::IfDue.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Found(_)), "{seen:?}");
 }
 
@@ -197,7 +197,7 @@ async fn a_save_under_way_ends_before_the_next_begins_though_nobody_waits_for_it
     // Given up while the save waits at the gate.
     let abandoned = tokio::spawn({
         let (store, patch) = (store.clone(), add("first"));
-        async move { store.apply(ID, 1, &patch).await.unwrap() }
+        async move { store.apply(ID, 1, &patch, None).await.unwrap() }
     });
     for _ in 0..20 {
         tokio::task::yield_now().await;
@@ -206,7 +206,7 @@ async fn a_save_under_way_ends_before_the_next_begins_though_nobody_waits_for_it
     assert!(abandoned.await.unwrap_err().is_cancelled());
     let second = tokio::spawn({
         let (store, patch) = (store.clone(), add("second"));
-        async move { store.apply(ID, 1, &patch).await.unwrap() }
+        async move { store.apply(ID, 1, &patch, None).await.unwrap() }
     });
     for _ in 0..20 {
         tokio::task::yield_now().await;

@@ -26,7 +26,7 @@ impl<S: SessionStore> SessionStore for Lately<S> {
         secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        let asked = self.0.load(id, secret, Visit { stale_ok: true, ..visit });
+        let asked = self.0.load(id, secrets, Visit { stale_ok: true, ..visit });
         StoreFuture::new(async move {
             Ok(match asked.await? {
                 Lookup::Cached(record) => Lookup::Found(record),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use session_runtime::patch::{Outcome, Patch, SignIn};
 use session_runtime::record::Record;
 use session_runtime::store::{
-    Created, Lookup, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture, Visit,
+    Created, EndedBy, Lookup, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    Visit,
 };
 use session_runtime::token::SecretHash;
 use session_runtime::{SessionId, forward_store};

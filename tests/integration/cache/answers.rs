@@ -15,7 +15,7 @@ async fn an_answer_that_was_overtaken_by_a_write_is_not_kept() {
         faults.next(Operation::Load, Fault::AnsweredLate(gate.clone()));
         let (late, of) = (cache.clone(), record.clone());
         let loading = tokio::spawn(async move {
-            late.load(of.id, &of.meta.secret, Touch::IfDue.into()).await.map(drop)
+            late.load(of.id, &[of.meta.secret], Touch::IfDue.into()).await.map(drop)
         });
         gate.reached().await;
         match write {

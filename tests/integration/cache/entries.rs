@@ -1,5 +1,6 @@
 //! What is remembered, of whom, and who makes room.
 
+use session_runtime::Realm;
 use session_runtime::store::Revoke;
 
 use super::*;
@@ -11,7 +12,7 @@ async fn a_wrong_secret_is_never_answered_from_memory_and_empties_nothing() {
     let record = stored(&cache, "7").await;
     look(&cache, &record).await;
     let mut guess = record.clone();
-    guess.meta.secret = SessionToken::generate().unwrap().secret_hash();
+    guess.meta.secret = SessionToken::generate().unwrap().secret_hash(&Realm::default());
     spy.take_calls();
     assert_eq!(look(&cache, &guess).await, (None, false));
     assert_eq!(spy.operations(), [Operation::Load]);
@@ -44,11 +45,11 @@ async fn a_revocation_here_is_seen_here() {
         look(&cache, record).await;
     }
     let seven = Principal::new("", "7");
-    assert_eq!(cache.revoke(&seven, Revoke::Others(mine.id)).await.unwrap(), 1);
+    assert_eq!(cache.revoke(&seven, Revoke::Others(mine.id), None).await.unwrap().ended, 1);
     assert_eq!(look(&cache, &other).await.0, None);
     assert_eq!(look(&cache, &mine).await.0, Some(1));
     look(&cache, &mine).await;
-    assert_eq!(cache.revoke(&seven, Revoke::One(mine.id)).await.unwrap(), 1);
+    assert_eq!(cache.revoke(&seven, Revoke::One(mine.id), None).await.unwrap().ended, 1);
     assert_eq!(look(&cache, &mine).await.0, None);
     assert_eq!(look(&cache, &theirs).await, (Some(1), true));
 }
@@ -63,8 +64,8 @@ async fn a_session_that_is_revoked_by_name_is_forgotten_whoever_it_is_remembered
     let eight = Principal::new("", "8");
     let mut patch = Patch::new();
     patch.meta.principal = Some(Some(eight.clone()));
-    memory.apply(record.id, 1, &patch).await.unwrap();
+    memory.apply(record.id, 1, &patch, None).await.unwrap();
     assert_eq!(look(&cache, &record).await, (Some(1), true));
-    assert_eq!(cache.revoke(&eight, Revoke::One(record.id)).await.unwrap(), 1);
+    assert_eq!(cache.revoke(&eight, Revoke::One(record.id), None).await.unwrap().ended, 1);
     assert_eq!(look(&cache, &record).await, (None, false));
 }

@@ -13,6 +13,7 @@ mod certain;
 mod entries;
 mod feed;
 
+use session_runtime::Realm;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ fn record(clock: &Clock, principal: &str) -> Record {
     let token = SessionToken::generate().unwrap();
     let lifetime =
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
-    let mut meta = Meta::new(token.secret_hash(), clock.now(), lifetime);
+    let mut meta = Meta::new(token.secret_hash(&Realm::default()), clock.now(), lifetime);
     meta.principal = Some(Principal::new("", principal));
     Record::new(token.id(), meta, Fields::new())
 }
@@ -94,7 +95,7 @@ async fn stored(store: &impl SessionStore, principal: &str) -> Record {
 /// What a request that only looks is shown, and whether by the cache.
 async fn look(store: &impl SessionStore, record: &Record) -> (Option<u64>, bool) {
     let visit = Visit { stale_ok: true, ..Touch::IfDue.into() };
-    match store.load(record.id, &record.meta.secret, visit).await.unwrap() {
+    match store.load(record.id, &[record.meta.secret], visit).await.unwrap() {
         Lookup::Found(record) => (Some(record.meta.rev), false),
         Lookup::Cached(record) => (Some(record.meta.rev), true),
         _ => (None, false),
@@ -103,5 +104,5 @@ async fn look(store: &impl SessionStore, record: &Record) -> (Option<u64>, bool)
 
 async fn change(store: &impl SessionStore, record: &Record) {
     let patch = Patch::of(vec![FieldOp::new("n", Op::Set(b"1".into()))]);
-    store.apply(record.id, record.meta.epoch, &patch).await.unwrap();
+    store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
 }

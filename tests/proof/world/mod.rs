@@ -177,7 +177,7 @@ impl World {
         let expected = self.find(token);
         match (&expected, seen) {
             (Found::Live(record), Lookup::Found(found)) => self.same(*record, found),
-            (Found::Absent, Lookup::Absent) | (Found::Retired, Lookup::Retired) => Ok(()),
+            (Found::Absent, Lookup::Absent) | (Found::Retired, Lookup::Ended(_)) => Ok(()),
             _ => Err(format!("token {token} must find {expected:?}, and finds {seen:?}")),
         }
     }

@@ -1,5 +1,6 @@
 //! Two nodes in front of one server, of which one caches.
 
+use session_runtime::Realm;
 use std::time::{Duration, Instant};
 
 use session_runtime::SessionId;
@@ -56,7 +57,7 @@ impl Nodes {
 pub(super) async fn usable(cache: &CachedStore<RedisStore>) {
     let (nobody, nothing) = (SessionId::from_bytes([0; 16]), SecretHash::from_bytes([0; 32]));
     eventually("the feed is alive", async || {
-        let _ = cache.load(nobody, &nothing, Touch::Never.into()).await;
+        let _ = cache.load(nobody, &[nothing], Touch::Never.into()).await;
         cache.stats().usable
     })
     .await;
@@ -77,7 +78,7 @@ pub(super) async fn created(store: &impl SessionStore) -> Record {
     let token = SessionToken::generate().unwrap();
     let lifetime =
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
-    let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
+    let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     let record = Record::new(token.id(), meta, Fields::new());
     store.create(record.clone(), SignIn::default()).await.unwrap();
     record
@@ -86,7 +87,7 @@ pub(super) async fn created(store: &impl SessionStore) -> Record {
 /// What a request that only looks is shown, and whether out of memory.
 pub(super) async fn look(store: &impl SessionStore, record: &Record) -> (Option<u64>, bool) {
     let visit = Visit { stale_ok: true, ..Touch::IfDue.into() };
-    match store.load(record.id, &record.meta.secret, visit).await.unwrap() {
+    match store.load(record.id, &[record.meta.secret], visit).await.unwrap() {
         Lookup::Found(record) => (Some(record.meta.rev), false),
         Lookup::Cached(record) => (Some(record.meta.rev), true),
         _ => (None, false),
@@ -96,7 +97,7 @@ pub(super) async fn look(store: &impl SessionStore, record: &Record) -> (Option<
 /// The revision after it.
 pub(super) async fn change(store: &impl SessionStore, record: &Record) -> u64 {
     let patch = Patch::of(vec![FieldOp::new("n", Op::Set(b"1".into()))]);
-    match store.apply(record.id, record.meta.epoch, &patch).await.unwrap() {
+    match store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap() {
         Outcome::Applied(applied) => applied.rev,
         other => panic!("{other:?}"),
     }

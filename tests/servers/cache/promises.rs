@@ -1,11 +1,12 @@
 //! What a request costs, and what another node sees.
 
+use session_runtime::Realm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use session_runtime::patch::Patch;
-use session_runtime::store::{CachedStore, RedisStore, SessionStore};
+use session_runtime::store::{CachedStore, EndedBy, RedisStore, SessionStore};
 use session_runtime::token::SessionToken;
 use session_tests::servers::Proxy;
 use session_tests::servers::redis::{self, Server};
@@ -58,13 +59,13 @@ async fn a_change_a_renewal_and_a_logout_elsewhere_are_seen() {
     nodes.held(&record).await;
     let mut renewal = Patch::new();
     let token = SessionToken::renew(record.id).unwrap();
-    renewal.meta.renew = Some(token.secret_hash());
-    nodes.there.apply(record.id, 1, &renewal).await.unwrap();
+    renewal.meta.renew = Some(token.secret_hash(&Realm::default()));
+    nodes.there.apply(record.id, 1, &renewal, None).await.unwrap();
     eventually("the old secret", async || look(&nodes.here, &record).await.0.is_none()).await;
     let mut renewed = record.clone();
-    renewed.meta.secret = token.secret_hash();
+    renewed.meta.secret = token.secret_hash(&Realm::default());
     nodes.held(&renewed).await;
-    nodes.there.delete(record.id).await.unwrap();
+    nodes.there.delete(record.id, EndedBy::Browser).await.unwrap();
     eventually("the logout", async || look(&nodes.here, &renewed).await.0.is_none()).await;
     let flushed = nodes.session().await;
     server.ask(&["DEL", "nothing"]);

@@ -56,10 +56,10 @@ async fn visit(store: &MySqlStore, sessions: &[Record], value: usize) {
         let (store, sessions) = (store.clone(), sessions.to_vec());
         visiting.spawn(async move {
             for record in sessions {
-                let seen = store.load(record.id, &record.meta.secret, Touch::IfDue.into()).await;
+                let seen = store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await;
                 assert!(matches!(seen, Ok(Lookup::Found(_))), "{seen:?}");
                 let set = FieldOp::new("visits", Op::Set(value.to_string().into_bytes()));
-                let outcome = store.apply(record.id, 1, &Patch::of(vec![set])).await.unwrap();
+                let outcome = store.apply(record.id, 1, &Patch::of(vec![set]), None).await.unwrap();
                 assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
             }
         });

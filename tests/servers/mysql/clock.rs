@@ -26,7 +26,7 @@ async fn a_patch_that_waited_for_the_row_beyond_the_end_of_the_session_is_refuse
     let patch = Patch::of(vec![FieldOp::new("a", Op::Set(b"2".to_vec()))]);
     let waiting = tokio::spawn({
         let (store, id) = (store.clone(), record.id);
-        async move { store.apply(id, 1, &patch).await.unwrap() }
+        async move { store.apply(id, 1, &patch, None).await.unwrap() }
     });
     // It waits for the row before the end has come.
     tables.until_waiting(1).await;
@@ -50,7 +50,7 @@ async fn the_servers_clock_decides_in_whatever_zone_a_connection_is() {
     let before = Clock::system().now();
     old.meta.last_seen = Timestamp::from_millis(before.as_millis() - 20 * 60 * 1_000);
     store.create(old.clone(), SignIn::default()).await.unwrap();
-    let lookup = store.load(old.id, &old.meta.secret, Touch::IfDue.into()).await.unwrap();
+    let lookup = store.load(old.id, &[old.meta.secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(found) = lookup else { panic!("{lookup:?}") };
     let after = Clock::system().now();
     // The server's milliseconds are rounded down.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use session_runtime::patch::Outcome;
-use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection, MySqlConnection, Row};
 
@@ -36,7 +36,7 @@ async fn a_restart_of_the_server_costs_nothing_but_time() {
     }
     let server = tokio::task::spawn_blocking(|| server.restart()).await.unwrap();
     for n in 2..6 {
-        let outcome = store.apply(record.id, 1, &add()).await.unwrap();
+        let outcome = store.apply(record.id, 1, &add(), None).await.unwrap();
         assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
         let n = n.to_string();
         assert_eq!(found(&store, &record).await.fields.get("n"), Some(n.as_bytes()));
@@ -51,8 +51,8 @@ async fn a_server_that_stands_still_costs_a_deadline_and_then_everything_works()
     server.process().signal("STOP");
     let error = store.reload(before.id, 1).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
-    assert!(store.delete(before.id).await.is_err());
-    assert!(store.apply(before.id, 1, &add()).await.is_err(), "nothing was sent that writes");
+    assert!(store.delete(before.id, EndedBy::Browser).await.is_err());
+    assert!(store.apply(before.id, 1, &add(), None).await.is_err(), "nothing was sent that writes");
     let hasty = MySqlStore::options().deadline(Duration::from_millis(300));
     let error = hasty.connect(&server.url("app")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
@@ -60,7 +60,7 @@ async fn a_server_that_stands_still_costs_a_deadline_and_then_everything_works()
     // What was cut off holds no lock, and left nothing half-way.
     let after = MySqlStore::options().deadline(Duration::from_secs(20));
     let after = after.connect(&server.url("app")).await.unwrap();
-    let outcome = after.apply(before.id, 1, &add()).await.unwrap();
+    let outcome = after.apply(before.id, 1, &add(), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     assert_eq!(found(&store, &before).await.fields.get("n"), Some(&b"2"[..]));
 }
@@ -77,7 +77,7 @@ async fn connections_that_are_killed_in_the_middle_apply_nothing_twice() {
             let (applied, uncertain) = (applied.clone(), uncertain.clone());
             tokio::spawn(async move {
                 for _ in 0..60 {
-                    match store.apply(id, 1, &add()).await.unwrap() {
+                    match store.apply(id, 1, &add(), None).await.unwrap() {
                         Outcome::Applied(_) => applied.fetch_add(1, Ordering::Relaxed),
                         Outcome::Uncertain => uncertain.fetch_add(1, Ordering::Relaxed),
                         other => panic!("{other:?}"),
@@ -126,11 +126,11 @@ async fn a_call_that_is_given_up_leaves_no_lock_and_no_half_transaction() {
     for wait in [0, 1_000, 2_000, 3_000, 4_000, 6_000, 8_000, 12_000] {
         // Dropped at some point between its beginning and its commit.
         let patch = add();
-        let call = store.apply(record.id, 1, &patch);
+        let call = store.apply(record.id, 1, &patch, None);
         let _ = tokio::time::timeout(Duration::from_micros(wait), call).await;
     }
     let other = tables.store().await;
-    let outcome = other.apply(record.id, 1, &add()).await.unwrap();
+    let outcome = other.apply(record.id, 1, &add(), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     let after = found(&store, &record).await;
     // Each that was stored was stored whole: a revision and one more.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::store::{Created, Limits, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{Created, EndedBy, Limits, MySqlStore, SessionStore, StoreErrorKind};
 use session_tests::servers::{MariaDb, Space};
 
 use super::server::{MISSING, add, found, record, stored};
@@ -58,10 +58,10 @@ async fn a_full_disk_costs_a_deadline_and_nothing_that_was_acknowledged() {
     for record in &acknowledged {
         assert_eq!(found(&store, record).await.fields, record.fields);
     }
-    let outcome = store.apply(kept.id, 1, &large()).await.unwrap();
+    let outcome = store.apply(kept.id, 1, &large(), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
-    store.apply(kept.id, 1, &add()).await.unwrap();
+    store.apply(kept.id, 1, &add(), None).await.unwrap();
     stored(&store, &[("n", b"1")]).await;
     assert_eq!(found(&store, &kept).await.fields.get("n"), Some(&b"2"[..]));
-    assert!(store.delete(over.id).await.unwrap());
+    assert!(store.delete(over.id, EndedBy::Browser).await.unwrap());
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use session_runtime::patch::{Outcome, SignIn};
-use session_runtime::store::{Created, Lookup, MySqlStore, SessionStore, Touch};
+use session_runtime::store::{Created, EndedBy, Lookup, MySqlStore, SessionStore, Touch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
@@ -79,7 +79,7 @@ async fn a_patch_whose_answer_got_lost_is_asked_for_again_and_applied_once() {
     let record = stored(&store, &[("n", b"0")]).await;
     for round in 1..=5 {
         wire.cuts.store(1, Ordering::Release);
-        let outcome = store.apply(record.id, 1, &add()).await.unwrap();
+        let outcome = store.apply(record.id, 1, &add(), None).await.unwrap();
         let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
         assert!(applied.repeated, "the wire was not cut");
         let n = round.to_string();
@@ -97,7 +97,7 @@ async fn creating_and_destroying_answer_what_they_did_although_the_answer_got_lo
     assert_eq!((created, wire.cuts.load(Ordering::Acquire)), (Created::Created, 0));
     assert_eq!(found(&store, &record).await.fields, record.fields);
     wire.cuts.store(1, Ordering::Release);
-    assert!(store.delete(record.id).await.unwrap());
+    assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
     assert_eq!(wire.cuts.load(Ordering::Acquire), 0);
     assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::Exists);
 }
@@ -112,11 +112,11 @@ async fn a_patch_lost_with_its_session_is_uncertain() {
     let gate = wire.gate.lock().await;
     let other = tables.store().await;
     let patch = add();
-    let apply = store.apply(record.id, 1, &patch);
+    let apply = store.apply(record.id, 1, &patch, None);
     let destroy = async {
         let n = || async { other.reload(record.id, 1).await.unwrap().map(|it| it.meta.rev) };
         while n().await == Some(1) {}
-        assert!(other.delete(record.id).await.unwrap());
+        assert!(other.delete(record.id, EndedBy::Browser).await.unwrap());
         drop(gate);
     };
     let (outcome, ()) = tokio::join!(apply, destroy);
@@ -137,14 +137,14 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let create = store.create(record.clone(), SignIn::default());
     let destroy = async {
         while other.reload(record.id, 1).await.unwrap().is_none() {}
-        assert!(other.delete(record.id).await.unwrap());
+        assert!(other.delete(record.id, EndedBy::Browser).await.unwrap());
         drop(gate);
     };
     let (created, ()) = tokio::join!(create, destroy);
     // The layer would make another one after `Exists`.
     assert_eq!(created.unwrap(), Created::Created);
-    let seen = other.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
-    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    let seen = other.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     assert!(other.reload(record.id, 1).await.unwrap().is_none());
     let again = other.create(record, SignIn::default()).await.unwrap();
     assert_eq!(again, Created::Exists, "from somebody else");
@@ -159,12 +159,12 @@ async fn a_lost_patch_after_which_more_came_than_are_remembered_is_uncertain() {
     let gate = wire.gate.lock().await;
     let other = tables.store().await;
     let patch = add();
-    let apply = store.apply(record.id, 1, &patch);
+    let apply = store.apply(record.id, 1, &patch, None);
     let others = async {
         let n = || async { other.reload(record.id, 1).await.unwrap().map(|it| it.meta.rev) };
         while n().await == Some(1) {}
         for _ in 0..4 {
-            other.apply(record.id, 1, &add()).await.unwrap();
+            other.apply(record.id, 1, &add(), None).await.unwrap();
         }
         drop(gate);
     };

@@ -1,5 +1,6 @@
 //! Many of everything at once.
 
+use session_runtime::Realm;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use session_runtime::clock::Timestamp;
 use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{Created, Lookup, MySqlStore, Revoke, SessionStore, Touch};
+use session_runtime::store::{Created, EndedBy, Lookup, MySqlStore, Revoke, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 
 use super::server::{add, found, fresh, record, stored};
@@ -35,18 +36,19 @@ async fn visitor(store: MySqlStore, number: usize) {
         } else {
             store.create(new.clone(), SignIn::default()).await.unwrap();
             let mut patch = Patch::new();
-            patch.meta.renew = Some(SessionToken::renew(new.id).unwrap().secret_hash());
+            patch.meta.renew =
+                Some(SessionToken::renew(new.id).unwrap().secret_hash(&Realm::default()));
             patch.meta.principal = Some(Some(principal.clone()));
             patch.meta.sign_in = capped(at_limit);
-            let outcome = store.apply(new.id, 1, &patch).await.unwrap();
+            let outcome = store.apply(new.id, 1, &patch, None).await.unwrap();
             assert!(matches!(outcome, Outcome::Applied(_) | Outcome::Denied(_)), "{outcome:?}");
         }
-        let live = store.list(&principal).await.unwrap().len();
+        let live = store.list(&principal, None, 1_000).await.unwrap().records.len();
         assert!(live <= CAP as usize, "{live} sessions of one principal");
         match round % 8 {
-            3 => drop(store.revoke(&principal, Revoke::Others(new.id)).await.unwrap()),
-            5 => drop(store.delete(new.id).await.unwrap()),
-            7 => drop(store.revoke(&principal, Revoke::All).await.unwrap()),
+            3 => drop(store.revoke(&principal, Revoke::Others(new.id), None).await.unwrap().ended),
+            5 => drop(store.delete(new.id, EndedBy::Browser).await.unwrap()),
+            7 => drop(store.revoke(&principal, Revoke::All, None).await.unwrap().ended),
             _ => {}
         }
     }
@@ -67,7 +69,7 @@ async fn everything_at_once_loses_no_change_exceeds_no_cap_and_fails_nobody() {
         let (id, added) = (shared.id, added.clone());
         tasks.push(tokio::spawn(async move {
             for _ in 0..ROUNDS {
-                let outcome = store.apply(id, 1, &add()).await.unwrap();
+                let outcome = store.apply(id, 1, &add(), None).await.unwrap();
                 assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
                 added.fetch_add(1, Ordering::Relaxed);
             }
@@ -112,7 +114,7 @@ async fn the_background_sweeps_and_ends_with_the_last_clone() {
     while !super::server::run(&mut db, &rows).await.is_empty() {
         tokio::time::sleep(interval).await;
     }
-    let lookup = store.load(old.id, &old.meta.secret, Touch::Never.into()).await.unwrap();
+    let lookup = store.load(old.id, &[old.meta.secret], Touch::Never.into()).await.unwrap();
     assert!(matches!(lookup, Lookup::Absent));
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     drop(store);

@@ -1,5 +1,6 @@
 //! The server that most tests share, and tables of their own.
 
+use session_runtime::Realm;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -110,7 +111,7 @@ pub(super) fn record(fields: &[(&str, &[u8])]) -> Record {
     let token = SessionToken::generate().unwrap();
     let half_an_hour = Some(Duration::from_secs(30 * 60));
     let lifetime = Lifetime { idle: half_an_hour, absolute: None, remember: false };
-    let meta = Meta::new(token.secret_hash(), Clock::system().now(), lifetime);
+    let meta = Meta::new(token.secret_hash(&Realm::default()), Clock::system().now(), lifetime);
     Record::new(token.id(), meta, fields.iter().copied().collect())
 }
 
@@ -123,7 +124,7 @@ pub(super) async fn stored(store: &MySqlStore, fields: &[(&str, &[u8])]) -> Reco
 
 /// The record as a load finds it.
 pub(super) async fn found(store: &MySqlStore, record: &Record) -> Arc<Record> {
-    match store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap() {
+    match store.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap() {
         Lookup::Found(found) => found,
         other => panic!("a live session must be found, but: {other:?}"),
     }

@@ -53,7 +53,7 @@ async fn nodes_that_sweep_at_once_remove_each_session_once() {
     }
     // Meanwhile those that live are at work.
     for record in &live {
-        nodes[1].apply(record.id, 1, &add()).await.unwrap();
+        nodes[1].apply(record.id, 1, &add(), None).await.unwrap();
     }
     let removed: Vec<usize> = sweeping.join_all().await;
     assert_eq!(removed.iter().sum::<usize>(), DUE, "{removed:?}");

@@ -1,6 +1,6 @@
 //! Encrypted connections, to a server that takes no others.
 
-use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
 use session_tests::servers::{Certificate, MariaDb};
 use sqlx::{Connection as _, MySqlConnection};
 
@@ -27,8 +27,8 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
     for query in ["ssl-mode=required", &verified] {
         let store = MySqlStore::connect(&format!("{url}?{query}")).await.unwrap();
         let record = stored(&store, &[("n", b"1")]).await;
-        store.apply(record.id, 1, &add()).await.unwrap();
-        assert!(store.delete(record.id).await.unwrap(), "{query}");
+        store.apply(record.id, 1, &add(), None).await.unwrap();
+        assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "{query}");
     }
     // Nobody signed it whom the world knows.
     let refused = async |url: &str| {

@@ -37,7 +37,7 @@ async fn field_bytes_and_names_come_back_exactly() {
         .map(|((name, _), value)| FieldOp::new((*name).to_owned(), Op::Set(value.to_vec())));
     let other = stored(&store, &[("a", b"0")]).await;
     for id in [record.id, other.id] {
-        let outcome = store.apply(id, 1, &Patch::of(ops.clone().collect())).await.unwrap();
+        let outcome = store.apply(id, 1, &Patch::of(ops.clone().collect()), None).await.unwrap();
         assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     }
     for record in [record, other] {
@@ -67,7 +67,14 @@ async fn principals_that_a_collation_takes_for_one_are_several() {
     }
     for record in all {
         let principal = record.meta.principal.clone().unwrap();
-        let listed: Vec<_> = store.list(&principal).await.unwrap().iter().map(|it| it.id).collect();
+        let listed: Vec<_> = store
+            .list(&principal, None, 1_000)
+            .await
+            .unwrap()
+            .records
+            .iter()
+            .map(|it| it.id)
+            .collect();
         assert_eq!(listed, [record.id]);
         assert_eq!(found(&store, &record).await.meta.principal, Some(principal));
     }
@@ -94,7 +101,7 @@ async fn what_no_packet_of_the_server_takes_is_full_and_nothing_is_lost() {
     let store = tables.options().limits(Limits::NONE).connect(&tables.url).await.unwrap();
     let record = stored(&store, &[("a", b"1")]).await;
     let patch = Patch::of(vec![FieldOp::new("a", Op::Set(vec![b'1'; 9 << 20]))]);
-    let error = store.apply(record.id, 1, &patch).await.unwrap_err();
+    let error = store.apply(record.id, 1, &patch, None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
     assert_eq!(found(&store, &record).await.fields.get("a"), Some(&b"1"[..]));
     // Such limits are refused where they are stated.

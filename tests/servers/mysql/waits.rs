@@ -98,7 +98,7 @@ async fn of_two_sign_ins_that_end_each_other_one_gets_through_and_none_fails() {
         let holder = tables.hold(Some(ids[0])).await;
         let sign_in = |id, principal| {
             let (store, patch) = (store.clone(), alone(principal));
-            tokio::spawn(async move { store.apply(id, 1, &patch).await })
+            tokio::spawn(async move { store.apply(id, 1, &patch, None).await })
         };
         let first = sign_in(ids[0], &ann);
         tables.until_waiting(1).await;
@@ -133,7 +133,7 @@ async fn who_waits_for_a_principal_holds_no_session() {
     );
     run(&mut holder, &row).await;
     let (id, patch, applier) = (session.id, alone(&principal), store.clone());
-    let signing_in = tokio::spawn(async move { applier.apply(id, 1, &patch).await.unwrap() });
+    let signing_in = tokio::spawn(async move { applier.apply(id, 1, &patch, None).await.unwrap() });
     tables.until_waiting(1).await;
     let row =
         format!("SELECT id FROM {}session WHERE id = '{id}' FOR UPDATE NOWAIT", tables.prefix);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
-use session_runtime::store::{Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::store::{EndedBy, Lookup, PostgresStore, SessionStore, Touch};
 use session_tests::servers::Postgres;
 use session_tests::traced::Traced;
 
@@ -58,9 +58,9 @@ async fn the_background_survives_a_restart_of_the_server_and_ends_with_the_last_
         let (live, secret) = insert(store, HOUR).await;
         due(store).await;
         until("swept", || rows(&server, DATABASE, "sessions") == 1).await;
-        let found = store.load(live, &secret, Touch::Never.into()).await.unwrap();
+        let found = store.load(live, &[secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{found:?}");
-        store.delete(live).await.unwrap();
+        store.delete(live, EndedBy::Browser).await.unwrap();
     };
     sweeps(&store).await;
     server.stop();

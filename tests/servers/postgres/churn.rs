@@ -122,12 +122,12 @@ impl<'s> Churned<'s> {
 
 async fn change(store: PostgresStore, (id, _): Visitor, value: u64) {
     let set = FieldOp::new("visits", Op::Set(value.to_string().into_bytes()));
-    let outcome = store.apply(id, 1, &Patch::of(vec![set])).await.unwrap();
+    let outcome = store.apply(id, 1, &Patch::of(vec![set]), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
 }
 
 async fn visit(store: PostgresStore, (id, secret): Visitor) {
-    let seen = store.load(id, &secret, Touch::IfDue.into()).await.unwrap();
+    let seen = store.load(id, &[secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(found) = seen else { panic!("{seen:?}") };
     assert_eq!(found.meta.last_seen, store.clock().now(), "touched");
 }
@@ -198,7 +198,7 @@ async fn changes_of_one_session_leave_no_bloat() {
     let store = churned.store().await;
     let (id, _) = insert(&store, IDLE).await;
     for _ in 0..2_000 {
-        let outcome = store.apply(id, 1, &add("n")).await.unwrap();
+        let outcome = store.apply(id, 1, &add("n"), None).await.unwrap();
         assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     }
     // Without any vacuum: the versions of a row stay on its page, and make

@@ -37,7 +37,7 @@ async fn a_server_that_takes_no_more_connections_is_said_so_within_the_deadline(
     let theirs = PgConnection::connect(&url).await.unwrap();
 
     let began = tokio::time::Instant::now();
-    let error = opened.store.load(id, &secret, Touch::Never.into()).await.unwrap_err();
+    let error = opened.store.load(id, &[secret], Touch::Never.into()).await.unwrap_err();
     assert!(
         matches!(error.kind(), StoreErrorKind::Timeout | StoreErrorKind::Unavailable),
         "{error:?}"
@@ -52,7 +52,7 @@ async fn a_server_that_takes_no_more_connections_is_said_so_within_the_deadline(
     theirs.close().await.unwrap();
     let mut tries = 0;
     let found = loop {
-        match opened.store.load(id, &secret, Touch::Never.into()).await {
+        match opened.store.load(id, &[secret], Touch::Never.into()).await {
             Ok(found) => break found,
             Err(error) => {
                 tries += 1;

@@ -6,7 +6,7 @@ use session_runtime::clock::Clock;
 use session_runtime::id::SessionId;
 use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::store::{
-    Created, Limits, Lookup, PostgresStore, SessionStore, StoreErrorKind, Touch,
+    Created, EndedBy, Limits, Lookup, PostgresStore, SessionStore, StoreErrorKind, Touch,
 };
 use session_runtime::token::SecretHash;
 use session_tests::servers::postgres::give;
@@ -53,7 +53,7 @@ async fn where_the_tables_cannot_grow_writes_are_refused_and_all_else_works() {
     let store = options.connect(&server.url("app")).await.unwrap();
     let (id, secret) = insert(&store, HOUR).await;
     let (over, gone) = insert(&store, HOUR).await;
-    store.apply(id, 1, &add("n")).await.unwrap();
+    store.apply(id, 1, &add("n"), None).await.unwrap();
 
     space.fill(pid);
     // Something may still find room on pages that are there.
@@ -70,21 +70,21 @@ async fn where_the_tables_cannot_grow_writes_are_refused_and_all_else_works() {
         assert!(stored < 1_000, "the disk is full");
     };
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
-    let error = store.apply(id, 1, &large()).await.unwrap_err();
+    let error = store.apply(id, 1, &large(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
     assert_eq!(store.count().await.unwrap(), 2 + stored, "all or nothing");
     assert_eq!(read(&store, id, &secret).await, "1");
     // Whether its activity can be stored or not.
     clock.advance(HOUR / 4);
     assert_eq!(read(&store, id, &secret).await, "1");
-    assert!(store.delete(over).await.unwrap(), "a logout needs no room");
-    let lookup = store.load(over, &gone, Touch::Never.into()).await.unwrap();
-    assert!(matches!(lookup, Lookup::Retired | Lookup::Absent), "{lookup:?}");
+    assert!(store.delete(over, EndedBy::Browser).await.unwrap(), "a logout needs no room");
+    let lookup = store.load(over, &[gone], Touch::Never.into()).await.unwrap();
+    assert!(matches!(lookup, Lookup::Ended(_) | Lookup::Absent), "{lookup:?}");
 
     space.free(pid);
-    let outcome = store.apply(id, 1, &large()).await.unwrap();
+    let outcome = store.apply(id, 1, &large(), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
-    store.apply(id, 1, &add("n")).await.unwrap();
+    store.apply(id, 1, &add("n"), None).await.unwrap();
     insert(&store, HOUR).await;
     assert_eq!(read(&store, id, &secret).await, "2");
 }

@@ -1,5 +1,6 @@
 //! One server for the whole program, a schema per test.
 
+use session_runtime::Realm;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -134,8 +135,8 @@ pub(super) fn options(clock: Clock) -> PostgresOptions {
 pub(super) fn record(store: &impl SessionStore, idle: Duration) -> (Record, SecretHash) {
     let token = SessionToken::generate().unwrap();
     let lifetime = Lifetime { idle: Some(idle), absolute: None, remember: false };
-    let meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
-    (Record::new(token.id(), meta, Fields::new()), token.secret_hash())
+    let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
+    (Record::new(token.id(), meta, Fields::new()), token.secret_hash(&Realm::default()))
 }
 
 /// Stores such a record.

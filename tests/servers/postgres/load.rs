@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{Revoke, SessionStore};
+use session_runtime::store::{EndedBy, Revoke, SessionStore};
 use tokio::task::JoinSet;
 
 use super::kit::{DATABASE, add, new_schema, options, record, server};
@@ -36,19 +36,21 @@ async fn everything_at_once_dead_locks_nobody_and_keeps_every_cap() {
                 let mut patch = add("n");
                 patch.meta.principal = Some(Some(who(task + round + 1)));
                 patch.meta.sign_in = sign_in;
-                store.apply(id, 1, &patch).await.unwrap();
-                for other in store.list(&who(round)).await.unwrap() {
-                    store.apply(other.id, other.meta.epoch, &add("n")).await.unwrap();
+                store.apply(id, 1, &patch, None).await.unwrap();
+                for other in store.list(&who(round), None, 1_000).await.unwrap().records {
+                    store.apply(other.id, other.meta.epoch, &add("n"), None).await.unwrap();
                 }
                 match round % 8 {
-                    0 => drop(store.delete(id).await.unwrap()),
-                    1 => drop(store.revoke(&who(round), Revoke::Others(id)).await.unwrap()),
-                    2 => drop(store.revoke(&who(round), Revoke::All).await.unwrap()),
+                    0 => drop(store.delete(id, EndedBy::Browser).await.unwrap()),
+                    1 => drop(
+                        store.revoke(&who(round), Revoke::Others(id), None).await.unwrap().ended,
+                    ),
+                    2 => drop(store.revoke(&who(round), Revoke::All, None).await.unwrap().ended),
                     3 => drop(store.sweep(100).await.unwrap()),
                     _ => {}
                 }
                 for n in 0..2 {
-                    let live = store.list(&who(n)).await.unwrap().len();
+                    let live = store.list(&who(n), None, 1_000).await.unwrap().records.len();
                     assert!(live <= max as usize, "{live} sessions of one");
                 }
             }

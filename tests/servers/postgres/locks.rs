@@ -45,7 +45,7 @@ async fn a_patch_that_waited_past_the_end_of_the_session_is_refused() {
     opened.store.create(record, SignIn::default()).await.unwrap();
     let holder = hold(&opened.schema.0).await;
     let store = opened.store.clone();
-    let waiting = tokio::spawn(async move { store.apply(id, 1, &add("n")).await });
+    let waiting = tokio::spawn(async move { store.apply(id, 1, &add("n"), None).await });
     until_waiting(&opened.schema.0, 1).await;
     assert!(Clock::system().now().as_millis() < now.as_millis() + 1_500, "it began in time");
     tokio::time::sleep(Duration::from_millis(1_600)).await;
@@ -62,7 +62,7 @@ async fn nobody_waits_for_a_lock_longer_than_the_deadline_here_or_there() {
     let (id, _) = insert(&opened.store, HOUR).await;
     let holder = hold(&opened.schema.0).await;
     let began = tokio::time::Instant::now();
-    match opened.store.apply(id, 1, &add("n")).await {
+    match opened.store.apply(id, 1, &add("n"), None).await {
         Err(error) => assert_eq!(error.kind(), StoreErrorKind::Timeout),
         // The server's answer came later than the deadline.
         Ok(outcome) => assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}"),
@@ -76,7 +76,7 @@ async fn nobody_waits_for_a_lock_longer_than_the_deadline_here_or_there() {
         assert!(began.elapsed() < Duration::from_secs(10), "it still waits on the server");
     }
     drop(holder);
-    let outcome = opened.store.apply(id, 1, &add("n")).await.unwrap();
+    let outcome = opened.store.apply(id, 1, &add("n"), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     assert_eq!(super::kit::value(&opened.schema.0, id, "n"), "1");
 }

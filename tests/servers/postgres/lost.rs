@@ -1,11 +1,12 @@
 //! Answers, and questions, that got lost on the way.
 
+use session_runtime::Realm;
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{Created, Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::store::{Created, EndedBy, Lookup, PostgresStore, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 use session_tests::servers::Proxy;
 use sqlx::{Executor as _, PgPool};
@@ -40,7 +41,7 @@ async fn an_addition_is_neither_lost_nor_counted_twice() {
     for (lost, cut) in cuts().into_iter().enumerate() {
         for _ in 0..5 {
             cut(&wire);
-            let outcome = store.apply(id, 1, &add("n")).await.unwrap();
+            let outcome = store.apply(id, 1, &add("n"), None).await.unwrap();
             let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
             assert!(!wire.is_to_cut(), "nothing was cut");
             assert_eq!(applied.repeated, lost == 0, "whether it had been stored");
@@ -63,21 +64,24 @@ async fn a_sign_in_does_not_stand_in_its_own_way() {
         let who = Principal::new("shop", &round.to_string());
         let token = SessionToken::renew(id).unwrap();
         let mut patch: Patch = add("n");
-        patch.meta.renew = Some(token.secret_hash());
+        patch.meta.renew = Some(token.secret_hash(&Realm::default()));
         patch.meta.authenticated = true;
         patch.meta.principal = Some(Some(who.clone()));
         patch.meta.sign_in = one_each();
         cut(&wire);
-        let outcome = store.apply(id, 1, &patch).await.unwrap();
+        let outcome = store.apply(id, 1, &patch, None).await.unwrap();
         assert!(!wire.is_to_cut(), "nothing was cut");
         let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
         assert_eq!(applied.epoch, 2, "once");
-        let found = store.load(id, &token.secret_hash(), Touch::Never.into()).await.unwrap();
+        let found = store
+            .load(id, &[token.secret_hash(&Realm::default())], Touch::Never.into())
+            .await
+            .unwrap();
         let Lookup::Found(found) = found else { panic!("{found:?}") };
         assert_eq!(found.fields.get("n"), Some(&b"1"[..]));
-        let old = store.load(id, &before, Touch::Never.into()).await.unwrap();
-        assert!(matches!(old, Lookup::Retired), "{old:?}");
-        assert_eq!(store.list(&who).await.unwrap().len(), 1);
+        let old = store.load(id, &[before], Touch::Never.into()).await.unwrap();
+        assert!(matches!(old, Lookup::Ended(_)), "{old:?}");
+        assert_eq!(store.list(&who, None, 1_000).await.unwrap().records.len(), 1);
     }
 }
 
@@ -94,9 +98,9 @@ async fn what_was_created_is_not_said_to_have_been_there_already() {
         let created = store.create(new.clone(), one_each()).await.unwrap();
         assert!(!wire.is_to_cut(), "nothing was cut");
         assert_eq!(created, Created::Created);
-        let found = store.load(id, &secret, Touch::Never.into()).await.unwrap();
+        let found = store.load(id, &[secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{found:?}");
-        assert_eq!(store.list(&who).await.unwrap().len(), 1);
+        assert_eq!(store.list(&who, None, 1_000).await.unwrap().records.len(), 1);
         assert_eq!(store.create(new, one_each()).await.unwrap(), Created::Exists);
     }
 }
@@ -134,14 +138,14 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let after = queued.await.unwrap();
     let other = options(Clock::system()).schema(&schema.0).connect(&server().url(DATABASE)).await;
     let other = other.unwrap();
-    assert!(other.delete(id).await.unwrap(), "it was stored");
+    assert!(other.delete(id, EndedBy::Browser).await.unwrap(), "it was stored");
     after.rollback().await.unwrap();
 
     // The layer would make another one after `Exists`.
     assert_eq!(creating.await.unwrap(), Created::Created);
     assert!(!wire.is_to_cut(), "nothing was cut");
-    let seen = other.load(id, &secret, Touch::Never.into()).await.unwrap();
-    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    let seen = other.load(id, &[secret], Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     assert_eq!(other.count().await.unwrap(), 0);
     assert_eq!(other.create(new, one_each()).await.unwrap(), Created::Exists, "from somebody else");
 }

@@ -21,31 +21,32 @@ async fn after_a_restart_and_a_pause_of_the_server_everything_goes_on() {
 
     server.stop();
     let began = tokio::time::Instant::now();
-    let error = store.load(id, &secret, Touch::Never.into()).await.unwrap_err();
+    let error = store.load(id, &[secret], Touch::Never.into()).await.unwrap_err();
     assert!(
         matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout),
         "{error:?}"
     );
     assert!(began.elapsed() < 5 * deadline, "{:?}", began.elapsed());
     server.run();
-    let found = store.load(id, &secret, Touch::Never.into()).await.unwrap();
+    let found = store.load(id, &[secret], Touch::Never.into()).await.unwrap();
     assert!(matches!(found, Lookup::Found(_)), "{found:?}");
 
     server.signal("STOP");
     let began = tokio::time::Instant::now();
-    let error = store.load(id, &secret, Touch::Never.into()).await.unwrap_err();
+    let error = store.load(id, &[secret], Touch::Never.into()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout, "{error:?}");
     let patch = add("n");
-    let outcome = store.apply(id, 1, &patch).await;
+    let outcome = store.apply(id, 1, &patch, None).await;
     assert!(
         matches!(&outcome, Ok(Outcome::Uncertain) | Err(_)),
         "nobody answered, and it says {outcome:?}"
     );
     assert!(began.elapsed() < 10 * deadline, "{:?}", began.elapsed());
     server.signal("CONT");
-    let outcome = store.apply(id, 1, &patch).await.unwrap();
+    let outcome = store.apply(id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
-    let Lookup::Found(record) = store.load(id, &secret, Touch::Never.into()).await.unwrap() else {
+    let Lookup::Found(record) = store.load(id, &[secret], Touch::Never.into()).await.unwrap()
+    else {
         panic!("found")
     };
     assert_eq!(record.fields.get("n"), Some(&b"1"[..]), "once, however often it was sent");
@@ -75,7 +76,7 @@ async fn an_addition_whose_connection_is_killed_counts_once() {
         let store = opened.store.clone();
         writers.spawn(async move {
             for _ in 0..EACH {
-                let outcome = store.apply(id, 1, &add("n")).await.unwrap();
+                let outcome = store.apply(id, 1, &add("n"), None).await.unwrap();
                 assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
             }
         });

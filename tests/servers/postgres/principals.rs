@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::SessionStore;
+use session_runtime::store::{EndedBy, SessionStore};
 
 use super::isolation::Database;
 use super::kit::record;
@@ -41,7 +41,7 @@ async fn of_two_sign_ins_that_end_each_other_one_gets_through_and_none_fails() {
         let holder = database.hold(None).await;
         let sign_in = |id, principal| {
             let (store, patch) = (store.clone(), alone(principal));
-            tokio::spawn(async move { store.apply(id, 1, &patch).await })
+            tokio::spawn(async move { store.apply(id, 1, &patch, None).await })
         };
         let both = [sign_in(ids[0], &ann), sign_in(ids[1], &ben)];
         database.until_waiting(2).await;
@@ -92,7 +92,7 @@ async fn who_waits_for_a_principal_holds_nothing_that_others_wait_for() {
             .into_iter()
             .map(|(id, patch)| {
                 let store = store.clone();
-                tokio::spawn(async move { store.apply(id, 1, &patch).await.unwrap() })
+                tokio::spawn(async move { store.apply(id, 1, &patch, None).await.unwrap() })
             })
             .collect();
         database.until_waiting(2).await;
@@ -107,7 +107,7 @@ async fn who_waits_for_a_principal_holds_nothing_that_others_wait_for() {
             assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
         }
         for id in ids {
-            store.delete(id).await.unwrap();
+            store.delete(id, EndedBy::Browser).await.unwrap();
         }
     }
 }
@@ -127,12 +127,12 @@ async fn a_sign_in_waits_for_whom_the_session_belongs_to_by_then() {
     let mut patch = Patch::new();
     patch.meta.principal = Some(Some(ben.clone()));
     let mover = store.clone();
-    let moving = tokio::spawn(async move { mover.apply(id, 1, &patch).await.unwrap() });
+    let moving = tokio::spawn(async move { mover.apply(id, 1, &patch, None).await.unwrap() });
     database.until_waiting(1).await;
     let mut patch = alone(&ben);
     patch.meta.principal = None;
     let signer = store.clone();
-    let mut signing = tokio::spawn(async move { signer.apply(id, 1, &patch).await.unwrap() });
+    let mut signing = tokio::spawn(async move { signer.apply(id, 1, &patch, None).await.unwrap() });
     database.until_waiting(2).await;
     database.let_go(holder).await;
     moving.await.unwrap();

@@ -74,7 +74,7 @@ async fn a_load_that_only_reads_writes_nothing_and_takes_no_lock() {
     let mut holder = pool.begin().await.unwrap();
     let sql = format!("SELECT 1 FROM {}.session FOR UPDATE", opened.schema.0);
     sqlx::Executor::execute(&mut *holder, sqlx::raw_sql(&sql)).await.unwrap();
-    let found = opened.store.load(id, &secret, Touch::IfDue.into()).await.unwrap();
+    let found = opened.store.load(id, &[secret], Touch::IfDue.into()).await.unwrap();
     assert!(matches!(found, Lookup::Found(_)), "{found:?}");
     // Before the schema is dropped, which waits for it.
     holder.rollback().await.unwrap();
@@ -91,10 +91,11 @@ async fn what_is_text_can_be_read_with_psql_and_all_bytes_come_back() {
         ("empty", b""),
     ];
     let ops = values.map(|(name, value)| FieldOp::new(name, Op::Set(value.to_vec())));
-    opened.store.apply(id, 1, &Patch::of(ops.to_vec())).await.unwrap();
+    opened.store.apply(id, 1, &Patch::of(ops.to_vec()), None).await.unwrap();
     let shown = value(&opened.schema.0, id, "cart");
     assert_eq!(shown, String::from_utf8_lossy(values[0].1).trim());
-    let Lookup::Found(record) = opened.store.load(id, &secret, Touch::Never.into()).await.unwrap()
+    let Lookup::Found(record) =
+        opened.store.load(id, &[secret], Touch::Never.into()).await.unwrap()
     else {
         panic!("found")
     };

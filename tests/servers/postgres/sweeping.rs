@@ -61,7 +61,7 @@ async fn nodes_that_sweep_at_once_remove_each_session_once() {
     }
     // Meanwhile those that live are at work.
     for (id, _) in &live {
-        nodes[1].apply(*id, 1, &add("n")).await.unwrap();
+        nodes[1].apply(*id, 1, &add("n"), None).await.unwrap();
     }
     let removed: Vec<usize> = sweeping.join_all().await;
     assert_eq!(removed.iter().sum::<usize>(), DUE, "{removed:?}");
@@ -124,12 +124,12 @@ async fn a_session_that_came_to_life_while_the_sweep_began_stays() {
     let mut patch = add("n");
     let idle = Some(HOUR);
     patch.meta.lifetime = Some(Lifetime { idle, absolute: None, remember: false });
-    let outcome = store.apply(id, 1, &patch).await.unwrap();
+    let outcome = store.apply(id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     holder.rollback().await.unwrap();
     let swept = sweeping.await.unwrap();
     assert_eq!(swept.removed, 0);
-    let found = store.load(id, &secret, Touch::Never.into()).await.unwrap();
+    let found = store.load(id, &[secret], Touch::Never.into()).await.unwrap();
     let Lookup::Found(found) = found else { panic!("{found:?}") };
     assert_eq!(found.fields.get("n"), Some(&b"1"[..]));
 }
@@ -177,7 +177,7 @@ async fn a_life_cut_short_is_swept_when_it_is_over() {
     let mut patch = add("n");
     let idle = Some(Duration::from_secs(60));
     patch.meta.lifetime = Some(Lifetime { idle, absolute: None, remember: false });
-    opened.store.apply(id, 1, &patch).await.unwrap();
+    opened.store.apply(id, 1, &patch, None).await.unwrap();
     clock.advance(Duration::from_secs(60) + COMMIT_LEEWAY);
     let swept = opened.store.sweep(100).await.unwrap();
     assert_eq!((swept.removed, swept.more), (1, false));

@@ -1,6 +1,6 @@
 //! Encrypted connections, to a server that takes no others.
 
-use session_runtime::store::{PostgresStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{EndedBy, PostgresStore, SessionStore, StoreErrorKind};
 use session_tests::servers::postgres::give;
 use session_tests::servers::{Certificate, Postgres};
 
@@ -32,8 +32,8 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
     for query in ["sslmode=require", &verified] {
         let store = PostgresStore::connect(&url(query)).await.unwrap();
         let (id, _) = insert(&store, std::time::Duration::from_secs(60)).await;
-        store.apply(id, 1, &add("n")).await.unwrap();
-        assert!(store.delete(id).await.unwrap());
+        store.apply(id, 1, &add("n"), None).await.unwrap();
+        assert!(store.delete(id, EndedBy::Browser).await.unwrap());
         let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
                          WHERE application_name = 'session-runtime'";
         assert_eq!(server.psql(DATABASE, encrypted).unwrap(), "t", "{query}");

@@ -1,5 +1,6 @@
 //! Many tasks, two stores as of two nodes.
 
+use session_runtime::Realm;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use session_runtime::patch::{
     Add, AtLimit, Cap, Denied, FieldOp, Gone, Lifetime, Op, Outcome, Patch, SignIn,
 };
 use session_runtime::record::{Fields, Meta, Principal, Record};
-use session_runtime::store::{AnyStore, Created, Lookup, Revoke, SessionStore, Touch};
+use session_runtime::store::{AnyStore, Created, EndedBy, Lookup, Revoke, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 use tokio::task::JoinSet;
 
@@ -18,7 +19,7 @@ fn record(store: &AnyStore, principal: Option<&Principal>) -> Record {
     let token = SessionToken::generate().unwrap();
     let lifetime =
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
-    let mut meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
+    let mut meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     meta.principal = principal.cloned();
     Record::new(token.id(), meta, Fields::new())
 }
@@ -43,7 +44,7 @@ pub(super) async fn increments(place: Place) {
         let (node, id) = (nodes[task % 2].clone(), record.id);
         tasks.spawn(async move {
             for _ in 0..10 {
-                let outcome = node.apply(id, 1, &one_more()).await.unwrap();
+                let outcome = node.apply(id, 1, &one_more(), None).await.unwrap();
                 assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
             }
         });
@@ -51,7 +52,7 @@ pub(super) async fn increments(place: Place) {
     tasks.join_all().await;
     let stored = nodes[1].reload(record.id, 1).await.unwrap().unwrap();
     assert_eq!(stored.fields.get("n"), Some(&b"640"[..]));
-    nodes[0].delete(record.id).await.unwrap();
+    nodes[0].delete(record.id, EndedBy::Browser).await.unwrap();
 }
 
 const ROUNDS: usize = 10_000;
@@ -79,15 +80,15 @@ async fn logout(writer: &AnyStore, ender: &AnyStore, round: usize) {
     let (id, secret) = (record.id, record.meta.secret);
     let write = tokio::spawn({
         let writer = writer.clone();
-        async move { writer.apply(id, 1, &one_more()).await.unwrap() }
+        async move { writer.apply(id, 1, &one_more(), None).await.unwrap() }
     });
-    assert!(ender.delete(id).await.unwrap(), "round {round}: it was live");
+    assert!(ender.delete(id, EndedBy::Browser).await.unwrap(), "round {round}: it was live");
     let written = write.await.unwrap();
     assert!(matches!(written, Outcome::Applied(_) | Outcome::Gone(_)), "{round}: {written:?}");
-    let late = writer.apply(id, 1, &one_more()).await.unwrap();
+    let late = writer.apply(id, 1, &one_more(), None).await.unwrap();
     assert!(matches!(late, Outcome::Gone(Gone::Absent)), "round {round}: {late:?}");
-    let seen = writer.load(id, &secret, Touch::IfDue.into()).await.unwrap();
-    assert!(matches!(seen, Lookup::Retired), "round {round}: {seen:?}");
+    let seen = writer.load(id, &[secret], Touch::IfDue.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Ended(_)), "round {round}: {seen:?}");
 }
 
 const CAP: u32 = 3;
@@ -106,13 +107,13 @@ pub(super) async fn caps(place: Place) {
             tasks.spawn(async move { sign_in_as(&node, &who, sign_in, task).await });
         }
         let admitted = tasks.join_all().await.into_iter().flatten().count();
-        let live = nodes[0].list(&who).await.unwrap().len();
+        let live = nodes[0].list(&who, None, 1_000).await.unwrap().records.len();
         assert_eq!(live, CAP as usize, "round {round}: live under a cap of {CAP}");
         match at_limit {
             AtLimit::Reject => assert_eq!(admitted, CAP as usize, "round {round}"),
             AtLimit::EvictOldest => assert_eq!(admitted, CAP as usize + 9, "round {round}"),
         }
-        assert_eq!(nodes[1].revoke(&who, Revoke::All).await.unwrap(), u64::from(CAP));
+        assert_eq!(nodes[1].revoke(&who, Revoke::All, None).await.unwrap().ended, u64::from(CAP));
     }
 }
 
@@ -135,11 +136,12 @@ async fn sign_in_as(
     }
     let visitor = create(node).await;
     let mut patch = Patch::new();
-    patch.meta.renew = Some(SessionToken::renew(visitor.id).unwrap().secret_hash());
+    patch.meta.renew =
+        Some(SessionToken::renew(visitor.id).unwrap().secret_hash(&Realm::default()));
     patch.meta.authenticated = true;
     patch.meta.principal = Some(Some(who.clone()));
     patch.meta.sign_in = sign_in;
-    match node.apply(visitor.id, 1, &patch).await.unwrap() {
+    match node.apply(visitor.id, 1, &patch, None).await.unwrap() {
         Outcome::Applied(_) => Some(visitor.id),
         Outcome::Denied(Denied::AtLimit) => None,
         other => panic!("{other:?}"),

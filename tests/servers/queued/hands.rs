@@ -1,11 +1,12 @@
 //! Sign-ins into a session that becomes somebody else's while they wait.
 
+use session_runtime::Realm;
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
 use session_runtime::record::{Meta, Principal, Record};
-use session_runtime::store::{Created, SessionStore};
+use session_runtime::store::{Created, EndedBy, SessionStore};
 use session_runtime::token::SessionToken;
 
 use super::{Rows, apply, idle, in_turn, visited};
@@ -20,7 +21,8 @@ pub(crate) async fn a_cap_is_that_of_whom_the_session_belongs_to_by_then(rows: &
         if !room {
             let token = SessionToken::generate().unwrap();
             let lifetime = idle(Duration::from_secs(3600));
-            let mut meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
+            let mut meta =
+                Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
             meta.principal = Some(ben.clone());
             let fields = [("n", &b"1"[..])].into_iter().collect();
             let created = store.create(Record::new(token.id(), meta, fields), SignIn::default());
@@ -36,13 +38,13 @@ pub(crate) async fn a_cap_is_that_of_whom_the_session_belongs_to_by_then(rows: &
         let mut capped = Patch::new();
         capped.meta.sign_in = SignIn { cap: Some(cap), not_revoked_since: None };
         let signer = store.clone();
-        let sign_in = async move { signer.apply(id, 1, &capped).await.unwrap() };
+        let sign_in = async move { signer.apply(id, 1, &capped, None).await.unwrap() };
         let ((), outcome) = in_turn(rows, apply(store.clone(), id, is(&ben)), sign_in).await;
         match outcome {
             Outcome::Applied(_) => assert!(room, "a second one"),
             Outcome::Denied(Denied::AtLimit) => assert!(!room, "the only one"),
             other => panic!("{other:?}"),
         }
-        store.delete(id).await.unwrap();
+        store.delete(id, EndedBy::Browser).await.unwrap();
     }
 }

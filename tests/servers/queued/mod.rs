@@ -4,6 +4,7 @@
 mod hands;
 mod touches;
 
+use session_runtime::Realm;
 use std::future::Future;
 use std::time::Duration;
 
@@ -63,24 +64,24 @@ fn idle(idle: Duration) -> Lifetime {
 /// A stored session whose activity is due to be written, and what opens it.
 async fn visited(store: &impl SessionStore) -> (SessionId, SecretHash) {
     let token = SessionToken::generate().unwrap();
-    let meta = Meta::new(token.secret_hash(), store.clock().now(), idle(IDLE));
+    let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), idle(IDLE));
     let record = Record::new(token.id(), meta, Fields::new());
     let created = store.create(record, SignIn::default()).await.unwrap();
     assert_eq!(created, Created::Created);
     store.clock().advance(IDLE / 2);
-    (token.id(), token.secret_hash())
+    (token.id(), token.secret_hash(&Realm::default()))
 }
 
 /// A change of privilege, and what opens the session after it.
 fn renewal(id: SessionId) -> (Patch, SecretHash) {
-    let secret = SessionToken::renew(id).unwrap().secret_hash();
+    let secret = SessionToken::renew(id).unwrap().secret_hash(&Realm::default());
     let mut patch = Patch::new();
     patch.meta.renew = Some(secret);
     (patch, secret)
 }
 
 async fn load(store: impl SessionStore, id: SessionId, secret: SecretHash) -> Lookup {
-    store.load(id, &secret, Touch::IfDue.into()).await.unwrap()
+    store.load(id, &[secret], Touch::IfDue.into()).await.unwrap()
 }
 
 async fn look(store: &impl SessionStore, id: SessionId, secret: &SecretHash) -> Lookup {
@@ -88,6 +89,6 @@ async fn look(store: &impl SessionStore, id: SessionId, secret: &SecretHash) -> 
 }
 
 async fn apply(store: impl SessionStore, id: SessionId, patch: Patch) {
-    let outcome = store.apply(id, 1, &patch).await.unwrap();
+    let outcome = store.apply(id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
 }

@@ -1,11 +1,12 @@
 //! Loads that write: activity, and the secret that becomes the present one.
 
+use session_runtime::Realm;
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::patch::Patch;
 use session_runtime::record::{Rotate, Rotation, RotationNonce};
-use session_runtime::store::{Lookup, SessionStore};
+use session_runtime::store::{EndedBy, Lookup, SessionStore};
 use session_runtime::token::{SecretHash, SessionToken};
 
 use super::{IDLE, Rows, apply, idle, in_turn, load, look, renewal, visited};
@@ -40,13 +41,13 @@ pub(crate) async fn a_touch_after_a_destroy_revives_nothing(rows: &impl Rows) {
     let store = rows.open(frozen()).await;
     let (id, secret) = visited(&store).await;
     let destroyer = store.clone();
-    let destroy = async move { destroyer.delete(id).await.unwrap() };
+    let destroy = async move { destroyer.delete(id, EndedBy::Browser).await.unwrap() };
     let (live, seen) = in_turn(rows, destroy, load(store.clone(), id, secret)).await;
     assert!(live);
     // As it was when it looked, or as it is.
-    assert!(matches!(seen, Lookup::Found(_) | Lookup::Retired), "{seen:?}");
+    assert!(matches!(seen, Lookup::Found(_) | Lookup::Ended(_)), "{seen:?}");
     let after = look(&store, id, &secret).await;
-    assert!(matches!(after, Lookup::Retired), "{after:?}");
+    assert!(matches!(after, Lookup::Ended(_)), "{after:?}");
     assert_eq!(store.count().await.unwrap(), 0);
     assert!(store.reload(id, 1).await.unwrap().is_none());
 }
@@ -57,7 +58,7 @@ pub(crate) async fn a_touch_after_a_renewal_brings_no_old_secret_back(rows: &imp
     let (patch, new) = renewal(id);
     in_turn(rows, apply(store.clone(), id, patch), load(store.clone(), id, old)).await;
     let seen = look(&store, id, &old).await;
-    assert!(matches!(seen, Lookup::Retired), "the old secret: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "the old secret: {seen:?}");
     let Lookup::Found(stored) = look(&store, id, &new).await else { panic!("the new secret") };
     assert_eq!((stored.meta.epoch, stored.meta.rev), (2, 2));
 }
@@ -85,7 +86,7 @@ async fn pending(
     store: &(impl SessionStore + Clone),
 ) -> (session_runtime::id::SessionId, [SecretHash; 2]) {
     let (id, from) = visited(store).await;
-    let next = SessionToken::renew(id).unwrap().secret_hash();
+    let next = SessionToken::renew(id).unwrap().secret_hash(&Realm::default());
     let mut patch = Patch::new();
     let rotation = Rotation { nonce: RotationNonce([7; 16]), next };
     patch.meta.rotate = Some(Box::new(Rotate { from, rotation }));
@@ -97,12 +98,12 @@ pub(crate) async fn a_secret_that_follows_after_a_destroy_opens_nothing(rows: &i
     let store = rows.open(frozen()).await;
     let (id, secrets) = pending(&store).await;
     let destroyer = store.clone();
-    let destroy = async move { destroyer.delete(id).await.unwrap() };
+    let destroy = async move { destroyer.delete(id, EndedBy::Browser).await.unwrap() };
     let (_, seen) = in_turn(rows, destroy, load(store.clone(), id, secrets[1])).await;
-    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     for secret in secrets {
         let after = look(&store, id, &secret).await;
-        assert!(matches!(after, Lookup::Retired), "{after:?}");
+        assert!(matches!(after, Lookup::Ended(_)), "{after:?}");
     }
 }
 
@@ -112,11 +113,11 @@ pub(crate) async fn a_secret_that_follows_after_a_renewal_replaces_nothing(rows:
     let (patch, new) = renewal(id);
     let first = apply(store.clone(), id, patch);
     let (_, seen) = in_turn(rows, first, load(store.clone(), id, secrets[1])).await;
-    assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     assert!(matches!(look(&store, id, &new).await, Lookup::Found(_)));
     for secret in secrets {
         let after = look(&store, id, &secret).await;
-        assert!(matches!(after, Lookup::Retired), "{after:?}");
+        assert!(matches!(after, Lookup::Ended(_)), "{after:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::store::{Lookup, RedisStore, SessionStore, StoreErrorKind, Touch};
+use session_runtime::store::{EndedBy, Lookup, RedisStore, SessionStore, StoreErrorKind, Touch};
 use session_tests::servers::Space;
 use session_tests::servers::redis::Server;
 use tokio::time::Instant;
@@ -31,38 +31,38 @@ async fn a_server_whose_disk_is_full_reads_and_keeps_what_it_acknowledged() {
     let error = loop {
         assert!(begun.elapsed() < Duration::from_secs(30), "the disk is full");
         let asked = Instant::now();
-        let answer = store.apply(session.id, 1, &one_more()).await;
+        let answer = store.apply(session.id, 1, &one_more(), None).await;
         assert!(asked.elapsed() < DEADLINE * 3, "a call has a second");
         match answer {
             Ok(Outcome::Applied(_)) => acknowledged += 1,
             Ok(other) => panic!("{other:?}"),
             Err(error) => break error,
         }
-        store.apply(other.id, 1, &large).await.ok();
+        store.apply(other.id, 1, &large, None).await.ok();
     };
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
     assert_eq!(count_of(&store, &session).await, acknowledged, "nothing of what was refused");
     let error = store.create(record(&store, None), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
-    let error = store.delete(session.id).await.unwrap_err();
+    let error = store.delete(session.id, EndedBy::Browser).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "a logout is not acknowledged: {error:?}");
     clock.advance(Duration::from_secs(600));
-    let seen = store.load(session.id, &session.meta.secret, Touch::IfDue.into()).await.unwrap();
+    let seen = store.load(session.id, &[session.meta.secret], Touch::IfDue.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Found(_)), "and its activity cannot be noted: {seen:?}");
 
     space.free(server.pid());
     let begun = Instant::now();
     loop {
-        match store.apply(session.id, 1, &one_more()).await {
+        match store.apply(session.id, 1, &one_more(), None).await {
             Ok(Outcome::Applied(_)) => break acknowledged += 1,
             answer => assert!(begun.elapsed() < Duration::from_secs(30), "{answer:?}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(store.delete(other.id).await.unwrap(), "a logout");
+    assert!(store.delete(other.id, EndedBy::Browser).await.unwrap(), "a logout");
     server.ask(&["CONFIG", "SET", "appendfsync", "always"]);
     acknowledged += 1;
-    store.apply(session.id, 1, &one_more()).await.unwrap();
+    store.apply(session.id, 1, &one_more(), None).await.unwrap();
     // The server itself, not the one who starts it again.
     let said = server.ask(&["INFO", "server"]);
     let pid = said.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().trim();
@@ -75,7 +75,7 @@ async fn a_server_whose_disk_is_full_reads_and_keeps_what_it_acknowledged() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(count_of(&store, &session).await, acknowledged);
-    let seen = store.load(other.id, &other.meta.secret, Touch::Never.into()).await.unwrap();
-    assert!(matches!(seen, Lookup::Retired), "it stays logged out: {seen:?}");
+    let seen = store.load(other.id, &[other.meta.secret], Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Ended(_)), "it stays logged out: {seen:?}");
     server.stop();
 }

@@ -1,5 +1,6 @@
 //! Changes while a primary of a cluster is lost, and its replica takes over.
 
+use session_runtime::Realm;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -32,11 +33,12 @@ async fn additions(
     while !stop.load(Ordering::Relaxed) {
         let mut patch: Patch = one_more();
         if renewing {
-            patch.meta.renew = Some(SessionToken::renew(id).unwrap().secret_hash());
+            patch.meta.renew =
+                Some(SessionToken::renew(id).unwrap().secret_hash(&Realm::default()));
         }
         loop {
             let asked = Instant::now();
-            let outcome = store.apply(id, epoch, &patch).await;
+            let outcome = store.apply(id, epoch, &patch, None).await;
             let took = asked.elapsed();
             assert!(took < DEADLINE * 3, "a call took {took:?}");
             match outcome {

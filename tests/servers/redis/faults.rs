@@ -6,7 +6,7 @@ use session_runtime::clock::Clock;
 use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
 use session_runtime::store::{
-    Created, Lookup, RedisStore, Revoke, SessionStore, StoreErrorKind, Touch,
+    Created, EndedBy, Lookup, RedisStore, Revoke, SessionStore, StoreErrorKind, Touch,
 };
 use session_tests::servers::redis::{Cluster, Server};
 use session_tests::servers::{Proxy, redis};
@@ -21,7 +21,7 @@ async fn a_server_that_forgot_the_scripts_is_told_them_again() {
     let record = created(&store, None).await;
     for n in 1..=3 {
         server.ask(&["SCRIPT", "FLUSH"]);
-        let outcome = store.apply(record.id, 1, &one_more()).await.unwrap();
+        let outcome = store.apply(record.id, 1, &one_more(), None).await.unwrap();
         assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
         assert_eq!(count_of(&store, &record).await, n);
     }
@@ -36,15 +36,15 @@ async fn every_key_ends_by_itself() {
         let theirs = created(&store, Some(&customer())).await;
         let nobodys = created(&store, None).await;
         let deleted = created(&store, Some(&customer())).await;
-        store.delete(deleted.id).await.unwrap();
+        store.delete(deleted.id, EndedBy::Browser).await.unwrap();
         for record in [&theirs, &nobodys] {
-            store.apply(record.id, 1, &one_more()).await.unwrap();
-            store.load(record.id, &record.meta.secret, Touch::IfDue.into()).await.unwrap();
+            store.apply(record.id, 1, &one_more(), None).await.unwrap();
+            store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await.unwrap();
         }
         let mut sign_in = one_more();
         sign_in.meta.principal = Some(Some(Principal::new("customer", "7")));
-        store.apply(nobodys.id, 1, &sign_in).await.unwrap();
-        assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1);
+        store.apply(nobodys.id, 1, &sign_in, None).await.unwrap();
+        assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 1);
         let keys = server.ask(&["--scan"]);
         assert!(keys.lines().count() >= 5, "sessions, tombstones and indexes: {keys}");
         for key in keys.lines() {
@@ -66,27 +66,31 @@ async fn a_full_server_still_logs_people_out() {
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let refused = store.create(record(&store, None), SignIn::default()).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
-    let refused = store.apply(theirs.id, 1, &one_more()).await.unwrap_err();
+    let refused = store.apply(theirs.id, 1, &one_more(), None).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
     clock.advance(Duration::from_secs(1_000));
-    let seen = store.load(stranger.id, &stranger.meta.secret, Touch::IfDue.into()).await.unwrap();
+    let seen = store.load(stranger.id, &[stranger.meta.secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(touched) = seen else { panic!("{seen:?}") };
     assert_eq!(touched.meta.last_seen, clock.now(), "a touch that was due");
-    assert!(store.delete(theirs.id).await.unwrap(), "a logout");
-    let seen = store.load(theirs.id, &theirs.meta.secret, Touch::IfDue.into()).await.unwrap();
-    assert!(matches!(seen, Lookup::Retired), "after a logout: {seen:?}");
-    assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1, "a revocation");
-    let seen = store.load(other.id, &other.meta.secret, Touch::Never.into()).await.unwrap();
-    assert!(matches!(seen, Lookup::Retired), "after a revocation: {seen:?}");
+    assert!(store.delete(theirs.id, EndedBy::Browser).await.unwrap(), "a logout");
+    let seen = store.load(theirs.id, &[theirs.meta.secret], Touch::IfDue.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Ended(_)), "after a logout: {seen:?}");
+    assert_eq!(
+        store.revoke(&customer(), Revoke::All, None).await.unwrap().ended,
+        1,
+        "a revocation"
+    );
+    let seen = store.load(other.id, &[other.meta.secret], Touch::Never.into()).await.unwrap();
+    assert!(matches!(seen, Lookup::Ended(_)), "after a revocation: {seen:?}");
     let nobody = Principal::new("customer", "nobody");
     assert_eq!(
-        store.revoke(&nobody, Revoke::All).await.unwrap(),
+        store.revoke(&nobody, Revoke::All, None).await.unwrap().ended,
         0,
         "of somebody without sessions"
     );
     server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
     created(&store, Some(&customer())).await;
-    store.apply(stranger.id, 1, &one_more()).await.unwrap();
+    store.apply(stranger.id, 1, &one_more(), None).await.unwrap();
     assert_eq!(count_of(&store, &stranger).await, 1, "once there is room again");
 }
 
@@ -100,12 +104,12 @@ async fn a_field_without_a_name_outlives_a_touch_a_renewal_and_a_revocation() {
     let record = created(&store, Some(&customer())).await;
     created(&store, Some(&customer())).await;
     let set = Patch::of(vec![FieldOp::new("", Op::Set(b"7".to_vec()))]);
-    assert!(matches!(store.apply(record.id, 1, &set).await.unwrap(), Outcome::Applied(_)));
+    assert!(matches!(store.apply(record.id, 1, &set, None).await.unwrap(), Outcome::Applied(_)));
     clock.advance(Duration::from_secs(1_000));
-    let seen = store.load(record.id, &record.meta.secret, Touch::IfDue.into()).await.unwrap();
+    let seen = store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(touched) = seen else { panic!("{seen:?}") };
     assert_eq!(touched.meta.last_seen, clock.now(), "the touch was due");
-    assert_eq!(store.revoke(&customer(), Revoke::Others(record.id)).await.unwrap(), 1);
+    assert_eq!(store.revoke(&customer(), Revoke::Others(record.id), None).await.unwrap().ended, 1);
     let stored = found(&store, &record).await;
     assert_eq!(stored.fields.get(""), Some(&b"7"[..]), "stored, after the touch");
 }
@@ -120,14 +124,14 @@ async fn the_store_comes_back_with_its_server() {
     found(&store, &record).await;
     let directory = server.stop();
     let begun = Instant::now();
-    let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await;
+    let seen = store.load(record.id, &[record.meta.secret], Touch::Never.into()).await;
     assert_eq!(seen.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    let outcome = store.apply(record.id, 1, &one_more()).await;
+    let outcome = store.apply(record.id, 1, &one_more(), None).await;
     assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable, "nothing was sent");
     assert!(begun.elapsed() < Duration::from_secs(10), "the deadline is two seconds a call");
     server.start_again(directory);
     assert_eq!(count_of(&store, &record).await, 0);
-    store.apply(record.id, 1, &one_more()).await.unwrap();
+    store.apply(record.id, 1, &one_more(), None).await.unwrap();
     assert_eq!(count_of(&store, &record).await, 1);
 }
 
@@ -139,13 +143,13 @@ async fn what_a_silent_server_did_is_uncertain_and_done_once() {
     let record = created(&store, None).await;
     let patch = one_more();
     server.signal("STOP");
-    let outcome = store.apply(record.id, 1, &patch).await.unwrap();
+    let outcome = store.apply(record.id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
-    let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await;
+    let seen = store.load(record.id, &[record.meta.secret], Touch::Never.into()).await;
     assert_eq!(seen.unwrap_err().kind(), StoreErrorKind::Timeout);
     server.signal("CONT");
     let patient = RedisStore::connect(&server.url()).await.unwrap();
-    let outcome = patient.apply(record.id, 1, &patch).await.unwrap();
+    let outcome = patient.apply(record.id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     assert_eq!(count_of(&patient, &record).await, 1);
     found(&store, &record).await;
@@ -159,19 +163,19 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
     let store = options.connect(&format!("redis://127.0.0.1:{}", proxy.port)).await.unwrap();
     // The server knows the scripts: their replies are what is cut.
     let other = created(&store, None).await;
-    store.apply(other.id, 1, &one_more()).await.unwrap();
+    store.apply(other.id, 1, &one_more(), None).await.unwrap();
     let record = record(&store, Some(&customer()));
     proxy.cut_next_reply();
     let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
     assert_eq!(answer, Created::Created, "its own record is not somebody else's");
     for n in 1..=5 {
         proxy.cut_next_reply();
-        let outcome = store.apply(record.id, 1, &one_more()).await.unwrap();
+        let outcome = store.apply(record.id, 1, &one_more(), None).await.unwrap();
         let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
         assert!(applied.repeated, "the first was done, and its reply lost");
         assert_eq!(count_of(&store, &record).await, n);
     }
-    assert_eq!(store.list(&customer()).await.unwrap().len(), 1);
+    assert_eq!(store.list(&customer(), None, 1_000).await.unwrap().records.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -193,12 +197,13 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
         while proxy.refusals() == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(direct.delete(record.id).await.unwrap(), "it was stored");
+        assert!(direct.delete(record.id, EndedBy::Browser).await.unwrap(), "it was stored");
         proxy.refuse(None);
         // The layer would make another one after `Exists`.
         assert_eq!(creating.await.unwrap(), Created::Created);
-        let seen = direct.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
-        assert!(matches!(seen, Lookup::Retired), "{seen:?}");
+        let seen =
+            direct.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
+        assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
         let again = direct.create(record, SignIn::default()).await.unwrap();
         assert_eq!(again, Created::Exists, "from somebody else");
     }
@@ -239,20 +244,20 @@ async fn a_logout_waits_for_as_many_replicas_as_it_is_told() {
         let options = options.deadline(Duration::from_millis(500));
         let store = options.connect(&cluster.url()).await.unwrap();
         let record = created(&store, None).await;
-        match store.delete(record.id).await {
+        match store.delete(record.id, EndedBy::Browser).await {
             Ok(was_live) => assert!(is_enough && was_live, "each primary has one replica"),
             Err(error) => {
                 assert!(!is_enough, "{error:?}");
                 assert_eq!(error.kind(), StoreErrorKind::Timeout);
             }
         }
-        let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
-        assert!(matches!(seen, Lookup::Retired), "done in any case: {seen:?}");
+        let seen = store.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
+        assert!(matches!(seen, Lookup::Ended(_)), "done in any case: {seen:?}");
         for _ in 0..3 {
             created(&store, Some(&customer())).await;
         }
-        match store.revoke(&customer(), Revoke::All).await {
-            Ok(ended) => assert!(is_enough && ended == 3, "{ended} of three"),
+        match store.revoke(&customer(), Revoke::All, None).await {
+            Ok(ended) => assert!(is_enough && ended.ended == 3, "{ended:?} of three"),
             Err(error) => {
                 assert!(!is_enough, "{error:?}");
                 assert_eq!(error.kind(), StoreErrorKind::Timeout);
@@ -271,12 +276,12 @@ async fn a_logout_whose_reply_breaks_off_is_asked_for_again_and_waited_for() {
     for _ in 0..2 {
         let record = created(&store, Some(&customer())).await;
         proxy.cut_next_reply();
-        assert!(store.delete(record.id).await.unwrap(), "it was live");
-        assert!(!store.delete(record.id).await.unwrap(), "it was not any more");
+        assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "it was live");
+        assert!(!store.delete(record.id, EndedBy::Browser).await.unwrap(), "it was not any more");
     }
     created(&store, Some(&customer())).await;
     proxy.cut_next_reply();
-    assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1);
+    assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 1);
 }
 
 #[tokio::test]
@@ -305,7 +310,7 @@ async fn a_cluster_that_loses_a_primary_is_used_again_without_a_restart() {
         let mut all = true;
         for record in &records {
             let asked = Instant::now();
-            let seen = store.load(record.id, &record.meta.secret, Touch::Never.into()).await;
+            let seen = store.load(record.id, &[record.meta.secret], Touch::Never.into()).await;
             let took = asked.elapsed();
             assert!(took < Duration::from_secs(4), "a call took {took:?}");
             if seen.is_err() {
@@ -320,7 +325,7 @@ async fn a_cluster_that_loses_a_primary_is_used_again_without_a_restart() {
     }
     println!("{failed} calls failed in {:?}", begun.elapsed());
     for record in &records {
-        store.apply(record.id, 1, &one_more()).await.unwrap();
+        store.apply(record.id, 1, &one_more(), None).await.unwrap();
         assert_eq!(count_of(&store, record).await, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Sign-ins that break off half-way, where session and index are on different
 //! servers.
 
+use session_runtime::Realm;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ impl Wire {
         sign_in(&nobody).await;
         let names = self.proxy.commands().into_iter().map(|(words, _)| words[1].clone());
         let names: Vec<_> = names.collect();
-        self.store.revoke(&nobody, Revoke::All).await.unwrap();
+        self.store.revoke(&nobody, Revoke::All, None).await.unwrap().ended;
         names.try_into().expect("three requests")
     }
 }
@@ -65,7 +66,7 @@ async fn admitted(store: &RedisStore) -> usize {
 }
 
 async fn live(store: &RedisStore) -> usize {
-    store.list(&customer()).await.unwrap().len()
+    store.list(&customer(), None, 1_000).await.unwrap().records.len()
 }
 
 const HALF_A_MINUTE: Duration = Duration::from_secs(31);
@@ -87,7 +88,7 @@ async fn a_new_session_whose_sign_in_breaks_off_counts_for_half_a_minute_at_most
         let found = seen(store, &mine).await;
         match step {
             0 | 1 => assert!(matches!(found, Lookup::Absent), "step {step}: {found:?}"),
-            _ => assert!(matches!(found, Lookup::Retired), "written, and undone: {found:?}"),
+            _ => assert!(matches!(found, Lookup::Ended(_)), "written, and undone: {found:?}"),
         }
         let under_way = usize::from(step > 0);
         assert_eq!(admitted(store).await, 2 - under_way, "step {step}: while it may be under way");
@@ -126,11 +127,11 @@ async fn a_visitor_whose_sign_in_breaks_off_is_signed_in_or_not_and_counted_exac
     let sign_in = |visitor: &Record, who: &Principal| {
         let token = SessionToken::renew(visitor.id).unwrap();
         let mut patch = Patch::new();
-        patch.meta.renew = Some(token.secret_hash());
+        patch.meta.renew = Some(token.secret_hash(&Realm::default()));
         patch.meta.authenticated = true;
         patch.meta.principal = Some(Some(who.clone()));
         patch.meta.sign_in = two();
-        (patch, token.secret_hash())
+        (patch, token.secret_hash(&Realm::default()))
     };
     for step in 0..3 {
         let Some(wire) = Wire::open(Duration::from_millis(400)).await else { return };
@@ -141,13 +142,13 @@ async fn a_visitor_whose_sign_in_breaks_off_is_signed_in_or_not_and_counted_exac
             .scripts(async |who| {
                 let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let (patch, _) = sign_in(&visitors[n], who);
-                store.apply(visitors[n].id, 1, &patch).await.unwrap();
+                store.apply(visitors[n].id, 1, &patch, None).await.unwrap();
             })
             .await;
         let visitor = created(store, None).await;
         let (patch, secret) = sign_in(&visitor, &customer());
         wire.proxy.refuse(Some(&scripts[step]));
-        let outcome = store.apply(visitor.id, 1, &patch).await;
+        let outcome = store.apply(visitor.id, 1, &patch, None).await;
         wire.proxy.refuse(None);
         let mut renewed = visitor.clone();
         renewed.meta.secret = secret;
@@ -155,7 +156,7 @@ async fn a_visitor_whose_sign_in_breaks_off_is_signed_in_or_not_and_counted_exac
         let signed_in = usize::from(step == 2);
         if step == 2 {
             assert!(matches!(outcome, Ok(Outcome::Uncertain)), "{outcome:?}");
-            assert!(matches!(old, Lookup::Retired), "{old:?}");
+            assert!(matches!(old, Lookup::Ended(_)), "{old:?}");
             let Lookup::Found(new) = new else { panic!("{new:?}") };
             assert_eq!(new.meta.principal, Some(customer()));
         } else {
@@ -186,10 +187,10 @@ async fn a_sign_in_that_is_asked_for_again_is_finished() {
     patch.meta.sign_in = two();
     // The confirmation is one script for new and for known sessions.
     wire.proxy.refuse(Some(&scripts[2]));
-    let outcome = store.apply(visitor.id, 1, &patch).await.unwrap();
+    let outcome = store.apply(visitor.id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
     wire.proxy.refuse(None);
-    let outcome = store.apply(visitor.id, 1, &patch).await.unwrap();
+    let outcome = store.apply(visitor.id, 1, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(ref it) if it.repeated), "{outcome:?}");
     assert_eq!(admitted(store).await, 1);
     assert_eq!(live(store).await, 2);
@@ -215,20 +216,20 @@ async fn sign_ins_at_once_agree_on_who_is_oldest() {
             patch.meta.principal = Some(Some(who.clone()));
             let visitor = created(store, None).await;
             wire.proxy.commands();
-            store.apply(visitor.id, 1, &patch).await.unwrap();
+            store.apply(visitor.id, 1, &patch, None).await.unwrap();
         })
         .await;
     let (first, second) = (created(store, None).await, created(store, None).await);
     // The first begins to reserve, and the second is done before it has.
     wire.proxy.refuse(Some(&names[0]));
     let (early, id, patch) = (store.clone(), first.id, sign_in(AtLimit::Reject, 9));
-    let asked = tokio::spawn(async move { early.apply(id, 1, &patch).await });
+    let asked = tokio::spawn(async move { early.apply(id, 1, &patch, None).await });
     while wire.proxy.refusals() == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     wire.clock.advance(Duration::from_millis(10));
     let other = sign_in(AtLimit::Reject, 9);
-    let outcome = wire.direct.apply(second.id, 1, &other).await.unwrap();
+    let outcome = wire.direct.apply(second.id, 1, &other, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     wire.clock.advance(Duration::from_millis(10));
     wire.proxy.refuse(None);
@@ -239,7 +240,14 @@ async fn sign_ins_at_once_agree_on_who_is_oldest() {
     let cap = Cap { max: NonZeroU32::new(2).unwrap(), at_limit: AtLimit::EvictOldest };
     let evicting = SignIn { cap: Some(cap), ..SignIn::default() };
     assert_eq!(store.create(third, evicting).await.unwrap(), Created::Created);
-    let left: Vec<_> = store.list(&customer()).await.unwrap().iter().map(|it| it.id).collect();
+    let left: Vec<_> = store
+        .list(&customer(), None, 1_000)
+        .await
+        .unwrap()
+        .records
+        .iter()
+        .map(|it| it.id)
+        .collect();
     assert!(!left.contains(&first.id), "it signed in first, whenever it was written");
     assert_eq!(left.len(), 2);
 }

@@ -1,12 +1,13 @@
 //! Programs that are killed in the middle of their work.
 
+use session_runtime::Realm;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use session_runtime::patch::{AtLimit, Cap, Lifetime, Patch, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{RedisStore, Revoke, SessionStore, Touch};
+use session_runtime::store::{EndedBy, RedisStore, Revoke, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 use session_tests::servers::redis;
 use tokio::task::JoinSet;
@@ -29,20 +30,21 @@ async fn one_life(store: &RedisStore, n: usize) {
     let sign_in = SignIn { cap: Some(cap), ..SignIn::default() };
     let visitor = record(store, Some(&who).filter(|_| n.is_multiple_of(2)));
     let _ = store.create(visitor.clone(), sign_in).await;
-    let _ = store.apply(visitor.id, 1, &one_more()).await;
-    let _ = store.load(visitor.id, &visitor.meta.secret, Touch::IfDue.into()).await;
+    let _ = store.apply(visitor.id, 1, &one_more(), None).await;
+    let _ = store.load(visitor.id, &[visitor.meta.secret], Touch::IfDue.into()).await;
     let mut patch = Patch::new();
-    patch.meta.renew = Some(SessionToken::renew(visitor.id).unwrap().secret_hash());
+    patch.meta.renew =
+        Some(SessionToken::renew(visitor.id).unwrap().secret_hash(&Realm::default()));
     patch.meta.authenticated = true;
     patch.meta.principal = Some(Some(who.clone()));
     let hour = Some(Duration::from_secs(3_600));
     patch.meta.lifetime = Some(Lifetime { idle: hour, absolute: None, remember: false });
     patch.meta.sign_in = sign_in;
-    let _ = store.apply(visitor.id, 1, &patch).await;
+    let _ = store.apply(visitor.id, 1, &patch, None).await;
     match n % 7 {
-        0 => drop(store.revoke(&who, Revoke::All).await),
-        1 => drop(store.revoke(&who, Revoke::Others(visitor.id)).await),
-        2 | 3 => drop(store.delete(visitor.id).await),
+        0 => drop(store.revoke(&who, Revoke::All, None).await),
+        1 => drop(store.revoke(&who, Revoke::Others(visitor.id), None).await),
+        2 | 3 => drop(store.delete(visitor.id, EndedBy::Browser).await),
         _ => {}
     }
 }

@@ -8,7 +8,8 @@ use ::redis::cluster::ClusterClient;
 use ::redis::sentinel::{SentinelClient, SentinelServerType};
 use ::redis::{Client, TlsCertificates};
 use session_runtime::store::{
-    AnyStore, Created, Lookup, RedisClient, RedisStore, SessionStore, StoreErrorKind, Touch,
+    AnyStore, Created, EndedBy, Lookup, RedisClient, RedisStore, SessionStore, StoreErrorKind,
+    Touch,
 };
 use session_tests::servers::redis::{self, Server, Watched};
 use session_tests::servers::{free_port, left_out, program};
@@ -17,9 +18,9 @@ use super::records::{count_of, created, found, one_more, record};
 
 async fn works(store: &RedisStore) {
     let record = created(store, None).await;
-    store.apply(record.id, 1, &one_more()).await.unwrap();
+    store.apply(record.id, 1, &one_more(), None).await.unwrap();
     assert_eq!(count_of(store, &record).await, 1);
-    assert!(store.delete(record.id).await.unwrap());
+    assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
 }
 
 #[tokio::test]
@@ -50,7 +51,7 @@ async fn any_store_is_chosen_by_the_same_urls() {
             Created::Created
         );
         found(&direct, &record).await;
-        assert!(store.delete(record.id).await.unwrap(), "{url}");
+        assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "{url}");
     }
 }
 
@@ -80,7 +81,7 @@ async fn the_store_follows_sentinel_to_another_server_without_a_restart() {
     let mut records = Vec::new();
     for _ in 0..10 {
         let record = created(&by_url, None).await;
-        by_url.apply(record.id, 1, &one_more()).await.unwrap();
+        by_url.apply(record.id, 1, &one_more(), None).await.unwrap();
         records.push(record);
     }
     assert_eq!(watched.primary.ask(&["WAIT", "1", "5000"]).trim(), "1");
@@ -92,7 +93,7 @@ async fn the_store_follows_sentinel_to_another_server_without_a_restart() {
         let first = &records[0];
         loop {
             let asked = tokio::time::Instant::now();
-            let seen = store.load(first.id, &first.meta.secret, Touch::Never.into()).await;
+            let seen = store.load(first.id, &[first.meta.secret], Touch::Never.into()).await;
             assert!(asked.elapsed() < Duration::from_secs(5), "a call has two seconds");
             match seen {
                 Ok(Lookup::Found(_)) => break,
@@ -103,7 +104,7 @@ async fn the_store_follows_sentinel_to_another_server_without_a_restart() {
     }
     assert!(watched.replica.ask(&["ROLE"]).starts_with("master"));
     for record in &records {
-        by_client.apply(record.id, 1, &one_more()).await.unwrap();
+        by_client.apply(record.id, 1, &one_more(), None).await.unwrap();
         assert_eq!(count_of(&by_url, record).await, 2);
     }
     let wrong = watched.url().replace("sessions", "others");

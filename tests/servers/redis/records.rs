@@ -1,5 +1,6 @@
 //! Records, and what is done to them.
 
+use session_runtime::Realm;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ pub(super) fn record(store: &RedisStore, principal: Option<&Principal>) -> Recor
     let token = SessionToken::generate().unwrap();
     let hour = Some(Duration::from_secs(3600));
     let lifetime = Lifetime { idle: hour, absolute: hour, remember: false };
-    let mut meta = Meta::new(token.secret_hash(), store.clock().now(), lifetime);
+    let mut meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     meta.principal = principal.cloned();
     Record::new(token.id(), meta, Fields::new())
 }
@@ -25,7 +26,7 @@ pub(super) async fn created(store: &RedisStore, principal: Option<&Principal>) -
 }
 
 pub(super) async fn seen(store: &RedisStore, record: &Record) -> Lookup {
-    store.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap()
+    store.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap()
 }
 
 pub(super) async fn found(store: &RedisStore, record: &Record) -> Arc<Record> {

@@ -8,7 +8,7 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::SignIn;
 use session_runtime::store::{Lookup, RedisStore, SessionStore, Touch};
 use session_runtime::token::SessionToken;
-use session_runtime::{Session, SessionLayer, SessionSchema};
+use session_runtime::{Realm, Session, SessionLayer, SessionSchema};
 use session_tests::Client;
 use session_tests::servers::{Proxy, redis};
 
@@ -153,9 +153,13 @@ async fn a_load_is_one_round_trip_also_with_the_touch_that_is_due() {
     let store = open(prefix.clone()).await;
     let record = record(&store, None);
     let warm = SessionToken::generate().unwrap();
-    store.load(warm.id(), &warm.secret_hash(), Touch::IfDue.into()).await.unwrap();
+    store
+        .load(warm.id(), &[warm.secret_hash(&Realm::default())], Touch::IfDue.into())
+        .await
+        .unwrap();
     let load = async |store: &RedisStore| {
-        let found = store.load(record.id, &record.meta.secret, Touch::IfDue.into()).await.unwrap();
+        let found =
+            store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await.unwrap();
         let Lookup::Found(found) = found else { panic!("{found:?}") };
         (found.meta.last_seen, names(&proxy))
     };
@@ -191,22 +195,25 @@ async fn what_a_wrong_clock_of_a_process_would_decide_otherwise_the_server_decid
     let store = through(&proxy).await;
     let mut visited = record(&store, None);
     let warm = SessionToken::generate().unwrap();
-    store.load(warm.id(), &warm.secret_hash(), Touch::IfDue.into()).await.unwrap();
+    store
+        .load(warm.id(), &[warm.secret_hash(&Realm::default())], Touch::IfDue.into())
+        .await
+        .unwrap();
     // A touch is due every four seconds.
     visited.meta.idle = Some(40_000);
     store.create(visited.clone(), SignIn::default()).await.unwrap();
     proxy.commands();
     for _ in 0..3 {
-        store.load(visited.id, &visited.meta.secret, Touch::IfDue.into()).await.unwrap();
+        store.load(visited.id, &[visited.meta.secret], Touch::IfDue.into()).await.unwrap();
         assert_eq!(names(&proxy), ["EVALSHA"], "a touch may be due by the clock of the server");
-        store.load(visited.id, &visited.meta.secret, Touch::Never.into()).await.unwrap();
+        store.load(visited.id, &[visited.meta.secret], Touch::Never.into()).await.unwrap();
         assert_eq!(names(&proxy), ["HGETALL"], "it has not expired by any clock");
     }
     let mut brief = record(&store, None);
     brief.meta.idle = Some(4_000);
     store.create(brief.clone(), SignIn::default()).await.unwrap();
     proxy.commands();
-    store.load(brief.id, &brief.meta.secret, Touch::Never.into()).await.unwrap();
+    store.load(brief.id, &[brief.meta.secret], Touch::Never.into()).await.unwrap();
     assert_eq!(names(&proxy), ["HGETALL", "EVALSHA"], "it may have expired");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_runtime::SessionId;
 use session_runtime::patch::{Applied, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, Taken};
 use session_runtime::record::Record;
-use session_runtime::store::{SessionStore, StoreError};
+use session_runtime::store::{EndedBy, SessionStore, StoreError};
 use session_runtime::token::PatchId;
 
 use super::Mutant;
@@ -17,6 +17,7 @@ impl Mutant {
         id: SessionId,
         epoch: u64,
         patch: &Patch,
+        read: Option<&Arc<Record>>,
     ) -> Result<Outcome, StoreError> {
         let current = self.peek(id).await?;
         let mut patch = self.rewritten_patch(patch);
@@ -58,12 +59,12 @@ impl Mutant {
                 let mut ops = super::rewrite::every_field(record);
                 ops.retain(|old| patch.ops.iter().all(|new| new.name != old.name));
                 patch.ops.extend(ops);
-                self.inner.apply(id, epoch, &patch).await?
+                self.inner.apply(id, epoch, &patch, None).await?
             }
             (Defect::RenewsInTwoSteps | Defect::IndexesLater, _) => {
                 self.renewing(id, epoch, &patch).await?
             }
-            _ => self.inner.apply(id, epoch, &patch).await?,
+            _ => self.inner.apply(id, epoch, &patch, read).await?,
         };
         self.note_evicted(theirs).await?;
         self.after(id, epoch, &patch, outcome, current).await
@@ -120,7 +121,7 @@ impl Mutant {
                 let under = current.map_or(epoch, |record| record.meta.epoch);
                 // Never holds, so that nothing is written.
                 probe.expect.push(Expect::Rev(u64::MAX));
-                let outcome = self.inner.apply(id, under, &probe).await?;
+                let outcome = self.inner.apply(id, under, &probe, None).await?;
                 if let Outcome::Conflict(conflict) = &outcome
                     && current.is_some_and(|record| {
                         patch.expect.iter().any(|expect| match expect {
@@ -144,11 +145,11 @@ impl Mutant {
             Defect::WritesBeforeChecking => {
                 let early = |op: &FieldOp| matches!(op.op, Op::Set(_) | Op::Remove);
                 let first = patch.ops.iter().filter(|op| early(op)).cloned().collect();
-                self.inner.apply(id, epoch, &Patch::of(first)).await?;
+                self.inner.apply(id, epoch, &Patch::of(first), None).await?;
             }
             Defect::NoLeeway if current.is_none() => return Ok(Some(Outcome::Gone(Gone::Absent))),
             Defect::LeewayIsRemoved if current.is_none() => {
-                self.inner.delete(id).await?;
+                self.inner.delete(id, EndedBy::Elsewhere).await?;
             }
             Defect::EndlessLeeway => self.shift(session_runtime::record::COMMIT_LEEWAY, true),
             Defect::LeewayRevives if current.is_none() => {
@@ -187,7 +188,7 @@ impl Mutant {
             }
             (Defect::IgnoresEpoch, Outcome::Gone(Gone::Superseded)) => {
                 let under = before.map_or(epoch, |record| record.meta.epoch);
-                self.inner.apply(id, under, patch).await?
+                self.inner.apply(id, under, patch, None).await?
             }
             (Defect::SupersedesNobody, Outcome::Gone(Gone::Superseded)) => {
                 Outcome::Gone(Gone::Absent)
@@ -209,7 +210,7 @@ impl Mutant {
                     let rest = super::rewrite::every_field(&old).into_iter();
                     rest.filter(|old| patch.ops.iter().all(|new| new.name != old.name)).collect()
                 }));
-                self.inner.apply(id, applied.epoch, &extra).await?;
+                self.inner.apply(id, applied.epoch, &extra, None).await?;
                 Outcome::Applied(applied)
             }
             (Defect::ConflictsWithOldRecord, Outcome::Conflict(mut conflict)) => {
@@ -219,7 +220,7 @@ impl Mutant {
                 Outcome::Conflict(conflict)
             }
             (Defect::DeniedWrites, outcome @ Outcome::Denied(_)) => {
-                self.inner.apply(id, epoch, &Patch::of(patch.ops.clone())).await?;
+                self.inner.apply(id, epoch, &Patch::of(patch.ops.clone()), None).await?;
                 outcome
             }
             (
@@ -243,7 +244,7 @@ impl Mutant {
                 let had = before.is_some_and(|record| !record.fields.is_empty());
                 let found = self.peek(id).await?;
                 if had && found.is_some_and(|record| record.fields.is_empty()) {
-                    self.inner.delete(id).await?;
+                    self.inner.delete(id, EndedBy::Elsewhere).await?;
                 }
                 Outcome::Applied(applied)
             }
@@ -266,7 +267,7 @@ impl Mutant {
             taken.push(Taken { name: op.name.clone(), value });
             op.op = Op::Remove;
         }
-        let mut outcome = self.inner.apply(record.id, epoch, &removing).await?;
+        let mut outcome = self.inner.apply(record.id, epoch, &removing, None).await?;
         if let Outcome::Applied(applied) = &mut outcome
             && !applied.repeated
         {
@@ -300,7 +301,7 @@ impl Mutant {
             op.op = Op::Set(sum.into());
         }
         tokio::task::yield_now().await;
-        self.inner.apply(record.id, epoch, &setting).await
+        self.inner.apply(record.id, epoch, &setting, None).await
     }
 
     /// Renews first; the rest of the patch comes afterwards, or not at all.
@@ -311,12 +312,12 @@ impl Mutant {
         patch: &Patch,
     ) -> Result<Outcome, StoreError> {
         if patch.meta.renew.is_none() {
-            return self.inner.apply(id, epoch, patch).await;
+            return self.inner.apply(id, epoch, patch, None).await;
         }
         let mut first = patch.clone();
         first.ops.clear();
         first.meta.principal = None;
-        let outcome = self.inner.apply(id, epoch, &first).await?;
+        let outcome = self.inner.apply(id, epoch, &first, None).await?;
         tokio::task::yield_now().await;
         if let Outcome::Applied(applied) = &outcome
             && self.has(Defect::IndexesLater)
@@ -326,7 +327,7 @@ impl Mutant {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            self.inner.apply(id, applied.epoch, &rest).await?;
+            self.inner.apply(id, applied.epoch, &rest, None).await?;
         }
         Ok(outcome)
     }

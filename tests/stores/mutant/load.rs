@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_runtime::SessionId;
 use session_runtime::patch::{Lifetime, Patch};
 use session_runtime::record::{Record, TOMBSTONE};
-use session_runtime::store::{Lookup, SessionStore, StoreError, Touch, Visit};
+use session_runtime::store::{Ended, EndedBy, Lookup, SessionStore, StoreError, Touch, Visit};
 use session_runtime::token::SecretHash;
 
 use super::Mutant;
@@ -15,9 +15,10 @@ impl Mutant {
     pub(super) async fn loading(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
     ) -> Result<Lookup, StoreError> {
+        let [secret, ..] = secrets else { return Ok(Lookup::Absent) };
         let touch = visit.touch;
         let arrived = visit.arrived.filter(|_| !self.has(Defect::GraceIgnoresArrival));
         let touch = match self.defect {
@@ -33,7 +34,7 @@ impl Mutant {
         if let Some(lookup) = self.before_rotation(secret, touch, before.as_ref()) {
             return Ok(lookup);
         }
-        let lookup = self.inner.load(id, secret, Visit { touch, arrived, ..visit }).await?;
+        let lookup = self.inner.load(id, secrets, Visit { touch, arrived, ..visit }).await?;
         let lookup = self.after_rotation(id, secret, before.as_ref(), lookup).await?;
         match lookup {
             Lookup::Found(found) => self.after_found(found, before, touch).await,
@@ -51,7 +52,7 @@ impl Mutant {
         match self.defect {
             Defect::NeverForgetsTombstones => self.shift(TOMBSTONE, true),
             Defect::TouchesForAnybody => {
-                self.inner.load(id, &newest.unwrap_or(*secret), touch.into()).await?;
+                self.inner.load(id, &[newest.unwrap_or(*secret)], touch.into()).await?;
             }
             Defect::TouchRevives if touch == Touch::IfDue => {
                 self.shift(TOMBSTONE * 45, true);
@@ -59,7 +60,7 @@ impl Mutant {
                     let mut patch = Patch::new();
                     patch.meta.lifetime = Some(lifetime(&record));
                     self.sync();
-                    self.inner.apply(id, record.meta.epoch, &patch).await?;
+                    self.inner.apply(id, record.meta.epoch, &patch, None).await?;
                 }
                 self.sync();
             }
@@ -89,23 +90,23 @@ impl Mutant {
                 Arc::make_mut(&mut found).meta.last_seen = now;
             }
             Defect::TouchRaisesRev if touched => {
-                self.inner.apply(id, found.meta.epoch, &patch).await?;
+                self.inner.apply(id, found.meta.epoch, &patch, None).await?;
             }
             Defect::TouchRestarts if touched => {
                 patch.meta.lifetime = Some(lifetime(&found));
-                self.inner.apply(id, found.meta.epoch, &patch).await?;
+                self.inner.apply(id, found.meta.epoch, &patch, None).await?;
             }
             Defect::TouchRollsBack if touched => {
                 patch = Patch::of(super::rewrite::every_field(&found));
                 tokio::task::yield_now().await;
-                self.inner.apply(id, found.meta.epoch, &patch).await?;
+                self.inner.apply(id, found.meta.epoch, &patch, None).await?;
             }
             Defect::LoadsFromCache => {
                 let cached = self.seen().created.get(&id).cloned();
                 found = cached.unwrap_or(found);
             }
             Defect::DeleteHides | Defect::RevivesByWriting if self.seen().deleted.contains(&id) => {
-                return Ok(Lookup::Retired);
+                return Ok(Lookup::Ended(self.just_now()));
             }
             _ => {}
         }
@@ -118,7 +119,7 @@ impl Mutant {
         secret: &SecretHash,
         lookup: Lookup,
     ) -> Result<Lookup, StoreError> {
-        let retired = matches!(lookup, Lookup::Retired);
+        let retired = matches!(lookup, Lookup::Ended(_));
         let (deleted, revoked, swept) = {
             let seen = self.seen();
             (seen.deleted.contains(&id), seen.revoked.contains(&id), seen.swept)
@@ -130,7 +131,7 @@ impl Mutant {
                 self.peek(id).await?.map_or(lookup, Lookup::Found)
             }
             Defect::ForgetsTombstones if retired => Lookup::Absent,
-            Defect::RetiresAnything => Lookup::Retired,
+            Defect::RetiresAnything => Lookup::Ended(self.just_now()),
             Defect::RemembersOneRetired if retired && !deleted => {
                 let seen = self.seen();
                 let secrets = seen.secrets.get(&id);
@@ -162,6 +163,10 @@ impl Mutant {
             Defect::RevivesByWriting if self.seen().deleted.contains(&id) => Ok(None),
             _ => self.inner.reload(id, epoch).await,
         }
+    }
+
+    fn just_now(&self) -> Ended {
+        Ended::new(EndedBy::Browser, self.clock.now())
     }
 
     pub(super) fn newest_secret(&self, id: SessionId) -> Option<SecretHash> {

@@ -16,8 +16,8 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::{Applied, Outcome, Patch, SignIn};
 use session_runtime::record::{COMMIT_LEEWAY, Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Cursor, Limits, Lookup, MemoryStore, Page, Revoke, SessionStore,
-    StoreError, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Limits, Lookup, MemoryStore, Page, Revoke, Revoked,
+    SessionStore, StoreError, StoreFuture, Swept, Visit,
 };
 use session_runtime::token::{PatchId, SecretHash};
 
@@ -124,7 +124,7 @@ impl Mutant {
             Defect::SweepForgetsTombstones => self.seen().swept = true,
             Defect::SweepsByFirstExpiry => {
                 for record in ids.iter().filter(|record| record.meta.is_removable(now)) {
-                    self.inner.delete(record.id).await?;
+                    self.inner.delete(record.id, EndedBy::Elsewhere).await?;
                 }
             }
             Defect::SweepsInTwoSteps => {
@@ -138,13 +138,13 @@ impl Mutant {
                 }
                 for id in due {
                     if self.peek(id).await?.is_some() {
-                        self.inner.delete(id, by).await?;
+                        self.inner.delete(id, EndedBy::Elsewhere).await?;
                     }
                 }
             }
             Defect::SweepsBackwards => {
                 for record in ids.iter().filter(|record| record.meta.last_seen > now) {
-                    self.inner.delete(record.id).await?;
+                    self.inner.delete(record.id, EndedBy::Elsewhere).await?;
                 }
             }
             _ => {}
@@ -189,7 +189,7 @@ impl Mutant {
         }
     }
 
-    async fn deleting(&self, id: SessionId) -> Result<bool, StoreError> {
+    async fn deleting(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
         let live = self.peek(id).await?;
         let live_now = live.is_some();
         match self.defect {
@@ -231,7 +231,7 @@ impl SessionStore for Mutant {
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
         self.sync();
-        StoreFuture::new(self.loading(id, secret, visit))
+        StoreFuture::new(self.loading(id, secrets, visit))
     }
 
     fn reload(
@@ -269,12 +269,12 @@ impl SessionStore for Mutant {
         read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         self.sync();
-        StoreFuture::new(self.applying(id, epoch, patch))
+        StoreFuture::new(self.applying(id, epoch, patch, read))
     }
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.sync();
-        StoreFuture::new(self.deleting(id))
+        StoreFuture::new(self.deleting(id, by))
     }
 
     fn list<'a>(
@@ -284,7 +284,7 @@ impl SessionStore for Mutant {
         limit: usize,
     ) -> StoreFuture<'a, Result<Page, StoreError>> {
         self.sync();
-        StoreFuture::new(self.listing(principal))
+        StoreFuture::new(self.listing(principal, from, limit))
     }
 
     fn revoke<'a>(
@@ -294,7 +294,7 @@ impl SessionStore for Mutant {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         self.sync();
-        StoreFuture::new(self.revoking(principal, which))
+        StoreFuture::new(self.revoking(principal, which, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use session_runtime::SessionId;
 use session_runtime::record::{Principal, Record, TOMBSTONE};
-use session_runtime::store::{Revoke, SessionStore, StoreError};
+use session_runtime::store::{Cursor, EndedBy, Page, Revoke, Revoked, SessionStore, StoreError};
 
 use super::{Mutant, Revocation};
 use crate::defect::Defect;
@@ -12,19 +13,30 @@ impl Mutant {
     pub(super) async fn listing(
         &self,
         principal: &Principal,
-    ) -> Result<Vec<Arc<Record>>, StoreError> {
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
         if self.has(Defect::ListsExpired) {
             self.shift(TOMBSTONE, true);
         }
         let now = self.clock.now();
-        let mut all = self.inner.list(&self.rewritten_principal(principal)).await?;
+        let principal = &self.rewritten_principal(principal);
+        let mut all = match self.defect {
+            Defect::MixesNamespaces
+            | Defect::ListsOldData
+            | Defect::ListsFormer
+            | Defect::PrunesByFirstExpiry => self.all_of(principal).await?,
+            Defect::ListsOnePage => {
+                return Ok(Page { next: None, ..self.inner.list(principal, from, limit).await? });
+            }
+            _ => return self.inner.list(principal, from, limit).await,
+        };
         match self.defect {
             Defect::MixesNamespaces => {
-                let (_, json) = principal.as_str().split_once(':').unwrap_or_default();
                 for namespace in ["customer", "admin"] {
-                    let other = Principal::new(namespace, json);
+                    let other = Principal::new(namespace, principal.json());
                     if other != *principal {
-                        all.extend(self.inner.list(&other).await?);
+                        all.extend(self.all_of(&other).await?);
                     }
                 }
             }
@@ -48,19 +60,27 @@ impl Mutant {
                 let first = |record: &Arc<Record>| seen.created.get(&record.id);
                 all.retain(|listed| first(listed).is_some_and(|r| !r.meta.is_expired(now)));
             }
-            Defect::ListsOnePage => all.truncate(100),
             _ => {}
         }
-        Ok(all)
+        Ok(Page { records: all, next: None })
+    }
+
+    /// All their sessions, as the store below lists them.
+    pub(super) async fn all_of(
+        &self,
+        principal: &Principal,
+    ) -> Result<Vec<Arc<Record>>, StoreError> {
+        Ok(self.inner.list(principal, None, 1_000_000).await?.records)
     }
 
     pub(super) async fn revoking(
         &self,
         principal: &Principal,
         which: Revoke,
-    ) -> Result<u64, StoreError> {
+        from: Option<&Cursor>,
+    ) -> Result<Revoked, StoreError> {
         let principal = &self.rewritten_principal(principal);
-        let theirs = self.inner.list(principal).await?;
+        let theirs = self.all_of(principal).await?;
         let ended = theirs.iter().map(|record| record.id).filter(|id| which.ends(*id));
         self.seen().revoked.extend(ended.clone());
         let revocation = Revocation {
@@ -70,36 +90,37 @@ impl Mutant {
             at: self.clock.now(),
         };
         if self.has(Defect::NotesRevocationsLast) {
-            let mut count = 0;
-            for id in ended.clone() {
-                count += self.inner.revoke(principal, Revoke::One(id)).await?;
-            }
+            let done = self.one_by_one(principal, ended).await?;
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
             self.seen().revocations.push(revocation);
-            return Ok(count);
+            return Ok(done);
         }
         self.seen().revocations.push(revocation);
         match (self.defect, which) {
             (Defect::RevokesAnybody, Revoke::One(id)) => {
-                Ok(u64::from(self.inner.delete(id).await?))
+                let ended = self.inner.delete(id, EndedBy::Elsewhere).await?;
+                Ok(Revoked::done(u64::from(ended)))
             }
             (Defect::RevokesTheKeptOne, Revoke::Others(_)) => {
-                self.inner.revoke(principal, Revoke::All).await
+                self.inner.revoke(principal, Revoke::All, from).await
             }
-            (Defect::RevokesOne, Revoke::All) => match ended.clone().next() {
-                Some(id) => self.inner.revoke(principal, Revoke::One(id)).await,
-                None => Ok(0),
-            },
-            (Defect::RevokesListedOnly, _) => {
-                let mut count = 0;
-                for id in ended {
-                    count += self.inner.revoke(principal, Revoke::One(id)).await?;
-                }
-                Ok(count)
-            }
-            _ => self.inner.revoke(principal, which).await,
+            (Defect::RevokesOne, Revoke::All) => self.one_by_one(principal, ended.take(1)).await,
+            (Defect::RevokesListedOnly, _) => self.one_by_one(principal, ended).await,
+            _ => self.inner.revoke(principal, which, from).await,
         }
+    }
+
+    async fn one_by_one(
+        &self,
+        principal: &Principal,
+        ids: impl Iterator<Item = SessionId>,
+    ) -> Result<Revoked, StoreError> {
+        let mut count = 0;
+        for id in ids {
+            count += self.inner.revoke(principal, Revoke::One(id), None).await?.ended;
+        }
+        Ok(Revoked::done(count))
     }
 }

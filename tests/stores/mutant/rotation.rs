@@ -31,7 +31,7 @@ impl Mutant {
             Defect::ConfirmsVisitsOnly => pending && touch == Touch::Never,
             Defect::ConfirmIsNotStored if pending => {
                 let mut confirmed = Arc::clone(record);
-                Arc::make_mut(&mut confirmed).meta.confirm(now);
+                Arc::make_mut(&mut confirmed).meta.confirm(secret, now);
                 return Some(Lookup::Found(confirmed));
             }
             Defect::OldSecretEndsAlone if record.meta.secret == *secret => {
@@ -61,11 +61,11 @@ impl Mutant {
             (Defect::ConfirmRaisesEpoch, Lookup::Found(found)) if confirmed => {
                 let mut patch = Patch::new();
                 patch.meta.renew = Some(*secret);
-                self.inner.apply(id, found.meta.epoch, &patch).await?;
+                self.inner.apply(id, found.meta.epoch, &patch, None).await?;
                 Lookup::Found(found)
             }
             (Defect::ConfirmRaisesRev, Lookup::Found(found)) if confirmed => {
-                self.inner.apply(id, found.meta.epoch, &Patch::new()).await?;
+                self.inner.apply(id, found.meta.epoch, &Patch::new(), None).await?;
                 Lookup::Found(found)
             }
             (Defect::NoGrace, Lookup::Found(_)) if previous => Lookup::Replayed,
@@ -75,14 +75,14 @@ impl Mutant {
             (Defect::ReplayIsAbsent, Lookup::Replayed) => Lookup::Absent,
             (Defect::ReplayTouches, Lookup::Replayed) => {
                 if let Some(record) = before {
-                    self.inner.load(id, &record.meta.secret, Touch::IfDue.into()).await?;
+                    self.inner.load(id, &[record.meta.secret], Touch::IfDue.into()).await?;
                 }
                 Lookup::Replayed
             }
-            (Defect::PendingOutlivesRenewal, Lookup::Retired) if was_pending => {
-                self.peek(id).await?.map_or(Lookup::Retired, Lookup::Found)
+            (Defect::PendingOutlivesRenewal, Lookup::Ended(ended)) if was_pending => {
+                self.peek(id).await?.map_or(Lookup::Ended(ended), Lookup::Found)
             }
-            (Defect::ForgetsPending, Lookup::Retired) if was_pending => Lookup::Absent,
+            (Defect::ForgetsPending, Lookup::Ended(_)) if was_pending => Lookup::Absent,
             (_, lookup) => lookup,
         })
     }

@@ -8,7 +8,7 @@ use session_runtime::SessionId;
 use session_runtime::clock::Timestamp;
 use session_runtime::patch::{AtLimit, Cap, Denied, Patch, Refused, SignIn};
 use session_runtime::record::{Applying, Principal, Record, TOMBSTONE};
-use session_runtime::store::{Created, SessionStore, StoreError};
+use session_runtime::store::{Created, EndedBy, SessionStore, StoreError};
 
 use super::Mutant;
 use crate::defect::Defect;
@@ -41,7 +41,7 @@ impl Mutant {
         sign_in: SignIn,
     ) -> Result<Vec<Arc<Record>>, StoreError> {
         match (principal, sign_in.cap) {
-            (Some(principal), Some(_)) => self.inner.list(principal).await,
+            (Some(principal), Some(_)) => self.all_of(principal).await,
             _ => Ok(Vec::new()),
         }
     }
@@ -76,7 +76,7 @@ impl Mutant {
             }
         }
         let Some(cap) = sign_in.cap else { return Ok(Ok(sign_in)) };
-        let mut others = self.inner.list(principal).await?;
+        let mut others = self.all_of(principal).await?;
         others.retain(|record| record.id != id);
         let stays = before.is_some_and(|record| record.meta.principal.as_ref() == Some(principal));
         let less = match self.defect {
@@ -136,7 +136,7 @@ impl Mutant {
 
     async fn evict(&self, records: Vec<Arc<Record>>, count: usize) -> Result<(), StoreError> {
         for record in records.into_iter().take(count) {
-            self.inner.delete(record.id).await?;
+            self.inner.delete(record.id, EndedBy::Elsewhere).await?;
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ async fn lives<S: SessionStore>(fixture: &Fixture<S>, records: &[Record]) -> Str
     for record in records {
         seen.push(match fixture.look(record).await {
             Lookup::Found(_) | Lookup::Cached(_) => 'F',
-            Lookup::Retired => 'R',
+            Lookup::Ended(_) => 'R',
             Lookup::Absent | Lookup::Replayed => 'A',
         });
     }
@@ -223,7 +223,7 @@ pub async fn a_repeated_sign_in_is_known_before_its_cap<S: SessionStore>(fixture
 }
 
 /// A session that was ended to make room is destroyed like any other: its
-/// secret is `Retired`, patches are `Gone`, and nothing lists it.
+/// secret is `Ended`, patches are `Gone`, and nothing lists it.
 pub async fn an_evicted_session_is_retired<S: SessionStore>(fixture: Fixture<S>) {
     for by_patch in [false, true] {
         let old = fixture.insert(fixture.of(&customer())).await;
@@ -236,7 +236,7 @@ pub async fn an_evicted_session_is_retired<S: SessionStore>(fixture: Fixture<S>)
             assert_eq!(fixture.sign_in(new.clone(), cap).await, Created::Created, "a sign-in");
         }
         let seen = fixture.look(&old).await;
-        assert!(matches!(seen, Lookup::Retired), "an evicted session: {seen:?}");
+        assert!(matches!(seen, Lookup::Ended(_)), "an evicted session: {seen:?}");
         let outcome = fixture.apply(old.id, 1, &Patch::new()).await;
         let gone = matches!(outcome, Outcome::Gone(Gone::Absent));
         assert!(gone, "a patch to an evicted session: {outcome:?}");

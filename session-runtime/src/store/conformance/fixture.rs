@@ -1,6 +1,7 @@
 //! What a rule works with: a store, its frozen clock, and short ways to ask.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -10,10 +11,11 @@ use super::needs::Need;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
-use crate::record::Fields;
-use crate::record::{Meta, Principal, Record};
+use crate::realm::Realm;
+use crate::record::{Fields, Meta, Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, Lookup, Revoke, SessionStore, StoreError, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreError, Swept, Touch, Visit,
 };
 use crate::token::{SecretHash, SessionToken};
 
@@ -74,6 +76,8 @@ pub(super) const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
 pub(super) const MS: Duration = Duration::from_millis(1);
 /// How late a sweep may be: stores look at what is due in coarse steps.
 pub(super) const SLACK: Duration = Duration::from_secs(60);
+/// More steps than any listing or revocation of a rule needs.
+const STEPS: usize = 10_000;
 pub(super) const LIFETIME: Lifetime =
     Lifetime { idle: Some(IDLE), absolute: Some(ABSOLUTE), remember: false };
 
@@ -148,7 +152,7 @@ impl<S: SessionStore> Fixture<S> {
 
     pub(super) fn lasting(&self, lifetime: Lifetime) -> Record {
         let Ok(token) = SessionToken::generate() else { panic!("no random bytes for a token") };
-        let meta = Meta::new(token.secret_hash(), self.now(), lifetime);
+        let meta = Meta::new(token.secret_hash(&Realm::default()), self.now(), lifetime);
         Record::new(token.id(), meta, Fields::new())
     }
 
@@ -193,15 +197,20 @@ impl<S: SessionStore> Fixture<S> {
         arrived: Timestamp,
     ) -> Lookup {
         let visit = Visit { arrived: Some(arrived), ..Touch::Never.into() };
-        self.visit(id, secret, visit).await
+        self.visit(id, &[*secret], visit).await
     }
 
     pub(super) async fn load(&self, id: SessionId, secret: &SecretHash, touch: Touch) -> Lookup {
-        self.visit(id, secret, touch.into()).await
+        self.visit(id, &[*secret], touch.into()).await
     }
 
-    async fn visit(&self, id: SessionId, secret: &SecretHash, visit: Visit) -> Lookup {
-        let seen = answered("load", self.store.load(id, secret, visit).await);
+    /// A load with the hashes of one secret in several realms.
+    pub(super) async fn load_by(&self, id: SessionId, secrets: &[SecretHash]) -> Lookup {
+        self.visit(id, secrets, Touch::Never.into()).await
+    }
+
+    async fn visit(&self, id: SessionId, secrets: &[SecretHash], visit: Visit) -> Lookup {
+        let seen = answered("load", self.store.load(id, secrets, visit).await);
         let cached = matches!(seen, Lookup::Cached(_));
         assert!(!cached, "who does not say `stale_ok` is never answered from a cache: {seen:?}");
         seen
@@ -225,7 +234,18 @@ impl<S: SessionStore> Fixture<S> {
     }
 
     pub(super) async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Outcome {
-        answered("apply", self.store.apply(id, epoch, patch).await)
+        answered("apply", self.store.apply(id, epoch, patch, None).await)
+    }
+
+    /// Applies a patch for a caller that says it has read `read`.
+    pub(super) async fn apply_to(
+        &self,
+        read: &Arc<Record>,
+        id: SessionId,
+        epoch: u64,
+        patch: &Patch,
+    ) -> Outcome {
+        answered("apply", self.store.apply(id, epoch, patch, Some(read)).await)
     }
 
     /// Applies a patch under the first epoch that must go through.
@@ -241,22 +261,65 @@ impl<S: SessionStore> Fixture<S> {
     }
 
     pub(super) async fn delete(&self, id: SessionId) -> bool {
-        answered("delete", self.store.delete(id).await)
+        self.end(id, EndedBy::Browser).await
     }
 
+    /// Destroys a record, and says whether it was there and live.
+    pub(super) async fn end(&self, id: SessionId, by: EndedBy) -> bool {
+        answered("delete", self.store.delete(id, by).await)
+    }
+
+    /// All pages of a listing; each session as its last page shows it.
     pub(super) async fn list(&self, principal: &Principal) -> Vec<Arc<Record>> {
-        answered("list", self.store.list(principal).await)
+        let (mut all, mut from) = (BTreeMap::new(), None);
+        for _ in 0..STEPS {
+            let page = self.page(principal, from.as_ref(), 100).await;
+            all.extend(page.records.into_iter().map(|record| (record.id, record)));
+            match page.next {
+                None => return all.into_values().collect(),
+                next => from = next,
+            }
+        }
+        panic!("{STEPS} pages of one listing, and always one more")
+    }
+
+    /// One page of a listing.
+    pub(super) async fn page(
+        &self,
+        principal: &Principal,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Page {
+        answered("list", self.store.list(principal, from, limit).await)
     }
 
     /// The ids of a listing, in order.
     pub(super) async fn listed(&self, principal: &Principal) -> Vec<SessionId> {
-        let mut ids: Vec<_> = self.list(principal).await.iter().map(|record| record.id).collect();
-        ids.sort_unstable();
-        ids
+        self.list(principal).await.iter().map(|record| record.id).collect()
     }
 
+    /// All steps of a revocation, and how many sessions they ended.
     pub(super) async fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
-        answered("revoke", self.store.revoke(principal, which).await)
+        let (mut ended, mut from) = (0, None);
+        for _ in 0..STEPS {
+            let step = self.revoke_step(principal, which, from.as_ref()).await;
+            ended += step.ended;
+            match step.next {
+                None => return ended,
+                next => from = next,
+            }
+        }
+        panic!("{STEPS} steps of one revocation, and always one more")
+    }
+
+    /// One step of a revocation.
+    pub(super) async fn revoke_step(
+        &self,
+        principal: &Principal,
+        which: Revoke,
+        from: Option<&Cursor>,
+    ) -> Revoked {
+        answered("revoke", self.store.revoke(principal, which, from).await)
     }
 
     pub(super) async fn count(&self) -> u64 {
@@ -304,7 +367,7 @@ pub(super) fn set(name: &'static str, json: &str) -> FieldOp {
 /// A new secret for the record `id`.
 pub(super) fn new_secret(id: SessionId) -> SecretHash {
     let Ok(token) = SessionToken::renew(id) else { panic!("no random bytes for a secret") };
-    token.secret_hash()
+    token.secret_hash(&Realm::default())
 }
 
 /// A patch that renews the token, and its new secret.

@@ -72,7 +72,7 @@ pub async fn only_a_load_that_asks_for_it_touches<S: SessionStore>(fixture: Fixt
     let (renew, secret) = renewal(record.id);
     fixture.applied(record.id, &renew).await;
     let old = fixture.load(record.id, &record.meta.secret, Touch::IfDue).await;
-    assert!(matches!(old, Lookup::Retired), "a replaced secret: {old:?}");
+    assert!(matches!(old, Lookup::Ended(_)), "a replaced secret: {old:?}");
     let seen = fixture.load(record.id, &secret, Touch::Never).await;
     let Lookup::Found(found) = seen else { panic!("the new secret of a renewal: {seen:?}") };
     assert_eq!(found.meta.last_seen, record.meta.last_seen, "activity without a touch");
@@ -94,7 +94,7 @@ pub async fn a_touch_never_revives<S: SessionStore>(fixture: Fixture<S>) {
     fixture.clock.advance(IDLE / 2);
     fixture.delete(destroyed.id).await;
     let seen = fixture.load(destroyed.id, &destroyed.meta.secret, Touch::IfDue).await;
-    assert!(matches!(seen, Lookup::Retired), "a touching load of a destroyed session: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "a touching load of a destroyed session: {seen:?}");
     fixture.assert_count(0, "a touch revived a destroyed session").await;
 }
 

@@ -1,6 +1,6 @@
 //! The sequential reference: what a store with these records must answer.
 //!
-//! It is written for obviousness, on [`Record::apply`] alone, and knows
+//! It is written for obviousness, on the rules of a record alone, and knows
 //! nothing of indexes, sweeps or concurrency.
 
 use std::collections::HashMap;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
-use crate::record::{Applying, Presented, Principal, Record, TOMBSTONE};
-use crate::store::{Lookup, Revoke, Touch};
+use crate::record::{Applying, Due, Judgement, Principal, Record, TOMBSTONE, Tombstone};
+use crate::store::{Ended, EndedBy, Lookup, Revoke, Touch};
 use crate::token::SecretHash;
 
 /// All that was ever stored.
@@ -22,7 +22,7 @@ pub(super) struct Model {
 
 pub(super) struct Entry {
     pub(super) record: Arc<Record>,
-    pub(super) destroyed: Option<Timestamp>,
+    pub(super) destroyed: Option<Ended>,
     /// Destroyed while it was live, or else what late loads see is open.
     was_live: bool,
 }
@@ -31,7 +31,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) enum Expected {
     Exactly(Lookup),
-    /// The contract leaves open whether it is `Absent` or `Retired`.
+    /// The contract leaves open whether it is `Absent` or `Ended`.
     NotFound,
 }
 
@@ -40,9 +40,9 @@ impl Expected {
         match (self, seen) {
             (Self::Exactly(Lookup::Found(expected)), Lookup::Found(seen)) => expected == seen,
             (Self::Exactly(Lookup::Absent), Lookup::Absent)
-            | (Self::Exactly(Lookup::Retired), Lookup::Retired)
             | (Self::Exactly(Lookup::Replayed), Lookup::Replayed)
-            | (Self::NotFound, Lookup::Absent | Lookup::Retired) => true,
+            | (Self::NotFound, Lookup::Absent | Lookup::Ended(_)) => true,
+            (Self::Exactly(Lookup::Ended(expected)), Lookup::Ended(seen)) => expected == seen,
             _ => false,
         }
     }
@@ -71,28 +71,26 @@ impl Model {
             return Expected::Exactly(Lookup::Absent);
         };
         let meta = &entry.record.meta;
-        let replaced = meta.retired.contains(secret, now);
-        if let Some(at) = entry.destroyed {
-            let fresh = now.since(at) < TOMBSTONE;
-            let left = fresh && entry.was_live && meta.secrets(at).any(|it| it == *secret);
-            return match left || fresh && replaced {
-                true => Expected::Exactly(Lookup::Retired),
-                false if fresh || replaced => Expected::NotFound,
-                false => Expected::Exactly(Lookup::Absent),
+        let replaced = meta.retired.replaced_at(secret, now).is_some();
+        if let Some(ended) = entry.destroyed {
+            let left = Tombstone { meta: meta.clone(), ended }.judge(&[*secret], now);
+            return match left {
+                Some(ended) if entry.was_live || replaced => {
+                    Expected::Exactly(Lookup::Ended(ended))
+                }
+                _ if now.since(ended.at) < TOMBSTONE || replaced => Expected::NotFound,
+                _ => Expected::Exactly(Lookup::Absent),
             };
         }
         if meta.is_expired(now) {
             return if replaced { Expected::NotFound } else { Expected::Exactly(Lookup::Absent) };
         }
-        match meta.presented(secret, now, now) {
-            Presented::Current | Presented::Previous => {}
-            Presented::Next => Arc::make_mut(&mut entry.record).meta.confirm(now),
-            Presented::Replayed => return Expected::Exactly(Lookup::Replayed),
-            Presented::Retired => return Expected::Exactly(Lookup::Retired),
-            Presented::Unknown => return Expected::Exactly(Lookup::Absent),
-        }
-        if touch == Touch::IfDue && entry.record.meta.touch_is_due(now) {
-            Arc::make_mut(&mut entry.record).meta.last_seen = now;
+        match meta.judge(&[*secret], touch.into(), now) {
+            Judgement::Opens(Due::Nothing) => {}
+            Judgement::Opens(due) => Arc::make_mut(&mut entry.record).meta.settle(due, now),
+            Judgement::Ended(ended) => return Expected::Exactly(Lookup::Ended(ended)),
+            Judgement::Replayed => return Expected::Exactly(Lookup::Replayed),
+            Judgement::Absent => return Expected::Exactly(Lookup::Absent),
         }
         Expected::Exactly(Lookup::Found(entry.record.clone()))
     }
@@ -132,10 +130,10 @@ impl Model {
         })
     }
 
-    pub(super) fn delete(&mut self, id: SessionId, now: Timestamp) -> bool {
+    pub(super) fn delete(&mut self, id: SessionId, by: EndedBy, now: Timestamp) -> bool {
         let live = self.live(id, now).is_some();
         if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.destroyed.is_none()) {
-            entry.destroyed = Some(now);
+            entry.destroyed = Some(Ended::new(by, now));
             entry.was_live = live;
         }
         live
@@ -154,7 +152,7 @@ impl Model {
             entry.record.meta.principal.as_ref() == Some(principal) && which.ends(entry.record.id)
         });
         let ids: Vec<_> = theirs.map(|entry| entry.record.id).collect();
-        ids.into_iter().map(|id| u64::from(self.delete(id, now))).sum()
+        ids.into_iter().map(|id| u64::from(self.delete(id, EndedBy::Elsewhere, now))).sum()
     }
 
     pub(super) fn count(&self, now: Timestamp) -> u64 {

@@ -72,7 +72,7 @@ pub async fn a_writer_never_revives_a_destroyed_session<S: SessionStore>(fixture
             }
         }
         let seen = fixture.look(&record).await;
-        assert!(matches!(seen, Lookup::Retired), "round {round}: after the delete: {seen:?}");
+        assert!(matches!(seen, Lookup::Ended(_)), "round {round}: after the delete: {seen:?}");
         assert_eq!(fixture.reload(id, 1).await, None, "round {round}: revived");
     })
     .await;

@@ -53,7 +53,7 @@ pub async fn a_renewal_is_one_step_with_its_data<S: SessionStore>(fixture: Fixtu
     fixture.assert_listed(&customer, &[record.id], "the sessions of who signed in").await;
 }
 
-/// The replaced secret answers `Retired` for a minute, to the millisecond,
+/// The replaced secret answers `Ended` for a minute, to the millisecond,
 /// and `Absent` afterwards.
 ///
 /// The late response to a request with the old cookie would otherwise start a
@@ -65,7 +65,7 @@ pub async fn the_old_secret_is_retired_for_a_minute<S: SessionStore>(fixture: Fi
     fixture.applied(record.id, &patch).await;
     fixture.clock.advance(TOMBSTONE - MS);
     let seen = fixture.load(record.id, &record.meta.secret, Touch::IfDue).await;
-    assert!(matches!(seen, Lookup::Retired), "within a minute of the renewal: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "within a minute of the renewal: {seen:?}");
     let other = fixture.load(record.id, &new_secret(record.id), Touch::Never).await;
     assert!(matches!(other, Lookup::Absent), "a secret that never was any: {other:?}");
     fixture.clock.advance(MS);
@@ -95,7 +95,7 @@ pub async fn several_old_secrets_are_retired<S: SessionStore>(fixture: Fixture<S
         for secret in &secrets {
             seen.push(match fixture.load(record.id, secret, Touch::IfDue).await {
                 Lookup::Found(_) | Lookup::Cached(_) => 'F',
-                Lookup::Retired => 'R',
+                Lookup::Ended(_) => 'R',
                 Lookup::Absent | Lookup::Replayed => 'A',
             });
         }
@@ -169,7 +169,7 @@ pub async fn of_many_renewals_of_one_epoch_one_succeeds<S: SessionStore>(fixture
         }
         assert_eq!(winners, 1, "this many of 8 renewals of one epoch succeeded");
         let old = fixture.look(&record).await;
-        assert!(matches!(old, Lookup::Retired), "the secret that all of them replaced: {old:?}");
+        assert!(matches!(old, Lookup::Ended(_)), "the secret that all of them replaced: {old:?}");
     })
     .await;
 }

@@ -33,7 +33,7 @@ pub async fn a_destroyed_session_is_gone_for_everyone<S: SessionStore>(fixture: 
     fixture.delete(record.id).await;
     for touch in [Touch::Never, Touch::IfDue] {
         let seen = fixture.load(record.id, &record.meta.secret, touch).await;
-        assert!(matches!(seen, Lookup::Retired), "a load of a destroyed session: {seen:?}");
+        assert!(matches!(seen, Lookup::Ended(_)), "a load of a destroyed session: {seen:?}");
     }
     assert_eq!(fixture.reload(record.id, 1).await, None, "a reload of a destroyed session");
     let mut sign_in = renewal(record.id).0;
@@ -64,11 +64,11 @@ pub async fn delete_needs_no_epoch<S: SessionStore>(fixture: Fixture<S>) {
     }
     record.meta.secret = secret;
     let seen = fixture.look(&record).await;
-    assert!(matches!(seen, Lookup::Retired), "the renewed secret after the delete: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "the renewed secret after the delete: {seen:?}");
 }
 
 /// For a minute after a delete, to the millisecond, the session's secret
-/// answers `Retired` and any other `Absent`; then everything is `Absent`, and
+/// answers `Ended` and any other `Absent`; then everything is `Absent`, and
 /// nothing remains once it was swept.
 ///
 /// A late response must not create a fresh session over a logout.
@@ -78,7 +78,7 @@ pub async fn a_destroyed_session_is_remembered_for_a_minute<S: SessionStore>(fix
     fixture.delete(record.id).await;
     fixture.clock.advance(TOMBSTONE - MS);
     let seen = fixture.look(&record).await;
-    assert!(matches!(seen, Lookup::Retired), "within a minute of the delete: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "within a minute of the delete: {seen:?}");
     let other = fixture.load(record.id, &new_secret(record.id), Touch::Never).await;
     assert!(matches!(other, Lookup::Absent), "a secret that never was any: {other:?}");
     fixture.clock.advance(MS);
@@ -90,7 +90,7 @@ pub async fn a_destroyed_session_is_remembered_for_a_minute<S: SessionStore>(fix
     assert_eq!(created, Created::Created, "a tombstone that is never swept");
 }
 
-/// A secret that was replaced less than a minute ago stays `Retired` when the
+/// A secret that was replaced less than a minute ago stays `Ended` when the
 /// record is destroyed as well.
 ///
 /// Signing in and out within a minute is common on shared machines; the late
@@ -104,7 +104,7 @@ pub async fn a_replaced_secret_stays_retired_when_its_record_is_destroyed<S: Ses
     fixture.delete(record.id).await;
     fixture.clock.advance(TOMBSTONE / 2 - MS);
     let seen = fixture.look(&record).await;
-    assert!(matches!(seen, Lookup::Retired), "replaced, then destroyed, in a minute: {seen:?}");
+    assert!(matches!(seen, Lookup::Ended(_)), "replaced, then destroyed, in a minute: {seen:?}");
     fixture.clock.advance(TOMBSTONE);
     let seen = fixture.look(&record).await;
     assert!(matches!(seen, Lookup::Absent), "after everybody's minute: {seen:?}");

@@ -15,7 +15,7 @@ fn admin() -> Principal {
 }
 
 async fn retired<S: SessionStore>(fixture: &Fixture<S>, record: &Record) -> bool {
-    matches!(fixture.look(record).await, Lookup::Retired)
+    matches!(fixture.look(record).await, Lookup::Ended(_))
 }
 
 /// Revoking one session ends it only if it belongs to that principal: neither
@@ -110,7 +110,7 @@ pub async fn revoking_ends_sessions_within_the_leeway<S: SessionStore>(fixture: 
     }
 }
 
-/// A revoked session is destroyed like any other: its secret is `Retired` for
+/// A revoked session is destroyed like any other: its secret is `Ended` for
 /// a minute, patches are `Gone::Absent`, reloads find nothing.
 pub async fn a_revoked_session_is_remembered_for_a_minute<S: SessionStore>(fixture: Fixture<S>) {
     for which in [Revoke::One, Revoke::Others, |_| Revoke::All] {

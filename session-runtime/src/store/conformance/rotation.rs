@@ -4,9 +4,9 @@ use super::fixture::{Fixture, IDLE, MS, new_secret, renewal, set, text};
 use super::running::together;
 use crate::id::SessionId;
 use crate::patch::{Applied, Expect, Outcome, Patch};
-use crate::record::{ROTATION_GRACE, Record, Rotate, Rotation, RotationNonce, TOMBSTONE};
+use crate::record::{ROTATION_GRACE, Record, Rotate, Rotation, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
-use crate::token::SecretHash;
+use crate::token::{RotationNonce, SecretHash};
 
 /// A patch that asks for a secret to follow `from`, and that rotation.
 fn rotating(id: SessionId, from: SecretHash, nonce: u8) -> (Patch, Rotation) {
@@ -242,7 +242,7 @@ pub async fn a_replaced_secret_begins_no_rotation<S: SessionStore>(fixture: Fixt
 }
 
 /// A change of privilege retires the pending secret and the one before it
-/// together with the present one: for a minute all are `Retired`.
+/// together with the present one: for a minute all are `Ended`.
 ///
 /// A pending secret that outlives a sign-in is a key to somebody's account
 /// that an attacker may have planted.
@@ -257,7 +257,7 @@ pub async fn a_change_of_privilege_retires_the_neighbours_of_the_secret<S: Sessi
     let secrets = [("before", first), ("present", second), ("pending", rotation.next)];
     for (what, old) in &secrets {
         let seen = fixture.load(id, old, Touch::IfDue).await;
-        assert!(matches!(seen, Lookup::Retired), "the {what} secret, after a sign-in: {seen:?}");
+        assert!(matches!(seen, Lookup::Ended(_)), "the {what} secret, after a sign-in: {seen:?}");
     }
     let seen = look(&fixture, id, &secret).await;
     let Lookup::Found(found) = seen else { panic!("the secret of the sign-in: {seen:?}") };
@@ -271,7 +271,7 @@ pub async fn a_change_of_privilege_retires_the_neighbours_of_the_secret<S: Sessi
     }
 }
 
-/// Of a destroyed session the pending secret and the one before are `Retired`
+/// Of a destroyed session the pending secret and the one before are `Ended`
 /// for a minute as well.
 ///
 /// The late response to whichever of them must not start a session over the
@@ -287,7 +287,7 @@ pub async fn a_destroyed_session_retires_the_neighbours_of_its_secret<S: Session
     let secrets = [("before", first), ("present", second), ("pending", rotation.next)];
     for (what, old) in &secrets {
         let seen = fixture.load(id, old, Touch::IfDue).await;
-        assert!(matches!(seen, Lookup::Retired), "the {what} secret, after a delete: {seen:?}");
+        assert!(matches!(seen, Lookup::Ended(_)), "the {what} secret, after a delete: {seen:?}");
     }
     let outcome = fixture.apply(id, 1, &rotating(id, second, 3).0).await;
     assert!(matches!(outcome, Outcome::Gone(_)), "a rotation after a delete: {outcome:?}");

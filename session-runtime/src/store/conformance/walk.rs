@@ -8,9 +8,9 @@ use super::needs::Need;
 use super::running::rounds;
 use crate::id::SessionId;
 use crate::patch::{Expect, Outcome, Patch};
-use crate::record::{Rotate, Rotation, RotationNonce};
-use crate::store::{Revoke, SessionStore, Touch};
-use crate::token::SecretHash;
+use crate::record::{Rotate, Rotation};
+use crate::store::{EndedBy, Revoke, SessionStore, Touch};
+use crate::token::{RotationNonce, SecretHash};
 
 /// Thousands of random operations on a handful of sessions and principals,
 /// one after the other, with a clock that moves: the store answers each like
@@ -172,8 +172,9 @@ impl<S: SessionStore> Walk<S> {
             1 => Revoke::All,
             2 => Revoke::One(id),
             _ => {
-                let ended = self.fixture.delete(id).await;
-                assert_eq!(ended, self.model.delete(id, now), "step {step}: a delete");
+                let by = if self.dice.chance(2) { EndedBy::Browser } else { EndedBy::Elsewhere };
+                let ended = self.fixture.end(id, by).await;
+                assert_eq!(ended, self.model.delete(id, by, now), "step {step}: a delete");
                 return;
             }
         };

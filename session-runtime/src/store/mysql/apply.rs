@@ -13,7 +13,7 @@ use super::write;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Conflict, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused};
-use crate::record::{Applying, Meta, PatchLog, Principal, Record};
+use crate::record::{Applying, EndedBy, Meta, PatchLog, Principal, Record};
 use crate::store::limits::{self, Growth, Limits};
 use crate::store::packed;
 
@@ -180,7 +180,9 @@ impl Apply<'_> {
             }
             match held.admit(line, tables, answers, self.id, sign_in, now).await? {
                 Err(denied) => return Ok(Some(Outcome::Denied(denied))),
-                Ok(evicted) => write::destroy(&mut batch, tables, &evicted, now),
+                Ok(evicted) => {
+                    write::destroy(&mut batch, tables, &evicted, EndedBy::Elsewhere, now);
+                }
             }
         }
         self.write_fields(&mut batch, &stored, before, after);

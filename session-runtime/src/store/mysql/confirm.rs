@@ -9,8 +9,8 @@ use super::row::{self, FIELD, META};
 use super::sql::{Batch, Id};
 use super::work::Work;
 use super::write;
-use crate::record::{Presented, Record};
-use crate::store::contract::{Lookup, Touch};
+use crate::record::{Judgement, Record};
+use crate::store::contract::Lookup;
 
 /// The load, once more, with the row locked.
 pub(super) struct Confirm<'c>(pub(super) Load<'c>);
@@ -38,11 +38,10 @@ impl Work for Confirm<'_> {
         }
         let Some(own) = answers.rows(own).first() else { return Ok(Lookup::Absent) };
         let mut record = Record::new(load.id, row::meta(own)?, row::fields(answers.rows(all))?);
-        debug_assert_eq!(record.meta.presented(load.secret, now, now), Presented::Next);
-        record.meta.confirm(now);
-        if load.visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
-            record.meta.last_seen = now;
-        }
+        let Judgement::Opens(due) = record.meta.judge(load.secrets, load.visit, now) else {
+            return Err(Failure::moved());
+        };
+        record.meta.settle(due, now);
         let mut batch = Batch::default();
         write::update(&mut batch, load.tables, load.id, &record.meta);
         line.commit(batch).await?;

@@ -9,7 +9,7 @@ use super::sql::{Batch, Id, Now};
 use super::work::Work;
 use super::write;
 use crate::patch::SignIn;
-use crate::record::Record;
+use crate::record::{EndedBy, Record};
 use crate::store::contract::Created;
 use crate::store::limits::Limits;
 use crate::token::SecretHash;
@@ -63,7 +63,9 @@ impl Work for Create<'_> {
         if let Some(held) = held.filter(|_| !self.sign_in.is_unconditional()) {
             match held.admit(line, tables, &answers, record.id, self.sign_in, now).await? {
                 Err(denied) => return Ok(Created::Denied(denied)),
-                Ok(evicted) => write::destroy(&mut batch, tables, &evicted, now),
+                Ok(evicted) => {
+                    write::destroy(&mut batch, tables, &evicted, EndedBy::Elsewhere, now);
+                }
             }
         }
         let fields: Vec<_> = record.fields.iter().collect();

@@ -5,19 +5,20 @@ use super::layout::Tables;
 use super::line::Line;
 use super::row::{self, META};
 use super::sign_in;
-use super::sql::{Batch, Id, Key, Millis, Now};
+use super::sql::{After, Batch, Id, Key, Millis, Now};
 use super::work::Work;
 use super::write;
 use crate::id::SessionId;
 use crate::patch::SignIn;
 use crate::record::{Meta, Principal};
-use crate::store::contract::Revoke;
+use crate::store::contract::{Cursor, EndedBy, Revoke, Revoked};
 
 /// The end of one record, whoever it belongs to or only if it is theirs.
 pub(super) struct End<'c> {
     pub(super) tables: &'c Tables,
     pub(super) now: Now,
     pub(super) id: SessionId,
+    pub(super) by: EndedBy,
     pub(super) only_of: Option<&'c Principal>,
     /// Whether it was live when a commit was sent whose answer did not come.
     pub(super) doubt: Option<bool>,
@@ -44,7 +45,7 @@ impl Work for End<'_> {
         let now = answers.time(clock)?;
         let live = !meta.is_expired(now);
         let mut batch = Batch::default();
-        write::destroy(&mut batch, self.tables, &[(self.id, meta)], now);
+        write::destroy(&mut batch, self.tables, &[(self.id, meta)], self.by, now);
         match line.commit(batch).await {
             Ok(()) => Ok(live),
             Err(failure) => {
@@ -57,29 +58,48 @@ impl Work for End<'_> {
     }
 }
 
-/// The end of all sessions of a principal, or all but one.
+/// How many sessions one step of a revocation ends.
+const STEP: usize = 500;
+
+/// A step of the end of all sessions of a principal, or all but one.
 pub(super) struct EndAll<'c> {
     pub(super) tables: &'c Tables,
     pub(super) now: Now,
     pub(super) principal: &'c Principal,
     pub(super) which: Revoke,
-    /// How many live ones ended in commits whose answers did not come.
-    pub(super) doubt: u64,
+    /// Where it goes on; `None` at the beginning.
+    pub(super) after: Option<SessionId>,
+    pub(super) doubt: Doubt,
+}
+
+/// What commits did whose answers did not come.
+#[derive(Default)]
+pub(super) struct Doubt {
+    /// How many live ones they ended.
+    live: u64,
+    /// The last session of their step, if it was not the last step: the step that
+    /// is tried again is the same.
+    last: Option<SessionId>,
 }
 
 impl Work for EndAll<'_> {
-    type Answer = u64;
+    type Answer = Revoked;
 
-    async fn run(&mut self, line: &mut Line) -> Result<u64, Failure> {
+    async fn run(&mut self, line: &mut Line) -> Result<Revoked, Failure> {
         let tables = self.tables;
         let key = Key(self.principal.as_str());
         let mut batch = line.begin();
         sign_in::hold(&mut batch, tables, self.principal, SignIn::default());
-        let theirs = batch
-            .push(format_args!("SELECT id FROM {} WHERE principal_key = {key}", tables.session));
+        let theirs = batch.push(format_args!(
+            "SELECT id FROM {} WHERE principal_key = {key} AND id > {} {} ORDER BY id LIMIT {STEP}",
+            tables.session,
+            After(self.after),
+            self.doubt.last.map_or_else(String::new, |last| format!("AND id <= {}", Id(last)))
+        ));
         let mut clock = batch.clock(&self.now);
         let mut answers = line.run(batch).await?;
         let ids = answers.rows(theirs).iter().map(row::id).collect::<Result<Vec<_>, _>>()?;
+        let last = ids.last().filter(|_| ids.len() == STEP).copied().or(self.doubt.last);
         let ids: Vec<_> = ids.into_iter().filter(|id| self.which.ends(*id)).collect();
         let mut ended: Vec<(SessionId, Meta)> = Vec::new();
         if !ids.is_empty() {
@@ -94,8 +114,8 @@ impl Work for EndAll<'_> {
         let now = answers.time(clock)?;
         let live = ended.iter().filter(|(_, meta)| !meta.is_expired(now)).count() as u64;
         let mut batch = Batch::default();
-        write::destroy(&mut batch, tables, &ended, now);
-        if self.which == Revoke::All {
+        write::destroy(&mut batch, tables, &ended, EndedBy::Elsewhere, now);
+        if self.which == Revoke::All && self.after.is_none() {
             batch.push(format_args!(
                 "UPDATE {} SET revoked_at = GREATEST(revoked_at, {}) WHERE principal_key = {key}",
                 tables.revocation,
@@ -103,10 +123,13 @@ impl Work for EndAll<'_> {
             ));
         }
         match line.commit(batch).await {
-            Ok(()) => Ok(live.max(self.doubt)),
+            Ok(()) => {
+                let ended = Revoked::done(live.max(self.doubt.live));
+                Ok(ended.and_then(last.map(Cursor::after)))
+            }
             Err(failure) => {
                 if failure.unknown {
-                    self.doubt = self.doubt.max(live);
+                    self.doubt = Doubt { live: live.max(self.doubt.live), last };
                 }
                 Err(failure)
             }

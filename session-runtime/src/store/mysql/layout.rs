@@ -83,6 +83,8 @@ impl Tables {
     patches         VARBINARY(255) NOT NULL,
     retired         VARBINARY(1024) NOT NULL,
     versions        LONGTEXT,
+    realm           VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
+    last_principal  BINARY(16),
     PRIMARY KEY (id),
     KEY session_expires (expires),
     KEY session_principal (principal_key)
@@ -103,6 +105,8 @@ impl Tables {
     id         {id},
     secret     BINARY(32) NOT NULL,
     kept_until BIGINT NOT NULL,
+    ended_by   TINYINT NOT NULL,
+    ended_at   BIGINT NOT NULL,
     PRIMARY KEY (id, secret),
     KEY session_tombstone_until (kept_until)
 ) {options}"
@@ -189,9 +193,9 @@ impl Tables {
     async fn check_columns(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
         let Self { session, field, tombstone, revocation, .. } = self;
         let looks = [
-            (session, format!("SELECT id, principal_key, retired FROM {session} LIMIT 0")),
+            (session, format!("SELECT id, principal_key, last_principal FROM {session} LIMIT 0")),
             (field, format!("SELECT session_id, name_key, raw FROM {field} LIMIT 0")),
-            (tombstone, format!("SELECT id, secret, kept_until FROM {tombstone} LIMIT 0")),
+            (tombstone, format!("SELECT id, secret, ended_at FROM {tombstone} LIMIT 0")),
             (revocation, format!("SELECT principal_key, revoked_at FROM {revocation} LIMIT 0")),
         ];
         for (table, look) in looks {

@@ -44,7 +44,8 @@ pub use self::options::MySqlOptions;
 use self::read::{Load, Loaded};
 use self::sql::Now;
 use super::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Visit,
 };
 use super::error::StoreError;
 use super::limits::Limits;
@@ -131,10 +132,10 @@ impl Inner {
     async fn load(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
     ) -> Result<Lookup, Failure> {
-        let load = || Load { tables: &self.tables, now: Now::of(&self.clock), id, secret, visit };
+        let load = || Load { tables: &self.tables, now: Now::of(&self.clock), id, secrets, visit };
         let deadline = Instant::now() + self.deadline;
         match self.perform_by(deadline, &mut load()).await? {
             Loaded::Answer(answer) => Ok(answer),
@@ -170,16 +171,29 @@ impl Inner {
         }
     }
 
-    async fn revoke(&self, principal: &Principal, which: Revoke) -> Result<u64, Failure> {
+    async fn revoke(
+        &self,
+        principal: &Principal,
+        which: Revoke,
+        after: Option<SessionId>,
+    ) -> Result<Revoked, Failure> {
         let (tables, now) = (&self.tables, Now::of(&self.clock));
         match which {
             Revoke::One(id) => {
                 let only_of = Some(principal);
-                let mut end = end::End { tables, now, id, only_of, doubt: None };
-                Ok(u64::from(self.perform(&mut end).await?))
+                let by = EndedBy::Elsewhere;
+                let mut end = end::End { tables, now, id, by, only_of, doubt: None };
+                Ok(Revoked::done(u64::from(self.perform(&mut end).await?)))
             }
             Revoke::Others(_) | Revoke::All => {
-                let mut end = end::EndAll { tables, now, principal, which, doubt: 0 };
+                let mut end = end::EndAll {
+                    tables,
+                    now,
+                    principal,
+                    which,
+                    after,
+                    doubt: end::Doubt::default(),
+                };
                 self.perform(&mut end).await
             }
         }
@@ -234,16 +248,16 @@ impl SessionStore for MySqlStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
-        read: Option<&'a Arc<Record>>,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        StoreFuture::new(async move { Ok(self.inner().apply(id, epoch, patch, read).await?) })
+        StoreFuture::new(async move { Ok(self.inner().apply(id, epoch, patch).await?) })
     }
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
             let Inner { tables, clock, .. } = self.inner();
             let now = Now::of(clock);
-            let mut end = end::End { tables, now, id, only_of: None, doubt: None };
+            let mut end = end::End { tables, now, id, by, only_of: None, doubt: None };
             Ok(self.inner().perform(&mut end).await?)
         })
     }
@@ -254,9 +268,10 @@ impl SessionStore for MySqlStore {
         from: Option<&'a Cursor>,
         limit: usize,
     ) -> StoreFuture<'a, Result<Page, StoreError>> {
+        let after = from.map(Cursor::id).transpose();
         StoreFuture::new(async move {
-            let Inner { tables, clock, .. } = self.inner();
-            let mut list = read::List { tables, now: Now::of(clock), principal };
+            let (Inner { tables, clock, .. }, after) = (self.inner(), after?);
+            let mut list = read::List { tables, now: Now::of(clock), principal, after, limit };
             Ok(self.inner().perform(&mut list).await?)
         })
     }
@@ -267,7 +282,8 @@ impl SessionStore for MySqlStore {
         which: Revoke,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        StoreFuture::new(async move { Ok(self.inner().revoke(principal, which, from).await?) })
+        let after = from.map(Cursor::id).transpose();
+        StoreFuture::new(async move { Ok(self.inner().revoke(principal, which, after?).await?) })
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -9,12 +9,12 @@ use super::failure::Failure;
 use super::layout::Tables;
 use super::line::{Answers, Line};
 use super::row::{self, FIELD, META};
-use super::sql::{Batch, Id, Key, Maybe, Millis, Now, saturating};
+use super::sql::{After, Batch, Id, Key, Maybe, Millis, Now, saturating};
 use super::work::Work;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, Presented, Principal, Record};
-use crate::store::contract::{Cursor, Lookup, Page, Touch, Visit};
+use crate::record::{Due, Ended, EndedBy, Judgement, Meta, Principal, Record};
+use crate::store::contract::{Cursor, Lookup, Page, Visit};
 use crate::token::SecretHash;
 
 /// A load.
@@ -22,7 +22,7 @@ pub(super) struct Load<'c> {
     pub(super) tables: &'c Tables,
     pub(super) now: Now,
     pub(super) id: SessionId,
-    pub(super) secret: &'c SecretHash,
+    pub(super) secrets: &'c [SecretHash],
     pub(super) visit: Visit,
 }
 
@@ -45,8 +45,9 @@ impl Load<'_> {
              WHERE s.id = {id}"
         ));
         // After the record: it is entombed in the transaction that removes it.
-        let dead =
-            batch.push(format_args!("SELECT secret, kept_until FROM {tombstone} WHERE id = {id}"));
+        let dead = batch.push(format_args!(
+            "SELECT secret, kept_until, elsewhere, ended_at FROM {tombstone} WHERE id = {id}"
+        ));
         [record, dead, batch.clock(&self.now)]
     }
 
@@ -66,31 +67,39 @@ impl Load<'_> {
         now: Timestamp,
     ) -> Result<Loaded, Failure> {
         let Some(first) = rows.first() else {
-            let retired = is_entombed(dead, self.secret, now)?;
-            return Ok(Loaded::Answer(if retired { Lookup::Retired } else { Lookup::Absent }));
+            let ended = self.ended(dead, now)?;
+            return Ok(Loaded::Answer(ended.map_or(Lookup::Absent, Lookup::Ended)));
         };
-        let meta = row::meta(first)?;
-        if meta.is_expired(now) {
-            return Ok(Loaded::Answer(Lookup::Absent));
+        let due = match row::meta(first)?.judge(self.secrets, self.visit, now) {
+            Judgement::Opens(due) => due,
+            Judgement::Ended(ended) => return Ok(Loaded::Answer(Lookup::Ended(ended))),
+            Judgement::Replayed => return Ok(Loaded::Answer(Lookup::Replayed)),
+            Judgement::Absent => return Ok(Loaded::Answer(Lookup::Absent)),
+        };
+        if let Due::Confirmation { .. } = due {
+            return Ok(Loaded::Pending);
         }
-        let arrived = self.visit.arrived.unwrap_or(now);
-        let lookup = match meta.presented(self.secret, arrived, now) {
-            Presented::Current | Presented::Previous => {
-                let due = self.visit.touch == Touch::IfDue && meta.touch_is_due(now);
-                let Some(record) = row::records(rows)?.pop() else {
-                    return Err(Failure::corrupt("record"));
+        let record = row::records(rows)?.pop().ok_or_else(|| Failure::corrupt("record"))?;
+        Ok(match due {
+            Due::Touch => Loaded::Due(Box::new(record), now),
+            _ => Loaded::Answer(Lookup::Found(Arc::new(record))),
+        })
+    }
+
+    fn ended(&self, dead: &[MySqlRow], now: Timestamp) -> Result<Option<Ended>, Failure> {
+        for row in dead {
+            // Compared here, not in SQL: in constant time.
+            let theirs = row::array(row, 0)?.map(SecretHash::from_bytes);
+            let is_ours = theirs.is_some_and(|it| self.secrets.contains(&it));
+            if is_ours && row::time(row::number(row, 1)?) > now {
+                let by = match row::number(row, 2)? {
+                    0 => EndedBy::Browser,
+                    _ => EndedBy::Elsewhere,
                 };
-                if due {
-                    return Ok(Loaded::Due(Box::new(record), now));
-                }
-                Lookup::Found(Arc::new(record))
+                return Ok(Some(Ended::new(by, row::time(row::number(row, 3)?))));
             }
-            Presented::Next => return Ok(Loaded::Pending),
-            Presented::Replayed => Lookup::Replayed,
-            Presented::Retired => Lookup::Retired,
-            Presented::Unknown => Lookup::Absent,
-        };
-        Ok(Loaded::Answer(lookup))
+        }
+        Ok(None)
     }
 }
 
@@ -103,17 +112,6 @@ impl Work for Load<'_> {
         let answers = line.alone(batch).await?;
         Ok(self.read(&answers, asked)?.0)
     }
-}
-
-fn is_entombed(dead: &[MySqlRow], secret: &SecretHash, now: Timestamp) -> Result<bool, Failure> {
-    for row in dead {
-        // Compared here, not in SQL: in constant time.
-        let theirs = row::array(row, 0)?.map(SecretHash::from_bytes);
-        if row::time(row::number(row, 1)?) > now && theirs.is_some_and(|it| it == *secret) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// The activity of a record as it was loaded, unless it changed since.
@@ -177,27 +175,26 @@ impl Work for Reload<'_> {
     }
 }
 
-/// The live sessions of a principal.
+/// A page of the live sessions of a principal, in the order of their ids as text.
 pub(super) struct List<'c> {
     pub(super) tables: &'c Tables,
     pub(super) now: Now,
     pub(super) principal: &'c Principal,
+    pub(super) after: Option<SessionId>,
+    pub(super) limit: usize,
 }
 
 impl Work for List<'_> {
-    type Answer = Vec<Arc<Record>>;
+    type Answer = Page;
 
-    async fn run(&mut self, line: &mut Line) -> Result<Self::Answer, Failure> {
-        let Tables { session, field, .. } = self.tables;
-        let mut batch = Batch::default();
-        let all = batch.push(format_args!(
-            "SELECT {META}, {FIELD} FROM {session} s LEFT JOIN {field} f ON f.session_id = s.id \
-             WHERE s.principal_key = {} AND s.expires > {} ORDER BY s.id",
-            Key(self.principal.as_str()),
-            self.now
-        ));
-        let answers = line.alone(batch).await?;
-        Ok(row::records(answers.rows(all))?.into_iter().map(Arc::new).collect())
+    async fn run(&mut self, line: &mut Line) -> Result<Page, Failure> {
+        let (session, key) = (&self.tables.session, Key(self.principal.as_str()));
+        let (now, after, limit) = (self.now, After(self.after), self.limit.max(1));
+        let ids = format!(
+            "SELECT * FROM {session} WHERE principal_key = {key} AND id > {after} \
+             AND expires > {now} ORDER BY id LIMIT {limit}"
+        );
+        page(line, self.tables, &ids, limit).await
     }
 }
 
@@ -213,21 +210,29 @@ impl Work for Scan<'_> {
     type Answer = Page;
 
     async fn run(&mut self, line: &mut Line) -> Result<Page, Failure> {
-        let Tables { session, field, .. } = self.tables;
-        let (now, limit) = (self.now, self.limit.max(1));
-        let after = self.after.map_or_else(|| "''".to_owned(), |id| Id(id).to_string());
-        let mut batch = Batch::default();
-        let all = batch.push(format_args!(
-            "SELECT {META}, {FIELD} FROM (SELECT * FROM {session} FORCE INDEX (PRIMARY) \
-             WHERE id > {after} AND expires > {now} ORDER BY id LIMIT {limit}) s \
-             LEFT JOIN {field} f ON f.session_id = s.id ORDER BY s.id"
-        ));
-        let answers = line.alone(batch).await?;
-        let records = row::records(answers.rows(all))?;
-        let last = records.last().filter(|_| records.len() >= limit);
-        let next = last.map(|record| Cursor::after(record.id));
-        Ok(Page { records: records.into_iter().map(Arc::new).collect(), next })
+        let session = &self.tables.session;
+        let (now, after, limit) = (self.now, After(self.after), self.limit.max(1));
+        let ids = format!(
+            "SELECT * FROM {session} FORCE INDEX (PRIMARY) \
+             WHERE id > {after} AND expires > {now} ORDER BY id LIMIT {limit}"
+        );
+        page(line, self.tables, &ids, limit).await
     }
+}
+
+/// The records of the rows that `rows` selects, at most `limit`.
+async fn page(line: &mut Line, tables: &Tables, rows: &str, limit: usize) -> Result<Page, Failure> {
+    let field = &tables.field;
+    let mut batch = Batch::default();
+    let all = batch.push(format_args!(
+        "SELECT {META}, {FIELD} FROM ({rows}) s LEFT JOIN {field} f ON f.session_id = s.id \
+         ORDER BY s.id"
+    ));
+    let answers = line.alone(batch).await?;
+    let records = row::records(answers.rows(all))?;
+    let last = records.last().filter(|_| records.len() >= limit);
+    let next = last.map(|record| Cursor::after(record.id));
+    Ok(Page { records: records.into_iter().map(Arc::new).collect(), next })
 }
 
 /// How many sessions are live.

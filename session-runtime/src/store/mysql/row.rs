@@ -1,5 +1,7 @@
 //! Rows ↔ records.
 
+use std::sync::Arc;
+
 use sqlx::Row as _;
 use sqlx::mysql::MySqlRow;
 
@@ -7,28 +9,32 @@ use super::failure::Failure;
 use super::sql::{Bytes, Key, Maybe, Millis, Text, saturating};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::Fields;
+use crate::realm::Realm;
 use crate::record::{
-    Meta, Principal, Record, Renewal, RetiredSecret, Rotation, RotationNonce, Versions,
+    Fields, Meta, Principal, PrincipalHash, Record, Renewal, RetiredSecret, Rotation, Versions,
 };
 use crate::store::packed;
-use crate::token::SecretHash;
+use crate::token::{RotationNonce, SecretHash};
 
 /// The columns that [`meta`] reads, in its order, of a table named `s`. Text
 /// comes as the bytes that it is stored as, whatever the connection speaks.
 pub(super) const META: &str = "s.id, s.secret, s.epoch, s.rev, s.created, s.last_seen, \
     s.authenticated, s.idle, s.absolute, s.remember, CAST(s.principal AS BINARY), s.patches, \
     s.retired, s.secret_since, s.next_secret, s.next_nonce, s.previous_secret, s.previous_at, \
-    CAST(s.versions AS BINARY)";
+    CAST(s.versions AS BINARY), CAST(s.realm AS BINARY), s.last_principal";
 /// How many they are.
-pub(super) const META_COLUMNS: usize = 19;
+pub(super) const META_COLUMNS: usize = 21;
 
 /// The columns that [`Pairs::read`] reads, of a table named `f`.
 pub(super) const FIELD: &str = "CAST(f.name AS BINARY), COALESCE(f.raw, CAST(f.value AS BINARY))";
 
 /// Reads a record's own data from the first columns.
 pub(super) fn meta(row: &MySqlRow) -> Result<Meta, Failure> {
+    let realm = text(row, 19, "realm")?.map(Realm::new).transpose();
+    let last = array(row, 20)?.map(PrincipalHash::from_bytes);
     Ok(Meta {
+        realm: realm.map_err(|_| Failure::corrupt("realm"))?.unwrap_or_default(),
+        last_principal: last.map(Arc::new),
         secret: SecretHash::from_bytes(array(row, 1)?.ok_or_else(|| Failure::corrupt("secret"))?),
         secret_since: time(number(row, 13)?),
         renewal: renewal(row)?,
@@ -154,10 +160,12 @@ pub(super) fn records(rows: &[MySqlRow]) -> Result<Vec<Record>, Failure> {
 }
 
 /// The columns of a record's own data, but for its id, each with its value.
-pub(super) fn columns(meta: &Meta) -> [(&'static str, String); 20] {
+pub(super) fn columns(meta: &Meta) -> [(&'static str, String); 22] {
     let (pending, previous) = (meta.renewal.pending(), meta.renewal.previous());
     let principal = meta.principal.as_ref().map(Principal::as_str);
     let versions = packed::versions_json(&meta.versions);
+    let realm = Some(meta.realm.as_str()).filter(|_| !meta.realm.is_default());
+    let last = meta.last_principal.as_deref();
     let maybe = |millis: Option<u64>| Maybe(millis.map(saturating)).to_string();
     [
         ("secret", Bytes(meta.secret.as_bytes()).to_string()),
@@ -179,6 +187,8 @@ pub(super) fn columns(meta: &Meta) -> [(&'static str, String); 20] {
         ("next_nonce", Maybe(pending.map(|it| Bytes(&it.nonce.0))).to_string()),
         ("previous_secret", Maybe(previous.map(|it| Bytes(it.secret.as_bytes()))).to_string()),
         ("previous_at", Maybe(previous.map(|it| Millis(it.at))).to_string()),
+        ("realm", Maybe(realm.map(Text)).to_string()),
+        ("last_principal", Maybe(last.map(|it| Bytes(it.as_bytes()))).to_string()),
         ("versions", Maybe(versions.as_deref().map(Text)).to_string()),
     ]
 }

@@ -115,6 +115,19 @@ impl fmt::Display for Id {
     }
 }
 
+/// What an id is greater than, for a page that begins after this one.
+#[derive(Clone, Copy)]
+pub(super) struct After(pub(super) Option<SessionId>);
+
+impl fmt::Display for After {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(id) => Id(id).fmt(f),
+            None => f.write_str("''"),
+        }
+    }
+}
+
 /// Bytes.
 pub(super) struct Bytes<B>(pub(super) B);
 

@@ -5,7 +5,8 @@ use super::row;
 use super::sql::{Batch, Bytes, Id, Key, List, Maybe, Millis, Text};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, Record, TOMBSTONE};
+use crate::record::{EndedBy, Meta, Record, TOMBSTONE};
+use crate::token::SecretHash;
 
 /// A new row, without its fields.
 pub(super) fn insert(batch: &mut Batch, tables: &Tables, record: &Record) -> usize {
@@ -89,22 +90,25 @@ pub(super) fn destroy(
     batch: &mut Batch,
     tables: &Tables,
     ended: &[(SessionId, Meta)],
+    by: EndedBy,
     now: Timestamp,
 ) {
-    let until = Millis(now.after(TOMBSTONE));
+    let (until, at) = (Millis(now.after(TOMBSTONE)), Millis(now));
+    let by = u8::from(by == EndedBy::Elsewhere);
     let tomb = |id: &SessionId, meta: &Meta| {
-        let id = Id(*id);
-        let tomb = move |secret: crate::token::SecretHash| {
-            format!("({id}, {}, {})", Bytes(secret.as_bytes()), Millis(now.after(TOMBSTONE)))
+        let row = |secret: SecretHash| {
+            let (id, secret) = (Id(*id), Bytes(secret.as_bytes()).to_string());
+            format!("({id}, {secret}, {until}, {by}, {at})")
         };
-        meta.secrets(now).map(tomb).collect::<Vec<_>>()
+        meta.secrets(now).map(row).collect::<Vec<_>>()
     };
     let tombs: Vec<_> = ended.iter().flat_map(|(id, meta)| tomb(id, meta)).collect();
     if tombs.is_empty() {
         return;
     }
     batch.push(format_args!(
-        "INSERT INTO {} (id, secret, kept_until) VALUES {} ON DUPLICATE KEY UPDATE kept_until = {until}",
+        "INSERT INTO {} (id, secret, kept_until, elsewhere, ended_at) VALUES {} \
+         ON DUPLICATE KEY UPDATE kept_until = {until}, elsewhere = {by}, ended_at = {at}",
         tables.tombstone,
         List(tombs.iter())
     ));

@@ -68,6 +68,7 @@ impl Inner {
             5 => Ok(Outcome::Refused(Refused::NotAnInteger { field: field()? })),
             6 => too_large(self.limits.field),
             9 => too_large(self.limits.record),
+            10 => Ok(Outcome::Uncertain),
             7 => Ok(Outcome::Denied(Denied::AtLimit)),
             8 => Ok(Outcome::Denied(Denied::Revoked)),
             _ => Err(Failure::corrupt("answer")),
@@ -199,6 +200,7 @@ impl<'p> Prepared<'p> {
             cap,
             evict,
             since,
+            Arg::Big(patch.again.map(u64::cast_signed)),
         ]
     }
 }

@@ -30,6 +30,8 @@ impl Inner {
             texts.push(text_);
             raws.push(raw);
         }
+        let realm = Some(meta.realm.as_str()).filter(|_| !meta.realm.is_default());
+        let last = meta.last_principal.as_deref();
         let (pending, previous) = (meta.renewal.pending(), meta.renewal.previous());
         let time = |at: Option<Timestamp>| Arg::Big(at.map(millis));
         let long = |ms: Option<u64>| Arg::Big(ms.map(saturating));
@@ -58,6 +60,8 @@ impl Inner {
                 ),
                 Arg::Bigs(meta.retired.iter().map(|it| millis(it.at)).collect()),
                 Arg::Text(packed::versions_json(&meta.versions).map(Cow::Owned)),
+                Arg::Text(realm.map(Cow::Borrowed)),
+                Arg::Bytes(last.map(|it| it.as_bytes().as_slice())),
                 Arg::Texts(names.clone()),
                 Arg::Texts(texts.clone()),
                 Arg::Byteas(raws.clone()),

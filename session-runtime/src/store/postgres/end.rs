@@ -6,12 +6,18 @@ use super::row::first;
 use super::run::Attempt;
 use crate::id::SessionId;
 use crate::record::Principal;
-use crate::store::contract::{Revoke, Swept};
+use crate::store::contract::{Cursor, EndedBy, Revoke, Revoked, Swept};
 use crate::store::error::StoreError;
 
+/// How many sessions one step of a revocation ends.
+const REVOKE_STEP: i64 = 500;
+
 impl Inner {
-    pub(super) async fn delete(&self, id: SessionId) -> Result<bool, StoreError> {
-        let args = |attempt: Attempt| vec![name(id), self.now(), Arg::Int(attempt.wait)];
+    pub(super) async fn delete(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
+        let elsewhere = Arg::Bool(by == EndedBy::Elsewhere);
+        let args = |attempt: Attempt| {
+            vec![name(id), elsewhere.clone(), self.now(), Arg::Int(attempt.wait)]
+        };
         let rows = self.server.call("delete", args).await?;
         Ok(first(&rows, 0)?)
     }
@@ -20,7 +26,9 @@ impl Inner {
         &self,
         principal: &Principal,
         which: Revoke,
-    ) -> Result<u64, StoreError> {
+        from: Option<&Cursor>,
+    ) -> Result<Revoked, StoreError> {
+        let after = from.map(Cursor::id).transpose()?;
         let principal = text(principal.as_str())?;
         let (one, kept) = match which {
             Revoke::One(id) => (Some(id), None),
@@ -31,15 +39,18 @@ impl Inner {
         let args = |attempt: Attempt| {
             vec![
                 Arg::Text(Some(principal.into())),
-                Arg::Bool(which == Revoke::All),
+                Arg::Bool(which == Revoke::All && after.is_none()),
                 optional(one),
                 optional(kept),
+                optional(after),
+                Arg::Big(Some(REVOKE_STEP)),
                 self.now(),
                 Arg::Int(attempt.wait),
             ]
         };
         let rows = self.server.call("revoke", args).await?;
-        Ok(first::<i64>(&rows, 0)?.cast_unsigned())
+        let next = first::<Option<&str>>(&rows, 1)?.map(Cursor::new);
+        Ok(Revoked::done(first::<i64>(&rows, 0)?.cast_unsigned()).and_then(next))
     }
 
     pub(super) async fn sweep(&self, limit: usize) -> Result<Swept, StoreError> {

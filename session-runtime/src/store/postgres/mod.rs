@@ -33,7 +33,8 @@ use tokio::sync::oneshot;
 pub use self::options::PostgresOptions;
 use self::run::Server;
 use super::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Visit,
 };
 use super::error::StoreError;
 use super::limits::Limits;
@@ -171,9 +172,9 @@ impl SessionStore for PostgresStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
-        read: Option<&'a Arc<Record>>,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        StoreFuture::new(self.0.apply(id, epoch, patch, read))
+        StoreFuture::new(self.0.apply(id, epoch, patch))
     }
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {

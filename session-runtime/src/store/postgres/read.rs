@@ -18,14 +18,16 @@ impl Inner {
     pub(super) async fn load(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
     ) -> Result<Lookup, StoreError> {
+        let secrets: Vec<_> = secrets.iter().map(|it| Some(it.as_bytes().as_slice())).collect();
         let args = |touch: bool| {
+            let secrets = &secrets;
             move |attempt: Attempt| {
                 vec![
                     name(id),
-                    Arg::Bytes(Some(secret.as_bytes())),
+                    Arg::Byteas(secrets.clone()),
                     Arg::Big(visit.arrived.map(millis)),
                     Arg::Bool(touch),
                     self.now(),
@@ -42,7 +44,7 @@ impl Inner {
         let answer = Answer(rows.first().ok_or_else(|| Failure::corrupt("answer"))?);
         Ok(match answer.code()? {
             1 => Lookup::Found(Arc::new(answer.record()?)),
-            2 => Lookup::Retired,
+            2 => Lookup::Ended(answer.ended()?),
             3 => Lookup::Replayed,
             _ => Lookup::Absent,
         })
@@ -58,11 +60,14 @@ impl Inner {
         Ok(rows.first().map(|row| Answer(row).record().map(Arc::new)).transpose()?)
     }
 
-    pub(super) async fn list(&self, principal: &Principal) -> Result<Vec<Arc<Record>>, StoreError> {
+    pub(super) async fn list(
+        &self,
+        principal: &Principal,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
         let principal = text(principal.as_str())?;
-        let args = |_| vec![Arg::Text(Some(principal.into())), self.now()];
-        let rows = self.server.call("list", args).await?;
-        Ok(rows.iter().map(|row| Answer(row).record().map(Arc::new)).collect::<Result<_, _>>()?)
+        self.page("list", Some(Arg::Text(Some(principal.into()))), from, limit).await
     }
 
     pub(super) async fn scan(
@@ -70,13 +75,25 @@ impl Inner {
         from: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
+        self.page("scan", None, from, limit).await
+    }
+
+    /// A page in the order of ids.
+    async fn page(
+        &self,
+        function: &'static str,
+        of: Option<Arg<'_>>,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
         let after = from.map(Cursor::id).transpose()?.map(|id| id.to_string());
         let limit = limit.clamp(1, i32::MAX as usize);
         let args = |_| {
-            let after = after.as_deref().map(Cow::Borrowed);
-            vec![Arg::Text(after), Arg::Big(Some(limit as i64)), self.now()]
+            let after = Arg::Text(after.as_deref().map(Cow::Borrowed));
+            let page = [after, Arg::Big(Some(limit as i64)), self.now()];
+            of.clone().into_iter().chain(page).collect()
         };
-        let rows = self.server.call("scan", args).await?;
+        let rows = self.server.call(function, args).await?;
         let records = rows.iter().map(|row| Answer(row).record().map(Arc::new));
         let records = records.collect::<Result<Vec<_>, _>>()?;
         let last = records.last().filter(|_| records.len() == limit);

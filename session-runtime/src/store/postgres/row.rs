@@ -1,15 +1,20 @@
 //! Rows ↔ records.
 
+use std::sync::Arc;
+
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::Fields;
-use crate::record::{Meta, Principal, Record, Renewal, RetiredSecret, Rotation, RotationNonce};
+use crate::realm::Realm;
+use crate::record::{
+    Ended, EndedBy, Fields, Meta, Principal, PrincipalHash, Record, Renewal, RetiredSecret,
+    Rotation,
+};
 use crate::store::packed;
-use crate::token::{PatchId, SecretHash};
+use crate::token::{PatchId, RotationNonce, SecretHash};
 
 /// A name and its value, if there is one.
 type Pair = (String, Option<Vec<u8>>);
@@ -31,6 +36,15 @@ impl Answer<'_> {
 
     pub(super) fn field(&self) -> Result<Option<String>, Failure> {
         self.get("field")
+    }
+
+    /// Who ended the session, and when.
+    pub(super) fn ended(&self) -> Result<Ended, Failure> {
+        let by = match self.get("elsewhere")? {
+            true => EndedBy::Elsewhere,
+            false => EndedBy::Browser,
+        };
+        Ok(Ended::new(by, time(self.get("ended_at")?)))
     }
 
     pub(super) fn record(&self) -> Result<Record, Failure> {
@@ -58,7 +72,12 @@ impl Answer<'_> {
         let versions = versions.map(|json| {
             packed::versions(json).ok_or_else(|| Failure::corrupt("list of schema versions"))
         });
+        let realm = self.get::<Option<&str>>("realm")?.map(Realm::new).transpose();
+        let last: Option<Vec<u8>> = self.get("last_principal")?;
+        let last = last.map(|it| it.try_into().map_err(|_| Failure::corrupt("last principal")));
         Ok(Meta {
+            realm: realm.map_err(|_| Failure::corrupt("realm"))?.unwrap_or_default(),
+            last_principal: last.transpose()?.map(|it| Arc::new(PrincipalHash::from_bytes(it))),
             secret: hash(&self.get::<Vec<u8>>("secret")?)?,
             secret_since: time(number("secret_since")?),
             renewal: self.renewal()?,

@@ -15,6 +15,8 @@
 //! | `lIDLE,ABSOLUTE,REMEMBER` | the lifetime, in milliseconds from now |
 //! | `oFROM NEXT NONCE` | a renewal by age |
 //! | `cMAX`, `cMAXe`, `tTIME` | the cap, evicting; not revoked since |
+//! | `hHASH` | of who signs in: what is remembered when they sign out |
+//! | `gREV` | sent again: uncertain if it may be forgotten |
 //! | `kPRINCIPAL` | the principal for whom the index was chosen, stored already |
 //! | `bBOUND`, `uTIME`, `eDENIAL` | in a cluster: what the index said, until when that holds, and that it says no |
 
@@ -31,8 +33,9 @@ use crate::patch::{
     Applied, AtLimit, Conflict, Denied, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch,
     Refused, Taken,
 };
-use crate::record::{MAX_LIFETIME, Principal, RotationNonce};
+use crate::record::{MAX_LIFETIME, Principal};
 use crate::store::limits::Limits;
+use crate::token::RotationNonce;
 
 pub(super) type Args<'p> = Vec<Cow<'p, [u8]>>;
 
@@ -57,6 +60,9 @@ pub(super) fn push<'p>(args: &mut Args<'p>, patch: &'p Patch) {
             }
         }
     }
+    if let Some(rev) = patch.again {
+        args.push(tagged('g', &rev.to_string()));
+    }
     let meta = &patch.meta;
     for (namespace, version) in &meta.versions {
         args.extend([tagged('w', namespace), version.to_string().into_bytes().into()]);
@@ -68,7 +74,10 @@ pub(super) fn push<'p>(args: &mut Args<'p>, patch: &'p Patch) {
         args.push(tagged('a', ""));
     }
     match &meta.principal {
-        Some(Some(principal)) => args.push(tagged('p', principal.as_str())),
+        Some(Some(principal)) => args.extend([
+            tagged('p', principal.as_str()),
+            tagged('h', &layout::base64(principal.hash().as_bytes())),
+        ]),
         Some(None) => args.push(tagged('P', "")),
         None => {}
     }
@@ -182,6 +191,7 @@ pub(super) fn read(
             let principal = answer.get(1).and_then(text).ok_or_else(corrupt)?;
             return Ok(Answer::Index(Principal::from_stored(principal)));
         }
+        Some("x") => Outcome::Uncertain,
         Some("u") => return Ok(Answer::Late),
         _ => return Err(corrupt()),
     };

@@ -2,6 +2,7 @@
 //! own data under names that start with `@`.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,11 +12,12 @@ use sha2::{Digest, Sha256};
 use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::realm::Realm;
 use crate::record::{
-    Meta, PatchLog, Principal, Record, Renewal, RetiredSecret, RetiredSecrets, Rotation,
-    RotationNonce, Versions,
+    Meta, PatchLog, Principal, PrincipalHash, Record, Renewal, RetiredSecret, RetiredSecrets,
+    Rotation, Versions,
 };
-use crate::token::{PatchId, SecretHash};
+use crate::token::{PatchId, RotationNonce, SecretHash};
 
 /// In front of the name of a schema's namespace: the version of its fields.
 const VERSION: &str = "@v:";
@@ -75,6 +77,10 @@ pub(super) fn hash(record: &Record) -> Vec<(Cow<'_, str>, Cow<'_, [u8]>)> {
     put("@absolute", meta.absolute.and_then(time));
     put("@remember", meta.remember.map(|it| it.to_string()));
     put("@principal", meta.principal.as_ref().map(|it| it.as_str().to_owned()));
+    let realm = Some(meta.realm.as_str()).filter(|_| !meta.realm.is_default());
+    put("@realm", realm.map(str::to_owned));
+    // Of the present one, too: it is the last one as soon as they sign out.
+    put("@last", meta.principal_or_last().map(|it| base64(it.as_bytes())));
     let patches: Vec<_> = meta.patches.iter().map(|id| id.as_u64().to_string()).collect();
     put("@patches", Some(patches.join(",")));
     put("@retired", joined(meta.retired.iter().map(retired_text).collect()));
@@ -129,6 +135,8 @@ struct Own {
     absolute: Option<Timestamp>,
     remember: Option<u64>,
     principal: Option<Principal>,
+    realm: Realm,
+    last: Option<PrincipalHash>,
     patches: PatchLog,
     retired: RetiredSecrets,
     versions: Vec<(String, u32)>,
@@ -157,6 +165,8 @@ impl Own {
             "@absolute" => self.absolute = Some(time()?),
             "@remember" => self.remember = Some(number()?),
             "@principal" => self.principal = Some(Principal::from_stored(value)),
+            "@realm" => self.realm = Realm::new(value).ok()?,
+            "@last" => self.last = Some(PrincipalHash::from_bytes(read_base64(value)?)),
             "@patches" => {
                 let ids = value.split(',').map(|id| id.parse().ok().map(PatchId::from_u64));
                 self.patches = ids.collect::<Option<Vec<_>>>()?.into_iter().collect();
@@ -176,7 +186,10 @@ impl Own {
     }
 
     fn meta(self) -> Option<Meta> {
+        let last = self.last.filter(|_| self.principal.is_none());
         Some(Meta {
+            realm: self.realm,
+            last_principal: last.map(Arc::new),
             secret: self.secret?,
             secret_since: self.since?,
             renewal: Renewal::new(self.pending, self.previous),

@@ -19,7 +19,7 @@ use super::layout;
 use super::store::Inner;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, Presented, Principal, Record};
+use crate::record::{Due, Ended, EndedBy, Judgement, Meta, Principal, Record, Standing};
 use crate::store::contract::{Lookup, Touch, Visit};
 use crate::token::SecretHash;
 
@@ -31,7 +31,7 @@ impl Inner {
     pub(super) async fn load(
         &self,
         id: SessionId,
-        secret: &SecretHash,
+        secrets: &[SecretHash],
         visit: Visit,
     ) -> Result<Lookup, Failure> {
         let deadline = self.server.deadline();
@@ -39,10 +39,16 @@ impl Inner {
             Some(latest) => visit.touch != Touch::IfDue || !self.lately.may_be_due(id, latest),
             None => false,
         };
-        if is_plain && let Some(lookup) = self.look(id, secret, visit.touch, deadline).await? {
+        if is_plain && let Some(lookup) = self.look(id, secrets, visit, deadline).await? {
             return Ok(lookup);
         }
-        let lookup = self.ask(id, secret, visit, deadline).await?;
+        let mut lookup = Lookup::Absent;
+        for secret in self.newest_first(id, secrets, visit, deadline).await? {
+            lookup = self.ask(id, &secret, visit, deadline).await?;
+            if !matches!(lookup, Lookup::Absent) {
+                break;
+            }
+        }
         if let Lookup::Found(record) = &lookup {
             self.note(id, &record.meta);
         }
@@ -68,8 +74,8 @@ impl Inner {
     async fn look(
         &self,
         id: SessionId,
-        secret: &SecretHash,
-        touch: Touch,
+        secrets: &[SecretHash],
+        visit: Visit,
         deadline: Instant,
     ) -> Result<Option<Lookup>, Failure> {
         let answer = self.server.hash(&self.server.session(id), deadline).await?;
@@ -80,10 +86,37 @@ impl Inner {
         let Ok(record) = layout::record(id, &answer) else { return Ok(None) };
         let Some(latest) = self.latest_now() else { return Ok(None) };
         let meta = &record.meta;
-        let is_plain = meta.presented(secret, latest, latest) == Presented::Current
-            && !meta.is_expired(latest)
-            && !(touch == Touch::IfDue && meta.touch_is_due(latest));
+        // With the secret before the present one the clock of the server decides.
+        let is_plain = secrets.contains(&meta.secret)
+            && meta.judge(secrets, visit, latest) == Judgement::Opens(Due::Nothing);
         Ok(is_plain.then(|| Lookup::Found(Arc::new(record))))
+    }
+
+    /// The script takes one secret. Of several that the record knows the newest
+    /// counts, so that comes first.
+    async fn newest_first(
+        &self,
+        id: SessionId,
+        secrets: &[SecretHash],
+        visit: Visit,
+        deadline: Instant,
+    ) -> Result<Vec<SecretHash>, Failure> {
+        let mut secrets = secrets.to_vec();
+        if secrets.len() > 1
+            && let answer = self.server.hash(&self.server.session(id), deadline).await?
+            && let Ok(record) = layout::record(id, &answer)
+        {
+            let now = self.server.options.clock.now();
+            let arrived = visit.arrived.unwrap_or(now);
+            secrets.sort_by_key(|it| match record.meta.standing(it, arrived, now) {
+                Standing::Next => 0,
+                Standing::Current => 1,
+                Standing::Previous | Standing::Replayed => 2,
+                Standing::Retired(_) => 3,
+                Standing::Unknown => 4,
+            });
+        }
+        Ok(secrets)
     }
 
     async fn ask(
@@ -102,13 +135,13 @@ impl Inner {
             let answer = server.run(&server.scripts.load, &[&key], &args, deadline).await?;
             return match answer {
                 Value::Int(0) => Ok(Lookup::Absent),
-                Value::Int(1) => Ok(Lookup::Retired),
                 Value::Int(2) => Ok(Lookup::Replayed),
                 Value::Array(flat) => match flat.as_slice() {
                     [principal] => {
                         self.extend(id, principal, deadline).await?;
                         continue;
                     }
+                    [_, by, at] => Ok(Lookup::Ended(read_ended(by, at)?)),
                     flat => Ok(Lookup::Found(Arc::new(layout::record(id, flat)?))),
                 },
                 _ => Err(Failure::corrupt("answer")),
@@ -149,4 +182,15 @@ impl Inner {
             _ => Err(Failure::corrupt("answer")),
         }
     }
+}
+
+fn read_ended(by: &Value, at: &Value) -> Result<Ended, Failure> {
+    let corrupt = || Failure::corrupt("answer");
+    let by = match text(by) {
+        Some("b") => EndedBy::Browser,
+        Some("e") => EndedBy::Elsewhere,
+        _ => return Err(corrupt()),
+    };
+    let at = text(at).and_then(|at| at.parse().ok()).ok_or_else(corrupt)?;
+    Ok(Ended::new(by, Timestamp::from_millis(at)))
 }

@@ -13,10 +13,12 @@ use super::script::Script;
 use super::server::Server;
 use super::sign_in::Other;
 use crate::id::SessionId;
-use crate::record::{Principal, Record};
-use crate::store::contract::Revoke;
+use crate::record::Principal;
+use crate::store::contract::{Cursor, EndedBy, Page, Revoke, Revoked};
 use crate::token::PatchId;
 
+/// How many sessions one step of a revocation ends.
+const REVOKE_STEP: usize = 500;
 /// How many requests are on their way at once.
 const ABREAST: usize = 64;
 
@@ -66,16 +68,44 @@ pub(super) fn members(flat: &[Value]) -> Result<Vec<Member>, Failure> {
     Ok(all)
 }
 
+const fn by_text(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::Browser => "b",
+        EndedBy::Elsewhere => "e",
+    }
+}
+
+/// Those about the next `limit` sessions, by their ids, and where the next page
+/// begins.
+fn page(
+    mut all: Vec<Member>,
+    from: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Vec<Member>, Option<Cursor>), Failure> {
+    let after = from.map(Cursor::id).transpose();
+    let after = after.map_err(|_| Failure::config("a cursor of another store"))?;
+    all.retain(|member| member.id.is_none() || member.id > after);
+    all.sort_by_key(|member| member.id);
+    let mut ids: Vec<_> = all.iter().filter_map(|member| member.id).collect();
+    ids.dedup();
+    let last = ids.get(limit.max(1) - 1).filter(|_| ids.len() > limit.max(1)).copied();
+    if let Some(last) = last {
+        all.retain(|member| member.id.is_none_or(|id| id <= last));
+    }
+    Ok((all, last.map(Cursor::after)))
+}
+
 impl Server {
     pub(super) async fn destroy(
         &self,
         id: SessionId,
         principal: Option<&Principal>,
+        by: EndedBy,
         deadline: Instant,
     ) -> Result<bool, Failure> {
         let theirs = principal.map_or("", Principal::as_str);
         let number = PatchId::next().as_u64().to_string();
-        let args = [&self.now(), theirs, &number];
+        let args = [&self.now(), theirs, &number, by_text(by)];
         let answer =
             self.run_safely(&self.scripts.destroy, &[&self.session(id)], &args, deadline).await?;
         Ok(int(&answer) == Some(1))
@@ -134,9 +164,15 @@ impl Server {
         Ok(answers.iter().filter_map(|(_, id, value)| Other::read(*id, value)).collect())
     }
 
-    pub(super) async fn list(&self, principal: &Principal) -> Result<Vec<Arc<Record>>, Failure> {
+    pub(super) async fn list(
+        &self,
+        principal: &Principal,
+        from: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, Failure> {
         let deadline = self.deadline();
-        let known = self.members_of(principal, false, deadline).await?;
+        let all = self.members_of(principal, false, deadline).await?;
+        let (known, next) = page(all, from, limit)?;
         let args = [&*self.now(), "", principal.as_str()];
         let mut records = Vec::new();
         let mut stale = Vec::new();
@@ -149,23 +185,27 @@ impl Server {
             }
         }
         self.forget(principal, &known, stale, deadline).await;
-        Ok(records)
+        Ok(Page { records, next })
     }
 
     pub(super) async fn revoke(
         &self,
         principal: &Principal,
         which: Revoke,
-    ) -> Result<u64, Failure> {
+        from: Option<&Cursor>,
+    ) -> Result<Revoked, Failure> {
         let deadline = self.deadline();
         if let Revoke::One(id) = which {
-            return Ok(u64::from(self.destroy(id, Some(principal), deadline).await?));
+            let ended = self.destroy(id, Some(principal), EndedBy::Elsewhere, deadline).await?;
+            return Ok(Revoked::done(u64::from(ended)));
         }
-        let known = self.members_of(principal, which == Revoke::All, deadline).await?;
+        let mark = which == Revoke::All && from.is_none();
+        let all = self.members_of(principal, mark, deadline).await?;
+        let (known, next) = page(all, from, REVOKE_STEP)?;
         let ending: Vec<_> =
             known.iter().filter(|it| it.id.is_some_and(|id| which.ends(id))).cloned().collect();
         let number = PatchId::next().as_u64().to_string();
-        let args = [&*self.now(), principal.as_str(), &number];
+        let args = [&*self.now(), principal.as_str(), &number, by_text(EndedBy::Elsewhere)];
         let answers = self.each(&ending, &self.scripts.destroy, &args, false, deadline).await?;
         let ended = answers.iter().filter(|(_, _, value)| int(value) == Some(1)).count();
         let stale = answers.into_iter().map(|(member, ..)| member).collect();
@@ -173,14 +213,14 @@ impl Server {
         if self.waits() {
             // Only once all is done, and on the connections that wait: whatever
             // a failover took back until now is done again.
-            if which == Revoke::All {
+            if mark {
                 let args = [&*self.now(), "r"];
                 let index = self.index(principal);
                 self.run_safely(&self.scripts.members, &[&index], &args, deadline).await?;
             }
             self.each(&ending, &self.scripts.destroy, &args, true, deadline).await?;
         }
-        Ok(ended as u64)
+        Ok(Revoked::done(ended as u64).and_then(next))
     }
 
     /// Takes entries out of the index, but for those of sessions into which a

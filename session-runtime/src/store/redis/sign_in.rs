@@ -22,7 +22,7 @@ use super::server::Server;
 use crate::clock::{Timestamp, millis};
 use crate::id::SessionId;
 use crate::patch::{AtLimit, Denied, Lifetime, SignIn};
-use crate::record::{COMMIT_LEEWAY, MAX_LIFETIME, Meta, Principal};
+use crate::record::{COMMIT_LEEWAY, EndedBy, MAX_LIFETIME, Meta, Principal};
 
 /// A sign-in under way.
 pub(super) struct Reservation<'s> {
@@ -234,7 +234,7 @@ impl Reservation<'_> {
             if !forgotten.is_empty() {
                 server.run(&server.scripts.forget, &[&self.index], &forgotten, deadline).await?;
             }
-            server.destroy(id, Some(&self.principal), deadline).await?;
+            server.destroy(id, Some(&self.principal), EndedBy::Elsewhere, deadline).await?;
         }
         let args = [&server.now(), &self.what, &self.since];
         let stands = server.run(&server.scripts.confirm, &[&self.index], &args, deadline).await?;
@@ -243,7 +243,8 @@ impl Reservation<'_> {
             answer => answer == Some(0),
         };
         let id = self.id.parse().map_err(|_| Failure::corrupt("session id"))?;
-        let ended_here = server.destroy(id, Some(&self.principal), deadline).await?;
+        let ended_here =
+            server.destroy(id, Some(&self.principal), EndedBy::Elsewhere, deadline).await?;
         // What somebody else ended was stored before that, and so was what was
         // evicted; what only ends here never came to be.
         Ok(if ended_here && !evicted { Concluded::Revoked } else { Concluded::Stands })

@@ -14,7 +14,8 @@ use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Visit,
 };
 use crate::store::error::StoreError;
 use crate::token::SecretHash;
@@ -145,10 +146,10 @@ impl SessionStore for RedisStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
-        read: Option<&'a Arc<Record>>,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         StoreFuture::new(async move {
-            match self.0.apply(id, epoch, patch, read).await {
+            match self.0.apply(id, epoch, patch).await {
                 Ok(outcome) => Ok(outcome),
                 Err(failure) if failure.maybe_done => {
                     tracing::warn!(%failure, "a patch may or may not have been stored");
@@ -161,7 +162,7 @@ impl SessionStore for RedisStore {
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         let server = &self.0.server;
-        StoreFuture::new(async move { Ok(server.destroy(id, None, server.deadline()).await?) })
+        StoreFuture::new(async move { Ok(server.destroy(id, None, by, server.deadline()).await?) })
     }
 
     fn list<'a>(

@@ -13,7 +13,7 @@ use super::store::Inner;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, SignIn};
-use crate::record::{Principal, Record};
+use crate::record::{EndedBy, Principal, Record};
 use crate::store::contract::Created;
 use crate::token::PatchId;
 
@@ -55,7 +55,8 @@ impl Inner {
                     Ok(Concluded::Revoked) => Ok(Created::Denied(Denied::Revoked)),
                     Err(failure) => {
                         // Nobody gets its token, so nobody should count it.
-                        let undone = server.destroy(record.id, Some(principal), deadline).await;
+                        let (id, by) = (record.id, EndedBy::Elsewhere);
+                        let undone = server.destroy(id, Some(principal), by, deadline).await;
                         if undone.is_err() {
                             tracing::debug!("a session that nobody uses stays until it expires");
                         }

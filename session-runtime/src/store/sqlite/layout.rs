@@ -29,13 +29,16 @@
 //! | `patches` | BLOB | the last patch ids, oldest first, 8 bytes each, little endian |
 //! | `retired` | BLOB | replaced secrets, oldest first: 32 bytes of hash, 8 of time, little endian |
 //! | `versions` | TEXT | JSON: namespace → version of the schema that wrote its fields, where that is not 1; or NULL |
+//! | `realm` | TEXT | the realm of the layer, or NULL for the default one |
+//! | `last_principal` | BLOB | half of the SHA-256 of the principal who signed out, or NULL |
 //!
 //! **`session_field`**: one row per stored field, `(session_id, name, value)`.
 //! `value` is TEXT and holds the JSON byte for byte as it was written. (Bytes
 //! that are not UTF-8, which no codec of ours writes, are kept as BLOB.)
 //!
-//! **`session_tombstone`**: `(id, secret, until)`, one row per secret of a
-//! record that was destroyed lately; indexed by `until`.
+//! **`session_tombstone`**: `(id, secret, until, ended_by, ended_at)`, one row
+//! per secret of a record that was destroyed lately; `ended_by` is 0 for its own
+//! browser and 1 for elsewhere; indexed by `until`.
 //!
 //! **`session_revocation`**: `(principal, at)`, one row per principal whose
 //! sessions were all revoked lately, with the time; indexed by `at`.
@@ -83,7 +86,9 @@ CREATE TABLE session (
     next_nonce    BLOB,
     previous_secret BLOB,
     previous_at   INTEGER,
-    versions      TEXT
+    versions      TEXT,
+    realm         TEXT,
+    last_principal BLOB
 ) WITHOUT ROWID;
 CREATE INDEX session_expires ON session (expires);
 CREATE INDEX session_principal ON session (principal) WHERE principal IS NOT NULL;
@@ -97,6 +102,8 @@ CREATE TABLE session_tombstone (
     id     TEXT    NOT NULL,
     secret BLOB    NOT NULL,
     until  INTEGER NOT NULL,
+    ended_by INTEGER NOT NULL DEFAULT 0,
+    ended_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (id, secret)
 ) WITHOUT ROWID;
 CREATE INDEX session_tombstone_until ON session_tombstone (until);
@@ -115,6 +122,10 @@ ALTER TABLE session ADD COLUMN next_nonce BLOB;
 ALTER TABLE session ADD COLUMN previous_secret BLOB;
 ALTER TABLE session ADD COLUMN previous_at INTEGER;
 ALTER TABLE session ADD COLUMN versions TEXT;
+ALTER TABLE session ADD COLUMN realm TEXT;
+ALTER TABLE session ADD COLUMN last_principal BLOB;
+ALTER TABLE session_tombstone ADD COLUMN ended_by INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE session_tombstone ADD COLUMN ended_at INTEGER NOT NULL DEFAULT 0;
 UPDATE session SET secret_since = created;
 CREATE TABLE session_revocation (
     principal TEXT    NOT NULL PRIMARY KEY,

@@ -36,8 +36,8 @@ use self::read::Loaded;
 use self::step::Touching;
 use self::writer::Threads;
 use super::contract::{
-    Capabilities, Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreFuture, Swept, Touch,
-    Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    StoreFuture, Swept, Touch, Visit,
 };
 use super::error::StoreError;
 use super::limits::Limits;
@@ -166,15 +166,16 @@ impl SessionStore for SqliteStore {
         secrets: &'a [SecretHash],
         visit: Visit,
     ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        let (inner, secret) = (&self.0, *secret);
+        let (inner, secrets) = (&self.0, Arc::<[SecretHash]>::from(secrets));
         StoreFuture::new(async move {
             inner.settle(inner.touching.contains(id)).await;
             let clock = inner.clock.clone();
-            let read = move |db: &_| read::load(db, id, &secret, visit.arrived, clock.now());
+            let looked = secrets.clone();
+            let read = move |db: &_| read::load(db, id, &looked, visit, clock.now());
             let answer = match inner.threads.readers.run(read).await? {
                 Loaded::Answer(answer) => answer,
                 Loaded::Pending(_) => {
-                    let load = move |db: &_, now| write::load(db, id, &secret, visit, now);
+                    let load = move |db: &_, now| write::load(db, id, &secrets, visit, now);
                     inner.threads.writer.run(load).await?
                 }
             };
@@ -215,7 +216,7 @@ impl SessionStore for SqliteStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
-        read: Option<&'a Arc<Record>>,
+        _: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
         let (patch, limits) = (patch.clone(), self.0.limits);
         let work = move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now);
@@ -233,7 +234,7 @@ impl SessionStore for SqliteStore {
     }
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        let run = self.0.threads.writer.run(move |db, now| write::delete(db, id, now));
+        let run = self.0.threads.writer.run(move |db, now| write::delete(db, id, by, now));
         StoreFuture::new(async { Ok(run.await?) })
     }
 
@@ -244,10 +245,13 @@ impl SessionStore for SqliteStore {
         limit: usize,
     ) -> StoreFuture<'a, Result<Page, StoreError>> {
         let (inner, principal) = (&self.0, principal.clone());
+        let after = from.map(Cursor::id).transpose();
         StoreFuture::new(async move {
+            let after = after?;
             inner.settle(inner.touching.any()).await;
             let clock = inner.clock.clone();
-            inner.threads.readers.run(move |db| read::list(db, &principal, clock.now())).await
+            let list = move |db: &_| read::list(db, &principal, after, limit, clock.now());
+            inner.threads.readers.run(list).await
         })
     }
 
@@ -258,9 +262,12 @@ impl SessionStore for SqliteStore {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         let principal = principal.clone();
-        let work = move |db: &_, now| write::revoke(db, &principal, which, now);
-        let run = self.0.threads.writer.run(work);
-        StoreFuture::new(async { Ok(run.await?) })
+        let after = from.map(Cursor::id).transpose();
+        StoreFuture::new(async move {
+            let after = after?;
+            let work = move |db: &_, now| write::revoke(db, &principal, which, after, now);
+            Ok(self.0.threads.writer.run(work).await?)
+        })
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::row::{self, FieldRows, Id, META_COLUMNS, meta_columns};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Meta, Presented, Principal, Record};
-use crate::store::contract::{Cursor, Lookup, Page};
+use crate::record::{Due, Ended, EndedBy, Judgement, Meta, Principal, Record};
+use crate::store::contract::{Cursor, Lookup, Page, Touch, Visit};
 use crate::token::SecretHash;
 
 const META: &str = concat!("SELECT ", meta_columns!(), " FROM session s WHERE s.id = ?1");
@@ -29,8 +29,9 @@ const SCAN: &str = concat!(
 const LIST: &str = concat!(
     "SELECT ",
     meta_columns!(),
-    ", f.name, f.value, s.id FROM session s LEFT JOIN session_field f ON f.session_id = s.id \
-     WHERE s.principal = ?1 AND s.expires > ?2 ORDER BY s.id"
+    ", f.name, f.value, s.id FROM (SELECT * FROM session WHERE principal = ?1 AND expires > ?2 \
+     AND id > ?3 ORDER BY id LIMIT ?4) s LEFT JOIN session_field f ON f.session_id = s.id \
+     ORDER BY s.id"
 );
 
 /// What a load found without writing.
@@ -41,34 +42,29 @@ pub(super) enum Loaded {
     Pending(Box<Record>),
 }
 
-/// What [`SessionStore::load`](crate::store::SessionStore::load) answers to a
-/// request that arrived then, without the touch.
+/// What [`SessionStore::load`](crate::store::SessionStore::load) answers, without
+/// the touch.
 pub(super) fn load(
     db: &Connection,
     id: SessionId,
-    secret: &SecretHash,
-    arrived: Option<Timestamp>,
+    secrets: &[SecretHash],
+    visit: Visit,
     now: Timestamp,
 ) -> Result<Loaded, Failure> {
-    let presented = |meta: &Meta| match meta.is_expired(now) {
-        true => Presented::Unknown,
-        false => meta.presented(secret, arrived.unwrap_or(now), now),
-    };
-    let opens = |meta: &Meta| {
-        matches!(presented(meta), Presented::Current | Presented::Next | Presented::Previous)
-    };
+    let visit = Visit { touch: Touch::Never, ..visit };
+    let judge = |meta: &Meta| meta.judge(secrets, visit, now);
+    let opens = |meta: &Meta| matches!(judge(meta), Judgement::Opens(_));
     Ok(Loaded::Answer(match record_if(db, id, opens)? {
-        Read::Record(record) if presented(&record.meta) == Presented::Next => {
-            return Ok(Loaded::Pending(record));
-        }
-        Read::Record(record) => Lookup::Found(Arc::new(*record)),
-        Read::Unwanted(meta) => match presented(&meta) {
-            Presented::Retired => Lookup::Retired,
-            Presented::Replayed => Lookup::Replayed,
+        Read::Record(record) => match judge(&record.meta) {
+            Judgement::Opens(Due::Confirmation { .. }) => return Ok(Loaded::Pending(record)),
+            _ => Lookup::Found(Arc::new(*record)),
+        },
+        Read::Unwanted(meta) => match judge(&meta) {
+            Judgement::Ended(ended) => Lookup::Ended(ended),
+            Judgement::Replayed => Lookup::Replayed,
             _ => Lookup::Absent,
         },
-        Read::Missing if is_entombed(db, id, secret, now)? => Lookup::Retired,
-        Read::Missing => Lookup::Absent,
+        Read::Missing => ended(db, id, secrets, now)?.map_or(Lookup::Absent, Lookup::Ended),
     }))
 }
 
@@ -101,13 +97,20 @@ pub(super) fn meta(db: &Connection, id: SessionId) -> Result<Option<Meta>, Failu
     rows.next()?.map(row::meta).transpose()
 }
 
-/// The live sessions of `principal`.
+/// A page of the live sessions of `principal`, in the order of their ids.
 pub(super) fn list(
     db: &Connection,
     principal: &Principal,
+    after: Option<SessionId>,
+    limit: usize,
     now: Timestamp,
-) -> Result<Vec<Arc<Record>>, Failure> {
-    records(db, LIST, params![principal.as_str(), row::millis(now)])
+) -> Result<Page, Failure> {
+    let limit = limit.clamp(1, i32::MAX as usize);
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let parameters = params![principal.as_str(), row::millis(now), after, limit as i64];
+    let records = records(db, LIST, parameters)?;
+    let last = records.last().filter(|_| records.len() == limit);
+    Ok(Page { next: last.map(|record| Cursor::after(record.id)), records })
 }
 
 /// A page of all live sessions, in the order of their ids.
@@ -219,22 +222,25 @@ fn record_if(
     Ok(Read::Record(Box::new(Record::new(id, meta, fields.finish()?))))
 }
 
-fn is_entombed(
+fn ended(
     db: &Connection,
     id: SessionId,
-    secret: &SecretHash,
+    secrets: &[SecretHash],
     now: Timestamp,
-) -> Result<bool, Failure> {
-    let mut statement =
-        db.prepare_cached("SELECT secret FROM session_tombstone WHERE id = ?1 AND until > ?2")?;
+) -> Result<Option<Ended>, Failure> {
+    let sql = "SELECT secret, ended_by, ended_at FROM session_tombstone \
+               WHERE id = ?1 AND until > ?2";
+    let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params![Id::from(id), row::millis(now)])?;
     while let Some(row) = rows.next()? {
         // Compared here, not in SQL: in constant time.
-        if SecretHash::from_bytes(row.get(0)?) == *secret {
-            return Ok(true);
+        let theirs = SecretHash::from_bytes(row.get(0)?);
+        if secrets.contains(&theirs) {
+            let by = if row.get(1)? { EndedBy::Elsewhere } else { EndedBy::Browser };
+            return Ok(Some(Ended::new(by, row::time(row.get(2)?))));
         }
     }
-    Ok(false)
+    Ok(None)
 }
 
 /// Whether any tombstone stands for `id`.

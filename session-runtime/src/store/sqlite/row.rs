@@ -1,28 +1,33 @@
 //! Rows ↔ records.
 
+use std::sync::Arc;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
 
 use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::Fields;
-use crate::record::{Meta, Principal, Renewal, RetiredSecret, Rotation, RotationNonce, Versions};
+use crate::realm::Realm;
+use crate::record::{
+    Fields, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation, Versions,
+};
 use crate::store::packed;
-use crate::token::SecretHash;
+use crate::token::{RotationNonce, SecretHash};
 
 /// The columns that [`meta`] reads, in its order, of a table named `s`.
 macro_rules! meta_columns {
     () => {
         "s.secret, s.epoch, s.rev, s.created, s.last_seen, s.authenticated, s.idle, s.absolute, \
          s.remember, s.principal, s.patches, s.retired, s.secret_since, s.next_secret, \
-         s.next_nonce, s.previous_secret, s.previous_at, s.versions"
+         s.next_nonce, s.previous_secret, s.previous_at, s.versions, s.realm, \
+         s.last_principal"
     };
 }
 pub(super) use meta_columns;
 
 /// How many they are.
-pub(super) const META_COLUMNS: usize = 18;
+pub(super) const META_COLUMNS: usize = 20;
 
 /// Reads a record's own data from the first columns.
 pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
@@ -32,7 +37,17 @@ pub(super) fn meta(row: &Row<'_>) -> Result<Meta, Failure> {
             Some(Principal::from_stored(text.as_str().map_err(|_| Failure::corrupt("principal"))?))
         }
     };
+    let realm = match row.get_ref(18)? {
+        ValueRef::Null => Realm::default(),
+        text => {
+            let text = text.as_str().map_err(|_| Failure::corrupt("realm"))?;
+            Realm::new(text).map_err(|_| Failure::corrupt("realm"))?
+        }
+    };
+    let last: Option<[u8; PrincipalHash::BYTES]> = row.get(19)?;
     Ok(Meta {
+        realm,
+        last_principal: last.map(|it| Arc::new(PrincipalHash::from_bytes(it))),
         secret: SecretHash::from_bytes(row.get(0)?),
         secret_since: time(row.get(12)?),
         renewal: renewal(row)?,

@@ -14,9 +14,8 @@ use crate::id::SessionId;
 use crate::patch::{
     Conflict, Denied, Expect, FieldOp, Gone, MetaPatch, Op, Outcome, Patch, Refused, SignIn,
 };
-use crate::record::Fields;
-use crate::record::{Applying, Meta, Principal, Record, TOMBSTONE};
-use crate::store::contract::{Created, Lookup, Revoke, Touch, Visit};
+use crate::record::{Applying, EndedBy, Fields, Judgement, Meta, Principal, Record, TOMBSTONE};
+use crate::store::contract::{Created, Cursor, Lookup, Revoke, Revoked, Visit};
 use crate::store::limits::{self, Growth, Limits};
 use crate::store::packed;
 use crate::token::SecretHash;
@@ -100,7 +99,7 @@ fn admit(
     }
     let mut others = Vec::new();
     if sign_in.cap.is_some() {
-        others = read::list(db, principal, now)?;
+        others = read::list(db, principal, None, usize::MAX, now)?.records;
         others.retain(|other| other.id != record.id);
     }
     let revoked = read::revoked(db, principal)?;
@@ -108,7 +107,7 @@ fn admit(
         Err(denied) => Ok(Err(denied)),
         Ok(evicted) => {
             for id in evicted {
-                delete(db, id, now)?;
+                delete(db, id, EndedBy::Elsewhere, now)?;
             }
             Ok(Ok(()))
         }
@@ -168,11 +167,13 @@ fn write_fields(
 const UPDATE: &str = "UPDATE session SET secret = ?2, epoch = ?3, rev = ?4, created = ?5, \
     last_seen = ?6, authenticated = ?7, idle = ?8, absolute = ?9, expires = ?10, remember = ?11, \
     principal = ?12, patches = ?13, retired = ?14, secret_since = ?15, next_secret = ?16, \
-    next_nonce = ?17, previous_secret = ?18, previous_at = ?19, versions = ?20 WHERE id = ?1";
+    next_nonce = ?17, previous_secret = ?18, previous_at = ?19, versions = ?20, realm = ?21, last_principal = ?22 \
+    WHERE id = ?1";
 const INSERT: &str = "INSERT INTO session (id, secret, epoch, rev, created, last_seen, \
     authenticated, idle, absolute, expires, remember, principal, patches, retired, secret_since, \
-    next_secret, next_nonce, previous_secret, previous_at, versions) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)";
+    next_secret, next_nonce, previous_secret, previous_at, versions, realm, last_principal) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, \
+    ?20, ?21, ?22)";
 
 fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<(), Failure> {
     let (pending, previous) = (meta.renewal.pending(), meta.renewal.previous());
@@ -197,6 +198,8 @@ fn write_meta(db: &Connection, sql: &str, id: SessionId, meta: &Meta) -> Result<
         previous.map(|previous| previous.secret.as_bytes()),
         previous.map(|previous| row::millis(previous.at)),
         packed::versions_json(&meta.versions),
+        (!meta.realm.is_default()).then(|| meta.realm.as_str()),
+        meta.last_principal.as_ref().map(|last| last.as_bytes()),
     ])?;
     Ok(())
 }
@@ -233,18 +236,17 @@ pub(super) fn create(
 pub(super) fn load(
     db: &Connection,
     id: SessionId,
-    secret: &SecretHash,
+    secrets: &[SecretHash],
     visit: Visit,
     now: Timestamp,
 ) -> Result<Lookup, Failure> {
-    let mut record = match read::load(db, id, secret, visit.arrived, now)? {
+    let mut record = match read::load(db, id, secrets, visit, now)? {
         // Somebody else confirmed it meanwhile, or the session ended.
         Loaded::Answer(answer) => return Ok(answer),
         Loaded::Pending(record) => record,
     };
-    record.meta.confirm(now);
-    if visit.touch == Touch::IfDue && record.meta.touch_is_due(now) {
-        record.meta.last_seen = now;
+    if let Judgement::Opens(due) = record.meta.judge(secrets, visit, now) {
+        record.meta.settle(due, now);
     }
     write_meta(db, UPDATE, id, &record.meta)?;
     Ok(Lookup::Found(Arc::new(*record)))
@@ -269,10 +271,15 @@ pub(super) fn touch(
 }
 
 /// Destroys a record, and says whether it was live.
-pub(super) fn delete(db: &Connection, id: SessionId, now: Timestamp) -> Result<bool, Failure> {
+pub(super) fn delete(
+    db: &Connection,
+    id: SessionId,
+    by: EndedBy,
+    now: Timestamp,
+) -> Result<bool, Failure> {
     let Some(meta) = read::meta(db, id)? else { return Ok(false) };
     for secret in meta.secrets(now) {
-        entomb(db, id, &secret, now.after(TOMBSTONE))?;
+        entomb(db, id, &secret, by, now)?;
     }
     sweep::remove(db, id)?;
     Ok(!meta.is_expired(now))
@@ -282,39 +289,50 @@ fn entomb(
     db: &Connection,
     id: SessionId,
     secret: &SecretHash,
-    until: Timestamp,
+    by: EndedBy,
+    now: Timestamp,
 ) -> Result<(), Failure> {
-    let sql = "INSERT INTO session_tombstone (id, secret, until) VALUES (?1, ?2, ?3) \
-               ON CONFLICT DO UPDATE SET until = excluded.until";
+    let sql = "INSERT INTO session_tombstone (id, secret, until, ended_by, ended_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET until = excluded.until, \
+               ended_by = excluded.ended_by, ended_at = excluded.ended_at";
     db.prepare_cached(sql)?.execute(params![
         Id::from(id),
         secret.as_bytes(),
-        row::millis(until)
+        row::millis(now.after(TOMBSTONE)),
+        by == EndedBy::Elsewhere,
+        row::millis(now)
     ])?;
     Ok(())
 }
 
-/// Destroys sessions of `principal`, and says how many were live.
+/// How many sessions one step of a revocation ends.
+const REVOKE_STEP: usize = 500;
+
+/// Destroys some sessions of `principal`, and says how many were live.
 pub(super) fn revoke(
     db: &Connection,
     principal: &Principal,
     which: Revoke,
+    after: Option<SessionId>,
     now: Timestamp,
-) -> Result<u64, Failure> {
-    if which == Revoke::All {
+) -> Result<Revoked, Failure> {
+    if which == Revoke::All && after.is_none() {
         let sql = "INSERT INTO session_revocation (principal, at) VALUES (?1, ?2) \
                    ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
         db.prepare_cached(sql)?.execute(params![principal.as_str(), row::millis(now)])?;
     }
     let mut theirs = Vec::new();
-    let mut statement = db.prepare_cached("SELECT id FROM session WHERE principal = ?1")?;
-    let mut rows = statement.query([principal.as_str()])?;
+    let sql = "SELECT id FROM session WHERE principal = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let mut rows = statement.query(params![principal.as_str(), after, REVOKE_STEP as i64])?;
     while let Some(row) = rows.next()? {
         theirs.push(read::id(row, 0)?);
     }
+    let next = theirs.last().filter(|_| theirs.len() == REVOKE_STEP).copied().map(Cursor::after);
     let mut ended = 0;
     for id in theirs.into_iter().filter(|id| which.ends(*id)) {
-        ended += u64::from(delete(db, id, now)?);
+        ended += u64::from(delete(db, id, EndedBy::Elsewhere, now)?);
     }
-    Ok(ended)
+    Ok(Revoked::done(ended).and_then(next))
 }

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, MAX_LIFETIME, Meta, Record};
-use crate::store::{Created, Lookup, SessionStore, StoreError, Touch};
+use crate::store::{Created, EndedBy, Lookup, SessionStore, StoreError, Touch};
 use crate::token::SecretHash;
 
 /// How often a save is tried again on what others have saved meanwhile. Each
@@ -97,7 +97,7 @@ impl<S: SessionStore> AsTowerSessions<S> {
         let mut nothing = Patch::new();
         // No record has it, so the answer is the record, or that there is none.
         nothing.expect.push(Expect::Rev(0));
-        match self.0.apply(id, EPOCH, &nothing).await.map_err(failed)? {
+        match self.0.apply(id, EPOCH, &nothing, None).await.map_err(failed)? {
             Outcome::Conflict(conflict) => Ok(Some(conflict.current)),
             Outcome::Gone(_) => Ok(None),
             _ => Err(unexpected()),
@@ -133,7 +133,7 @@ impl<S: SessionStore> tower_sessions_core::SessionStore for AsTowerSessions<S> {
             let Some(patch) = difference(before, record, &wanted, self.now()) else {
                 return Ok(());
             };
-            match self.0.apply(id, EPOCH, &patch).await.map_err(failed)? {
+            match self.0.apply(id, EPOCH, &patch, Some(before)).await.map_err(failed)? {
                 Outcome::Applied(_) => return Ok(()),
                 Outcome::Conflict(conflict) => stored = Some(conflict.current),
                 Outcome::Gone(_) => stored = None,
@@ -150,7 +150,7 @@ impl<S: SessionStore> tower_sessions_core::SessionStore for AsTowerSessions<S> {
 
     async fn load(&self, session_id: &Id) -> Result<Option<Theirs>> {
         let (id, secret) = names(*session_id);
-        let found = self.0.load(id, &secret, Touch::Never.into()).await.map_err(failed)?;
+        let found = self.0.load(id, &[secret], Touch::Never.into()).await.map_err(failed)?;
         let Lookup::Found(record) = found else { return Ok(None) };
         Ok(Some(Theirs {
             id: *session_id,
@@ -160,7 +160,7 @@ impl<S: SessionStore> tower_sessions_core::SessionStore for AsTowerSessions<S> {
     }
 
     async fn delete(&self, session_id: &Id) -> Result<()> {
-        self.0.delete(names(*session_id).0).await.map(drop).map_err(failed)
+        self.0.delete(names(*session_id).0, EndedBy::Browser).await.map(drop).map_err(failed)
     }
 }
 

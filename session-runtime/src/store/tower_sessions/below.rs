@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tower_sessions_core::SessionStore as Theirs;
 use tower_sessions_core::session::{Id, Record};
@@ -14,8 +16,10 @@ use crate::id::SessionId;
 use crate::store::whole::{WholeRecordStore, WholeRecords};
 use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
-/// The entry of their record that holds ours.
+/// The entry of their record that holds ours, where it is text.
 const ENTRY: &str = "session-runtime";
+/// The entry that holds it as base64 where it is not.
+const BYTES: &str = "session-runtime-base64";
 
 /// Sessions in any store that was written for `tower-sessions` 0.15.
 ///
@@ -26,9 +30,9 @@ const ENTRY: &str = "session-runtime";
 /// # }
 /// ```
 ///
-/// A session is one entry, `session-runtime`, in the data of one record of
-/// theirs, which has the same id: 16 bytes, the same text in both. What they
-/// keep until when is theirs to remove; when a session is over is decided by
+/// A session is one entry, `session-runtime` (or `session-runtime-base64`, where
+/// it is not UTF-8), in the data of one record of theirs, which has the same id:
+/// 16 bytes, the same text in both. What they keep until when is theirs to remove; when a session is over is decided by
 /// the times within.
 ///
 /// What [`WholeRecords`] cannot do, this cannot: sessions are not listed,
@@ -69,21 +73,30 @@ impl<T: Theirs> TowerSessionsStore<T> {
         &self.store
     }
 
-    fn record(
-        &self,
-        id: SessionId,
-        bytes: Vec<u8>,
-        until: Timestamp,
-    ) -> Result<Record, StoreError> {
-        let text = String::from_utf8(bytes).map_err(|_| {
-            StoreError::because(StoreErrorKind::Unsupported, "a session is not UTF-8")
-        })?;
+    fn record(&self, id: SessionId, bytes: Vec<u8>, until: Timestamp) -> Record {
+        let (entry, text) = match String::from_utf8(bytes) {
+            Ok(text) => (ENTRY, text),
+            Err(error) => (BYTES, STANDARD.encode(error.as_bytes())),
+        };
         let left = until.since(self.clock.now());
-        Ok(Record {
+        Record {
             id: theirs(id),
-            data: HashMap::from([(ENTRY.to_owned(), Value::String(text))]),
+            data: HashMap::from([(entry.to_owned(), Value::String(text))]),
             expiry_date: times::theirs(Clock::system().now().after(left)),
-        })
+        }
+    }
+}
+
+fn ours(mut record: Record) -> Result<Option<Vec<u8>>, StoreError> {
+    // Without either entry it is a session that tower-sessions itself wrote,
+    // whose id somebody tries as one of ours.
+    match (record.data.remove(ENTRY), record.data.remove(BYTES)) {
+        (Some(Value::String(text)), _) => Ok(Some(text.into_bytes())),
+        (_, Some(Value::String(text))) => STANDARD
+            .decode(text)
+            .map(Some)
+            .map_err(|_| StoreError::because(StoreErrorKind::Corrupt, "a session is not base64")),
+        _ => Ok(None),
     }
 }
 
@@ -95,12 +108,7 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
     fn load(&self, id: SessionId) -> StoreFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         StoreFuture::new(async move {
             let found = self.store.load(&theirs(id)).await.map_err(failed)?;
-            // Without the entry it is a session that tower-sessions itself
-            // wrote, and whose id somebody tries as one of ours.
-            Ok(found.and_then(|mut record| match record.data.remove(ENTRY) {
-                Some(Value::String(text)) => Some(text.into_bytes()),
-                _ => None,
-            }))
+            found.map_or(Ok(None), ours)
         })
     }
 
@@ -111,7 +119,7 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
         expires_at: Timestamp,
     ) -> StoreFuture<'_, Result<(), StoreError>> {
         StoreFuture::new(async move {
-            let record = self.record(id, bytes, expires_at)?;
+            let record = self.record(id, bytes, expires_at);
             self.store.save(&record).await.map_err(failed)
         })
     }
@@ -125,7 +133,7 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
         expires_at: Timestamp,
     ) -> StoreFuture<'_, Result<(), StoreError>> {
         StoreFuture::new(async move {
-            let mut record = self.record(id, bytes, expires_at)?;
+            let mut record = self.record(id, bytes, expires_at);
             self.store.create(&mut record).await.map_err(failed)?;
             if record.id == theirs(id) {
                 return Ok(());
@@ -134,7 +142,9 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
             // is expired, or nobody's of ours.
             self.store.delete(&record.id).await.map_err(failed)?;
             let there = self.store.load(&theirs(id)).await.map_err(failed)?;
-            if there.is_some_and(|record| !record.data.contains_key(ENTRY)) {
+            let is_ours =
+                |record: &Record| [ENTRY, BYTES].iter().any(|it| record.data.contains_key(*it));
+            if there.is_some_and(|record| !is_ours(&record)) {
                 return Err(StoreError::because(
                     StoreErrorKind::Corrupt,
                     "a session of tower-sessions has the id of a new session",

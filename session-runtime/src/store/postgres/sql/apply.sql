@@ -1,5 +1,5 @@
 -- Record::apply as one statement. Codes: 0 applied, 1 repeated, 2 absent,
--- 3 superseded, 4 conflict (with the record), 5 not an integer, 6 a field too
+-- 10 uncertain, 3 superseded, 4 conflict (with the record), 5 not an integer, 6 a field too
 -- large, 9 the record too large, 7 at the limit, 8 revoked. The field at fault
 -- is in `field`.
 --
@@ -12,7 +12,7 @@ CREATE OR REPLACE FUNCTION {f:apply}(p_id text, p_epoch bigint, p_patch bigint,
     m_renew bytea, m_authenticated boolean, m_move boolean, m_principal text,
     m_restart boolean, m_idle bigint, m_absolute bigint, m_remember bigint,
     m_from bytea, m_nonce bytea, m_next bytea, m_names text[], m_versions bigint[],
-    p_cap bigint, p_evict boolean, p_since bigint, l_field bigint, l_record bigint,
+    p_cap bigint, p_evict boolean, p_since bigint, p_again bigint, l_field bigint, l_record bigint,
     p_now bigint, p_wait integer) RETURNS {f:answer}
 LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
@@ -64,6 +64,10 @@ BEGIN
         a.code := 1;
         a.epoch := p_epoch + (m_renew IS NOT NULL)::integer;
         a.next_nonce := CASE WHEN s.secret = m_from THEN s.next_nonce END;
+        RETURN a;
+    ELSIF s.rev >= p_again + 4 THEN
+        -- It may have been applied, and forgotten.
+        a.code := 10;
         RETURN a;
     ELSIF v_now >= {f:after}(s.expires, 60000) THEN
         a.code := 2;
@@ -176,6 +180,9 @@ BEGIN
     END IF;
 
     IF m_move THEN
+        -- Principal::hash
+        s.last_principal := CASE WHEN m_principal IS NULL THEN coalesce(
+            substr(sha256(convert_to(s.principal, 'UTF8')), 1, 16), s.last_principal) END;
         s.principal := m_principal;
     END IF;
     IF v_conditional AND s.principal IS NOT NULL THEN
@@ -248,6 +255,7 @@ BEGIN
             previous_secret = s.previous_secret, previous_at = s.previous_at,
             epoch = s.epoch, rev = s.rev, last_seen = s.last_seen, authenticated = s.authenticated,
             idle = s.idle, absolute = s.absolute, remember = s.remember, principal = s.principal,
+            last_principal = s.last_principal,
             expires = {f:expires}(s.last_seen, s.idle, s.absolute),
             due = least(s.due, {f:expires}(s.last_seen, s.idle, s.absolute)),
             patches = s.patches, retired = s.retired, retired_at = s.retired_at, versions = s.versions

@@ -54,6 +54,7 @@ DO $do$ BEGIN
             epoch bigint, rev bigint, created bigint, last_seen bigint, authenticated bigint,
             idle bigint, absolute bigint, expires bigint, remember bigint, principal text,
             patches bigint[], retired bytea[], retired_at bigint[], versions text,
+            realm text, last_principal bytea, elsewhere boolean, ended_at bigint,
             names text[], texts text[], raws bytea[]);
     END IF;
 END $do$;
@@ -64,7 +65,7 @@ LANGUAGE sql STABLE ROWS 1 AS $fn$
     SELECT 1, NULL::text, s.id, s.secret, s.secret_since, s.next_secret, s.next_nonce,
         s.previous_secret, s.previous_at, s.epoch, s.rev, s.created, s.last_seen, s.authenticated,
         s.idle, s.absolute, s.expires, s.remember, s.principal, s.patches, s.retired, s.retired_at,
-        s.versions::text, f.names, f.texts, f.raws
+        s.versions::text, s.realm, s.last_principal, NULL::boolean, NULL::bigint, f.names, f.texts, f.raws
     FROM {t:session} s LEFT JOIN LATERAL (
         SELECT array_agg(x.name::text) AS names, array_agg(x.value::text) AS texts, array_agg(x.raw) AS raws
         FROM {t:session_field} x WHERE x.session_id = s.id) f ON true
@@ -73,19 +74,20 @@ $fn$;
 
 -- Destroys a record whose row is locked, and remembers its secrets for the
 -- 60000 ms of TOMBSTONE.
-CREATE OR REPLACE FUNCTION {f:bury}(s {t:session}, p_now bigint) RETURNS void
+CREATE OR REPLACE FUNCTION {f:bury}(s {t:session}, p_elsewhere boolean, p_now bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $fn$
 BEGIN
     BEGIN
-        INSERT INTO {t:session_tombstone} AS o (id, secret, until)
-        SELECT DISTINCT s.id, x.secret, {f:after}(p_now, 60000)
+        INSERT INTO {t:session_tombstone} AS o (id, secret, until, elsewhere, ended_at)
+        SELECT DISTINCT s.id, x.secret, {f:after}(p_now, 60000), p_elsewhere, p_now
         FROM (SELECT s.secret
             UNION ALL SELECT s.next_secret
             UNION ALL SELECT s.previous_secret WHERE p_now - s.previous_at < 60000
             UNION ALL SELECT r.secret FROM unnest(s.retired, s.retired_at) AS r (secret, at)
                 WHERE p_now - r.at < 60000) AS x (secret)
         WHERE x.secret IS NOT NULL
-        ON CONFLICT (id, secret) DO UPDATE SET until = excluded.until;
+        ON CONFLICT (id, secret) DO UPDATE SET until = excluded.until,
+            elsewhere = excluded.elsewhere, ended_at = excluded.ended_at;
     EXCEPTION WHEN disk_full THEN
         -- Forgotten rather than kept alive: what is below needs no room.
         RAISE WARNING 'no room to remember the secrets of a session that ended';
@@ -127,7 +129,7 @@ BEGIN
         LIMIT v_surplus) x ORDER BY x.id LOOP
         SELECT * INTO v_row FROM {t:session} WHERE id = v_id AND principal = p_principal FOR UPDATE;
         IF FOUND THEN
-            PERFORM {f:bury}(v_row, p_now);
+            PERFORM {f:bury}(v_row, true, p_now);
         END IF;
     END LOOP;
     RETURN 0;

@@ -1,9 +1,9 @@
--- Codes: 0 absent, 1 found, 2 retired, 3 replayed.
+-- Codes: 0 absent, 1 found, 2 ended, 3 replayed.
 --
 -- A load that only reads takes no lock and writes nothing. One that must
 -- confirm a pending secret or write the last activity locks the row, looks
 -- again at what it is then, and decides anew.
-CREATE OR REPLACE FUNCTION {f:load}(p_id text, p_secret bytea, p_arrived bigint, p_touch boolean,
+CREATE OR REPLACE FUNCTION {f:load}(p_id text, p_secrets bytea[], p_arrived bigint, p_touch boolean,
     p_now bigint, p_wait integer) RETURNS {f:answer}
 LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
@@ -11,29 +11,37 @@ DECLARE
     v_now bigint;
     v_next boolean;
     v_locked boolean := false;
+    v_at bigint;
 BEGIN
     LOOP
         SELECT * INTO a FROM {f:read}(p_id);
         v_now := {f:now}(p_now);
         IF a.id IS NULL THEN
-            a.code := CASE WHEN EXISTS (SELECT 1 FROM {t:session_tombstone}
-                WHERE id = p_id AND secret = p_secret AND until > v_now) THEN 2 ELSE 0 END;
+            SELECT o.elsewhere, o.ended_at INTO a.elsewhere, a.ended_at
+                FROM {t:session_tombstone} o
+                WHERE o.id = p_id AND o.secret = ANY (p_secrets) AND o.until > v_now LIMIT 1;
+            a.code := CASE WHEN FOUND THEN 2 ELSE 0 END;
             RETURN a;
         END IF;
-        v_next := a.secret <> p_secret AND a.next_secret IS NOT DISTINCT FROM p_secret;
-        -- Meta::presented
+        v_next := coalesce(a.secret <> a.next_secret AND a.next_secret = ANY (p_secrets), false);
+        SELECT max(r.at) INTO v_at FROM unnest(a.retired, a.retired_at) AS r (secret, at)
+            WHERE r.secret = ANY (p_secrets) AND v_now - r.at < 60000;
+        -- Meta::judge
         a.code := CASE
             WHEN v_now >= a.expires THEN 0
-            WHEN a.secret = p_secret OR v_next THEN 1
-            WHEN a.previous_secret = p_secret THEN
+            WHEN v_next OR a.secret = ANY (p_secrets) THEN 1
+            WHEN a.previous_secret = ANY (p_secrets) THEN
                 CASE WHEN coalesce(p_arrived, v_now) - a.previous_at < 60000 THEN 1 ELSE 3 END
-            WHEN EXISTS (SELECT 1 FROM unnest(a.retired, a.retired_at) AS r (secret, at)
-                WHERE r.secret = p_secret AND v_now - r.at < 60000) THEN 2
+            WHEN v_at IS NOT NULL THEN 2
             ELSE 0 END;
         IF a.code <> 1 THEN
             -- Nothing of a record that was not opened leaves the server.
             v_next := NULL;
             SELECT a.code INTO a;
+            IF a.code = 2 THEN
+                a.elsewhere := false;
+                a.ended_at := v_at;
+            END IF;
             RETURN a;
         END IF;
         -- Meta::touch_is_due
@@ -72,13 +80,15 @@ BEGIN
     RETURN QUERY SELECT r.* FROM {f:read}(p_id) r WHERE r.epoch = p_epoch AND r.expires > {f:now}(p_now);
 END $fn$;
 
-CREATE OR REPLACE FUNCTION {f:list}(p_principal text, p_now bigint) RETURNS SETOF {f:answer}
+CREATE OR REPLACE FUNCTION {f:list}(p_principal text, p_after text, p_limit bigint, p_now bigint) RETURNS SETOF {f:answer}
 LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
     v_now bigint := {f:now}(p_now);
 BEGIN
-    RETURN QUERY SELECT r.* FROM {t:session} s CROSS JOIN LATERAL {f:read}(s.id) r
-        WHERE s.principal = p_principal AND s.expires > v_now;
+    RETURN QUERY SELECT r.* FROM (SELECT s.id FROM {t:session} s
+            WHERE s.principal = p_principal AND s.id > coalesce(p_after, '') AND s.expires > v_now
+            ORDER BY s.id LIMIT p_limit) x
+        CROSS JOIN LATERAL {f:read}(x.id) r ORDER BY r.id COLLATE "C";
 END $fn$;
 
 CREATE OR REPLACE FUNCTION {f:count}(p_now bigint) RETURNS bigint

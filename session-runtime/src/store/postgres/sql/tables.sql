@@ -36,10 +36,12 @@ CREATE TABLE IF NOT EXISTS {t:session} (
     retired         bytea[]  NOT NULL,
     retired_at      bigint[] NOT NULL,
     versions        jsonb,
+    realm           text   COLLATE "C",
+    last_principal  bytea,
     CONSTRAINT {i:session_key} PRIMARY KEY (id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
 CREATE INDEX IF NOT EXISTS {i:session_due} ON {t:session} (due);
-CREATE INDEX IF NOT EXISTS {i:session_principal} ON {t:session} (principal) WHERE principal IS NOT NULL;
+CREATE INDEX IF NOT EXISTS {i:session_principal} ON {t:session} (principal, id) WHERE principal IS NOT NULL;
 CREATE TABLE IF NOT EXISTS {t:session_field} (
     session_id text COLLATE "C" NOT NULL,
     name       text COLLATE "C" NOT NULL,
@@ -52,6 +54,8 @@ CREATE TABLE IF NOT EXISTS {t:session_tombstone} (
     id     text   COLLATE "C" NOT NULL,
     secret bytea  NOT NULL,
     until  bigint NOT NULL,
+    elsewhere boolean NOT NULL,
+    ended_at bigint NOT NULL,
     CONSTRAINT {i:session_tombstone_key} PRIMARY KEY (id, secret)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX IF NOT EXISTS {i:session_tombstone_until} ON {t:session_tombstone} (until);

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION {f:create}(p_id text, p_secret bytea, p_secret_since 
     p_next_secret bytea, p_next_nonce bytea, p_previous_secret bytea, p_previous_at bigint,
     p_epoch bigint, p_rev bigint, p_created bigint, p_last_seen bigint, p_authenticated bigint,
     p_idle bigint, p_absolute bigint, p_remember bigint, p_principal text,
-    p_patches bigint[], p_retired bytea[], p_retired_at bigint[], p_versions text,
+    p_patches bigint[], p_retired bytea[], p_retired_at bigint[], p_versions text, p_realm text, p_last bytea,
     p_names text[], p_texts text[], p_raws bytea[],
     p_cap bigint, p_evict boolean, p_since bigint, p_refused boolean, p_again boolean,
     p_now bigint, p_wait integer) RETURNS integer
@@ -41,11 +41,11 @@ BEGIN
     END IF;
     INSERT INTO {t:session} (id, secret, secret_since, next_secret, next_nonce, previous_secret,
         previous_at, epoch, rev, created, last_seen, authenticated, idle, absolute, expires,
-        due, remember, principal, patches, retired, retired_at, versions)
+        due, remember, principal, patches, retired, retired_at, versions, realm, last_principal)
     VALUES (p_id, p_secret, p_secret_since, p_next_secret, p_next_nonce, p_previous_secret,
         p_previous_at, p_epoch, p_rev, p_created, p_last_seen, p_authenticated, p_idle, p_absolute,
         v_expires, v_expires, p_remember, p_principal, p_patches, p_retired, p_retired_at,
-        p_versions::jsonb)
+        p_versions::jsonb, p_realm, p_last)
     ON CONFLICT (id) DO NOTHING;
     -- Somebody created it, or created and destroyed it, since we looked. What
     -- was evicted meanwhile must come back: all over again.
@@ -57,7 +57,7 @@ BEGIN
     RETURN 0;
 END $fn$;
 
-CREATE OR REPLACE FUNCTION {f:delete}(p_id text, p_now bigint, p_wait integer) RETURNS boolean
+CREATE OR REPLACE FUNCTION {f:delete}(p_id text, p_elsewhere boolean, p_now bigint, p_wait integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
     s {t:session};
@@ -69,19 +69,22 @@ BEGIN
         RETURN false;
     END IF;
     v_now := {f:now}(p_now);
-    PERFORM {f:bury}(s, v_now);
+    PERFORM {f:bury}(s, p_elsewhere, v_now);
     RETURN s.expires > v_now;
 END $fn$;
 
--- p_all: every one, and that is remembered. p_one: that one. p_kept: all others.
+-- At most p_limit of them, by id: p_after is where the step before ended, and
+-- next where the following one goes on. p_all: the first step of the end of every
+-- one, which is remembered. p_one: that one. p_kept: all others.
 CREATE OR REPLACE FUNCTION {f:revoke}(p_principal text, p_all boolean, p_one text, p_kept text,
-    p_now bigint, p_wait integer) RETURNS bigint
+    p_after text, p_limit bigint, p_now bigint, p_wait integer, OUT ended bigint, OUT next text)
 LANGUAGE plpgsql VOLATILE AS $fn$
 DECLARE
     s {t:session};
     v_now bigint;
-    v_ended bigint := 0;
+    v_ids text[];
 BEGIN
+    ended := 0;
     PERFORM {f:begin}(p_wait);
     -- A sign-in that checked before us is stored by now, and is found below.
     PERFORM {f:principals}(p_principal, NULL);
@@ -90,14 +93,18 @@ BEGIN
         INSERT INTO {t:session_revocation} AS r (principal, at) VALUES (p_principal, v_now)
         ON CONFLICT (principal) DO UPDATE SET at = greatest(r.at, excluded.at);
     END IF;
-    FOR s IN SELECT * FROM {t:session} WHERE principal = p_principal
-        AND (p_one IS NULL OR id = p_one) AND (p_kept IS NULL OR id <> p_kept)
-        ORDER BY id FOR UPDATE LOOP
+    SELECT array_agg(x.id ORDER BY x.id) INTO v_ids FROM (SELECT id FROM {t:session}
+        WHERE principal = p_principal AND (p_one IS NULL OR id = p_one)
+        AND id > coalesce(p_after, '') ORDER BY id LIMIT p_limit) x;
+    IF cardinality(v_ids) = p_limit THEN
+        next := v_ids[p_limit];
+    END IF;
+    FOR s IN SELECT * FROM {t:session} WHERE id = ANY (v_ids) AND principal = p_principal
+        AND (p_kept IS NULL OR id <> p_kept) ORDER BY id FOR UPDATE LOOP
         v_now := {f:now}(p_now);
-        PERFORM {f:bury}(s, v_now);
-        v_ended := v_ended + (s.expires > v_now)::integer;
+        PERFORM {f:bury}(s, true, v_now);
+        ended := ended + (s.expires > v_now)::integer;
     END LOOP;
-    RETURN v_ended;
 END $fn$;
 
 -- Rows that somebody holds are left for the next time: never waits. 60000 ms

@@ -49,7 +49,7 @@ local function settle(index, id, bound, principal, ended, stale, now)
   prune(index, now)
   for _, other in ipairs(stale) do call('ZREM', index, other) end
   for _, other in ipairs(ended) do
-    destroy(PREFIX .. other, now, principal)
+    destroy(PREFIX .. other, now, principal, 'e')
     call('ZREM', index, other)
   end
   enter(index, id, bound)

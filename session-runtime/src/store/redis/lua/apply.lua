@@ -129,6 +129,7 @@ for known in string.gmatch(m[6], '%d+') do
     return { 'r', tonumber(m[2]), rotation(s[1], s[2]) }
   end
 end
+if ask.g and tonumber(m[2]) >= tonumber(ask.g) + PATCHES then return { 'x' } end
 local seen, idle, absolute = tonumber(m[3]), tonumber(m[4]), tonumber(m[5])
 if now >= expires(seen, idle, absolute) + LEEWAY then return 0 end
 if m[1] ~= epoch then return -1 end
@@ -205,6 +206,7 @@ if ask.p or ask.P or ask.n or ask.o or ask.l or signs_in then
   if ask.p then
     principal = ask.p
     set('@principal', principal)
+    set('@last', ask.h)
   elseif ask.P then
     principal = false
     for _, name in ipairs({ '@principal', '@authenticated', '@bound' }) do table.insert(dels, name) end

@@ -1,12 +1,12 @@
 -- SESSION | now, secret, touch ('t' or ''), arrived ('' for now)
--- 0 absent, 1 retired, 2 replayed, {principal}: the index must last longer
--- first; else the hash.
+-- 0 absent, 2 replayed, {'e', by, at} ended, {principal}: the index must last
+-- longer first; else the hash.
 local key, secret = KEYS[1], ARGV[2]
 local m = call('HMGET', key, '@secret', '@seen', '@idle', '@absolute')
 local now = clock(ARGV[1])
 if not m[1] then
   local dead = call('HGET', key, '@dead')
-  return dead and entombed(dead, secret, now) and 1 or 0
+  return dead and entombed(dead, secret, now) or 0
 end
 local seen, idle, absolute = tonumber(m[2]), tonumber(m[3]), tonumber(m[4])
 if now >= expires(seen, idle, absolute) then return 0 end
@@ -23,7 +23,7 @@ if secret ~= m[1] then
       if arrived - tonumber(replaced) >= GRACE then return 2 end
     else
       for hash, since in string.gmatch(s[3] or '', '([^ ,]+) (%d+)') do
-        if hash == secret and now - tonumber(since) < TOMBSTONE then return 1 end
+        if hash == secret and now - tonumber(since) < TOMBSTONE then return { 'e', 'b', since } end
       end
       return 0
     end

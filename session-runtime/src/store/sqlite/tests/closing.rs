@@ -1,6 +1,7 @@
 //! Closing the store.
 
 use super::*;
+use crate::store::EndedBy;
 use crate::store::error::StoreErrorKind;
 
 fn files(directory: &Directory) -> Vec<String> {
@@ -43,12 +44,12 @@ async fn every_call_after_the_close_says_that_the_store_was_closed() {
     store.close().await.unwrap();
     let customer = Principal::new("shop", "42");
     let errors = [
-        store.load(id(1), &SECRET, Touch::IfDue.into()).await.unwrap_err(),
+        store.load(id(1), &[SECRET], Touch::IfDue.into()).await.unwrap_err(),
         store.reload(id(1), 1).await.unwrap_err(),
         store.create(record(2, &[]), SignIn::default()).await.unwrap_err(),
-        store.apply(id(1), 1, &add()).await.unwrap_err(),
-        store.delete(id(1)).await.unwrap_err(),
-        store.list(&customer).await.unwrap_err(),
+        store.apply(id(1), 1, &add(), None).await.unwrap_err(),
+        store.delete(id(1), EndedBy::Browser).await.unwrap_err(),
+        store.list(&customer, None, 1_000).await.unwrap_err(),
         store.count().await.unwrap_err(),
         store.sweep(1).await.unwrap_err(),
     ];

@@ -78,8 +78,8 @@ async fn a_session_of_layout_1_opens_and_everything_works_on_it() {
     assert_eq!(meta.versions.get(""), 1);
     assert_eq!(old.fields.get("cart"), Some(&b"[ 1, 2 ]"[..]));
     assert!(found(&store, 2, Touch::IfDue).await.is_some());
-    let lookup = store.load(id(3), &SECRET, Touch::IfDue.into()).await.unwrap();
-    assert!(matches!(lookup, Lookup::Retired), "{lookup:?}");
+    let lookup = store.load(id(3), &[SECRET], Touch::IfDue.into()).await.unwrap();
+    assert!(matches!(lookup, Lookup::Ended(_)), "{lookup:?}");
 
     let mut patch = add();
     let next = SecretHash::from_bytes([8; 32]);
@@ -90,7 +90,7 @@ async fn a_session_of_layout_1_opens_and_everything_works_on_it() {
         ..MetaPatch::default()
     };
     assert_eq!(applied(&store, 1, &patch).await.rotation, Some(RotationNonce([1; 16])));
-    let Lookup::Found(new) = store.load(id(1), &next, Touch::Never.into()).await.unwrap() else {
+    let Lookup::Found(new) = store.load(id(1), &[next], Touch::Never.into()).await.unwrap() else {
         panic!("the next secret of an old session")
     };
     assert_eq!((new.meta.secret_since, new.meta.versions.get("")), (START, 2));
@@ -98,11 +98,11 @@ async fn a_session_of_layout_1_opens_and_everything_works_on_it() {
     let max = std::num::NonZeroU32::MIN;
     patch.meta.principal = Some(Some(customer()));
     patch.meta.sign_in.cap = Some(Cap { max, at_limit: AtLimit::Reject });
-    let denied = store.apply(id(2), 1, &patch).await.unwrap();
+    let denied = store.apply(id(2), 1, &patch, None).await.unwrap();
     assert!(matches!(denied, Outcome::Denied(Denied::AtLimit)), "{denied:?}");
-    assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 1);
+    assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 1);
     patch.meta.sign_in.not_revoked_since = Some(START);
-    let denied = store.apply(id(2), 1, &patch).await.unwrap();
+    let denied = store.apply(id(2), 1, &patch, None).await.unwrap();
     assert!(matches!(denied, Outcome::Denied(Denied::Revoked)), "{denied:?}");
 }
 
@@ -150,7 +150,7 @@ async fn what_is_larger_than_lowered_limits_may_shrink_or_stay() {
     assert_eq!(store.capabilities().limits, Some(limits));
     let fits = async |name, bytes| {
         let patch = Patch::of(vec![set(name, &vec![b'2'; bytes])]);
-        match store.apply(id(1), 1, &patch).await.unwrap() {
+        match store.apply(id(1), 1, &patch, None).await.unwrap() {
             Outcome::Applied(_) => true,
             Outcome::Refused(_) => false,
             other => panic!("{other:?}"),

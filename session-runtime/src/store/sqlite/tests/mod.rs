@@ -92,9 +92,9 @@ async fn create(store: &SqliteStore, record: Record) {
 }
 
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {
-    match store.load(id(number), &SECRET, touch.into()).await.unwrap() {
+    match store.load(id(number), &[SECRET], touch.into()).await.unwrap() {
         Lookup::Found(record) | Lookup::Cached(record) => Some(record),
-        Lookup::Absent | Lookup::Retired | Lookup::Replayed => None,
+        Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed => None,
     }
 }
 

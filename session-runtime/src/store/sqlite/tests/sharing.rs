@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::patch::{AtLimit, Cap, Denied, Expect, Gone, SignIn};
+use crate::store::EndedBy;
 use crate::store::contract::Revoke;
 
 async fn pair(directory: &Directory) -> (SqliteStore, SqliteStore) {
@@ -67,8 +68,8 @@ async fn a_cap_and_a_revocation_hold_across_both() {
         admitted += u32::from(task.await.unwrap());
     }
     assert_eq!(admitted, 5);
-    assert_eq!(a.list(&shop).await.unwrap().len(), 5);
-    assert_eq!(b.revoke(&shop, Revoke::All).await.unwrap(), 5);
+    assert_eq!(a.list(&shop, None, 1_000).await.unwrap().records.len(), 5);
+    assert_eq!(b.revoke(&shop, Revoke::All, None).await.unwrap().ended, 5);
     let mut late = record(40, &[]);
     late.meta.principal = Some(shop);
     let sign_in = SignIn { cap, not_revoked_since: Some(START) };
@@ -80,9 +81,12 @@ async fn a_record_destroyed_through_one_is_gone_for_the_other() {
     let directory = Directory::new();
     let (a, b) = pair(&directory).await;
     create(&a, record(1, &[("a", "1")])).await;
-    assert!(b.delete(id(1)).await.unwrap());
-    assert!(matches!(a.apply(id(1), 1, &add()).await.unwrap(), Outcome::Gone(Gone::Absent)));
-    assert!(matches!(a.load(id(1), &SECRET, Touch::IfDue.into()).await.unwrap(), Lookup::Retired));
+    assert!(b.delete(id(1), EndedBy::Browser).await.unwrap());
+    assert!(matches!(a.apply(id(1), 1, &add(), None).await.unwrap(), Outcome::Gone(Gone::Absent)));
+    assert!(matches!(
+        a.load(id(1), &[SECRET], Touch::IfDue.into()).await.unwrap(),
+        Lookup::Ended(_)
+    ));
     assert_eq!(
         a.create(record(1, &[]), SignIn::default()).await.unwrap(),
         Created::Exists,
@@ -98,7 +102,7 @@ async fn a_conflict_shows_the_whole_record_as_it_stands() {
     applied(&b, 1, &Patch::of(vec![set("a", b"9")])).await;
     let mut patch = Patch::of(vec![set("a", b"5")]);
     patch.expect.push(Expect::Field { name: "a".into(), value: Some(b"1".to_vec()) });
-    let Outcome::Conflict(conflict) = a.apply(id(1), 1, &patch).await.unwrap() else {
+    let Outcome::Conflict(conflict) = a.apply(id(1), 1, &patch, None).await.unwrap() else {
         panic!("a conflict")
     };
     assert_eq!(conflict.field.as_deref(), Some("a"));

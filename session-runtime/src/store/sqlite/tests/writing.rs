@@ -3,6 +3,7 @@
 use super::*;
 use crate::patch::Gone;
 use crate::record::COMMIT_LEEWAY;
+use crate::store::EndedBy;
 use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
 use crate::store::sqlite::failure::{Failure, Unacknowledged};
@@ -81,7 +82,7 @@ async fn a_writer_kept_out_too_long_is_a_timeout_and_nothing_is_written() {
     let store = options.open(directory.file()).await.unwrap();
     create(&store, record(1, &[])).await;
     let lock = lock(&directory);
-    let error = store.apply(id(1), 1, &add()).await.unwrap_err();
+    let error = store.apply(id(1), 1, &add(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
     assert!(found(&store, 1, Touch::Never).await.is_some(), "reads do not wait");
     drop(lock);
@@ -117,9 +118,9 @@ async fn a_lost_reply_is_uncertain_and_a_writer_that_is_gone_is_an_error() {
     let (readers, _) = Readers::open(&directory.file(), &options(&clock)).unwrap();
     let threads = Threads::of(readers, Writer::new(queue));
     let broken = SqliteStore::new(clock, Limits::NONE, threads);
-    assert!(matches!(broken.apply(id(1), 1, &add()).await, Ok(Outcome::Uncertain)));
+    assert!(matches!(broken.apply(id(1), 1, &add(), None).await, Ok(Outcome::Uncertain)));
     lose.join().unwrap();
-    let error = broken.apply(id(1), 1, &add()).await.unwrap_err();
+    let error = broken.apply(id(1), 1, &add(), None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     drop(store);
 }
@@ -172,7 +173,7 @@ async fn the_writer_sweeps_by_itself_what_is_due_and_nothing_else() {
     for number in 0..200 {
         create(&store, record(number, &[("a", "1")])).await;
     }
-    store.delete(id(0)).await.unwrap();
+    store.delete(id(0), EndedBy::Browser).await.unwrap();
     clock.advance(HOUR + COMMIT_LEEWAY - Duration::from_millis(1));
     let mut live = record(250, &[("a", "1")]);
     live.meta.last_seen = clock.now();
@@ -207,10 +208,10 @@ async fn a_patch_writes_only_the_rows_it_changes() {
         .unwrap();
     let keep = FieldOp::new("flash", Op::RemoveIf(b"0".to_vec()));
     applied(&store, 1, &Patch::of(vec![set("b", b"5"), keep])).await;
-    let error = store.delete(id(1)).await.unwrap_err();
+    let error = store.delete(id(1), EndedBy::Browser).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     let record = found(&store, 1, Touch::Never).await.unwrap();
     assert_eq!(record.fields.len(), 3, "the failed delete left no trace");
-    let gone = store.apply(id(9), 1, &add()).await.unwrap();
+    let gone = store.apply(id(9), 1, &add(), None).await.unwrap();
     assert!(matches!(gone, Outcome::Gone(Gone::Absent)));
 }
