@@ -3,22 +3,24 @@
 //! The tests are all the rules of the store contract.
 //!
 //! A store of your own: here a `BTreeMap` behind a lock. [`Record::apply`] says
-//! what a patch does, [`Meta::presented`] what a secret opens, and
+//! what a patch does, [`Meta::judge`] what a secret opens, and
 //! [`SignIn::admit`] who may sign in; a store that can hold a lock or a
 //! transaction around them has nothing to decide itself.
 //!
-//! [`Meta::presented`]: session_runtime::record::Meta::presented
+//! [`Meta::judge`]: session_runtime::record::Meta::judge
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::{Denied, Gone, Outcome, Patch, SignIn};
-use session_runtime::record::{Applying, Presented, Principal, Record, TICKET_LIFETIME, TOMBSTONE};
+use session_runtime::record::{Applying, Judgement, Principal, Record, TICKET_LIFETIME, Tombstone};
 use session_runtime::store::{
-    Created, Cursor, Lookup, Page, Revoke, SessionStore, StoreError, StoreFuture, Swept, Touch,
-    Visit,
+    Created, Cursor, Ended, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore, StoreError,
+    StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use session_runtime::token::SecretHash;
 
@@ -38,34 +40,43 @@ struct Rows {
 }
 
 /// What the map holds for an id.
-struct Row {
-    record: Arc<Record>,
-    /// Destroyed at this time. The row stays for a minute, so that a request
-    /// that is still under way can be told (rule 3).
-    ended: Option<Timestamp>,
+enum Row {
+    Record(Arc<Record>),
+    /// What is left of one for a minute, so that a request that is still under way
+    /// can be told (rule 3).
+    Tombstone(Box<Tombstone>),
 }
 
 impl Row {
+    fn record(&self) -> Option<&Arc<Record>> {
+        match self {
+            Self::Record(record) => Some(record),
+            Self::Tombstone(_) => None,
+        }
+    }
+
     fn live(&self, now: Timestamp) -> Option<&Arc<Record>> {
-        let live = self.ended.is_none() && !self.record.meta.is_expired(now);
-        live.then_some(&self.record)
+        self.record().filter(|record| !record.meta.is_expired(now))
     }
 
     fn belongs_to(&self, principal: &Principal) -> bool {
-        self.record.meta.principal.as_ref() == Some(principal)
+        self.record().is_some_and(|record| record.meta.principal.as_ref() == Some(principal))
     }
 
     /// Ends the session, and says whether it was live.
-    fn end(&mut self, now: Timestamp) -> bool {
+    fn end(&mut self, by: EndedBy, now: Timestamp) -> bool {
         let was_live = self.live(now).is_some();
-        self.ended.get_or_insert(now);
+        if let Self::Record(record) = self {
+            let tombstone = Tombstone { meta: record.meta.clone(), ended: Ended::new(by, now) };
+            *self = Self::Tombstone(Box::new(tombstone));
+        }
         was_live
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
-        match self.ended {
-            Some(ended) => now.since(ended) >= TOMBSTONE,
-            None => self.record.meta.is_removable(now),
+        match self {
+            Self::Record(record) => record.meta.is_removable(now),
+            Self::Tombstone(tombstone) => tombstone.is_over(now),
         }
     }
 }
@@ -86,12 +97,31 @@ impl Rows {
         let revoked = self.revoked.get(principal).copied();
         for id in sign_in.admit(others.map(|other| &**other), revoked)? {
             if let Some(row) = self.sessions.get_mut(&id) {
-                row.end(now);
+                row.end(EndedBy::Elsewhere, now);
             }
         }
         Ok(())
     }
+
+    /// The rows after the one where a page ended.
+    fn after(&self, from: Option<&Cursor>) -> Result<Range<'_, SessionId, Row>, StoreError> {
+        let after = from.map(|cursor| cursor.as_str().parse::<SessionId>()).transpose();
+        let after = after.map_err(|_| StoreError::new(StoreErrorKind::Config))?;
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        Ok(self.sessions.range((start, Bound::Unbounded)))
+    }
 }
+
+/// The first `limit` of `live`, and where the next page begins.
+fn page<'r>(live: impl Iterator<Item = &'r Arc<Record>>, limit: usize) -> Page {
+    let mut live = live.cloned();
+    let records: Vec<_> = live.by_ref().take(limit.max(1)).collect();
+    let last = records.last().filter(|_| live.next().is_some());
+    Page { next: last.map(|last| Cursor::new(last.id.to_string())), records }
+}
+
+/// How many sessions one step of a revocation ends.
+const STEP: usize = 500;
 
 /// Every answer is there at once; a store that waits for a server answers with
 /// `StoreFuture::new(async move { … })`.
@@ -115,26 +145,22 @@ impl SessionStore for MapStore {
         let now = self.clock.now();
         let mut rows = self.rows();
         let Some(row) = rows.sessions.get_mut(&id) else { return ready(Lookup::Absent) };
-        let meta = &row.record.meta;
-        if let Some(ended) = row.ended {
-            let known = meta.secrets(ended).any(|left| left == *secret);
-            let retired = known && now.since(ended) < TOMBSTONE;
-            return ready(if retired { Lookup::Ended(_) } else { Lookup::Absent });
-        }
-        if meta.is_expired(now) {
-            return ready(Lookup::Absent);
-        }
-        match meta.presented(secret, visit.arrived.unwrap_or(now), now) {
-            Presented::Current | Presented::Previous => {}
-            Presented::Next => Arc::make_mut(&mut row.record).meta.confirm(now),
-            Presented::Replayed => return ready(Lookup::Replayed),
-            Presented::Retired => return ready(Lookup::Ended(_)),
-            Presented::Unknown => return ready(Lookup::Absent),
-        }
-        if visit.touch == Touch::IfDue && row.record.meta.touch_is_due(now) {
-            Arc::make_mut(&mut row.record).meta.last_seen = now;
-        }
-        ready(Lookup::Found(Arc::clone(&row.record)))
+        let record = match row {
+            Row::Record(record) => record,
+            Row::Tombstone(tombstone) => {
+                let ended = tombstone.judge(secrets, now);
+                return ready(ended.map_or(Lookup::Absent, Lookup::Ended));
+            }
+        };
+        ready(match record.meta.judge(secrets, visit, now) {
+            Judgement::Opens(due) => {
+                Arc::make_mut(record).meta.settle(due, now);
+                Lookup::Found(Arc::clone(record))
+            }
+            Judgement::Ended(ended) => Lookup::Ended(ended),
+            Judgement::Replayed => Lookup::Replayed,
+            Judgement::Absent => Lookup::Absent,
+        })
     }
 
     fn reload(&self, id: SessionId, epoch: u64) -> Answer<'_, Option<Arc<Record>>> {
@@ -151,49 +177,73 @@ impl SessionStore for MapStore {
         if let Err(denied) = rows.admit(&record, sign_in, self.clock.now()) {
             return ready(Created::Denied(denied));
         }
-        rows.sessions.insert(record.id, Row { record: Arc::new(record), ended: None });
+        rows.sessions.insert(record.id, Row::Record(Arc::new(record)));
         ready(Created::Created)
     }
 
-    fn apply<'a>(&'a self, id: SessionId, epoch: u64, patch: &'a Patch) -> Answer<'a, Outcome> {
+    fn apply<'a>(
+        &'a self,
+        id: SessionId,
+        epoch: u64,
+        patch: &'a Patch,
+        _: Option<&'a Arc<Record>>,
+    ) -> Answer<'a, Outcome> {
         // The lock is held from the first check to the last write (rule 4).
         let (mut rows, now) = (self.rows(), self.clock.now());
-        let Some(row) = rows.sessions.get(&id).filter(|row| row.ended.is_none()) else {
+        let Some(before) = rows.sessions.get(&id).and_then(Row::record) else {
             return ready(Outcome::Gone(Gone::Absent));
         };
-        let (record, applied) = match row.record.apply(epoch, patch, now) {
+        let (record, applied) = match before.apply(epoch, patch, now) {
             Applying::Answer(outcome) => return ready(outcome),
             Applying::Stored(record, applied) => (record, applied),
         };
         if let Err(denied) = rows.admit(&record, patch.meta.sign_in, now) {
             return ready(Outcome::Denied(denied));
         }
-        rows.sessions.insert(id, Row { record, ended: None });
+        rows.sessions.insert(id, Row::Record(record));
         ready(Outcome::Applied(applied))
     }
 
-    fn delete(&self, id: SessionId) -> Answer<'_, bool> {
+    fn delete(&self, id: SessionId, by: EndedBy) -> Answer<'_, bool> {
         let now = self.clock.now();
-        ready(self.rows().sessions.get_mut(&id).is_some_and(|row| row.end(now)))
+        ready(self.rows().sessions.get_mut(&id).is_some_and(|row| row.end(by, now)))
     }
 
-    fn list<'a>(&'a self, principal: &'a Principal) -> Answer<'a, Vec<Arc<Record>>> {
+    fn list<'a>(
+        &'a self,
+        principal: &'a Principal,
+        from: Option<&'a Cursor>,
+        limit: usize,
+    ) -> Answer<'a, Page> {
         // No index: every row is looked at. A real store keeps one (rule 8).
-        let now = self.clock.now();
-        let rows = self.rows();
-        let theirs = rows.sessions.values().filter(|row| row.belongs_to(principal));
-        ready(theirs.filter_map(|row| row.live(now).cloned()).collect())
+        let (rows, now) = (self.rows(), self.clock.now());
+        StoreFuture::ready(rows.after(from).map(|rest| {
+            let theirs = rest.map(|(_, row)| row).filter(|row| row.belongs_to(principal));
+            page(theirs.filter_map(|row| row.live(now)), limit)
+        }))
     }
 
-    fn revoke<'a>(&'a self, principal: &'a Principal, which: Revoke) -> Answer<'a, u64> {
-        let now = self.clock.now();
-        let mut rows = self.rows();
-        if which == Revoke::All {
+    fn revoke<'a>(
+        &'a self,
+        principal: &'a Principal,
+        which: Revoke,
+        from: Option<&'a Cursor>,
+    ) -> Answer<'a, Revoked> {
+        let (mut rows, now) = (self.rows(), self.clock.now());
+        if which == Revoke::All && from.is_none() {
             rows.revoked.insert(principal.clone(), now);
         }
-        let rows = rows.sessions.iter_mut();
-        let theirs = rows.filter(|(id, row)| which.ends(**id) && row.belongs_to(principal));
-        ready(theirs.map(|(_, row)| u64::from(row.end(now))).sum())
+        let theirs: Vec<_> = match rows.after(from) {
+            Ok(rest) => rest.filter(|(_, row)| row.belongs_to(principal)).map(|it| *it.0).collect(),
+            Err(error) => return StoreFuture::ready(Err(error)),
+        };
+        let mut ended = 0;
+        for id in theirs.iter().take(STEP).filter(|id| which.ends(**id)) {
+            let row = rows.sessions.get_mut(id);
+            ended += u64::from(row.is_some_and(|row| row.end(EndedBy::Elsewhere, now)));
+        }
+        let last = theirs.get(STEP - 1).filter(|_| theirs.len() > STEP);
+        ready(Revoked::done(ended).and_then(last.map(|id| Cursor::new(id.to_string()))))
     }
 
     fn count(&self) -> Answer<'_, u64> {
@@ -215,11 +265,10 @@ impl SessionStore for MapStore {
         ready(Swept { removed: due.len(), more })
     }
 
-    /// One page is enough where everything is in memory anyway.
-    fn scan<'a>(&'a self, _: Option<&'a Cursor>, _: usize) -> Answer<'a, Page> {
+    fn scan<'a>(&'a self, from: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page> {
         let (rows, now) = (self.rows(), self.clock.now());
-        let live = rows.sessions.values().filter_map(|row| row.live(now)).cloned();
-        ready(Page { records: live.collect(), next: None })
+        let rest = rows.after(from);
+        StoreFuture::ready(rest.map(|rest| page(rest.filter_map(|(_, row)| row.live(now)), limit)))
     }
 }
 

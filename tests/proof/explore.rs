@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, StatusCode, header};
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::patch::Lifetime;
 use session_runtime::record::{Meta, Principal, Record};
-use session_runtime::store::{MemoryStore, Revoke, SessionStore, Touch};
+use session_runtime::store::{EndedBy, MemoryStore, Revoke, SessionStore, Touch};
 use session_runtime::token::SessionToken;
 use session_runtime::{Realm, SessionId, SessionLayer};
 use shuttle::future::{block_on, spawn, yield_now};

@@ -11,8 +11,8 @@ use session_runtime::clock::Clock;
 use session_runtime::patch::{Outcome, Patch, SignIn};
 use session_runtime::record::{Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Cursor, Lookup, MemoryStore, Page, Revoke, SessionStore, StoreError,
-    StoreErrorKind, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
+    SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use session_runtime::token::SecretHash;
 use shuttle::future::yield_now;
