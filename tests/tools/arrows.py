@@ -78,7 +78,7 @@ def re_exports(modules):
     """What stands at the root of the crate → the module that it is from."""
     text = code_of(SOURCE / "lib.rs")
     found = {"Session": "schema"}
-    for use in re.finditer(r"pub use (\w+)::(\{[^}]*\}|\w+);", text):
+    for use in re.finditer(r"pub use (\w+)(?:::\w+)*::(\{[^}]*\}|\w+);", text):
         if use.group(1) in modules:
             for name in IDENT.findall(use.group(2)):
                 found[name] = use.group(1)
