@@ -8,6 +8,9 @@
 //! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
 //! - [`index`]: who has which sessions, for the same
 
+// Some of it is for one engine only.
+#![cfg_attr(not(feature = "redis"), allow(dead_code, unused_imports))]
+
 mod apply;
 mod contract;
 mod create;
