@@ -2,6 +2,7 @@
 
 mod any;
 mod cache;
+pub mod cas;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contract;

@@ -22,7 +22,7 @@ pub(crate) use self::entries::{is_appendable, operations};
 use self::head::ApartBase;
 pub(crate) use self::head::{Head, Kind, NO_SCHEMAS, patch_text, schemas_of};
 pub(crate) use self::meta::letter;
-pub(crate) use self::read::{Entry, Raw, decode};
+pub(crate) use self::read::{Entry, Raw, RawRecord, decode};
 pub(crate) use self::write::{
     Base, Form, apart, appended, as_read, entombed, over_kept_base, tombstone, whole,
 };

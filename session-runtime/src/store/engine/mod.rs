@@ -6,8 +6,9 @@
 //! - [`load`], [`apply`], [`create`], [`end`]: the operations of a store, each a loop
 //!   of deciding by the rules and doing one step
 //! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
+//! - [`index`]: who has which sessions, for the same
 
-// Of every engine.
+// Some of it is for one engine only.
 #![cfg_attr(not(feature = "redis"), allow(dead_code, unused_imports))]
 
 mod apply;
@@ -16,6 +17,7 @@ mod create;
 mod end;
 mod failure;
 mod guard;
+pub(super) mod index;
 mod load;
 mod pause;
 
@@ -26,6 +28,6 @@ pub(super) use self::contract::{
 pub(super) use self::create::create;
 pub(super) use self::end::{delete, end_if};
 pub(super) use self::failure::{Doubt, Failure};
-pub(super) use self::guard::{Decision, decide, is_over};
+pub(super) use self::guard::{Decision, decide, entomb, is_over};
 pub(super) use self::load::{load, record_of, reload};
 pub(super) use self::pause::Pause;

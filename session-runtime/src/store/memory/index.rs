@@ -1,21 +1,22 @@
 //! Who has which sessions: a superset of the live ones at all times.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::members::Members;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::{Principal, TICKET_LIFETIME};
+use crate::store::engine::index::Order;
 
 const SHARDS: usize = 16;
 
 /// The principals of one lock.
 #[derive(Default)]
 pub(super) struct Principals {
-    sessions: HashMap<Principal, Ids>,
+    sessions: HashMap<Principal, Members>,
     /// When all sessions of a principal were revoked last.
     revoked: HashMap<Principal, Timestamp>,
     /// What to forget, the oldest first. A principal may stand here several
@@ -24,25 +25,53 @@ pub(super) struct Principals {
 }
 
 impl Principals {
-    pub(super) fn ids(&self, principal: &Principal) -> Vec<SessionId> {
-        self.sessions.get(principal).map_or_else(Vec::new, Ids::to_vec)
-    }
-
-    pub(super) fn add(&mut self, principal: &Principal, id: SessionId) {
+    /// Notes a session, with its present age. `order_of` is asked for the age of others.
+    pub(super) fn add(
+        &mut self,
+        principal: &Principal,
+        id: SessionId,
+        order: Order,
+        order_of: impl Fn(SessionId) -> Option<Order>,
+    ) {
         match self.sessions.entry(principal.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(Ids::One(id))),
-            Entry::Occupied(mut entry) => entry.get_mut().add(id),
+            Entry::Vacant(entry) => drop(entry.insert(Members::One(id))),
+            Entry::Occupied(mut entry) => entry.get_mut().add(id, order, order_of),
         }
     }
 
     pub(super) fn remove(&mut self, principal: &Principal, id: SessionId) {
-        if self.sessions.get_mut(principal).is_some_and(|ids| ids.remove(id)) {
+        if self.sessions.get_mut(principal).is_some_and(|members| members.remove(id)) {
             self.sessions.remove(principal);
         }
         if self.sessions.capacity() > 64 + 4 * self.sessions.len() {
             let keep = 2 * self.sessions.len();
             self.sessions.shrink_to(keep);
         }
+    }
+
+    /// A session has expired: it does not count any more, unless it is [added](Self::add)
+    /// again.
+    pub(super) fn expired(&mut self, principal: &Principal, id: SessionId) {
+        if let Some(Members::Many(many)) = self.sessions.get_mut(principal) {
+            many.expired(id);
+        }
+    }
+
+    /// How many sessions but for this one may be live: at most so many are.
+    pub(super) fn others(&self, principal: &Principal, id: SessionId) -> usize {
+        self.sessions.get(principal).map_or(0, |members| members.others(id))
+    }
+
+    /// The next sessions to look at: the `most` oldest after that one, or all of them
+    /// where they are few.
+    pub(super) fn oldest(
+        &self,
+        principal: &Principal,
+        after: Option<SessionId>,
+        most: usize,
+    ) -> Vec<SessionId> {
+        let members = self.sessions.get(principal);
+        members.map_or_else(Vec::new, |members| members.oldest(after, most))
     }
 
     /// Notes that all sessions of `principal` are revoked.
@@ -81,55 +110,6 @@ fn is_remembered(revoked: Timestamp, now: Timestamp) -> bool {
     now.since(revoked) <= TICKET_LIFETIME
 }
 
-/// Nearly every principal has one session, which then takes no block of its own.
-enum Ids {
-    One(SessionId),
-    Many(BTreeSet<SessionId>),
-}
-
-impl Ids {
-    fn to_vec(&self) -> Vec<SessionId> {
-        match self {
-            Self::One(id) => vec![*id],
-            Self::Many(ids) => ids.iter().copied().collect(),
-        }
-    }
-
-    fn page(&self, after: Option<SessionId>, limit: usize) -> (Vec<SessionId>, bool) {
-        match self {
-            Self::One(id) => {
-                let id = Some(*id).filter(|id| after.is_none_or(|after| *id > after));
-                (id.into_iter().collect(), false)
-            }
-            Self::Many(ids) => {
-                let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-                let mut rest = ids.range((start, Bound::Unbounded)).copied();
-                let page: Vec<_> = rest.by_ref().take(limit).collect();
-                (page, rest.next().is_some())
-            }
-        }
-    }
-
-    fn add(&mut self, id: SessionId) {
-        match self {
-            Self::One(one) if *one == id => {}
-            Self::One(one) => *self = Self::Many([*one, id].into()),
-            Self::Many(ids) => drop(ids.insert(id)),
-        }
-    }
-
-    /// Whether none is left.
-    fn remove(&mut self, id: SessionId) -> bool {
-        match self {
-            Self::One(one) => *one == id,
-            Self::Many(ids) => {
-                ids.remove(&id);
-                ids.is_empty()
-            }
-        }
-    }
-}
-
 /// Lock order: a lock of the index comes before a lock of a record's shard.
 pub(super) struct PrincipalIndex {
     shards: Box<[Mutex<Principals>]>,
@@ -151,22 +131,6 @@ impl PrincipalIndex {
 
     fn lock_at(&self, index: usize) -> MutexGuard<'_, Principals> {
         self.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs `store`, which makes a session theirs if it says so, with the index
-    /// locked: nobody sees the session without its entry.
-    pub(super) fn while_adding<T>(
-        &self,
-        principal: &Principal,
-        id: SessionId,
-        store: impl FnOnce() -> (T, bool),
-    ) -> T {
-        let mut principals = self.lock(principal);
-        let (answer, theirs) = store();
-        if theirs {
-            principals.add(principal, id);
-        }
-        answer
     }
 
     /// Removes an entry, unless `theirs` says that it is right after all.
@@ -191,8 +155,8 @@ impl PrincipalIndex {
         limit: usize,
     ) -> (Vec<SessionId>, bool) {
         let principals = self.lock(principal);
-        let ids = principals.sessions.get(principal);
-        ids.map_or_else(Default::default, |ids| ids.page(after, limit))
+        let members = principals.sessions.get(principal);
+        members.map_or_else(Default::default, |members| members.page(after, limit))
     }
 
     /// Notes that all sessions of `principal` are revoked.

@@ -6,6 +6,7 @@
 //! nothing; a bucket that comes due re-arms the records that were touched.
 
 mod index;
+mod members;
 mod shard;
 mod sign_in;
 mod sweeper;
@@ -22,6 +23,7 @@ use super::contract::{
     Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
     StoreFuture, Swept, Visit,
 };
+use super::engine::index::Order;
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
 use crate::clock::Clock;
@@ -54,6 +56,9 @@ struct Inner {
     next_shard: AtomicUsize,
     /// Ends the sweeper when it is dropped.
     sweeper: OnceLock<mpsc::Sender<()>>,
+    /// How many sessions sign-ins have looked at.
+    #[cfg(test)]
+    looks: AtomicUsize,
 }
 
 impl MemoryStore {
@@ -77,6 +82,8 @@ impl MemoryStore {
             record_limit: AtomicUsize::new(record),
             next_shard: AtomicUsize::new(0),
             sweeper: OnceLock::new(),
+            #[cfg(test)]
+            looks: AtomicUsize::new(0),
         }))
     }
 
@@ -144,18 +151,8 @@ impl Inner {
             self.one_less();
             return Err(StoreError::new(StoreErrorKind::Full));
         }
-        let id = record.id;
-        let create = |record| self.shard(id).create(record, self.clock.now());
         let created = match record.meta.principal.clone() {
-            None => create(record),
-            // The index knows of a session before anybody can find it.
-            Some(principal) if sign_in.is_unconditional() => {
-                self.index.while_adding(&principal, id, || {
-                    let created = create(record);
-                    let stored = created == Created::Created;
-                    (created, stored)
-                })
-            }
+            None => self.shard(record.id).create(record, self.clock.now()),
             Some(principal) => self.create_signed_in(record, &principal, sign_in),
         };
         if created != Created::Created {
@@ -165,21 +162,16 @@ impl Inner {
     }
 
     fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Outcome {
-        let apply = || {
+        let meta = &patch.meta;
+        let joins = meta.principal.is_some() || !meta.sign_in.is_unconditional();
+        let (outcome, before) = if joins || meta.authenticated || meta.lifetime.is_some() {
+            self.apply_signed_in(id, epoch, patch)
+        } else {
             let (mut shard, now) = (self.shard(id), self.clock.now());
             match shard.prepare(id, epoch, patch, now, &self.limits()) {
                 Ok(prepared) => shard.commit(prepared),
                 Err(outcome) => (outcome, None),
             }
-        };
-        let (outcome, before) = match &patch.meta.principal {
-            _ if !patch.meta.sign_in.is_unconditional() => self.apply_signed_in(id, epoch, patch),
-            Some(Some(principal)) => self.index.while_adding(principal, id, || {
-                let (outcome, before) = apply();
-                let applied = matches!(outcome, Outcome::Applied(_));
-                ((outcome, before), applied)
-            }),
-            _ => apply(),
         };
         if let Some(before) = before
             && patch.meta.principal.as_ref().is_some_and(|new| new.as_ref() != Some(&before))
@@ -189,6 +181,10 @@ impl Inner {
             });
         }
         outcome
+    }
+
+    fn order_of(&self, id: SessionId) -> Option<Order> {
+        self.shard(id).order(id)
     }
 
     fn one_less(&self) {

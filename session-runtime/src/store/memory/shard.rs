@@ -11,6 +11,7 @@ use crate::record::{
     Applying, COMMIT_LEEWAY, Due, Ended, EndedBy, Judgement, Principal, Record, TOMBSTONE,
     Tombstone,
 };
+use crate::store::engine::index::Order;
 use crate::store::{Created, Limits, Lookup, Visit};
 use crate::token::SecretHash;
 
@@ -26,6 +27,15 @@ pub(super) struct Shard {
     /// What to look at when a bucket has passed. An id may stand in several,
     /// and for nothing any more.
     due: BTreeMap<u64, Vec<SessionId>>,
+    /// How many ids stand there.
+    armed: usize,
+}
+
+/// What a sign-in sees of another session.
+pub(super) enum Seen {
+    /// It is live and theirs.
+    Live(Order),
+    Other,
 }
 
 /// A patched record that is not stored yet.
@@ -47,6 +57,20 @@ impl Shard {
 
     pub(super) fn principal(&self, id: SessionId) -> Option<&Principal> {
         self.records.get(&id)?.meta.principal.as_ref()
+    }
+
+    /// What a sign-in of `principal` sees of a session.
+    pub(super) fn look(&self, id: SessionId, principal: &Principal, now: Timestamp) -> Seen {
+        match self.live(id, now) {
+            Some(record) if record.meta.principal.as_ref() == Some(principal) => {
+                Seen::Live(order(record))
+            }
+            _ => Seen::Other,
+        }
+    }
+
+    pub(super) fn order(&self, id: SessionId) -> Option<Order> {
+        self.records.get(&id).map(|record| order(record))
     }
 
     pub(super) fn count(&self, now: Timestamp) -> u64 {
@@ -180,6 +204,7 @@ impl Shard {
                 entry.remove();
                 continue;
             };
+            self.armed -= 1;
             if self.tombstones.get(&id).is_some_and(|tombstone| tombstone.is_over(now)) {
                 self.tombstones.remove(&id);
             }
@@ -202,9 +227,32 @@ impl Shard {
     fn look_again(&mut self, id: SessionId, at: Timestamp) {
         // Rounded up: when the bucket is due, so is the record.
         self.due.entry(at.as_millis() / BUCKET + 1).or_default().push(id);
+        self.armed += 1;
+    }
+
+    /// What was destroyed stands where it would have expired, for as long as that may be.
+    /// Where that is most of all that stands there, it is made anew.
+    fn forget_ended(&mut self) {
+        let needed = self.records.len() + self.tombstones.len();
+        if self.armed <= 2 * needed + usize::from(needed > 0) * 64 {
+            return;
+        }
+        self.due.clear();
+        self.armed = 0;
+        let records = self.records.values().map(|record| (record.id, removable_at(record)));
+        let tombstones = self.tombstones.iter().map(|(id, it)| (*id, it.ended.at.after(TOMBSTONE)));
+        for (id, at) in records.chain(tombstones).collect::<Vec<_>>() {
+            self.look_again(id, at);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn armed(&self) -> usize {
+        self.due.values().map(Vec::len).sum()
     }
 
     fn give_memory_back(&mut self) {
+        self.forget_ended();
         if self.records.capacity() > 64 + 4 * self.records.len() {
             self.records.shrink_to(2 * self.records.len());
         }
@@ -212,6 +260,10 @@ impl Shard {
             self.tombstones.shrink_to(2 * self.tombstones.len());
         }
     }
+}
+
+fn order(record: &Record) -> Order {
+    (record.meta.authenticated, record.meta.created)
 }
 
 fn removable_at(record: &Record) -> Timestamp {

@@ -1,21 +1,21 @@
-//! Sign-ins with conditions: on how many sessions the principal has, and on
-//! what was revoked since the login began.
+//! Sign-ins, and whatever else the index of a principal has to know.
 //!
-//! All of it happens with the principal locked in the index, and, where a cap
-//! has to be counted, with the shards of all sessions of the principal locked
-//! as well, in ascending order: it is one step. A sign-in without a cap locks
-//! its own shard only.
+//! All of it happens with the principal locked in the index. The other sessions are
+//! looked at one after the other, the oldest first and only at a cap: nobody can join
+//! them in between, and that one ends makes room. Then the shards of this session and of
+//! those that make room are locked together, in ascending order: the write is one step.
 
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 
 use super::index::Principals;
-use super::shard::Shard;
+use super::shard::{Seen, Shard};
 use super::{Inner, SHARDS};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
+use crate::store::engine::index::{Admission, Verdict};
 use crate::store::{Created, EndedBy};
 
 impl Inner {
@@ -26,22 +26,30 @@ impl Inner {
         principal: &Principal,
         sign_in: SignIn,
     ) -> Created {
-        let (id, mut principals) = (record.id, self.index.lock(principal));
-        let mut shards = Locked::of(self, &principals, principal, id, sign_in);
+        let id = record.id;
+        let order = (record.meta.authenticated, record.meta.created);
+        let mut principals = self.index.lock(principal);
         let now = self.clock.now();
+        if !self.shard(id).is_free(id, now) {
+            return Created::Exists;
+        }
+        let evicted = match self.admit(&mut principals, principal, id, sign_in, now) {
+            Ok(evicted) => evicted,
+            Err(denied) => return Created::Denied(denied),
+        };
+        let mut shards = Locked::of(self, id, &evicted);
         if !shards.own.is_free(id, now) {
             return Created::Exists;
         }
-        if let Err(denied) = self.admit(&mut principals, &mut shards, principal, id, sign_in, now) {
-            return Created::Denied(denied);
-        }
+        self.evict(&mut principals, &mut shards, principal, &evicted, now);
         shards.own.insert(record);
-        principals.add(principal, id);
+        drop(shards);
+        principals.add(principal, id, order, |id| self.order_of(id));
         Created::Created
     }
 
-    /// Applies a patch that leaves the record to somebody if `sign_in` allows
-    /// it: the outcome, and the principal before it.
+    /// Applies a patch that the index has to know of: the outcome, and the principal
+    /// before it.
     pub(super) fn apply_signed_in(
         &self,
         id: SessionId,
@@ -55,107 +63,138 @@ impl Inner {
         };
         loop {
             let mut principals = principal.as_ref().map(|principal| self.index.lock(principal));
-            let mut shards = match (&principals, &principal) {
-                (Some(principals), Some(principal)) => {
-                    Locked::of(self, principals, principal, id, sign_in)
+            let mut evicted = Vec::new();
+            if let (Some(principals), Some(theirs)) = (&mut principals, &principal)
+                && !sign_in.is_unconditional()
+            {
+                let now = self.clock.now();
+                // What is refused for another reason is refused for that.
+                match self.shard(id).prepare(id, epoch, patch, now, &self.limits()) {
+                    Err(outcome) => return (outcome, None),
+                    Ok(prepared) if prepared.after.meta.principal == principal => {}
+                    Ok(prepared) => {
+                        // It changed before it was locked.
+                        principal.clone_from(&prepared.after.meta.principal);
+                        continue;
+                    }
                 }
-                _ => Locked::one(self, id),
-            };
+                match self.admit(principals, theirs, id, sign_in, now) {
+                    Ok(some) => evicted = some,
+                    Err(denied) => return (Outcome::Denied(denied), None),
+                }
+            }
+            let mut shards = Locked::of(self, id, &evicted);
             let now = self.clock.now();
             let prepared = match shards.own.prepare(id, epoch, patch, now, &self.limits()) {
                 Ok(prepared) => prepared,
                 Err(outcome) => return (outcome, None),
             };
-            if prepared.after.meta.principal != principal {
-                // It changed before it was locked.
-                principal.clone_from(&prepared.after.meta.principal);
+            let meta = &prepared.after.meta;
+            if meta.principal != principal {
+                principal.clone_from(&meta.principal);
                 continue;
             }
+            let order = (meta.authenticated, meta.created);
             if let (Some(principals), Some(principal)) = (&mut principals, &principal) {
-                match self.admit(principals, &mut shards, principal, id, sign_in, now) {
-                    Ok(()) => principals.add(principal, id),
-                    Err(denied) => return (Outcome::Denied(denied), None),
-                }
+                self.evict(principals, &mut shards, principal, &evicted, now);
             }
-            return shards.own.commit(prepared);
+            let committed = shards.own.commit(prepared);
+            drop(shards);
+            if let (Some(principals), Some(principal)) = (&mut principals, &principal) {
+                principals.add(principal, id, order, |id| self.order_of(id));
+            }
+            return committed;
         }
     }
 
-    /// Whether the sign-in may be stored. Ends the sessions that make room.
+    /// Whether the sign-in may be stored, and who makes room for it.
     fn admit(
         &self,
         principals: &mut Principals,
-        shards: &mut Locked<'_>,
         principal: &Principal,
         id: SessionId,
         sign_in: SignIn,
         now: Timestamp,
-    ) -> Result<(), Denied> {
-        let mut ids = Vec::new();
-        if sign_in.cap.is_some() {
-            ids = principals.ids(principal);
-            ids.retain(|other| *other != id);
+    ) -> Result<Vec<SessionId>, Denied> {
+        let ticket = SignIn { cap: None, ..sign_in };
+        ticket.admit([], principals.revoked(principal, now))?;
+        let Some(cap) = sign_in.cap else { return Ok(Vec::new()) };
+        let mut admission = Admission::new(cap, principals.others(principal, id));
+        let mut after = None;
+        loop {
+            match admission.verdict() {
+                Verdict::Admitted(evicted) => {
+                    return Ok(evicted.into_iter().map(|(_, id)| id).collect());
+                }
+                Verdict::Denied => return Err(Denied::AtLimit),
+                Verdict::Look(most) => {
+                    let oldest = principals.oldest(principal, after, most);
+                    after = oldest.last().copied();
+                    if oldest.is_empty() {
+                        admission.fewer(usize::MAX);
+                    }
+                    for other in oldest.into_iter().filter(|other| *other != id) {
+                        #[cfg(test)]
+                        self.looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        let seen = self.shard(other).look(other, principal, now);
+                        let order = match seen {
+                            Seen::Live(order) => Some(order),
+                            Seen::Other => None,
+                        };
+                        admission.saw(other, order);
+                        if order.is_none() {
+                            principals.expired(principal, other);
+                        }
+                    }
+                }
+            }
         }
-        let others = ids.into_iter().filter_map(|other| shards.get(other)?.live(other, now));
-        let theirs = others.filter(|other| other.meta.principal.as_ref() == Some(principal));
-        let evicted =
-            sign_in.admit(theirs.map(|other| &**other), principals.revoked(principal, now))?;
+    }
+
+    fn evict(
+        &self,
+        principals: &mut Principals,
+        shards: &mut Locked<'_>,
+        principal: &Principal,
+        evicted: &[SessionId],
+        now: Timestamp,
+    ) {
+        let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
         for id in evicted {
-            let shard = shards.get_mut(id);
-            if shard.and_then(|shard| shard.delete(id, EndedBy::Elsewhere, now, |_| true)).is_some()
-            {
-                principals.remove(principal, id);
+            let Some(shard) = shards.get(*id) else { continue };
+            if shard.delete(*id, EndedBy::Elsewhere, now, theirs).is_some() {
+                principals.remove(principal, *id);
                 self.one_less();
             }
         }
-        Ok(())
     }
 }
 
 /// Shards that are locked together.
 struct Locked<'s> {
     own: MutexGuard<'s, Shard>,
-    /// Of which index `own` is.
+    /// Index of the shard that `own` belongs to.
     index: usize,
     others: BTreeMap<usize, MutexGuard<'s, Shard>>,
 }
 
 impl<'s> Locked<'s> {
-    fn one(store: &'s Inner, id: SessionId) -> Self {
-        Self { own: store.shard(id), index: index(id), others: BTreeMap::new() }
-    }
-
-    /// The shard of `id`, and, if there is a cap to be counted, those of all
-    /// sessions of the principal.
-    fn of(
-        store: &'s Inner,
-        principals: &Principals,
-        principal: &Principal,
-        id: SessionId,
-        sign_in: SignIn,
-    ) -> Self {
-        if sign_in.cap.is_none() {
-            return Self::one(store, id);
-        }
+    /// The shards of `id` and of `others`.
+    fn of(store: &'s Inner, id: SessionId, others: &[SessionId]) -> Self {
         let own_index = index(id);
-        let mut indexes: Vec<_> = principals.ids(principal).into_iter().map(index).collect();
+        let mut indexes: Vec<_> = others.iter().map(|id| index(*id)).collect();
         // The one order in which several are ever locked.
         indexes.sort_unstable();
         indexes.dedup();
         let lock = |index: &usize| (*index, store.shard_at(*index));
-        let mut others: BTreeMap<_, _> =
-            indexes.iter().take_while(|index| **index < own_index).map(lock).collect();
+        let below = indexes.iter().take_while(|index| **index < own_index);
+        let mut others: BTreeMap<_, _> = below.map(lock).collect();
         let own = store.shard_at(own_index);
         others.extend(indexes.iter().filter(|index| **index > own_index).map(lock));
         Self { own, index: own_index, others }
     }
 
-    fn get(&self, id: SessionId) -> Option<&Shard> {
-        let index = index(id);
-        if index == self.index { Some(&*self.own) } else { self.others.get(&index).map(|it| &**it) }
-    }
-
-    fn get_mut(&mut self, id: SessionId) -> Option<&mut Shard> {
+    fn get(&mut self, id: SessionId) -> Option<&mut Shard> {
         let index = index(id);
         if index == self.index {
             return Some(&mut *self.own);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::patch::{FieldOp, Lifetime, Op, SignIn};
-use crate::record::{Meta, TICKET_LIFETIME};
+use crate::patch::{AtLimit, Cap, Denied, FieldOp, Lifetime, Op, SignIn};
+use crate::record::{Fields, Meta, TICKET_LIFETIME};
 
 fn store() -> MemoryStore {
     MemoryStore::with_clock(Clock::frozen(Timestamp::from_millis(1_700_000_000_000)))
@@ -50,6 +50,144 @@ async fn revocations_do_not_pile_up() {
     }
     assert!(sweeps > 5, "a few at a time");
     assert_eq!(store.0.index.revocations(), (0, 0));
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const LIFETIME: Lifetime = Lifetime { idle: Some(HOUR), absolute: None, remember: false };
+
+fn principal() -> Principal {
+    Principal::new("", "1")
+}
+
+fn capped(max: u32, at_limit: AtLimit) -> SignIn {
+    SignIn { cap: Some(Cap { max: max.try_into().unwrap(), at_limit }), not_revoked_since: None }
+}
+
+fn id_of(number: u32) -> SessionId {
+    let mut bytes = [0; 16];
+    // Spread, and not in the order of their age.
+    bytes[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_le_bytes());
+    SessionId::from_bytes(bytes)
+}
+
+/// Signs the principal in, in a new session that is a millisecond younger.
+async fn sign_in(store: &MemoryStore, number: u32, sign_in: SignIn) -> Created {
+    store.clock().advance(Duration::from_millis(1));
+    let now = store.clock().now();
+    let mut meta = Meta::new(SecretHash::from_bytes([7; 32]), now, LIFETIME);
+    (meta.authenticated, meta.principal) = (Some(now), Some(principal()));
+    store.create(Record::new(id_of(number), meta, Fields::new()), sign_in).await.unwrap()
+}
+
+fn looks(store: &MemoryStore) -> usize {
+    store.0.looks.swap(0, Ordering::Relaxed)
+}
+
+async fn count(store: &MemoryStore) -> u64 {
+    store.count().await.unwrap()
+}
+
+#[tokio::test]
+async fn below_its_cap_a_sign_in_looks_at_nothing_and_at_it_at_the_oldest() {
+    let store = store();
+    let cap = capped(1_000, AtLimit::EvictOldest);
+    for number in 0..1_000 {
+        assert_eq!(sign_in(&store, number, cap).await, Created::Created);
+    }
+    assert_eq!(looks(&store), 0);
+    assert_eq!(sign_in(&store, 1_000, cap).await, Created::Created);
+    assert_eq!((looks(&store), count(&store).await), (1_000, 1_000));
+    assert!(store.reload(id_of(0), 1).await.unwrap().is_none(), "the oldest");
+    assert_eq!(
+        sign_in(&store, 1_001, capped(5, AtLimit::Reject)).await,
+        Created::Denied(Denied::AtLimit)
+    );
+    assert_eq!(looks(&store), 5);
+}
+
+#[tokio::test]
+async fn a_cap_that_is_turned_on_later_catches_up_in_steps() {
+    let store = store();
+    for number in 0..2_000 {
+        sign_in(&store, number, SignIn::default()).await;
+    }
+    let cap = capped(5, AtLimit::EvictOldest);
+    for (number, left) in (2_000..).zip([1_501, 1_002, 503, 5, 5]) {
+        sign_in(&store, number, cap).await;
+        assert_eq!(count(&store).await, left);
+        assert!(looks(&store) <= 505);
+    }
+    for (number, lives) in [(1_999, false), (2_000, true), (2_004, true)] {
+        assert_eq!(store.reload(id_of(number), 1).await.unwrap().is_some(), lives, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn who_proves_who_they_are_again_is_not_the_oldest_any_more() {
+    let store = store();
+    for number in 0..100 {
+        sign_in(&store, number, SignIn::default()).await;
+    }
+    store.clock().advance(Duration::from_millis(1));
+    let mut again = Patch::new();
+    again.meta.authenticated = true;
+    let outcome = store.apply(id_of(0), 1, &again, None).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)));
+    sign_in(&store, 100, capped(100, AtLimit::EvictOldest)).await;
+    let lives = async |number| store.reload(id_of(number), 1).await.unwrap().is_some();
+    assert!(lives(0).await && !lives(1).await);
+}
+
+#[tokio::test]
+async fn what_has_expired_is_looked_at_once_and_still_ends_by_a_revocation() {
+    let store = store();
+    for number in 0..2_000 {
+        sign_in(&store, number, SignIn::default()).await;
+    }
+    store.clock().advance(HOUR);
+    let cap = capped(5, AtLimit::Reject);
+    for number in 2_000..2_005 {
+        assert_eq!(sign_in(&store, number, cap).await, Created::Created);
+    }
+    assert_eq!(looks(&store), 2_000);
+    // In its leeway a request that is under way makes one live again.
+    let mut longer = Patch::new();
+    longer.meta.lifetime = Some(LIFETIME);
+    let mut apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
+    assert!(matches!(apply(7).await, Outcome::Applied(_)));
+    assert_eq!(sign_in(&store, 2_005, cap).await, Created::Denied(Denied::AtLimit));
+    assert!(looks(&store) <= 6);
+    let mut from = None;
+    loop {
+        let revoked = store.revoke(&principal(), Revoke::All, from.as_ref()).await.unwrap();
+        match revoked.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    let mut apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
+    for number in [7, 8, 1_999] {
+        assert!(matches!(apply(number).await, Outcome::Gone(_)), "{number}");
+    }
+}
+
+#[tokio::test]
+async fn creating_and_destroying_for_ever_leaves_nothing_behind() {
+    let store = store();
+    let rounds = 40_000;
+    let armed = || (0..SHARDS).map(|shard| store.0.shard_at(shard).armed()).sum::<usize>();
+    for number in 0..rounds {
+        sign_in(&store, number, SignIn::default()).await;
+        store.delete(id_of(number), EndedBy::Browser).await.unwrap();
+        if number % 100 == 0 {
+            store.clock().advance(Duration::from_secs(1));
+            store.sweep(1_000).await.unwrap();
+            assert!(armed() < 40_000, "after {number}: {}", armed());
+        }
+    }
+    store.clock().advance(Duration::from_secs(62));
+    while store.sweep(1_000).await.unwrap().more {}
+    assert_eq!((armed(), store.0.index.revocations()), (0, (0, 0)));
 }
 
 /// The goal is 400 bytes a session; this is the part of it that grows unseen.
