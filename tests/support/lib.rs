@@ -25,6 +25,9 @@ mod documents {
     #[doc = include_str!("../../docs/stores.md")]
     struct Stores;
 
+    #[doc = include_str!("../../docs/sqlite.md")]
+    struct Sqlite;
+
     #[doc = include_str!("../../docs/cache.md")]
     struct Cache;
 

@@ -72,7 +72,9 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// Opens the store, and makes the layer in front of it.
+    /// Opens the store, and makes the layer in front of it. To close the store at
+    /// the end, [connect](Self::connect) to it and give a clone to
+    /// [`layer_on`](Self::layer_on).
     ///
     /// # Errors
     ///

@@ -12,7 +12,12 @@ use crate::forward_store;
 
 /// Any store, chosen by a URL.
 #[derive(Clone)]
-pub struct AnyStore(Arc<dyn SessionStore>);
+pub struct AnyStore {
+    store: Arc<dyn SessionStore>,
+    /// The same once more, where there is a file to close.
+    #[cfg(feature = "sqlite")]
+    file: Option<super::SqliteStore>,
+}
 
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
 type Opening<'o, S> = std::pin::Pin<Box<dyn Future<Output = Result<S, StoreError>> + Send + 'o>>;
@@ -41,7 +46,39 @@ impl AnyStore {
     /// Wraps a store that is there already.
     #[must_use]
     pub fn new(store: impl SessionStore) -> Self {
-        Self(Arc::new(store))
+        Self {
+            #[cfg(feature = "sqlite")]
+            file: (&store as &dyn std::any::Any).downcast_ref().cloned(),
+            store: Arc::new(store),
+        }
+    }
+
+    /// Closes the store and all its clones, if it has a file: see `SqliteStore::close`.
+    /// Call it last, after the server has stopped. Stores in memory and on servers
+    /// have nothing to close.
+    ///
+    /// ```no_run
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use session_runtime::{SessionLayer, store::AnyStore};
+    ///
+    /// let store = AnyStore::connect("memory:").await?;
+    /// let layer = SessionLayer::new(store.clone());
+    /// // … until the server has stopped:
+    /// store.close().await?;
+    /// # let _ = layer; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file could not be closed cleanly.
+    // With no store's feature on, nothing is waited for.
+    #[allow(clippy::unused_async)]
+    pub async fn close(&self) -> Result<(), StoreError> {
+        #[cfg(feature = "sqlite")]
+        if let Some(file) = &self.file {
+            return file.close().await;
+        }
+        Ok(())
     }
 
     /// Opens the store that `url` names:
@@ -49,7 +86,7 @@ impl AnyStore {
     /// | URL | store | feature |
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
-    /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there | `sqlite` |
+    /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there. Its path as it is: no `file:`, no `?`, no `%20` | `sqlite` |
     /// | `mysql://user:password@host/database`, `mariadb://…` | `MySqlStore`; its tables are made if they are not there | `mysql` |
     /// | `redis://host:6379`, `redis+unix:///path`, `redis+cluster://host,host`, `redis+sentinel://host/name` | `RedisStore` | `redis` |
     /// | `rediss://…`, `rediss+cluster://…`, `rediss+sentinel://…` | the same over TLS | `redis-tls` |
@@ -69,10 +106,11 @@ impl AnyStore {
     ///
     /// # Errors
     ///
-    /// As of [`connect`](Self::connect), and if the store has no such setting.
+    /// Same as [`connect`](Self::connect); also if the store does not support the
+    /// setting.
     pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
-        if options.prefix.is_some() && matches!(scheme, "memory" | "sqlite") {
+        if options.prefix.is_some() && scheme == "memory" {
             return Err(ConnectError::Malformed("this store shares nothing, and has no prefix"));
         }
         let limits = options.limits.unwrap_or_default();
@@ -81,9 +119,13 @@ impl AnyStore {
                 Ok(Self::new(MemoryStore::new().limits(limits)))
             }
             "memory" => Err(ConnectError::Malformed("`memory:` takes nothing after the colon")),
-            "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
-                "" => Err(ConnectError::Malformed("write the file's path: `sqlite:sessions.db`")),
-                path => opened!("sqlite", SqliteStore.limits(limits), open(path)),
+            "sqlite" => match (file(rest)?, &options.prefix) {
+                (path, None) => opened!("sqlite", SqliteStore.limits(limits), open(path)),
+                (path, Some(prefix)) => opened!(
+                    "sqlite",
+                    SqliteStore.limits(limits).shared_file(format!("{prefix}session")),
+                    open(path)
+                ),
             },
             "postgres" | "postgresql" => match &options.prefix {
                 None => opened!("postgres", PostgresStore.limits(limits), connect(url)),
@@ -112,6 +154,28 @@ impl AnyStore {
     }
 }
 
+/// The path in a URL that begins with `sqlite:`.
+fn file(rest: &str) -> Result<&str, ConnectError> {
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    let problem = if path.is_empty() {
+        "write the file's path: `sqlite:sessions.db`"
+    } else if path.starts_with("file:") {
+        "`sqlite:` is followed by the path alone, without `file:`"
+    } else if path.contains('?') {
+        "`sqlite:` is followed by the path alone: it takes no settings behind a `?`"
+    } else if is_escaped(path) {
+        "`sqlite:` is followed by the path as it is, without `%20` and the like"
+    } else {
+        return Ok(path);
+    };
+    Err(ConnectError::Malformed(problem))
+}
+
+fn is_escaped(path: &str) -> bool {
+    let mut escapes = path.as_bytes().windows(3).filter(|it| it[0] == b'%');
+    escapes.any(|it| it[1..].iter().all(u8::is_ascii_hexdigit))
+}
+
 impl fmt::Debug for AnyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AnyStore")
@@ -126,6 +190,8 @@ pub struct ConnectOptions {
     /// # Default: [`Limits::default`]
     pub limits: Option<Limits>,
     /// What keys, or tables, begin with where a server is shared.
+    /// With `sqlite:` the sessions live in a file that has other tables too, in a
+    /// table of this name and `session` behind it: see `SqliteOptions::shared_file`.
     /// # Default: the store's own
     pub prefix: Option<String>,
 }
@@ -174,7 +240,7 @@ impl Error for ConnectError {
 // A method that is forgotten here would silently get its default.
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for AnyStore {
-    forward_store! { this => this.0;
+    forward_store! { this => this.store;
         clock capabilities load reload create apply delete list revoke count sweep scan
     }
 }

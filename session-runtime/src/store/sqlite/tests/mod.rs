@@ -1,9 +1,11 @@
 //! What is particular to SQLite. The contract is tested by the conformance
 //! suite.
 
+mod any;
 mod closing;
 mod file;
 mod limits;
+mod log;
 mod losing;
 mod many;
 mod shared;
