@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, KeysMissing, SchemaClash, StoreCannot};
 use crate::error::SessionError;
 use crate::metrics::Counters;
+use crate::record::Record;
 use crate::retry::Queues;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 use crate::store::{Capabilities, SessionStore, StoreError, StoreErrorKind, StoreFuture};
@@ -42,6 +43,16 @@ impl Engine {
 
     pub(crate) fn schemas(&self) -> &Schemas {
         &self.schemas
+    }
+
+    /// A store that forgot the realm of a record, or took the secret of one realm
+    /// for that of another, lets nobody in.
+    pub(crate) fn vouch_for_realm(&self, record: &Record) -> Result<(), StoreError> {
+        if self.config.realms.accepts(&record.meta.realm) {
+            return Ok(());
+        }
+        let problem = "the store answered with a session of a realm that was not asked for";
+        Err(StoreError::because(StoreErrorKind::Corrupt, problem))
     }
 
     /// Waits for the store, but not for ever.

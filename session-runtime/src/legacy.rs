@@ -155,7 +155,7 @@ impl RequestSession {
             absolute: config.policy.absolute,
             remember: false,
         };
-        let realm = &config.realm;
+        let realm = config.realms.own();
         let mut meta = Meta::new(token.secret_hash(realm), now, lifetime);
         meta.realm = realm.clone();
         let schemas = self.engine.schemas().all();

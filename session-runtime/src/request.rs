@@ -18,7 +18,7 @@ use crate::patch::{FieldOp, Op, Outcome, Patch};
 use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::{Field, SessionSchema};
-use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope, State};
+use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope, State, home};
 use crate::store::{Lookup, Touch, Visit};
 use crate::token::SessionToken;
 use crate::transaction::Running;
@@ -126,7 +126,7 @@ impl RequestSession {
         }
         let config = &self.engine.config;
         let mut looked =
-            match presented(headers, config.cookie.name(), |text| config.keys.token_in(text)) {
+            match presented(headers, config.cookie.name(), |text| config.token_in(text)) {
                 Presented::Nothing => Looked::nobody(),
                 Presented::One(token) => self.look_up(token, stale_ok).await?,
                 // Two cookies are rare, and somebody may have planted one.
@@ -179,11 +179,15 @@ impl RequestSession {
         token: SessionToken,
         stale_ok: bool,
     ) -> Result<Looked, SessionError> {
-        let secrets = self.engine.config.secrets(&token);
+        let secrets = self.engine.config.realms.secrets(&token);
         let visit = Visit { touch: Touch::IfDue, arrived: self.arrived, stale_ok };
         let found = self.engine.store.load(token.id(), &secrets, visit);
         let looked = |origin| Looked { origin, ..Looked::nobody() };
-        Ok(match self.engine.within(found).await? {
+        let found = self.engine.within(found).await?;
+        if let Lookup::Found(record) | Lookup::Cached(record) = &found {
+            self.engine.vouch_for_realm(record)?;
+        }
+        Ok(match found {
             Lookup::Found(record) => {
                 Looked { token: Some(token), ..looked(Origin::Stored(record)) }
             }
@@ -260,7 +264,7 @@ impl Backend for RequestSession {
     }
 
     fn realm(&self) -> &Realm {
-        &self.engine.config.realm
+        self.engine.config.realms.own()
     }
 
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {
@@ -332,7 +336,7 @@ impl RequestSession {
                 let taken = applied.taken.iter_mut().find_map(|taken| {
                     let stored = taken.value.take()?;
                     Some(match field.secret {
-                        true => keys.open(field, id, &taken.name, &stored).value,
+                        true => keys.open(field, home(record), &taken.name, &stored).value,
                         false => stored,
                     })
                 });

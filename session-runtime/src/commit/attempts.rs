@@ -52,7 +52,7 @@ impl RequestSession {
                 keep_fields,
                 head_open: !self.scope.head_sent(),
                 policy: self.engine.config.policy,
-                realm: &self.engine.config.realm,
+                realm: self.engine.config.realms.own(),
                 now: self.engine.now(),
             };
             let next = match &fork_of {
@@ -67,7 +67,7 @@ impl RequestSession {
                 }
                 Plan::Lost { explicit } => return Ok(self.lost(explicit)),
                 Plan::Write(mut write) => {
-                    let from = fork_of.as_ref().and_then(|seen| Some(seen.as_ref()?.id));
+                    let from = fork_of.as_ref().and_then(Option::as_deref);
                     seal(&mut write, &schemas, keys, from)?;
                     write
                 }
@@ -86,7 +86,7 @@ impl RequestSession {
                         Created::Refused(refused) => return Err(SessionError::Refused(refused)),
                     }
                 }
-                Write::Apply { id, epoch, patch, cookie, signs_in, explicit } => {
+                Write::Apply { id, epoch, patch, cookie, signs_in, explicit, .. } => {
                     // What takes privileges away needs nobody to hear of it.
                     if cookie.is_some() && keep_fields {
                         self.needs_head()?;

@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod keys;
 mod layer;
+mod realms;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
@@ -13,6 +14,7 @@ pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
 pub use file::{SessionConfig, SetupError};
 #[cfg(feature = "keys")]
 pub(crate) use keys::Place;
-pub(crate) use keys::{Keys, is_locked};
+pub(crate) use keys::{Home, Keys, is_locked};
 pub(crate) use layer::Config;
 pub use layer::keep_unless_failed;
+pub(crate) use realms::Realms;

@@ -168,7 +168,7 @@ fn finish<B: From<&'static str>>(
     }
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
-        let text = |token: &SessionToken| config.keys.text_of(token);
+        let text = |token: &SessionToken| config.text_of(token);
         apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
             crate::legacy::remove_cookie(response.headers_mut(), &*adopt.legacy);

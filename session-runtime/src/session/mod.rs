@@ -20,4 +20,4 @@ pub use handle::Handle;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
-pub(crate) use seal::seal;
+pub(crate) use seal::{home, seal};

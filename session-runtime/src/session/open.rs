@@ -105,10 +105,13 @@ impl Core {
         let Some(record) = &self.record else { return true };
         // What this request published is its own business.
         let stored = field.names().find_map(|name| record.fields.get(name));
+        let (realm, namespace) = (&record.meta.realm, self.schema.namespace);
         match (stored.filter(|json| *json != NULL), &record.meta.principal) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(json), Some(principal)) => principal.json().as_bytes() == json,
+            (Some(json), Some(principal)) => {
+                std::str::from_utf8(json).is_ok_and(|json| principal.is(realm, namespace, json))
+            }
         }
     }
 }

@@ -6,9 +6,8 @@
 
 use super::plan::Write;
 use super::value;
-use crate::config::Keys;
+use crate::config::{Home, Keys};
 use crate::error::SessionError;
-use crate::id::SessionId;
 use crate::patch::{FieldOp, Op};
 use crate::record::Fields;
 use crate::record::Record;
@@ -24,7 +23,7 @@ pub(super) fn opened(
     let (mut ops, mut stale) = (Vec::new(), Vec::new());
     for (name, stored) in record.fields.iter() {
         let Some(field) = secret_of(schemas, name) else { continue };
-        let plain = keys.open(field, record.id, name, stored);
+        let plain = keys.open(field, home(record), name, stored);
         ops.push(FieldOp::new(name.to_owned(), Op::Set(plain.value)));
         if !plain.settled {
             stale.push(name.to_owned());
@@ -43,7 +42,7 @@ pub(super) fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Field
         for (name, stored) in fields.iter() {
             // Those of the present secret fields are in clear already.
             let as_stored = record.fields.get(name) == Some(stored);
-            if let (true, Some(plain)) = (as_stored, keys.open_any(record.id, name, stored)) {
+            if let (true, Some(plain)) = (as_stored, keys.open_any(home(record), name, stored)) {
                 ops.push(FieldOp::new(name.to_owned(), Op::Set(plain)));
             }
         }
@@ -52,28 +51,28 @@ pub(super) fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Field
 }
 
 /// Encrypts what is secret in a write, which is the last thing that happens to
-/// it. `from`: the record that a new one is forked from; it may hold secrets
-/// of schemas that this request does not read.
+/// it. `from`: the record of the same user that a new one is forked from; it may
+/// hold secrets of schemas that this request does not read.
 pub(crate) fn seal(
     write: &mut Write,
     schemas: &[&'static Schema],
     keys: &Keys,
-    from: Option<SessionId>,
+    from: Option<&Record>,
 ) -> Result<(), SessionError> {
     if !keys.are_there() {
         return Ok(());
     }
     match write {
         Write::Create { record, .. } => {
-            let mut ops = Vec::new();
+            let (to, mut ops) = (home(record), Vec::new());
             for (name, bytes) in record.fields.iter() {
                 let sealed = match (secret_of(schemas, name), from) {
                     // What does not open here opens nowhere else.
-                    (Some(field), _) => match keys.seal(field, record.id, name, bytes)? {
+                    (Some(field), _) => match keys.seal(field, to, name, bytes)? {
                         Some(sealed) => Op::Set(sealed),
                         None => Op::Remove,
                     },
-                    (None, Some(from)) => match keys.move_to(record.id, from, name, bytes)? {
+                    (None, Some(from)) => match keys.move_to(to, home(from), name, bytes)? {
                         Some(sealed) => Op::Set(sealed),
                         None => continue,
                     },
@@ -85,17 +84,23 @@ pub(crate) fn seal(
                 (record.fields, _) = record.fields.apply(&ops).map_err(SessionError::Refused)?;
             }
         }
-        Write::Apply { id, patch, .. } => {
+        Write::Apply { id, realm, patch, .. } => {
+            let home = Home { realm, session: *id };
             for op in &mut patch.ops {
                 let (Op::Set(plain), Some(field)) = (&op.op, secret_of(schemas, &op.name)) else {
                     continue;
                 };
-                let sealed = keys.seal(field, *id, &op.name, plain)?;
+                let sealed = keys.seal(field, home, &op.name, plain)?;
                 op.op = Op::Set(sealed.ok_or(SessionError::Undecodable { field: field.name })?);
             }
         }
     }
     Ok(())
+}
+
+/// Where the sealed values of `record` belong.
+pub(crate) const fn home(record: &Record) -> Home<'_> {
+    Home { realm: &record.meta.realm, session: record.id }
 }
 
 /// The secret field of which something is stored under `name`.

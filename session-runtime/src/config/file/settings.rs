@@ -7,7 +7,7 @@ use super::node::Node;
 use super::reader::Section;
 use super::secrets::Reference;
 use super::values;
-use crate::config::{Config, CookieConfig, CookiePrefix, Keys, SameSite};
+use crate::config::{Config, CookieConfig, CookiePrefix, Keys, Realms, SameSite};
 use crate::patch::{AtLimit, Cap};
 use crate::session::Policy;
 use crate::store::{ConnectOptions, Limits};
@@ -40,6 +40,7 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
             cap,
         },
         cookie,
+        realms: realms(&mut root),
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
         renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
         conflict_timeout: root.duration("conflict_timeout").unwrap_or(default.conflict_timeout),
@@ -135,6 +136,17 @@ fn cookie(mut section: Section, errors: &mut Vec<String>) -> CookieConfig {
             CookieConfig::default()
         }
     }
+}
+
+fn realms(root: &mut Section) -> Realms {
+    let mut realms = Realms::default();
+    let own = root.text("realm").map_or(Ok(()), |name| realms.name(&name));
+    let mut former = root.list("accept_realm").into_iter();
+    let former = former.try_for_each(|name| realms.accept(&name));
+    for error in [own, former].into_iter().filter_map(Result::err) {
+        root.wrong(error.entry(), error.problem());
+    }
+    realms
 }
 
 fn cap(root: &mut Section) -> Option<Cap> {

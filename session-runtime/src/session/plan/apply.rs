@@ -96,6 +96,7 @@ pub(super) fn apply(
     }
     Ok(Plan::Write(Write::Apply {
         id: record.id,
+        realm: record.meta.realm.clone(),
         epoch: record.meta.epoch,
         cookie,
         signs_in,

@@ -83,6 +83,8 @@ pub(crate) enum Write {
     },
     Apply {
         id: SessionId,
+        /// Of the record: what is sealed belongs to it.
+        realm: Realm,
         epoch: u64,
         patch: Patch,
         cookie: Option<CookieChange>,
