@@ -1,6 +1,8 @@
 //! What all requests of one layer share: the store, the settings, and the
 //! schemas that were seen.
 
+mod neighbours;
+
 use std::any::TypeId;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
@@ -38,7 +40,10 @@ impl Engine {
         if let Some(error) = &self.config.error {
             return Err(SessionError::Config(error.clone()));
         }
-        self.schemas.admit(schema)
+        if self.schemas.admit(schema)? == Admitted::Now {
+            self.look_around(schema);
+        }
+        Ok(())
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {
@@ -90,6 +95,13 @@ impl Engine {
     }
 }
 
+/// Since when a schema is among those of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    Before,
+    Now,
+}
+
 /// The schemas that share this layer's records.
 pub(crate) struct Schemas {
     capabilities: Capabilities,
@@ -113,9 +125,9 @@ impl Schemas {
         self.complete = true;
     }
 
-    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
         match self.first.get() {
-            Some(first) if first.is(schema) => Ok(()),
+            Some(first) if first.is(schema) => Ok(Admitted::Before),
             _ => self.admit_another(schema),
         }
     }
@@ -131,10 +143,10 @@ impl Schemas {
     }
 
     #[cold]
-    fn admit_another(&self, schema: &'static Schema) -> Result<(), SessionError> {
+    fn admit_another(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
         let known = |known: &[&'static Schema]| known.iter().any(|known| known.is(schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(());
+            return Ok(Admitted::Before);
         }
         if self.complete {
             return Err(SessionError::SchemaNotNamed { schema: schema.name });
@@ -142,15 +154,19 @@ impl Schemas {
         supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
         self.can_encrypt(schema).map_err(SessionError::KeysMissing)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
-        let first = *self.first.get_or_init(|| schema);
+        let mut admitted = Admitted::Before;
+        let first = *self.first.get_or_init(|| {
+            admitted = Admitted::Now;
+            schema
+        });
         if first.is(schema) || known(&others) {
-            return Ok(());
+            return Ok(admitted);
         }
         for other in std::iter::once(first).chain(others.iter().copied()) {
             agree(other, schema).map_err(|clash| SessionError::SchemaClash(clash.into()))?;
         }
         others.push(schema);
-        Ok(())
+        Ok(Admitted::Now)
     }
 
     pub(crate) fn all(&self) -> Vec<&'static Schema> {

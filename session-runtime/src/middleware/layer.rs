@@ -368,7 +368,7 @@ impl SessionLayer {
     pub fn check(&self) -> Result<(), crate::SessionError> {
         self.check_config().map_err(crate::SessionError::Config)?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
-        self.schemas.iter().try_for_each(|schema| schemas.admit(schema))
+        self.schemas.iter().try_for_each(|schema| schemas.admit(schema).map(drop))
     }
 
     fn check_config(&self) -> Result<(), ConfigError> {
@@ -417,7 +417,9 @@ impl SessionLayer {
             if config.adopt.is_some() {
                 schemas.complete();
             }
-            Arc::new(Engine::new(Arc::clone(&self.store), config, schemas))
+            let engine = Arc::new(Engine::new(Arc::clone(&self.store), config, schemas));
+            engine.register();
+            engine
         };
         Arc::clone(self.engine.get_or_init(build))
     }
