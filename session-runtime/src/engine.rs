@@ -15,6 +15,7 @@ use crate::metrics::Counters;
 use crate::record::Record;
 use crate::retry::Queues;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
+use crate::session::Marked;
 use crate::store::{Capabilities, SessionStore, StoreError, StoreErrorKind, StoreFuture};
 
 pub(crate) struct Engine {
@@ -174,19 +175,15 @@ impl Schemas {
         self.first.get().into_iter().chain(others.iter()).copied().collect()
     }
 
-    fn fields(&self, which: fn(&Field) -> bool) -> Vec<&'static Field> {
-        let fields = self.all().into_iter().flat_map(|schema| schema.fields);
-        fields.filter(|field| which(field)).collect()
-    }
-
-    /// The fields that a sign-in removes.
-    pub(crate) fn cleared_on_login(&self) -> Vec<&'static Field> {
-        self.fields(|field| field.clear_on_login)
+    /// The fields that a change of user is about.
+    pub(crate) fn marked(&self) -> Marked {
+        Marked::of(&self.all())
     }
 
     /// The fields that are shown in listings.
     pub(crate) fn listed(&self) -> Vec<&'static Field> {
-        self.fields(|field| field.listed)
+        let fields = self.all().into_iter().flat_map(|schema| schema.fields);
+        fields.filter(|field| field.listed).collect()
     }
 
     /// The namespaces whose principal is of the type `principal`, which is an

@@ -18,7 +18,7 @@ use crate::patch::{FieldOp, Op, Outcome, Patch};
 use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::{Field, SessionSchema};
-use crate::session::{Attempt, Backend, BoxFuture, Handle, Origin, Scope, State, home};
+use crate::session::{Attempt, Backend, BoxFuture, Handle, Marked, Origin, Scope, State, home};
 use crate::store::{Lookup, Touch, Visit};
 use crate::token::SessionToken;
 use crate::transaction::Running;
@@ -265,6 +265,10 @@ impl Backend for RequestSession {
 
     fn realm(&self) -> &Realm {
         self.engine.config.realms.own()
+    }
+
+    fn marked(&self) -> Marked {
+        self.engine.schemas().marked()
     }
 
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {

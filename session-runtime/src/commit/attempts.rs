@@ -9,7 +9,9 @@ use crate::patch::{Denied, Gone, Op, Outcome, Patch, Refused, SignIn};
 use crate::record::Record;
 use crate::request::RequestSession;
 use crate::retry::Retry;
-use crate::session::{CookieChange, Origin, Pending, Plan, Situation, Write, fork, plan, seal};
+use crate::session::{
+    CookieChange, Marked, Origin, Pending, Plan, Situation, Write, fork, plan, seal,
+};
 use crate::store::{Created, StoreError, StoreErrorKind};
 use crate::token::{NoRandomness, SessionToken};
 
@@ -29,9 +31,9 @@ impl RequestSession {
             let state = self.scope.state();
             (state.origin.clone(), state.token.clone(), state.schemas.clone())
         };
-        let planted = match pending.authenticated && keep_fields {
-            true => self.engine.schemas().cleared_on_login(),
-            false => Vec::new(),
+        let marked = match pending.may_change_user() {
+            true => self.engine.schemas().marked(),
+            false => Marked::default(),
         };
         // Set once the record turned out to be another than the handles saw.
         let mut seen: Option<Arc<Record>> = None;
@@ -48,7 +50,7 @@ impl RequestSession {
                 pending,
                 schemas: &schemas,
                 keys,
-                planted: &planted,
+                marked: &marked,
                 keep_fields,
                 head_open: !self.scope.head_sent(),
                 policy: self.engine.config.policy,
@@ -56,7 +58,7 @@ impl RequestSession {
                 now: self.engine.now(),
             };
             let next = match &fork_of {
-                Some(snapshot) => fork(&situation, snapshot.as_deref(), &mint)?,
+                Some(snapshot) => fork(&situation, snapshot.as_ref(), &mint)?,
                 None => plan(&situation, &mint)?,
             };
             let write = match next {
@@ -67,17 +69,25 @@ impl RequestSession {
                 }
                 Plan::Lost { explicit } => return Ok(self.lost(explicit)),
                 Plan::Write(mut write) => {
-                    let from = fork_of.as_ref().and_then(Option::as_deref);
-                    seal(&mut write, &schemas, keys, from)?;
+                    seal(&mut write, &schemas, keys)?;
                     write
                 }
             };
             match write {
-                Write::Create { record, sign_in, cookie } => {
+                Write::Create { record, sign_in, cookie, ends, .. } => {
                     self.needs_head()?;
+                    if let (Some(_), true, Origin::Stored(read)) =
+                        (ends, pending.unchanged, &origin)
+                        && let Some(current) = self.outdated(read).await?
+                    {
+                        return Ok(Committed::Outdated(current));
+                    }
                     match self.create(&record, sign_in).await? {
                         Created::Created => {
                             tracing::debug!(session = %record.id, "session created");
+                            if let Some(former) = ends {
+                                self.end_former(former, record.id).await?;
+                            }
                             self.became(*record, Some(cookie), generation);
                             return Ok(Committed::Stored);
                         }
@@ -193,8 +203,11 @@ impl RequestSession {
     async fn create(&self, record: &Record, sign_in: SignIn) -> Result<Created, SessionError> {
         match self.engine.in_time(self.engine.store.create(record.clone(), sign_in)).await {
             Some(answer) => Ok(answer?),
-            // It may be stored; without its token nobody will ever find it.
-            None => Err(SessionError::Uncertain),
+            None => {
+                // It may be stored.
+                self.remove_unused(record.id);
+                Err(SessionError::Uncertain)
+            }
         }
     }
 

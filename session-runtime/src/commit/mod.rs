@@ -2,6 +2,7 @@
 
 mod attempts;
 mod outcome;
+mod succession;
 mod to_end;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ mod publish;
 mod scope;
 mod seal;
 mod transaction;
+mod users;
 mod value;
 
 pub use handle::Handle;
@@ -21,3 +22,4 @@ pub(crate) use pending::Pending;
 pub(crate) use plan::{Plan, Policy, Situation, Write, fork, plan};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
 pub(crate) use seal::{home, seal};
+pub(crate) use users::Marked;

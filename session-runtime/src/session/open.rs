@@ -50,10 +50,11 @@ impl Core {
     }
 
     fn view(backend: &Arc<dyn Backend>, schema: &'static Schema, state: &State) -> Self {
-        let record = state.record().cloned();
-        let fields = match (&record, state.pending.is_empty()) {
-            (Some(record), true) if state.schemas.is_empty() => record.fields.clone(),
-            _ => state.projected(backend.keys(), backend.now()),
+        let (record, fields) = match (state.record(), state.pending.is_empty()) {
+            (Some(record), true) if state.schemas.is_empty() => {
+                (Some(Arc::clone(record)), record.fields.clone())
+            }
+            _ => state.projected(&**backend),
         };
         Self::new(Arc::clone(backend), schema, record, fields, state.generation)
     }

@@ -27,6 +27,16 @@ pub(crate) struct PendingOp {
     /// What the handle saw stored. Kept only where a conflict is not simply won
     /// by the later commit.
     pub(crate) base: Option<Vec<u8>>,
+    pub(crate) made: Made,
+}
+
+/// What a change was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// Of what the handler had in hand.
+    Anew,
+    /// Of what the session held.
+    InPlace,
 }
 
 impl PendingOp {
@@ -113,6 +123,11 @@ impl Pending {
             && self.failed.is_none())
     }
 
+    /// Whether somebody signs in or out, or proves who they are.
+    pub(crate) fn may_change_user(&self) -> bool {
+        self.authenticated || self.ops.iter().any(|op| op.field.principal)
+    }
+
     pub(crate) fn fail(&mut self, error: SessionError) {
         self.failed.get_or_insert(error);
     }
@@ -153,6 +168,7 @@ impl Pending {
             return;
         };
         let (later, earlier) = if new.seq >= old.seq { (&new, &*old) } else { (&*old, &new) };
+        let made = later.made;
         let op = match (&earlier.op, &later.op) {
             (Op::Add(first), Op::Add(then)) => {
                 Op::Add(Add { delta: first.delta.saturating_add(then.delta), ..*first })
@@ -175,7 +191,7 @@ impl Pending {
         };
         let (seq, first) = (later.seq, earlier.seq == old.seq);
         let base = if first { old.base.take() } else { new.base.clone() };
-        *old = PendingOp { seq, op, base, ..new };
+        *old = PendingOp { seq, op, base, made, ..new };
     }
 }
 
@@ -198,6 +214,7 @@ mod tests {
                 op: op.clone(),
                 under: None,
                 base: None,
+                made: Made::Anew,
             };
             pending.push(op, Timestamp::default());
         }

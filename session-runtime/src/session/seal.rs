@@ -51,22 +51,21 @@ pub(super) fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Field
 }
 
 /// Encrypts what is secret in a write, which is the last thing that happens to
-/// it. `from`: the record of the same user that a new one is forked from; it may
-/// hold secrets of schemas that this request does not read.
+/// it. A record that goes on from another one may hold secrets of schemas that this
+/// request does not read.
 pub(crate) fn seal(
     write: &mut Write,
     schemas: &[&'static Schema],
     keys: &Keys,
-    from: Option<&Record>,
 ) -> Result<(), SessionError> {
     if !keys.are_there() {
         return Ok(());
     }
     match write {
-        Write::Create { record, .. } => {
+        Write::Create { record, from, .. } => {
             let (to, mut ops) = (home(record), Vec::new());
             for (name, bytes) in record.fields.iter() {
-                let sealed = match (secret_of(schemas, name), from) {
+                let sealed = match (secret_of(schemas, name), from.as_deref()) {
                     // What does not open here opens nowhere else.
                     (Some(field), _) => match keys.seal(field, to, name, bytes)? {
                         Some(sealed) => Op::Set(sealed),

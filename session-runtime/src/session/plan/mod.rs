@@ -4,21 +4,22 @@
 mod apply;
 mod create;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use self::create::Beginning;
 pub(crate) use self::create::fork;
 use super::pending::{Pending, PendingOp};
 use super::scope::{CookieChange, Origin};
-use super::value;
+use super::users::{Marked, is_principal};
 use crate::clock::Timestamp;
 use crate::config::Keys;
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::patch::{Cap, FieldOp, Lifetime, Op, Patch, SignIn};
+use crate::patch::{Cap, Lifetime, Patch, SignIn};
 use crate::realm::Realm;
-use crate::record::Fields;
 use crate::record::{MAX_LIFETIME, Meta, Principal, Record, TICKET_LIFETIME};
-use crate::schema::{Field, Schema};
+use crate::schema::Schema;
 use crate::token::{NoRandomness, SessionToken};
 
 /// The limits of new and renewed sessions.
@@ -46,8 +47,8 @@ pub(crate) struct Situation<'s> {
     pub(crate) schemas: &'s [&'static Schema],
     /// What opens their secret fields.
     pub(crate) keys: &'s Keys,
-    /// The fields that a sign-in removes.
-    pub(crate) planted: &'s [&'static Field],
+    /// The fields that a change of user is about.
+    pub(crate) marked: &'s Marked,
     /// Whether the changes of fields count; a failed response drops them.
     pub(crate) keep_fields: bool,
     /// Whether a cookie can still be sent.
@@ -80,6 +81,10 @@ pub(crate) enum Write {
         record: Box<Record>,
         sign_in: SignIn,
         cookie: CookieChange,
+        /// The session of the same user, or of nobody, that it goes on from.
+        from: Option<Arc<Record>>,
+        /// The session of another user, which ends once this one is stored.
+        ends: Option<SessionId>,
     },
     Apply {
         id: SessionId,
@@ -101,10 +106,12 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, Se
     // A failed response never brings a privilege back.
     ops.extend(pending.iter().filter(|op| situation.keep_fields || op.takes_privileges()));
     match situation.origin {
-        Origin::Unloaded | Origin::Nobody => create::create(situation, &ops, None, mint),
+        Origin::Unloaded | Origin::Nobody => {
+            create::create(situation, &ops, Beginning::Nothing, mint)
+        }
         // A late response must not undo a login or logout; a new login may.
         Origin::Retired { .. } if signs_in(situation, &ops) => {
-            create::create(situation, &ops, None, mint)
+            create::create(situation, &ops, Beginning::Nothing, mint)
         }
         Origin::Retired { .. } => {
             let proves = situation.keep_fields && situation.pending.authenticated;
@@ -115,24 +122,8 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, Se
     }
 }
 
-/// The removal of whatever is stored of `fields`.
-fn removals(fields: &[&'static Field], stored: &Fields) -> Vec<FieldOp> {
-    let names = fields.iter().flat_map(|field| value::stored_names(field, stored));
-    names.map(|name| FieldOp::new(name, Op::Remove)).collect()
-}
-
 fn principal_op<'p>(ops: &[&'p PendingOp]) -> Option<&'p PendingOp> {
-    ops.iter().copied().find(|op| op.field.principal && op.under.is_none())
-}
-
-fn principal_of(situation: &Situation<'_>, op: &PendingOp) -> Option<Principal> {
-    match &op.op {
-        Op::Set(json) if !op.clears() => {
-            let json = std::str::from_utf8(json).ok()?;
-            Some(Principal::of(situation.realm, op.schema.namespace, json))
-        }
-        _ => None,
-    }
+    ops.iter().copied().find(|op| is_principal(op))
 }
 
 fn signs_in(situation: &Situation<'_>, ops: &[&PendingOp]) -> bool {
@@ -147,7 +138,7 @@ fn sign_in(situation: &Situation<'_>, principal: &Principal) -> Result<SignIn, S
         None => None,
         Some(ticket) => {
             let too_old = situation.now.since(ticket.at()) >= TICKET_LIFETIME;
-            if too_old || ticket.principal() != principal {
+            if too_old || !ticket.principal().is_namesake(principal) {
                 return Err(SessionError::LoginExpired);
             }
             Some(ticket.at())
