@@ -53,6 +53,7 @@ pub(crate) struct FieldOptions {
     /// In milliseconds.
     pub(crate) ttl: Option<Given<u64>>,
     pub(crate) clear_on_login: Option<Span>,
+    pub(crate) carry_over: Option<Span>,
     pub(crate) listed: Option<Span>,
     pub(crate) secret: Option<Span>,
 }
@@ -126,6 +127,7 @@ impl FieldOptions {
                 "write_once" => options.write_once = Some(flag(name, input)?),
                 "ttl" => options.ttl = Some(Given { value: ttl(name, input)?, span }),
                 "clear_on_login" => options.clear_on_login = Some(flag(name, input)?),
+                "carry_over" => options.carry_over = Some(flag(name, input)?),
                 "listed" => options.listed = Some(flag(name, input)?),
                 _ => options.secret = Some(flag(name, input)?),
             }

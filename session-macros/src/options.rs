@@ -37,6 +37,7 @@ const FIELD: &[Known] = &[
     ("write_once", "write_once"),
     ("ttl", "ttl = \"10m\""),
     ("clear_on_login", "clear_on_login"),
+    ("carry_over", "carry_over"),
     ("listed", "listed"),
     ("secret", "secret"),
     ("on_invalid", "on_invalid = error"),

@@ -91,6 +91,12 @@ pub enum SessionError {
         /// The Rust type that was given.
         given: &'static str,
     },
+    /// The layer opens no sessions of this realm: it is neither its own nor one
+    /// that it [accepts](crate::SessionLayer::accept_realm).
+    UnknownRealm {
+        /// The name that was given.
+        realm: String,
+    },
     /// The operating system's random generator failed.
     NoRandomness,
 }
@@ -169,6 +175,10 @@ impl fmt::Display for SessionError {
             Self::PrincipalKind { given } => write!(
                 f,
                 "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",
+            ),
+            Self::UnknownRealm { realm } => write!(
+                f,
+                "this layer opens no sessions of the realm `{realm}`: it is neither its own nor one of `.accept_realm(…)`",
             ),
             Self::NoRandomness => NoRandomness.fmt(f),
         }

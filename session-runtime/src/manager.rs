@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::metrics::Metrics;
+use crate::realm::Realm;
 use crate::record::{Principal, Record};
 use crate::schema::{Field, HasPrincipal, Key, SessionSchema, kind};
 use crate::session::Handle;
@@ -34,6 +35,8 @@ const PAGE: usize = 500;
 /// that the layer knows, and refuses others.
 pub struct SessionManager<S = AnySchema> {
     engine: Arc<Engine>,
+    /// `None`: all whose sessions the layer opens.
+    realm: Option<Realm>,
     schema: PhantomData<fn() -> S>,
 }
 
@@ -95,7 +98,30 @@ impl SessionInfo {
 
 impl<S> SessionManager<S> {
     pub(crate) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, schema: PhantomData }
+        Self { engine, realm: None, schema: PhantomData }
+    }
+
+    /// The same for the sessions of one realm: the layer's own, or one that it
+    /// [accepts](crate::SessionLayer::accept_realm). Without this call the manager
+    /// speaks of all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::UnknownRealm`] if it is neither.
+    pub fn in_realm(&self, name: &str) -> Result<Self, SessionError> {
+        let realms = &self.engine.config.realms;
+        let known = realms.all().find(|realm| realm.as_str() == name);
+        let realm = known.ok_or_else(|| SessionError::UnknownRealm { realm: name.to_owned() })?;
+        Ok(Self { realm: Some(realm.clone()), ..self.clone() })
+    }
+
+    /// The user with this JSON in each realm that is spoken of.
+    fn principals(&self, namespace: &str, json: &str) -> Vec<Principal> {
+        let of = |realm| Principal::of(realm, namespace, json);
+        match &self.realm {
+            Some(realm) => vec![of(realm)],
+            None => self.engine.config.realms.all().map(of).collect(),
+        }
     }
 
     /// Ends every other session of whoever is signed in to `session`, and says
@@ -114,7 +140,7 @@ impl<S> SessionManager<S> {
         let Some(principal) = session.core.principal()? else { return Ok(0) };
         session.core.vouched().await?;
         let which = session.id().map_or(Revoke::All, |id| Revoke::Others(*id));
-        self.end(&principal, which).await
+        self.end(&self.principals(principal.namespace(), principal.json()), which).await
     }
 
     /// How the store has been doing since the layer was built, in this process.
@@ -132,32 +158,44 @@ impl<S> SessionManager<S> {
         Ok(self.engine.within(self.engine.store.count()).await?)
     }
 
-    async fn all(&self, principal: &Principal) -> Result<Vec<SessionInfo>, SessionError> {
+    fn ticket(&self, namespace: &str, json: &str) -> LoginTicket {
+        let realm = self.engine.config.realms.own();
+        LoginTicket::new(Principal::of(realm, namespace, json), self.engine.now())
+    }
+
+    async fn all(&self, principals: &[Principal]) -> Result<Vec<SessionInfo>, SessionError> {
         let listed = self.engine.schemas().listed();
         let store = &self.engine.store;
-        let (mut all, mut from) = (Vec::new(), None);
-        loop {
-            let page = self.engine.within(store.list(principal, from.as_ref(), PAGE)).await?;
-            let now = self.engine.now();
-            all.extend(page.records.iter().map(|record| SessionInfo::of(record, &listed, now)));
-            from = page.next;
-            if from.is_none() {
-                break;
+        let mut all = Vec::new();
+        for principal in principals {
+            let mut from = None;
+            loop {
+                let page = self.engine.within(store.list(principal, from.as_ref(), PAGE)).await?;
+                let now = self.engine.now();
+                all.extend(page.records.iter().map(|record| SessionInfo::of(record, &listed, now)));
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
             }
         }
         all.sort_by_key(|info| std::cmp::Reverse((info.last_seen_at, info.created_at, info.id)));
         Ok(all)
     }
 
-    async fn end(&self, principal: &Principal, which: Revoke) -> Result<u64, SessionError> {
+    async fn end(&self, principals: &[Principal], which: Revoke) -> Result<u64, SessionError> {
         let store = &self.engine.store;
-        let (mut ended, mut from) = (0, None);
-        loop {
-            let step = self.engine.within(store.revoke(principal, which, from.as_ref())).await?;
-            ended += step.ended;
-            from = step.next;
-            if from.is_none() {
-                break;
+        let mut ended = 0;
+        for principal in principals {
+            let mut from = None;
+            loop {
+                let step = store.revoke(principal, which, from.as_ref());
+                let step = self.engine.within(step).await?;
+                ended += step.ended;
+                from = step.next;
+                if from.is_none() {
+                    break;
+                }
             }
         }
         tracing::debug!(ended, ?which, "sessions revoked");
@@ -215,10 +253,22 @@ impl SessionManager {
         &self,
         principal: &P,
     ) -> Result<LoginTicket, SessionError> {
-        Ok(LoginTicket::new(self.named(principal)?, self.engine.now()))
+        let (namespace, json) = self.of_type(principal)?;
+        Ok(self.ticket(namespace, &json))
     }
 
-    fn named<P: PrincipalRef + ?Sized>(&self, principal: &P) -> Result<Principal, SessionError> {
+    fn named<P: PrincipalRef + ?Sized>(
+        &self,
+        principal: &P,
+    ) -> Result<Vec<Principal>, SessionError> {
+        let (namespace, json) = self.of_type(principal)?;
+        Ok(self.principals(namespace, &json))
+    }
+
+    fn of_type<P: PrincipalRef + ?Sized>(
+        &self,
+        principal: &P,
+    ) -> Result<(&'static str, String), SessionError> {
         let given = std::any::type_name::<P>();
         let refused = SessionError::PrincipalKind { given };
         let [namespace] = self.engine.schemas().with_principal(P::field_type())[..] else {
@@ -226,7 +276,7 @@ impl SessionManager {
         };
         let json = to_json(principal)
             .map_err(|source| SessionError::Unencodable { field: "principal", source })?;
-        Ok(Principal::of(&self.engine.config.realm, namespace, &json))
+        Ok((namespace, json))
     }
 }
 
@@ -249,10 +299,13 @@ impl PrincipalRef for str {
 }
 
 impl<S: HasPrincipal> SessionManager<S> {
-    fn principal(&self, principal: &S::Principal) -> Result<Principal, SessionError> {
-        let json = to_json(principal)
-            .map_err(|source| SessionError::Unencodable { field: S::PRINCIPAL.name(), source })?;
-        Ok(Principal::of(&self.engine.config.realm, S::SCHEMA.namespace, &json))
+    fn json_of(principal: &S::Principal) -> Result<String, SessionError> {
+        to_json(principal)
+            .map_err(|source| SessionError::Unencodable { field: S::PRINCIPAL.name(), source })
+    }
+
+    fn named_by(&self, principal: &S::Principal) -> Result<Vec<Principal>, SessionError> {
+        Ok(self.principals(S::SCHEMA.namespace, &Self::json_of(principal)?))
     }
 
     /// The live sessions of `principal`, the last seen first.
@@ -264,7 +317,7 @@ impl<S: HasPrincipal> SessionManager<S> {
         &self,
         principal: &S::Principal,
     ) -> Result<Vec<SessionInfo>, SessionError> {
-        self.all(&self.principal(principal)?).await
+        self.all(&self.named_by(principal)?).await
     }
 
     /// Ends one session of `principal`, and says whether it was there. The
@@ -278,7 +331,7 @@ impl<S: HasPrincipal> SessionManager<S> {
         principal: &S::Principal,
         id: SessionId,
     ) -> Result<bool, SessionError> {
-        Ok(self.end(&self.principal(principal)?, Revoke::One(id)).await? > 0)
+        Ok(self.end(&self.named_by(principal)?, Revoke::One(id)).await? > 0)
     }
 
     /// Notes when a login of `principal` begins: take it before the password is
@@ -288,7 +341,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// If the principal cannot be encoded.
     pub fn login_ticket(&self, principal: &S::Principal) -> Result<LoginTicket, SessionError> {
-        Ok(LoginTicket::new(self.principal(principal)?, self.engine.now()))
+        Ok(self.ticket(S::SCHEMA.namespace, &Self::json_of(principal)?))
     }
 
     /// Ends every session of `principal`, and says how many.
@@ -297,13 +350,14 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// If the store cannot answer.
     pub async fn revoke_all(&self, principal: &S::Principal) -> Result<u64, SessionError> {
-        self.end(&self.principal(principal)?, Revoke::All).await
+        self.end(&self.named_by(principal)?, Revoke::All).await
     }
 }
 
 impl<S> Clone for SessionManager<S> {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.engine))
+        let (engine, realm) = (Arc::clone(&self.engine), self.realm.clone());
+        Self { engine, realm, schema: PhantomData }
     }
 }
 

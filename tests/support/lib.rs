@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod client;
+pub mod promises;
 pub mod servers;
 pub mod slow;
 pub mod spy;

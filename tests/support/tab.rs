@@ -12,6 +12,7 @@ use tower::{Layer, ServiceExt, service_fn};
 #[derive(Clone)]
 pub struct Tab {
     layer: SessionLayer,
+    name: &'static str,
     /// The value of the session cookie.
     pub cookie: Option<String>,
 }
@@ -36,12 +37,22 @@ impl<R> Answer<R> {
 
 impl Tab {
     pub fn new(layer: &SessionLayer) -> Self {
-        Self { layer: layer.clone(), cookie: None }
+        Self::named(layer, "__Host-session")
+    }
+
+    /// The same, where the layer's cookie has another name.
+    pub fn named(layer: &SessionLayer, name: &'static str) -> Self {
+        Self { layer: layer.clone(), name, cookie: None }
     }
 
     /// The same browser, before another program on the same store.
     pub fn by(&self, layer: &SessionLayer) -> Self {
         Self { layer: layer.clone(), ..self.clone() }
+    }
+
+    /// The same browser with another value of the cookie.
+    pub fn holding(&self, cookie: Option<String>) -> Self {
+        Self { cookie, ..self.clone() }
     }
 
     /// A `POST` whose handler is `handler`; its cookie is kept.
@@ -98,7 +109,7 @@ impl Tab {
         });
         let mut request = Request::builder().method(Method::POST).uri("/");
         if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, format!("__Host-session={cookie}"));
+            request = request.header(header::COOKIE, format!("{}={cookie}", self.name));
         }
         let response = self.layer.layer(service).oneshot(request.body(()).unwrap()).await.unwrap();
         let value = value.lock().unwrap().take();

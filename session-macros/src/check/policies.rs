@@ -57,6 +57,7 @@ fn given(field: &Field<'_>) -> Vec<(&'static str, Span)> {
         ("write_once", options.write_once),
         ("ttl", options.ttl.as_ref().map(|given| given.span)),
         ("clear_on_login", options.clear_on_login),
+        ("carry_over", options.carry_over),
         ("listed", options.listed),
         ("secret", options.secret),
     ];

@@ -53,6 +53,7 @@ fn properties(field: &Field<'_>) -> TokenStream {
         (options.compare, quote!(.compare())),
         (options.renew, quote!(.renew())),
         (options.clear_on_login, quote!(.clear_on_login())),
+        (options.carry_over, quote!(.carry_over())),
         (options.listed, quote!(.listed())),
         (options.secret, quote!(.secret())),
     ] {

@@ -73,13 +73,16 @@ impl CookieConfig {
         &self.name
     }
 
+    /// The name without its prefix.
+    pub(crate) fn bare_name(&self) -> &str {
+        let prefixes = ["__Host-", "__Secure-"].into_iter();
+        let bare = prefixes.filter_map(|prefix| self.name.strip_prefix(prefix)).next();
+        bare.unwrap_or(&self.name)
+    }
+
     /// The same cookie for plain http: without `Secure` and prefix.
     pub(crate) fn insecure(mut self) -> Self {
-        for prefix in ["__Host-", "__Secure-"] {
-            if let Some(bare) = self.name.strip_prefix(prefix) {
-                self.name = bare.to_owned();
-            }
-        }
+        self.name = self.bare_name().to_owned();
         self.secure = false;
         self.partitioned = false;
         if self.same_site == SameSite::None {

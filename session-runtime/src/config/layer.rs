@@ -6,12 +6,12 @@ use http::StatusCode;
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
+use super::realms::Realms;
 use crate::keys::Keys;
 use crate::legacy::Adopt;
 use crate::patch::Cap;
-use crate::realm::Realm;
 use crate::record::ROTATION_GRACE;
-use crate::token::{SecretHash, SessionToken};
+use crate::token::SessionToken;
 
 /// The limits of new and renewed sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) cookie: CookieConfig,
     /// Which sessions are this layer's.
-    pub(crate) realm: Realm,
+    pub(crate) realms: Realms,
     /// The cookie goes over plain http, whatever its settings say.
     pub(crate) insecure: bool,
     /// How old a token may become before it is renewed.
@@ -60,7 +60,7 @@ impl Default for Config {
                 cap: None,
             },
             cookie: CookieConfig::default(),
-            realm: Realm::default(),
+            realms: Realms::default(),
             insecure: false,
             renew_after: None,
             conflict_timeout: Duration::from_secs(2),
@@ -77,10 +77,14 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What `token` is looked up by: the hash of its secret in each realm that this
-    /// layer accepts.
-    pub(crate) fn secrets(&self, token: &SessionToken) -> [SecretHash; 1] {
-        [token.secret_hash(&self.realm)]
+    /// The token in the text of a cookie.
+    pub(crate) fn token_in(&self, text: &str) -> Option<SessionToken> {
+        self.realms.all().find_map(|realm| self.keys.token_in(realm, text))
+    }
+
+    /// The text for the cookie.
+    pub(crate) fn text_of(&self, token: &SessionToken) -> String {
+        self.keys.text_of(self.realms.own(), token)
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -112,6 +116,7 @@ impl Config {
                 "paths that begin with `/`, such as `/static`",
             ));
         }
+        self.realms.clone().settled(&self.cookie)?;
         self.check_keys()?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));

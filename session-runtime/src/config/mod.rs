@@ -3,8 +3,10 @@
 mod cookie;
 mod error;
 mod layer;
+mod realms;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
 pub use layer::keep_unless_failed;
 pub(crate) use layer::{Config, Policy};
+pub(crate) use realms::Realms;

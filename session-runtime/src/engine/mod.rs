@@ -1,6 +1,7 @@
 //! What all requests of one layer share: the store, the settings, and the
 //! schemas that were seen.
 
+mod neighbours;
 mod schemas;
 mod shared;
 

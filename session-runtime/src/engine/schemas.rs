@@ -6,7 +6,15 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 use crate::config::{KeysMissing, SchemaClash, StoreCannot};
 use crate::error::SessionError;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
+use crate::session::Marked;
 use crate::store::Capabilities;
+
+/// Since when a schema is among those of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    Before,
+    Now,
+}
 
 /// The schemas that share this layer's records.
 pub(crate) struct Schemas {
@@ -31,9 +39,9 @@ impl Schemas {
         self.complete = true;
     }
 
-    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
         match self.first.get() {
-            Some(first) if first.is(schema) => Ok(()),
+            Some(first) if first.is(schema) => Ok(Admitted::Before),
             _ => self.admit_another(schema),
         }
     }
@@ -49,10 +57,10 @@ impl Schemas {
     }
 
     #[cold]
-    fn admit_another(&self, schema: &'static Schema) -> Result<(), SessionError> {
+    fn admit_another(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
         let known = |known: &[&'static Schema]| known.iter().any(|known| known.is(schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(());
+            return Ok(Admitted::Before);
         }
         if self.complete {
             return Err(SessionError::SchemaNotNamed { schema: schema.name });
@@ -60,15 +68,19 @@ impl Schemas {
         supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
         self.can_encrypt(schema).map_err(SessionError::KeysMissing)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
-        let first = *self.first.get_or_init(|| schema);
+        let mut admitted = Admitted::Before;
+        let first = *self.first.get_or_init(|| {
+            admitted = Admitted::Now;
+            schema
+        });
         if first.is(schema) || known(&others) {
-            return Ok(());
+            return Ok(admitted);
         }
         for other in std::iter::once(first).chain(others.iter().copied()) {
             agree(other, schema).map_err(|clash| SessionError::SchemaClash(clash.into()))?;
         }
         others.push(schema);
-        Ok(())
+        Ok(Admitted::Now)
     }
 
     pub(crate) fn all(&self) -> Vec<&'static Schema> {
@@ -76,19 +88,15 @@ impl Schemas {
         self.first.get().into_iter().chain(others.iter()).copied().collect()
     }
 
-    fn fields(&self, which: fn(&Field) -> bool) -> Vec<&'static Field> {
-        let fields = self.all().into_iter().flat_map(|schema| schema.fields);
-        fields.filter(|field| which(field)).collect()
-    }
-
-    /// The fields that a sign-in removes.
-    pub(crate) fn cleared_on_login(&self) -> Vec<&'static Field> {
-        self.fields(|field| field.clear_on_login)
+    /// The fields that a change of user is about.
+    pub(crate) fn marked(&self) -> Marked {
+        Marked::of(&self.all())
     }
 
     /// The fields that are shown in listings.
     pub(crate) fn listed(&self) -> Vec<&'static Field> {
-        self.fields(|field| field.listed)
+        let fields = self.all().into_iter().flat_map(|schema| schema.fields);
+        fields.filter(|field| field.listed).collect()
     }
 
     /// The namespaces whose principal is of the type `principal`, which is an

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, timeout};
 
-use super::schemas::Schemas;
+use super::schemas::{Admitted, Schemas};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::SessionError;
 use crate::metrics::Counters;
+use crate::record::Record;
 use crate::retry::Queues;
 use crate::schema::Schema;
 use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture};
@@ -36,11 +37,24 @@ impl Engine {
         if let Some(error) = &self.config.error {
             return Err(SessionError::Config(error.clone()));
         }
-        self.schemas.admit(schema)
+        if self.schemas.admit(schema)? == Admitted::Now {
+            self.look_around(schema);
+        }
+        Ok(())
     }
 
     pub(crate) fn schemas(&self) -> &Schemas {
         &self.schemas
+    }
+
+    /// A store that forgot the realm of a record, or took the secret of one realm
+    /// for that of another, lets nobody in.
+    pub(crate) fn vouch_for_realm(&self, record: &Record) -> Result<(), StoreError> {
+        if self.config.realms.accepts(&record.meta.realm) {
+            return Ok(());
+        }
+        let problem = "the store answered with a session of a realm that was not asked for";
+        Err(StoreError::because(StoreErrorKind::Corrupt, problem))
     }
 
     /// Waits for the store, but not for ever.

@@ -7,13 +7,22 @@ use super::seal::Opened;
 use crate::clock::Timestamp;
 use crate::codec::expiring;
 use crate::id::SessionId;
+use crate::realm::Realm;
 use crate::token::{NoRandomness, SessionToken};
+
+/// The record that a value belongs to.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "keys"), allow(dead_code))]
+pub(crate) struct Home<'r> {
+    pub(crate) realm: &'r Realm,
+    pub(crate) session: SessionId,
+}
 
 /// Where a value belongs: nowhere else does it open.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "keys"), allow(dead_code))]
 pub(crate) struct Place<'n> {
-    pub(crate) session: SessionId,
+    pub(crate) home: Home<'n>,
     /// The stored name, which begins with the namespace.
     pub(crate) name: &'n str,
     /// When its time is over.
@@ -60,9 +69,9 @@ impl Keys {
     }
 
     /// The value in what is stored of a secret field.
-    pub(crate) fn open(&self, form: Form, session: SessionId, name: &str, stored: &[u8]) -> Plain {
+    pub(crate) fn open(&self, form: Form, home: Home<'_>, name: &str, stored: &[u8]) -> Plain {
         let (until, sealed) = parts_of(form, stored);
-        let (value, settled) = match self.open_at(&Place { session, name, until }, sealed) {
+        let (value, settled) = match self.open_at(&Place { home, name, until }, sealed) {
             Some((json, settled)) => (json, settled),
             None => ([LOCKED, sealed].concat(), false),
         };
@@ -70,16 +79,11 @@ impl Keys {
     }
 
     /// The value in what is stored of any field, if that is encrypted.
-    pub(crate) fn open_any(
-        &self,
-        session: SessionId,
-        name: &str,
-        stored: &[u8],
-    ) -> Option<Vec<u8>> {
+    pub(crate) fn open_any(&self, home: Home<'_>, name: &str, stored: &[u8]) -> Option<Vec<u8>> {
         #[cfg(feature = "keys")]
         {
             let (until, sealed) = parts(stored);
-            match self.ring.as_ref()?.open(&Place { session, name, until }, sealed) {
+            match self.ring.as_ref()?.open(&Place { home, name, until }, sealed) {
                 Opened::Value { json, .. } => Some(whole(until, json)),
                 Opened::Refused => Some(whole(until, [LOCKED, sealed].concat())),
                 Opened::Plain => None,
@@ -87,7 +91,7 @@ impl Keys {
         }
         #[cfg(not(feature = "keys"))]
         {
-            let _ = (session, name, stored);
+            let _ = (home, name, stored);
             None
         }
     }
@@ -112,7 +116,7 @@ impl Keys {
     pub(crate) fn seal(
         &self,
         form: Form,
-        session: SessionId,
+        home: Home<'_>,
         name: &str,
         plain: &[u8],
     ) -> Result<Option<Vec<u8>>, NoRandomness> {
@@ -120,7 +124,7 @@ impl Keys {
         if is_locked(json) {
             return Ok(None);
         }
-        let sealed = self.seal_at(&Place { session, name, until }, json)?;
+        let sealed = self.seal_at(&Place { home, name, until }, json)?;
         Ok(sealed.map(|sealed| whole(until, sealed)))
     }
 
@@ -134,49 +138,53 @@ impl Keys {
         Ok(None)
     }
 
-    /// What was encrypted for this place of one session, encrypted for the
-    /// same one of another. `None` for anything else.
+    /// What was encrypted for this place of the session `home`, encrypted for the
+    /// same one of `other`. `None` for anything else.
     pub(crate) fn move_to(
         &self,
-        other: SessionId,
-        session: SessionId,
+        other: Home<'_>,
+        home: Home<'_>,
         name: &str,
         stored: &[u8],
     ) -> Result<Option<Vec<u8>>, NoRandomness> {
         #[cfg(feature = "keys")]
         {
             let (until, sealed) = parts(stored);
-            let place = Place { session, name, until };
+            let place = Place { home, name, until };
             let Some(ring) = &self.ring else { return Ok(None) };
             let Opened::Value { json, .. } = ring.open(&place, sealed) else { return Ok(None) };
-            let sealed = ring.seal(&Place { session: other, ..place }, &json)?;
+            let sealed = ring.seal(&Place { home: other, ..place }, &json)?;
             Ok(Some(whole(until, sealed)))
         }
         #[cfg(not(feature = "keys"))]
         {
-            let _ = (other, session, name, stored);
+            let _ = (other, home, name, stored);
             Ok(None)
         }
     }
 
-    /// The token in the text of a cookie.
-    pub(crate) fn token_in(&self, text: &str) -> Option<SessionToken> {
+    /// The token in the text of a cookie of `realm`.
+    pub(crate) fn token_in(&self, realm: &Realm, text: &str) -> Option<SessionToken> {
         #[cfg(feature = "keys")]
         if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
-            return match ring.verify(text) {
+            return match ring.verify(realm, text) {
                 None if self.accept_unsigned_tokens => SessionToken::parse(text),
                 signed => signed,
             };
         }
+        #[cfg(not(feature = "keys"))]
+        let _ = realm;
         SessionToken::parse(text)
     }
 
-    /// The text for the cookie.
-    pub(crate) fn text_of(&self, token: &SessionToken) -> String {
+    /// The text for the cookie of `realm`.
+    pub(crate) fn text_of(&self, realm: &Realm, token: &SessionToken) -> String {
         #[cfg(feature = "keys")]
         if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
-            return ring.sign(token);
+            return ring.sign(realm, token);
         }
+        #[cfg(not(feature = "keys"))]
+        let _ = realm;
         token.expose()
     }
 }

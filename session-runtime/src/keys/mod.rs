@@ -58,6 +58,6 @@ mod seal;
 #[cfg(feature = "keys")]
 mod sign;
 
-pub(crate) use layer_keys::{Form, Keys, is_locked};
+pub(crate) use layer_keys::{Form, Home, Keys, is_locked};
 #[cfg(feature = "keys")]
 pub use ring::{InvalidKey, KeyRing};

@@ -59,25 +59,34 @@ impl KeyRing {
     }
 }
 
-/// What must be the same when it is opened. All but the last part have a fixed
-/// length, so that no two places look alike.
+/// What must be the same when it is opened. No two places look alike: a realm has
+/// no zero byte, and between it and the name, which is last, the lengths are fixed.
 fn bound_to(place: &Place<'_>) -> Vec<u8> {
     let until = place.until.map_or([0; 9], |until| {
         let mut bytes = [1; 9];
         bytes[1..].copy_from_slice(&until.as_millis().to_be_bytes());
         bytes
     });
-    [b"session field 1", &place.session.as_bytes()[..], &until, place.name.as_bytes()].concat()
+    let (realm, session) = (place.home.realm.as_str().as_bytes(), place.home.session.as_bytes());
+    [b"session field 1", realm, &[0], &session[..], &until, place.name.as_bytes()].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::clock::Timestamp;
     use crate::id::SessionId;
+    use crate::keys::Home;
+    use crate::realm::Realm;
 
-    const HERE: Place<'static> =
-        Place { session: SessionId::from_bytes([1; 16]), name: "admin:token", until: None };
+    static REALM: LazyLock<Realm> = LazyLock::new(Realm::default);
+    static HERE: LazyLock<Place<'static>> = LazyLock::new(|| Place {
+        home: Home { realm: &REALM, session: SessionId::from_bytes([1; 16]) },
+        name: "admin:token",
+        until: None,
+    });
 
     fn ring(first: u8) -> KeyRing {
         KeyRing::from_bytes(&[first; 32]).unwrap()
@@ -138,12 +147,14 @@ mod tests {
     #[test]
     fn a_value_opens_in_its_place_alone() {
         let until = |millis| Some(Timestamp::from_millis(millis));
-        let here = Place { until: until(1), ..HERE };
+        let here = Place { until: until(1), ..*HERE };
         let sealed = ring(1).seal(&here, b"1").unwrap();
         assert_eq!(ring(1).open(&here, &sealed), value(b"1"));
         let other = SessionId::from_bytes([2; 16]);
+        let admin = Realm::new("admin").unwrap();
         for place in [
-            Place { session: other, ..here },
+            Place { home: Home { realm: &admin, ..here.home }, ..here },
+            Place { home: Home { session: other, ..here.home }, ..here },
             Place { name: "token", ..here },
             Place { name: "admin:toke", ..here },
             Place { until: None, ..here },

@@ -63,10 +63,11 @@ fn properties(field: &LockedField) -> Json {
 
 type Flag = fn(&mut LockedField) -> &mut bool;
 
-const FLAGS: [(&str, Flag); 6] = [
+const FLAGS: [(&str, Flag); 7] = [
     ("principal", |field| &mut field.principal),
     ("renew", |field| &mut field.renew),
     ("clear_on_login", |field| &mut field.clear_on_login),
+    ("carry_over", |field| &mut field.carry_over),
     ("listed", |field| &mut field.listed),
     ("secret", |field| &mut field.secret),
     ("null_is_absent", |field| &mut field.null_is_absent),

@@ -85,6 +85,7 @@ pub(super) struct LockedField {
     pub(super) principal: bool,
     pub(super) renew: bool,
     pub(super) clear_on_login: bool,
+    pub(super) carry_over: bool,
     pub(super) listed: bool,
     pub(super) secret: bool,
     /// `None` is stored as nothing.
@@ -161,6 +162,7 @@ impl LockedField {
             principal: field.principal,
             renew: field.renew,
             clear_on_login: field.clear_on_login,
+            carry_over: field.carry_over,
             listed: field.listed,
             secret: field.secret,
             null_is_absent: field.null_is_absent,
@@ -181,6 +183,7 @@ impl LockedField {
             principal: false,
             renew: false,
             clear_on_login: false,
+            carry_over: false,
             listed: false,
             secret: false,
             null_is_absent: false,

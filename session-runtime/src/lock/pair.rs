@@ -288,7 +288,7 @@ impl Pair<'_> {
             changes.push(format!("on_invalid = {}", self.new.on_invalid));
         }
         let flags = differing_flags(self.old, self.new);
-        for name in ["renew", "clear_on_login", "listed"] {
+        for name in ["renew", "clear_on_login", "carry_over", "listed"] {
             if flags.contains(&name) {
                 changes.push(format!("another `{name}`"));
             }

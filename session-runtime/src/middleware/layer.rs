@@ -168,6 +168,50 @@ impl SessionLayer {
         self.set(|config| config.cookie = cookie)
     }
 
+    /// Names the realm of this layer's sessions: 1 to 64 visible ASCII characters
+    /// without `:`.
+    ///
+    /// A session belongs to the realm of the layer that made it. In every other
+    /// realm its token is unknown, and so are the token's signature, its encrypted
+    /// fields and its user's number, whatever store the layers share. Layers, and
+    /// applications, that are to share their sessions need the same realm.
+    ///
+    /// # Default
+    ///
+    /// The name of the [`cookie`](Self::cookie) without its prefix: `session`.
+    #[must_use]
+    pub fn realm(self, name: &str) -> Self {
+        self.set(|config| {
+            if let Err(error) = config.realms.name(name) {
+                config.error.get_or_insert(error);
+            }
+        })
+    }
+
+    /// Opens the sessions of a realm that this layer had before, too, so that
+    /// another [`realm`](Self::realm) signs nobody out. May be called three times.
+    ///
+    /// Such a session stays in its realm, and a new one gets that of the layer.
+    /// [`SessionManager`] lists and ends the sessions of both; a cap counts each
+    /// realm by itself. Another name of the *cookie* still signs everybody out, for
+    /// browsers send theirs under the old one.
+    ///
+    /// Every load costs one more hash. Take it out once no session is left from
+    /// before: after the [`absolute_timeout`](Self::absolute_timeout), or 400 days
+    /// where there is none or sessions are remembered.
+    ///
+    /// # Default
+    ///
+    /// None.
+    #[must_use]
+    pub fn accept_realm(self, name: &str) -> Self {
+        self.set(|config| {
+            if let Err(error) = config.realms.accept(name) {
+                config.error.get_or_insert(error);
+            }
+        })
+    }
+
     /// Drops `Secure` and the name prefix, so that browsers keep the cookie on
     /// plain http. Whoever can read the network can then steal every session.
     #[must_use]
@@ -324,7 +368,7 @@ impl SessionLayer {
     pub fn check(&self) -> Result<(), crate::SessionError> {
         self.check_config().map_err(crate::SessionError::Config)?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
-        self.schemas.iter().try_for_each(|schema| schemas.admit(schema))
+        self.schemas.iter().try_for_each(|schema| schemas.admit(schema).map(drop))
     }
 
     fn check_config(&self) -> Result<(), ConfigError> {
@@ -357,6 +401,9 @@ impl SessionLayer {
                 config.cookie = config.cookie.insecure();
             }
             config.error = self.check_config().err();
+            if let Ok(realms) = config.realms.clone().settled(&config.cookie) {
+                config.realms = realms;
+            }
             let mut schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
             for schema in &self.schemas {
                 if let Err(error) = schemas.admit(schema) {
@@ -370,7 +417,9 @@ impl SessionLayer {
             if config.adopt.is_some() {
                 schemas.complete();
             }
-            Arc::new(Engine::new(Arc::clone(&self.store), config, schemas))
+            let engine = Arc::new(Engine::new(Arc::clone(&self.store), config, schemas));
+            engine.register();
+            engine
         };
         Arc::clone(self.engine.get_or_init(build))
     }

@@ -57,9 +57,21 @@ impl Principal {
         self.0.strip_prefix(realm.as_str())?.strip_prefix(':')
     }
 
+    /// Whether it is the same user in this realm or another.
+    pub(crate) fn is_namesake(&self, other: &Self) -> bool {
+        self.in_realm() == other.in_realm()
+    }
+
     /// `namespace:json`.
     fn in_realm(&self) -> &str {
         self.0.split_once(':').map_or("", |(_, rest)| rest)
+    }
+
+    /// Whether it is [`of`](Self::of) these.
+    #[must_use]
+    pub fn is(&self, realm: &Realm, namespace: &str, json: &str) -> bool {
+        self.within(realm).and_then(|rest| rest.strip_prefix(namespace)?.strip_prefix(':'))
+            == Some(json)
     }
 
     /// What is remembered of a principal whom a session belonged to before.
@@ -103,5 +115,26 @@ impl PrincipalHash {
 impl fmt::Debug for PrincipalHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrincipalHash")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_number_in_another_realm_or_namespace_is_somebody_else() {
+        let realm = |name| Realm::new(name).unwrap();
+        let customer = Principal::of(&realm("shop"), "staff", "\"a:b\"");
+        assert!(customer.is(&realm("shop"), "staff", "\"a:b\""));
+        for (name, namespace, json) in [
+            ("admin", "staff", "\"a:b\""),
+            ("shop", "", "\"a:b\""),
+            ("shop", "staf", "\"a:b\""),
+            ("shop", "staff", "\"a\""),
+        ] {
+            assert!(!customer.is(&realm(name), namespace, json), "{name} {namespace} {json}");
+            assert_ne!(customer, Principal::of(&realm(name), namespace, json));
+        }
     }
 }

@@ -65,7 +65,7 @@ impl RequestSession {
             absolute: config.policy.absolute,
             remember: false,
         };
-        let realm = &config.realm;
+        let realm = config.realms.own();
         let mut meta = Meta::new(token.secret_hash(realm), now, lifetime);
         meta.realm = realm.clone();
         let schemas = self.engine.schemas().all();
@@ -86,9 +86,9 @@ impl RequestSession {
         }
         let record = Record::new(token.id(), meta, fields.into_iter().collect());
         let cookie = CookieChange::Set { token: token.clone(), expires: None };
-        let mut write =
-            Write::Create { record: Box::new(record), sign_in: SignIn::default(), cookie };
-        seal(&mut write, &schemas, &config.keys, None)?;
+        let (record, sign_in) = (Box::new(record), SignIn::default());
+        let mut write = Write::Create { record, sign_in, cookie, from: None, ends: None };
+        seal(&mut write, &schemas, &config.keys)?;
         let Write::Create { record, sign_in, .. } = write else { return Ok(()) };
         match self.engine.within(self.engine.store.create(*record, sign_in)).await? {
             Created::Created => tracing::debug!(session = %token.id(), "session taken over"),

@@ -17,8 +17,11 @@ impl RequestSession {
     ) -> Result<Created, SessionError> {
         match self.engine.in_time(self.engine.store.create(record.clone(), sign_in)).await {
             Some(answer) => Ok(answer?),
-            // It may be stored; without its token nobody will ever find it.
-            None => Err(SessionError::Uncertain),
+            None => {
+                // It may be stored.
+                self.remove_unused(record.id);
+                Err(SessionError::Uncertain)
+            }
         }
     }
 

@@ -12,9 +12,9 @@ use crate::patch::{
 };
 use crate::record::Record;
 use crate::retry::Retry;
-use crate::schema::{Field, Schema};
+use crate::schema::Schema;
 use crate::session::{
-    CookieChange, Keep, Origin, Pending, Plan, Situation, Write, fork, plan, seal,
+    CookieChange, Keep, Marked, Origin, Pending, Plan, Situation, Write, fork, plan, seal,
 };
 use crate::store::Created;
 use crate::token::{NoRandomness, SessionToken};
@@ -69,8 +69,8 @@ pub(super) struct Attempts<'c> {
     token: Option<SessionToken>,
     /// The schemas under which the request reads the session.
     schemas: Vec<&'static Schema>,
-    /// The fields that a sign-in removes.
-    planted: Vec<&'static Field>,
+    /// The fields that a change of user is about.
+    marked: Marked,
     /// The place in the queue, after the first conflict.
     retry: Option<Retry>,
     /// How many attempts may still fail for another reason than a conflict,
@@ -84,15 +84,15 @@ impl<'c> Attempts<'c> {
             let state = request.scope.state();
             (state.origin.clone(), state.token.clone(), state.schemas.clone())
         };
-        let (planted, ops) = match &work {
-            Work::Published { pending, keep: Keep::Everything } if pending.authenticated => {
-                (request.engine.schemas().cleared_on_login(), pending.ops.len())
+        let (marked, ops) = match &work {
+            Work::Published { pending, .. } if pending.may_change_user() => {
+                (request.engine.schemas().marked(), pending.ops.len())
             }
-            Work::Published { pending, .. } => (Vec::new(), pending.ops.len()),
-            Work::Take { .. } => (Vec::new(), 0),
+            Work::Published { pending, .. } => (Marked::default(), pending.ops.len()),
+            Work::Take { .. } => (Marked::default(), 0),
         };
         let (basis, left) = (Basis::Seen(origin), ATTEMPTS + ops);
-        Self { request, work, generation, basis, token, schemas, planted, retry: None, left }
+        Self { request, work, generation, basis, token, schemas, marked, retry: None, left }
     }
 
     pub(super) async fn run(mut self) -> Result<Committed, SessionError> {
@@ -130,31 +130,30 @@ impl<'c> Attempts<'c> {
             pending,
             schemas: &self.schemas,
             keys: &engine.config.keys,
-            planted: &self.planted,
+            marked: &self.marked,
             keep,
             head_open: !self.request.scope.head_sent(),
             policy: engine.config.policy,
-            realm: &engine.config.realm,
+            realm: engine.config.realms.own(),
             now: engine.now(),
         };
         match &self.basis {
-            Basis::Fork { from, .. } => fork(&situation, from.as_deref(), &mint),
+            Basis::Fork { from, .. } => fork(&situation, from.as_ref(), &mint),
             Basis::Seen(_) | Basis::Changed { .. } => plan(&situation, &mint),
         }
     }
 
     async fn write(&mut self, mut write: Write) -> Result<Step, SessionError> {
-        let from = match &self.basis {
-            Basis::Fork { from: Some(record), .. } => Some(record.id),
-            _ => None,
-        };
-        seal(&mut write, &self.schemas, &self.request.engine.config.keys, from)?;
+        seal(&mut write, &self.schemas, &self.request.engine.config.keys)?;
         match write {
-            Write::Create { record, sign_in, cookie } => {
+            Write::Create { record, sign_in, cookie, ends, .. } => {
                 self.needs_head()?;
-                self.create(*record, sign_in, cookie).await
+                if let Some(current) = self.changed_before_succession(ends).await? {
+                    return Ok(Step::Done(Committed::Outdated(current)));
+                }
+                self.create(*record, sign_in, cookie, ends).await
             }
-            Write::Apply { id, epoch, patch, cookie, signs_in, explicit } => {
+            Write::Apply { id, epoch, patch, cookie, signs_in, explicit, .. } => {
                 // What takes privileges away needs nobody to hear of it.
                 if cookie.is_some() && self.keeps_everything() {
                     self.needs_head()?;
@@ -187,10 +186,14 @@ impl<'c> Attempts<'c> {
         record: Record,
         sign_in: SignIn,
         cookie: CookieChange,
+        ends: Option<SessionId>,
     ) -> Result<Step, SessionError> {
         match self.request.create(&record, sign_in).await? {
             Created::Created => {
                 tracing::debug!(session = %record.id, "session created");
+                if let Some(former) = ends {
+                    self.request.end_former(former, record.id).await?;
+                }
                 self.request.became(record, cookie, self.generation);
                 Ok(Step::Done(Committed::Stored))
             }
@@ -200,6 +203,21 @@ impl<'c> Attempts<'c> {
             }
             Created::Denied(denied) => Err(self.denied(denied)),
             Created::Refused(refused) => Err(SessionError::Refused(refused)),
+        }
+    }
+
+    /// What a transaction had read of the session that is to end, if that changed.
+    async fn changed_before_succession(
+        &self,
+        ends: Option<SessionId>,
+    ) -> Result<Option<Arc<Record>>, SessionError> {
+        let is_transaction = match &self.work {
+            Work::Published { pending, .. } => pending.unchanged,
+            Work::Take { .. } => false,
+        };
+        match (ends, self.basis.origin()) {
+            (Some(_), Origin::Stored(read)) if is_transaction => self.request.outdated(read).await,
+            _ => Ok(None),
         }
     }
 
@@ -326,6 +344,7 @@ fn take(origin: &Origin, names: &[Cow<'static, str>]) -> Plan {
     let takes = names.iter().map(|name| FieldOp::new(name.clone(), Op::Take)).collect();
     Plan::Write(Write::Apply {
         id: record.id,
+        realm: record.meta.realm.clone(),
         epoch: record.meta.epoch,
         patch: Patch::of(takes),
         cookie: None,

@@ -11,7 +11,7 @@ use crate::keys::Keys;
 use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::Field;
-use crate::session::{Attempt, Backend, BoxFuture, Keep, Scope};
+use crate::session::{Attempt, Backend, BoxFuture, Keep, Marked, Scope};
 
 impl Backend for RequestSession {
     fn scope(&self) -> &Scope {
@@ -27,7 +27,11 @@ impl Backend for RequestSession {
     }
 
     fn realm(&self) -> &Realm {
-        &self.engine.config.realm
+        self.engine.config.realms.own()
+    }
+
+    fn marked(&self) -> Marked {
+        self.engine.schemas().marked()
     }
 
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {

@@ -50,7 +50,7 @@ impl RequestSession {
         }
         let config = &self.engine.config;
         let mut looked =
-            match presented(headers, config.cookie.name(), |text| config.keys.token_in(text)) {
+            match presented(headers, config.cookie.name(), |text| config.token_in(text)) {
                 Presented::Nothing => LookedUp::nobody(),
                 Presented::One(token) => self.look_up(token, stale_ok).await?,
                 // Two cookies are rare, and somebody may have planted one.
@@ -103,11 +103,15 @@ impl RequestSession {
         token: SessionToken,
         stale_ok: bool,
     ) -> Result<LookedUp, SessionError> {
-        let secrets = self.engine.config.secrets(&token);
+        let secrets = self.engine.config.realms.secrets(&token);
         let visit = Visit { touch: Touch::IfDue, arrived: self.arrived, stale_ok };
         let found = self.engine.store.load(token.id(), &secrets, visit);
         let looked = |origin| LookedUp { origin, ..LookedUp::nobody() };
-        Ok(match self.engine.within(found).await? {
+        let found = self.engine.within(found).await?;
+        if let Lookup::Found(record) | Lookup::Cached(record) = &found {
+            self.engine.vouch_for_realm(record)?;
+        }
+        Ok(match found {
             Lookup::Found(record) => {
                 LookedUp { token: Some(token), ..looked(Origin::Stored(record)) }
             }

@@ -26,6 +26,7 @@ mod load;
 mod response;
 mod session;
 mod settle;
+mod succession;
 mod take;
 mod to_end;
 mod transaction;

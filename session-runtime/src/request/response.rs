@@ -69,7 +69,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     }
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
-        let text = |token: &SessionToken| config.keys.text_of(token);
+        let text = |token: &SessionToken| config.text_of(token);
         apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
             // Theirs goes together with the first cookie of ours.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::{Attempts, Committed, RequestSession, Work};
 use crate::error::SessionError;
-use crate::id::SessionId;
 use crate::patch::Taken;
+use crate::record::Record;
 use crate::schema::Field;
-use crate::session::{Origin, form};
+use crate::session::{Origin, form, home};
 
 impl RequestSession {
     /// Takes what is stored under `names`, the first of which that is there is
@@ -37,17 +37,25 @@ impl RequestSession {
         let mut taken = Vec::new();
         let work = Work::Take { names, taken: &mut taken };
         match Attempts::new(self, work, generation).run().await? {
-            Committed::Stored => Ok(self.first_of(taken, field, id)),
+            Committed::Stored => Ok(self.first_of(taken, field, &record)),
             Committed::Lost | Committed::Outdated(_) => Err(SessionError::Gone),
         }
     }
 
     /// The first value that was there, in clear.
-    fn first_of(&self, taken: Vec<Taken>, field: &'static Field, id: SessionId) -> Option<Vec<u8>> {
+    fn first_of(
+        &self,
+        taken: Vec<Taken>,
+        field: &'static Field,
+        record: &Record,
+    ) -> Option<Vec<u8>> {
         taken.into_iter().find_map(|taken| {
             let stored = taken.value?;
             Some(match field.secret {
-                true => self.engine.config.keys.open(form(field), id, &taken.name, &stored).value,
+                true => {
+                    let keys = &self.engine.config.keys;
+                    keys.open(form(field), home(record), &taken.name, &stored).value
+                }
                 false => stored,
             })
         })

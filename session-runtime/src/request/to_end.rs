@@ -51,7 +51,7 @@ fn report(committed: Result<Committed, SessionError>) {
 }
 
 /// Runs `future` to its end though nobody waits for it.
-fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(future)),
         Err(_) => tracing::error!(

@@ -133,6 +133,7 @@ const fn difference(ours: &Field, theirs: &Field) -> Option<(&'static str, Text,
         ("`principal`", ours.principal, theirs.principal),
         ("`renew`", ours.renew, theirs.renew),
         ("`clear_on_login`", ours.clear_on_login, theirs.clear_on_login),
+        ("`carry_over`", ours.carry_over, theirs.carry_over),
         ("`secret`", ours.secret, theirs.secret),
     ];
     let mut index = 0;
@@ -328,6 +329,7 @@ mod tests {
             (field("a").principal(), "`principal` is not given in `Visitor` and given in"),
             (field("a").renew(), "`renew` is not given"),
             (field("a").clear_on_login(), "`clear_on_login` is not given"),
+            (field("a").carry_over(), "`carry_over` is not given"),
             (field("a").secret(), "`secret` is not given"),
         ] {
             let fault = fault(field("a"), theirs).unwrap();

@@ -132,6 +132,8 @@ pub struct Field {
     pub ttl: Option<Duration>,
     /// A sign-in removes it, unless the same request sets it.
     pub clear_on_login: bool,
+    /// It stays when another user signs in on the session.
+    pub carry_over: bool,
     /// It is shown in listings of a principal's sessions.
     pub listed: bool,
     /// It is encrypted at rest, and never shown.
@@ -163,6 +165,7 @@ impl Field {
             conflict: ConflictPolicy::LastWins,
             ttl: None,
             clear_on_login: false,
+            carry_over: false,
             listed: false,
             secret: false,
             null_is_absent: false,
@@ -237,6 +240,13 @@ impl Field {
 
     #[doc(hidden)]
     #[must_use]
+    pub const fn carry_over(mut self) -> Self {
+        self.carry_over = true;
+        self
+    }
+
+    #[doc(hidden)]
+    #[must_use]
     pub const fn listed(mut self) -> Self {
         self.listed = true;
         self
@@ -271,7 +281,8 @@ impl Field {
     /// What two schemas on one record must agree on.
     pub(crate) fn policies(&self) -> impl PartialEq + use<> {
         let of_value = (self.kind, self.conflict, self.ttl, self.on_invalid);
-        (of_value, self.principal, self.renew, self.clear_on_login, self.secret)
+        let of_users = (self.principal, self.renew, self.clear_on_login, self.carry_over);
+        (of_value, of_users, self.secret)
     }
 
     pub(crate) fn shares_a_name_with(&self, other: &Self) -> bool {

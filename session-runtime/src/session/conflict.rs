@@ -88,6 +88,7 @@ mod tests {
     use super::*;
     use crate::codec::{Json, Value};
     use crate::schema::{Schema, default, merge_with};
+    use crate::session::op::Made;
 
     const NOW: Timestamp = Timestamp::from_millis(0);
 
@@ -114,7 +115,8 @@ mod tests {
 
     fn op(field: &'static Field, base: Option<&str>, op: Op) -> PendingOp {
         let base = base.map(|base| base.as_bytes().to_vec());
-        PendingOp { field, schema: &SCHEMA, seq: 1, op, under: None, base }
+        let (seq, under, made) = (1, None, Made::Anew);
+        PendingOp { field, schema: &SCHEMA, seq, op, under, base, made }
     }
 
     fn set(value: &str) -> Op {

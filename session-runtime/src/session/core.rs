@@ -11,6 +11,7 @@ use crate::codec::{CodecError, NULL, Value};
 use crate::error::SessionError;
 use crate::keys::is_locked;
 use crate::patch::Add;
+use crate::realm::Realm;
 use crate::record::Fields;
 use crate::record::{Principal, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
@@ -337,6 +338,11 @@ impl Core {
             .collect()
     }
 
+    /// Which realm this session belongs to, or will.
+    fn realm(&self) -> &Realm {
+        self.record.as_ref().map_or_else(|| self.backend.realm(), |record| &record.meta.realm)
+    }
+
     /// Who is signed in, as this handle sees it.
     pub(crate) fn principal(&self) -> Result<Option<Principal>, SessionError> {
         let Some(index) = self.schema.principal_index() else { return Ok(None) };
@@ -346,7 +352,7 @@ impl Core {
             .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
         let json = String::from_utf8_lossy(&json);
         Ok((json.as_bytes() != NULL)
-            .then(|| Principal::of(self.backend.realm(), self.schema.namespace, &json)))
+            .then(|| Principal::of(self.realm(), self.schema.namespace, &json)))
     }
 }
 

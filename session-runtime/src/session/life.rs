@@ -32,8 +32,7 @@ impl Core {
         if state.generation != self.generation {
             return;
         }
-        let fields = state.projected(backend.keys(), backend.now());
-        let record = state.record().cloned();
+        let (record, fields) = state.projected(&*backend);
         drop(state);
         if fields == self.fields {
             // The decoded values stay as good as they were.
@@ -55,8 +54,8 @@ impl Core {
     pub(super) fn adopt(&mut self) {
         let backend = Arc::clone(&self.backend);
         let state = backend.scope().state();
-        let (record, generation) = (state.record().cloned(), state.generation);
-        let fields = state.projected(backend.keys(), backend.now());
+        let generation = state.generation;
+        let (record, fields) = state.projected(&*backend);
         drop(state);
         self.rebase(record, fields, generation);
     }
@@ -78,11 +77,11 @@ impl Core {
         if state.generation != self.generation {
             return Err(SessionError::Gone);
         }
-        state.origin = Origin::Stored(Arc::clone(&fresh));
+        state.origin = Origin::Stored(fresh);
         state.stale = false;
-        let fields = state.projected(backend.keys(), backend.now());
+        let (record, fields) = state.projected(&*backend);
         drop(state);
-        self.rebase(Some(fresh), fields, self.generation);
+        self.rebase(record, fields, self.generation);
         Ok(())
     }
 

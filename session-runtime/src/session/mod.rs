@@ -14,6 +14,7 @@ mod plan;
 mod publish;
 mod scope;
 mod transaction;
+mod users;
 mod value;
 mod view;
 
@@ -21,4 +22,6 @@ pub use handle::Handle;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
+pub(crate) use users::Marked;
 pub(crate) use value::form;
+pub(crate) use view::home;

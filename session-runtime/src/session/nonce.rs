@@ -84,7 +84,11 @@ impl Core {
         index: usize,
         names: Vec<Cow<'static, str>>,
     ) -> Result<Option<Value>, SessionError> {
-        self.publish(Publish::Everything);
+        if self.dirty {
+            self.publish(Publish::Everything);
+            // Who signs in takes nothing that was another user's.
+            self.refresh();
+        }
         let backend = Arc::clone(&self.backend);
         let bytes = match self.take_pending(&names) {
             Some(pending) => pending,

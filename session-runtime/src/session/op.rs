@@ -22,6 +22,16 @@ pub(crate) struct PendingOp {
     /// What the handle saw stored. Kept only where a conflict is not simply won
     /// by the later commit.
     pub(crate) base: Option<Vec<u8>>,
+    pub(crate) made: Made,
+}
+
+/// What a change was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    /// Of what the handler had in hand.
+    Anew,
+    /// Of what the session held.
+    InPlace,
 }
 
 impl PendingOp {

@@ -50,10 +50,11 @@ impl Core {
     }
 
     fn view(backend: &Arc<dyn Backend>, schema: &'static Schema, state: &State) -> Self {
-        let record = state.record().cloned();
-        let fields = match (&record, state.pending.is_empty()) {
-            (Some(record), true) if state.schemas.is_empty() => record.fields.clone(),
-            _ => state.projected(backend.keys(), backend.now()),
+        let (record, fields) = match (state.record(), state.pending.is_empty()) {
+            (Some(record), true) if state.schemas.is_empty() => {
+                (Some(Arc::clone(record)), record.fields.clone())
+            }
+            _ => state.projected(&**backend),
         };
         Self::new(Arc::clone(backend), schema, record, fields, state.generation)
     }
@@ -105,10 +106,13 @@ impl Core {
         let Some(record) = &self.record else { return true };
         // What this request published is its own business.
         let stored = field.names().find_map(|name| record.fields.get(name));
+        let (realm, namespace) = (&record.meta.realm, self.schema.namespace);
         match (stored.filter(|json| *json != NULL), &record.meta.principal) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(json), Some(principal)) => principal.json().as_bytes() == json,
+            (Some(json), Some(principal)) => {
+                std::str::from_utf8(json).is_ok_and(|json| principal.is(realm, namespace, json))
+            }
         }
     }
 }

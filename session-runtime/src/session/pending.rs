@@ -44,6 +44,11 @@ impl Pending {
             && self.failed.is_none())
     }
 
+    /// Whether somebody signs in or out, or proves who they are.
+    pub(crate) fn may_change_user(&self) -> bool {
+        self.authenticated || self.ops.iter().any(|op| op.field.principal)
+    }
+
     pub(crate) fn fail(&mut self, error: SessionError) {
         self.failed.get_or_insert(error);
     }
@@ -84,6 +89,7 @@ impl Pending {
             return;
         };
         let (later, earlier) = if new.seq >= old.seq { (&new, &*old) } else { (&*old, &new) };
+        let made = later.made;
         let op = match (&earlier.op, &later.op) {
             (Op::Add(first), Op::Add(then)) => {
                 Op::Add(Add { delta: first.delta.saturating_add(then.delta), ..*first })
@@ -106,7 +112,7 @@ impl Pending {
         };
         let (seq, first) = (later.seq, earlier.seq == old.seq);
         let base = if first { old.base.take() } else { new.base.clone() };
-        *old = PendingOp { seq, op, base, ..new };
+        *old = PendingOp { seq, op, base, made, ..new };
     }
 }
 
@@ -115,6 +121,7 @@ mod tests {
     use super::*;
     use crate::codec::Json;
     use crate::schema::{Field, Schema, default};
+    use crate::session::op::Made;
 
     static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
     static VISITS: Field = Field::new("visits", "u64", Json::<u64>::CODEC, default::<u64>);
@@ -129,6 +136,7 @@ mod tests {
                 op: op.clone(),
                 under: None,
                 base: None,
+                made: Made::Anew,
             };
             pending.push(op, Timestamp::default());
         }

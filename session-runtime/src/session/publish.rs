@@ -4,16 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::core::{Change, Core, How, KeyedChange, Publish};
-use super::op::PendingOp;
-use super::pending::Pending;
-use super::scope::{Origin, State};
+use super::op::{Made, PendingOp};
+use super::scope::{Backend, Origin, State};
+use super::users::{self, without};
 use super::value;
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::keys::Keys;
 use crate::patch::{Op, Refused};
-use crate::record::Fields;
+use crate::record::{Fields, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind};
 
 impl Core {
@@ -98,7 +97,9 @@ impl Core {
     ) -> Result<(), SessionError> {
         let field = self.field(usize::from(change.index));
         let (seq, now) = (change.seq, self.backend.now());
-        let make = |op, under, base| PendingOp { field, schema: self.schema, seq, op, under, base };
+        let made = self.made(change);
+        let make =
+            |op, under, base| PendingOp { field, schema: self.schema, seq, op, under, base, made };
         let op = match &change.how {
             How::Set => value::set_or_remove(field, value::encode(field, &change.value, now)?),
             How::Reset => Op::Remove,
@@ -143,6 +144,17 @@ impl Core {
         Ok(())
     }
 
+    fn made(&self, change: &Change) -> Made {
+        let (How::Touched, Some(record)) = (&change.how, &self.record) else {
+            return Made::Anew;
+        };
+        let mut names = self.field(usize::from(change.index)).names();
+        match names.any(|name| record.fields.get(name).is_some()) {
+            true => Made::InPlace,
+            false => Made::Anew,
+        }
+    }
+
     fn ops_of_keyed(
         &self,
         change: &KeyedChange,
@@ -157,6 +169,7 @@ impl Core {
             op,
             under: Some(Cow::Owned(name)),
             base: None,
+            made: Made::Anew,
         };
         let name = format!("{}{}{}", field.name, value::KEYED, change.name);
         if let Some(limit) = value::is_too_long(&change.name) {
@@ -189,6 +202,7 @@ impl Core {
                 op: Op::RemoveIf(bytes.to_vec()),
                 under: Some(name.clone()),
                 base: None,
+                made: Made::Anew,
             })
         })
     }
@@ -219,21 +233,42 @@ impl Core {
 }
 
 impl State {
-    /// The fields as the next handle of this request sees them.
-    pub(super) fn projected(&self, keys: &Keys, now: Timestamp) -> Fields {
-        let stored = match &self.origin {
-            Origin::Stored(record) => View::of(record, &self.schemas, keys, now).fields,
-            _ => Fields::new(),
+    /// The session as the next handle of this request sees it: the record, if it is
+    /// stored, and its fields with what was published since.
+    pub(super) fn projected(&self, backend: &dyn Backend) -> (Option<Arc<Record>>, Fields) {
+        let pending = &self.pending.ops;
+        let Origin::Stored(record) = &self.origin else {
+            return (None, project(Fields::new(), pending, |op| Some(Cow::Borrowed(&op.op))));
         };
-        project(stored, &self.pending)
+        let now = backend.now();
+        let view = View::of(record, &self.schemas, backend.keys(), now);
+        let whole = |fields| {
+            let fields = project(fields, pending, |op| Some(Cow::Borrowed(&op.op)));
+            (Some(Arc::clone(record)), fields)
+        };
+        match users::Change::of(record, &view, &self.schemas, pending.iter()) {
+            users::Change::None => whole(view.fields),
+            users::Change::Leaves => whole(without(&view.fields, &backend.marked().private)),
+            // It is not stored yet, and nothing else of the other user is its own.
+            users::Change::Another => {
+                let carried = users::carried(&view, &backend.marked(), now);
+                let op = |op| users::carried_op(op, &carried, now).ok().flatten();
+                (None, project(carried.clone(), pending, op))
+            }
+        }
     }
 }
 
-fn project(mut fields: Fields, pending: &Pending) -> Fields {
-    for op in &pending.ops {
+fn project<'p>(
+    mut fields: Fields,
+    pending: &'p [PendingOp],
+    meaning: impl Fn(&'p PendingOp) -> Option<Cow<'p, Op>>,
+) -> Fields {
+    for op in pending {
+        let Some(meant) = meaning(op) else { continue };
         // An addition to bytes that are no integer is left out here; the
         // commit reports it.
-        if let Ok((next, _)) = fields.apply_all(std::iter::once((op.name(), &op.op))) {
+        if let Ok((next, _)) = fields.apply_all(std::iter::once((op.name(), &*meant))) {
             fields = next;
         }
     }

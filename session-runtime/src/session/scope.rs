@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pending::Pending;
+use super::users::Marked;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
@@ -25,6 +26,8 @@ pub(crate) trait Backend: Send + Sync {
     fn keys(&self) -> &Keys;
     /// Which layer this request came through.
     fn realm(&self) -> &Realm;
+    /// The fields that a change of user is about.
+    fn marked(&self) -> Marked;
     /// Stores what is published. Once polled it runs to its end, dropped or not.
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::value;
 use crate::clock::Timestamp;
-use crate::keys::{Keys, is_locked};
+use crate::keys::{Home, Keys, is_locked};
 use crate::patch::{FieldOp, Op};
 use crate::record::Fields;
 use crate::record::Record;
@@ -99,13 +99,18 @@ impl View {
     }
 }
 
+/// Where the sealed values of `record` belong.
+pub(crate) const fn home(record: &Record) -> Home<'_> {
+    Home { realm: &record.meta.realm, session: record.id }
+}
+
 /// The fields of a record with those in clear that are secret in `schemas`,
 /// and the names of those that are not stored as they would be now.
 fn opened(record: &Record, schemas: &[&'static Schema], keys: &Keys) -> (Fields, Vec<String>) {
     let (mut ops, mut stale) = (Vec::new(), Vec::new());
     for (name, stored) in record.fields.iter() {
         let Some(field) = secret_of(schemas, name) else { continue };
-        let plain = keys.open(value::form(field), record.id, name, stored);
+        let plain = keys.open(value::form(field), home(record), name, stored);
         ops.push(FieldOp::new(name.to_owned(), Op::Set(plain.value)));
         if !plain.settled {
             stale.push(name.to_owned());
@@ -124,7 +129,7 @@ fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Fields {
         for (name, stored) in fields.iter() {
             // Those of the present secret fields are in clear already.
             let as_stored = record.fields.get(name) == Some(stored);
-            if let (true, Some(plain)) = (as_stored, keys.open_any(record.id, name, stored)) {
+            if let (true, Some(plain)) = (as_stored, keys.open_any(home(record), name, stored)) {
                 ops.push(FieldOp::new(name.to_owned(), Op::Set(plain)));
             }
         }

@@ -7,7 +7,7 @@ use super::node::Node;
 use super::reader::Section;
 use super::secrets::Reference;
 use super::values;
-use crate::config::{Config, CookieConfig, CookiePrefix, Policy, SameSite};
+use crate::config::{Config, CookieConfig, CookiePrefix, Policy, Realms, SameSite};
 use crate::keys::Keys;
 use crate::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
@@ -33,14 +33,13 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
     let cap = cap(&mut root);
     // Every field is named: a new setting does not compile until it is here.
     let config = Config {
-        realm: default.realm,
+        realms: realms(&mut root),
         policy: Policy {
             idle: root.limit("idle_timeout").unwrap_or(default.policy.idle),
             absolute: root.limit("absolute_timeout").unwrap_or(default.policy.absolute),
             cap,
         },
         cookie,
-        realm: default.realm,
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
         renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
         conflict_timeout: root.duration("conflict_timeout").unwrap_or(default.conflict_timeout),
@@ -136,6 +135,17 @@ fn cookie(mut section: Section, errors: &mut Vec<String>) -> CookieConfig {
             CookieConfig::default()
         }
     }
+}
+
+fn realms(root: &mut Section) -> Realms {
+    let mut realms = Realms::default();
+    let own = root.text("realm").map_or(Ok(()), |name| realms.name(&name));
+    let mut former = root.list("accept_realm").into_iter();
+    let former = former.try_for_each(|name| realms.accept(&name));
+    for error in [own, former].into_iter().filter_map(Result::err) {
+        root.wrong(error.entry(), error.problem());
+    }
+    realms
 }
 
 fn cap(root: &mut Section) -> Option<Cap> {

@@ -31,6 +31,8 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 /// | `cookie.path`, `cookie.domain` | | `/`, none |
 /// | `cookie.same_site` | `strict`, `lax`, `none` | `lax` |
 /// | `cookie.partitioned` | yes or no | no |
+/// | `realm` | 1 to 64 characters | the cookie's name |
+/// | `accept_realm` | former realms, at most three, as a list or with commas | none |
 /// | `idle_timeout` | a duration, or `"none"` | `30m` |
 /// | `absolute_timeout` | a duration, or `"none"` | `12h` |
 /// | `renew_after` | a duration, or `"none"` | `none` |

@@ -53,9 +53,9 @@ impl<V: SessionSchema> TestSession<V> {
     pub async fn load_stored(&self) -> Result<Option<Arc<Record>>, SessionError> {
         self.settle().await;
         let headers = self.with_jar(|jar| jar.headers());
-        let read = |text: &str| self.engine.config.keys.token_in(text);
+        let read = |text: &str| self.engine.config.token_in(text);
         let Presented::One(token) = presented(&headers, self.name(), read) else { return Ok(None) };
-        let secrets = self.engine.config.secrets(&token);
+        let secrets = self.engine.config.realms.secrets(&token);
         let found = self.engine.store.load(token.id(), &secrets, Touch::Never.into());
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) | Lookup::Cached(record) => Some(record),

@@ -107,6 +107,24 @@ pub(super) const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
         "when its time is over, the field could be written again; keep the one you mean",
     ),
     ("secret", &["listed"], "a secret is never shown, and a listing shows the field"),
+    (
+        "carry_over",
+        &["principal"],
+        "what is carried over goes to the next user, and this field says who that is",
+    ),
+    (
+        "carry_over",
+        &["renew"],
+        "the next user of the browser would inherit a privilege; keep the one you mean",
+    ),
+    ("carry_over", &["secret"], "the next user of the browser would inherit a secret"),
+    ("carry_over", &["nonce"], "a flow that one user began is not another one's to end"),
+    (
+        "carry_over",
+        &["clear_on_login"],
+        "the one keeps the field when another user signs in, the other removes it; \
+         keep the one you mean",
+    ),
 ];
 
 const CONFLICT: &str = "each says what happens when two requests change the field; keep one";

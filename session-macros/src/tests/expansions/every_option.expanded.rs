@@ -174,6 +174,7 @@ const _: () = {
                 )
                 .kind(__session::FieldKind::Flash)
                 .ttl(86400000)
+                .carry_over()
                 .null_is_absent(),
                 __session::Field::new(
                     "admin:role",

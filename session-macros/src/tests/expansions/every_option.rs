@@ -25,7 +25,7 @@ struct Visitor {
     seed: u64,
     #[session(nonce, with = foreign, secret, alias = "code")]
     one_time_code: Option<Foreign>,
-    #[session(flash, ttl = "1d")]
+    #[session(flash, ttl = "1d", carry_over)]
     notice: Option<String>,
     #[deprecated(note = "use `roles`")]
     role: String,

@@ -1,4 +1,4 @@
-::core::compile_error! { "unknown option `prinicpal`: did you mean `principal`?\na field has: default, rename, alias, copy, with, skip, principal, renew, counter, flash, nonce, merge, compare, write_once, ttl, clear_on_login, listed, secret, on_invalid" }
+::core::compile_error! { "unknown option `prinicpal`: did you mean `principal`?\na field has: default, rename, alias, copy, with, skip, principal, renew, counter, flash, nonce, merge, compare, write_once, ttl, clear_on_login, carry_over, listed, secret, on_invalid" }
 ::core::compile_error! { "the accessor `id()` would hide a method that sessions have already: call the field for example `visitor_id` and keep its stored name with `#[session(rename = \"id\")]`" }
 #[doc = "A session of [`Visitor`]: methods for each field, above those that every session has."]
 struct VisitorSession {

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::parts::{cookie, lifetime, principal_of, principal_op, removals, sign_in, signs_in};
+use super::create::succeed;
+use super::parts::{cookie, lifetime, principal_op, sign_in, signs_in};
 use super::situation::{Mint, Plan, Situation, Write};
 use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
 use crate::record::Fields;
-use crate::record::{Principal, Record, Rotate, Rotation};
+use crate::record::{Record, Rotate, Rotation};
 use crate::schema::Field;
 use crate::session::conflict;
 use crate::session::op::PendingOp;
+use crate::session::users::{Change, migrated_principal, principal_of, removals};
 use crate::session::view::View;
 use crate::token::{RotationNonce, SessionToken};
 
@@ -29,20 +31,28 @@ pub(super) fn apply(
         signs_in || (situation.keep.everything() && pending.authenticated && principal.is_none());
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
+    let change = Change::of(record, &view, situation.schemas, ops.iter().copied());
+    if change == Change::Another {
+        return succeed(situation, ops, record, mint);
+    }
     let mut writes = FieldWrites::new(ops.len());
     for op in ops {
         writes.push(situation, record, &view, op)?;
     }
     // Somebody who was not signed in may have planted what is there.
     if signs_in || (authenticated && record.meta.authenticated.is_none()) {
-        writes.remove_planted(situation.planted, &view.fields);
+        writes.remove(&situation.marked.planted, ops, &view.fields);
+    }
+    if change == Change::Leaves {
+        writes.remove(&situation.marked.private, ops, &view.fields);
     }
     let FieldWrites { ops: mut field_ops, mut expect, privileged, explicit } = writes;
 
     let raises = authenticated || (situation.keep.everything() && pending.renew) || privileged;
     let remember = pending.remember.filter(|_| situation.keep.everything());
     let mut meta = MetaPatch { authenticated, ..MetaPatch::default() };
-    meta.principal = principal.map(|op| principal_of(situation, op));
+    let realm = &record.meta.realm;
+    meta.principal = principal.map(|op| principal_of(realm, op));
     meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
     // Whoever comes or goes does not inherit for how long somebody else asked
     // to be remembered.
@@ -50,13 +60,13 @@ pub(super) fn apply(
     if authenticated || remember.is_some() || (leaves && record.meta.remember.is_some()) {
         meta.lifetime = Some(lifetime(situation, (!leaves).then_some(&record.meta)));
     }
-    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(situation, op)) {
+    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(realm, op)) {
         meta.sign_in = sign_in(situation, &principal)?;
     }
     let mut set = None;
     if raises {
         let token = mint(Some(record.id))?;
-        meta.renew = Some(token.secret_hash(&record.meta.realm));
+        meta.renew = Some(token.secret_hash(realm));
         set = Some(token);
     } else {
         if remember.is_some() {
@@ -76,7 +86,7 @@ pub(super) fn apply(
         if !field_ops.is_empty() {
             expect_versions(ops, record, &mut expect);
         }
-        store_migration(situation, &view, &mut field_ops, &mut meta);
+        store_migration(situation, record, &view, &mut field_ops, &mut meta);
         if pending.unchanged {
             expect.push(Expect::Rev(record.meta.rev));
         }
@@ -95,6 +105,7 @@ pub(super) fn apply(
     }
     Ok(Plan::Write(Write::Apply {
         id: record.id,
+        realm: record.meta.realm.clone(),
         epoch: record.meta.epoch,
         cookie,
         signs_in,
@@ -164,9 +175,12 @@ impl FieldWrites {
         Ok(())
     }
 
-    fn remove_planted(&mut self, planted: &[&'static Field], fields: &Fields) {
-        for removal in removals(planted, fields) {
-            if !self.ops.iter().any(|op| op.name == removal.name) {
+    /// Removes `fields`, but for what the request itself sets.
+    fn remove(&mut self, fields: &[&'static Field], ops: &[&PendingOp], stored: &Fields) {
+        let sets = |op: &&&PendingOp| matches!(op.op, Op::Set(_) | Op::Add(_));
+        for removal in removals(fields, stored) {
+            let is_set = ops.iter().filter(sets).any(|op| op.name() == removal.name);
+            if !is_set && !self.ops.iter().any(|op| op.name == removal.name) {
                 self.ops.push(removal);
             }
         }
@@ -222,6 +236,7 @@ fn expect_versions(ops: &[&PendingOp], record: &Record, expect: &mut Vec<Expect>
 /// What the migration changed is stored with whatever else is.
 fn store_migration(
     situation: &Situation<'_>,
+    record: &Record,
     view: &View,
     ops: &mut Vec<FieldOp>,
     meta: &mut MetaPatch,
@@ -232,14 +247,9 @@ fn store_migration(
         }
     }
     meta.versions.clone_from(&view.versions);
-    let mut principals = situation.schemas.iter().filter_map(|schema| {
-        let field = schema.principal().filter(|field| view.changed(field.name))?;
-        let json = std::str::from_utf8(view.fields.get(field.name)?).ok()?;
-        Some(Principal::of(situation.realm, schema.namespace, json))
-    });
     if meta.principal.is_none() {
         // The same person under another name.
-        meta.principal = principals.next().map(Some);
+        meta.principal = migrated_principal(record, view, situation.schemas).map(Some);
     }
 }
 

@@ -1,57 +1,85 @@
 //! A record that is not there yet.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::parts::{cookie, lifetime, principal_of, principal_op, removals, sign_in};
+use super::parts::{cookie, lifetime, principal_op, sign_in};
 use super::situation::{Mint, Plan, Situation, Write};
+use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::patch::{Op, Refused, SignIn};
-use crate::record::{Meta, Record};
-use crate::session::op::PendingOp;
+use crate::record::{Fields, Meta, Record, Versions};
+use crate::session::op::{Made, PendingOp};
+use crate::session::users::{Change, carried, carried_op, principal_of, without};
 use crate::session::view::View;
+
+/// What a new record begins with.
+#[derive(Clone, Copy)]
+pub(super) enum Beginning<'r> {
+    Nothing,
+    /// All that this request saw in a session of the same user, or of nobody.
+    Session(&'r Arc<Record>),
+    /// What is marked in that of another user.
+    OfAnother(&'r Arc<Record>),
+}
 
 /// A new record for a sign-in whose record is gone. If it was superseded by
 /// another sign-in, the new one starts from what this request saw.
 pub(crate) fn fork(
     situation: &Situation<'_>,
-    snapshot: Option<&Record>,
+    snapshot: Option<&Arc<Record>>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let ops: Vec<&PendingOp> = situation.pending.ops.iter().collect();
-    create(situation, &ops, snapshot, mint)
+    let beginning = snapshot.map_or(Beginning::Nothing, |record| {
+        let view = View::of(record, situation.schemas, situation.keys, situation.now);
+        match Change::of(record, &view, situation.schemas, ops.iter().copied()) {
+            Change::Another => Beginning::OfAnother(record),
+            Change::None | Change::Leaves => Beginning::Session(record),
+        }
+    });
+    create(situation, &ops, beginning, mint)
+}
+
+/// The session of another user than that of `record`, which ends with it.
+pub(super) fn succeed(
+    situation: &Situation<'_>,
+    ops: &[&PendingOp],
+    record: &Arc<Record>,
+    mint: Mint<'_>,
+) -> Result<Plan, SessionError> {
+    let mut plan = create(situation, ops, Beginning::OfAnother(record), mint)?;
+    if let Plan::Write(Write::Create { ends, .. }) = &mut plan {
+        *ends = Some(record.id);
+    }
+    Ok(plan)
 }
 
 pub(super) fn create(
     situation: &Situation<'_>,
     ops: &[&PendingOp],
-    snapshot: Option<&Record>,
+    beginning: Beginning<'_>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
-    let mut below = match snapshot {
-        Some(record) => View::of(record, situation.schemas, situation.keys, situation.now),
-        None => View::default(),
-    };
+    let Below { mut fields, mut versions, mut ops } = below(situation, ops, beginning)?;
     let authenticated = situation.keep.everything() && pending.authenticated;
-    let mut ops = ops.to_vec();
     if authenticated {
         // What an attacker could have planted before.
-        let removals = removals(situation.planted, &below.fields);
-        if let Ok((fields, _)) = below.fields.apply(&removals) {
-            below.fields = fields;
-        }
+        fields = without(&fields, &situation.marked.planted);
     }
     let fields = loop {
-        match below.fields.apply_all(ops.iter().map(|op| (op.name(), &op.op))) {
+        match fields.apply_all(ops.iter().map(|(op, meant)| (op.name(), &**meant))) {
             Ok((fields, _)) => break fields,
             // An addition to something that is no integer is left out, alone.
-            Err(Refused::NotAnInteger { field }) => ops.retain(|op| op.name() != field),
+            Err(Refused::NotAnInteger { field }) => ops.retain(|(op, _)| op.name() != field),
             Err(refused) => return Err(SessionError::Refused(refused)),
         }
     };
-    let ops = &*ops;
     // Nothing is created until something is set.
-    let sets = ops.iter().any(|op| matches!(op.op, Op::Set(_) | Op::Add(_)));
+    let sets = ops.iter().any(|(op, _)| matches!(op.op, Op::Set(_) | Op::Add(_)));
+    let ops: Vec<_> = ops.into_iter().map(|(op, _)| op).collect();
+    let ops = &*ops;
     let proves = authenticated && principal_op(ops).is_none();
     if !sets && !proves {
         return Ok(Plan::Nothing);
@@ -60,27 +88,92 @@ pub(super) fn create(
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
-    meta.principal = principal_op(ops).and_then(|op| principal_of(situation, op));
+    meta.principal = principal_op(ops).and_then(|op| principal_of(situation.realm, op));
     meta.authenticated = (authenticated
         && (meta.principal.is_some() || principal_op(ops).is_none()))
     .then_some(situation.now);
-    if let Some(snapshot) = snapshot {
-        meta.versions = snapshot.meta.versions.clone();
-    }
-    for (namespace, version) in below.versions {
-        meta.versions.set(&namespace, version);
-    }
-    let of_ops = ops.iter().map(|op| (Cow::Borrowed(op.schema.namespace), op.schema.version));
-    for (namespace, version) in of_ops {
-        if meta.versions.get(&namespace) < version {
-            meta.versions.set(&namespace, version);
+    for schema in ops.iter().map(|op| op.schema) {
+        if versions.get(schema.namespace) < schema.version {
+            versions.set(schema.namespace, schema.version);
         }
     }
+    meta.versions = versions;
     let sign_in = match &meta.principal {
         Some(principal) if authenticated => sign_in(situation, principal)?,
         _ => SignIn::default(),
     };
     let record = Record::new(token.id(), meta, fields);
     let cookie = cookie(token, lifetime, situation.now);
-    Ok(Plan::Write(Write::Create { record: Box::new(record), sign_in, cookie }))
+    let from = match beginning {
+        Beginning::Session(record) => Some(Arc::clone(record)),
+        Beginning::Nothing | Beginning::OfAnother(_) => None,
+    };
+    let record = Box::new(record);
+    Ok(Plan::Write(Write::Create { record, sign_in, cookie, from, ends: None }))
+}
+
+/// What lies below the changes of a request, and what they mean there.
+struct Below<'p> {
+    fields: Fields,
+    versions: Versions,
+    ops: Vec<(&'p PendingOp, Cow<'p, Op>)>,
+}
+
+fn below<'p>(
+    situation: &Situation<'_>,
+    ops: &[&'p PendingOp],
+    beginning: Beginning<'_>,
+) -> Result<Below<'p>, SessionError> {
+    let view = |record| View::of(record, situation.schemas, situation.keys, situation.now);
+    Ok(match beginning {
+        Beginning::Nothing => {
+            let fields = Fields::new();
+            let ops = on_carried(ops, &fields, situation.now)?;
+            Below { fields, versions: Versions::default(), ops }
+        }
+        Beginning::Session(record) => {
+            let view = view(record);
+            let versions = with_migrated(record.meta.versions.clone(), &view);
+            let ops = ops.iter().map(|op| (*op, Cow::Borrowed(&op.op))).collect();
+            Below { fields: view.fields, versions, ops }
+        }
+        Beginning::OfAnother(record) => {
+            let view = view(record);
+            let fields = carried(&view, situation.marked, situation.now);
+            let mut versions = Versions::default();
+            for (name, _) in fields.iter() {
+                let namespace = name.split_once(':').map_or("", |(namespace, _)| namespace);
+                versions.set(namespace, record.meta.versions.get(namespace));
+            }
+            let ops = on_carried(ops, &fields, situation.now)?;
+            Below { fields, versions: with_migrated(versions, &view), ops }
+        }
+    })
+}
+
+/// What `ops`, made on another session, are on one that begins with `carried`.
+fn on_carried<'p>(
+    ops: &[&'p PendingOp],
+    carried: &Fields,
+    now: Timestamp,
+) -> Result<Vec<(&'p PendingOp, Cow<'p, Op>)>, SessionError> {
+    let mut meant = Vec::with_capacity(ops.len());
+    for op in ops.iter().copied() {
+        match carried_op(op, carried, now)? {
+            Some(here) => meant.push((op, here)),
+            None if op.made == Made::InPlace && !op.minds_conflicts() => tracing::warn!(
+                field = op.name(),
+                "a field that was changed in place is left out of the session of another user, whose it is not: set it instead"
+            ),
+            None => {}
+        }
+    }
+    Ok(meant)
+}
+
+fn with_migrated(mut versions: Versions, view: &View) -> Versions {
+    for (namespace, version) in &view.versions {
+        versions.set(namespace, *version);
+    }
+    versions
 }

@@ -1,5 +1,6 @@
 //! Which kind of plan it is.
 
+use super::create::Beginning;
 use super::parts::signs_in;
 use super::situation::{Mint, Plan, Situation};
 use super::{apply, create};
@@ -13,10 +14,12 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, Se
     // A failed response never brings a privilege back.
     ops.extend(pending.iter().filter(|op| situation.keep.everything() || op.takes_privileges()));
     match situation.origin {
-        Origin::Unloaded | Origin::Nobody => create::create(situation, &ops, None, mint),
+        Origin::Unloaded | Origin::Nobody => {
+            create::create(situation, &ops, Beginning::Nothing, mint)
+        }
         // A late response must not undo a login or logout; a new login may.
         Origin::Retired { .. } if signs_in(situation, &ops) => {
-            create::create(situation, &ops, None, mint)
+            create::create(situation, &ops, Beginning::Nothing, mint)
         }
         Origin::Retired { .. } => {
             let proves = situation.keep.everything() && situation.pending.authenticated;

@@ -5,32 +5,15 @@ use std::time::Duration;
 use super::situation::Situation;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::{FieldOp, Lifetime, Op, SignIn};
-use crate::record::{Fields, MAX_LIFETIME, Meta, Principal, TICKET_LIFETIME};
-use crate::schema::Field;
+use crate::patch::{Lifetime, SignIn};
+use crate::record::{MAX_LIFETIME, Meta, Principal, TICKET_LIFETIME};
 use crate::session::op::PendingOp;
 use crate::session::scope::CookieChange;
-use crate::session::value;
+use crate::session::users::is_principal;
 use crate::token::SessionToken;
 
-/// The removal of whatever is stored of `fields`.
-pub(super) fn removals(fields: &[&'static Field], stored: &Fields) -> Vec<FieldOp> {
-    let names = fields.iter().flat_map(|field| value::stored_names(field, stored));
-    names.map(|name| FieldOp::new(name, Op::Remove)).collect()
-}
-
 pub(super) fn principal_op<'p>(ops: &[&'p PendingOp]) -> Option<&'p PendingOp> {
-    ops.iter().copied().find(|op| op.field.principal && op.under.is_none())
-}
-
-pub(super) fn principal_of(situation: &Situation<'_>, op: &PendingOp) -> Option<Principal> {
-    match &op.op {
-        Op::Set(json) if !op.clears() => {
-            let json = std::str::from_utf8(json).ok()?;
-            Some(Principal::of(situation.realm, op.schema.namespace, json))
-        }
-        _ => None,
-    }
+    ops.iter().copied().find(|op| is_principal(op))
 }
 
 pub(super) fn signs_in(situation: &Situation<'_>, ops: &[&PendingOp]) -> bool {
@@ -48,7 +31,7 @@ pub(super) fn sign_in(
         None => None,
         Some(ticket) => {
             let too_old = situation.now.since(ticket.at()) >= TICKET_LIFETIME;
-            if too_old || ticket.principal() != principal {
+            if too_old || !ticket.principal().is_namesake(principal) {
                 return Err(SessionError::LoginExpired);
             }
             Some(ticket.at())

@@ -5,38 +5,34 @@
 
 use super::situation::Write;
 use crate::error::SessionError;
-use crate::id::SessionId;
-use crate::keys::Keys;
+use crate::keys::{Home, Keys};
 use crate::patch::{FieldOp, Op};
 use crate::schema::Schema;
 use crate::session::value;
-use crate::session::view::secret_of;
+use crate::session::view::{home, secret_of};
 
 /// Encrypts what is secret in a write, which is the last thing that happens to
-/// it. `from`: the record that a new one is forked from; it may hold secrets
-/// of schemas that this request does not read.
+/// it. A record that goes on from another one may hold secrets of schemas that this
+/// request does not read.
 pub(crate) fn seal(
     write: &mut Write,
     schemas: &[&'static Schema],
     keys: &Keys,
-    from: Option<SessionId>,
 ) -> Result<(), SessionError> {
     if !keys.are_there() {
         return Ok(());
     }
     match write {
-        Write::Create { record, .. } => {
-            let mut ops = Vec::new();
+        Write::Create { record, from, .. } => {
+            let (to, mut ops) = (home(record), Vec::new());
             for (name, bytes) in record.fields.iter() {
-                let sealed = match (secret_of(schemas, name), from) {
+                let sealed = match (secret_of(schemas, name), from.as_deref()) {
                     // What does not open here opens nowhere else.
-                    (Some(field), _) => {
-                        match keys.seal(value::form(field), record.id, name, bytes)? {
-                            Some(sealed) => Op::Set(sealed),
-                            None => Op::Remove,
-                        }
-                    }
-                    (None, Some(from)) => match keys.move_to(record.id, from, name, bytes)? {
+                    (Some(field), _) => match keys.seal(value::form(field), to, name, bytes)? {
+                        Some(sealed) => Op::Set(sealed),
+                        None => Op::Remove,
+                    },
+                    (None, Some(from)) => match keys.move_to(to, home(from), name, bytes)? {
                         Some(sealed) => Op::Set(sealed),
                         None => continue,
                     },
@@ -48,12 +44,13 @@ pub(crate) fn seal(
                 (record.fields, _) = record.fields.apply(&ops).map_err(SessionError::Refused)?;
             }
         }
-        Write::Apply { id, patch, .. } => {
+        Write::Apply { id, realm, patch, .. } => {
+            let home = Home { realm, session: *id };
             for op in &mut patch.ops {
                 let (Op::Set(plain), Some(field)) = (&op.op, secret_of(schemas, &op.name)) else {
                     continue;
                 };
-                let sealed = keys.seal(value::form(field), *id, &op.name, plain)?;
+                let sealed = keys.seal(value::form(field), home, &op.name, plain)?;
                 op.op = Op::Set(sealed.ok_or(SessionError::Undecodable { field: field.name })?);
             }
         }

@@ -1,5 +1,7 @@
 //! What a plan depends on, and what it comes to.
 
+use std::sync::Arc;
+
 use crate::clock::Timestamp;
 use crate::config::Policy;
 use crate::id::SessionId;
@@ -7,9 +9,10 @@ use crate::keys::Keys;
 use crate::patch::{Patch, SignIn};
 use crate::realm::Realm;
 use crate::record::Record;
-use crate::schema::{Field, Schema};
+use crate::schema::Schema;
 use crate::session::pending::Pending;
 use crate::session::scope::{CookieChange, Origin};
+use crate::session::users::Marked;
 use crate::token::{NoRandomness, SessionToken};
 
 /// Where new tokens come from: for a new record, or for this one.
@@ -42,8 +45,8 @@ pub(crate) struct Situation<'s> {
     pub(crate) schemas: &'s [&'static Schema],
     /// What opens their secret fields.
     pub(crate) keys: &'s Keys,
-    /// The fields that a sign-in removes.
-    pub(crate) planted: &'s [&'static Field],
+    /// The fields that a change of user is about.
+    pub(crate) marked: &'s Marked,
     pub(crate) keep: Keep,
     /// Whether a cookie can still be sent.
     pub(crate) head_open: bool,
@@ -75,9 +78,15 @@ pub(crate) enum Write {
         record: Box<Record>,
         sign_in: SignIn,
         cookie: CookieChange,
+        /// The session of the same user, or of nobody, that it goes on from.
+        from: Option<Arc<Record>>,
+        /// The session of another user, which ends once this one is stored.
+        ends: Option<SessionId>,
     },
     Apply {
         id: SessionId,
+        /// Of the record: what is sealed belongs to it.
+        realm: Realm,
         epoch: u64,
         patch: Patch,
         cookie: Option<CookieChange>,

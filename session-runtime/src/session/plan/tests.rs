@@ -1,5 +1,7 @@
 //! The plan without a runtime, a store or a request.
 
+mod users;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -10,11 +12,13 @@ use crate::config::Policy;
 use crate::id::SessionId;
 use crate::keys::Keys;
 use crate::patch::{Add, FieldOp, Lifetime, MetaPatch, Op, Patch};
+use crate::realm::Realm;
 use crate::record::{Meta, Principal, Record};
 use crate::schema::{Field, Schema, default};
-use crate::session::op::PendingOp;
+use crate::session::op::{Made, PendingOp};
 use crate::session::pending::Pending;
 use crate::session::scope::{CookieChange, Origin};
+use crate::session::users::Marked;
 use crate::token::{NoRandomness, SessionToken};
 
 static USER: Field =
@@ -25,6 +29,7 @@ static ROLE: Field = Field::new("role", "String", Json::<String>::CODEC, default
 static NAME: Field = Field::new("name", "String", Json::<String>::CODEC, default::<String>);
 static REALM: LazyLock<Realm> = LazyLock::new(Realm::default);
 static NO_KEYS: LazyLock<Keys> = LazyLock::new(Keys::default);
+static NO_MARKS: LazyLock<Marked> = LazyLock::new(Marked::default);
 static HITS: Field = Field::new("hits", "u64", Json::<u64>::CODEC, default::<u64>);
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -37,7 +42,8 @@ fn now() -> Timestamp {
 }
 
 fn op(field: &'static Field, op: Op) -> PendingOp {
-    PendingOp { field, schema: &SCHEMA, seq: 1, op, under: None, base: None }
+    let (seq, under, base, made) = (1, None, None, Made::Anew);
+    PendingOp { field, schema: &SCHEMA, seq, op, under, base, made }
 }
 
 fn set(field: &'static Field, json: &str) -> PendingOp {
@@ -72,7 +78,7 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         pending,
         schemas: &[],
         keys: &NO_KEYS,
-        planted: &[],
+        marked: &NO_MARKS,
         keep: Keep::Everything,
         head_open: true,
         policy: POLICY,
@@ -135,7 +141,8 @@ fn only_a_set_creates_a_record() {
 
 #[test]
 fn an_addition_creates_the_counter_with_its_default_plus_the_delta() {
-    let add = op(&HITS, Op::Add(Add::unsigned(2, 40)));
+    static FROM_40: Field = Field::new("hits", "u64", Json::<u64>::CODEC, || Box::new(40_u64));
+    let add = op(&FROM_40, Op::Add(Add::unsigned(2, 40)));
     let record = record(planned(&Origin::Nobody, &pending(vec![add]), Keep::Everything));
     assert_eq!(record.fields.get("hits"), Some(&b"42"[..]));
 }

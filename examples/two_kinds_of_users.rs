@@ -1,0 +1,118 @@
+//! Run with: cargo run -p session-examples --example two_kinds_of_users
+//!
+//! Customers at `/` and administrators at `/admin`: a layer and a cookie each, and
+//! one store. Customer 42 is not administrator 42: what a layer made belongs to its
+//! realm, by default the cookie's name, and is unknown to the other. Put one cookie's
+//! value under the other one's name and see.
+//!
+//! And a customer who signs in where another one was finds a session of their own,
+//! with the language of the browser and nothing else.
+//!
+//! `SESSION_KEYS=$(openssl rand -base64 32)` signs the tokens, too.
+
+use axum::extract::Form;
+use axum::response::{Html, Redirect};
+use axum::routing::{get, post};
+use session_runtime::config::{ConfigError, CookieConfig};
+use session_runtime::keys::KeyRing;
+use session_runtime::store::{MemoryStore, SessionStore};
+use session_runtime::{Authenticated, Session, SessionLayer, SessionSchema};
+
+#[derive(SessionSchema)]
+struct Customer {
+    #[session(principal)]
+    number: Option<u64>,
+    #[session(carry_over, default = "en")]
+    language: String,
+    cart: Vec<String>,
+}
+
+#[derive(SessionSchema)]
+struct Administrator {
+    #[session(principal)]
+    number: Option<u64>,
+}
+
+#[derive(serde::Deserialize)]
+struct Login {
+    number: u64,
+}
+
+async fn shop(customer: Session<Customer>) -> Html<String> {
+    Html(format!(
+        r#"<p>Customer {:?}, {} things, in {}. <a href=/admin>Administration</a>
+        <form method=post action=/sign-in><input name=number value=42> <button>Sign in</button>
+        </form> <form method=post><button formaction=/add>Add a pen</button>
+        <button formaction=/language>Deutsch</button></form>"#,
+        customer.number(),
+        customer.cart().len(),
+        customer.language(),
+    ))
+}
+
+/// Here a password is checked. Whoever signs in where another customer was is told
+/// of nothing that was theirs.
+async fn sign_in(mut customer: Session<Customer>, Form(login): Form<Login>) -> Redirect {
+    customer.set_number(login.number);
+    Redirect::to("/")
+}
+
+async fn add(mut customer: Session<Customer>) -> Redirect {
+    customer.cart_mut().push("pen".to_owned());
+    Redirect::to("/")
+}
+
+async fn language(mut customer: Session<Customer>) -> Redirect {
+    customer.set_language("de");
+    Redirect::to("/")
+}
+
+async fn administration(who: Authenticated<Administrator>) -> String {
+    format!("Administrator {}", who.principal())
+}
+
+async fn admin_sign_in(mut admin: Session<Administrator>, Form(login): Form<Login>) -> Redirect {
+    admin.set_number(login.number);
+    Redirect::to("/admin")
+}
+
+fn layers(
+    store: impl SessionStore + Clone,
+    keys: Option<KeyRing>,
+) -> Result<[SessionLayer; 2], ConfigError> {
+    let layer = || {
+        let layer = SessionLayer::new(store.clone());
+        match &keys {
+            Some(keys) => layer.keys(keys.clone()).sign_tokens(),
+            None => layer,
+        }
+    };
+    let cookie = CookieConfig::builder().name("admin").build()?;
+    Ok([layer().schema::<Customer>(), layer().cookie(cookie).schema::<Administrator>()])
+}
+
+fn app([customers, administrators]: [SessionLayer; 2]) -> axum::Router {
+    let admin = axum::Router::new()
+        .route("/admin", get(administration))
+        .route("/admin/sign-in", post(admin_sign_in))
+        .layer(administrators);
+    axum::Router::new()
+        .route("/", get(shop))
+        .route("/sign-in", post(sign_in))
+        .route("/add", post(add))
+        .route("/language", post(language))
+        .layer(customers)
+        .merge(admin)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let keys = std::env::var("SESSION_KEYS").ok().map(|keys| keys.parse()).transpose()?;
+    // Plain http, on this machine alone; without this line cookies need https.
+    let layers = layers(MemoryStore::new(), keys)?.map(SessionLayer::insecure_for_development);
+    Ok(axum::serve(session_examples::listen().await, app(layers)).await?)
+}
+
+#[cfg(test)]
+#[path = "tests/two_kinds_of_users.rs"]
+mod tests;

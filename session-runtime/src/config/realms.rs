@@ -1,0 +1,156 @@
+//! Which sessions are a layer's.
+
+use std::ops::Deref;
+
+use super::cookie::CookieConfig;
+use super::error::ConfigError;
+use crate::realm::{InvalidRealm, Realm};
+use crate::token::{SecretHash, SessionToken};
+
+/// The realm of a layer, and those that it had before.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Realms {
+    /// What the layer was told; `None`: the name of its cookie.
+    named: Option<Realm>,
+    /// What follows from that, once the settings are complete.
+    own: Realm,
+    former: Vec<Realm>,
+}
+
+impl Realms {
+    /// Each of them costs every load a hash.
+    const MOST_FORMER: usize = 3;
+
+    pub(crate) fn name(&mut self, name: &str) -> Result<(), ConfigError> {
+        self.named = Some(Realm::new(name).map_err(|InvalidRealm| invalid("realm"))?);
+        Ok(())
+    }
+
+    pub(crate) fn accept(&mut self, name: &str) -> Result<(), ConfigError> {
+        let former = Realm::new(name).map_err(|InvalidRealm| invalid("accept_realm"))?;
+        if !self.former.contains(&former) {
+            self.former.push(former);
+        }
+        Ok(())
+    }
+
+    /// The same, once the cookie is known.
+    pub(crate) fn settled(mut self, cookie: &CookieConfig) -> Result<Self, ConfigError> {
+        self.own = match &self.named {
+            Some(named) => named.clone(),
+            None => Realm::new(cookie.bare_name()).map_err(|InvalidRealm| {
+                ConfigError::new(
+                    "realm",
+                    "a cookie's name of more than 64 bytes names no realm: add `.realm(\"…\")`, \
+                     or give the cookie a shorter name",
+                )
+            })?,
+        };
+        if self.former.len() > Self::MOST_FORMER {
+            return Err(ConfigError::new(
+                "accept_realm",
+                "three former realms at most: take those out whose sessions have ended",
+            ));
+        }
+        if self.former.contains(&self.own) {
+            return Err(ConfigError::new(
+                "accept_realm",
+                "the layer's own realm is accepted anyway: name those that it had before",
+            ));
+        }
+        Ok(self)
+    }
+
+    /// The realm that new sessions get.
+    pub(crate) const fn own(&self) -> &Realm {
+        &self.own
+    }
+
+    /// All whose sessions the layer opens, its own first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Realm> {
+        std::iter::once(&self.own).chain(&self.former)
+    }
+
+    /// Whether the layer opens its sessions.
+    pub(crate) fn accepts(&self, realm: &Realm) -> bool {
+        self.all().any(|accepted| accepted == realm)
+    }
+
+    /// What `token` is looked up by: the hash of its secret in each.
+    pub(crate) fn secrets(&self, token: &SessionToken) -> Secrets {
+        let mut secrets =
+            Secrets { hashes: [SecretHash::from_bytes([0; 32]); 1 + Self::MOST_FORMER], count: 0 };
+        for (hash, realm) in secrets.hashes.iter_mut().zip(self.all()) {
+            *hash = token.secret_hash(realm);
+            secrets.count += 1;
+        }
+        secrets
+    }
+}
+
+fn invalid(entry: &'static str) -> ConfigError {
+    ConfigError::new(entry, "1 to 64 visible ASCII characters without `:`")
+}
+
+/// The hashes of one token's secret.
+pub(crate) struct Secrets {
+    hashes: [SecretHash; 1 + Realms::MOST_FORMER],
+    count: usize,
+}
+
+impl Deref for Secrets {
+    type Target = [SecretHash];
+
+    fn deref(&self) -> &[SecretHash] {
+        &self.hashes[..self.count]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CookiePrefix;
+
+    fn settled(realms: &Realms, cookie: &str) -> Result<Realms, &'static str> {
+        let cookie = CookieConfig::builder().name(cookie).build().unwrap();
+        realms.clone().settled(&cookie).map_err(|error| error.entry())
+    }
+
+    #[test]
+    fn the_default_is_the_name_of_the_cookie_whatever_its_prefix() {
+        for prefix in [CookiePrefix::Host, CookiePrefix::Secure, CookiePrefix::None] {
+            let cookie = CookieConfig::builder().name("sid").prefix(prefix).build().unwrap();
+            for cookie in [cookie.clone(), cookie.insecure()] {
+                let realms = Realms::default().settled(&cookie).unwrap();
+                assert_eq!(realms.own().as_str(), "sid", "{prefix:?}");
+            }
+        }
+        assert!(settled(&Realms::default(), "session").unwrap().own().is_default());
+    }
+
+    #[test]
+    fn a_cookie_whose_name_is_too_long_for_a_realm_needs_one_that_is_named() {
+        let (long, mut realms) = ("x".repeat(65), Realms::default());
+        assert!(settled(&realms, &long[1..]).is_ok());
+        assert_eq!(settled(&realms, &long).unwrap_err(), "realm");
+        realms.name("shop").unwrap();
+        assert_eq!(settled(&realms, &long).unwrap().own().as_str(), "shop");
+    }
+
+    #[test]
+    fn names_that_are_none_and_too_many_former_ones_are_refused() {
+        let mut realms = Realms::default();
+        assert_eq!(realms.name("a:b").unwrap_err().entry(), "realm");
+        assert_eq!(realms.accept("").unwrap_err().entry(), "accept_realm");
+        for former in ["a", "b", "b", "c"] {
+            realms.accept(former).unwrap();
+        }
+        assert_eq!(settled(&realms, "c").unwrap_err(), "accept_realm", "its own");
+        let four = settled(&realms, "session").unwrap();
+        let token = SessionToken::generate().unwrap();
+        let hashes: Vec<_> = four.all().map(|realm| token.secret_hash(realm)).collect();
+        assert_eq!((&*four.secrets(&token), hashes.len()), (&*hashes, 4));
+        realms.accept("d").unwrap();
+        assert_eq!(settled(&realms, "session").unwrap_err(), "accept_realm", "too many");
+    }
+}

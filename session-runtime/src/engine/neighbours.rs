@@ -1,0 +1,53 @@
+//! Layers of one realm on one store whose users are of different kinds: a mistake
+//! that nothing refuses, because two processes may make it as well.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::Engine;
+use crate::schema::Schema;
+
+/// The layers of this process.
+static LAYERS: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
+
+impl Engine {
+    /// Makes this layer known to the others of this process.
+    pub(crate) fn register(self: &Arc<Self>) {
+        let mut layers = LAYERS.lock().unwrap_or_else(PoisonError::into_inner);
+        layers.retain(|layer| layer.strong_count() > 0);
+        layers.push(Arc::downgrade(self));
+        drop(layers);
+        self.schemas().all().into_iter().for_each(|schema| self.look_around(schema));
+    }
+
+    /// Warns if another layer would open the sessions of `schema` as those of
+    /// another kind of user.
+    #[cold]
+    pub(super) fn look_around(&self, schema: &'static Schema) {
+        if schema.principal().is_none() {
+            return;
+        }
+        let realm = self.config.realms.own();
+        for other in self.beside() {
+            let theirs = other.schemas().all().into_iter().filter(|it| it.principal().is_some());
+            let theirs: Vec<_> = theirs.collect();
+            let Some(first) = theirs.first() else { continue };
+            if other.config.realms.accepts(realm) && !theirs.iter().any(|it| it.is(schema)) {
+                tracing::warn!(
+                    %realm,
+                    schemas = ?[first.name, schema.name],
+                    "two session layers share a store and a realm, and their users are of different schemas: a session of one opens the other; give one of them a cookie name of its own, or a `.realm(\"…\")`"
+                );
+            }
+        }
+    }
+
+    /// The other layers on the same store. It has no name of its own; but clones of
+    /// a store, and stores around it, share its clock.
+    fn beside(&self) -> Vec<Arc<Self>> {
+        let clock = |engine: &Self| std::ptr::from_ref(engine.store.clock());
+        let layers = LAYERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let layers: Vec<_> = layers.iter().filter_map(Weak::upgrade).collect();
+        let others = layers.into_iter().filter(|other| !std::ptr::eq(Arc::as_ptr(other), self));
+        others.filter(|other| clock(other) == clock(self)).collect()
+    }
+}
