@@ -77,7 +77,7 @@ fn configure(db: &Connection, options: &SqliteOptions) -> Result<(), Failure> {
     // Without this guarantee SQLite compiles some statements, the load among
     // them, anew whenever a parameter changes: four times the cost of the load.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // A file that somebody else prepared must not run functions of ours.
+    // The schema of a file from elsewhere must not call functions with side effects.
     db.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")?;
     Ok(())
 }

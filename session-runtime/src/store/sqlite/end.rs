@@ -106,7 +106,12 @@ impl End {
     /// Whether a live session has ended by it.
     fn write(self, db: &Db, id: SessionId) -> Result<bool, Failure> {
         match self {
-            Self::Nothing => Ok(false),
+            Self::Nothing => {
+                // A tombstone has no principal. One that has was written by another
+                // program, and a revocation would come back to it for ever.
+                db.prepare(&db.sql.disown)?.execute([Id::from(id)])?;
+                Ok(false)
+            }
             Self::Tombstone { form, at, was_live } => {
                 let expires = value::millis(at.after(TOMBSTONE.saturating_sub(COMMIT_LEEWAY)));
                 db.prepare(&db.sql.entomb)?.execute(params![Id::from(id), form, expires])?;

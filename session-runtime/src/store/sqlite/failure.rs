@@ -34,7 +34,7 @@ impl Failure {
         Self::new(StoreErrorKind::Unavailable, text)
     }
 
-    /// Somebody closed the store.
+    /// The store was closed.
     pub(super) fn closed() -> Self {
         Self::new(StoreErrorKind::Unavailable, "the store was closed (`SqliteStore::close`)")
     }

@@ -8,7 +8,7 @@
 //! - [`step`], [`writer`], [`thread`]: one thread writes, many steps in one
 //!   transaction
 //! - [`readers`]: the threads that read
-//! - [`queue`]: the way to a thread
+//! - [`queue`]: the queue of a thread
 //! - [`watch`]: whether the file is still there
 //! - [`options`], [`failure`]: settings and errors
 //!

@@ -1,4 +1,4 @@
-//! The way to a thread.
+//! The queue of a thread.
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use super::failure::Failure;
 use crate::store::error::StoreErrorKind;
 
-/// The way to a thread, until somebody closes it.
+/// The queue of a thread, until it is closed.
 pub(super) struct Queue<T>(RwLock<Option<Sender<T>>>);
 
 impl<T> Queue<T> {

@@ -49,7 +49,7 @@ impl Readers {
     ) -> Result<T, StoreError> {
         self.lost.check()?;
         let (answer, wait) = oneshot::channel();
-        // A send that nobody waits for any more is not an error.
+        // A caller that has gone away is not an error.
         let job: Job = Box::new(move |db| drop(answer.send(read(db))));
         self.jobs.send(job, "reading")?;
         Ok(wait.await.map_err(|_| Failure::stopped("reading"))??)

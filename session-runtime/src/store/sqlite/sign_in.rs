@@ -63,7 +63,7 @@ pub(super) fn admit(
     }
 }
 
-/// The other sessions of a principal for whom somebody signs in.
+/// The other sessions of the principal of a sign-in.
 struct Others<'a> {
     db: &'a Db,
     principal: &'a Principal,
@@ -87,7 +87,7 @@ impl Others<'_> {
         let mut rows = statement.query(parameters)?;
         let mut live = Vec::new();
         while let Some(row) = rows.next()? {
-            // What cannot be read opens to nobody, and does not count.
+            // No token opens a form that cannot be read, so it does not count.
             if let Ok(Raw::Record(raw)) = Raw::read(value::form(row, 1)?)
                 && !raw.meta.is_expired(self.now)
             {

@@ -2,9 +2,8 @@
 
 /// All statements, made once per store. `layout` describes the tables.
 ///
-/// What is asked for a principal goes by the index of principals, the oldest
-/// session first, and has a limit: no call costs more because somebody has
-/// gathered sessions.
+/// Statements about a principal use the index of principals, the oldest session
+/// first, and have a limit: their cost does not grow with the number of sessions.
 pub(super) struct Sql {
     /// The form of `?1`.
     pub(super) select: String,
@@ -14,7 +13,7 @@ pub(super) struct Sql {
     pub(super) update_form: String,
     /// The same, and it ends at another time.
     pub(super) update_expiry: String,
-    /// The same, and it may come to belong to somebody else.
+    /// The same, and its principal may be another one.
     pub(super) update: String,
     /// The row `?1` becomes the tombstone `?2` of a session that ended at `?3`.
     pub(super) entomb: String,
@@ -27,7 +26,7 @@ pub(super) struct Sql {
     pub(super) oldest_others: String,
     /// The `?3` newest of them, without their forms.
     pub(super) newest_others: String,
-    /// `?1` has expired, and belongs to nobody any more.
+    /// Takes `?1`, which has expired, out of the index of principals.
     pub(super) disown: String,
     /// A page of the sessions of `?1`, after those of the age `?2`, `?3` and the id
     /// `?4`.

@@ -22,7 +22,7 @@ pub(super) trait Step: Send {
 
 pub(super) type BoxedStep = Box<dyn Step>;
 
-/// A step that somebody waits for.
+/// A step with a caller that waits for its answer.
 pub(super) struct Queued<T, F> {
     work: Option<F>,
     result: Option<Result<T, Failure>>,
@@ -105,7 +105,7 @@ impl Touching {
     }
 }
 
-/// A touch that nobody waits for. Its mark goes when it is dropped: after the
+/// A touch, which no caller waits for. Its mark goes when it is dropped: after the
 /// commit, or with the writer.
 pub(super) struct TouchStep {
     id: SessionId,

@@ -116,7 +116,7 @@ const PATIENCE: Duration = Duration::from_millis(250);
 impl Inner {
     /// Waits until a touch under way is in the file, so that whatever is read
     /// next sees it. Rarely there is one: a session is touched a few times an
-    /// hour. When the file is locked by somebody else the read goes on without
+    /// hour. When another process has locked the file the read goes on without
     /// it: activity is not worth a failed request.
     pub(super) async fn settle(&self, pending: bool) {
         if pending {

@@ -73,8 +73,7 @@ impl Thread {
         Ok((thread, handle))
     }
 
-    /// Works until nobody can hand it anything more, then says how closing the
-    /// file went.
+    /// Works until its queue is closed, then returns how closing the file went.
     pub(super) fn run(mut self) -> Result<(), Failure> {
         let mut batch = Vec::new();
         loop {

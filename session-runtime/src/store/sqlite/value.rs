@@ -54,7 +54,7 @@ pub(super) struct Age {
     created: i64,
 }
 
-/// Stands where nobody ever proved anything: before all times.
+/// Stored where no user ever proved who they are: before all times.
 const NEVER: i64 = -1;
 
 impl Age {

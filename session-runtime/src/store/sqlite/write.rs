@@ -94,7 +94,7 @@ pub(super) fn load(
     now: Timestamp,
 ) -> Result<Lookup, Failure> {
     match read::load(db, id, secrets, visit, now)? {
-        // Another request confirmed it meanwhile, or the session ended.
+        // Another request has confirmed it since, or the session ended.
         Loaded::Answer(answer) => Ok(answer),
         Loaded::Due(record, due) => Ok(Lookup::Found(settle(db, &record, due, now)?)),
     }

@@ -72,7 +72,7 @@ impl Writer {
 
     /// Does `work` in a transaction, and answers when that is committed. A
     /// failing `work` leaves no trace. Once handed over it is done, even if
-    /// nobody waits for the answer any more.
+    /// the caller has stopped waiting for the answer.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Db, Timestamp) -> Result<T, Failure> + Send + 'static,
@@ -99,7 +99,7 @@ impl Writer {
         }
     }
 
-    /// Hands over a step that answers to nobody.
+    /// Hands over a step that has no caller.
     pub(super) fn send(&self, step: BoxedStep) -> Result<(), Unacknowledged> {
         self.queue.send(step, "writing").map_err(Unacknowledged::NotWritten)
     }
