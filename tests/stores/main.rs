@@ -5,6 +5,7 @@
 
 mod breaks;
 mod cache;
+mod cas;
 mod defect;
 mod mutant;
 mod tower_sessions;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::must_use_candidate, missing_docs)]
 
 pub mod cache;
+pub mod cas;
 pub mod client;
 pub mod promises;
 pub mod servers;

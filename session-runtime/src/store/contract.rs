@@ -53,7 +53,9 @@ use crate::token::SecretHash;
 /// 10. **An expired record counts as absent** everywhere, swept or not.
 /// 11. **A cap is exact.** [`SignIn`] is checked against the live sessions of
 ///     the principal, this one left out, in the same atomic step as the write:
-///     of any number of concurrent sign-ins none comes to be one too many.
+///     of any number of concurrent sign-ins none comes to be one too many. Where a
+///     principal has hundreds more than a cap that was turned on since, sign-ins may
+///     end them in steps.
 /// 12. **Revoking all is remembered** for [`TICKET_LIFETIME`], whether or not
 ///     the principal had sessions: a sign-in with `not_revoked_since` at or
 ///     before it is [`Denied::Revoked`].
@@ -279,14 +281,15 @@ pub struct Capabilities {
     /// Needed by `counter`, `merge`, `compare`, `write_once` and `nonce`
     /// fields, and by transactions.
     pub atomic_patches: bool,
-    /// The sessions of a principal can be listed, revoked and capped, and all
-    /// can be counted. Where not, those calls, and a sign-in with conditions,
-    /// are [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
+    /// The sessions of a principal can be listed, revoked and capped. Where not, those
+    /// calls, and a sign-in with conditions, are
+    /// [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
     pub principal_index: bool,
     /// What was destroyed is gone: no copy in a client's hands revives it.
     pub revocation: bool,
-    /// All live sessions can be walked over. Where not, [`SessionStore::scan`]
-    /// is [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
+    /// All live sessions can be walked over and counted. Where not,
+    /// [`SessionStore::scan`] and [`SessionStore::count`] are
+    /// [`StoreErrorKind::Unsupported`](super::StoreErrorKind::Unsupported).
     pub scan: bool,
     /// How large fields and records may become, if the store limits that.
     pub limits: Option<Limits>,

@@ -129,7 +129,7 @@ impl<S: SessionStore> Fixture<S> {
 
     /// If counting is promised, so many sessions must be live.
     pub(super) async fn assert_count(&self, expected: u64, what: &str) {
-        if self.promises(Need::principal_index) {
+        if self.promises(Need::scan) {
             assert_eq!(self.count().await, expected, "{what}");
         }
     }

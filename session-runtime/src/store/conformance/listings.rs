@@ -158,7 +158,7 @@ pub async fn a_long_listing_is_complete<S: SessionStore>(fixture: Fixture<S>) {
     }
     ids.sort_unstable();
     assert_eq!(fixture.listed(&customer()).await, ids, "150 sessions of one principal");
-    assert_eq!(fixture.count().await, 300, "all sessions");
+    fixture.assert_count(300, "all sessions").await;
 }
 
 /// The count is the number of live sessions, whatever was created, renewed,

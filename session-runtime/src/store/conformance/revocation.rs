@@ -87,7 +87,7 @@ pub async fn revoke_all_ends_every_session_of_the_principal<S: SessionStore>(fix
     assert_eq!(fixture.revoke(&customer(), Revoke::All).await, 0, "revoking all of none");
     fixture.found(&theirs).await;
     fixture.found(&nobodys).await;
-    assert_eq!(fixture.count().await, 2, "the sessions of others");
+    fixture.assert_count(2, "the sessions of others").await;
 }
 
 /// Revoking also destroys sessions that expired just now, though it does not

@@ -196,6 +196,8 @@ macro_rules! __store_rules {
                     an_ended_session_leaves_the_listing
                     a_listing_keeps_a_session_that_was_extended
                     a_long_listing_is_complete
+                }
+                listings [scan revocation] {
                     the_count_is_that_of_live_sessions
                 }
                 revocation [principal_index revocation] {
