@@ -4,18 +4,15 @@ use rusqlite::params;
 
 use super::db::Db;
 use super::failure::Failure;
-use super::read::{self, Place};
-use super::value::{self, Id};
+use super::read;
+use super::value::{self, Id, Place};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form::{self, Head, InvalidForm, Kind, Raw};
 use crate::record::{COMMIT_LEEWAY, Ended, EndedBy, Principal, TOMBSTONE};
 use crate::store::contract::{Revoke, Revoked};
+use crate::store::engine::index::STEP;
 use crate::token::PatchId;
-
-/// Sessions that one step of a revocation ends: a few milliseconds, so that no
-/// request waits long behind it.
-pub(super) const STEP: usize = 500;
 
 /// Destroys a record, and says whether it was live.
 pub(super) fn delete(db: &Db, id: SessionId, by: EndedBy, now: Timestamp) -> Result<bool, Failure> {

@@ -7,8 +7,8 @@
 //! |---|---|---|
 //! | `id` | TEXT, key | 22 characters of URL-safe base64, as in the logs |
 //! | `expires` | INTEGER | when the session ends, or when it was ended; milliseconds since 1970; indexed |
-//! | `principal` | TEXT | `realm:namespace:json`, or NULL; indexed |
-//! | `authenticated` | INTEGER | when its user last proved who they are, or -1; with `created`, the order in the index of principals |
+//! | `principal` | TEXT | `realm:namespace:json`, or NULL; indexed with the next two and `expires` |
+//! | `authenticated` | INTEGER | when its user last proved who they are, or -1 |
 //! | `created` | INTEGER | when it was created |
 //! | `form` | BLOB | everything: the [form](crate::record::form), always whole |
 //!
@@ -157,7 +157,7 @@ CREATE TABLE "{table}" (
     form          BLOB    NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX "{table}_expires" ON "{table}" (expires);
-CREATE INDEX "{table}_principal" ON "{table}" (principal, authenticated, created)
+CREATE INDEX "{table}_principal" ON "{table}" (principal, authenticated, created, expires)
     WHERE principal IS NOT NULL;
 CREATE TABLE "{table}_revocation" (
     principal TEXT    NOT NULL PRIMARY KEY,

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::db::Db;
 use super::failure::Failure;
-use super::value::{self, Age, Id};
+use super::value::{self, Id, Place};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form::{self, Entry, Raw};
@@ -104,27 +104,6 @@ pub(super) fn list(
     Ok(page)
 }
 
-/// A place among the sessions of a principal.
-pub(super) struct Place {
-    age: Age,
-    id: String,
-}
-
-impl Place {
-    /// Before the first.
-    pub(super) const START: Self = Self { age: Age::FIRST, id: String::new() };
-
-    /// Reads [`Place::cursor`] back.
-    pub(super) fn of(cursor: &Cursor) -> Option<Self> {
-        let (age, id) = cursor.as_str().split_once('/')?;
-        Some(Self { age: Age::parse(age)?, id: id.to_owned() })
-    }
-
-    pub(super) fn cursor(&self) -> Cursor {
-        Cursor::new(format!("{}/{}", self.age, self.id))
-    }
-}
-
 /// Tells id, form and place of at most `limit` sessions of `principal` after that
 /// place.
 pub(super) fn page_of(
@@ -137,14 +116,15 @@ pub(super) fn page_of(
     let mut statement = db.prepare(&db.sql.page_of)?;
     let mut rows = statement.query(params![
         principal.as_str(),
-        from.age.authenticated(),
-        from.age.created(),
-        from.id,
+        from.age().authenticated(),
+        from.age().created(),
+        from.expires(),
+        from.text(),
         limit as i64,
     ])?;
     while let Some(row) = rows.next()? {
-        let id = value::id(row, 0)?;
-        tell(id, value::form(row, 1)?, Place { age: Age::read(row, 2)?, id: id.to_string() })?;
+        let place = Place::read(row, 0)?;
+        tell(place.id()?, value::form(row, 4)?, place)?;
     }
     Ok(())
 }

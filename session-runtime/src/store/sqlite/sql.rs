@@ -22,14 +22,11 @@ pub(super) struct Sql {
     /// How many sessions of `?1` there are beside `?2`, expired ones included, and
     /// at most `?3`.
     pub(super) count_others: String,
-    /// The `?3` oldest sessions of `?1` beside `?2`.
-    pub(super) oldest_others: String,
-    /// The `?3` newest of them, without their forms.
-    pub(super) newest_others: String,
+    /// The first `?6` of them after a place, their places alone.
+    pub(super) places_of_others: String,
     /// Takes `?1`, which has expired, out of the index of principals.
     pub(super) disown: String,
-    /// A page of the sessions of `?1`, after those of the age `?2`, `?3` and the id
-    /// `?4`.
+    /// The first `?6` sessions of `?1` after a place: `?2` to `?5`.
     pub(super) page_of: String,
 
     pub(super) scan: String,
@@ -43,6 +40,9 @@ pub(super) struct Sql {
     pub(super) revoked: String,
     pub(super) forget: String,
 }
+
+/// The order of the index of principals.
+const PLACE: &str = "authenticated, created, expires, id";
 
 impl Sql {
     /// The statements for the tables whose names begin with `table`, which needs no
@@ -70,18 +70,14 @@ impl Sql {
             delete: format!("DELETE FROM \"{table}\" WHERE id = ?1"),
 
             count_others: format!("SELECT count(*) FROM (SELECT 1 {others} LIMIT ?3)"),
-            oldest_others: format!(
-                "SELECT id, form, expires {others} ORDER BY authenticated, created, id LIMIT ?3"
-            ),
-            newest_others: format!(
-                "SELECT id, NULL, expires {others} \
-                 ORDER BY authenticated DESC, created DESC, id DESC LIMIT ?3"
+            places_of_others: format!(
+                "SELECT {PLACE} {theirs} AND id <> ?7 AND ({PLACE}) > (?2, ?3, ?4, ?5) \
+                 ORDER BY {PLACE} LIMIT ?6"
             ),
             disown: format!("UPDATE \"{table}\" SET principal = NULL WHERE id = ?1"),
             page_of: format!(
-                "SELECT id, form, authenticated, created {theirs} \
-                 AND (authenticated, created, id) > (?2, ?3, ?4) \
-                 ORDER BY authenticated, created, id LIMIT ?5"
+                "SELECT {PLACE}, form {theirs} AND ({PLACE}) > (?2, ?3, ?4, ?5) \
+                 ORDER BY {PLACE} LIMIT ?6"
             ),
 
             scan: format!(

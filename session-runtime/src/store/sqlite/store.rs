@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use super::failure::Unacknowledged;
 use super::options::SqliteOptions;
-use super::read::{self, Loaded, Place};
+use super::read::{self, Loaded};
 use super::step::Touching;
+use super::value::Place;
 use super::writer::{self, Threads};
 use super::{end, path, sweep, write};
 use crate::clock::Clock;

@@ -7,6 +7,8 @@ use super::failure::Failure;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::Meta;
+use crate::store::contract::Cursor;
+use crate::store::engine::index::Order;
 
 /// An id as a parameter: text, as in the logs.
 pub(super) struct Id([u8; SessionId::TEXT]);
@@ -46,8 +48,8 @@ pub(super) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// Where a session stands among those of its principal: by when its user proved
-/// who they are, and when it was created. The oldest come first.
+/// When the user of a session proved who they are, and when it was created. The
+/// oldest sessions come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Age {
     authenticated: i64,
@@ -58,23 +60,14 @@ pub(super) struct Age {
 const NEVER: i64 = -1;
 
 impl Age {
-    /// Before every session.
-    pub(super) const FIRST: Self = Self { authenticated: i64::MIN, created: i64::MIN };
-
     pub(super) fn of(meta: &Meta) -> Self {
         let authenticated = meta.authenticated.map_or(NEVER, millis);
         Self { authenticated, created: millis(meta.created) }
     }
 
-    /// Out of two columns.
-    pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Self, Failure> {
-        Ok(Self { authenticated: row.get(column)?, created: row.get(column + 1)? })
-    }
-
-    /// Reads [`Display`](std::fmt::Display) back.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (authenticated, created) = text.split_once('.')?;
-        Some(Self { authenticated: authenticated.parse().ok()?, created: created.parse().ok()? })
+    pub(super) fn order(self) -> Order {
+        let authenticated = (self.authenticated != NEVER).then(|| time(self.authenticated));
+        (authenticated, time(self.created))
     }
 
     pub(super) const fn authenticated(self) -> i64 {
@@ -86,8 +79,54 @@ impl Age {
     }
 }
 
-impl std::fmt::Display for Age {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}.{}", self.authenticated, self.created)
+/// Where a session stands in the index of principals.
+pub(super) struct Place {
+    age: Age,
+    expires: i64,
+    id: String,
+}
+
+impl Place {
+    /// Before the first.
+    pub(super) const START: Self = Self {
+        age: Age { authenticated: i64::MIN, created: i64::MIN },
+        expires: i64::MIN,
+        id: String::new(),
+    };
+
+    /// Out of the columns `authenticated`, `created`, `expires` and `id`.
+    pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Self, Failure> {
+        let age = Age { authenticated: row.get(column)?, created: row.get(column + 1)? };
+        Ok(Self { age, expires: row.get(column + 2)?, id: row.get(column + 3)? })
+    }
+
+    /// Reads [`Place::cursor`] back.
+    pub(super) fn of(cursor: &Cursor) -> Option<Self> {
+        let mut parts = cursor.as_str().split('.');
+        let mut number = || parts.next()?.parse().ok();
+        let age = Age { authenticated: number()?, created: number()? };
+        let expires = number()?;
+        Some(Self { age, expires, id: parts.next()?.to_owned() })
+    }
+
+    pub(super) fn cursor(&self) -> Cursor {
+        let Age { authenticated, created } = self.age;
+        Cursor::new(format!("{authenticated}.{created}.{}.{}", self.expires, self.id))
+    }
+
+    pub(super) const fn age(&self) -> Age {
+        self.age
+    }
+
+    pub(super) const fn expires(&self) -> i64 {
+        self.expires
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn id(&self) -> Result<SessionId, Failure> {
+        self.id.parse().map_err(|_| Failure::corrupt("session id"))
     }
 }

@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use crate::record::COMMIT_LEEWAY;
 
-pub(in crate::store) use self::admission::{Admission, Verdict};
+pub(in crate::store) use self::admission::{Admission, STEP, Verdict};
 pub(in crate::store) use self::entry::{Entry, Order, State};
 pub(in crate::store) use self::root::{Bucket, Joining, Place, Root, Standing, note};
 pub(in crate::store) use self::survey::{Next, Seen, Survey};

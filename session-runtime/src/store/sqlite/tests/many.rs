@@ -47,15 +47,36 @@ async fn lives(store: &SqliteStore, index: usize) -> bool {
 async fn a_cap_that_is_turned_on_later_catches_up_and_keeps_the_newest() {
     let directory = Directory::new();
     let (store, _) = open(&directory).await;
-    fill(&store, 0..2_200, HOUR).await;
+    fill(&store, 0..1_200, HOUR).await;
     let sign_in = at_most(3, AtLimit::Reject);
     let denied = store.create(nth(5_000, HOUR), sign_in).await.unwrap();
     assert_eq!(denied, Created::Denied(Denied::AtLimit));
-    assert_eq!(listed(&store, &customer(), 500).await.len(), 2_200, "a denial ends nothing");
+    assert_eq!(listed(&store, &customer(), 500).await.len(), 1_200, "a denial ends nothing");
     let sign_in = at_most(3, AtLimit::EvictOldest);
-    assert_eq!(store.create(nth(5_000, HOUR), sign_in).await.unwrap(), Created::Created);
+    for (index, left) in [(5_000, 701), (5_001, 202), (5_002, 3), (5_003, 3)] {
+        assert_eq!(store.create(nth(index, HOUR), sign_in).await.unwrap(), Created::Created);
+        assert_eq!(listed(&store, &customer(), 500).await.len(), left);
+    }
     let left: Vec<_> = listed(&store, &customer(), 2).await.iter().map(|it| it.id).collect();
-    assert_eq!(left, [number(2_198), number(2_199), number(5_000)]);
+    assert_eq!(left, [number(5_001), number(5_002), number(5_003)]);
+}
+
+#[tokio::test]
+async fn below_the_cap_no_session_is_looked_at() {
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    fill(&store, 0..4, HOUR).await;
+    // Whatever is in their rows: at the cap they would be removed.
+    directory.sql().execute_batch("UPDATE session SET form = x'00'").unwrap();
+    let sign_in = at_most(5, AtLimit::EvictOldest);
+    assert_eq!(store.create(nth(10, HOUR), sign_in).await.unwrap(), Created::Created);
+    let rows = || -> i64 {
+        let sql = "SELECT count(*) FROM session";
+        directory.sql().query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(rows(), 5);
+    assert_eq!(store.create(nth(11, HOUR), sign_in).await.unwrap(), Created::Created);
+    assert_eq!(rows(), 5, "one that cannot be read made room");
 }
 
 #[tokio::test]
