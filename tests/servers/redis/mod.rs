@@ -8,5 +8,6 @@ mod killed;
 mod reach;
 mod records;
 mod requests;
+mod steps;
 mod suite;
 mod walks;
