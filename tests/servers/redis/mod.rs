@@ -1,5 +1,6 @@
 //! The Redis store against real servers.
 
+mod crowd;
 mod disk;
 mod failover;
 mod faults;
