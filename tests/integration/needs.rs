@@ -149,6 +149,14 @@ fn a_cap_needs_a_store_that_can_count() {
     assert!(text.starts_with("`max_sessions`"), "{text}");
 }
 
+#[test]
+fn a_cap_is_small_enough_to_be_counted() {
+    let layer = |max| SessionLayer::new(MemoryStore::new()).max_sessions(max, AtLimit::Reject);
+    layer(1_000).check().unwrap();
+    let text = layer(1_001).check().unwrap_err().to_string();
+    assert!(text.starts_with("`max_sessions`") && text.contains("1000"), "{text}");
+}
+
 #[tokio::test]
 async fn excluded_paths_have_no_session_and_say_so() {
     let spy = Spy::new();

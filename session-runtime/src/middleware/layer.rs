@@ -112,7 +112,7 @@ impl SessionLayer {
         self.set(|config| config.renew_after = age)
     }
 
-    /// Lets each principal have at most `max` live sessions, at least one. Exact, also for
+    /// Lets each principal have at most `max` live sessions, from one to 1,000. Exact, also for
     /// sign-ins at the same time. One that is refused fails with
     /// [`SessionError::SignInDenied`](crate::SessionError::SignInDenied): 409.
     ///

@@ -141,9 +141,9 @@ async fn what_a_silent_server_did_is_uncertain_and_done_once() {
     let options = RedisStore::options().deadline(Duration::from_millis(300));
     let store = options.connect(&server.url()).await.unwrap();
     let record = created(&store, None).await;
-    let patch = one_more();
+    let (read, patch) = (found(&store, &record).await, one_more());
     server.signal("STOP");
-    let outcome = store.apply(record.id, 1, &patch, None).await.unwrap();
+    let outcome = store.apply(record.id, 1, &patch, Some(&read)).await.unwrap();
     assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
     let seen = store.load(record.id, &[record.meta.secret], Touch::Never.into()).await;
     assert_eq!(seen.unwrap_err().kind(), StoreErrorKind::Timeout);
@@ -169,8 +169,9 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
     let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
     assert_eq!(answer, Created::Created, "its own record is not somebody else's");
     for n in 1..=5 {
+        let read = found(&store, &record).await;
         proxy.cut_next_reply();
-        let outcome = store.apply(record.id, 1, &one_more(), None).await.unwrap();
+        let outcome = store.apply(record.id, 1, &one_more(), Some(&read)).await.unwrap();
         let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
         assert!(applied.repeated, "the first was done, and its reply lost");
         assert_eq!(count_of(&store, &record).await, n);
@@ -189,7 +190,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
         // The server knows the scripts.
         created(&direct, None).await;
         let record = record(&store, None);
-        proxy.cut_next_reply_and_refuse("EVALSHA");
+        proxy.cut_next_reply_and_refuse("SET");
         let creating = tokio::spawn({
             let (store, record) = (store.clone(), record.clone());
             async move { store.create(record, SignIn::default()).await.unwrap() }

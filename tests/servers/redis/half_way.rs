@@ -3,6 +3,7 @@
 
 use session_runtime::Realm;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
@@ -12,7 +13,7 @@ use session_runtime::store::{Created, Lookup, RedisStore, Revoke, SessionStore};
 use session_runtime::token::SessionToken;
 use session_tests::servers::{Proxy, redis};
 
-use super::records::{created, customer, record, seen};
+use super::records::{created, customer, found, record, seen};
 
 /// A store that treats one server as two, the wire to it, and the names of the
 /// scripts of a sign-in: reserve, write, confirm.
@@ -46,6 +47,12 @@ impl Wire {
         self.store.revoke(&nobody, Revoke::All, None).await.unwrap().ended;
         names.try_into().expect("three requests")
     }
+}
+
+/// A session of a visitor as its request has read it.
+async fn visitor(store: &RedisStore) -> Arc<Record> {
+    let created = created(store, None).await;
+    found(store, &created).await
 }
 
 fn two() -> SignIn {
@@ -136,21 +143,21 @@ async fn a_visitor_whose_sign_in_breaks_off_is_signed_in_or_not_and_counted_exac
     for step in 0..3 {
         let Some(wire) = Wire::open(Duration::from_millis(400)).await else { return };
         let store = &wire.store;
-        let visitors = [created(store, None).await, created(store, None).await];
+        let visitors = [visitor(store).await, visitor(store).await];
         let next = std::sync::atomic::AtomicUsize::new(0);
         let scripts = wire
             .scripts(async |who| {
                 let n = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 let (patch, _) = sign_in(&visitors[n], who);
-                store.apply(visitors[n].id, 1, &patch, None).await.unwrap();
+                store.apply(visitors[n].id, 1, &patch, Some(&visitors[n])).await.unwrap();
             })
             .await;
-        let visitor = created(store, None).await;
+        let visitor = visitor(store).await;
         let (patch, secret) = sign_in(&visitor, &customer());
         wire.proxy.refuse(Some(&scripts[step]));
-        let outcome = store.apply(visitor.id, 1, &patch, None).await;
+        let outcome = store.apply(visitor.id, 1, &patch, Some(&visitor)).await;
         wire.proxy.refuse(None);
-        let mut renewed = visitor.clone();
+        let mut renewed = Record::clone(&visitor);
         renewed.meta.secret = secret;
         let (old, new) = (seen(store, &visitor).await, seen(store, &renewed).await);
         let signed_in = usize::from(step == 2);
@@ -214,22 +221,22 @@ async fn sign_ins_at_once_agree_on_who_is_oldest() {
         .scripts(async |who| {
             let mut patch = sign_in(AtLimit::Reject, 9);
             patch.meta.principal = Some(Some(who.clone()));
-            let visitor = created(store, None).await;
+            let visitor = visitor(store).await;
             wire.proxy.commands();
-            store.apply(visitor.id, 1, &patch, None).await.unwrap();
+            store.apply(visitor.id, 1, &patch, Some(&visitor)).await.unwrap();
         })
         .await;
-    let (first, second) = (created(store, None).await, created(store, None).await);
+    let (first, second) = (visitor(store).await, visitor(store).await);
     // The first begins to reserve, and the second is done before it has.
     wire.proxy.refuse(Some(&names[0]));
-    let (early, id, patch) = (store.clone(), first.id, sign_in(AtLimit::Reject, 9));
-    let asked = tokio::spawn(async move { early.apply(id, 1, &patch, None).await });
+    let (early, read, patch) = (store.clone(), first.clone(), sign_in(AtLimit::Reject, 9));
+    let asked = tokio::spawn(async move { early.apply(read.id, 1, &patch, Some(&read)).await });
     while wire.proxy.refusals() == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     wire.clock.advance(Duration::from_millis(10));
     let other = sign_in(AtLimit::Reject, 9);
-    let outcome = wire.direct.apply(second.id, 1, &other, None).await.unwrap();
+    let outcome = wire.direct.apply(second.id, 1, &other, Some(&second)).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
     wire.clock.advance(Duration::from_millis(10));
     wire.proxy.refuse(None);

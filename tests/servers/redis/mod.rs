@@ -1,5 +1,6 @@
 //! The Redis store against real servers.
 
+mod crowd;
 mod disk;
 mod failover;
 mod faults;
@@ -8,5 +9,6 @@ mod killed;
 mod reach;
 mod records;
 mod requests;
+mod steps;
 mod suite;
 mod walks;

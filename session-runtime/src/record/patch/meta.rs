@@ -75,12 +75,19 @@ impl SignIn {
 }
 
 /// How many live sessions a principal may have.
+///
+/// A store may have to look at as many: see [`Cap::MOST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap {
-    /// At least one.
+    /// At least one, and at most [`MOST`](Self::MOST).
     pub max: std::num::NonZeroU32,
     /// What happens to the sign-in that would be one too many.
     pub at_limit: AtLimit,
+}
+
+impl Cap {
+    /// The largest cap that a layer accepts.
+    pub const MOST: u32 = 1_000;
 }
 
 /// What happens to a sign-in beyond the cap.

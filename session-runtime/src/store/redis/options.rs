@@ -46,8 +46,9 @@ impl RedisOptions {
     }
 
     /// What the names of all keys begin with: a session is
-    /// `{prefix}{id}`, the index of a principal `{prefix}p:{hash}`. No `{`: it
-    /// would put all sessions of a cluster on one server.
+    /// `{prefix}{id}`, the index of a principal `{prefix}p:{hash}`. (The fields of a
+    /// large session are under the name of its session in braces, with a `b` behind.)
+    /// No `{`: it would put all sessions of a cluster on one server.
     ///
     /// # Default
     ///
@@ -64,9 +65,7 @@ impl RedisOptions {
     /// The system clock. It only stamps new records and is what
     /// [`clock`](crate::store::SessionStore::clock) answers: what has expired is
     /// decided by the clock of the server that holds the session, so nodes with
-    /// different clocks agree. Only where five seconds more or less decide
-    /// nothing a load goes by this one; a process that is further off than half of
-    /// that when it connects warns of it and always asks the server. Keep both on NTP.
+    /// different clocks agree. Keep both on NTP.
     /// A frozen clock decides everything itself; for tests.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -78,8 +77,7 @@ impl RedisOptions {
     ///
     /// # Default
     ///
-    /// [`Limits::default`]. Checking them costs nothing: the size of a record
-    /// is kept with it.
+    /// [`Limits::default`].
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -106,7 +104,8 @@ impl RedisOptions {
     }
 
     /// Treats one endpoint as if sessions and principals were on different
-    /// servers: for a proxy that shards behind it.
+    /// servers, and keeps every session in one value: for a proxy that shards behind
+    /// it.
     ///
     /// # Default
     ///

@@ -23,7 +23,8 @@ if #what > 1 and is_open(value, base, now, leeway) then
   local apart = kind(value) == 'a' and sub(value, 95, 101) or 0
   local same = read and not form and sub(value, 1, #read) == read
   if same then below = sub(value, 1, tonumber(sub(value, 10, 14))) end
-  if same or sub(value, 15, 24) - epoch == 0 and sub(value, 58, 62) == schemas
+  if same or sub(value, 1, 1) == '1' and sub(value, 15, 24) - epoch == 0
+      and sub(value, 58, 62) == schemas
       and sub(value, 63, 70) ~= patch and sub(value, 71, 78) ~= patch
       and sub(value, 79, 86) ~= patch and sub(value, 87, 94) ~= patch
       and length <= MOST and length + apart <= LIMIT then
