@@ -54,7 +54,7 @@ fn layer(store: &(impl SessionStore + Clone)) -> SessionLayer {
 /// All that a handle shows, the flash included, and the nonce.
 async fn everything(tab: &mut Tab) -> String {
     let shown = tab.run(|mut s: S| async move {
-        let code = s.consume_code().await.unwrap();
+        let (code, notice) = (s.consume_code().await.unwrap(), s.take_notice());
         let text = format!(
             "{:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?}",
             s.user(),
@@ -68,7 +68,7 @@ async fn everything(tab: &mut Tab) -> String {
             s.language(),
             s.device(),
             code,
-            s.take_notice(),
+            notice,
         );
         text.replace("None", "-").replace("Some", "")
     });
