@@ -75,7 +75,9 @@ each_rule_is_failed_by! {
     a_repeated_renewal_is_known_under_the_old_epoch: RepeatsAfterEpoch;
     a_patch_repeated_concurrently_is_applied_once: RepeatsRace;
     the_last_few_patches_are_remembered: RemembersOnePatch;
-    patch_ids_are_compared_in_full: PatchIdsAsDoubles;
+    patch_ids_are_compared_in_full: PatchIdsAsFloats;
+    a_repetition_that_may_be_forgotten_is_uncertain:
+        IgnoresAgain AgainIsUncertain AgainAfterEpoch AppliesRepeats;
 
     a_session_ends_at_the_exact_millisecond: ExpiresLate ExpiresEarly ClockOfSeconds;
     an_expired_session_counts_as_absent_everywhere:
@@ -108,6 +110,18 @@ each_rule_is_failed_by! {
     several_old_secrets_are_retired: RemembersOneRetired;
     writes_of_an_older_epoch_are_superseded: IgnoresEpoch SupersedesNobody;
     of_many_renewals_of_one_epoch_one_succeeds: RenewalsAllSucceed IgnoresEpoch;
+
+    a_destroyed_session_says_who_ended_it_and_when:
+        EndsByBrowser EndsElsewhere EndedJustNow EvictsAsBrowser LastToEndCounts ForgetsTombstones;
+    a_replaced_secret_says_when_it_was_replaced:
+        EndsElsewhere EndedJustNow RemembersOneRetired ForgetsPending;
+    any_of_several_secrets_opens_a_session: LooksAtFirstSecret OpensForAnySecret;
+    of_several_secrets_the_newest_counts: LooksAtFirstSecret FirstKnownSecretCounts;
+    the_realm_of_a_session_is_kept: CreateForgetsRealm ReloadForgetsRealm;
+    the_last_principal_is_remembered:
+        LoadForgetsLast ReloadForgetsLast WalkForgetsLast SignOutForgetsLast LastOutlivesSignIn;
+    a_patch_needs_no_trust_in_what_its_caller_read: BelievesRead AddsToRead;
+    no_patch_undoes_a_touch_or_a_confirmation: PatchUndoesTouch PatchUndoesConfirmation;
 
     a_pending_secret_leaves_the_present_one_good: RotationIsRenewal OldSecretEndsAlone;
     presenting_the_next_secret_confirms_it: NeverConfirms ConfirmIsNotStored;
@@ -175,6 +189,11 @@ each_rule_is_failed_by! {
     revoking_ends_sessions_within_the_leeway: RevokesListedOnly;
     a_revoked_session_is_remembered_for_a_minute: ForgetsRevoked;
     a_session_that_signs_in_during_a_revocation_is_ended_or_listed: RenewsInTwoSteps;
+
+    a_listing_comes_in_pages: ListsOnePage ListsEverything ListsFromTheStart MixesNamespaces;
+    a_revocation_goes_in_steps_and_ends:
+        RevokesOneStep RevokesForEver RevokesAtOnce RevokesMarkingEachStep RevokesTheKeptOne
+        ForgetsRevocations;
 
     a_walk_finds_every_live_session: WalksSignedInOnly WalksFirstPageOnly;
     a_walk_shows_nothing_that_has_ended: WalksEnded;

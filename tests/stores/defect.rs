@@ -13,20 +13,23 @@ pub(crate) enum Defect {
     NeverTouches, TouchesUnasked, TouchesForAnybody, TouchIsNotStored, TouchesEveryTime, TouchRaisesRev,
     TouchRestarts, TouchRollsBack, TouchGoesBack, TouchRevives, LoadsFromCache, ReloadsAnyEpoch, ReloadsExpired,
     ReloadsFromCache,
+    LooksAtFirstSecret, FirstKnownSecretCounts,
     // Creates.
-    CreateSaysCreated, CreateForgetsMeta, NormalisesJson, FoldsNames, TruncatesLarge,
+    CreateSaysCreated, CreateForgetsMeta, CreateForgetsRealm, ReloadForgetsRealm, NormalisesJson, FoldsNames, TruncatesLarge,
     // Patches.
     Upserts, SignInUpserts, RevivesByWriting, IgnoresEpoch, GuardsLast, AnswersOldRev, RewritesFields, IgnoresExpectedRev,
     IgnoresExpectedField, ChecksApart, ConflictsWithOldRecord, RemembersRefused, WritesBeforeChecking,
     RemovesAsNull, DropsEmptyRecords, RemovesIfAnything, KeepsTaken, TakesTwice, WritesWholeRecords,
     AddsFromZero, AddsWrapping, AddsAsDouble, AddsToAnything, AddsInTwoSteps,
     AppliesRepeats, AddsRepeats, RepeatsHandOut, RepeatsAfterExpectations, RepeatsAfterEpoch, RepeatsRace,
-    RemembersOnePatch, PatchIdsAsDoubles,
+    RemembersOnePatch, PatchIdsAsFloats, IgnoresAgain, AgainIsUncertain, AgainAfterEpoch,
+    BelievesRead, AddsToRead, PatchUndoesTouch, PatchUndoesConfirmation,
     // The end.
     NoLeeway, EndlessLeeway, LeewayRevives, LeewayIsRemoved, IgnoresLifetimes, PatchIsActivity,
     DeleteSaysTrue, DeleteNeedsEpoch, DeleteSparesExpired, DeleteHides, DeletesInTwoSteps,
     SweepsNothing, SweepsBeyondLimit, SweepsLeeway, SweepsByFirstExpiry, SweepForgetsTombstones,
     SweepsInTwoSteps, SweepsBackwards,
+    EndsByBrowser, EndsElsewhere, EndedJustNow, EvictsAsBrowser, LastToEndCounts,
     // Renewal.
     IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
     // Renewal by age.
@@ -41,12 +44,15 @@ pub(crate) enum Defect {
     EvictsInTwoSteps, EvictsAtOnce,
     ForgetsRevocations, RevocationsNeedSessions, SameMillisecondIsLater, AnyRevocationStopsLogins,
     NeverForgetsRevocations, ForgetsRevocationsEarly, NotesRevocationsLast,
+    // Whose it was last.
+    LoadForgetsLast, ReloadForgetsLast, WalkForgetsLast, SignOutForgetsLast, LastOutlivesSignIn,
     // Limits.
     IgnoresLimits, LimitsForgetNames, LimitsOfFieldsOnly, LimitsInTwoSteps,
     // Walks.
     WalksSignedInOnly, WalksFirstPageOnly, WalksEnded, WalksByCounting, WalksFromTheStart,
     // Principals.
     MixesNamespaces, FoldsPrincipals, ListsOldData, ListsFormer, ListsExpired, PrunesByFirstExpiry,
-    ListsOnePage, CountsEverything, IgnoresPrincipals,
+    ListsOnePage, ListsEverything, ListsFromTheStart, CountsEverything, IgnoresPrincipals,
+    RevokesOneStep, RevokesForEver, RevokesAtOnce, RevokesMarkingEachStep,
     RevokesAnybody, RevokesTheKeptOne, RevokesOne, RevokesListedOnly, ForgetsRevoked, IndexesLater,
 }

@@ -175,7 +175,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// Destroys sessions of `principal` from elsewhere, and says how many live ones.
     /// A session that belongs to another principal is left alone, whatever its id.
     ///
-    /// One call does a bounded part of it; the caller goes on with
+    /// One call does a bounded part of it, a thousand sessions at most; the caller goes on with
     /// [`Revoked::next`] until there is none. [`Revoke::All`] is remembered by the
     /// first call, the one without a cursor, before anything ends.
     ///

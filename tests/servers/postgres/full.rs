@@ -28,7 +28,7 @@ fn large() -> Patch {
 }
 
 async fn read(store: &PostgresStore, id: SessionId, secret: &SecretHash) -> String {
-    let found = store.load(id, secret, Touch::IfDue.into()).await.unwrap();
+    let found = store.load(id, &[*secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(found) = found else { panic!("{found:?}") };
     String::from_utf8(found.fields.get("n").unwrap().to_vec()).unwrap()
 }

@@ -66,7 +66,7 @@ async fn nodes_that_sweep_at_once_remove_each_session_once() {
     let removed: Vec<usize> = sweeping.join_all().await;
     assert_eq!(removed.iter().sum::<usize>(), DUE, "{removed:?}");
     for (id, secret) in &live {
-        let found = nodes[1].load(*id, secret, Touch::Never.into()).await.unwrap();
+        let found = nodes[1].load(*id, &[*secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{found:?}");
     }
     assert_eq!(rows(server(), &database, "sessions"), live.len() as u64);
@@ -145,7 +145,7 @@ async fn sessions_that_visits_kept_alive_are_looked_at_once_and_swept_when_they_
     }
     clock.advance(HOUR / 2);
     for (id, secret) in &visited {
-        let seen = store.load(*id, secret, Touch::IfDue.into()).await.unwrap();
+        let seen = store.load(*id, &[*secret], Touch::IfDue.into()).await.unwrap();
         assert!(matches!(seen, Lookup::Found(_)), "{seen:?}");
     }
     let (ended, _) = insert(store, Duration::from_secs(1)).await;

@@ -85,7 +85,7 @@ async fn load(store: impl SessionStore, id: SessionId, secret: SecretHash) -> Lo
 }
 
 async fn look(store: &impl SessionStore, id: SessionId, secret: &SecretHash) -> Lookup {
-    store.load(id, secret, Touch::Never.into()).await.unwrap()
+    store.load(id, &[*secret], Touch::Never.into()).await.unwrap()
 }
 
 async fn apply(store: impl SessionStore, id: SessionId, patch: Patch) {

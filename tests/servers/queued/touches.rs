@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::patch::Patch;
-use session_runtime::record::{Rotate, Rotation, RotationNonce};
+use session_runtime::record::{Rotate, Rotation};
 use session_runtime::store::{EndedBy, Lookup, SessionStore};
-use session_runtime::token::{SecretHash, SessionToken};
+use session_runtime::token::{RotationNonce, SecretHash, SessionToken};
 
 use super::{IDLE, Rows, apply, idle, in_turn, load, look, renewal, visited};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use session_runtime::SessionId;
 use session_runtime::patch::{Applied, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, Taken};
-use session_runtime::record::Record;
+use session_runtime::record::{Applying, Record};
 use session_runtime::store::{EndedBy, SessionStore, StoreError};
 use session_runtime::token::PatchId;
 
@@ -20,7 +20,24 @@ impl Mutant {
         read: Option<&Arc<Record>>,
     ) -> Result<Outcome, StoreError> {
         let current = self.peek(id).await?;
+        self.note(id, patch, current.as_ref(), read);
         let mut patch = self.rewritten_patch(patch);
+        match (self.defect, read) {
+            (Defect::BelievesRead, Some(read)) => {
+                if let Applying::Answer(outcome) = read.apply(epoch, &patch, self.clock.now()) {
+                    return Ok(outcome);
+                }
+            }
+            (Defect::AgainIsUncertain, _) if patch.again.is_some() => {
+                return Ok(Outcome::Uncertain);
+            }
+            (Defect::AgainAfterEpoch, _)
+                if current.as_ref().is_some_and(|record| record.meta.epoch != epoch) =>
+            {
+                return Ok(Outcome::Gone(Gone::Superseded));
+            }
+            _ => {}
+        }
         self.rename(id, &mut patch);
         if let (Defect::RotatesAnySecret, Some(rotate), Some(now)) =
             (self.defect, &mut patch.meta.rotate, &current)
@@ -54,6 +71,9 @@ impl Mutant {
                 | Defect::AddsToAnything,
                 Some(record),
             ) => self.adding(epoch, &patch, record).await?,
+            (Defect::AddsToRead, Some(record)) => {
+                self.adding(epoch, &patch, read.unwrap_or(record)).await?
+            }
             (Defect::WritesWholeRecords, Some(record)) => {
                 tokio::task::yield_now().await;
                 let mut ops = super::rewrite::every_field(record);
@@ -70,14 +90,33 @@ impl Mutant {
         self.after(id, epoch, &patch, outcome, current).await
     }
 
+    /// Remembers what goes by.
+    fn note(
+        &self,
+        id: SessionId,
+        patch: &Patch,
+        current: Option<&Arc<Record>>,
+        read: Option<&Arc<Record>>,
+    ) {
+        let mut seen = self.seen();
+        let principal = current.and_then(|record| record.meta.principal.clone());
+        if let (Some(None), Some(principal)) = (&patch.meta.principal, principal) {
+            seen.signed_out.insert(id, principal);
+        }
+        if let Some(read) = read {
+            seen.read.insert(id, Arc::clone(read));
+        }
+    }
+
     /// What a broken store does with the name of a patch.
     fn rename(&self, id: SessionId, patch: &mut Patch) {
         let adds = patch.ops.iter().any(|op| matches!(op.op, Op::Add(_)));
         match self.defect {
             Defect::AppliesRepeats => patch.id = PatchId::next(),
+            Defect::IgnoresAgain => patch.again = None,
             Defect::AddsRepeats if adds => patch.id = PatchId::next(),
-            Defect::PatchIdsAsDoubles => {
-                patch.id = PatchId::from_u64(patch.id.as_u64() as f64 as u64);
+            Defect::PatchIdsAsFloats => {
+                patch.id = PatchId::from_u64(patch.id.as_u64() as f32 as u64);
             }
             Defect::RemembersOnePatch => {
                 let mut seen = self.seen();
@@ -289,7 +328,7 @@ impl Mutant {
             let stored = record.fields.get(&op.name);
             let text = stored.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
             let sum = match (add.sum(&op.name, stored), self.defect) {
-                (Ok(sum), Defect::AddsInTwoSteps) => sum.to_string(),
+                (Ok(sum), Defect::AddsInTwoSteps | Defect::AddsToRead) => sum.to_string(),
                 (Ok(sum), Defect::AddsAsDouble) => (sum as f64 as i128).to_string(),
                 (Ok(_), Defect::AddsWrapping) => {
                     let base = text.map_or(add.absent, |text| text.parse().unwrap());

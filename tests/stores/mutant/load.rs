@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use session_runtime::SessionId;
 use session_runtime::patch::{Lifetime, Patch};
 use session_runtime::record::{Record, TOMBSTONE};
 use session_runtime::store::{Ended, EndedBy, Lookup, SessionStore, StoreError, Touch, Visit};
 use session_runtime::token::SecretHash;
+use session_runtime::{Realm, SessionId};
 
 use super::Mutant;
 use crate::defect::Defect;
@@ -19,6 +19,15 @@ impl Mutant {
         visit: Visit,
     ) -> Result<Lookup, StoreError> {
         let [secret, ..] = secrets else { return Ok(Lookup::Absent) };
+        let secrets = if self.has(Defect::LooksAtFirstSecret) { &secrets[..1] } else { secrets };
+        if self.has(Defect::FirstKnownSecretCounts) {
+            for one in secrets {
+                let lookup = self.inner.load(id, &[*one], visit).await?;
+                if !matches!(lookup, Lookup::Absent) {
+                    return Ok(lookup);
+                }
+            }
+        }
         let touch = visit.touch;
         let arrived = visit.arrived.filter(|_| !self.has(Defect::GraceIgnoresArrival));
         let touch = match self.defect {
@@ -101,6 +110,26 @@ impl Mutant {
                 tokio::task::yield_now().await;
                 self.inner.apply(id, found.meta.epoch, &patch, None).await?;
             }
+            Defect::LoadForgetsLast => Arc::make_mut(&mut found).meta.last_principal = None,
+            Defect::SignOutForgetsLast if self.seen().signed_out.contains_key(&id) => {
+                Arc::make_mut(&mut found).meta.last_principal = None;
+            }
+            Defect::LastOutlivesSignIn => {
+                if let Some(last) = self.seen().signed_out.get(&id) {
+                    Arc::make_mut(&mut found).meta.last_principal = Some(Arc::new(last.hash()));
+                }
+            }
+            Defect::PatchUndoesTouch => {
+                if let Some(read) = self.seen().read.get(&id) {
+                    Arc::make_mut(&mut found).meta.last_seen = read.meta.last_seen;
+                }
+            }
+            Defect::PatchUndoesConfirmation => {
+                if let Some(read) = self.seen().read.get(&id) {
+                    let meta = &mut Arc::make_mut(&mut found).meta;
+                    (meta.secret, meta.renewal) = (read.meta.secret, read.meta.renewal.clone());
+                }
+            }
             Defect::LoadsFromCache => {
                 let cached = self.seen().created.get(&id).cloned();
                 found = cached.unwrap_or(found);
@@ -117,8 +146,23 @@ impl Mutant {
         &self,
         id: SessionId,
         secret: &SecretHash,
-        lookup: Lookup,
+        mut lookup: Lookup,
     ) -> Result<Lookup, StoreError> {
+        if let Lookup::Ended(ended) = &mut lookup {
+            match self.defect {
+                Defect::EndsByBrowser => ended.by = EndedBy::Browser,
+                Defect::EndsElsewhere => ended.by = EndedBy::Elsewhere,
+                Defect::EndedJustNow => *ended = Ended::new(ended.by, self.clock.now()),
+                Defect::LastToEndCounts => {
+                    ended.by = self.seen().ended_by.get(&id).copied().unwrap_or(ended.by);
+                }
+                Defect::EvictsAsBrowser if self.seen().revoked.contains(&id) => {
+                    let revoked = self.seen().revocations.iter().any(|it| it.at == ended.at);
+                    ended.by = if revoked { ended.by } else { EndedBy::Browser };
+                }
+                _ => {}
+            }
+        }
         let retired = matches!(lookup, Lookup::Ended(_));
         let (deleted, revoked, swept) = {
             let seen = self.seen();
@@ -161,6 +205,16 @@ impl Mutant {
                 Ok(found.and_then(|_| self.seen().created.get(&id).cloned()))
             }
             Defect::RevivesByWriting if self.seen().deleted.contains(&id) => Ok(None),
+            Defect::ReloadForgetsLast | Defect::ReloadForgetsRealm => {
+                let mut found = self.inner.reload(id, epoch).await?;
+                if let Some(found) = found.as_mut().map(Arc::make_mut) {
+                    match self.defect {
+                        Defect::ReloadForgetsLast => found.meta.last_principal = None,
+                        _ => found.meta.realm = Realm::default(),
+                    }
+                }
+                Ok(found)
+            }
             _ => self.inner.reload(id, epoch).await,
         }
     }

@@ -50,6 +50,11 @@ struct Seen {
     /// All secrets that ever were pending, and since when.
     pending: Vec<(SecretHash, Timestamp)>,
     revocations: Vec<Revocation>,
+    /// Who signed out last.
+    signed_out: HashMap<SessionId, Principal>,
+    /// What the caller of the last patch had read.
+    read: HashMap<SessionId, Arc<Record>>,
+    ended_by: HashMap<SessionId, EndedBy>,
 }
 
 /// One call of `revoke`.
@@ -180,6 +185,12 @@ impl Mutant {
                 let next = (!page.is_empty()).then(|| Cursor::new((skip + limit).to_string()));
                 Ok(Page { records: page, next })
             }
+            Defect::WalkForgetsLast => {
+                let mut page = self.inner.scan(from, limit).await?;
+                let records = page.records.iter_mut();
+                records.for_each(|record| Arc::make_mut(record).meta.last_principal = None);
+                Ok(page)
+            }
             Defect::WalksFromTheStart => {
                 let page = self.inner.scan(None, limit).await?;
                 let seen = from.is_some();
@@ -190,6 +201,7 @@ impl Mutant {
     }
 
     async fn deleting(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
+        self.seen().ended_by.insert(id, by);
         let live = self.peek(id).await?;
         let live_now = live.is_some();
         match self.defect {

@@ -26,6 +26,8 @@ impl Mutant {
             | Defect::ListsOldData
             | Defect::ListsFormer
             | Defect::PrunesByFirstExpiry => self.all_of(principal).await?,
+            Defect::ListsEverything => self.all_of(principal).await?,
+            Defect::ListsFromTheStart => return self.inner.list(principal, None, limit).await,
             Defect::ListsOnePage => {
                 return Ok(Page { next: None, ..self.inner.list(principal, from, limit).await? });
             }
@@ -107,6 +109,22 @@ impl Mutant {
                 self.inner.revoke(principal, Revoke::All, from).await
             }
             (Defect::RevokesOne, Revoke::All) => self.one_by_one(principal, ended.take(1)).await,
+            (Defect::RevokesOneStep, _) => {
+                Ok(self.inner.revoke(principal, which, from).await?.and_then(None))
+            }
+            (Defect::RevokesForEver, _) if from.is_some() => {
+                let done = self.one_by_one(principal, ended.take(1)).await?;
+                let next = from.cloned().filter(|_| done.ended > 0);
+                Ok(done.and_then(next))
+            }
+            (Defect::RevokesAtOnce, _) => {
+                let first = self.inner.revoke(principal, which, from).await?.ended;
+                let rest = self.one_by_one(principal, ended).await?.ended;
+                Ok(Revoked::done(first + rest))
+            }
+            (Defect::RevokesMarkingEachStep, Revoke::All) => {
+                self.inner.revoke(principal, which, None).await
+            }
             (Defect::RevokesListedOnly, _) => self.one_by_one(principal, ended).await,
             _ => self.inner.revoke(principal, which, from).await,
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use session_runtime::Realm;
 use session_runtime::patch::{Expect, FieldOp, Lifetime, Op, Patch};
 use session_runtime::record::{Principal, Record, Versions};
 
@@ -19,6 +20,7 @@ impl Mutant {
         let meta = &mut record.meta;
         match self.defect {
             Defect::CreateForgetsMeta => meta.authenticated = None,
+            Defect::CreateForgetsRealm => meta.realm = Realm::default(),
             Defect::CreateForgetsVersions => meta.versions = Versions::default(),
             Defect::NeverMeansNow if meta.idle.is_none() => meta.absolute = Some(meta.created),
             Defect::HugeLimitsWrap if meta.idle.is_some_and(|idle| idle > 1 << 34) => {

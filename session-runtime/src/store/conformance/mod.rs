@@ -47,7 +47,9 @@
 //! [`SessionStore`]: super::SessionStore
 
 mod additions;
+mod belonging;
 mod caps;
+mod endings;
 mod expiry;
 mod fields;
 mod fixture;
@@ -59,6 +61,7 @@ mod model;
 mod needs;
 mod patches;
 mod races;
+mod reads;
 mod records;
 mod renewal;
 mod repeats;
@@ -68,6 +71,8 @@ mod rotation;
 mod rules;
 mod running;
 mod scans;
+mod secrets;
+mod steps;
 mod sweeping;
 mod tickets;
 mod versions;

@@ -167,6 +167,7 @@ pub(super) fn same(one: &Outcome, other: &Outcome) -> bool {
         (Outcome::Gone(one), Outcome::Gone(other)) => one == other,
         (Outcome::Refused(one), Outcome::Refused(other)) => one == other,
         (Outcome::Denied(one), Outcome::Denied(other)) => one == other,
+        (Outcome::Uncertain, Outcome::Uncertain) => true,
         (Outcome::Conflict(one), Outcome::Conflict(other)) => {
             one.field == other.field && one.current == other.current
         }

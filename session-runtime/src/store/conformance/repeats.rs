@@ -144,3 +144,48 @@ pub async fn patch_ids_are_compared_in_full<S: SessionStore>(fixture: Fixture<S>
         assert_eq!(text(&found, "n"), Some(&*count.to_string()), "additions that were counted");
     }
 }
+
+/// A patch that is sent again, and says which revision it was made for, is applied if
+/// it is certain that it was not before, answered if the record remembers it, and
+/// else uncertain, and leaves no trace: as soon as so many patches came since that the
+/// record may have forgotten it. That is said before its epoch is looked at.
+///
+/// Applied twice, it books twice; "superseded" would say that it never was.
+pub async fn a_repetition_that_may_be_forgotten_is_uncertain<S: SessionStore>(fixture: Fixture<S>) {
+    for arrived in [false, true] {
+        for others in 0..=PatchLog::LEN + 1 {
+            let record = fixture.insert(fixture.record()).await;
+            let add = Patch::of(vec![FieldOp::new("n", Op::Add(Add::unsigned(1, 0)))]);
+            if arrived {
+                fixture.applied(record.id, &add).await;
+            }
+            for _ in 0..others {
+                fixture.applied(record.id, &Patch::of(vec![set("page", "1")])).await;
+            }
+            let before = fixture.found(&record).await;
+            let again = Patch { again: Some(record.meta.rev), ..add };
+            let outcome = fixture.apply(record.id, 1, &again).await;
+            let after = fixture.found(&record).await;
+            let what = format!("arrived: {arrived}, {others} others");
+            match outcome {
+                Outcome::Applied(applied) => {
+                    assert!(others < PatchLog::LEN, "{what}: {applied:?}");
+                    assert_eq!(applied.repeated, arrived, "{what}: whether it is a repetition");
+                    assert_eq!(text(&after, "n"), Some("1"), "{what}: one addition");
+                }
+                Outcome::Uncertain => {
+                    assert!(others >= PatchLog::LEN, "{what}: it is certain");
+                    assert_eq!(after, before, "{what}: what is uncertain left a trace");
+                }
+                other => panic!("{what}: {other:?}"),
+            }
+        }
+    }
+    let record = fixture.insert(fixture.record()).await;
+    let lost = Patch { again: Some(record.meta.rev), ..Patch::of(vec![set("n", "1")]) };
+    for epoch in 1..=PatchLog::LEN as u64 {
+        fixture.applied_under(record.id, epoch, &renewal(record.id).0).await;
+    }
+    let outcome = fixture.apply(record.id, 1, &lost).await;
+    assert!(matches!(outcome, Outcome::Uncertain), "forgotten, and superseded: {outcome:?}");
+}

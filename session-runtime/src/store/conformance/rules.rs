@@ -76,6 +76,7 @@ macro_rules! __store_rules {
                     a_repeated_renewal_is_known_under_the_old_epoch
                     the_last_few_patches_are_remembered
                     patch_ids_are_compared_in_full
+                    a_repetition_that_may_be_forgotten_is_uncertain
                 }
                 repeats [atomic_patches] {
                     a_patch_repeated_concurrently_is_applied_once
@@ -133,6 +134,24 @@ macro_rules! __store_rules {
                 }
                 retirement [atomic_patches revocation] {
                     of_many_deletes_one_ends_the_session
+                }
+                endings [revocation] {
+                    a_destroyed_session_says_who_ended_it_and_when
+                    a_replaced_secret_says_when_it_was_replaced
+                }
+                secrets [] {
+                    any_of_several_secrets_opens_a_session
+                }
+                secrets [revocation] {
+                    of_several_secrets_the_newest_counts
+                }
+                belonging [] {
+                    the_realm_of_a_session_is_kept
+                    the_last_principal_is_remembered
+                }
+                reads [] {
+                    a_patch_needs_no_trust_in_what_its_caller_read
+                    no_patch_undoes_a_touch_or_a_confirmation
                 }
                 rotation [] {
                     a_pending_secret_leaves_the_present_one_good
@@ -209,6 +228,10 @@ macro_rules! __store_rules {
                 }
                 revocation [atomic_patches principal_index revocation] {
                     a_session_that_signs_in_during_a_revocation_is_ended_or_listed
+                }
+                steps [principal_index revocation] {
+                    a_listing_comes_in_pages
+                    a_revocation_goes_in_steps_and_ends
                 }
                 scans [scan revocation] {
                     a_walk_finds_every_live_session
