@@ -30,11 +30,11 @@ session_runtime::store_conformance! {
 fn their_stores_promise_all_but_what_needs_an_index() {
     let one = TowerSessionsStore::single_process(MemoryStore::default()).capabilities();
     let missing = conformance::not_promised(&one);
-    assert_eq!(missing.len(), 33, "{missing:?}");
+    assert_eq!(missing.len(), 35, "{missing:?}");
     assert!(missing.iter().any(|rule| rule.contains("listing")), "{missing:?}");
     let shared = TowerSessionsStore::shared(MemoryStore::default()).capabilities();
     let missing = conformance::not_promised(&shared);
-    assert_eq!(missing.len(), 33 + 15, "{missing:?}");
+    assert_eq!(missing.len(), 35 + 15, "{missing:?}");
     assert!(missing.contains(&"concurrent_additions_are_all_counted"));
 }
 
