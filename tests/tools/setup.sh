@@ -8,7 +8,8 @@ python3      | python3         | reading who imports whom                  | arr
 chromium     | chromium        | the browser tests                         | browser
 chromedriver | chromium-driver | the browser tests                         | browser
 redis-server | redis-server    | the tests of the Redis store              | servers
-redis-cli    | redis-tools     | the tests of the Redis store              | servers
+redis-cli    | redis-tools     | the tests of the Redis store              | servers versions
+pip          | python3-pip     | servers of other versions                 | versions
 openssl      | openssl         | certificates for the tests over TLS       | servers
 postgres     | postgresql      | the tests of the Postgres store           | servers
 pgbouncer    | pgbouncer       | the tests of the Postgres store           | servers
@@ -24,18 +25,31 @@ found() {
         postgres) [[ -x ${POSTGRES-} ]] || compgen -G '/usr/lib/postgresql/*/bin/postgres' ;;
         pgbouncer) [[ -x ${PGBOUNCER-} ]] || command -v pgbouncer || [[ -x /usr/sbin/pgbouncer ]] ;;
         mariadbd) [[ -x ${MARIADBD-} ]] || command -v mariadbd || [[ -x /usr/sbin/mariadbd ]] ;;
-        redis-server) [[ -x ${REDIS_SERVER-} ]] || command -v redis-server || command -v valkey-server ;;
+        pip) [[ -z $(missing_versions) ]] || python3 -m pip --version ;;
+        redis-server) [[ -x ${SESSION_TESTS_REDIS-} ]] || command -v redis-server || command -v valkey-server ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1
+}
+
+# Whether one of these steps is to run, now or, where only `setup` was asked for,
+# later; `any` is.
+prepares() {
+    [[ ${wanted[*]-} == setup ]] && return 0
+    local step
+    for step in $1; do
+        [[ $step == any ]] || wants "$step" || continue
+        return 0
+    done
+    return 1
 }
 
 # Prints `command|packages|purpose` of everything that is missing.
 missing() {
     local command packages purpose step
     while IFS='|' read -r command packages purpose step; do
-        command=${command// /} step=${step// /}
+        command=${command// /}
         [[ -n $command ]] || continue
-        [[ $step == any ]] || wants "$step" || continue
+        prepares "$step" || continue
         read -r packages <<<"$packages"
         read -r purpose <<<"$purpose"
         found "$command" || echo "$command|$packages|$purpose"
@@ -91,6 +105,7 @@ setup() {
         echo "missing: $command ($purpose). On Debian: sudo apt-get install $needed"
         ok=1
     done < <(missing)
+    if prepares versions; then setup_versions "$install" || ok=1; fi
     ((ok == 0)) && echo "everything is here: $(rustc --version)"
     return $ok
 }

@@ -1,22 +1,19 @@
 //! The ways to reach servers: URLs, clients of one's own, TLS.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
+use ::redis::Client;
 use ::redis::cluster::ClusterClient;
 use ::redis::sentinel::{SentinelClient, SentinelServerType};
-use ::redis::{Client, TlsCertificates};
 use session_runtime::store::{
-    AnyStore, Created, EndedBy, Lookup, RedisClient, RedisStore, SessionStore, StoreErrorKind,
-    Touch,
+    AnyStore, CachedStore, Created, EndedBy, Lookup, RedisClient, RedisStore, Revoke, SessionStore,
+    StoreErrorKind, Touch,
 };
 use session_tests::servers::redis::{self, Server, Watched};
-use session_tests::servers::{free_port, left_out, program};
 
-use super::records::{count_of, created, found, one_more, record};
+use super::records::{count_of, created, customer, found, one_more, record};
 
-async fn works(store: &RedisStore) {
+pub(super) async fn works(store: &RedisStore) {
     let record = created(store, None).await;
     store.apply(record.id, 1, &one_more(), None).await.unwrap();
     assert_eq!(count_of(store, &record).await, 1);
@@ -52,6 +49,31 @@ async fn any_store_is_chosen_by_the_same_urls() {
         );
         found(&direct, &record).await;
         assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn servers_are_reached_by_either_protocol() {
+    let (Some(server), Some(cluster)) = (redis::single(), redis::cluster()) else { return };
+    for url in [server.url(), cluster.url()] {
+        works(&RedisStore::connect(&format!("{url}?protocol=resp3")).await.unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_time_that_no_clock_can_tell_is_as_good_as_none() {
+    let (Some(server), Some(cluster)) = (redis::single(), redis::cluster()) else { return };
+    let max = Duration::MAX;
+    for (url, replicas) in [(server.url(), 0), (cluster.url(), 1)] {
+        let options = RedisStore::options().prefix(redis::fresh_prefix()).wait_replicas(replicas);
+        let patient = options.clone().deadline(max).connect_timeout(max).silence(max);
+        let store = patient.connect(&url).await.unwrap();
+        works(&store).await;
+        assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 0);
+        let feed = CachedStore::coherent(store);
+        feed.count().await.unwrap();
+        let error = options.deadline(Duration::ZERO).connect(&url).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
     }
 }
 
@@ -110,65 +132,4 @@ async fn the_store_follows_sentinel_to_another_server_without_a_restart() {
     let wrong = watched.url().replace("sessions", "others");
     let error = RedisStore::connect(&wrong).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
-}
-
-/// An authority, and a server's certificate that it signed.
-fn certificates(place: &Path) -> Option<PathBuf> {
-    let Some(openssl) = program("SESSION_TESTS_OPENSSL", &["openssl"], &["/usr/bin"]) else {
-        left_out("TLS to Redis", "openssl");
-        return None;
-    };
-    std::fs::write(place.join("names"), "subjectAltName=DNS:localhost,IP:127.0.0.1").unwrap();
-    let new = "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    for said in [
-        format!("{new} -x509 -days 2 -subj /CN=authority -keyout ca.key -out ca.crt"),
-        format!("{new} -subj /CN=localhost -keyout server.key -out server.csr"),
-        "x509 -req -days 2 -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial \
-         -extfile names -out server.crt"
-            .to_owned(),
-    ] {
-        let output = Command::new(&openssl).args(said.split(' ')).current_dir(place).output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-    Some(place.join("ca.crt"))
-}
-
-#[tokio::test]
-async fn tls_is_spoken_with_an_authority_of_ones_own_and_with_no_other() {
-    let place = tempfile::tempdir().unwrap();
-    let Some(authority) = certificates(place.path()) else { return };
-    let port = free_port();
-    let file = |name: &str| place.path().join(name).display().to_string();
-    let (port_text, ca, cert, key) =
-        (port.to_string(), file("ca.crt"), file("server.crt"), file("server.key"));
-    let settings = [
-        "--tls-port",
-        &port_text,
-        "--tls-ca-cert-file",
-        &ca,
-        "--tls-cert-file",
-        &cert,
-        "--tls-key-file",
-        &key,
-        "--tls-auth-clients",
-        "no",
-    ];
-    let Some(_server) = Server::start(&settings) else { return };
-    let root = || TlsCertificates {
-        client_tls: None,
-        root_cert: Some(std::fs::read(&authority).unwrap()),
-    };
-    for host in ["localhost", "127.0.0.1"] {
-        let url = format!("rediss://{host}:{port}");
-        let options = RedisStore::options().certificates(root());
-        works(&options.connect(&url).await.unwrap()).await;
-        let client = Client::build_with_tls(url.as_str(), root()).unwrap();
-        works(&RedisStore::options().connect_with(client).await.unwrap()).await;
-        let error = RedisStore::connect(&url).await.unwrap_err();
-        let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("UnknownIssuer"), "the public web's authorities: {error:?}");
-    }
-    let plain = format!("redis://127.0.0.1:{port}");
-    RedisStore::connect(&plain).await.unwrap_err();
 }

@@ -2,6 +2,7 @@
 //! or sockets under a temporary directory.
 
 pub mod certificate;
+pub mod fake;
 pub mod mariadb;
 pub mod postgres;
 pub mod process;
@@ -12,6 +13,7 @@ pub mod redis;
 pub mod space;
 
 pub use certificate::Certificate;
+pub use fake::Fake;
 pub use mariadb::MariaDb;
 pub use postgres::{PgBouncer, Postgres};
 pub use process::{Process, free_port};

@@ -19,6 +19,14 @@ fn binary() -> Option<PathBuf> {
     program("SESSION_TESTS_REDIS", &["redis-server", "valkey-server"], &["/usr/bin", "/usr/sbin"])
 }
 
+/// `redis-cli`, beside the server or where programs are.
+fn cli() -> PathBuf {
+    let beside = binary().and_then(|server| Some(server.parent()?.join("redis-cli")));
+    let names = ["redis-cli", "valkey-cli"];
+    let installed = || program("SESSION_TESTS_REDIS_CLI", &names, &["/usr/bin"]);
+    beside.filter(|it| it.is_file()).or_else(installed).expect("redis-cli is installed")
+}
+
 fn directory(what: &str) -> PathBuf {
     tempfile::Builder::new().prefix(what).tempdir().expect("a directory").keep()
 }
@@ -72,6 +80,24 @@ impl Server {
         self.start_in(directory);
     }
 
+    /// The same, with more settings.
+    pub fn restart_with(&mut self, settings: &[&str]) {
+        self.command.extend(settings.iter().map(|&it| it.to_owned()));
+        self.restart();
+    }
+
+    /// Makes the user `web` with these rights, and tells the URL for it.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not take them.
+    pub fn url_for(&self, rights: &[&str]) -> String {
+        let new = ["ACL", "SETUSER", "web", "reset", "on", ">password"];
+        let said = self.ask(&[&new, rights].concat());
+        assert_eq!(said.trim(), "OK", "{rights:?}");
+        self.url().replace("://", "://web:password@")
+    }
+
     /// Stops it for now; [`start_again`](Self::start_again) undoes that.
     pub fn stop(&mut self) -> PathBuf {
         self.process.take().expect("it runs").stop()
@@ -91,7 +117,7 @@ impl Server {
 
     /// What `redis-cli` prints for a command.
     pub fn ask(&self, command: &[&str]) -> String {
-        let mut cli = Command::new(binary().expect("it was started").with_file_name("redis-cli"));
+        let mut cli = Command::new(cli());
         cli.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]).args(command);
         let output = cli.stderr(Stdio::null()).output().expect("redis-cli runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -134,20 +160,33 @@ impl Watched {
 
 /// Two of three of them are to agree.
 fn sentinel(primary: u16) -> Option<Server> {
-    let port = free_port();
-    let place = directory("sentinel");
-    let file = place.join("sentinel.conf");
-    let settings = format!(
-        "port {port}\nbind 127.0.0.1\nsentinel monitor sessions 127.0.0.1 {primary} 2\n\
+    Server::start_sentinel(primary, 2, "")
+}
+
+impl Server {
+    /// A sentinel that watches the server on this port under the name `sessions`,
+    /// with more settings, a line each.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start_sentinel(primary: u16, quorum: u8, more: &str) -> Option<Self> {
+        let port = free_port();
+        let place = directory("sentinel");
+        let file = place.join("sentinel.conf");
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\n{more}\n\
+         sentinel monitor sessions 127.0.0.1 {primary} {quorum}\n\
          sentinel down-after-milliseconds sessions 500\n\
          sentinel failover-timeout sessions 3000\n",
-    );
-    std::fs::write(&file, settings).expect("a file");
-    let words = [binary()?.display().to_string(), file.display().to_string()];
-    let command = words.into_iter().chain(["--sentinel".to_owned()]).collect();
-    let mut sentinel = Server { process: None, command, port };
-    sentinel.start_in(place);
-    Some(sentinel)
+        );
+        std::fs::write(&file, settings).expect("a file");
+        let words = [binary()?.display().to_string(), file.display().to_string()];
+        let command = words.into_iter().chain(["--sentinel".to_owned()]).collect();
+        let mut sentinel = Self { process: None, command, port };
+        sentinel.start_in(place);
+        Some(sentinel)
+    }
 }
 
 impl Server {
@@ -160,6 +199,20 @@ impl Server {
         });
         Some(replica)
     }
+}
+
+/// The rights that the documentation lists for a feature.
+///
+/// # Panics
+///
+/// If it lists none.
+pub fn rights(feature: &str) -> Vec<&'static str> {
+    let document = include_str!("../../../docs/redis.md");
+    let block = document.split("```text\n").nth(1).and_then(|it| it.split("```").next());
+    let mut lines = block.expect("a block of rights").lines();
+    lines.find(|line| *line == format!("# {feature}")).expect(feature);
+    let rights = lines.take_while(|line| !line.starts_with('#'));
+    rights.flat_map(|line| line.split_whitespace()).collect()
 }
 
 /// The server of this test program.
@@ -255,6 +308,14 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// The same as [`Server::url_for`], on every node.
+    pub fn url_for(&self, rights: &[&str]) -> String {
+        self.nodes.iter().for_each(|node| drop(node.url_for(rights)));
+        self.url().replace("://", "://web:password@")
+    }
+}
+
 impl Server {
     fn start_cluster_node(settings: &[&str]) -> Option<Self> {
         // Else the bus listens 10000 above the port, where no port may be.
@@ -271,7 +332,7 @@ pub fn cluster() -> Option<&'static Cluster> {
     CLUSTER.get_or_init(Cluster::start).as_ref()
 }
 
-/// A prefix that no other test has.
+/// A prefix that no other test has; the keys of all of them are `t*`.
 pub fn fresh_prefix() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!("t{}:", NEXT.fetch_add(1, Ordering::Relaxed))

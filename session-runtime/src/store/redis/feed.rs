@@ -60,13 +60,13 @@ async fn listen(server: &Server, sink: &ChangeSink) -> Result<&'static str, Fail
     let number = server.link.number();
     let ear = Ear::new(&server.options.prefix, sink);
     let opening = async {
-        let primaries = server.link.primaries().await?;
         let connect = server.options.connect_timeout;
-        try_join_all(primaries.into_iter().map(|to| Line::open(to, ear.clone(), connect))).await
+        let primaries = server.link.primaries(connect).await?;
+        let lines = primaries.into_iter().map(|to| Line::open(to, ear.clone(), connect));
+        try_join_all(lines).await.map_err(|error| Failure::of(&error))
     };
-    let mut lines = match timeout(server.options.connect_timeout * 3, opening).await {
-        Ok(Ok(lines)) => lines,
-        Ok(Err(error)) => return Err(Failure::of(&error)),
+    let mut lines = match timeout(server.options.connect_timeout.saturating_mul(3), opening).await {
+        Ok(lines) => lines?,
         Err(_) => return Err(Failure::timeout("no answer to the first connection")),
     };
     // What was on its way while nobody was told anything is not kept.

@@ -13,7 +13,7 @@ use redis::{
 use tokio::sync::Notify;
 
 use super::layout::session_in;
-use super::link::Primary;
+use super::link::{Primary, slots};
 use crate::store::ChangeSink;
 
 /// A connection in RESP3 with tracking in broadcasting mode: every change of a
@@ -104,8 +104,7 @@ impl Line {
     /// the slots.
     pub(super) async fn beat(&mut self, cluster: bool) -> Result<Vec<Primary>, RedisError> {
         if cluster {
-            let slots = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut self.0).await?;
-            return Ok(Primary::all(&slots));
+            return Ok(Primary::all(&slots().query_async(&mut self.0).await?));
         }
         redis::cmd("PING").query_async::<()>(&mut self.0).await?;
         Ok(Vec::new())

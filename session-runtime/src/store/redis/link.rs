@@ -1,18 +1,24 @@
 //! Connections, and how they come back.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::SentinelClient;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisError, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline,
+    RedisError, Value,
 };
+use tokio::time::timeout;
 
+use super::failure::{Failure, is_passing};
 use super::layout::Key;
 use super::target::Target;
+use crate::store::error::StoreErrorKind;
 
 /// A way to the servers that repairs itself.
 pub(super) enum Link {
@@ -25,8 +31,8 @@ pub(super) enum Link {
 
 pub(super) struct Cluster {
     connection: ClusterConnection,
-    /// How one of the nodes is reached; not known of a client that was handed in.
-    seed: Option<Box<Client>>,
+    /// How nodes are reached; not known of a client that was handed in.
+    seeds: Vec<Client>,
 }
 
 pub(super) struct Single {
@@ -71,15 +77,43 @@ pub(super) enum Sent<'c> {
 }
 
 impl Link {
-    pub(super) async fn open(target: Target, timeout: Duration) -> Result<Self, RedisError> {
-        let source = match target {
-            Target::Cluster(client, seed) => {
-                let connection = client.get_async_connection().await?;
-                return Ok(Self::Cluster(Box::new(Cluster { connection, seed })));
+    pub(super) async fn open(target: Target, timeout: Duration) -> Result<Self, Failure> {
+        let is_tls = target.is_tls();
+        let opened = match target {
+            Target::Cluster(client, seeds) => Self::open_cluster(&client, seeds, timeout).await,
+            Target::Single(client) => Self::open_single(Source::Client(client), timeout).await,
+            Target::Sentinel(client, name) => {
+                let source = Source::Sentinel(client.clone());
+                match (Self::open_single(source, timeout).await, name) {
+                    (Err(error), Some(name)) if is_unknown_name(&error) => {
+                        return Err(why_no_master(&client, &name).await);
+                    }
+                    (opened, _) => opened,
+                }
             }
-            Target::Single(client) => Source::Client(client),
-            Target::Sentinel(client) => Source::Sentinel(client),
         };
+        opened.map_err(|error| {
+            if is_tls && error.is_timeout() {
+                let text = "no answer over TLS: does the server speak it on this port?";
+                return Failure::timeout(text);
+            }
+            Failure::of(&error)
+        })
+    }
+
+    async fn open_cluster(
+        client: &ClusterClient,
+        seeds: Vec<Client>,
+        timeout: Duration,
+    ) -> Result<Self, RedisError> {
+        match client.get_async_connection().await {
+            Ok(connection) => Ok(Self::Cluster(Box::new(Cluster { connection, seeds }))),
+            // The client library tells of all nodes at once, and so of none why.
+            Err(error) => Err(why_no_cluster(&seeds, timeout).await.unwrap_or(error)),
+        }
+    }
+
+    async fn open_single(source: Source, timeout: Duration) -> Result<Self, RedisError> {
         let single = Single {
             source,
             connect_timeout: timeout,
@@ -131,7 +165,7 @@ impl Link {
                     single.get().await.map_err(|error| (error, false))?;
                 let answer = connection.req_packed_command(command).await;
                 answer.and_then(Value::extract_error).map_err(|error| {
-                    if super::failure::is_passing(&error) {
+                    if is_passing(&error) {
                         single.give_up(number);
                     }
                     (error, true)
@@ -140,22 +174,54 @@ impl Link {
         }
     }
 
-    /// How to reach every server that holds sessions now.
-    pub(super) async fn primaries(&self) -> Result<Vec<ConnectionInfo>, RedisError> {
+    /// How to reach every server that holds sessions now. `patience` is for finding
+    /// out.
+    pub(super) async fn primaries(
+        &self,
+        patience: Duration,
+    ) -> Result<Vec<ConnectionInfo>, Failure> {
         match self {
-            Self::Single(single) => Ok(vec![single.client().await?.get_connection_info().clone()]),
-            Self::Cluster(cluster) => {
-                let mut slots = redis::cmd("CLUSTER");
-                slots.arg("SLOTS");
-                let said = self.call(To::Slot(0), &slots).await.map_err(|(error, _)| error)?;
-                let Some(seed) = cluster.seed.as_ref().map(|seed| seed.get_connection_info())
-                else {
-                    let text = "a cluster client that was handed in does not tell its nodes";
-                    return Err((redis::ErrorKind::InvalidClientConfig, text).into());
-                };
-                Ok(Primary::all(&said).iter().map(|primary| primary.like(seed)).collect())
+            Self::Single(single) => match timeout(patience, single.client()).await {
+                Ok(Ok(client)) => Ok(vec![client.get_connection_info().clone()]),
+                Ok(Err(error)) => Err(Failure::of(&error)),
+                Err(_) => Err(Failure::timeout("Sentinel does not answer")),
+            },
+            Self::Cluster(_) => self.primaries_of(&self.map(patience).await?),
+        }
+    }
+
+    /// The same, of a cluster that has said so.
+    pub(super) fn primaries_of(&self, map: &Value) -> Result<Vec<ConnectionInfo>, Failure> {
+        let seed = match self {
+            Self::Cluster(cluster) => cluster.seeds.first().map(Client::get_connection_info),
+            Self::Single(_) => None,
+        };
+        let text = "a cluster client that was handed in does not tell its nodes";
+        let seed = seed.ok_or_else(|| Failure::config(text))?;
+        Ok(Primary::all(map).iter().map(|primary| primary.like(seed)).collect())
+    }
+
+    /// What a node of the cluster says of who has which slots. Every node knows, so
+    /// one that does not answer is not waited for to the end.
+    pub(super) async fn map(&self, patience: Duration) -> Result<Value, Failure> {
+        const TRIES: [u16; 3] = [0, 5_461, 10_922];
+        let command = slots();
+        let mut last = Failure::timeout("no node tells the slots of the cluster");
+        for slot in TRIES {
+            let asked = timeout(patience / TRIES.len() as u32, self.call(To::Slot(slot), &command));
+            match asked.await {
+                Ok(Ok(map)) => return Ok(map),
+                Ok(Err((error, _))) if is_passing(&error) => last = Failure::of(&error),
+                Ok(Err((error, _))) => return Err(Failure::of(&error)),
+                Err(_) => {}
             }
         }
+        Err(last)
+    }
+
+    /// Whether it is one server whose place nobody looks up: what it is now, it stays.
+    pub(super) fn is_one_place(&self) -> bool {
+        matches!(self, Self::Single(single) if matches!(single.source, Source::Client(_)))
     }
 
     /// Which of its connections this uses, where it uses one.
@@ -184,7 +250,7 @@ impl Link {
                     single.get().await.map_err(|error| (error, false))?;
                 let answers = connection.req_packed_commands(commands, 0, commands.len()).await;
                 answers.inspect_err(|error| {
-                    if super::failure::is_passing(error) {
+                    if is_passing(error) {
                         single.give_up(number);
                     }
                 })
@@ -230,10 +296,7 @@ impl Single {
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.connect_timeout))
-            .set_response_timeout(None);
-        self.client().await?.get_multiplexed_async_connection_with_config(&config).await
+        connected(&self.client().await?, self.connect_timeout).await
     }
 
     async fn client(&self) -> Result<Client, RedisError> {
@@ -249,6 +312,66 @@ impl Single {
         if current.number == number {
             current.connection = None;
         }
+    }
+}
+
+/// The command that asks a node for the map of its cluster.
+pub(super) fn slots() -> Cmd {
+    let mut command = redis::cmd("CLUSTER");
+    command.arg("SLOTS");
+    command
+}
+
+async fn connected(
+    client: &Client,
+    timeout: Duration,
+) -> Result<MultiplexedConnection, RedisError> {
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(timeout))
+        .set_response_timeout(None);
+    client.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// What the nodes of a cluster say, one by one: the first that says what will not
+/// pass, or else the last error, if there is any.
+async fn why_no_cluster(seeds: &[Client], timeout: Duration) -> Option<RedisError> {
+    let mut last = None;
+    for seed in seeds {
+        let asked = async {
+            let mut connection = connected(seed, timeout).await?;
+            slots().query_async::<Value>(&mut connection).await
+        };
+        match asked.await {
+            Ok(_) => {}
+            Err(error) if is_passing(&error) => last = Some(error),
+            Err(error) => return Some(error),
+        }
+    }
+    last
+}
+
+fn is_unknown_name(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::MasterNameNotFoundBySentinel
+}
+
+/// Whether Sentinel does not know the name, or hides what it takes to be down.
+async fn why_no_master(sentinels: &tokio::sync::Mutex<SentinelClient>, name: &str) -> Failure {
+    let asked = async {
+        let client = sentinels.lock().await.async_get_sentinel_client().await?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        let mut command = redis::cmd("SENTINEL");
+        command.arg("MASTERS");
+        command.query_async::<Vec<HashMap<String, String>>>(&mut connection).await
+    };
+    match asked.await {
+        Ok(masters) if masters.iter().all(|it| it.get("name").is_none_or(|it| it != name)) => {
+            Failure::config("Sentinel watches no master of this name")
+        }
+        Ok(_) => {
+            let text = "Sentinel takes the master of this name to be down";
+            Failure::new(StoreErrorKind::Unavailable, text)
+        }
+        Err(error) => Failure::of(&error),
     }
 }
 
@@ -310,7 +433,7 @@ impl Primary {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
         Value::SimpleString(text) => Some(text.clone()),

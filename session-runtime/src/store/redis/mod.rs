@@ -10,6 +10,8 @@
 //!   walking over all sessions
 //! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
 //!   errors
+//! - [`check`], [`rights`]: what `connect` looks at, and the commands that the store
+//!   may have to be allowed
 //! - [`feed`], [`line`]: what changes, told by the servers, for a cache
 //! - [`offset`]: the clock of the servers
 //! - the settings: [`options`]
@@ -17,6 +19,7 @@
 //! `docs/redis.md` shows what is stored, and how to look at it.
 
 mod ask;
+mod check;
 mod failure;
 mod feed;
 mod layout;
@@ -24,8 +27,10 @@ mod line;
 mod link;
 mod offset;
 mod options;
+mod plain;
 mod principals;
 mod read;
+mod rights;
 mod scan;
 mod script;
 mod server;

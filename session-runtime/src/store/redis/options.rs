@@ -87,7 +87,8 @@ impl RedisOptions {
     ///
     /// # Default
     ///
-    /// 2 seconds. Zero is refused by [`connect`](Self::connect).
+    /// 2 seconds. Zero is refused by [`connect`](Self::connect); [`Duration::MAX`]
+    /// means that it never comes.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -97,7 +98,8 @@ impl RedisOptions {
     ///
     /// # Default
     ///
-    /// 1 second. Zero is refused by [`connect`](Self::connect).
+    /// 1 second. Zero is refused by [`connect`](Self::connect), and whatever is
+    /// longer than the operating system's own bound is as long as that.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -137,7 +139,7 @@ impl RedisOptions {
     ///
     /// # Default
     ///
-    /// 2 seconds. At least 100 milliseconds.
+    /// 2 seconds. At least 100 milliseconds, and as much more as you like.
     pub const fn silence(mut self, bound: Duration) -> Self {
         self.silence = bound;
         self
@@ -164,7 +166,7 @@ impl RedisOptions {
 
     /// The certificates that `rediss:` and its like go by: the root that signed
     /// the servers', in PEM, and this program's own where the servers ask for
-    /// one.
+    /// one. Those of Sentinels are verified by them, too.
     ///
     /// # Default
     ///
@@ -175,14 +177,20 @@ impl RedisOptions {
         self
     }
 
-    /// Connects, see [`RedisStore::connect`] for the URLs.
+    /// Connects, see [`RedisStore::connect`] for the URLs, and tries on each
+    /// primary what the store does: a script that calls its commands on a key
+    /// below the prefix that is gone with the script. Warns, once each, of a
+    /// server on another host that is reached without TLS, and of one that
+    /// evicts keys.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Config`] if the URL or a setting makes no sense, or
-    /// the server is not what the URL says or refuses the password;
-    /// [`StoreErrorKind::Unavailable`] or [`StoreErrorKind::Timeout`] if nothing
-    /// answers there. The source says which, without the URL.
+    /// [`StoreErrorKind::Config`] for what stays as it is: the URL or a setting
+    /// makes no sense, the server is not what the URL says, is a replica,
+    /// refuses the password, cannot prove who it is, or does not let this user
+    /// run a command, which it names. [`StoreErrorKind::Unavailable`] or
+    /// [`StoreErrorKind::Timeout`] for what passes: nothing answers there, or
+    /// the server is loading its data. The source says which, without the URL.
     ///
     /// [`StoreErrorKind::Config`]: crate::store::StoreErrorKind::Config
     /// [`StoreErrorKind::Unavailable`]: crate::store::StoreErrorKind::Unavailable

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redis::{Cmd, ErrorKind, Pipeline, ServerErrorKind, Value};
 use tokio::time::{Instant, timeout_at};
 
-use super::failure::{Failure, is_passing};
+use super::failure::{Failure, is_passing, is_refused};
 use super::layout::Key;
 use super::link::{Link, Sent, To};
 use super::offset::Offset;
@@ -39,9 +39,9 @@ impl Server {
         let scripts = Scripts::new(&options);
         let offset = Offset::new(options.clock.clone());
         let opening = Link::open(target, options.connect_timeout);
-        let link = match tokio::time::timeout(options.connect_timeout * 2, opening).await {
-            Ok(Ok(link)) => link,
-            Ok(Err(error)) => return Err(Failure::of(&error)),
+        let bound = options.connect_timeout.saturating_mul(3);
+        let link = match tokio::time::timeout(bound, opening).await {
+            Ok(link) => link?,
             Err(_) => return Err(Failure::timeout("no answer to the first connection")),
         };
         Ok(Self { link, waiting: None, scripts, options, offset })
@@ -53,7 +53,7 @@ impl Server {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.options.deadline
+        after(self.options.deadline)
     }
 
     pub(super) fn session(&self, id: SessionId) -> Key<'_> {
@@ -141,8 +141,7 @@ impl Server {
 
     /// Opens the connections on which replicas are waited for.
     pub(super) async fn open_waiting(&mut self, target: Target) -> Result<(), Failure> {
-        let opened = Link::open(target, self.options.connect_timeout).await;
-        self.waiting = Some(opened.map_err(|error| Failure::of(&error))?);
+        self.waiting = Some(Link::open(target, self.options.connect_timeout).await?);
         Ok(())
     }
 
@@ -269,11 +268,7 @@ impl Server {
                     return Err(Asked::Unknown(doubt));
                 }
                 Ok(Err((error, sent))) => {
-                    // Only what a server refused was certainly not done; a script
-                    // that it broke off is not among that.
-                    let broken_off = ErrorKind::Server(ServerErrorKind::ResponseError);
-                    let refused = error.code().is_some() && error.kind() != broken_off;
-                    maybe_done |= sent && !refused;
+                    maybe_done |= sent && !is_refused(&error);
                     let failure = Failure::of(&error);
                     if !is_passing(&error) {
                         return Err(Asked::Failed(failure.maybe_done(maybe_done)));
@@ -320,47 +315,30 @@ impl Asked {
 
     fn into_failure(self) -> Failure {
         match self {
-            Self::Unknown(_) => Failure::corrupt("script"),
+            Self::Unknown(_) => Failure::said("NOSCRIPT", ""),
             Self::Failed(failure) => failure,
         }
     }
 }
 
-impl Server {
-    /// Whether the server is what the URL and the settings say.
-    pub(super) async fn look_around(&self) -> Result<(), Failure> {
-        let answer = self.at(0, &redis::cmd("INFO"), self.deadline()).await?;
-        let text = match &answer {
-            Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
-            Value::VerbatimString { text, .. } => text.clone(),
-            _ => return Err(Failure::corrupt("answer")),
-        };
-        let said = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
-        };
-        if !self.link.is_cluster() && said("cluster_enabled") == Some("1") {
-            let text = "this server is part of a cluster: write `redis+cluster://` for `redis://`";
-            return Err(Failure::config(text));
-        }
-        self.learn_clock().await?;
-        let policy = said("maxmemory_policy").unwrap_or("noeviction");
-        if policy != "noeviction" && said("maxmemory") != Some("0") {
-            if self.options.require_noeviction {
-                let text = format!("the server evicts keys when it is full (`{policy}`)");
-                return Err(Failure::config(text));
-            }
-            let why = "it logs people out when it is full, and forgets logouts and revocations";
-            tracing::warn!(policy, "the server of the sessions evicts keys: {why}");
-        }
-        Ok(())
-    }
+/// That far from now; a deadline beyond what a clock can tell is one that does not
+/// come.
+pub(super) fn after(duration: Duration) -> Instant {
+    const DECADES: Duration = Duration::from_secs(30 * 365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(duration.min(DECADES)).unwrap_or(now)
+}
 
-    /// How far the clock of the server is from that of this process.
-    async fn learn_clock(&self) -> Result<(), Failure> {
-        let asked = self.offset.local();
-        let answer = self.at(0, &redis::cmd("TIME"), self.deadline()).await?;
-        let told = Offset::told(&answer).ok_or_else(|| Failure::corrupt("answer"))?;
-        self.offset.learn(told, asked);
-        Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_no_clock_can_tell_is_far_away_and_no_panic() {
+        for far in [Duration::MAX, Duration::from_millis(u64::MAX), Duration::from_secs(1 << 40)] {
+            assert!(after(far).duration_since(Instant::now()) > Duration::from_secs(86_400 * 365));
+        }
+        let near = after(Duration::from_secs(9)).duration_since(Instant::now());
+        assert!(near <= Duration::from_secs(9), "{near:?}");
     }
 }

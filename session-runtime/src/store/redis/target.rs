@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redis::cluster::ClusterClient;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
-use redis::{Client, ConnectionAddr, RedisError, TlsMode};
+use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisError, TlsMode};
 use tokio::sync::Mutex;
 
 use super::failure::Failure;
@@ -15,10 +15,10 @@ use super::options::RedisOptions;
 pub(super) enum Target {
     /// One server.
     Single(Box<Client>),
-    /// Whatever server Sentinel calls the master of this name.
-    Sentinel(Arc<Mutex<SentinelClient>>),
-    /// And how one of its nodes is reached, if that is known.
-    Cluster(Box<ClusterClient>, Option<Box<Client>>),
+    /// Whatever server Sentinel calls the master of this name, if that is known.
+    Sentinel(Arc<Mutex<SentinelClient>>, Option<String>),
+    /// And how some of its nodes are reached, if that is known.
+    Cluster(Box<ClusterClient>, Vec<Client>),
 }
 
 /// A client of your own for [`RedisOptions::connect_with`], set up with
@@ -36,13 +36,13 @@ impl From<Client> for RedisClient {
 
 impl From<ClusterClient> for RedisClient {
     fn from(client: ClusterClient) -> Self {
-        Self(Target::Cluster(Box::new(client), None))
+        Self(Target::Cluster(Box::new(client), Vec::new()))
     }
 }
 
 impl From<SentinelClient> for RedisClient {
     fn from(client: SentinelClient) -> Self {
-        Self(Target::Sentinel(Arc::new(Mutex::new(client))))
+        Self(Target::Sentinel(Arc::new(Mutex::new(client)), None))
     }
 }
 
@@ -51,7 +51,7 @@ impl std::fmt::Debug for RedisClient {
         f.write_str(match self.0 {
             Target::Single(_) => "RedisClient(one server)",
             Target::Cluster(..) => "RedisClient(cluster)",
-            Target::Sentinel(_) => "RedisClient(sentinel)",
+            Target::Sentinel(..) => "RedisClient(sentinel)",
         })
     }
 }
@@ -72,6 +72,7 @@ impl Target {
                         `cargo add session-runtime --features redis-tls`";
             return Err(Failure::config(text));
         }
+        allowed(rest)?;
         let plain = if tls { "rediss" } else { "redis" };
         match scheme {
             "redis" | "rediss" | "valkey" | "valkeys" => {
@@ -80,11 +81,12 @@ impl Target {
             "redis+unix" | "valkey+unix" => single(&format!("redis+unix://{rest}"), options),
             "redis+cluster" | "rediss+cluster" | "valkey+cluster" | "valkeys+cluster" => {
                 let hosts = Hosts::parse(rest)?;
-                let node = |host: &&str| format!("{plain}://{}{host}/", hosts.credentials);
+                let Hosts { credentials, query, .. } = hosts;
+                let node = |host: &&str| format!("{plain}://{credentials}{host}/?{query}");
                 if !matches!(hosts.path, "" | "0") {
                     return Err(Failure::config("a cluster has one database: no `/1` at the end"));
                 }
-                cluster(hosts.names.iter().map(node).collect(), options)
+                cluster(&hosts.names.iter().map(node).collect::<Vec<_>>(), options)
             }
             "redis+sentinel" | "rediss+sentinel" | "valkey+sentinel" | "valkeys+sentinel" => {
                 sentinel(&Hosts::parse(rest)?, tls, options)
@@ -92,6 +94,41 @@ impl Target {
             _ => Err(Failure::config(SHAPES)),
         }
     }
+}
+
+impl Target {
+    /// Whether it is known to be reached over TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        let client = match self {
+            Self::Single(client) => Some(&**client),
+            Self::Cluster(_, seeds) => seeds.first(),
+            Self::Sentinel(..) => None,
+        };
+        let is_tls = |addr: &ConnectionAddr| matches!(addr, ConnectionAddr::TcpTls { .. });
+        client.is_some_and(|client| is_tls(client.get_connection_info().addr()))
+    }
+}
+
+/// What stands behind `?` and `#`, which the client library would follow in part
+/// and overlook in part.
+fn allowed(rest: &str) -> Result<(), Failure> {
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    if !fragment.is_empty() {
+        let text = "nothing may stand behind `#` (in a password it is `%23`); certificates are \
+                    always verified, by the authority of `RedisOptions::certificates` if there is \
+                    one";
+        return Err(Failure::config(text));
+    }
+    let (_, query) = rest.split_once('?').unwrap_or((rest, ""));
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+        if !matches!(name, "protocol" | "db" | "user" | "pass") {
+            let text = "behind `?` (in a password it is `%3F`) there may be `protocol=resp3`, and \
+                        for a socket `db`, `user` and `pass`; the rest are `RedisOptions`";
+            return Err(Failure::config(text));
+        }
+    }
+    Ok(())
 }
 
 /// The client library has `rustls` choose among those that are compiled in,
@@ -113,19 +150,25 @@ fn single(url: &str, options: &RedisOptions) -> Result<Target, Failure> {
 }
 
 fn client(url: &str, options: &RedisOptions) -> Result<Client, Failure> {
+    let server = url.into_connection_info().map_err(malformed)?;
+    // What the client library is called is one more command that a user may have to
+    // be allowed, and that a proxy may not know.
+    let settings = server.redis_settings().clone().set_skip_set_lib_name();
+    let server = server.set_redis_settings(settings);
     #[cfg(feature = "redis-tls")]
     if let (true, Some(certificates)) = (url.starts_with("rediss"), &options.certificates) {
-        let client = Client::build_with_tls(url, certificates.clone());
+        let client = Client::build_with_tls(server, certificates.clone());
         return client.map_err(|error| Failure::of(&error));
     }
     let _ = options;
-    Client::open(url).map_err(malformed)
+    Client::open(server).map_err(malformed)
 }
 
-fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure> {
-    let seed = nodes.first().map(|node| client(node, options)).transpose()?;
+fn cluster(nodes: &[String], options: &RedisOptions) -> Result<Target, Failure> {
+    let seeds = nodes.iter().map(|node| client(node, options)).collect::<Result<Vec<_>, _>>()?;
+    let servers = seeds.iter().map(|seed| seed.get_connection_info().clone());
     // One answer may take as long as the caller waits: see `Server`.
-    let builder = ClusterClient::builder(nodes)
+    let builder = ClusterClient::builder(servers)
         .connection_timeout(options.connect_timeout)
         .retries(4)
         .min_retry_wait(10)
@@ -136,53 +179,50 @@ fn cluster(nodes: Vec<String>, options: &RedisOptions) -> Result<Target, Failure
         None => builder,
     };
     let built = builder.build().map(Box::new).map_err(malformed)?;
-    Ok(Target::Cluster(built, seed.map(Box::new)))
+    Ok(Target::Cluster(built, seeds))
 }
 
-/// `user:password@host,host/path`
+/// `user:password@host,host/path?query`
 struct Hosts<'u> {
     /// With the `@`, or nothing.
     credentials: &'u str,
     names: Vec<&'u str>,
     path: &'u str,
+    query: &'u str,
 }
 
 impl<'u> Hosts<'u> {
     fn parse(rest: &'u str) -> Result<Self, Failure> {
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let (credentials, names) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
         let names: Vec<_> = names.split(',').collect();
         if names.iter().any(|name| name.is_empty()) {
             return Err(Failure::config(SHAPES));
         }
-        Ok(Self { credentials, names, path })
+        Ok(Self { credentials, names, path, query })
     }
 }
 
-/// The credentials are those of the servers; sentinels are asked without, and
-/// without TLS.
+/// The credentials are those of the servers; sentinels are asked without, and over
+/// TLS if the servers are.
 fn sentinel(hosts: &Hosts<'_>, tls: bool, options: &RedisOptions) -> Result<Target, Failure> {
     let (name, database) = hosts.path.split_once('/').unwrap_or((hosts.path, "0"));
     if name.is_empty() {
         let text = "name the master that Sentinel watches: `redis+sentinel://host:26379/mymaster`";
         return Err(Failure::config(text));
     }
-    let address = |host: &&str| match host.rsplit_once(':') {
-        Some((host, port)) => match port.parse() {
-            Ok(port) => ConnectionAddr::Tcp(host.to_owned(), port),
-            Err(_) => ConnectionAddr::Tcp(format!("{host}:{port}"), 26_379),
-        },
-        None => ConnectionAddr::Tcp((*host).to_owned(), 26_379),
-    };
     // Lets the client library take the credentials apart.
-    let server = Client::open(format!("redis://{}server/{database}", hosts.credentials));
+    let Hosts { credentials, query, .. } = hosts;
+    let server = Client::open(format!("redis://{credentials}server/{database}?{query}"));
     let server = server.map_err(malformed)?;
     let settings = server.get_connection_info().redis_settings();
-    let sentinels: Vec<_> = hosts.names.iter().map(address).collect();
-    let name = name.to_owned();
+    let sentinels = hosts.names.iter().map(|name| address(name, tls)).collect::<Option<Vec<_>>>();
+    let sentinels = sentinels.ok_or_else(|| Failure::config(SHAPES))?;
     let mut builder = SentinelClientBuilder::new(sentinels, name, SentinelServerType::Master)
         .map_err(malformed)?
-        .set_client_to_redis_db(settings.db());
+        .set_client_to_redis_db(settings.db())
+        .set_client_to_redis_protocol(settings.protocol());
     if let Some(user) = settings.username() {
         builder = builder.set_client_to_redis_username(user);
     }
@@ -190,13 +230,120 @@ fn sentinel(hosts: &Hosts<'_>, tls: bool, options: &RedisOptions) -> Result<Targ
         builder = builder.set_client_to_redis_password(password);
     }
     if tls {
-        builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure);
         #[cfg(feature = "redis-tls")]
         if let Some(certificates) = &options.certificates {
-            builder = builder.set_client_to_redis_certificates(certificates.clone());
+            builder = builder
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates.clone());
         }
     }
     let _ = options;
     let client = builder.build().map_err(malformed)?;
-    Ok(Target::Sentinel(Arc::new(Mutex::new(client))))
+    Ok(Target::Sentinel(Arc::new(Mutex::new(client)), Some(name.to_owned())))
+}
+
+/// `host`, `host:port`, `[::1]` or `[::1]:port`.
+fn address(name: &str, tls: bool) -> Option<ConnectionAddr> {
+    let (host, port) = match name.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None => name.split_once(':').map_or((name, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map_or(Ok(26_379), str::parse).ok()?;
+    let host = Some(host).filter(|host| !host.is_empty())?.to_owned();
+    Some(if tls {
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::RedisStore;
+    use crate::store::StoreError;
+
+    fn refused(url: &str) -> StoreError {
+        match Target::parse(url, &RedisStore::options()) {
+            Ok(_) => panic!("{url} names something"),
+            Err(failure) => failure.into(),
+        }
+    }
+
+    #[test]
+    fn urls_that_name_nothing_are_settings_and_tell_no_password() {
+        let schemes =
+            ["redis", "valkey", "redis+cluster", "redis+sentinel", "redis+unix", "http", ""];
+        let rests = [
+            "user:hunter2@",
+            "user:hunter2@:6379",
+            "user:hunter2@host:port",
+            "user:hunter2@host:99999",
+            "user:hunter2@host/hunter2",
+            "user:hunter2@host,,other/0",
+            "user:hunter2@host:6379?password=hunter2",
+            "user:hunter2@host:6379?hunter2",
+            "user:hunter2@host?protocol=hunter2",
+            "user:hunter2@host#insecure",
+            "user:hunter2@host#hunter2",
+            "user:%FFhunter2@ho st",
+            "user:hunter2@[::1",
+            "hunter2",
+            "/%FF?pass=hunter2&db=hunter2",
+        ];
+        for (scheme, rest) in schemes.iter().flat_map(|it| rests.map(|rest| (*it, rest))) {
+            let url = format!("{scheme}://{rest}");
+            let said = match Target::parse(&url, &RedisStore::options()) {
+                // The name of a host, or of a file.
+                Ok(target) => format!("{:?}", RedisClient(target)),
+                Err(failure) => {
+                    let error = StoreError::from(failure);
+                    assert_eq!(error.kind(), crate::store::StoreErrorKind::Config, "{url}");
+                    format!("{error} {error:?}")
+                }
+            };
+            assert!(!said.contains("hunter2"), "{url}: {said}");
+        }
+        refused("redis:user:hunter2@host");
+    }
+
+    #[test]
+    fn what_would_be_overlooked_is_refused() {
+        for url in [
+            "redis://host?timeout=3",
+            "redis://host/0?ssl=true",
+            "redis://host/1#insecure",
+            "redis+cluster://host,other?protocol=resp3&tls=1",
+            "redis+cluster://host/1",
+            "redis+sentinel://host:26379",
+            "redis+sentinel://host:port/name",
+            "redis+sentinel://[::1/name",
+        ] {
+            refused(url);
+        }
+    }
+
+    #[test]
+    fn sentinels_are_asked_as_the_servers_are() {
+        let at = |name, tls| address(name, tls).map(|it| (it.to_string(), tls_of(&it)));
+        for tls in [false, true] {
+            assert_eq!(at("host", tls), Some(("host:26379".into(), tls)));
+            assert_eq!(at("host:7", tls), Some(("host:7".into(), tls)));
+            assert_eq!(at("[::1]", tls), Some(("::1:26379".into(), tls)));
+            assert_eq!(at("[::1]:7", tls), Some(("::1:7".into(), tls)));
+            for wrong in ["", ":7", "host:", "host:99999", "::1", "[::1", "[]:7", "[::1]7"] {
+                assert_eq!(at(wrong, tls), None, "{wrong}");
+            }
+        }
+    }
+
+    fn tls_of(address: &ConnectionAddr) -> bool {
+        matches!(address, ConnectionAddr::TcpTls { insecure: false, .. })
+    }
 }
