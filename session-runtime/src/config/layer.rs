@@ -99,7 +99,10 @@ impl Config {
             }
         }
         if self.policy.cap.is_some_and(|cap| cap.max.get() > Cap::MOST) {
-            return Err(ConfigError::new("max_sessions", "at most 1000; leave it out for no limit"));
+            return Err(ConfigError::new(
+                "max_sessions",
+                "at most 1000; leave it out for no limit",
+            ));
         }
         if self.login_redirect.is_some_and(|url| !url.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(ConfigError::new(

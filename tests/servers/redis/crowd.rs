@@ -103,8 +103,11 @@ async fn a_crowd_is_listed_capped_and_revoked_in_steps() {
 #[ignore = "a measurement of a minute"]
 async fn a_hundred_thousand_sessions_of_one_principal() {
     let Some(server) = Server::start(&["--slowlog-log-slower-than", "5000"]) else { return };
-    let store =
-        RedisStore::options().deadline(Duration::from_secs(60)).connect(&server.url()).await.unwrap();
+    let store = RedisStore::options()
+        .deadline(Duration::from_secs(60))
+        .connect(&server.url())
+        .await
+        .unwrap();
     let slow = |what: &str, begun: Instant| {
         println!("{what}: {:?}; slow: {}", begun.elapsed(), server.ask(&["SLOWLOG", "LEN"]).trim());
     };

@@ -161,7 +161,10 @@ async fn a_touch_that_is_due_is_one_more_request_once_a_tenth_of_the_idle_timeou
     for _ in 0..2 {
         clock.advance(Duration::from_secs(400));
         let (seen, sent) = load(&store).await;
-        assert_eq!((seen, &*sent), (clock.now(), &["TIME", "MGET", "EVALSHA"].map(str::to_owned)[..]));
+        assert_eq!(
+            (seen, &*sent),
+            (clock.now(), &["TIME", "MGET", "EVALSHA"].map(str::to_owned)[..])
+        );
         let (_, sent) = load(&other).await;
         assert_eq!(sent, READ, "another process has touched it");
     }

@@ -227,7 +227,9 @@ async fn nothing_is_appended_to_a_form_of_another_version_or_to_other_schemas() 
 async fn limits_hold_whatever_is_appended_at_once() {
     let limits = Limits { field: 400, record: 5_000 };
     for fields in SIZES {
-        let Some((_server, store)) = own(RedisStore::options().limits(limits)).await else { return };
+        let Some((_server, store)) = own(RedisStore::options().limits(limits)).await else {
+            return;
+        };
         let session = filled(&store, fields).await;
         let mut tasks = tokio::task::JoinSet::new();
         for writer in 0..40 {

@@ -24,7 +24,7 @@ pub(crate) use self::head::{Head, Kind, NO_SCHEMAS, patch_text, schemas_of};
 pub(crate) use self::meta::letter;
 pub(crate) use self::read::{Entry, Raw, RawRecord, decode};
 pub(crate) use self::write::{
-    Base, Form, apart, appended, as_read, entombed, over_kept_base, tombstone, whole,
+    Base, Form, apart, appended, as_read, entombed, over_kept_base, whole,
 };
 
 /// What stands in front of a base that is kept apart: its mark.

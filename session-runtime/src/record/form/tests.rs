@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::write::tombstone;
 use super::*;
 use crate::clock::Timestamp;
 use crate::id::SessionId;

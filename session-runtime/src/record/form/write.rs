@@ -3,7 +3,9 @@
 use super::head::{ApartBase, Head, Kind};
 use super::text::fixed;
 use super::{DoesNotFit, FormNote, InvalidForm, MARK, entries, meta, schemas_of};
-use crate::record::{Ended, Meta, Record, Tombstone};
+#[cfg(test)]
+use crate::record::Tombstone;
+use crate::record::{Ended, Meta, Record};
 use crate::token::PatchId;
 
 /// A form that is about to be stored.
@@ -86,11 +88,13 @@ pub(crate) fn over_kept_base(
     Ok(Some(Form { value, base: Base::Kept, note }))
 }
 
-/// The form of what is left of a destroyed record.
+/// The form of what is left of a destroyed record: what [`entombed`] makes of a form,
+/// for tests.
 ///
 /// # Errors
 ///
 /// If it is too large.
+#[cfg(test)]
 pub(crate) fn tombstone(
     Tombstone { meta, ended }: &Tombstone,
     stamp: u64,

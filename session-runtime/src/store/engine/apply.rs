@@ -174,9 +174,7 @@ impl Plan {
 
     fn step<'s>(&'s self, before: &Record, after: &'s Record, patch: &Patch) -> Step<'s> {
         let replace = match (&self.as_read, &self.next) {
-            (Some(as_read), Next::Form(form)) => {
-                Some(Replace { as_read, form, expires: after.meta.expires_at() })
-            }
+            (Some(as_read), Next::Form(form)) => Some(Replace { as_read, form }),
             _ => None,
         };
         let instead = match self.next {

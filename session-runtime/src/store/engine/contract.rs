@@ -120,8 +120,6 @@ pub(in crate::store) struct Replace<'s> {
     /// The head that was read: stamp, epoch, expiry and patches in one comparison.
     pub(in crate::store) as_read: &'s [u8],
     pub(in crate::store) form: &'s Form,
-    /// When the session ends then.
-    pub(in crate::store) expires: Timestamp,
 }
 
 /// The operations are appended to whatever form is there.

@@ -182,7 +182,7 @@ mod tests {
         let as_read = form::as_read(&read).unwrap();
         let form = form::whole(&record(), 8).unwrap();
         let step = |leeway| Step {
-            replace: Some(Replace { as_read: &as_read, form: &form, expires: END }),
+            replace: Some(Replace { as_read: &as_read, form: &form }),
             append: None,
             leeway,
             ..it.step()

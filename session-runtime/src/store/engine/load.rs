@@ -151,7 +151,7 @@ async fn settle(
         patch: None,
         schemas: form::schemas_of(&record.meta.versions),
         leeway: Duration::ZERO,
-        replace: Some(Replace { as_read: &as_read, form: &form, expires: after.meta.expires_at() }),
+        replace: Some(Replace { as_read: &as_read, form: &form }),
         append: None,
         joins: outlives_its_index(record, &after),
     };

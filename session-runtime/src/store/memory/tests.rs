@@ -153,7 +153,7 @@ async fn what_has_expired_is_looked_at_once_and_still_ends_by_a_revocation() {
     // In its leeway a request that is under way makes one live again.
     let mut longer = Patch::new();
     longer.meta.lifetime = Some(LIFETIME);
-    let mut apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
+    let apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
     assert!(matches!(apply(7).await, Outcome::Applied(_)));
     assert_eq!(sign_in(&store, 2_005, cap).await, Created::Denied(Denied::AtLimit));
     assert!(looks(&store) <= 6);
@@ -165,7 +165,7 @@ async fn what_has_expired_is_looked_at_once_and_still_ends_by_a_revocation() {
             None => break,
         }
     }
-    let mut apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
+    let apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
     for number in [7, 8, 1_999] {
         assert!(matches!(apply(number).await, Outcome::Gone(_)), "{number}");
     }
