@@ -15,6 +15,7 @@ use session_benches::scenario::Scenario;
 use session_benches::shape::Small;
 use session_benches::stats::{median, runtime, timed};
 use session_benches::subjects::{ours, tower_sessions};
+use session_benches::table::{Table, whole};
 use session_runtime::SessionLayer;
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::{Lookup, MemoryStore, SessionStore, Touch};
@@ -31,12 +32,13 @@ const KEPT: usize = 10_000;
 fn main() {
     let sessions = std::env::args().nth(1).and_then(|arg| arg.parse().ok()).unwrap_or(100_000);
     let runtime = runtime();
-    println!("{sessions} sessions of five fields, everybody signed in\n");
+    let mut held = Table::new(["bytes per session", "S2 of a random one, ns"]);
 
     let before = in_use();
-    let router = tower_sessions::router::<Small>(Default::default());
+    let router =
+        tower_sessions::in_process::router::<Small>(::tower_sessions::MemoryStore::default());
     let cookies = sign_in(&runtime, &router, sessions);
-    report("tower-sessions", &runtime, &router, &cookies, sessions, before);
+    held.row("tower-sessions", report(&runtime, &router, &cookies, sessions, before));
     drop((router, cookies));
 
     let before = in_use();
@@ -44,7 +46,8 @@ fn main() {
     let store = MemoryStore::with_clock(clock.clone());
     let router = ours::router::<Small>(store.clone());
     let cookies = sign_in(&runtime, &router, sessions);
-    report("ours", &runtime, &router, &cookies, sessions, before);
+    held.row("ours", report(&runtime, &router, &cookies, sessions, before));
+    println!("{} signed-in sessions of five fields:\n\n{held}", whole(sessions as f64));
     drop(cookies);
     let full = in_use() - before;
 
@@ -54,22 +57,26 @@ fn main() {
     let lasting = ours::layered::<Small>(lasting);
     let cookies = sign_in(&runtime, &lasting, 1_000);
     let floor = before + full / 10 + 1_000_000;
-    println!("\nall but {} expire at once; µs:        median   99.9 %    worst", cookies.len());
+    let mut spent = Table::new(["median", "99.9 %", "worst"]);
     let five_seconds = |spent: f64| spent > 5.0;
-    requests(&runtime, &lasting, &cookies, five_seconds).print("a request, before");
-    loads(&runtime, &store, &cookies, five_seconds).print("a load of the store, before");
+    let times = requests(&runtime, &lasting, &cookies, five_seconds);
+    spent.row("a request, before", times.cells());
+    let times = loads(&runtime, &store, &cookies, five_seconds);
+    spent.row("a load of the store, before", times.cells());
     clock.advance(Duration::from_secs(2 * 60 * 60));
     let swept = |spent: f64| in_use() < floor || spent > 60.0;
-    let (time, ()) = timed(|| match std::env::args().nth(2).as_deref() {
+    let (time, (name, times)) = timed(|| match std::env::args().nth(2).as_deref() {
         Some("loads") => {
-            loads(&runtime, &store, &cookies, swept).print("a load of the store, meanwhile")
+            ("a load of the store, meanwhile", loads(&runtime, &store, &cookies, swept))
         }
-        _ => requests(&runtime, &lasting, &cookies, swept).print("a request, meanwhile"),
+        _ => ("a request, meanwhile", requests(&runtime, &lasting, &cookies, swept)),
     });
+    spent.row(name, times.cells());
+    println!("All but {} expire at once; µs:\n\n{spent}", whole(cookies.len() as f64));
     sleep(Duration::from_secs(2));
     let left = 100.0 * (in_use() - before) as f64 / full as f64;
     println!(
-        "90 % of the heap was free after {:.1} s, {:.1} % is in the end",
+        "90 % of the heap was free after {:.1} s, {:.1} % in the end.",
         time.as_secs_f64(),
         100.0 - left
     );
@@ -96,14 +103,14 @@ fn sign_in(runtime: &Runtime, router: &Router, sessions: usize) -> Vec<String> {
     kept
 }
 
+/// Bytes per session, and the time of a read.
 fn report(
-    name: &str,
     runtime: &Runtime,
     router: &Router,
     cookies: &[String],
     sessions: usize,
     before: isize,
-) {
+) -> [String; 2] {
     let own: usize = cookies.iter().map(|c| c.capacity() + size_of::<String>()).sum();
     let bytes = (in_use() - before) as f64 - own as f64;
     let mut client = runtime.block_on(Client::of(router.clone(), Scenario::Read));
@@ -113,11 +120,7 @@ fn report(
         let (time, ()) = timed(|| runtime.block_on(client.requests(1)));
         times.push(time.as_nanos() as f64);
     }
-    let per_session = bytes / sessions as f64;
-    println!(
-        "{name:16}{per_session:6.0} bytes per session, S2 of a random one {:.0} ns",
-        median(&mut times)
-    );
+    [whole(bytes / sessions as f64), whole(median(&times))]
 }
 
 /// How often something took how long, without allocating.
@@ -157,8 +160,9 @@ impl Times {
         self.counts.iter().position(reaches).unwrap_or(self.counts.len()) as f64 / 10.0
     }
 
-    fn print(&self, name: &str) {
-        println!("  {name:32}{:9.1}{:9.1}{:9.0}", self.at(0.5), self.at(0.999), self.worst);
+    fn cells(&self) -> [String; 3] {
+        let [median, most] = [0.5, 0.999].map(|part| format!("{:.1}", self.at(part)));
+        [median, most, whole(self.worst)]
     }
 }
 

@@ -5,12 +5,10 @@ use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode, header};
 use tower::ServiceExt;
 
-use crate::scenario::{Scenario, Size, Who};
-use crate::shape::{Large, Shape, Small};
-use crate::subjects::{bare, by_hand, ours, tower_sessions};
+use crate::scenario::Scenario;
 
-/// As long as the cookies of the others.
-const COOKIE_OF_NOBODY: &str = "__Host-session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// As long as a valid one.
+const UNKNOWN_COOKIE: &str = "__Host-session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// A client of one service.
 #[derive(Debug)]
@@ -22,14 +20,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of a fresh service.
-    pub async fn new(who: Who, size: Size, scenario: Scenario) -> Self {
-        match size {
-            Size::Small => Self::of(router::<Small>(who), scenario).await,
-            Size::Large => Self::of(router::<Large>(who), scenario).await,
-        }
-    }
-
     /// A client of this service; known to it already if the scenario says so.
     pub async fn of(router: Router, scenario: Scenario) -> Self {
         // As `axum::serve` does: otherwise axum builds every route and layer anew
@@ -37,12 +27,12 @@ impl Client {
         let router = router.with_state(());
         let mut client = Self { router, scenario, cookie: String::new() };
         if scenario.sends_cookie() {
-            client.cookie = client.sign_in().await.unwrap_or_else(|| COOKIE_OF_NOBODY.to_owned());
+            client.cookie = client.sign_in().await.unwrap_or_else(|| UNKNOWN_COOKIE.to_owned());
         }
         client
     }
 
-    /// Makes a session of somebody else, and gives its cookie.
+    /// Signs another visitor in and returns the cookie.
     pub async fn sign_in(&self) -> Option<String> {
         let mut visitor =
             Self { router: self.router.clone(), scenario: Scenario::Login, cookie: String::new() };
@@ -79,16 +69,5 @@ impl Client {
             self.cookie.push_str(pair.unwrap_or_default());
         }
         to_bytes(response.into_body(), usize::MAX).await.expect("a body in memory");
-    }
-}
-
-/// The service of one subject.
-pub fn router<S: Shape>(who: Who) -> Router {
-    match who {
-        Who::Bare => bare::router::<S>(),
-        Who::Layered => bare::router::<S>().layer(bare::Nothing),
-        Who::ByHand => by_hand::router::<S>(),
-        Who::TowerSessions => tower_sessions::router::<S>(Default::default()),
-        Who::Ours => ours::router::<S>(session_runtime::store::MemoryStore::new()),
     }
 }

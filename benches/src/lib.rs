@@ -1,11 +1,13 @@
-//! One request through the whole tower service, in process, for this toolkit
-//! and its peers. `benches/README.md` says how to run it and how to read it.
+//! One request through the whole tower service, for this toolkit and its peers.
+//! `benches/README.md` says how to run it and how to read it.
 
 // A measurement that cannot go on has nothing to recover to.
 #![allow(clippy::expect_used)]
 
 pub mod client;
+pub mod marked;
 pub mod scenario;
 pub mod shape;
 pub mod stats;
 pub mod subjects;
+pub mod table;

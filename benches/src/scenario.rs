@@ -1,4 +1,4 @@
-//! What is measured, on what, by whom, and how far we want to go.
+//! What is measured, with how much in a session, of which subject, and the goals.
 
 use std::fmt;
 use std::str::FromStr;
@@ -84,25 +84,30 @@ impl Size {
     pub const ALL: [Self; 2] = [Self::Small, Self::Large];
 }
 
-/// Who does it.
+/// The subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// Bare axum, without sessions: the floor.
     Bare,
     /// Bare axum with a layer that does nothing: what `Router::layer` costs.
     Layered,
-    /// A cookie jar and a concurrent map of typed structs.
+    /// A cookie jar, and typed structs in a concurrent map or as JSON on a server.
     ByHand,
     /// `tower-sessions`, as its documentation shows it.
     TowerSessions,
     /// This toolkit.
     Ours,
+    /// This toolkit with its coherent cache.
+    Cached,
 }
 
 impl Who {
-    /// The floor comes first.
-    pub const ALL: [Self; 5] =
+    /// In this process; the floor comes first.
+    pub const IN_PROCESS: [Self; 5] =
         [Self::Bare, Self::Layered, Self::ByHand, Self::TowerSessions, Self::Ours];
+
+    /// On a Redis server.
+    pub const ON_REDIS: [Self; 4] = [Self::ByHand, Self::TowerSessions, Self::Ours, Self::Cached];
 }
 
 macro_rules! names {
@@ -129,5 +134,5 @@ macro_rules! names {
 names! {
     Scenario: Stranger = "S0", Ignored = "S1", Read = "S2", Change = "S3", Login = "S4", Renew = "S5";
     Size: Small = "small", Large = "large";
-    Who: Bare = "bare-axum", Layered = "bare-layer", ByHand = "by-hand", TowerSessions = "tower-sessions", Ours = "ours";
+    Who: Bare = "bare-axum", Layered = "bare-layer", ByHand = "by-hand", TowerSessions = "tower-sessions", Ours = "ours", Cached = "ours-cached";
 }

@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 /// A runtime on this thread alone, as a request sees one worker.
 #[must_use]
 pub fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
 /// How long `work` takes.
@@ -19,9 +19,17 @@ pub fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), result)
 }
 
-/// The middle one.
+/// The middle one; NaN of none.
 #[must_use]
-pub fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+pub fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The median of the ratios within a round.
+#[must_use]
+pub fn ratio(values: &[f64], to: &[f64]) -> f64 {
+    let ratios: Vec<f64> = values.iter().zip(to).map(|(one, other)| one / other).collect();
+    median(&ratios)
 }

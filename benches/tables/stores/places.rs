@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use session_runtime::store::{
     AnyStore, MemoryStore, MySqlStore, PostgresStore, RedisStore, SqliteStore,
 };
-use session_tests::servers::redis::{Cluster, Server};
+use session_tests::servers::redis::{Cluster, Server as Node};
 use session_tests::servers::{MariaDb, Postgres};
 use sqlx::MySqlPool;
 use tempfile::TempDir;
 
-use crate::on_redis::used;
+use crate::redis::server::{Info, Server};
 
 /// Acknowledged means on disk, and the sessions fit into memory.
 const POSTGRES: &[&str] = &[
@@ -25,6 +25,9 @@ const MARIADB: [&str; 2] = [
     "SET GLOBAL innodb_buffer_pool_size = 512 * 1024 * 1024",
 ];
 
+/// Memory comes first: what it holds is told by the size of this process.
+pub(crate) const NAMES: [&str; 6] = ["memory", "sqlite", "redis", "cluster", "postgres", "mariadb"];
+
 /// A kind of store, with its server.
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Place {
@@ -37,18 +40,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// All whose servers are installed. Memory comes first: what it holds is
-    /// told by the size of this process.
-    pub(crate) fn names() -> [&'static str; 6] {
-        ["memory", "sqlite", "redis", "cluster", "postgres", "mariadb"]
-    }
-
     /// Starts what this one needs; `None` where that is not installed.
     pub(crate) async fn start(name: &str) -> Option<Self> {
         Some(match name {
             "memory" => Self::Memory,
             "sqlite" => Self::Sqlite(tempfile::tempdir().expect("a directory")),
-            "redis" => Self::Redis(Server::start(&[])?),
+            "redis" => Self::Redis(Server::start().ok()?),
             "cluster" => Self::Cluster(Cluster::start()?),
             "postgres" => {
                 let server = Postgres::start_with(POSTGRES)?;
@@ -66,6 +63,21 @@ impl Place {
         })
     }
 
+    /// Of the server; empty where there is none.
+    pub(crate) async fn version(&self) -> String {
+        match self {
+            Self::Memory | Self::Sqlite(_) => String::new(),
+            Self::Redis(server) => server.info().version(),
+            Self::Cluster(cluster) => info(&cluster.nodes[0]).version(),
+            Self::Postgres(server) => format!("PostgreSQL {}", psql(server, "SHOW server_version")),
+            Self::MariaDb(_, pool) => {
+                let version: String =
+                    sqlx::query_scalar("SELECT VERSION()").fetch_one(pool).await.expect("text");
+                format!("MariaDB {version}")
+            }
+        }
+    }
+
     /// A store with nothing in it, with the defaults but for sweeping: nothing
     /// expires here, and its statements would be counted.
     pub(crate) async fn fresh(&self, space: &str) -> Opened {
@@ -80,7 +92,7 @@ impl Place {
                 AnyStore::new(store)
             }
             Self::Redis(server) => {
-                server.ask(&["FLUSHALL"]);
+                server.flush();
                 AnyStore::new(RedisStore::connect(&server.url()).await.expect("it runs"))
             }
             Self::Cluster(cluster) => {
@@ -105,12 +117,15 @@ impl Place {
         Opened { store, sqlite }
     }
 
-    /// Commands, scripts or statements so far; `None` where there are none.
+    /// Statements or round trips so far; `None` where there are none.
     pub(crate) async fn asked(&self) -> Option<f64> {
         match self {
             Self::Memory | Self::Sqlite(_) => None,
-            Self::Redis(server) => Some(scripts(server)),
-            Self::Cluster(cluster) => Some(cluster.nodes.iter().map(scripts).sum()),
+            Self::Redis(server) => Some(round_trips(&server.info())),
+            Self::Cluster(cluster) => {
+                // Replicas read what they copy.
+                Some(primaries(cluster).map(|node| round_trips(&info(node))).sum())
+            }
             Self::Postgres(server) => {
                 let all = "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements \
                     WHERE query NOT LIKE '%pg_stat%'";
@@ -135,8 +150,8 @@ impl Place {
             }
             // Told when it is closed.
             Self::Sqlite(_) => 0.0,
-            Self::Redis(server) => used(server),
-            Self::Cluster(cluster) => primaries(cluster).map(used).sum(),
+            Self::Redis(server) => used(&server.info()),
+            Self::Cluster(cluster) => primaries(cluster).map(|node| used(&info(node))).sum(),
             Self::Postgres(server) => {
                 psql(server, "CHECKPOINT");
                 let sum = "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c \
@@ -145,9 +160,9 @@ impl Place {
                 psql(server, sum).parse().unwrap_or(f64::NAN)
             }
             Self::MariaDb(_, pool) => {
-                let tables = "session, session_field, session_tombstone, session_revocation";
-                let analyze: String = tables.replace("session", "bench.session");
-                let analyze = format!("ANALYZE TABLE {analyze}");
+                let all = "SELECT CONCAT('ANALYZE TABLE ', GROUP_CONCAT('bench.', table_name)) \
+                    FROM information_schema.TABLES WHERE table_schema = 'bench'";
+                let analyze: String = sqlx::query_scalar(all).fetch_one(pool).await.expect("text");
                 sqlx::raw_sql(&analyze).fetch_all(pool).await.expect("analysed");
                 let sum = "SELECT CAST(SUM(data_length + index_length) AS UNSIGNED) \
                     FROM information_schema.TABLES WHERE table_schema = 'bench'";
@@ -172,20 +187,22 @@ impl Opened {
     }
 }
 
-fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Server> {
+fn primaries(cluster: &Cluster) -> impl Iterator<Item = &Node> {
     cluster.primaries().into_iter().map(move |node| &cluster.nodes[node])
 }
 
-/// What runs inside of scripts is counted as commands, too, so count those, and
-/// the loads without one. (A first load reads inside of one, and counts twice.)
-fn scripts(server: &Server) -> f64 {
-    let info = server.ask(&["INFO", "commandstats"]);
-    let asked =
-        |line: &&str| ["cmdstat_eval", "cmdstat_hgetall"].iter().any(|it| line.starts_with(it));
-    let calls = info.lines().filter(asked);
-    let calls = calls
-        .filter_map(|line| line.split_once("calls=")?.1.split(',').next()?.parse::<f64>().ok());
-    calls.sum()
+/// What the server reads at once is what a client sends at once, but for very
+/// long values.
+fn round_trips(info: &Info) -> f64 {
+    info.number("total_reads_processed")
+}
+
+fn used(info: &Info) -> f64 {
+    info.number("used_memory")
+}
+
+fn info(node: &Node) -> Info {
+    Info(node.ask(&["INFO", "everything"]))
 }
 
 fn psql(server: &Postgres, sql: &str) -> String {

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use proc_macro2::{TokenStream, TokenTree};
 
+use super::measure::{Crate, run};
+use super::source::{self, Subject, Use};
 use crate::Result;
-use crate::measure::{Crate, run};
-use crate::source::{self, Subject, Use};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Size {

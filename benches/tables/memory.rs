@@ -1,0 +1,134 @@
+//! In process: time, allocations and instructions per request, beside bare axum.
+
+use std::process::Command;
+
+use session_benches::client::Client;
+use session_benches::scenario::{Scenario, Size, Who};
+use session_benches::shape::{Fifty, Five, FiveHundred};
+use session_benches::stats::{median, ratio, runtime, timed};
+use session_benches::subjects::ours;
+use session_benches::subjects::service::{Engine, service};
+use session_benches::table::Table;
+use session_runtime::store::MemoryStore;
+use tokio::runtime::Runtime;
+
+use crate::options::Options;
+use crate::provenance::packages;
+use crate::section::Measured;
+use crate::{Result, allocations};
+
+pub(crate) fn measure(options: &Options) -> Result<Measured> {
+    let runtime = runtime();
+    let counted = allocations::count(None)?;
+    let subjects = Who::IN_PROCESS.map(|who| who.to_string());
+    let with_goal = || subjects.iter().map(String::as_str).chain(["goal"]);
+    let mut time = Table::new(with_goal());
+    let mut allocated = Table::new(with_goal());
+    let mut instructions = Table::new(&subjects);
+    for &size in &options.sizes {
+        for &scenario in &options.scenarios {
+            let name = format!("{scenario} {size}");
+            eprintln!("memory: {name}");
+            let cells = times(&runtime, options, size, scenario);
+            let goal = format!("≤ {:.1}", scenario.goal(size));
+            time.row(&name, cells.into_iter().chain([goal]));
+
+            let of = |who| allocations::find(&counted, scenario, size, who);
+            let floor = of(Who::Bare).map_or((0.0, 0.0), |one| (one.count, one.bytes));
+            let cells = Who::IN_PROCESS
+                .into_iter()
+                .filter_map(of)
+                .map(|one| format!("{:+.1} ({:+.0})", one.count - floor.0, one.bytes - floor.1));
+            let goal =
+                scenario.allocation_goal().map_or_else(String::new, |most| format!("≤ {most}"));
+            allocated.row(&name, cells.chain([goal]));
+
+            if options.instructions {
+                let counts = Who::IN_PROCESS.map(|who| instructions_of(scenario, size, who));
+                let counts = counts.into_iter().collect::<Result<Vec<_>>>()?;
+                let cells =
+                    counts.iter().map(|count| format!("{:.2} ({count:.0})", count / counts[0]));
+                instructions.row(&name, cells);
+            }
+        }
+    }
+    let mut tables = format!(
+        "Time per request as a multiple of bare axum, nanoseconds in brackets:\n\n{time}\n\
+         Allocations above bare axum, bytes in brackets:\n\n{allocated}\n"
+    );
+    if options.instructions {
+        tables += &format!("Instructions, as a multiple of bare axum:\n\n{instructions}\n");
+    }
+    tables += &fields(&runtime, options);
+    Ok(Measured { tables, versions: packages(&["axum", "dashmap", "tower-sessions"]) })
+}
+
+/// The time of every subject, as a multiple of the floor and in nanoseconds. A
+/// round measures all in turn, so that other load on the machine hits all alike.
+fn times(runtime: &Runtime, options: &Options, size: Size, scenario: Scenario) -> Vec<String> {
+    let requests = options.count(1_000);
+    let make = |who| {
+        runtime.block_on(async {
+            Client::of(service(who, size, &Engine::Memory).await, scenario).await
+        })
+    };
+    let mut clients = Who::IN_PROCESS.map(make);
+    let mut columns = Who::IN_PROCESS.map(|_| Vec::new());
+    for round in 0..=options.rounds(31) {
+        for (client, times) in clients.iter_mut().zip(&mut columns) {
+            let (time, ()) = timed(|| runtime.block_on(client.requests(requests)));
+            // The first one warms up.
+            if round > 0 {
+                times.push(time.as_nanos() as f64 / f64::from(requests));
+            }
+        }
+        // A login leaves a session behind: a few per store, then a new store.
+        if scenario == Scenario::Login {
+            clients = Who::IN_PROCESS.map(make);
+        }
+    }
+    let cell =
+        |times: &Vec<f64>| format!("{:.2} ({:.0})", ratio(times, &columns[0]), median(times));
+    columns.iter().map(cell).collect()
+}
+
+/// Of one request: what 2,000 more of them need.
+fn instructions_of(scenario: Scenario, size: Size, who: Who) -> Result<f64> {
+    const REQUESTS: u32 = 2_000;
+    let count = |requests: u32| -> Result<f64> {
+        let output = Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(std::env::current_exe()?)
+            .args(["memory", "--profile", &format!("{who}:{scenario}:{size}")])
+            .args(["--requests", &requests.to_string()])
+            .output()?;
+        let report = String::from_utf8_lossy(&output.stderr).into_owned();
+        let line = report.lines().find(|line| line.contains("Collected :"));
+        let total = line.and_then(|line| line.split_whitespace().last());
+        Ok(total.ok_or("valgrind has not counted")?.parse()?)
+    };
+    Ok((count(2 * REQUESTS)? - count(REQUESTS)?) / f64::from(REQUESTS))
+}
+
+/// What the number of fields costs that a request does not touch.
+fn fields(runtime: &Runtime, options: &Options) -> String {
+    let requests = options.count(1_000);
+    let routers = [
+        ours::router::<Five>(MemoryStore::new()),
+        ours::router::<Fifty>(MemoryStore::new()),
+        ours::router::<FiveHundred>(MemoryStore::new()),
+    ];
+    let mut clients = routers.map(|router| runtime.block_on(Client::of(router, Scenario::Change)));
+    let mut columns = [const { Vec::new() }; 3];
+    for _ in 0..options.rounds(31) {
+        for (client, times) in clients.iter_mut().zip(&mut columns) {
+            let (time, ()) = timed(|| runtime.block_on(client.requests(requests)));
+            times.push(time.as_nanos() as f64 / f64::from(requests));
+        }
+    }
+    let mut table = Table::new(["5 fields", "50 fields", "500 fields", "goal"]);
+    let cell =
+        |times: &Vec<f64>| format!("{:.2} ({:.0})", ratio(times, &columns[0]), median(times));
+    table.row("ours, S3", columns.iter().map(cell).chain(["≤ 1.3".to_owned()]));
+    format!("Time per request by the number of fields, as a multiple of 5:\n\n{table}")
+}

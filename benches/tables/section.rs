@@ -1,0 +1,101 @@
+//! The parts of docs/performance.md that this program prints.
+
+use std::fs;
+
+use session_benches::marked::replace_marked;
+
+use crate::options::Options;
+use crate::{Result, derive, heap, memory, profile, provenance, redis, stores};
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+
+/// A part, between marks of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    Stores,
+    Memory,
+    Redis,
+    Heap,
+    Derive,
+}
+
+impl Section {
+    /// `Stores` comes first: it tells what the memory store holds by the size of
+    /// this process.
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Stores, Self::Memory, Self::Redis, Self::Heap, Self::Derive];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|section| section.name() == name)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stores => "stores",
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Heap => "heap",
+            Self::Derive => "derive",
+        }
+    }
+
+    fn measure(self, options: &Options) -> Result<Measured> {
+        match self {
+            Self::Stores => stores::each::measure(options),
+            Self::Memory => memory::measure(options),
+            Self::Redis => redis::tables::measure(options),
+            Self::Heap => heap::measure(options),
+            Self::Derive => derive::tables::measure(options),
+        }
+    }
+
+    fn mark(self) -> String {
+        format!("bench: {}", self.name())
+    }
+}
+
+/// What a section shows.
+pub(crate) struct Measured {
+    pub(crate) tables: String,
+    /// Servers and packages that took part, with their versions.
+    pub(crate) versions: String,
+}
+
+/// Prints the sections that were asked for.
+pub(crate) fn run(options: &Options) -> Result {
+    if let Some(profile) = &options.profile {
+        return profile::run(profile);
+    }
+    // Better now than after the measurement.
+    if options.write {
+        if provenance::is_changed() {
+            return Err(
+                "`--write` wants the code to be committed, for the tables name the commit".into()
+            );
+        }
+        options.sections.iter().try_for_each(|section| replaced(*section, "").map(drop))?;
+    }
+    for section in &options.sections {
+        let measured = section.measure(options)?;
+        let text = format!(
+            "{}\n\n{}",
+            provenance::of(section.name(), options, &measured),
+            measured.tables
+        );
+        println!("\n{text}");
+        if options.write {
+            write(*section, &text)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(section: Section, text: &str) -> Result {
+    Ok(fs::write(DOCUMENT, replaced(section, text)?)?)
+}
+
+fn replaced(section: Section, text: &str) -> Result<String> {
+    let mark = section.mark();
+    let replaced = replace_marked(&fs::read_to_string(DOCUMENT)?, &mark, text);
+    replaced.ok_or_else(|| format!("docs/performance.md has no place marked `{mark}`").into())
+}
