@@ -3,7 +3,9 @@
 use crate::explore::explore;
 use crate::program::Act::{self, *};
 use crate::program::Cookie::{First, None as NoCookie};
-use crate::program::{Program, Start, Step, actions, ask, policies, sequences, surroundings};
+use crate::program::{
+    Program, Start, Step, actions, ask, policies, sequences, surroundings, users,
+};
 use crate::world::Fault;
 
 const STARTS: [Start; 3] = [Start::Nothing, Start::Anonymous, Start::SignedIn];
@@ -139,6 +141,56 @@ fn policies_of_fields_in_all_orders() {
 }
 
 #[test]
+fn changes_of_user_in_all_orders() {
+    let mut programs = Vec::new();
+    for start in [Start::Anonymous, Start::SignedIn] {
+        let others: Vec<_> =
+            [SignIn(1), SignIn(2), SignOut, A(9), Role(9), Destroy].map(|act| vec![act]).to_vec();
+        let ones: Vec<_> = sequences(&users(0), 2)
+            .into_iter()
+            .filter(|acts| acts.iter().any(|act| matches!(act, SignIn(_) | SignOut)))
+            .collect();
+        programs.extend(one_request_each(start, &ones, &others));
+    }
+    // One client alone, with what it left in an earlier request.
+    for acts in sequences(&users(0), if is_large() { 4 } else { 3 }) {
+        let requests = acts.iter().map(|act| ask(&[*act])).collect();
+        programs.push(Program { start: Start::SignedIn, clients: vec![requests] });
+        programs.push(Program { start: Start::SignedIn, clients: vec![vec![ask(&acts)]] });
+    }
+    let three = |acts: [&[Act]; 3]| {
+        let clients = acts.map(|acts| vec![ask(acts)]).to_vec();
+        Program { start: Start::SignedIn, clients }
+    };
+    programs.extend([
+        three([&[SignIn(2)], &[SignIn(3)], &[SignIn(1)]]),
+        three([&[SignIn(2), Kept(2)], &[Kept(3)], &[SignOut]]),
+        three([&[SignOut, Save, SignIn(2)], &[A(3)], &[Renew]]),
+        three([&[SignIn(2), Save, SignIn(1)], &[SignIn(3), Save, SignOut], &[A(4)]]),
+        three([&[SignIn(2), Save, Destroy], &[SignIn(3)], &[Role(4)]]),
+    ]);
+    check("changes of user", &programs, &[], (5_000, 10_000));
+}
+
+#[test]
+fn requests_of_another_realm_in_all_orders() {
+    let mut programs = Vec::new();
+    let elsewhere = |acts: &[Act]| Step::Elsewhere(acts.to_vec());
+    let few = |client: usize| vec![A(client as u32 + 2), SignIn(1), SignIn(2), SignOut, Destroy];
+    for start in [Start::Anonymous, Start::SignedIn] {
+        for one in few(0) {
+            for two in sequences(&few(1), 2) {
+                let there = two.iter().map(|act| elsewhere(&[*act])).collect();
+                programs.push(Program { start, clients: vec![vec![ask(&[one])], there] });
+            }
+        }
+        let both = vec![vec![ask(&[SignIn(1)]), elsewhere(&[SignIn(1)]), Step::RevokeAll(1)]];
+        programs.push(Program { start, clients: both });
+    }
+    check("another realm", &programs, &[], (250, 1_000));
+}
+
+#[test]
 fn nasty_programs_in_all_orders() {
     let old = |acts: &[Act]| Step::Ask(First, acts.to_vec());
     let stranger = |acts: &[Act]| Step::Ask(NoCookie, acts.to_vec());
@@ -190,6 +242,8 @@ fn an_error_or_a_lost_answer_at_every_call() {
                 vec![SignOut, Save],
                 vec![Add(1), Save, Add(2)],
                 vec![SignIn(2), Save, A(2)],
+                vec![SignIn(2), Kept(2), Save],
+                vec![SignOut, Save, SignIn(2)],
             ]);
             acts.extend([
                 vec![Destroy, Save, A(2)],

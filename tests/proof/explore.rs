@@ -19,7 +19,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use crate::program::{Act, Program, Start, Step};
 use crate::schema::{Job, Values, Witness, handle};
 use crate::store::{Watched, judge, locked, now};
-use crate::world::{Fault, World};
+use crate::world::{Fault, World, realm};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// The store's answer is not waited for longer: only lost answers take time.
@@ -105,9 +105,10 @@ fn run(program: &Program, fault: Option<(usize, Fault)>, verbose: bool) -> Resul
         let (world, program, calls) = (Arc::clone(&world), program.clone(), Arc::clone(&calls));
         let store = Watched { inner, world: Arc::clone(&world), fault };
         let layer = SessionLayer::new(store.clone()).store_timeout(STORE_TIMEOUT);
+        let layers = [layer.clone(), layer.realm(realm(1).as_str())];
         let runtime = Arc::clone(&runtime);
         move || {
-            execute(&program, &store, &layer, &runtime, verbose);
+            execute(&program, &store, &layers, &runtime, verbose);
             let world = locked(&world);
             calls.fetch_max(world.calls, Ordering::Relaxed);
             failed.store(world.failure.is_some(), Ordering::Relaxed);
@@ -131,7 +132,7 @@ pub(crate) struct Found {
 fn execute(
     program: &Program,
     store: &Watched,
-    layer: &SessionLayer,
+    layers: &[SessionLayer; 2],
     runtime: &Arc<tokio::runtime::Runtime>,
     verbose: bool,
 ) {
@@ -142,7 +143,7 @@ fn execute(
     let tasks: Vec<_> = (0..clients)
         .map(|client| {
             let (steps, store) = (program.clients[client].clone(), store.clone());
-            spawn(act(client, steps, store, layer.clone()))
+            spawn(act(client, steps, store, layers.clone()))
         })
         .collect();
     let done = Arc::new(AtomicBool::new(false));
@@ -160,6 +161,13 @@ fn execute(
     }
     done.store(true, Ordering::Relaxed);
     let _ = block_on(time);
+    // What nobody waits for is a task of the runtime.
+    let waits = || !locked(&store.world).orphans.is_empty();
+    for _ in 0..100 {
+        if waits() {
+            runtime.block_on(tokio::time::sleep(STORE_TIMEOUT));
+        }
+    }
     end(store);
 }
 
@@ -185,10 +193,15 @@ fn begin(start: Start, store: &Watched) {
     let _ = now(store.inner.create(record, Default::default()));
 }
 
-async fn act(client: usize, steps: Vec<Step>, store: Watched, layer: SessionLayer) {
+async fn act(client: usize, steps: Vec<Step>, store: Watched, layers: [SessionLayer; 2]) {
     for step in steps {
-        let (cookie, acts) = match step {
-            Step::Ask(cookie, acts) => (cookie, acts),
+        let (layer, text, acts) = match step {
+            Step::Ask(cookie, acts) => {
+                (&layers[0], locked(&store.world).asks(client, cookie), acts)
+            }
+            Step::Elsewhere(acts) => {
+                (&layers[1], locked(&store.world).asks_elsewhere(client), acts)
+            }
             Step::Wait(minutes) => {
                 yield_now().await;
                 store.inner.clock().advance(MINUTE * minutes as u32);
@@ -233,7 +246,6 @@ async fn act(client: usize, steps: Vec<Step>, store: Watched, layer: SessionLaye
                 continue;
             }
         };
-        let text = locked(&store.world).asks(client, cookie);
         let witness = Client { client, store: store.clone() };
         let mut request = Request::post("/").extension(Job { acts, witness });
         if let Some(text) = text {
@@ -262,16 +274,20 @@ fn end(store: &Watched) {
     }
     let verdict = world.handed.iter().try_for_each(|(text, token)| {
         let presented = SessionToken::parse(text).ok_or("a cookie that is no token")?;
-        let hash = presented.secret_hash(&Realm::default());
-        let found = now(store.inner.load(presented.id(), &[hash], Touch::Never.into()));
-        world.agrees(*token, &found.map_err(|error| error.to_string())?)
+        (0..2).try_for_each(|number| {
+            let hash = presented.secret_hash(&realm(number));
+            let found = now(store.inner.load(presented.id(), &[hash], Touch::Never.into()));
+            world.agrees(*token, number, &found.map_err(|error| error.to_string())?)
+        })
     });
-    let listed = (1..=2).try_for_each(|user| {
-        let listed = now(store.inner.list(&Principal::new("", &user.to_string()), None, 1_000));
+    let users = (0..2).flat_map(|realm| (1..=3).map(move |user| (realm, user)));
+    let listed = users.into_iter().try_for_each(|(number, user)| {
+        let principal = Principal::of(&realm(number), "", &user.to_string());
+        let listed = now(store.inner.list(&principal, None, 1_000));
         let mut listed: Vec<SessionId> =
             listed.unwrap_or_default().records.iter().map(|it| it.id).collect();
         let theirs = |rec: &&crate::world::Rec| {
-            rec.is_live(world.now) && rec.values.get("user") == Some(&user)
+            rec.is_live(world.now) && rec.realm == number && rec.values.get("user") == Some(&user)
         };
         let mut must: Vec<_> = world.records.iter().filter(theirs).map(|rec| rec.id).collect();
         listed.sort_unstable();
@@ -285,7 +301,11 @@ fn end(store: &Watched) {
     let count = now(store.inner.count()).unwrap_or(u64::MAX) as usize;
     let live = world.records.iter().filter(|rec| rec.is_live(world.now)).count();
     let counted = if count == live { Ok(()) } else { Err(format!("{count} live, must be {live}")) };
-    if let Err(failure) = verdict.and(listed).and(counted) {
+    let left = match world.orphans.is_empty() {
+        true => Ok(()),
+        false => Err("a session that nobody can open is left".to_owned()),
+    };
+    if let Err(failure) = verdict.and(listed).and(counted).and(left) {
         world.failure = Some(format!("at the end: {failure}\n    after {:#?}", world.history));
     }
     // The store serves the next order too.

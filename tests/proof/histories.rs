@@ -12,7 +12,7 @@ use session_runtime::store::{MemoryStore, SessionStore, SqliteStore};
 use tower::{Layer, ServiceExt, service_fn};
 
 use crate::program::Act::{self, *};
-use crate::run::{Need, Origin, Run, SetCookie, Token, Wanted};
+use crate::run::{Ending, Need, Origin, Run, SetCookie, Token, Wanted, last_after};
 use crate::schema::{Job, Values, Witness, handle};
 
 const CLIENTS: usize = 4;
@@ -35,6 +35,8 @@ struct Seen {
 #[derive(Clone, Debug, Hash)]
 struct Plain {
     values: Values,
+    /// Whose it was last, if it is nobody's.
+    last: Option<i64>,
     epoch: u64,
     token: Token,
     retired: Vec<Token>,
@@ -118,6 +120,14 @@ impl History {
                 run.lost |= explicit;
                 None
             }
+            Need::Delete(record) if run.ending.is_some() => {
+                state.records[record].ended = true;
+                if let Some(ending) = run.ending.take() {
+                    run.succeeded(ending);
+                }
+                state.runs[request] = Some(run);
+                return true;
+            }
             Need::Delete(record) => {
                 run.doomed.pop();
                 let was_live = !std::mem::replace(&mut state.records[record].ended, true);
@@ -127,19 +137,22 @@ impl History {
                 state.runs[request] = Some(run);
                 return true;
             }
-            Need::Create(values) => {
-                run.forget();
-                run.origin = Origin::Stored { record: state.records.len(), epoch: 1 };
-                run.seen.clone_from(&values);
-                run.cookie = Some(SetCookie::Token(request));
-                let retired = Vec::new();
-                state.records.push(Plain {
-                    values,
-                    epoch: 1,
-                    token: request,
-                    retired,
-                    ended: false,
-                });
+            Need::Create { values, ends } => {
+                let (new, token) = (state.records.len(), request);
+                match ends {
+                    Some(former) => {
+                        let values = values.clone();
+                        run.ending = Some(Ending { former, new, token, values });
+                    }
+                    None => {
+                        run.forget();
+                        run.origin = Origin::Stored { record: new, epoch: 1 };
+                        (run.seen, run.last) = (values.clone(), None);
+                        run.cookie = Some(SetCookie::Token(token));
+                    }
+                }
+                let (last, retired) = (None, Vec::new());
+                state.records.push(Plain { values, last, epoch: 1, token, retired, ended: false });
                 state.runs[request] = Some(run);
                 return true;
             }
@@ -170,6 +183,7 @@ fn load(state: &State, presented: Option<Token>) -> Run {
         if is && !plain.ended {
             run.origin = Origin::Stored { record, epoch: plain.epoch };
             run.seen.clone_from(&plain.values);
+            run.last = plain.last;
         } else if is || was {
             run.origin = Origin::Retired { was: None };
         }
@@ -182,7 +196,7 @@ fn apply(state: &mut State, run: &mut Run, wanted: &Wanted, request: usize) -> b
     let plain = &mut state.records[record];
     if plain.ended || plain.epoch != epoch {
         match wanted.signs_in {
-            true => run.fork = Some(if plain.ended { Values::new() } else { run.seen.clone() }),
+            true => run.fork = Some((!plain.ended).then(|| run.seen.clone())),
             false => run.is_gone(wanted.explicit),
         }
         return true;
@@ -191,11 +205,13 @@ fn apply(state: &mut State, run: &mut Run, wanted: &Wanted, request: usize) -> b
         run.seen.clone_from(&plain.values);
         return true;
     }
+    let before = plain.values.clone();
     for (name, change) in &wanted.changes {
         if run.change(&mut plain.values, name, *change).is_err() {
             return false;
         }
     }
+    plain.last = last_after(&before, &plain.values, plain.last);
     let token = wanted.raises.then_some(request);
     if let Some(token) = token {
         plain.retired.push(std::mem::replace(&mut plain.token, token));
@@ -269,7 +285,7 @@ fn roll(dice: &mut u64, sides: u64) -> u64 {
 fn random_acts(dice: &mut u64, number: u32) -> Vec<Act> {
     let mut acts = vec![Pause];
     for _ in 0..=roll(dice, 2) {
-        acts.push(match roll(dice, 24) {
+        acts.push(match roll(dice, 25) {
             0..4 => A(number),
             4..7 => B(number),
             7..11 => Add(1 << (number % 12)),
@@ -283,6 +299,7 @@ fn random_acts(dice: &mut u64, number: u32) -> Vec<Act> {
             20 => SignIn(1),
             21 => SignIn(2),
             22 => SignOut,
+            23 => Kept(number),
             _ if roll(dice, 2) == 0 => Destroy,
             _ => Plant(number),
         });

@@ -27,6 +27,7 @@ pub(crate) enum Act {
     Bits(u32),
     Exact(u32),
     Once(u32),
+    Kept(u32),
     /// Adds one to `a` in a transaction.
     Transaction,
 }
@@ -44,6 +45,9 @@ pub(crate) enum Cookie {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     Ask(Cookie, Vec<Act>),
+    /// To a layer of another realm, with the cookie that all clients began with,
+    /// and then with what that layer answered.
+    Elsewhere(Vec<Act>),
     /// The clock moves by so many minutes.
     Wait(u64),
     Sweep,
@@ -91,6 +95,27 @@ pub(crate) fn actions(client: usize) -> Vec<Act> {
         Act::SignIn(1),
         Act::SignIn(2),
         Act::SignOut,
+        Act::Destroy,
+    ]
+}
+
+/// What makes a session another user's, and what meets it.
+pub(crate) fn users(client: usize) -> Vec<Act> {
+    let own = client as u32 + 2;
+    vec![
+        Act::SignIn(1),
+        Act::SignIn(2),
+        Act::SignOut,
+        Act::Kept(own),
+        Act::A(own),
+        Act::Add(1 << (2 * client)),
+        Act::Role(own),
+        Act::Plant(own),
+        Act::Bits(1 << client),
+        Act::Once(own),
+        Act::Take,
+        Act::Consume,
+        Act::Transaction,
         Act::Destroy,
     ]
 }

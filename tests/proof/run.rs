@@ -42,7 +42,11 @@ pub(crate) enum Need {
     /// A policy forbids it.
     Forbidden,
     Delete(usize),
-    Create(Values),
+    Create {
+        values: Values,
+        /// The session of another user, which ends then.
+        ends: Option<usize>,
+    },
     Apply(Wanted),
 }
 
@@ -55,6 +59,43 @@ pub(crate) struct Wanted {
     pub(crate) explicit: bool,
     /// Fields that must be as this request knows them.
     pub(crate) minds: Vec<&'static str>,
+}
+
+/// What a handle shows of the record, once a change of user is published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Shown {
+    #[default]
+    All,
+    /// Its user has signed out.
+    WithoutPrivileges,
+    /// Another user has signed in.
+    WhatIsMarked,
+}
+
+/// What a new record lies on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Below {
+    /// What the request saw.
+    Seen,
+    /// Something else, or nothing.
+    Other,
+}
+
+/// Another user's record is stored, and the former one has to end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ending {
+    pub(crate) former: usize,
+    pub(crate) new: usize,
+    pub(crate) token: Token,
+    pub(crate) values: Values,
+}
+
+/// Whose a record was last, once its fields changed.
+pub(crate) fn last_after(before: &Values, after: &Values, last: Option<i64>) -> Option<i64> {
+    match after.get("user") {
+        Some(_) => None,
+        None => before.get("user").copied().or(last),
+    }
 }
 
 /// Where a call of the handler stands that talks to the store by itself.
@@ -77,13 +118,19 @@ pub(crate) enum Within {
 pub(crate) struct Run {
     pub(crate) origin: Origin,
     pub(crate) seen: Values,
+    /// Whose it was last, if it is nobody's.
+    pub(crate) last: Option<i64>,
+    shown: Shown,
+    pub(crate) ending: Option<Ending>,
+    /// Of the layer that was asked.
+    pub(crate) realm: usize,
     pub(crate) pending: Changes,
     /// What the handler saw of fields that mind concurrent changes.
     bases: BTreeMap<&'static str, Option<i64>>,
     pub(crate) renew: bool,
     pub(crate) doomed: Vec<usize>,
-    /// A sign-in goes on from these, in a record of its own.
-    pub(crate) fork: Option<Values>,
+    /// A sign-in goes on in a record of its own: from these, if they are still there.
+    pub(crate) fork: Option<Option<Values>>,
     pub(crate) cookie: Option<SetCookie>,
     pub(crate) within: Within,
     /// The last commit found its session gone.
@@ -104,6 +151,10 @@ impl Run {
         Self {
             origin: Origin::Nobody,
             seen: Values::new(),
+            last: None,
+            shown: Shown::All,
+            ending: None,
+            realm: 0,
             pending: Changes::new(),
             bases: BTreeMap::new(),
             renew: false,
@@ -123,19 +174,49 @@ impl Run {
 
     /// What the handle shows.
     pub(crate) fn view(&self) -> Values {
-        let mut view = self.seen.clone();
+        let (mut view, below) = match self.shown {
+            Shown::All => (self.seen.clone(), Below::Seen),
+            Shown::WithoutPrivileges => (without(&self.seen, "role"), Below::Seen),
+            Shown::WhatIsMarked => (marked(&self.seen), Below::Other),
+        };
         for (name, change) in &self.pending {
-            match change {
-                Change::Set(value) => drop(view.insert(name, *value)),
-                change => drop(self.change(&mut view, name, *change)),
-            }
+            self.put(&mut view, name, *change, below);
         }
         view
+    }
+
+    /// One change, where no policy is asked.
+    fn put(&self, values: &mut Values, name: &'static str, change: Change, below: Below) {
+        match change {
+            // What was merged into other data is told apart from it.
+            Change::Set(value) if name != "bits" || below == Below::Seen => {
+                values.insert(name, value);
+            }
+            change => drop(self.change(values, name, change)),
+        }
+    }
+
+    /// What `pending` makes of whose session this is.
+    fn change_of_user(&self, pending: &Changes) -> Shown {
+        let (user, stored) = (self.seen.get("user"), matches!(self.origin, Origin::Stored { .. }));
+        match pending.get("user") {
+            _ if !stored => Shown::All,
+            Some(Change::Set(comes)) => match user.copied().or(self.last) {
+                Some(known) if known != *comes => Shown::WhatIsMarked,
+                _ => Shown::All,
+            },
+            Some(_) if user.is_some() => Shown::WithoutPrivileges,
+            _ => Shown::All,
+        }
     }
 
     /// The handler does this to its own session.
     pub(crate) fn act(&mut self, act: Act) {
         let view = self.view();
+        if matches!(act, Act::Save | Act::Transaction | Act::Consume) {
+            // They publish first.
+            self.shown = self.change_of_user(&self.pending);
+        }
         match act {
             Act::A(value) => self.set("a", value.into()),
             Act::B(value) => self.set("b", value.into()),
@@ -145,6 +226,7 @@ impl Run {
             Act::Code(value) => self.set("code", value.into()),
             Act::Exact(value) => self.set("exact", value.into()),
             Act::Once(value) => self.set("once", value.into()),
+            Act::Kept(value) => self.set("kept", value.into()),
             Act::Bits(value) => {
                 let bits = view.get("bits").copied().unwrap_or(0);
                 self.set("bits", bits | i64::from(value));
@@ -176,7 +258,11 @@ impl Run {
 
     fn set(&mut self, name: &'static str, value: i64) {
         self.pending.insert(name, Change::Set(value));
-        self.bases.entry(name).or_insert_with(|| self.seen.get(name).copied());
+        let base = match self.shown {
+            Shown::WhatIsMarked => marked(&self.seen).get(name).copied(),
+            _ => self.seen.get(name).copied(),
+        };
+        self.bases.entry(name).or_insert(base);
     }
 
     fn destroy(&mut self) {
@@ -192,6 +278,7 @@ impl Run {
         };
         self.forget();
         self.seen.clear();
+        self.last = None;
         self.lost = false;
     }
 
@@ -204,6 +291,7 @@ impl Run {
                 Some(Ok(Some(value)))
             }
             Some(_) => Some(Ok(None)),
+            None if self.shown == Shown::WhatIsMarked => Some(Ok(None)),
             None if matches!(self.origin, Origin::Stored { .. }) => None,
             None => Some(Ok(None)),
         }
@@ -214,6 +302,8 @@ impl Run {
         self.bases.clear();
         self.renew = false;
         self.fork = None;
+        self.shown = Shown::All;
+        self.ending = None;
     }
 
     /// The documented meaning of one change, on whatever is there by then.
@@ -248,6 +338,9 @@ impl Run {
 
     /// What is left to do. `keep`: whether changes of fields count.
     pub(crate) fn need(&self, keep: bool) -> Need {
+        if let Some(Ending { former, .. }) = &self.ending {
+            return Need::Delete(*former);
+        }
         if let Some(record) = self.doomed.last() {
             return Need::Delete(*record);
         }
@@ -257,38 +350,58 @@ impl Run {
         let pending = self.pending.iter().filter(|(name, change)| keep || takes(name, change));
         let pending: Changes = pending.map(|(name, change)| (*name, *change)).collect();
         let signs_in = matches!(pending.get("user"), Some(Change::Set(_)));
+        let create = |below, values| self.creation(&pending, signs_in, below, values);
         match self.origin {
-            Origin::Nobody => self.creation(&pending, signs_in, Values::new()),
-            Origin::Retired { .. } if signs_in => self.creation(&pending, signs_in, Values::new()),
+            Origin::Nobody => create(Below::Other, Values::new()),
+            Origin::Retired { .. } if signs_in => create(Below::Other, Values::new()),
             Origin::Retired { .. } if pending.is_empty() => Need::Nothing,
             Origin::Retired { .. } => Need::Lost { explicit: pending.iter().any(is_explicit) },
-            Origin::Stored { .. } => match &self.fork {
-                Some(snapshot) => self.creation(&pending, signs_in, snapshot.clone()),
+            Origin::Stored { record, .. } => match &self.fork {
+                Some(Some(snapshot)) => create(Below::Seen, snapshot.clone()),
+                Some(None) => create(Below::Other, Values::new()),
+                None if self.change_of_user(&pending) == Shown::WhatIsMarked => {
+                    match create(Below::Other, marked(&self.seen)) {
+                        Need::Create { values, .. } => Need::Create { values, ends: Some(record) },
+                        other => other,
+                    }
+                }
                 None => self.patch(pending, signs_in, keep),
             },
         }
     }
 
-    fn creation(&self, pending: &Changes, signs_in: bool, mut below: Values) -> Need {
+    fn creation(
+        &self,
+        pending: &Changes,
+        signs_in: bool,
+        below: Below,
+        mut values: Values,
+    ) -> Need {
         let sets = |change: &Change| matches!(change, Change::Set(_) | Change::Add(_));
         if !pending.values().any(sets) {
             return Need::Nothing;
         }
         if signs_in {
-            below.remove("plant");
+            values.remove("plant");
         }
         for (name, change) in pending {
             // A record of its own starts with what its request set.
-            match change {
-                Change::Set(value) => drop(below.insert(name, *value)),
-                change => drop(self.change(&mut below, name, *change)),
-            }
+            self.put(&mut values, name, *change, below);
         }
-        Need::Create(below)
+        Need::Create { values, ends: None }
     }
 
     fn patch(&self, pending: Changes, signs_in: bool, keep: bool) -> Need {
         let mut wanted = Wanted { signs_in, ..Wanted::default() };
+        // Whatever is stored of them by then.
+        let mut gone = Vec::new();
+        if signs_in {
+            gone.push("plant");
+        }
+        if self.change_of_user(&pending) == Shown::WithoutPrivileges {
+            gone.push("role");
+        }
+        gone.retain(|name| !matches!(pending.get(name), Some(Change::Set(_))));
         for (name, change) in pending {
             let mut after = self.seen.clone();
             if self.change(&mut after, name, change).is_err() {
@@ -305,9 +418,7 @@ impl Run {
             wanted.explicit |= is_explicit((&name, &change));
             wanted.changes.insert(name, change);
         }
-        if signs_in && self.seen.contains_key("plant") && !wanted.changes.contains_key("plant") {
-            wanted.changes.insert("plant", Change::Remove);
-        }
+        wanted.changes.extend(gone.into_iter().map(|name| (name, Change::Remove)));
         wanted.explicit |= signs_in;
         wanted.raises |= signs_in || (keep && self.renew);
         match wanted.changes.is_empty() && !wanted.raises {
@@ -322,6 +433,7 @@ impl Run {
         for (name, change) in &wanted.changes {
             let _ = self.change(&mut seen, name, *change);
         }
+        self.last = last_after(&self.seen, &seen, self.last);
         self.seen = seen;
         if let Some(token) = token {
             self.cookie = Some(SetCookie::Token(token));
@@ -332,6 +444,14 @@ impl Run {
         self.forget();
     }
 
+    /// Another user's session is the request's from now on.
+    pub(crate) fn succeeded(&mut self, ending: Ending) {
+        self.forget();
+        (self.seen, self.last) = (ending.values, None);
+        self.origin = Origin::Stored { record: ending.new, epoch: 1 };
+        self.cookie = Some(SetCookie::Token(ending.token));
+    }
+
     /// Its session turned out to be over.
     pub(crate) fn is_gone(&mut self, explicit: bool) {
         if let Origin::Stored { record, .. } = self.origin {
@@ -340,8 +460,24 @@ impl Run {
         self.gone = true;
         self.lost |= explicit;
         self.seen.clear();
+        self.last = None;
         self.forget();
     }
+}
+
+/// What goes along into the session of another user.
+fn marked(values: &Values) -> Values {
+    values
+        .iter()
+        .filter(|(name, _)| **name == "kept")
+        .map(|(name, value)| (*name, *value))
+        .collect()
+}
+
+fn without(values: &Values, name: &str) -> Values {
+    let mut values = values.clone();
+    values.remove(name);
+    values
 }
 
 fn is_explicit((name, change): (&&'static str, &Change)) -> bool {

@@ -33,6 +33,8 @@ pub(crate) struct Shop {
     pub(crate) exact: u32,
     #[session(write_once)]
     pub(crate) once: Option<u32>,
+    #[session(carry_over)]
+    pub(crate) kept: Option<u32>,
 }
 
 /// Of two sets of bits what both added, without what either removed.
@@ -44,8 +46,8 @@ pub(crate) fn union(base: &u32, stored: &u32, mine: u32) -> u32 {
 /// Stored name → number.
 pub(crate) type Values = BTreeMap<&'static str, i64>;
 
-pub(crate) const NAMES: [&str; 11] =
-    ["user", "a", "b", "n", "flash", "role", "plant", "code", "bits", "exact", "once"];
+pub(crate) const NAMES: [&str; 12] =
+    ["user", "a", "b", "n", "flash", "role", "plant", "code", "bits", "exact", "once", "kept"];
 
 /// What is stored, as numbers; anything else is itself a finding.
 pub(crate) fn values_of(record: &Record) -> Result<Values, String> {
@@ -64,6 +66,7 @@ pub(crate) fn shown(session: &Session<Shop>) -> Values {
         ("role", session.role().map(i64::from)),
         ("plant", session.plant().map(i64::from)),
         ("once", session.once().map(i64::from)),
+        ("kept", session.kept().map(i64::from)),
         // Their defaults are zero, which no program sets.
         ("a", Some(i64::from(session.a()))),
         ("b", Some(i64::from(session.b()))),
@@ -145,6 +148,7 @@ async fn perform(session: &mut Session<Shop>, act: Act) -> Result<Option<u32>, S
         Act::Bits(value) => session.set_bits(session.bits() | value),
         Act::Exact(value) => session.set_exact(value),
         Act::Once(value) => session.set_once(value),
+        Act::Kept(value) => session.set_kept(value),
         Act::Transaction => {
             session.transaction(|session| session.set_a(session.a() + 1)).await?;
         }

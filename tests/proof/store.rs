@@ -45,7 +45,7 @@ pub(crate) fn judge(
 ) {
     let mut world = locked(world);
     if world.verbose {
-        let said = format!("{}: {}", client(), what());
+        let said = format!("{}: {}", usize::from(shuttle::current::me()), what());
         world.history.push(said);
     }
     if let Err(failure) = judge(&mut world)
@@ -56,6 +56,12 @@ pub(crate) fn judge(
 }
 
 impl Watched {
+    /// Whether a client waits for this call, and not nobody.
+    fn is_client(&self) -> bool {
+        let me = usize::from(shuttle::current::me());
+        (1..=locked(&self.world).runs.len()).contains(&me)
+    }
+
     /// Lets others go first, then says what happens to this call.
     async fn turn(&self, kind: Kind) -> Option<Fault> {
         yield_now().await;
@@ -209,6 +215,11 @@ impl SessionStore for Watched {
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
+            if !self.is_client() {
+                let answer = self.inner.delete(id, by).await?;
+                self.judge(|| format!("removed → {answer}"), |world| world.removed(id));
+                return Ok(answer);
+            }
             let fault = self.turn(Kind::Delete).await;
             if fault == Some(Fault::Failed) {
                 return failing();

@@ -2,10 +2,15 @@
 
 use super::{Verdict, World};
 use crate::program::Act;
-use crate::run::{Change, Need, Origin, Run, SetCookie, Within};
+use crate::run::{Change, Need, Origin, Run, SetCookie, Token, Within};
 use crate::schema::Values;
 
 impl World {
+    fn jar(&mut self, client: usize, realm: usize) -> &mut Option<(String, Token)> {
+        let jars = if realm == 0 { &mut self.jars } else { &mut self.others };
+        &mut jars[client]
+    }
+
     pub(super) fn keeps(&mut self, client: usize) -> Result<bool, String> {
         let answered = self.run(client)?.answered;
         Ok(answered.is_none_or(|status| status < 500 && status != 408))
@@ -92,10 +97,10 @@ impl World {
         };
         match (run.cookie, set) {
             (None, None) => {}
-            (Some(SetCookie::Remove), Some("")) => self.jars[client] = None,
+            (Some(SetCookie::Remove), Some("")) => *self.jar(client, run.realm) = None,
             (Some(SetCookie::Token(token)), Some(text)) if !text.is_empty() => {
                 self.handed.push((text.to_owned(), token));
-                self.jars[client] = Some((text.to_owned(), token));
+                *self.jar(client, run.realm) = Some((text.to_owned(), token));
             }
             (must, does) => return Err(format!("cookie {does:?}, must be {must:?}")),
         }

@@ -6,7 +6,7 @@ use session_runtime::record::Record;
 use session_runtime::store::Lookup;
 
 use super::{ABSOLUTE, Fault, Found, IDLE, Kind, Verdict, World};
-use crate::run::{Change, Need, Origin, SetCookie, Token, Wanted, Within};
+use crate::run::{Change, Ending, Need, Origin, SetCookie, Token, Wanted, Within, last_after};
 use crate::schema::Values;
 
 impl World {
@@ -16,8 +16,9 @@ impl World {
         lookup: &Lookup,
         fault: Option<Fault>,
     ) -> Verdict {
-        let token = self.run(client)?.presented.ok_or("a load without a cookie")?;
-        let found = self.find(token);
+        let run = self.run(client)?;
+        let (token, realm) = (run.presented.ok_or("a load without a cookie")?, run.realm);
+        let found = self.find(token, realm);
         if let Found::Live(record) = found {
             let now = self.now;
             let rec = &mut self.records[record];
@@ -25,20 +26,20 @@ impl World {
                 rec.last_seen = now;
             }
         }
-        self.agrees(token, lookup)?;
+        self.agrees(token, realm, lookup)?;
         if fault.is_some() {
             return self.failed(client, Kind::Load);
         }
-        let (origin, seen) = match found {
+        let (origin, seen, last) = match found {
             Found::Live(record) => {
                 let rec = &self.records[record];
-                (Origin::Stored { record, epoch: rec.epoch }, rec.values.clone())
+                (Origin::Stored { record, epoch: rec.epoch }, rec.values.clone(), rec.last)
             }
-            Found::Retired => (Origin::Retired { was: None }, Values::new()),
-            Found::Absent => (Origin::Nobody, Values::new()),
+            Found::Retired => (Origin::Retired { was: None }, Values::new(), None),
+            Found::Absent => (Origin::Nobody, Values::new(), None),
         };
         let run = self.run(client)?;
-        (run.origin, run.seen) = (origin, seen);
+        (run.origin, run.seen, run.last) = (origin, seen, last);
         Ok(())
     }
 
@@ -99,10 +100,11 @@ impl World {
             run.begin_transaction(0);
         }
         let need = run.need(keep);
-        let Need::Create(values) = need else {
+        let Need::Create { values, ends } = need else {
             return Err(format!("created {record:?}; must do {need:?}"));
         };
-        let token = self.add(record.id, values.clone());
+        let realm = self.run(client)?.realm;
+        let token = self.add(record.id, values.clone(), realm);
         let index = self.records.len() - 1;
         // Its life is counted from when it was made, a little before.
         let made = record.meta.created.as_millis() / 60_000;
@@ -110,11 +112,16 @@ impl World {
         (rec.last_seen, rec.absolute) = (made, made + ABSOLUTE);
         self.same(index, record)?;
         if fault.is_some() {
+            self.orphans.push(index);
             return self.failed(client, Kind::Create);
         }
         let run = self.run(client)?;
+        if let Some(former) = ends {
+            run.ending = Some(Ending { former, new: index, token, values });
+            return Ok(());
+        }
         run.forget();
-        run.seen = values;
+        (run.seen, run.last) = (values, None);
         run.origin = Origin::Stored { record: index, epoch: 1 };
         run.cookie = Some(SetCookie::Token(token));
         Ok(())
@@ -142,10 +149,23 @@ impl World {
             return self.failed(client, Kind::Delete);
         }
         let run = self.run(client)?;
+        if let Some(ending) = run.ending.take() {
+            run.succeeded(ending);
+            return Ok(());
+        }
         run.doomed.pop();
         if was_live || run.cookie.is_some() {
             run.cookie = Some(SetCookie::Remove);
         }
+        Ok(())
+    }
+
+    /// What nobody has the token of is removed when nobody waits any more.
+    pub(crate) fn removed(&mut self, id: SessionId) -> Verdict {
+        let record = *self.ids.get(&id).ok_or("a removal of nothing")?;
+        let orphan = self.orphans.iter().position(|orphan| *orphan == record);
+        self.orphans.swap_remove(orphan.ok_or("what somebody may hold was removed")?);
+        self.end(record);
         Ok(())
     }
 
@@ -222,6 +242,7 @@ impl World {
                 run.within = Within::Consume(Some(Err(409)));
                 run.origin = Origin::Retired { was: Some(record) };
                 run.seen.clear();
+                run.last = None;
             }
             (Within::Consume(_), None) if known => run.within = Within::Consume(Some(Err(503))),
             (Within::Consume(_), None) => {
@@ -239,7 +260,7 @@ impl World {
             }
             (_, Some(gone)) if wanted.signs_in => {
                 let seen = run.seen.clone();
-                run.fork = Some(if gone == Gone::Superseded { seen } else { Values::new() });
+                run.fork = Some((gone == Gone::Superseded).then_some(seen));
             }
             (_, Some(_)) => run.is_gone(wanted.explicit),
             (_, None) if conflict => run.seen = rec.values,
@@ -262,10 +283,12 @@ impl World {
             self.owners.push(record);
         }
         let rec = &mut self.records[record];
+        let before = rec.values.clone();
         for (name, change) in &wanted.changes {
             let allowed = run.change(&mut rec.values, name, *change);
             allowed.map_err(|()| format!("`{name}` was changed against its policy"))?;
         }
+        rec.last = last_after(&before, &rec.values, rec.last);
         rec.rev += 1;
         rec.patches.push(patch.id.as_u64());
         if rec.patches.len() > 4 {
@@ -290,12 +313,15 @@ impl World {
             return Ok(());
         }
         let after_lost = run.unanswered.take().is_some();
+        let ending = run.ending.take();
         run.error = Some(503);
         run.retained = !after_lost && matches!(kind, Kind::Apply | Kind::Delete | Kind::Reload)
             || (kind == Kind::Create);
         if matches!(run.within, Within::Transaction { .. }) {
             run.retained = false;
         }
+        // Nobody gets its token.
+        self.orphans.extend(ending.map(|ending| ending.new));
         Ok(())
     }
 

@@ -7,9 +7,9 @@ mod calls;
 
 use std::collections::{HashMap, HashSet};
 
-use session_runtime::SessionId;
-use session_runtime::record::Record;
+use session_runtime::record::{Principal, Record};
 use session_runtime::store::Lookup;
+use session_runtime::{Realm, SessionId};
 
 use crate::program::Cookie;
 use crate::run::{Run, Token};
@@ -33,6 +33,9 @@ pub(crate) struct Rec {
     absolute: u64,
     ended: Option<u64>,
     swept: bool,
+    /// Whose it was last, if it is nobody's.
+    pub(crate) last: Option<i64>,
+    pub(crate) realm: usize,
     /// The last four patches.
     patches: Vec<u64>,
 }
@@ -53,6 +56,11 @@ impl Rec {
     fn takes_patches(&self, now: u64) -> bool {
         self.is_there() && now < self.expires() + LEEWAY
     }
+}
+
+/// The realms of the two layers.
+pub(crate) fn realm(number: usize) -> Realm {
+    Realm::new(["session", "elsewhere"][number]).expect("a name")
 }
 
 /// What became of a call's answer.
@@ -91,6 +99,10 @@ pub(crate) struct World {
     pub(crate) handed: Vec<(String, Token)>,
     jars: Vec<Option<(String, Token)>>,
     first: Option<(String, Token)>,
+    /// What the layer of the other realm gave each client.
+    others: Vec<Option<(String, Token)>>,
+    /// Records whose token nobody has.
+    pub(crate) orphans: Vec<usize>,
     pub(crate) runs: Vec<Option<Run>>,
     /// Codes that were handed out.
     consumed: HashSet<u32>,
@@ -105,19 +117,20 @@ type Verdict = Result<(), String>;
 
 impl World {
     pub(crate) fn new(clients: usize, verbose: bool) -> Self {
-        Self { verbose, jars: vec![None; clients], runs: vec![None; clients], ..Self::default() }
+        let (jars, others) = (vec![None; clients], vec![None; clients]);
+        Self { verbose, jars, others, runs: vec![None; clients], ..Self::default() }
     }
 
     /// The session that all clients hold at first.
     pub(crate) fn begin_with(&mut self, record: &Record, text: String) -> Verdict {
-        let token = self.add(record.id, values_of(record)?);
+        let token = self.add(record.id, values_of(record)?, 0);
         self.handed.push((text.clone(), token));
         self.first = Some((text, token));
         self.jars.fill(self.first.clone());
         Ok(())
     }
 
-    fn add(&mut self, id: SessionId, values: Values) -> Token {
+    fn add(&mut self, id: SessionId, values: Values, realm: usize) -> Token {
         let token = self.owners.len();
         self.owners.push(self.records.len());
         self.ids.insert(id, self.records.len());
@@ -132,6 +145,8 @@ impl World {
             absolute: self.now + ABSOLUTE,
             ended: None,
             swept: false,
+            last: None,
+            realm,
             patches: Vec::new(),
         });
         token
@@ -149,13 +164,24 @@ impl World {
         text
     }
 
+    /// The same to the layer of the other realm.
+    pub(crate) fn asks_elsewhere(&mut self, client: usize) -> Option<String> {
+        let sent = self.others[client].clone().or_else(|| self.first.clone());
+        let (text, token) = sent.unzip();
+        self.runs[client] = Some(Run { realm: 1, ..Run::new(token) });
+        text
+    }
+
     fn run(&mut self, client: usize) -> Result<&mut Run, String> {
         self.runs[client].as_mut().ok_or_else(|| format!("client {client} has no request"))
     }
 
-    pub(crate) fn find(&self, token: Token) -> Found {
+    pub(crate) fn find(&self, token: Token, realm: usize) -> Found {
         let record = self.owners[token];
         let rec = &self.records[record];
+        if rec.realm != realm {
+            return Found::Absent;
+        }
         let retired = || {
             let fresh = |(old, at): &(Token, u64)| *old == token && self.now < at + TOMBSTONE;
             rec.retired.iter().any(fresh)
@@ -173,8 +199,8 @@ impl World {
     }
 
     /// Whether what a lookup said is what it must say.
-    pub(crate) fn agrees(&self, token: Token, seen: &Lookup) -> Verdict {
-        let expected = self.find(token);
+    pub(crate) fn agrees(&self, token: Token, realm: usize, seen: &Lookup) -> Verdict {
+        let expected = self.find(token, realm);
         match (&expected, seen) {
             (Found::Live(record), Lookup::Found(found)) => self.same(*record, found),
             (Found::Absent, Lookup::Absent) | (Found::Retired, Lookup::Ended(_)) => Ok(()),
@@ -186,11 +212,15 @@ impl World {
     pub(crate) fn same(&self, record: usize, stored: &Record) -> Verdict {
         let rec = &self.records[record];
         let values = values_of(stored)?;
-        let principal = stored.meta.principal.as_ref().and_then(|it| it.json().parse().ok());
+        let principal = stored.meta.principal.as_ref();
+        let of = |user: i64| Principal::of(&realm(rec.realm), "", &user.to_string());
+        let owner = rec.values.get("user").map(|user| of(*user));
         if values == rec.values
+            && stored.meta.realm == realm(rec.realm)
+            && stored.meta.last_principal.as_deref().copied() == rec.last.map(|it| of(it).hash())
             && stored.meta.epoch == rec.epoch
             && stored.meta.rev == rec.rev
-            && principal == rec.values.get("user").copied()
+            && principal == owner.as_ref()
             && stored.meta.authenticated.is_some() == rec.values.contains_key("user")
         {
             return Ok(());
@@ -217,7 +247,8 @@ impl World {
     }
 
     pub(crate) fn revoked(&mut self, user: i64) {
-        let theirs = |rec: &Rec| rec.is_there() && rec.values.get("user") == Some(&user);
+        let theirs =
+            |rec: &Rec| rec.is_there() && rec.realm == 0 && rec.values.get("user") == Some(&user);
         let all: Vec<_> = (0..self.records.len()).filter(|it| theirs(&self.records[*it])).collect();
         all.into_iter().for_each(|record| self.end(record));
     }

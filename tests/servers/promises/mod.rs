@@ -59,6 +59,24 @@ fn database_1(server: &session_tests::servers::redis::Server) -> String {
     format!("{}/1", server.url())
 }
 
+/// What the stores of one process promise through the layer, too.
+macro_rules! through_the_layer {
+    ($($theme:ident: $promise:ident;)*) => {
+        $(#[test]
+        fn $promise() {
+            let place = place();
+            on_a_runtime(async move {
+                session_tests::promises::$theme::$promise(&place.open().await).await;
+            });
+        })*
+    };
+}
+
+/// Servers are started outside of one.
+fn on_a_runtime(test: impl Future<Output = ()>) {
+    tokio::runtime::Runtime::new().unwrap().block_on(test);
+}
+
 macro_rules! on {
     ($($kind:ident: $url:expr;)*) => {
         $(mod $kind {
@@ -86,6 +104,21 @@ macro_rules! on {
             #[test]
             fn of_more_sign_ins_than_the_cap_as_many_as_it_allows_go_through() {
                 races::caps(place());
+            }
+
+            through_the_layer! {
+                realms: tokens_open_nothing_in_another_realm;
+                realms: users_of_one_number_are_apart;
+                realms: a_login_ticket_is_stopped_in_its_own_realm;
+                realms: a_former_realm_is_opened_as_long_as_it_is_accepted;
+                users: another_user_finds_nothing_but_what_is_marked;
+                users: what_the_request_sets_goes_along;
+                users: the_rest_of_the_request_sees_nothing_of_the_former_user;
+                users: the_same_user_and_the_first_one_keep_the_session;
+                users: a_denied_sign_in_leaves_the_former_user_signed_in;
+                users: a_former_session_that_cannot_be_ended_is_a_503;
+                users: a_late_request_of_the_former_user_changes_nothing;
+                users: two_users_at_once_have_a_session_each;
             }
         })*
     };

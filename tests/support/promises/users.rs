@@ -54,7 +54,7 @@ fn layer(store: &(impl SessionStore + Clone)) -> SessionLayer {
 /// All that a handle shows, the flash included, and the nonce.
 async fn everything(tab: &mut Tab) -> String {
     let shown = tab.run(|mut s: S| async move {
-        let code = s.consume_code().await.unwrap();
+        let (code, notice) = (s.consume_code().await.unwrap(), s.take_notice());
         let text = format!(
             "{:?} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?}",
             s.user(),
@@ -68,7 +68,7 @@ async fn everything(tab: &mut Tab) -> String {
             s.language(),
             s.device(),
             code,
-            s.take_notice(),
+            notice,
         );
         text.replace("None", "-").replace("Some", "")
     });
@@ -236,9 +236,7 @@ pub async fn the_rest_of_the_request_sees_nothing_of_the_former_user(
 }
 
 /// The same user again, and the first one of a visitor, keep everything.
-pub async fn the_same_user_and_the_first_one_keep_the_session(
-    store: &(impl SessionStore + Clone),
-) {
+pub async fn the_same_user_and_the_first_one_keep_the_session(store: &(impl SessionStore + Clone)) {
     let layer = layer(store);
     let mut tab = Tab::new(&layer);
     tab.run(|mut s: S| async move {

@@ -69,7 +69,7 @@ pub struct Visitor {
     foreign: Foreign,
     #[session(compare, listed, on_invalid = error)]
     seats: u32,
-    #[session(write_once, listed)]
+    #[session(write_once, listed, carry_over)]
     campaign: Option<String>,
     #[session(write_once, copy)]
     seed: u64,
@@ -154,6 +154,7 @@ fn main() {
     assert!(matches!(locale.conflict, ConflictPolicy::Merge(_)));
     assert_eq!(field("my-shop_2:seats").conflict, ConflictPolicy::Compare);
     assert_eq!(field("my-shop_2:campaign").conflict, ConflictPolicy::WriteOnce);
+    assert!(field("my-shop_2:campaign").carry_over && !locale.carry_over);
     assert_eq!(field("my-shop_2:visits").conflict, ConflictPolicy::LastWins);
 
     let timed = field("my-shop_2:stored");

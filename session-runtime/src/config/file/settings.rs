@@ -33,7 +33,6 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
     let cap = cap(&mut root);
     // Every field is named: a new setting does not compile until it is here.
     let config = Config {
-        realm: default.realm,
         policy: Policy {
             idle: root.limit("idle_timeout").unwrap_or(default.policy.idle),
             absolute: root.limit("absolute_timeout").unwrap_or(default.policy.absolute),
