@@ -69,7 +69,8 @@ impl Browser {
     async fn record(&self) -> Record {
         let token = SessionToken::parse(&self.cookies["__Host-session"]).unwrap();
         let hash = token.secret_hash(&Realm::default());
-        let found = self.store.load(token.id(), &[hash], Touch::Never.into());
+        let hashes = [hash];
+        let found = self.store.load(token.id(), &hashes, Touch::Never.into());
         match found.await.unwrap() {
             Lookup::Found(record) => Record::clone(&record),
             other => panic!("{other:?}"),

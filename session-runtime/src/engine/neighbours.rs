@@ -26,12 +26,14 @@ impl Engine {
         if schema.principal().is_none() {
             return;
         }
-        let realm = self.config.realms.own();
+        let (realm, ours) = (self.config.realms.own(), self.of_users());
         for other in self.beside() {
-            let theirs = other.schemas().all().into_iter().filter(|it| it.principal().is_some());
-            let theirs: Vec<_> = theirs.collect();
-            let Some(first) = theirs.first() else { continue };
-            if other.config.realms.accepts(realm) && !theirs.iter().any(|it| it.is(schema)) {
+            let theirs = other.of_users();
+            let shared = |it: &&Schema| ours.iter().any(|ours| ours.is(it));
+            if let Some(first) = theirs.first()
+                && !theirs.iter().any(shared)
+                && other.config.realms.accepts(realm)
+            {
                 tracing::warn!(
                     %realm,
                     schemas = ?[first.name, schema.name],
@@ -39,6 +41,12 @@ impl Engine {
                 );
             }
         }
+    }
+
+    /// The schemas that say who is signed in.
+    fn of_users(&self) -> Vec<&'static Schema> {
+        let all = self.schemas().all().into_iter();
+        all.filter(|schema| schema.principal().is_some()).collect()
     }
 
     /// The other layers on the same store. It has no name of its own; but clones of

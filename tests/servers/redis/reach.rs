@@ -69,7 +69,7 @@ async fn a_time_that_no_clock_can_tell_is_as_good_as_none() {
         let patient = options.clone().deadline(max).connect_timeout(max).silence(max);
         let store = patient.connect(&url).await.unwrap();
         works(&store).await;
-        assert_eq!(store.revoke(&customer(), Revoke::All).await.unwrap(), 0);
+        assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 0);
         let feed = CachedStore::coherent(store);
         feed.count().await.unwrap();
         let error = options.deadline(Duration::ZERO).connect(&url).await.unwrap_err();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::patch::SignIn;
-use session_runtime::store::{RedisStore, SessionStore, StoreErrorKind, Touch};
+use session_runtime::store::{EndedBy, RedisStore, SessionStore, StoreErrorKind, Touch};
 use session_tests::servers::redis::{self, Cluster, Server};
 use session_tests::servers::{Fake, free_port};
 use session_tests::traced::Traced;
@@ -48,9 +48,9 @@ async fn an_error_holds_nothing_that_was_sent() {
     let (id, secret) = (record.id, record.meta.secret);
     let errors = [
         store.create(record, SignIn::default()).await.unwrap_err(),
-        store.apply(id, 1, &one_more()).await.unwrap_err(),
-        store.load(id, &secret, Touch::IfDue.into()).await.unwrap_err(),
-        store.delete(id).await.unwrap_err(),
+        store.apply(id, 1, &one_more(), None).await.unwrap_err(),
+        store.load(id, &[secret], Touch::IfDue.into()).await.unwrap_err(),
+        store.delete(id, EndedBy::Browser).await.unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");

@@ -90,7 +90,7 @@ async fn a_cache_is_told_what_changes_if_the_user_may_hear_it() {
     let cache = CachedStore::coherent(store.clone());
     let record = created(&store, None).await;
     for round in 0.. {
-        let _ = cache.load(record.id, &record.meta.secret, Touch::Never.into()).await.unwrap();
+        let _ = cache.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
         if cache.stats().usable {
             break;
         }
