@@ -1,291 +1,196 @@
-//! Run with: cargo test -p session-examples --example custom_store
+//! Run with: cargo run -p session-examples --example custom_store -- sessions
 //!
-//! The tests are all the rules of the store contract.
+//! Then open <http://127.0.0.1:3000>, stop the program and start it again: the visits are
+//! still counted. Its tests are all the rules of the store contract:
+//! `cargo test -p session-examples --example custom_store`.
 //!
-//! A store of your own: here a `BTreeMap` behind a lock. [`Record::apply`] says
-//! what a patch does, [`Meta::judge`] what a secret opens, and
-//! [`SignIn::admit`] who may sign in; a store that can hold a lock or a
-//! transaction around them has nothing to decide itself.
-//!
-//! [`Meta::judge`]: session_runtime::record::Meta::judge
+//! A store of your own: a directory with a file per key. It reads a file, and replaces it
+//! if it is still what was read; `CasStore` makes a session store of that, with patches,
+//! renewal, expiry, listings, caps and revocations, for any number of processes on this
+//! machine. Put a database or a cloud store with conditional writes in its place.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Range;
-use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
-use session_runtime::SessionId;
-use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Denied, Gone, Outcome, Patch, SignIn};
-use session_runtime::record::{Applying, Judgement, Principal, Record, TICKET_LIFETIME, Tombstone};
-use session_runtime::store::{
-    Created, Cursor, Ended, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore, StoreError,
-    StoreErrorKind, StoreFuture, Swept, Visit,
-};
-use session_runtime::token::SecretHash;
+use axum::Router;
+use axum::routing::get;
+use session_runtime::clock::Clock;
+use session_runtime::store::cas::{CasStore, CompareAndSwap, Keys, ListKeys, Put};
+use session_runtime::store::{Cursor, SessionStore, StoreError, StoreErrorKind};
+use session_runtime::{Session, SessionLayer, SessionSchema};
 
-/// Sessions in a sorted map.
-#[derive(Clone, Default)]
-struct MapStore {
+/// Values in the files of a directory.
+struct Directory {
     clock: Clock,
-    map: Arc<Mutex<Rows>>,
+    path: Arc<Path>,
 }
 
-/// All that is stored.
-#[derive(Default)]
-struct Rows {
-    sessions: BTreeMap<SessionId, Row>,
-    /// When all sessions of a principal were revoked last (rule 12).
-    revoked: BTreeMap<Principal, Timestamp>,
+impl Directory {
+    fn open(path: impl Into<PathBuf>, clock: Clock) -> io::Result<Self> {
+        let path = path.into();
+        fs::create_dir_all(&path)?;
+        Ok(Self { clock, path: path.into() })
+    }
+
+    /// Does what may block on a thread for that. Once begun it runs to its end, even if
+    /// nobody waits for it any more.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let path = Arc::clone(&self.path);
+        let done = tokio::task::spawn_blocking(move || work(&path)).await;
+        done.unwrap_or_else(|panicked| Err(io::Error::other(panicked))).map_err(store_error)
+    }
 }
 
-/// What the map holds for an id.
-enum Row {
-    Record(Arc<Record>),
-    /// What is left of one for a minute, so that a request that is still under way
-    /// can be told (rule 3).
-    Tombstone(Box<Tombstone>),
+/// A full disk has not taken anything. Of anything else nobody knows how far it came.
+fn store_error(error: io::Error) -> StoreError {
+    let kind = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreErrorKind::Full,
+        _ => StoreErrorKind::Unavailable,
+    };
+    StoreError::because(kind, error)
 }
 
-impl Row {
-    fn record(&self) -> Option<&Arc<Record>> {
-        match self {
-            Self::Record(record) => Some(record),
-            Self::Tombstone(_) => None,
+/// A file that is replaced by renaming another one is read as it was or as it is.
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// One swap at a time, whichever process wants it: until the lock goes out of scope.
+///
+/// What is acknowledged survives the end of the program, not the loss of power: for that,
+/// sync the new file before it is renamed, and the directory after.
+fn swap(
+    directory: &Path,
+    key: &str,
+    expected: Option<&[u8]>,
+    value: Option<&[u8]>,
+) -> io::Result<bool> {
+    let lock = File::create(directory.join(".lock"))?;
+    lock.lock()?;
+    let path = directory.join(key);
+    if read(&path)?.as_deref() != expected {
+        return Ok(false);
+    }
+    match value {
+        Some(value) => {
+            let new = directory.join(".new");
+            fs::write(&new, value)?;
+            fs::rename(new, path)?;
         }
+        None if expected.is_some() => fs::remove_file(path)?,
+        None => {}
     }
-
-    fn live(&self, now: Timestamp) -> Option<&Arc<Record>> {
-        self.record().filter(|record| !record.meta.is_expired(now))
-    }
-
-    fn belongs_to(&self, principal: &Principal) -> bool {
-        self.record().is_some_and(|record| record.meta.principal.as_ref() == Some(principal))
-    }
-
-    /// Ends the session, and says whether it was live.
-    fn end(&mut self, by: EndedBy, now: Timestamp) -> bool {
-        let was_live = self.live(now).is_some();
-        if let Self::Record(record) = self {
-            let tombstone = Tombstone { meta: record.meta.clone(), ended: Ended::new(by, now) };
-            *self = Self::Tombstone(Box::new(tombstone));
-        }
-        was_live
-    }
-
-    fn is_due(&self, now: Timestamp) -> bool {
-        match self {
-            Self::Record(record) => record.meta.is_removable(now),
-            Self::Tombstone(tombstone) => tombstone.is_over(now),
-        }
-    }
+    Ok(true)
 }
 
-impl MapStore {
-    fn rows(&self) -> MutexGuard<'_, Rows> {
-        self.map.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl CompareAndSwap for Directory {
+    /// A value is its own version: what was read is compared with what is there.
+    type Version = Vec<u8>;
 
-impl Rows {
-    /// Whether `record` may be stored as it is, signed in. Ends the sessions
-    /// that make room for it (rule 11).
-    fn admit(&mut self, record: &Record, sign_in: SignIn, now: Timestamp) -> Result<(), Denied> {
-        let Some(principal) = &record.meta.principal else { return Ok(()) };
-        let theirs = self.sessions.values().filter(|row| row.belongs_to(principal));
-        let others = theirs.filter_map(|row| row.live(now)).filter(|other| other.id != record.id);
-        let revoked = self.revoked.get(principal).copied();
-        for id in sign_in.admit(others.map(|other| &**other), revoked)? {
-            if let Some(row) = self.sessions.get_mut(&id) {
-                row.end(EndedBy::Elsewhere, now);
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows after the one where a page ended.
-    fn after(&self, from: Option<&Cursor>) -> Result<Range<'_, SessionId, Row>, StoreError> {
-        let after = from.map(|cursor| cursor.as_str().parse::<SessionId>()).transpose();
-        let after = after.map_err(|_| StoreError::new(StoreErrorKind::Config))?;
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        Ok(self.sessions.range((start, Bound::Unbounded)))
-    }
-}
-
-/// The first `limit` of `live`, and where the next page begins.
-fn page<'r>(live: impl Iterator<Item = &'r Arc<Record>>, limit: usize) -> Page {
-    let mut live = live.cloned();
-    let records: Vec<_> = live.by_ref().take(limit.max(1)).collect();
-    let last = records.last().filter(|_| live.next().is_some());
-    Page { next: last.map(|last| Cursor::new(last.id.to_string())), records }
-}
-
-/// How many sessions one step of a revocation ends.
-const STEP: usize = 500;
-
-/// Every answer is there at once; a store that waits for a server answers with
-/// `StoreFuture::new(async move { … })`.
-type Answer<'a, T> = StoreFuture<'a, Result<T, StoreError>>;
-
-fn ready<'a, T>(answer: T) -> Answer<'a, T> {
-    StoreFuture::ready(Ok(answer))
-}
-
-impl SessionStore for MapStore {
     fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    fn load<'a>(
-        &'a self,
-        id: SessionId,
-        secrets: &'a [SecretHash],
-        visit: Visit,
-    ) -> Answer<'a, Lookup> {
-        let now = self.clock.now();
-        let mut rows = self.rows();
-        let Some(row) = rows.sessions.get_mut(&id) else { return ready(Lookup::Absent) };
-        let record = match row {
-            Row::Record(record) => record,
-            Row::Tombstone(tombstone) => {
-                let ended = tombstone.judge(secrets, now);
-                return ready(ended.map_or(Lookup::Absent, Lookup::Ended));
-            }
-        };
-        ready(match record.meta.judge(secrets, visit, now) {
-            Judgement::Opens(due) => {
-                Arc::make_mut(record).meta.settle(due, now);
-                Lookup::Found(Arc::clone(record))
-            }
-            Judgement::Ended(ended) => Lookup::Ended(ended),
-            Judgement::Replayed => Lookup::Replayed,
-            Judgement::Absent => Lookup::Absent,
-        })
+    async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let key = key.to_owned();
+        let value = self.blocking(move |directory| read(&directory.join(key))).await?;
+        Ok(value.map(|value| (value.clone(), value)))
     }
 
-    fn reload(&self, id: SessionId, epoch: u64) -> Answer<'_, Option<Arc<Record>>> {
-        let rows = self.rows();
-        let live = rows.sessions.get(&id).and_then(|row| row.live(self.clock.now()));
-        ready(live.filter(|record| record.meta.epoch == epoch).cloned())
-    }
-
-    fn create(&self, record: Record, sign_in: SignIn) -> Answer<'_, Created> {
-        let mut rows = self.rows();
-        if rows.sessions.contains_key(&record.id) {
-            return ready(Created::Exists);
-        }
-        if let Err(denied) = rows.admit(&record, sign_in, self.clock.now()) {
-            return ready(Created::Denied(denied));
-        }
-        rows.sessions.insert(record.id, Row::Record(Arc::new(record)));
-        ready(Created::Created)
-    }
-
-    fn apply<'a>(
-        &'a self,
-        id: SessionId,
-        epoch: u64,
-        patch: &'a Patch,
-        _: Option<&'a Arc<Record>>,
-    ) -> Answer<'a, Outcome> {
-        // The lock is held from the first check to the last write (rule 4).
-        let (mut rows, now) = (self.rows(), self.clock.now());
-        let Some(before) = rows.sessions.get(&id).and_then(Row::record) else {
-            return ready(Outcome::Gone(Gone::Absent));
-        };
-        let (record, applied) = match before.apply(epoch, patch, now) {
-            Applying::Answer(outcome) => return ready(outcome),
-            Applying::Stored(record, applied) => (record, applied),
-        };
-        if let Err(denied) = rows.admit(&record, patch.meta.sign_in, now) {
-            return ready(Outcome::Denied(denied));
-        }
-        rows.sessions.insert(id, Row::Record(record));
-        ready(Outcome::Applied(applied))
-    }
-
-    fn delete(&self, id: SessionId, by: EndedBy) -> Answer<'_, bool> {
-        let now = self.clock.now();
-        ready(self.rows().sessions.get_mut(&id).is_some_and(|row| row.end(by, now)))
-    }
-
-    fn list<'a>(
-        &'a self,
-        principal: &'a Principal,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> Answer<'a, Page> {
-        // No index: every row is looked at. A real store keeps one (rule 8).
-        let (rows, now) = (self.rows(), self.clock.now());
-        StoreFuture::ready(rows.after(from).map(|rest| {
-            let theirs = rest.map(|(_, row)| row).filter(|row| row.belongs_to(principal));
-            page(theirs.filter_map(|row| row.live(now)), limit)
-        }))
-    }
-
-    fn revoke<'a>(
-        &'a self,
-        principal: &'a Principal,
-        which: Revoke,
-        from: Option<&'a Cursor>,
-    ) -> Answer<'a, Revoked> {
-        let (mut rows, now) = (self.rows(), self.clock.now());
-        if which == Revoke::All && from.is_none() {
-            rows.revoked.insert(principal.clone(), now);
-        }
-        let theirs: Vec<_> = match rows.after(from) {
-            Ok(rest) => rest.filter(|(_, row)| row.belongs_to(principal)).map(|it| *it.0).collect(),
-            Err(error) => return StoreFuture::ready(Err(error)),
-        };
-        let mut ended = 0;
-        for id in theirs.iter().take(STEP).filter(|id| which.ends(**id)) {
-            let row = rows.sessions.get_mut(id);
-            ended += u64::from(row.is_some_and(|row| row.end(EndedBy::Elsewhere, now)));
-        }
-        let last = theirs.get(STEP - 1).filter(|_| theirs.len() > STEP);
-        ready(Revoked::done(ended).and_then(last.map(|id| Cursor::new(id.to_string()))))
-    }
-
-    fn count(&self) -> Answer<'_, u64> {
-        let now = self.clock.now();
-        ready(self.rows().sessions.values().filter(|row| row.live(now).is_some()).count() as u64)
-    }
-
-    fn sweep(&self, limit: usize) -> Answer<'_, Swept> {
-        let now = self.clock.now();
-        let mut rows = self.rows();
-        let mut due: Vec<_> =
-            rows.sessions.iter().filter(|(_, row)| row.is_due(now)).map(|(id, _)| *id).collect();
-        let more = due.len() > limit;
-        due.truncate(limit);
-        for id in &due {
-            rows.sessions.remove(id);
-        }
-        rows.revoked.retain(|_, at| now.since(*at) <= TICKET_LIFETIME);
-        ready(Swept { removed: due.len(), more })
-    }
-
-    fn scan<'a>(&'a self, from: Option<&'a Cursor>, limit: usize) -> Answer<'a, Page> {
-        let (rows, now) = (self.rows(), self.clock.now());
-        let rest = rows.after(from);
-        StoreFuture::ready(rest.map(|rest| page(rest.filter_map(|(_, row)| row.live(now)), limit)))
+    // How long a value has to be kept is not noted: `sweep` removes what is over.
+    async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Vec<u8>>,
+        put: Option<Put<'_>>,
+    ) -> Result<bool, StoreError> {
+        let (key, expected) = (key.to_owned(), expected.cloned());
+        let value = put.map(|put| put.value.to_vec());
+        let swap = move |path: &Path| swap(path, &key, expected.as_deref(), value.as_deref());
+        self.blocking(swap).await
     }
 }
 
+impl ListKeys for Directory {
+    /// By name: a page begins after the last key of the one before.
+    async fn keys(&self, from: Option<&Cursor>, limit: usize) -> Result<Keys, StoreError> {
+        let after = from.map_or_else(String::new, |from| from.as_str().to_owned());
+        self.blocking(move |directory| {
+            let mut keys = Vec::new();
+            for file in fs::read_dir(directory)? {
+                let name = file?.file_name().to_string_lossy().into_owned();
+                if !name.starts_with('.') && name > after {
+                    keys.push(name);
+                }
+            }
+            keys.sort_unstable();
+            let more = keys.len() > limit;
+            keys.truncate(limit);
+            let next = keys.last().filter(|_| more).map(|last| Cursor::new(last.as_str()));
+            Ok(Keys { keys, next })
+        })
+        .await
+    }
+}
+
+#[derive(SessionSchema)]
+struct Visitor {
+    #[session(counter)]
+    visits: u64,
+}
+
+async fn home(mut session: Session<Visitor>) -> String {
+    session.add_visits(1);
+    format!("{} visits\n", session.visits())
+}
+
 #[tokio::main]
-async fn main() -> Result<(), StoreError> {
-    let store = MapStore::default();
-    // A `SessionLayer` takes it like any other, and so does `AnyStore::new`.
-    let _sessions = session_runtime::SessionLayer::new(store.clone());
-    println!("sessions in the map: {}", store.count().await?);
-    Ok(())
+async fn main() -> io::Result<()> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| "sessions".to_owned());
+    let store = CasStore::listing(Directory::open(path, Clock::system())?);
+    let sessions = SessionLayer::new(store.clone()).insecure_for_development();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            while store.sweep(500).await.is_ok_and(|swept| swept.more) {}
+        }
+    });
+    let app = Router::new().route("/", get(home)).layer(sessions);
+    axum::serve(session_examples::listen().await, app).await
 }
 
 #[cfg(test)]
 mod tests {
-    use super::MapStore;
+    use session_runtime::testing::TestSession;
+
+    use super::*;
 
     session_runtime::store_conformance! {
-        map_store, |clock| async move { MapStore { clock, ..MapStore::default() } }
+        directory, |clock| async move {
+            let directory = tempfile::tempdir().unwrap();
+            (CasStore::listing(Directory::open(directory.path(), clock).unwrap()), directory)
+        }
+    }
+
+    #[tokio::test]
+    async fn sessions_outlive_the_program() {
+        let directory = tempfile::tempdir().unwrap();
+        let open =
+            || CasStore::listing(Directory::open(directory.path(), Clock::system()).unwrap());
+        let t = TestSession::<Visitor>::with_store(open());
+        assert_eq!(home(t.session()).await, "1 visits\n");
+        assert_eq!(t.session().visits(), 1);
+        drop(t);
+        assert_eq!(open().count().await.unwrap(), 1);
     }
 }

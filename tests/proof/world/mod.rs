@@ -168,7 +168,9 @@ impl World {
     pub(crate) fn asks_elsewhere(&mut self, client: usize) -> Option<String> {
         let sent = self.others[client].clone().or_else(|| self.first.clone());
         let (text, token) = sent.unzip();
-        self.runs[client] = Some(Run { realm: 1, ..Run::new(token) });
+        let mut run = Run::new(token);
+        run.realm = 1;
+        self.runs[client] = Some(run);
         text
     }
 

@@ -1,5 +1,8 @@
 //! Session stores on top of a map that can compare and swap.
 
+mod orders;
+mod rules;
+
 use session_runtime::store::cas::CasStore;
 use session_runtime::store::{SessionStore, conformance};
 use session_tests::cas::{CasMap, Trouble};

@@ -66,7 +66,7 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
             };
             if let (None, Some(joins)) = (&reservation, &step.joins) {
                 let tag = step.patch.unwrap_or_else(PatchId::next);
-                match Reservation::make(self, id, tag, joins, deadline).await? {
+                match Reservation::make(self, id, tag, joins, false, deadline).await? {
                     Ok(made) => reservation = Some(made),
                     Err(denied) => return Ok(Stepped::Denied(denied)),
                 }
@@ -119,7 +119,7 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
                 return Ok(Inserted::Exists(write.doubt));
             }
             if let (None, Some(joins)) = (&reservation, joins) {
-                match Reservation::make(self, id, PatchId::next(), joins, deadline).await? {
+                match Reservation::make(self, id, PatchId::next(), joins, true, deadline).await? {
                     Ok(made) => reservation = Some(made),
                     Err(denied) => return Ok(Inserted::Denied(denied)),
                 }

@@ -54,9 +54,11 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         id: SessionId,
         tag: PatchId,
         joins: &Joins<'_>,
+        is_new: bool,
         deadline: Instant,
     ) -> Result<Result<Self, Denied>, Failure> {
         let mut it = Self::of(store, id, tag, joins);
+        it.it.is_new = is_new;
         let joining = it.it;
         let reserve = store.update(&it.key, deadline, |root, now| root.reserve(&joining, now));
         let (root, reserved) = reserve.await?;
@@ -99,7 +101,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
             store,
             key: root_key(principal),
             principal: principal.clone(),
-            it: Joining { id, tag, bound, order, sign_in },
+            it: Joining { id, tag, bound, order, sign_in, is_new: false },
             root: Root::default(),
             not_after: store.now().after(RESERVATION / 2),
             evicted: Vec::new(),

@@ -30,6 +30,8 @@ pub(in crate::store) enum State {
     /// It may be written at any moment, and nothing was asked of the others: it counts,
     /// and is never dropped.
     Announced(Timestamp),
+    /// The same for a session that is created: once anything is stored, that is it.
+    New(Timestamp),
     /// The same for a sign-in with conditions, which has to be confirmed.
     Reserved(Timestamp),
     /// Settled; a repetition of the sign-in finds that.
@@ -48,6 +50,7 @@ impl State {
     pub(in crate::store) fn at(self, now: Timestamp) -> Self {
         match self {
             Self::Announced(until)
+            | Self::New(until)
             | Self::Reserved(until)
             | Self::Confirmed(until)
             | Self::Evicted(until)
@@ -64,7 +67,7 @@ impl State {
 impl Entry {
     /// The session counts even if nothing is stored yet.
     pub(in crate::store) const fn is_under_way(&self) -> bool {
-        matches!(self.state, State::Announced(_) | State::Reserved(_))
+        matches!(self.state, State::Announced(_) | State::New(_) | State::Reserved(_))
     }
 
     /// It may be a live session.
@@ -79,7 +82,7 @@ impl Entry {
 
     /// Nobody is going to ask the root for it.
     pub(super) const fn may_be_apart(&self) -> bool {
-        self.is_quiet() || matches!(self.state, State::Announced(_))
+        self.is_quiet() || matches!(self.state, State::Announced(_) | State::New(_))
     }
 
     /// It may be forgotten: the session has ended long since. A little later than it says,

@@ -56,6 +56,8 @@ pub(in crate::store) struct Joining {
     pub(in crate::store) bound: Timestamp,
     pub(in crate::store) order: Order,
     pub(in crate::store) sign_in: SignIn,
+    /// It is created.
+    pub(in crate::store) is_new: bool,
 }
 
 /// What a reservation has come to.
@@ -132,6 +134,7 @@ impl Root {
         }
         let until = now.after(RESERVATION);
         let state = match it.sign_in.is_unconditional() {
+            true if it.is_new => State::New(until),
             true => State::Announced(until),
             false => State::Reserved(until),
         };
@@ -178,9 +181,7 @@ impl Root {
             Some(State::Evicted(_)) => Standing::Evicted,
             Some(State::Revoked(_)) => Standing::Revoked,
             // Others may not have counted it.
-            Some(State::Settled | State::Announced(_) | State::Expired(_)) | None => {
-                Standing::TooLate
-            }
+            _ => Standing::TooLate,
         }
     }
 

@@ -126,7 +126,10 @@ impl Survey {
     pub(in crate::store) fn saw(&mut self, id: SessionId, seen: Seen) {
         let Some(order) = self.known.insert(id, None).flatten() else { return };
         let entries = self.pool.remove(&(order, id)).unwrap_or_default();
-        let under_way = entries.iter().filter(|(_, entry)| entry.is_under_way());
+        // A new session that has expired was there before.
+        let is_over =
+            |entry: &Entry| matches!((entry.state, seen), (State::New(_), Seen::Expired(_)));
+        let under_way = entries.iter().filter(|(_, entry)| entry.is_under_way() && !is_over(entry));
         let under_way = under_way.map(|(_, entry)| entry.order).max();
         let counts = match seen {
             Seen::Live(order) => Some(under_way.map_or(order, |later| later.max(order))),

@@ -45,7 +45,14 @@ fn cap(max: u32, at_limit: AtLimit) -> Cap {
 }
 
 fn joining(number: u64, sign_in: SignIn) -> Joining {
-    Joining { id: id(number), tag: tag(number), bound: LATER, order: age(number), sign_in }
+    Joining {
+        id: id(number),
+        tag: tag(number),
+        bound: LATER,
+        order: age(number),
+        sign_in,
+        is_new: false,
+    }
 }
 
 fn capped(max: u32, at_limit: AtLimit) -> SignIn {
@@ -63,6 +70,7 @@ fn an_index_comes_back_as_it_was_written() {
     let states = [
         State::Settled,
         State::Announced(until()),
+        State::New(until()),
         State::Reserved(until()),
         State::Confirmed(until()),
         State::Evicted(until()),
@@ -80,7 +88,7 @@ fn an_index_comes_back_as_it_was_written() {
     assert_eq!(Root::read(&Root::default().write()), Ok(Root::default()));
     assert_eq!(read_bucket(&write_bucket(&entries), NOW), Ok(entries.clone()));
     let settled = read_bucket(&write_bucket(&entries), until()).unwrap();
-    assert!(settled[..6].iter().all(|entry| entry.state == State::Settled));
+    assert!(settled[..7].iter().all(|entry| entry.state == State::Settled));
 }
 
 #[test]
@@ -189,6 +197,23 @@ fn what_has_expired_counts_no_more_and_is_still_there_to_be_revoked() {
     root.entries.push(again.clone());
     root.note(&[found]);
     assert!(root.entries.contains(&again));
+}
+
+#[test]
+fn a_new_session_that_has_expired_is_not_under_way_any_more() {
+    for (state, expected) in [
+        (State::New(until()), Verdict::Admitted(vec![])),
+        (State::Announced(until()), Verdict::Denied),
+    ] {
+        let mut root = root(&[entry(1, state)]);
+        let own = joining(9, capped(1, AtLimit::Reject));
+        root.reserve(&own, NOW).unwrap();
+        let mut survey = Survey::new(&root, &own, cap(1, AtLimit::Reject));
+        for id in looked(&mut survey) {
+            survey.saw(id, Seen::Expired(until()));
+        }
+        assert_eq!(survey.next(), Next::Done(expected), "{state:?}");
+    }
 }
 
 #[test]
@@ -360,6 +385,8 @@ fn who_is_under_way_counts_and_who_came_later_counts_us() {
         (3, Seen::Ended, Verdict::Admitted(vec![])),
         (1, Seen::Ended, Verdict::Admitted(vec![])),
         (5, Seen::Live(age(1)), Verdict::Denied),
+        (3, Seen::Expired(until()), Verdict::Admitted(vec![])),
+        (2, Seen::Expired(until()), Verdict::Denied),
     ] {
         let mut survey = Survey::new(&root, &joining(9, at_most(max)), cap(max, AtLimit::Reject));
         let next = loop {

@@ -3,9 +3,10 @@
 //! ```text
 //! 1 REVOKED NEXT                                  a root; of a bucket, `1` alone
 //! b NUMBER NAME COUNT UNTIL AUTHENTICATED CREATED
-//! e ID BOUND AUTHENTICATED CREATED TAG [rUNTIL]   a: announced · r: reserved ·
-//!                                                 c: confirmed · e: evicted ·
-//!                                                 x: revoked · o: expired
+//! e ID BOUND AUTHENTICATED CREATED TAG [rUNTIL]   a: announced · n: new ·
+//!                                                 r: reserved · c: confirmed ·
+//!                                                 e: evicted · x: revoked ·
+//!                                                 o: expired
 //! ```
 //!
 //! Times are milliseconds since 1970, names and tags numbers.
@@ -100,6 +101,7 @@ fn write_entry(text: &mut String, entry: &Entry) {
             return;
         }
         State::Announced(until) => ('a', until),
+        State::New(until) => ('n', until),
         State::Reserved(until) => ('r', until),
         State::Confirmed(until) => ('c', until),
         State::Evicted(until) => ('e', until),
@@ -188,6 +190,7 @@ impl<'t> Words<'t> {
                 let until = Timestamp::from_millis(until.parse().ok()?);
                 match letter {
                     "a" => State::Announced(until),
+                    "n" => State::New(until),
                     "r" => State::Reserved(until),
                     "c" => State::Confirmed(until),
                     "e" => State::Evicted(until),
