@@ -91,6 +91,10 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             let there = self.watch.check();
+            if there.is_err() {
+                // Nothing can be swept: look again after a pause, not at once.
+                self.backlog = false;
+            }
             let sweep = there.is_ok() && self.sweep_is_due();
             if sweep || !batch.is_empty() {
                 self.commit(&mut batch, sweep, there);
