@@ -27,6 +27,7 @@ impl Failure {
         Self { kind, text: text.into(), doubt: Doubt::None }
     }
 
+    #[cfg(feature = "redis")]
     pub(in crate::store) fn config(text: impl Into<String>) -> Self {
         Self::new(StoreErrorKind::Config, text)
     }
