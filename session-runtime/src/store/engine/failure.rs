@@ -27,11 +27,6 @@ impl Failure {
         Self { kind, text: text.into(), doubt: Doubt::None }
     }
 
-    #[cfg(feature = "redis")]
-    pub(in crate::store) fn config(text: impl Into<String>) -> Self {
-        Self::new(StoreErrorKind::Config, text)
-    }
-
     pub(in crate::store) fn corrupt(what: impl fmt::Display) -> Self {
         Self::new(StoreErrorKind::Corrupt, what.to_string())
     }
