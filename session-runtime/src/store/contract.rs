@@ -135,8 +135,10 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Applies a patch for a request that was authenticated under `epoch`.
     ///
-    /// `read` is the record as the caller read it, if it did: a store may save a
-    /// round trip by it, and must not believe it.
+    /// `read` is the record as the caller read it from this store, unchanged, if it
+    /// did: a store may save a round trip by it. It goes by its
+    /// [`note`](Record::note), which a record that was made or changed since does not
+    /// have, and by nothing else that it cannot compare with what is stored.
     ///
     /// # Errors
     ///

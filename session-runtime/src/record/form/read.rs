@@ -10,6 +10,7 @@ use crate::record::{Meta, Record, Tombstone};
 
 /// What is stored under the id of a session.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant)] // taken apart at once
 pub(crate) enum Entry {
     /// A session, live or expired.
     Record(Arc<Record>),

@@ -5,6 +5,9 @@ use std::future::Future;
 use crate::clock::{Clock, Timestamp};
 use crate::store::{Cursor, StoreError};
 
+/// A value with its version; `None`: nothing is there.
+pub type Versioned<V> = Option<(Vec<u8>, V)>;
+
 /// A map from keys to bytes that replaces a value only if it is still the one that was
 /// read: all that [`CasStore`] needs to be a session store on top of it.
 ///
@@ -111,7 +114,7 @@ pub trait CompareAndSwap: Send + Sync + 'static {
     fn get(
         &self,
         key: &str,
-    ) -> impl Future<Output = Result<Option<(Vec<u8>, Self::Version)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Versioned<Self::Version>, StoreError>> + Send;
 
     /// Puts a value under `key`, or removes what is there, if it has the `expected`
     /// version, or, without one, if nothing is there. Says whether it did.

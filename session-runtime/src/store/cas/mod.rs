@@ -16,5 +16,5 @@ mod sign_in;
 mod store;
 mod walk;
 
-pub use contract::{CompareAndSwap, Keys, ListKeys, Put};
+pub use contract::{CompareAndSwap, Keys, ListKeys, Put, Versioned};
 pub use store::CasStore;
