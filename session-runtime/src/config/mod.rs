@@ -9,4 +9,5 @@ pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
 pub use layer::keep_unless_failed;
 pub(crate) use layer::{Config, Policy};
+#[cfg(feature = "config")]
 pub(crate) use realms::Realms;

@@ -93,6 +93,7 @@ impl Kind {
 
 impl Head {
     /// Its bytes in front of a value.
+    #[cfg(any(test, feature = "redis"))]
     pub(crate) const fn len(&self) -> usize {
         self.kind.head_len()
     }

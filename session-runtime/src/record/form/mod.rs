@@ -20,12 +20,15 @@ use std::fmt;
 
 pub(crate) use self::entries::{is_appendable, operations};
 use self::head::ApartBase;
-pub(crate) use self::head::{Head, Kind, NO_SCHEMAS, patch_text, schemas_of};
+pub(crate) use self::head::{Head, Kind, schemas_of};
+#[cfg(feature = "redis")]
+pub(crate) use self::head::{NO_SCHEMAS, patch_text};
+#[cfg(feature = "redis")]
 pub(crate) use self::meta::letter;
 pub(crate) use self::read::{Entry, Raw, RawRecord, decode};
-pub(crate) use self::write::{
-    Base, Form, apart, appended, as_read, entombed, over_kept_base, whole,
-};
+#[cfg(any(test, feature = "redis"))]
+pub(crate) use self::write::Base;
+pub(crate) use self::write::{Form, apart, appended, as_read, entombed, over_kept_base, whole};
 
 /// What stands in front of a base that is kept apart: its mark.
 const MARK: usize = 10;
