@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use session_runtime::patch::SignIn;
-use session_runtime::store::{EndedBy, RedisStore, SessionStore, StoreErrorKind, Touch};
+use session_runtime::store::{EndedBy, RedisStore, SessionStore, StoreErrorKind};
 use session_tests::servers::redis::{self, Cluster, Server};
 use session_tests::servers::{Fake, free_port};
 use session_tests::traced::Traced;
 
 use super::reach::works;
-use super::records::{created, one_more, record};
+use super::records::{created, found, one_more, record};
 use super::rights::source;
 
 async fn refused(url: &str, kind: StoreErrorKind, says: &str) {
@@ -38,25 +38,23 @@ async fn commands_that_are_switched_off_are_named() {
 
 #[tokio::test]
 async fn an_error_holds_nothing_that_was_sent() {
-    let Some(mut server) = Server::start(&[]) else { return };
+    let kept = ["--appendonly", "yes", "--appendfsync", "always"];
+    let Some(mut server) = Server::start(&kept) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
-    created(&store, None).await;
+    let stored = created(&store, None).await;
     server.restart_with(&["--rename-command", "EVALSHA", ""]);
-    let record = record(&store, None);
     // Finds out that its connection has ended.
-    store.count().await.unwrap();
-    let (id, secret) = (record.id, record.meta.secret);
+    found(&store, &stored).await;
     let errors = [
-        store.create(record, SignIn::default()).await.unwrap_err(),
-        store.apply(id, 1, &one_more(), None).await.unwrap_err(),
-        store.load(id, &[secret], Touch::IfDue.into()).await.unwrap_err(),
-        store.delete(id, EndedBy::Browser).await.unwrap_err(),
+        store.create(record(&store, None), SignIn::default()).await.unwrap_err(),
+        store.apply(stored.id, 1, &one_more(), None).await.unwrap_err(),
+        store.delete(stored.id, EndedBy::Browser).await.unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
         let said = format!("{error} {error:?} {}", source(&error));
         assert!(said.contains("knows no `evalsha`"), "{said}");
-        for part in ["with args", &*id.to_string(), "session:"] {
+        for part in ["with args", &*stored.id.to_string(), "session:"] {
             assert!(!said.contains(part), "{said}");
         }
     }
