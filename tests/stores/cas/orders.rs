@@ -33,6 +33,7 @@ pub(super) struct Turns {
 
 struct Waiting {
     call: usize,
+    is_swap: bool,
     turn: oneshot::Sender<Turn>,
 }
 
@@ -52,10 +53,10 @@ impl Turns {
     }
 
     /// What is done before and after the tasks has no turns.
-    async fn turn(&self) -> Turn {
+    async fn turn(&self, is_swap: bool) -> Turn {
         let Ok(call) = CALL.try_with(|call| *call) else { return Turn::Done };
         let (turn, mine) = oneshot::channel();
-        self.waiting.lock().unwrap().push(Waiting { call, turn });
+        self.waiting.lock().unwrap().push(Waiting { call, is_swap, turn });
         mine.await.unwrap()
     }
 }
@@ -68,10 +69,8 @@ impl CompareAndSwap for Turns {
     }
 
     async fn get(&self, key: &str) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
-        match self.turn().await {
-            Turn::Done => self.map.get(key).await,
-            Turn::AnswerLost | Turn::RequestLost => Err(lost()),
-        }
+        self.turn(false).await;
+        self.map.get(key).await
     }
 
     async fn swap(
@@ -80,7 +79,7 @@ impl CompareAndSwap for Turns {
         expected: Option<&u64>,
         put: Option<Put<'_>>,
     ) -> Result<bool, StoreError> {
-        let turn = self.turn().await;
+        let turn = self.turn(true).await;
         if turn == Turn::RequestLost {
             return Err(lost());
         }
@@ -129,37 +128,54 @@ async fn settle() {
     tokio::time::sleep(PAUSE).await;
 }
 
-/// A way through the choices, to be followed by the next one.
-#[derive(Debug, Default)]
-struct Path {
-    /// Which choice was taken, of how many.
-    taken: Vec<(usize, usize)>,
-    at: usize,
+/// A way through the choices.
+#[derive(Debug)]
+enum Path {
+    /// Depth first: which choice was taken, of how many.
+    All { taken: Vec<(usize, usize)>, at: usize },
+    /// By dice, so many times more.
+    Some { dice: u64, left: usize },
 }
 
 impl Path {
     fn choose(&mut self, among: usize) -> usize {
-        if self.at == self.taken.len() {
-            self.taken.push((0, among));
+        match self {
+            Self::All { taken, at } => {
+                if *at == taken.len() {
+                    taken.push((0, among));
+                }
+                let (choice, of) = &mut taken[*at];
+                *of = among;
+                *at += 1;
+                (*choice).min(among - 1)
+            }
+            Self::Some { dice, .. } => {
+                *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (*dice >> 33) as usize % among
+            }
         }
-        let (choice, of) = &mut self.taken[self.at];
-        *of = among;
-        self.at += 1;
-        (*choice).min(among - 1)
     }
 
-    /// Depth first; `false` after the last.
+    /// `false` after the last.
     fn next(&mut self) -> bool {
-        self.taken.truncate(self.at);
-        self.at = 0;
-        while let Some((choice, of)) = self.taken.last_mut() {
-            *choice += 1;
-            if *choice < *of {
-                return true;
+        match self {
+            Self::Some { left, .. } => {
+                *left -= 1;
+                *left > 0
             }
-            self.taken.pop();
+            Self::All { taken, at } => {
+                taken.truncate(*at);
+                *at = 0;
+                while let Some((choice, of)) = taken.last_mut() {
+                    *choice += 1;
+                    if *choice < *of {
+                        return true;
+                    }
+                    taken.pop();
+                }
+                false
+            }
         }
-        false
     }
 }
 
@@ -171,7 +187,25 @@ pub(super) fn explore(
     make: impl AsyncFn() -> World,
     check: impl AsyncFn(Store, Vec<String>),
 ) -> usize {
-    let mut path = Path::default();
+    go(Path::All { taken: Vec::new(), at: 0 }, faults, make, check)
+}
+
+/// The same for some orders of so many that nobody can wait for all of them.
+pub(super) fn sample(
+    orders: usize,
+    faults: usize,
+    make: impl AsyncFn() -> World,
+    check: impl AsyncFn(Store, Vec<String>),
+) {
+    go(Path::Some { dice: 42, left: orders }, faults, make, check);
+}
+
+fn go(
+    mut path: Path,
+    faults: usize,
+    make: impl AsyncFn() -> World,
+    check: impl AsyncFn(Store, Vec<String>),
+) -> usize {
     let mut orders = 0;
     loop {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -239,8 +273,9 @@ async fn run(
             continue;
         }
         waiting.sort_by_key(|it| it.call);
-        let chosen = waiting.remove(path.choose(waiting.len()));
-        let turn = match if faults > 0 { path.choose(3) } else { 0 } {
+        let choice = path.choose(waiting.len());
+        let chosen = waiting.remove(choice);
+        let turn = match if faults > 0 && chosen.is_swap { path.choose(3) } else { 0 } {
             0 => Turn::Done,
             1 => Turn::AnswerLost,
             _ => Turn::RequestLost,

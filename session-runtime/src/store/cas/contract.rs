@@ -16,10 +16,10 @@ pub type Versioned<V> = Option<(Vec<u8>, V)>;
 /// 1. **A read gives what was put last**, byte for byte, with its version; `None` where
 ///    nothing was ever put, or what was put was removed. It never sees half of a write,
 ///    and an acknowledged swap is seen by every read after it, of any process.
-/// 2. **A version names one write.** A key never has the same version twice, not even
-///    after its value was removed and put again. A counter of the whole map, a random
-///    number of 128 bits, or a hash of the value together with the time will do; a
-///    counter per key that begins again with a new value will not.
+/// 2. **A version tells values apart.** Two different values of a key never have the same
+///    version, not even if the first was removed before the second was put. A counter of
+///    the whole map will do, a strong hash of the bytes, or the bytes themselves; a counter
+///    per key that begins again with a new value will not.
 /// 3. **A swap is one atomic step** against every process that shares the map: it does
 ///    what is asked if the key has the expected version, or no value if none is
 ///    expected, and nothing otherwise.
@@ -32,6 +32,10 @@ pub type Versioned<V> = Option<(Vec<u8>, V)>;
 ///    a swap by reading again, so a map need not try anything twice.
 /// 6. **Calls for any keys overlap**, in any order. A call may be given up at any
 ///    `.await`: then its swap was done as a whole or not at all.
+///
+/// A swap knows no time: a step is decided by the clock at the read before it, so what is
+/// written just before the end of a session may arrive later than that, by no more than
+/// the [deadline](super::CasStore::deadline) of a call.
 ///
 /// Keys are ASCII letters, digits, `-`, `_` and at most two `.`; they are at most 68
 /// characters long and name nobody. Values are text of at most the session's
@@ -97,7 +101,7 @@ pub type Versioned<V> = Option<(Vec<u8>, V)>;
 /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
 /// [`Timeout`]: crate::store::StoreErrorKind::Timeout
 pub trait CompareAndSwap: Send + Sync + 'static {
-    /// What tells one write of a key from every other: a number, an `ETag`.
+    /// What tells the values of a key apart: a number, an `ETag`, the value itself.
     type Version: Send + Sync + 'static;
 
     /// The clock that decides expiry. The layer asks it too.

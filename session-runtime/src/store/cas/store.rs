@@ -25,10 +25,10 @@ use crate::token::SecretHash;
 /// A session store on top of a [`CompareAndSwap`] map: the whole contract, for any
 /// number of processes that share the map.
 ///
-/// A session is one value. A load is one read, and a second call where it has to write
-/// the last activity; a change is a swap after the read of the request's load. A sign-in
-/// also changes the value of its principal: two calls before the write, and two after it
-/// where it asks for something (a cap, that nothing was revoked since).
+/// A session is one value. A load is one read, and a read and a swap more where it has to
+/// write the last activity; a change is a read and a swap. A sign-in also changes the value
+/// of its principal: a read and a swap before the write, and once more after it where it has
+/// conditions (a cap, that nothing was revoked since).
 ///
 /// # What the map decides
 ///
