@@ -221,7 +221,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         let seen = abreast(looks).await;
         let mut ended = Vec::new();
         for (entry, seen) in entries.into_iter().zip(seen) {
-            if matches!(seen?, Seen::Ended | Seen::Other) && entry.is_quiet() {
+            if matches!(seen?, Seen::Ended | Seen::Foreign | Seen::Absent) && entry.is_quiet() {
                 ended.push((Place::Bucket(bucket.number), entry));
             }
         }

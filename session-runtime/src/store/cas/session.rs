@@ -176,15 +176,15 @@ impl<M: CompareAndSwap> CasStore<M> {
     }
 }
 
-/// What a look at a session shows of it, if it may belong to that principal.
+/// What a look at a session shows of it to that principal.
 pub(super) fn seen(read: &Read, principal: &Principal) -> Result<Seen, Failure> {
-    let Some(value) = &read.value else { return Ok(Seen::Other) };
+    let Some(value) = &read.value else { return Ok(Seen::Absent) };
     Ok(match Raw::read(value)? {
         Raw::Tombstone(_) => Seen::Ended,
+        Raw::Record(RawRecord { meta, .. }) if meta.is_removable(read.now) => Seen::Absent,
         Raw::Record(RawRecord { meta, .. }) if meta.principal.as_ref() != Some(principal) => {
-            Seen::Other
+            Seen::Foreign
         }
-        Raw::Record(RawRecord { meta, .. }) if meta.is_removable(read.now) => Seen::Other,
         Raw::Record(RawRecord { meta, .. }) if meta.is_expired(read.now) => {
             Seen::Expired(meta.expires_at().after(COMMIT_LEEWAY))
         }

@@ -24,31 +24,36 @@ pub(in crate::store) async fn load(
     visit.arrived = visit.arrived.map(|arrived| engine.translated(arrived));
     let mut read = engine.read(id, deadline).await?;
     let mut pause = Pause::until(deadline);
-    let mut touched = false;
+    let mut tries = 0;
     loop {
+        tries += 1;
         let (record, due) = match judge(id, &read, secrets, visit)? {
             Found::Answer(lookup) => return Ok(lookup),
+            Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
             Found::Opens(record, due) => (record, due),
         };
-        let only_touch = due == Due::Touch;
-        if due == Due::Nothing || (only_touch && touched) {
-            // A touch that another request was faster than is worth no second try.
-            return Ok(Lookup::Found(record));
-        }
-        touched = true;
-        match settle(engine, &record, due, read.now, deadline).await {
+        let refused = match settle(engine, &record, due, read.now, deadline).await {
             Ok(Settled::Done(record)) => return Ok(Lookup::Found(record)),
-            Ok(Settled::Refused(current)) => read = current,
-            // Activity is not worth a failed request.
-            Err(failure) if only_touch => {
-                tracing::warn!(%id, %failure, "the last activity of a session was not stored");
+            Ok(Settled::Refused(current)) => pause.again().await.map(|()| current),
+            Err(failure) => Err(failure),
+        };
+        match refused {
+            Ok(current) if due != Due::Touch || tries < TOUCHES => read = current,
+            Err(failure) if due != Due::Touch => return Err(failure),
+            // Activity is worth neither a failed request nor a long one.
+            given_up => {
+                if let Err(failure) = given_up {
+                    tracing::warn!(%id, %failure, "the last activity of a session was not stored");
+                }
                 return Ok(Lookup::Found(record));
             }
-            Err(failure) => return Err(failure),
         }
-        pause.again().await?;
     }
 }
+
+/// A touch gives way to so many writes of other requests; then it is left to the next
+/// request.
+const TOUCHES: u32 = 4;
 
 /// The live record `id`, if it still has this `epoch`.
 pub(in crate::store) async fn reload(

@@ -43,8 +43,10 @@ pub(in crate::store) enum Seen {
     Ended,
     /// It has expired, and may still be made live by a patch until then.
     Expired(Timestamp),
-    /// Nothing is there, or it is over, or it belongs to another principal.
-    Other,
+    /// It is live, or has expired, and does not belong to the principal.
+    Foreign,
+    /// Nothing is there, or it is over.
+    Absent,
 }
 
 impl Survey {
@@ -126,15 +128,15 @@ impl Survey {
     pub(in crate::store) fn saw(&mut self, id: SessionId, seen: Seen) {
         let Some(order) = self.known.insert(id, None).flatten() else { return };
         let entries = self.pool.remove(&(order, id)).unwrap_or_default();
-        // A new session that has expired was there before.
-        let is_over =
-            |entry: &Entry| matches!((entry.state, seen), (State::New(_), Seen::Expired(_)));
+        // A new session that has expired or changed hands was there before.
+        let is_there = matches!(seen, Seen::Expired(_) | Seen::Foreign);
+        let is_over = |entry: &Entry| is_there && matches!(entry.state, State::New(_));
         let under_way = entries.iter().filter(|(_, entry)| entry.is_under_way() && !is_over(entry));
         let under_way = under_way.map(|(_, entry)| entry.order).max();
         let counts = match seen {
             Seen::Live(order) => Some(under_way.map_or(order, |later| later.max(order))),
             Seen::Ended => None,
-            Seen::Expired(_) | Seen::Other => under_way,
+            Seen::Expired(_) | Seen::Foreign | Seen::Absent => under_way,
         };
         self.admission.saw(id, counts);
         if counts.is_some() {

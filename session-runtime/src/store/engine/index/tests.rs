@@ -200,7 +200,7 @@ fn what_has_expired_counts_no_more_and_is_still_there_to_be_revoked() {
 }
 
 #[test]
-fn a_new_session_that_has_expired_is_not_under_way_any_more() {
+fn a_new_session_that_expired_or_changed_hands_is_not_under_way_any_more() {
     for (state, expected) in [
         (State::New(until()), Verdict::Admitted(vec![])),
         (State::Announced(until()), Verdict::Denied),
@@ -208,11 +208,13 @@ fn a_new_session_that_has_expired_is_not_under_way_any_more() {
         let mut root = root(&[entry(1, state)]);
         let own = joining(9, capped(1, AtLimit::Reject));
         root.reserve(&own, NOW).unwrap();
-        let mut survey = Survey::new(&root, &own, cap(1, AtLimit::Reject));
-        for id in looked(&mut survey) {
-            survey.saw(id, Seen::Expired(until()));
+        for seen in [Seen::Expired(until()), Seen::Foreign] {
+            let mut survey = Survey::new(&root, &own, cap(1, AtLimit::Reject));
+            for id in looked(&mut survey) {
+                survey.saw(id, seen);
+            }
+            assert_eq!(survey.next(), Next::Done(expected.clone()), "{state:?}, {seen:?}");
         }
-        assert_eq!(survey.next(), Next::Done(expected), "{state:?}");
     }
 }
 
@@ -334,7 +336,7 @@ fn the_oldest_are_looked_at_first_wherever_they_are() {
     assert_eq!(ids.len(), STEP);
     assert_eq!(ids[..8], [5, 10, 11, 12, 20, 21, 30, 31].map(id));
     for number in ids {
-        survey.saw(number, Seen::Other);
+        survey.saw(number, Seen::Absent);
     }
     let dropped = survey.take_found();
     assert_eq!(dropped.len(), STEP + 3, "with all entries of a session");
@@ -380,8 +382,8 @@ fn who_is_under_way_counts_and_who_came_later_counts_us() {
     root.reserve(&joining(9, at_most(2)), NOW).unwrap();
     root.reserve(&joining(10, at_most(2)), NOW).unwrap();
     for (max, seen, expected) in [
-        (2, Seen::Other, Verdict::Denied),
-        (3, Seen::Other, Verdict::Admitted(vec![])),
+        (2, Seen::Absent, Verdict::Denied),
+        (3, Seen::Absent, Verdict::Admitted(vec![])),
         (3, Seen::Ended, Verdict::Admitted(vec![])),
         (1, Seen::Ended, Verdict::Admitted(vec![])),
         (5, Seen::Live(age(1)), Verdict::Denied),
@@ -452,7 +454,7 @@ impl World {
                         Next::Look(ids) => {
                             for id in ids {
                                 let stored = self.sessions.get(&id).copied();
-                                survey.saw(id, stored.map_or(Seen::Other, Seen::Live));
+                                survey.saw(id, stored.map_or(Seen::Absent, Seen::Live));
                             }
                         }
                         Next::Done(Verdict::Admitted(victims)) => {
