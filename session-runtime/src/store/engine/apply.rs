@@ -157,18 +157,22 @@ impl Plan {
         patch: &Patch,
     ) -> Result<Self, DoesNotFit> {
         let limits = engine.limits();
-        let appendable = form::is_appendable(patch) && every_operation_fits(patch, &limits);
+        let bounds = Bounds::new(limits, engine.keeps_apart());
+        // What is asked for again names what it was decided on: the log may have
+        // forgotten it by the time that it arrives.
+        let appendable = patch.again.is_none()
+            && form::is_appendable(patch)
+            && every_operation_fits(patch, &limits);
         let operations = appendable.then(|| form::operations(patch));
         let next = match before.note.stamp {
             0 => Next::Nothing,
-            _ if engine.keeps_apart() => next_form(before, after, operations.as_deref())?,
+            _ if engine.keeps_apart() => next_form(before, after, operations.as_deref(), bounds)?,
             stamp => Next::Form(form::whole(after, stamp + 1)?),
         };
         let as_read = match next {
             Next::Nothing => None,
             Next::Tail | Next::Form(_) => form::as_read(before),
         };
-        let bounds = Bounds::new(limits, engine.keeps_apart());
         Ok(Self { as_read, next, operations, bounds })
     }
 
@@ -204,12 +208,14 @@ fn next_form(
     before: &Arc<Record>,
     after: &Record,
     operations: Option<&[u8]>,
+    bounds: Bounds,
 ) -> Result<Next, DoesNotFit> {
     let (note, stamp) = (before.note, before.note.stamp + 1);
     let tail = TAIL.max(note.base as usize / 8);
     if let Some(operations) = operations
         && note.is_apart()
         && note.tail() + operations.len() <= tail
+        && bounds.take(note.length as usize + operations.len(), note.base as usize)
     {
         return Ok(Next::Nothing);
     }

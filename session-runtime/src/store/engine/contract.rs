@@ -148,6 +148,11 @@ impl Bounds {
         const MOST: usize = 2_048;
         Self { most: if keeps_apart { MOST } else { usize::MAX }, limit: limits.record }
     }
+
+    /// Whether a value may have become so long, with a base apart or without (0).
+    pub(in crate::store) const fn take(self, value: usize, base: usize) -> bool {
+        value <= self.most && value + base <= self.limit
+    }
 }
 
 /// The session belongs to a principal after the write.

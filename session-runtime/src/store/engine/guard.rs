@@ -55,9 +55,8 @@ pub(in crate::store) fn decide(
 }
 
 fn fits(append: &Append<'_>, head: &Head) -> bool {
-    let length = head.length + append.operations.len();
     let base = head.apart.map_or(0, |apart| apart.length);
-    length <= append.bounds.most && length + base <= append.bounds.limit
+    append.bounds.take(head.length + append.operations.len(), base)
 }
 
 /// Whether a value may make room for a new session of its id: it has expired for longer

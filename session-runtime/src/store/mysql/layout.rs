@@ -105,7 +105,7 @@ impl Tables {
     id         {id},
     secret     BINARY(32) NOT NULL,
     kept_until BIGINT NOT NULL,
-    ended_by   TINYINT NOT NULL,
+    elsewhere  BOOLEAN NOT NULL,
     ended_at   BIGINT NOT NULL,
     PRIMARY KEY (id, secret),
     KEY session_tombstone_until (kept_until)

@@ -11,10 +11,13 @@ use crate::patch::Denied;
 use crate::record::form::{Base, Form, NO_SCHEMAS, patch_text};
 use crate::store::engine::{Read, Step};
 
+/// A step that does nothing: `step.lua` answers as it stands.
+pub(super) const LOOK: &[u8] = b"p";
+
 /// What a step does, for `step.lua`.
 pub(super) fn what(step: &Step<'_>) -> Vec<u8> {
     let Some(patch) = step.patch else { return Vec::new() };
-    let Some(append) = &step.append else { return b"p".to_vec() };
+    let Some(append) = &step.append else { return LOOK.to_vec() };
     let mut what = Vec::with_capacity(32 + append.operations.len());
     what.extend_from_slice(&patch_text(patch));
     // What is written to memory does not fail.

@@ -102,12 +102,12 @@ pub(super) struct Entries {
     pub(super) next: Option<Place>,
 }
 
-/// What a session is to the principal whose index has it.
-pub(super) enum Standing {
-    /// It is live, and this is its head.
-    Live { meta: Box<Meta>, head: Vec<u8> },
-    /// It has expired, and may come back by a patch that is on its way.
-    Expiring,
+/// A session of the principal whose index has it.
+pub(super) struct Standing {
+    pub(super) meta: Meta,
+    pub(super) head: Vec<u8>,
+    /// If not, it has expired, and may come back by a patch that is on its way.
+    pub(super) is_live: bool,
 }
 
 /// What became of the sessions of some entries.
@@ -175,8 +175,8 @@ impl Server {
         for ((entry, id), read) in known.into_iter().zip(ids).zip(reads) {
             match standing(principal, &read)? {
                 None => stale.push(entry),
-                Some(Standing::Expiring) => {}
-                Some(Standing::Live { .. }) => records.extend(record_of(id, &read)?),
+                Some(it) if it.is_live => records.extend(record_of(id, &read)?),
+                Some(_) => {}
             }
         }
         self.forget_all(index, &stale, deadline).await;
@@ -289,11 +289,8 @@ fn standing(principal: &Principal, read: &Read) -> Result<Option<Standing>, Inva
     if meta.principal.as_ref() != Some(principal) || meta.is_removable(read.now) {
         return Ok(None);
     }
-    if meta.is_expired(read.now) {
-        return Ok(Some(Standing::Expiring));
-    }
     let head = value.get(..raw.head.len()).unwrap_or(value).to_vec();
-    Ok(Some(Standing::Live { meta: Box::new(meta), head }))
+    Ok(Some(Standing { is_live: !meta.is_expired(read.now), meta, head }))
 }
 
 #[cfg(test)]

@@ -89,7 +89,28 @@ impl Server {
         args: &[&[u8]],
         deadline: Instant,
     ) -> Result<Told, Failure> {
-        self.run_on(To::AsItSays, script, keys, args, deadline).await
+        let told = self.run_on(To::AsItSays, Repeats::Freely, script, keys, args, deadline).await;
+        told.map_err(Asked::into_failure)
+    }
+
+    /// As [`tell`](Self::tell), for what a second run might do a second time. Where it may
+    /// have run, the script runs with `look` instead, by which it changes nothing.
+    pub(super) async fn tell_once(
+        &self,
+        script: &Script,
+        keys: &[Key<'_>],
+        args: &[&[u8]],
+        look: &[&[u8]],
+        deadline: Instant,
+    ) -> Result<Told, Failure> {
+        match self.run_on(To::AsItSays, Repeats::Never, script, keys, args, deadline).await {
+            Err(Asked::MaybeDone) => {
+                let told = self.tell(script, keys, look, deadline).await;
+                let Told { value, .. } = told.map_err(|failure| failure.maybe_done(true))?;
+                Ok(Told { value, doubt: Doubt::MaybeDone })
+            }
+            told => told.map_err(Asked::into_failure),
+        }
     }
 
     /// Runs a script without keys on the primary of `slot`, or on the one server.
@@ -100,30 +121,32 @@ impl Server {
         args: &[&[u8]],
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        Ok(self.run_on(To::Slot(slot), script, &[], args, deadline).await?.value)
+        let told = self.run_on(To::Slot(slot), Repeats::Freely, script, &[], args, deadline).await;
+        Ok(told.map_err(Asked::into_failure)?.value)
     }
 
     async fn run_on(
         &self,
         to: To<'_>,
+        repeats: Repeats,
         script: &Script,
         keys: &[Key<'_>],
         args: &[&[u8]],
         deadline: Instant,
-    ) -> Result<Told, Failure> {
+    ) -> Result<Told, Asked> {
         let by_name = self.call("EVALSHA", &script.sha, keys, args);
-        match self.ask(Sent::One(&by_name), to, deadline).await {
+        match self.ask(Sent::One(&by_name), to, repeats, deadline).await {
             Err(Asked::Unknown(before)) => {
                 // Sends the text once; the server knows it from then on.
                 let whole = self.call("EVAL", &script.text, keys, args);
-                let told = self.ask(Sent::One(&whole), to, deadline).await;
-                let mut told = told.map_err(|asked| asked.after(before).into_failure())?;
+                let told = self.ask(Sent::One(&whole), to, repeats, deadline).await;
+                let mut told = told.map_err(|asked| asked.after(before))?;
                 if before == Doubt::MaybeDone {
                     told.doubt = before;
                 }
                 Ok(told)
             }
-            other => other.map_err(Asked::into_failure),
+            other => other,
         }
     }
 
@@ -225,7 +248,7 @@ impl Server {
         command: &Cmd,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        let told = self.ask(Sent::One(command), To::Slot(slot), deadline).await;
+        let told = self.ask(Sent::One(command), To::Slot(slot), Repeats::Freely, deadline).await;
         Ok(told.map_err(Asked::into_failure)?.value)
     }
 
@@ -236,7 +259,7 @@ impl Server {
         command: &Cmd,
         deadline: Instant,
     ) -> Result<Told, Failure> {
-        let told = self.ask(Sent::One(command), To::Holder(key), deadline).await;
+        let told = self.ask(Sent::One(command), To::Holder(key), Repeats::Freely, deadline).await;
         told.map_err(Asked::into_failure)
     }
 
@@ -247,14 +270,20 @@ impl Server {
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let told = self.ask(Sent::Several(key, commands), To::AsItSays, deadline).await;
+        let told = self.ask(Sent::Several(key, commands), To::AsItSays, Repeats::Freely, deadline).await;
         match told.map_err(Asked::into_failure)?.value {
             Value::Array(answers) => Ok(answers),
             _ => Err(Failure::corrupt("answer")),
         }
     }
 
-    async fn ask(&self, sent: Sent<'_>, to: To<'_>, deadline: Instant) -> Result<Told, Asked> {
+    async fn ask(
+        &self,
+        sent: Sent<'_>,
+        to: To<'_>,
+        repeats: Repeats,
+        deadline: Instant,
+    ) -> Result<Told, Asked> {
         let mut maybe_done = false;
         let mut pause = Duration::from_millis(5);
         let mut last = None;
@@ -272,6 +301,9 @@ impl Server {
                     let failure = Failure::of(&error);
                     if !is_passing(&error) {
                         return Err(Asked::Failed(failure.maybe_done(maybe_done)));
+                    }
+                    if maybe_done && repeats == Repeats::Never {
+                        return Err(Asked::MaybeDone);
                     }
                     last = Some(failure);
                 }
@@ -296,7 +328,16 @@ impl Server {
     }
 }
 
+/// Whether a command is sent again where it may have arrived.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    Freely,
+    Never,
+}
+
 enum Asked {
+    /// It may have arrived, and is [not to be repeated](Repeats::Never).
+    MaybeDone,
     /// The server does not know the script. Another one may have run it before.
     Unknown(Doubt),
     Failed(Failure),
@@ -315,6 +356,7 @@ impl Asked {
 
     fn into_failure(self) -> Failure {
         match self {
+            Self::MaybeDone => Failure::timeout("its answer was lost").maybe_done(true),
             Self::Unknown(_) => Failure::said("NOSCRIPT", ""),
             Self::Failed(failure) => failure,
         }

@@ -40,12 +40,12 @@ enum Entered {
     Denied(Denied),
 }
 
-/// A session that makes room, and its head as it was read.
+/// A session that makes room or has expired, and its head as it was read.
 pub(super) type Evicted = (SessionId, Vec<u8>);
 
 /// What a walk through the index found for a sign-in.
 pub(super) enum Room {
-    /// These end, or there is room without that.
+    /// These end, or do not count if they have expired; or there is room without that.
     After(Vec<Evicted>),
     /// The cap is reached.
     None,
@@ -167,15 +167,17 @@ impl Server {
         let max = cap.max.get() as usize;
         let index = self.index(joins.principal);
         let mut live: BTreeMap<SessionId, (Record, Vec<u8>)> = BTreeMap::new();
+        let mut expiring = BTreeMap::new();
         let mut from = None;
         loop {
             let page = self.page(index, from.as_ref(), STEP, deadline).await?;
             let looked = self.look_at_entries(joins.principal, page.entries, deadline).await?;
             self.forget_all(index, &looked.stale, deadline).await;
-            for (entry, standing) in looked.theirs {
-                let Standing::Live { meta, head } = standing else { continue };
-                if let Some(id) = entry.id.filter(|id| *id != own) {
-                    live.insert(id, (Record::new(id, *meta, Fields::new()), head));
+            for (entry, Standing { meta, head, is_live }) in looked.theirs {
+                let Some(id) = entry.id.filter(|id| *id != own) else { continue };
+                match is_live {
+                    true => drop(live.insert(id, (Record::new(id, meta, Fields::new()), head))),
+                    false => drop(expiring.insert(id, head)),
                 }
             }
             if cap.at_limit == AtLimit::Reject && live.len() >= max {
@@ -192,7 +194,9 @@ impl Server {
                 None => break,
             }
         }
-        Ok(Room::After(oldest(&mut live, cap)))
+        let mut make_room = oldest(&mut live, cap);
+        make_room.extend(expiring);
+        Ok(Room::After(make_room))
     }
 
     /// Ends sessions that a cap has no room for. One that changed meanwhile is looked at

@@ -352,7 +352,7 @@ impl Reservation<'_> {
         }
         let looked = self.server.look_at_entries(self.principal, known, deadline).await?;
         for (entry, standing) in looked.theirs {
-            if let (Some(id), Standing::Live { meta, .. }) = (entry.id, standing) {
+            if let (Some(id), Standing { meta, is_live: true, .. }) = (entry.id, standing) {
                 let order = (meta.authenticated, meta.created);
                 others.push(Other { order, id });
             }

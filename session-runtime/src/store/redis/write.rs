@@ -3,7 +3,7 @@
 use redis::Value;
 use tokio::time::Instant;
 
-use super::ask::{as_it_stands, new_base, what};
+use super::ask::{LOOK, as_it_stands, new_base, what};
 use super::failure::Failure;
 use super::script::kept;
 use super::server::{Server, Told};
@@ -156,11 +156,14 @@ impl Server {
             (None, _) => 1,
         };
         let (script, keys, args) = (&self.scripts.step, [self.session(id)], &args[..used]);
-        // A loss of privilege must not come back with a replica.
-        let Told { value, doubt } = match step.renews {
-            true => self.run_safely(script, &keys, args, deadline).await?,
-            false => self.tell(script, &keys, args, deadline).await?,
+        let told = match (step.renews, &step.append) {
+            // A loss of privilege must not come back with a replica.
+            (true, _) => self.run_safely(script, &keys, args, deadline).await,
+            (false, None) => self.tell(script, &keys, args, deadline).await,
+            // Others may have pushed it out of the log before it arrives again.
+            (false, Some(_)) => self.tell_once(script, &keys, args, &[LOOK], deadline).await,
         };
+        let Told { value, doubt } = told?;
         Ok(match value {
             Value::Int(0) => Put::Stepped(Stepped::Replaced),
             Value::Int(rev) => match u64::try_from(rev) {

@@ -1,5 +1,6 @@
--- SESSION INDEX [EVICTED …] | what, as read, form, base, id, bound, cap, since, id of the
--- ends, then the head of each that is evicted
+-- SESSION INDEX [OTHER …] | what, as read, form, base, id, bound, cap, since, id of the
+-- ends, then the head of each of the others: they are evicted, or do not count if they
+-- have expired
 -- what: `c` a new session (as read: all that is there and over), `p` a patch, else a touch
 -- 0 stored, 'revoked', 'full'; else as it stands
 local key, index, what, read, form = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3]
@@ -21,7 +22,7 @@ if cap then
   for i = 3, #KEYS do
     local head, theirs = ARGV[i + 7], call('GET', KEYS[i])
     if not theirs or sub(theirs, 1, #head) ~= head then return 'full' end
-    evicted[i] = theirs
+    if now < tonumber(sub(theirs, 45, 57)) then evicted[i] = theirs end
     others = others - counts(index, sub(KEYS[i], -ID), now)
   end
   if others >= cap then return 'full' end
