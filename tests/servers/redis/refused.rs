@@ -9,7 +9,7 @@ use session_tests::servers::{Fake, free_port};
 use session_tests::traced::Traced;
 
 use super::reach::works;
-use super::records::{created, found, one_more, record};
+use super::records::{created, customer, found, one_more, record};
 use super::rights::source;
 
 async fn refused(url: &str, kind: StoreErrorKind, says: &str) {
@@ -46,7 +46,7 @@ async fn an_error_holds_nothing_that_was_sent() {
     // Finds out that its connection has ended.
     found(&store, &stored).await;
     let errors = [
-        store.create(record(&store, None), SignIn::default()).await.unwrap_err(),
+        store.create(record(&store, Some(&customer())), SignIn::default()).await.unwrap_err(),
         store.apply(stored.id, 1, &one_more(), None).await.unwrap_err(),
         store.delete(stored.id, EndedBy::Browser).await.unwrap_err(),
     ];

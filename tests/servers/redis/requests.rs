@@ -216,16 +216,16 @@ async fn one_changed_field_of_fifty_is_at_most_300_bytes() {
         s.set_s27("x".repeat(64));
         s.set_s28("x".repeat(64));
         s.set_s29("x".repeat(64));
-        s.set_v0(vec!["item".to_owned(); 5]);
-        s.set_v1(vec!["item".to_owned(); 5]);
-        s.set_v2(vec!["item".to_owned(); 5]);
-        s.set_v3(vec!["item".to_owned(); 5]);
-        s.set_v4(vec!["item".to_owned(); 5]);
-        s.set_v5(vec!["item".to_owned(); 5]);
-        s.set_v6(vec!["item".to_owned(); 5]);
-        s.set_v7(vec!["item".to_owned(); 5]);
-        s.set_v8(vec!["item".to_owned(); 5]);
-        s.set_v9(vec!["item".to_owned(); 5]);
+        s.set_v0(vec!["item".repeat(8); 5]);
+        s.set_v1(vec!["item".repeat(8); 5]);
+        s.set_v2(vec!["item".repeat(8); 5]);
+        s.set_v3(vec!["item".repeat(8); 5]);
+        s.set_v4(vec!["item".repeat(8); 5]);
+        s.set_v5(vec!["item".repeat(8); 5]);
+        s.set_v6(vec!["item".repeat(8); 5]);
+        s.set_v7(vec!["item".repeat(8); 5]);
+        s.set_v8(vec!["item".repeat(8); 5]);
+        s.set_v9(vec!["item".repeat(8); 5]);
     };
     let app = Router::new()
         .route("/fill", post(fill))

@@ -24,7 +24,7 @@ const REV: Place = 24..34;
 const STAMP: Place = 34..44;
 const EXPIRES: Place = 44..57;
 const SCHEMAS: Place = 57..62;
-const PATCHES: Place = 62..94;
+pub(super) const PATCHES: Place = 62..94;
 /// Of a form whose base is apart only.
 const BASE: Place = 94..101;
 const MARK: Place = 101..111;
@@ -92,6 +92,11 @@ impl Kind {
 }
 
 impl Head {
+    /// Whether the fields of `value` are [as they were read](super::fields_as_read).
+    pub(crate) fn has_fields(value: &[u8], as_read: &[u8]) -> bool {
+        value.get(PATCHES.start..).is_some_and(|it| it.starts_with(as_read))
+    }
+
     /// Its bytes in front of a value.
     #[cfg(any(test, feature = "redis"))]
     pub(crate) const fn len(&self) -> usize {

@@ -1,6 +1,6 @@
 //! A record as a form.
 
-use super::head::{ApartBase, Head, Kind};
+use super::head::{ApartBase, Head, Kind, PATCHES};
 use super::text::fixed;
 use super::{DoesNotFit, FormNote, InvalidForm, MARK, entries, meta, schemas_of};
 #[cfg(test)]
@@ -164,6 +164,12 @@ pub(crate) fn as_read(record: &Record) -> Option<Vec<u8>> {
     let (length, body) = (note.length as usize, note.body as usize);
     head(&record.meta, note.stamp, kind, apart, length, body).write(&mut text).ok()?;
     Some(text)
+}
+
+/// What of the head says that base and tail are as they were read, whatever was touched
+/// or confirmed since: the last patches and the mark of the base.
+pub(crate) fn fields_as_read(record: &Record) -> Option<Vec<u8>> {
+    as_read(record).map(|mut head| head.split_off(PATCHES.start))
 }
 
 fn build(

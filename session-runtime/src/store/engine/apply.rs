@@ -134,6 +134,7 @@ fn decide(
 
 /// The bytes of a step.
 struct Plan {
+    /// The head that is replaced, or what it says of the fields where only the tail is.
     as_read: Option<Vec<u8>>,
     next: Next,
     operations: Option<Vec<u8>>,
@@ -171,7 +172,8 @@ impl Plan {
         };
         let as_read = match next {
             Next::Nothing => None,
-            Next::Tail | Next::Form(_) => form::as_read(before),
+            Next::Tail => form::fields_as_read(before),
+            Next::Form(_) => form::as_read(before),
         };
         Ok(Self { as_read, next, operations, bounds })
     }

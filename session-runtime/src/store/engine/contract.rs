@@ -126,8 +126,8 @@ pub(in crate::store) struct Replace<'s> {
 #[derive(Debug)]
 pub(in crate::store) struct Append<'s> {
     pub(in crate::store) operations: &'s [u8],
-    /// The head that was read, where the operations are all that its tail has to hold
-    /// then: while it is still that one, they take the place of the tail.
+    /// Where the operations are all that the tail has to hold then: while the fields are
+    /// [as they were read](crate::record::form::fields_as_read), they take its place.
     pub(in crate::store) instead: Option<&'s [u8]>,
     pub(in crate::store) bounds: Bounds,
 }

@@ -39,7 +39,7 @@ pub(in crate::store) fn decide(
     let (Some(append), Some(patch)) = (&step.append, step.patch) else {
         return Ok(Decision::Refuse);
     };
-    let as_read = append.instead.is_some_and(|as_read| value.starts_with(as_read));
+    let as_read = append.instead.is_some_and(|it| Head::has_fields(value, it));
     let holds = as_read
         || head.epoch == step.epoch
             && head.schemas == step.schemas
@@ -48,7 +48,7 @@ pub(in crate::store) fn decide(
     if !holds {
         return Ok(Decision::Refuse);
     }
-    // What was decided on this very form needs no other guard.
+    // What was decided on these very fields needs no other guard.
     let below = if as_read { value.get(..head.body).unwrap_or(value) } else { value };
     let value = form::appended(below, patch, append.operations)?;
     Ok(Decision::Append { value, rev: head.rev + 1 })
@@ -203,13 +203,15 @@ mod tests {
         let it = Try::new();
         let Decision::Append { value: longer, .. } = it.decide(&it.step()) else { panic!() };
         let Ok(Entry::Record(read)) = decode(ID, &longer, None) else { panic!() };
-        let as_read = form::as_read(&read).unwrap();
+        let as_read = form::fields_as_read(&read).unwrap();
+        // Touched since.
+        let longer = [&longer[..34], b"0000000099", &longer[44..]].concat();
         let next = Patch::of(vec![FieldOp::new("a", Op::Set(b"2".to_vec()))]);
         let operations = form::operations(&next);
         let append = Append { operations: &operations, instead: Some(&as_read), ..it.append(0, 0) };
         let step = Step { patch: Some(next.id), append: Some(append), epoch: 7, ..it.step() };
         let Ok(Decision::Append { value, rev: 3 }) = decide(Some(&longer), &step, at(0)) else {
-            panic!("the head is as it was read: no other guard counts")
+            panic!("the fields are as they were read: no other guard counts")
         };
         let body = Head::read(&longer).unwrap().body;
         assert_eq!(&value[body..], operations);

@@ -270,7 +270,8 @@ impl Server {
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
-        let told = self.ask(Sent::Several(key, commands), To::AsItSays, Repeats::Freely, deadline).await;
+        let told =
+            self.ask(Sent::Several(key, commands), To::AsItSays, Repeats::Freely, deadline).await;
         match told.map_err(Asked::into_failure)?.value {
             Value::Array(answers) => Ok(answers),
             _ => Err(Failure::corrupt("answer")),

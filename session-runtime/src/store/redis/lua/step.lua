@@ -1,7 +1,8 @@
--- SESSION | what, head as read, form, base, not after
+-- SESSION | what, as read, form, base, not after
 -- what: nothing for a touch or a confirmation; `p` for a patch that replaces only;
--- else patch id, epoch, `;` or `:` and the stamp of the schemas, operations. A head
--- without a form: the operations replace the tail.
+-- else patch id, epoch, `;` or `:` and the stamp of the schemas, operations.
+-- as read: the head; without a form its last patches and mark: then the operations
+-- replace the tail
 -- 0 replaced, -1 too late, a revision: appended; else as it stands
 local key, what, read, form = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local base, now = '{' .. key .. '}b', clock()
@@ -21,13 +22,13 @@ if #what > 1 and is_open(value, base, now, leeway) then
   local operations = sub(what, at)
   local below, length = value, #value + #operations
   local apart = kind(value) == 'a' and sub(value, 95, 101) or 0
-  local same = read and not form and sub(value, 1, #read) == read
+  local same = read and not form and sub(value, 63, 62 + #read) == read
   if same then below = sub(value, 1, tonumber(sub(value, 10, 14))) end
-  if same or sub(value, 1, 1) == '1' and sub(value, 15, 24) - epoch == 0
+  if sub(value, 1, 1) == '1' and (same or sub(value, 15, 24) - epoch == 0
       and sub(value, 58, 62) == schemas
       and sub(value, 63, 70) ~= patch and sub(value, 71, 78) ~= patch
       and sub(value, 79, 86) ~= patch and sub(value, 87, 94) ~= patch
-      and length <= MOST and length + apart <= LIMIT then
+      and length <= MOST and length + apart <= LIMIT) then
     local rev = sub(value, 25, 34) + 1
     local numbers = string.format('%010d%010d', rev, sub(value, 35, 44) + 1)
     length = string.format('%07d', #below + #operations)
