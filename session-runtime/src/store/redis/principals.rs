@@ -254,7 +254,8 @@ impl Server {
         }
     }
 
-    /// The sessions into which a sign-in is under way, or was within half a minute.
+    /// The sessions into which a sign-in is under way. One that was confirmed since has
+    /// raised the score under which an entry is forgotten.
     async fn signing_in(
         &self,
         index: Key<'_>,
@@ -268,10 +269,7 @@ impl Server {
         let answer = self.at_holder(index, &range, deadline).await?.value;
         let Value::Array(flat) = answer else { return Err(Failure::corrupt("index")) };
         let entries = entries(&flat)?.into_iter();
-        Ok(entries
-            .filter(|it| it.is_under_way() || it.is_confirmed())
-            .filter_map(|it| it.id)
-            .collect())
+        Ok(entries.filter(Entry::is_under_way).filter_map(|it| it.id).collect())
     }
 }
 

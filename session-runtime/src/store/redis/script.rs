@@ -19,7 +19,7 @@ pub(super) fn kept() -> u64 {
 /// Entries of an index that one call looks at.
 pub(super) const STEP: usize = 500;
 /// Entries of an index that a reservation is answered with: more than the largest cap.
-const CROWD: usize = 1_500;
+pub(super) const CROWD: usize = 1_500;
 /// Keys that one step of a walk looks at, and steps of one script: a millisecond
 /// or so of the server's time.
 const SCAN_STEP: usize = 256;
@@ -104,7 +104,6 @@ fn head(options: &RedisOptions) -> String {
         ("MARGIN", MARGIN.to_string()),
         ("RESERVATION", RESERVATION.to_string()),
         ("STEP", STEP.to_string()),
-        ("CROWD", CROWD.to_string()),
         ("SCAN_STEP", SCAN_STEP.to_string()),
         ("SCAN_STEPS", SCAN_STEPS.to_string()),
         ("SLOTS", SLOTS.to_string()),

@@ -13,6 +13,7 @@
 
 use std::fmt::Write as _;
 
+use futures_util::future::try_join_all;
 use redis::Value;
 use tokio::time::Instant;
 
@@ -20,7 +21,8 @@ use super::ask::{int, text};
 use super::failure::Failure;
 use super::layout::Key;
 use super::principals::{Entry, Standing, entries};
-use super::script::RESERVATION;
+use super::read::ABREAST;
+use super::script::{CROWD, RESERVATION};
 use super::server::Server;
 use super::sign_in::{Room, since};
 use super::write::Put;
@@ -228,12 +230,14 @@ impl Server {
             under_way: Vec::new(),
         };
         let (name, bound) = (id.to_string(), bound(joins));
-        let others: &[u8] = if joins.sign_in.cap.is_some() { b"m" } else { b"" };
+        // How many of those that the index knows are known not to count.
+        let mut expiring = 0;
         let mut pause = Pause::until(deadline);
         let answer = loop {
             let Reservation { what, since, index, .. } = &reservation;
-            let args =
-                [name.as_bytes(), what.as_bytes(), bound.as_bytes(), since.as_bytes(), others];
+            let most = joins.sign_in.cap.map(|_| (CROWD + expiring).to_string());
+            let args = [&name, what, &bound, since, most.as_deref().unwrap_or("")];
+            let args = args.map(str::as_bytes);
             let answer = self.run(&self.scripts.reserve, &[*index], &args, deadline).await?;
             match answer {
                 Value::Array(answer) => break answer,
@@ -244,8 +248,9 @@ impl Server {
                 _ => return Err(Failure::corrupt("answer").into()),
             }
             // More entries than any cap: most have ended, or a cap was turned on.
-            if let Room::None = self.make_room(id, joins, deadline).await? {
-                return Ok(Reserved::Denied(Denied::AtLimit));
+            match self.make_room(id, joins, deadline).await? {
+                Room::None => return Ok(Reserved::Denied(Denied::AtLimit)),
+                Room::After(others) => expiring = others.len(),
             }
             pause.again().await?;
         };
@@ -391,17 +396,20 @@ impl Reservation<'_> {
     /// The session is written.
     async fn conclude(self, deadline: Instant) -> Result<Concluded, engine::Failure> {
         let (server, id) = (self.server, self.id);
-        for evicted in &self.evicted {
-            // First what would let a sign-in under way stand.
-            let theirs = self.under_way.iter().filter(|other| other.id == Some(*evicted));
-            let args: Vec<&[u8]> =
-                theirs.flat_map(|other| [other.name.as_bytes(), b"".as_slice()]).collect();
-            if !args.is_empty() {
-                server.run(&server.scripts.forget, &[self.index], &args, deadline).await?;
-            }
-            server.end_theirs(*evicted, self.principal, deadline).await?;
+        // First what would let a sign-in under way stand.
+        let makes_room = |other: &&Entry| other.id.is_some_and(|id| self.evicted.contains(&id));
+        let theirs = self.under_way.iter().filter(makes_room);
+        let args: Vec<&[u8]> =
+            theirs.flat_map(|other| [other.name.as_bytes(), b"".as_slice()]).collect();
+        if !args.is_empty() {
+            server.run(&server.scripts.forget, &[self.index], &args, deadline).await?;
         }
-        let args = [self.what.as_bytes(), self.since.as_bytes()];
+        for some in self.evicted.chunks(ABREAST) {
+            let end = |id: &SessionId| server.end_theirs(*id, self.principal, deadline);
+            try_join_all(some.iter().map(end)).await?;
+        }
+        let name = id.to_string();
+        let args = [name.as_bytes(), self.what.as_bytes(), self.since.as_bytes()];
         let stands = server.run(&server.scripts.confirm, &[self.index], &args, deadline).await?;
         let evicted = match int(&stands) {
             Some(1) => return Ok(Concluded::Stands),
