@@ -126,7 +126,7 @@ pub enum Applying {
 
 impl Record {
     /// Applies `patch` at `now`: the reference for every store, but for
-    /// [`MetaPatch::sign_in`], which is about other records.
+    /// [`MetaPatch::sign_in`](crate::patch::MetaPatch::sign_in), which is about other records.
     ///
     /// The order is that of the contract: a repeated patch id is answered;
     /// then the guard (not expired, same epoch); then the expectations; then

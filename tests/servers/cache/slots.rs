@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use session_runtime::patch::{FieldOp, Op, Outcome, Patch};
 use session_runtime::record::Record;
-use session_runtime::store::{EndedBy, SessionStore};
+use session_runtime::store::{EndedBy, Lookup, SessionStore, Touch};
 use session_tests::servers::redis::{Cluster, Server};
 
 use super::kit::{Nodes, change, eventually, look};
@@ -46,9 +47,16 @@ impl<'c> Move<'c> {
         done(&self.from.ask(&["CLUSTER", "SETSLOT", &self.slot, "MIGRATING", &to]));
     }
 
+    fn keys(&self) -> String {
+        self.from.ask(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "1000"])
+    }
+
     /// All that is in it.
     fn keys_go(&self) {
-        let keys = self.from.ask(&["CLUSTER", "GETKEYSINSLOT", &self.slot, "1000"]);
+        self.go(&self.keys());
+    }
+
+    fn go(&self, keys: &str) {
         let port = self.to.port.to_string();
         let mut command = vec!["MIGRATE", "127.0.0.1", &port, "", "0", "5000", "KEYS"];
         command.extend(keys.split_whitespace());
@@ -63,6 +71,30 @@ impl<'c> Move<'c> {
             done(&node.ask(&["CLUSTER", "SETSLOT", &self.slot, "NODE", &to]));
         }
     }
+}
+
+/// Its fields are apart then.
+async fn grow(store: &impl SessionStore, record: &Record) {
+    let patch =
+        Patch::of(vec![FieldOp::new("large", Op::Set(format!("{:?}", "x".repeat(3_000)).into()))]);
+    let outcome = store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
+    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+}
+
+/// While the fields have gone, and head and meta have not, it is read, and a change waits.
+async fn one_goes_after_the_other(nodes: &Nodes, slot: &Move<'_>, record: &Record) {
+    let keys = slot.keys();
+    assert_eq!(keys.lines().count(), 2, "{keys}");
+    slot.go(keys.lines().find(|key| key.ends_with("}b")).unwrap());
+    let read = nodes.there.load(record.id, &[record.meta.secret], Touch::Never.into()).await;
+    let Lookup::Found(read) = read.unwrap() else { panic!("half of it is there") };
+    let (there, rev) = (nodes.there.clone(), read.meta.rev);
+    let waits = tokio::spawn({
+        let record = record.clone();
+        async move { change(&there, &record).await }
+    });
+    slot.keys_go();
+    assert_eq!(waits.await.unwrap(), rev + 1);
 }
 
 /// A change on the other node is seen by the one that caches within the bound,
@@ -93,13 +125,21 @@ async fn changes_are_seen(nodes: &Nodes, record: &Record, when: &str) {
 async fn a_session_whose_slot_goes_to_another_primary_is_seen_as_it_is() {
     let Some(cluster) = Cluster::start() else { return };
     let nodes = Nodes::with(&cluster.url(), &cluster.url(), SILENCE).await;
-    for _ in 0..6 {
+    for round in 0..6 {
         let record = nodes.session().await;
+        let is_large = round % 2 == 1;
+        if is_large {
+            grow(&nodes.there, &record).await;
+        }
         let slot = Move::of(&cluster, &record);
         changes_are_seen(&nodes, &record, "before").await;
         slot.begins();
         changes_are_seen(&nodes, &record, "on its way").await;
-        slot.keys_go();
+        if is_large {
+            one_goes_after_the_other(&nodes, &slot, &record).await;
+        } else {
+            slot.keys_go();
+        }
         changes_are_seen(&nodes, &record, "there, and not announced").await;
         slot.ends();
         changes_are_seen(&nodes, &record, "afterwards").await;

@@ -241,7 +241,7 @@ fn a_value_is_taken_once_whatever_answer_is_lost() {
         async |store, answers| {
             assert_eq!(count(&answers, "applied 7"), 1, "{answers:?}");
             assert_eq!(count(&answers, "applied"), 1, "{answers:?}");
-            assert_eq!(field(&*current(&store).await.unwrap(), "n"), "");
+            assert_eq!(field(&current(&store).await.unwrap(), "n"), "");
         },
     );
     explored(orders, 20);

@@ -111,10 +111,18 @@ impl Failure {
     }
 
     /// Whether the server answered with this code.
+    /// Whether the keys are on their way to another server, so that several commands about
+    /// them have no answer in one place.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.has_code("ASK") || self.has_code("TRYAGAIN")
+    }
+
     pub(super) fn has_code(&self, code: &str) -> bool {
         self.text.strip_prefix(code).is_some_and(|rest| rest.starts_with(": "))
     }
 }
+
+const ON_ITS_WAY: &str = "the keys are on their way to another server";
 
 /// An error of a server that the store knows.
 struct Known {
@@ -196,6 +204,8 @@ const KNOWN: &[Known] = &[
     known("LOADING", "", UNAVAILABLE, "the server is still loading its data"),
     known("READONLY", "", UNAVAILABLE, "the server is a replica now, and takes no writes"),
     known("MASTERDOWN", "", UNAVAILABLE, "the server has lost its primary"),
+    known("TRYAGAIN", "", UNAVAILABLE, ON_ITS_WAY),
+    known("ASK", "", UNAVAILABLE, ON_ITS_WAY),
     known("CLUSTERDOWN", "", UNAVAILABLE, "the cluster does not serve all slots"),
     known("NOREPLICAS", "", UNAVAILABLE, "too few replicas (`min-replicas-to-write`)"),
     known("BUSY", "", UNAVAILABLE, "a script keeps the server busy"),

@@ -6,10 +6,12 @@ use tokio::time::Instant;
 
 use super::ask::{as_it_stands, into_bytes};
 use super::failure::Failure;
+use super::layout::Key;
 use super::offset::Offset;
 use super::server::Server;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::record::form::Head;
 use crate::store::engine::Read;
 
 /// How many requests are on their way at once.
@@ -24,9 +26,51 @@ impl Server {
             let script = &self.scripts.read;
             return as_it_stands(self.run(script, &[self.session(id)], &[], deadline).await?);
         }
-        let (now, mut values) = self.mget(&[id], true, deadline).await?;
-        let mut next = || values.next().and_then(into_bytes);
-        Ok(Read { value: next(), base: next(), now })
+        match self.mget(&[id], true, deadline).await {
+            Ok((now, mut values)) => {
+                let mut next = || values.next().and_then(into_bytes);
+                Ok(Read { value: next(), base: next(), now })
+            }
+            // Its slot is on the way to another server: both are somewhere.
+            Err(failure) if failure.is_on_its_way() => self.look_for(id, deadline).await,
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads the values of a session one by one, wherever each is.
+    async fn look_for(&self, id: SessionId, deadline: Instant) -> Result<Read, Failure> {
+        let mut value = self.get(self.session(id), deadline).await?;
+        loop {
+            let base = self.get(self.base(id), deadline).await?;
+            let still = self.get(self.session(id), deadline).await?;
+            // A base changes only with the value.
+            if still == value {
+                return Ok(Read { value, base, now: self.offset.now() });
+            }
+            value = still;
+        }
+    }
+
+    async fn get(&self, key: Key<'_>, deadline: Instant) -> Result<Option<Vec<u8>>, Failure> {
+        let mut get = Cmd::with_capacity(2, 64);
+        get.arg("GET").arg(key);
+        Ok(into_bytes(self.at_holder(key, &get, deadline).await?.value))
+    }
+
+    /// What a script found of a session in a cluster: its base may be on another server
+    /// while its slot is on the way there.
+    pub(super) async fn with_base(
+        &self,
+        id: SessionId,
+        read: Read,
+        deadline: Instant,
+    ) -> Result<Read, Failure> {
+        let head = read.value.as_deref().map(Head::read).transpose()?;
+        let lacks_base = head.is_some_and(|head| head.apart.is_some()) && read.base.is_none();
+        if lacks_base && self.link.is_cluster() {
+            return self.look_for(id, deadline).await;
+        }
+        Ok(read)
     }
 
     /// Reads several sessions, in their order; `with_bases`: also what is kept apart.

@@ -285,6 +285,7 @@ impl Server {
         repeats: Repeats,
         deadline: Instant,
     ) -> Result<Told, Asked> {
+        let is_one = matches!(sent, Sent::One(_));
         let mut maybe_done = false;
         let mut pause = Duration::from_millis(5);
         let mut last = None;
@@ -300,7 +301,7 @@ impl Server {
                 Ok(Err((error, sent))) => {
                     maybe_done |= sent && !is_refused(&error);
                     let failure = Failure::of(&error);
-                    if !is_passing(&error) {
+                    if !is_passing(&error) || !is_one && failure.is_on_its_way() {
                         return Err(Asked::Failed(failure.maybe_done(maybe_done)));
                     }
                     if maybe_done && repeats == Repeats::Never {

@@ -170,7 +170,10 @@ impl Server {
                 Ok(rev) => Put::Stepped(Stepped::Appended { rev }),
                 Err(_) => Put::Late,
             },
-            refused => Put::Stepped(Stepped::Refused(as_it_stands(refused)?, doubt)),
+            refused => {
+                let read = self.with_base(id, as_it_stands(refused)?, deadline).await?;
+                Put::Stepped(Stepped::Refused(read, doubt))
+            }
         })
     }
 

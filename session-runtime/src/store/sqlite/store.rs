@@ -27,7 +27,7 @@ use crate::token::SecretHash;
 /// Sessions in one SQLite file.
 ///
 /// For one machine: no server to run, sessions survive restarts and `kill -9`,
-/// and with the default [`Durability::Full`] an acknowledged write survives a
+/// and with the default [`Durability::Full`](super::options::Durability::Full) an acknowledged write survives a
 /// power failure. Several processes may open the same file, on a local disk.
 /// The file is plain and can be looked at with the `sqlite3` command.
 ///
@@ -86,7 +86,7 @@ impl SqliteStore {
     /// If the file could not be checkpointed or closed. What was acknowledged
     /// is then still in the file and its WAL.
     ///
-    /// [`Unavailable`]: super::StoreErrorKind::Unavailable
+    /// [`Unavailable`]: StoreErrorKind::Unavailable
     pub async fn close(&self) -> Result<(), StoreError> {
         Ok(self.0.threads.close().await?)
     }
