@@ -188,8 +188,8 @@ mod tests {
         let open =
             || CasStore::listing(Directory::open(directory.path(), Clock::system()).unwrap());
         let t = TestSession::<Visitor>::with_store(open());
-        assert_eq!(home(t.session()).await, "1 visits\n");
-        assert_eq!(t.session().visits(), 1);
+        assert_eq!(home(t.open().await.unwrap()).await, "1 visits\n");
+        assert_eq!(t.open().await.unwrap().visits(), 1);
         drop(t);
         assert_eq!(open().count().await.unwrap(), 1);
     }
