@@ -51,7 +51,6 @@ pub(super) const RIGHTS: &[Right] = &[
     tried("time", ""),
     tried("set", "KEYS[1], 'a', 'PX', 1000"),
     tried("get", "KEYS[1]"),
-    tried("getrange", "KEYS[1], 0, 0"),
     tried("mget", "KEYS[1]"),
     tried("exists", "KEYS[1]"),
     tried("pexpire", "KEYS[1], 1000"),

@@ -11,18 +11,22 @@ local function is_open(value, base, now, leeway)
   return kind(value) ~= 'a' or call('EXISTS', base) == 1
 end
 
--- Stores a form in the place of one of the kind `was`. A full server takes a `SET` only
--- after another write: for what must not fail.
-local function put(key, base, was, form, apart, now, must)
+-- Stores a form in the place of `old`. A full server takes a `SET` only after another
+-- write: for what must not fail.
+local function put(key, base, old, form, apart, now, must)
+  local was, is = kind(old), kind(form)
+  local kept = apart == nil or apart == ''
+  -- Most changes leave the expiry as it is: then nothing has to be reckoned.
+  if kept and not must and was == is and sub(old, 45, 57) == sub(form, 45, 57) then
+    call('SET', key, form, 'KEEPTTL')
+    return
+  end
   local ttl = math.max(sub(form, 45, 57) - now, 0) + LEEWAY + MARGIN
   if must then call('PEXPIRE', key, ttl) end
-  if apart and apart ~= '' then
-    call('SET', base, apart, 'PX', ttl)
-    was = nil
-  end
+  if not kept then call('SET', base, apart, 'PX', ttl) end
   call('SET', key, form, 'PX', ttl)
-  if was == 'a' and kind(form) == 'a' then call('PEXPIRE', base, ttl) end
-  if was == 'a' and kind(form) ~= 'a' then call('DEL', base) end
+  if kept and was == 'a' and is == 'a' then call('PEXPIRE', base, ttl) end
+  if kept and was == 'a' and is ~= 'a' then call('DEL', base) end
 end
 
 -- What a refusal answers: the session as it stands in this very step.

@@ -29,7 +29,7 @@ if cap then
 end
 
 -- A full server refuses this, and then nothing is done.
-put(key, base, kind(value), form, ARGV[4], now, what == '')
+put(key, base, value, form, ARGV[4], now, what == '')
 for i, theirs in pairs(evicted) do
   entomb(KEYS[i], theirs, 'e', ARGV[9], now)
   call('ZREM', index, sub(KEYS[i], -ID))

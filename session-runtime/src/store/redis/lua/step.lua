@@ -5,17 +5,18 @@
 -- replace the tail
 -- 0 replaced, -1 too late, a revision: appended; else as it stands
 local key, what, read, form = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local base, now = '{' .. key .. '}b', clock()
-local leeway = what == '' and 0 or LEEWAY
+local base, value, now = '{' .. key .. '}b', call('GET', key), clock()
+if not is_open(value, base, now, what == '' and 0 or LEEWAY) then
+  return as_it_stands(value, base, now)
+end
 
-if form and call('GETRANGE', key, 0, #read - 1) == read and is_open(read, base, now, leeway) then
+if form and string.find(value, read, 1, true) == 1 then
   if ARGV[5] and now >= tonumber(ARGV[5]) then return -1 end
-  put(key, base, kind(read), form, ARGV[4], now, what == '')
+  put(key, base, value, form, ARGV[4], now, what == '')
   return 0
 end
 
-local value = call('GET', key)
-if #what > 1 and is_open(value, base, now, leeway) then
+if #what > 1 then
   local patch, epoch, mark, at = string.match(what, '^(........)(%d+)(.)()')
   local schemas = '.....'
   if mark == ':' then schemas, at = sub(what, at, at + 4), at + 5 end
