@@ -211,8 +211,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// about `limit` of them, from the beginning without a cursor. A page may
     /// be empty and not be the last. A session may be on several pages.
     ///
-    /// For moving sessions to another store, and for reports; no request waits
-    /// for it.
+    /// For reports, and for copying sessions elsewhere; no request waits for it.
     ///
     /// # Default
     ///
