@@ -65,7 +65,8 @@ other_versions() {
     local ok=0 name variable file program
     while IFS='| ' read -r name variable file <&3; do
         [[ -n $name ]] || continue
-        program=$(version_program "$variable" "$file")
+        # The tests run in a directory of their own.
+        program=$(realpath "$(version_program "$variable" "$file")") || { ok=1; continue; }
         "$program" --version || { ok=1; continue; }
         SESSION_TESTS_REDIS=$program tests --test servers -- \
             redis:: promises::redis --skip redis::disk --skip redis::tls || ok=1

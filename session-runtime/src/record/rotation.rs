@@ -130,7 +130,7 @@ impl Meta {
 
     /// Every secret that a [`Tombstone`](super::Tombstone) of this record knows
     /// from `now` on, for a store that keeps them one by one.
-    #[cfg(any(feature = "mysql", feature = "sqlite"))]
+    #[cfg(feature = "mysql")]
     pub(crate) fn secrets(&self, now: Timestamp) -> impl Iterator<Item = SecretHash> {
         let previous = self.renewal.previous().filter(|old| now.since(old.at) < ROTATION_GRACE);
         let retired = self.retired.iter().filter(move |old| now.since(old.at) < TOMBSTONE);
