@@ -6,6 +6,7 @@
 mod breaks;
 mod cache;
 mod cas;
+mod crowd;
 mod defect;
 mod mutant;
 mod tower_sessions;

@@ -5,6 +5,7 @@
 pub mod cache;
 pub mod cas;
 pub mod client;
+pub mod crowd;
 pub mod promises;
 pub mod servers;
 pub mod slow;
