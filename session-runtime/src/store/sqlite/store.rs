@@ -26,8 +26,10 @@ use crate::token::SecretHash;
 
 /// Sessions in one SQLite file.
 ///
+/// [`Durability::Full`]: super::options::Durability::Full
+///
 /// For one machine: no server to run, sessions survive restarts and `kill -9`,
-/// and with the default [`Durability::Full`](super::options::Durability::Full) an acknowledged write survives a
+/// and with the default [`Durability::Full`] an acknowledged write survives a
 /// power failure. Several processes may open the same file, on a local disk.
 /// The file is plain and can be looked at with the `sqlite3` command.
 ///
