@@ -57,12 +57,12 @@ where
 }
 
 /// Runs `round` up to `most` times; a slow store stops after two seconds, but
-/// not before the thirtieth round.
+/// not before the hundredth round.
 pub(super) async fn rounds(most: usize, mut round: impl AsyncFnMut(usize)) {
     // A stop-watch for the suite itself; no session's life depends on it.
     let start = tokio::time::Instant::now();
     for index in 0..most {
-        if index >= 30 && start.elapsed() > Duration::from_secs(2) {
+        if index >= 100 && start.elapsed() > Duration::from_secs(2) {
             return;
         }
         round(index).await;

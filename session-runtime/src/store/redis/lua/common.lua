@@ -11,13 +11,17 @@ local function is_open(value, base, now, leeway)
   return kind(value) ~= 'a' or call('EXISTS', base) == 1
 end
 
+-- Whether both are of one kind and expire together, as with most changes.
+local function is_alike(old, form)
+  return kind(old) == kind(form) and sub(old, 45, 57) == sub(form, 45, 57)
+end
+
 -- Stores a form in the place of `old`. A full server takes a `SET` only after another
 -- write: for what must not fail.
 local function put(key, base, old, form, apart, now, must)
   local was, is = kind(old), kind(form)
   local kept = apart == nil or apart == ''
-  -- Most changes leave the expiry as it is: then nothing has to be reckoned.
-  if kept and not must and was == is and sub(old, 45, 57) == sub(form, 45, 57) then
+  if kept and not must and is_alike(old, form) then
     call('SET', key, form, 'KEEPTTL')
     return
   end
