@@ -13,10 +13,7 @@ mod limits;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
-// Of every store that has columns.
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-// Postgres has arrays, and packs only what is JSON.
-#[cfg_attr(not(feature = "mysql"), allow(dead_code))]
+#[cfg(feature = "mysql")]
 mod packed;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -8,11 +8,10 @@ use session_runtime::id::SessionId;
 use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
 use session_runtime::store::{Created, PostgresStore, Revoke, SessionStore};
-use session_tests::traced::Traced;
-use sqlx::{PgPool, Postgres, Transaction};
+use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 use tokio::task::JoinSet;
 
-use super::kit::{DATABASE, insert, new_schema, options, record, server};
+use super::kit::{DATABASE, hold_principal, insert, new_schema, options, record, server};
 use crate::queued::{self, Rows};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -52,9 +51,8 @@ impl Database {
         principal: &Principal,
     ) -> Transaction<'static, Postgres> {
         let mut holder = self.begin().await;
-        let key = format!("\"sessions\".\"session\"{}", principal.as_str());
-        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-        sqlx::query(sql).bind(key).execute(&mut *holder).await.unwrap();
+        let sql = hold_principal("sessions", principal);
+        holder.execute(sqlx::raw_sql(&sql)).await.unwrap();
         holder
     }
 
@@ -175,15 +173,4 @@ async fn a_sign_in_that_waited_for_a_revocation_is_refused() {
         assert!(matches!(outcome, Outcome::Denied(Denied::Revoked)), "{level}: {outcome:?}");
         assert!(store.list(&principal, None, 1_000).await.unwrap().records.is_empty(), "{level}");
     }
-}
-
-// On one thread: that is whose events are collected.
-#[tokio::test]
-async fn what_it_costs_is_said_once() {
-    let traced = Traced::start();
-    let store = Database::new(HIGHER[0]).await.store().await;
-    for _ in 0..3 {
-        insert(&store, HOUR).await;
-    }
-    assert_eq!(traced.text().matches("three round trips").count(), 1, "{}", traced.text());
 }

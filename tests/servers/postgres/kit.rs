@@ -8,7 +8,7 @@ use std::time::Duration;
 use session_runtime::clock::Clock;
 use session_runtime::id::SessionId;
 use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Record};
+use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{Created, PostgresOptions, PostgresStore, SessionStore};
 use session_runtime::token::{SecretHash, SessionToken};
 use session_tests::servers::{PgBouncer, Postgres};
@@ -89,7 +89,7 @@ impl Drop for Emptied {
         if std::thread::panicking() {
             return;
         }
-        let tables = ["session", "session_field", "session_tombstone", "session_revocation"];
+        let tables = ["session", "session_revocation"];
         let tables = tables.map(|table| format!("\"{}\".{table}", self.0));
         aside(&format!("TRUNCATE {}", tables.join(", ")));
         let mut empty = EMPTY.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,10 +152,31 @@ pub(super) fn add(name: &'static str) -> Patch {
     Patch::of(vec![FieldOp::new(name, Op::Add(Add::unsigned(1, 0)))])
 }
 
-/// What is stored under `name`, as `psql` shows it.
+/// What waits for the sign-ins of `principal`, and they for it.
+pub(super) fn hold_principal(schema: &str, principal: &Principal) -> String {
+    let hash: String = principal.hash().as_bytes().map(|byte| format!("{byte:02x}")).concat();
+    format!("SELECT pg_advisory_xact_lock(hashtextextended('\"{schema}\".\"session\" {hash}', 0))")
+}
+
+/// What a small session has stored under `name`.
 pub(super) fn value(schema: &str, id: SessionId, name: &str) -> String {
-    let sql = format!(
-        "SELECT value FROM {schema}.session_field WHERE session_id = '{id}' AND name = '{name}'"
-    );
-    server().psql(DATABASE, &sql).unwrap()
+    let sql = format!("SELECT encode(form, 'hex') FROM {schema}.session WHERE id = '{id}'");
+    let hex = server().psql(DATABASE, &sql).unwrap();
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    let form: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+    let number = |digits: &[u8]| str::from_utf8(digits).unwrap().parse::<usize>().unwrap();
+    // The fields begin where head and meta end.
+    let mut rest = &form[number(&form[9..14])..];
+    let mut next = || {
+        let colon = rest.iter().position(|byte| *byte == b':').unwrap();
+        let (value, after) = rest[colon + 1..].split_at(number(&rest[..colon]));
+        rest = after;
+        String::from_utf8_lossy(value).into_owned()
+    };
+    loop {
+        let (field, value) = (next(), next());
+        if field == name {
+            return value;
+        }
+    }
 }

@@ -6,12 +6,16 @@ use std::time::Duration;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{Created, EndedBy, Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::store::{
+    Created, EndedBy, Lookup, PostgresStore, Revoke, SessionStore, Touch,
+};
 use session_runtime::token::SessionToken;
 use session_tests::servers::Proxy;
 use sqlx::{Executor as _, PgPool};
 
-use super::kit::{DATABASE, Opened, Schema, add, insert, options, record, server, value};
+use super::kit::{
+    DATABASE, Opened, Schema, add, hold_principal, insert, options, record, server, value,
+};
 use super::locks::until_waiting;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -25,12 +29,20 @@ async fn over_a_wire() -> (Proxy, PostgresStore, Schema) {
     (wire, store, schema)
 }
 
-/// What a prepared statement is called with.
-const BIND: u8 = b'B';
+/// What a prepared statement is called with: a change of a session that was read.
+const BIND: &[u8] = b"B";
+/// The end of a transaction.
+const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT";
 
 /// First the answer gets lost, of what was done; then the question.
-fn cuts() -> [fn(&Proxy); 2] {
-    [|wire| wire.cut_reply_to(BIND), |wire| wire.cut_request(BIND)]
+fn cuts(of: &'static [u8]) -> [(bool, impl Fn(&Proxy)); 2] {
+    [true, false].map(|is_done| {
+        let cut = move |wire: &Proxy| match is_done {
+            true => wire.cut_reply_to(of),
+            false => wire.cut_request(of),
+        };
+        (is_done, cut)
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,15 +50,50 @@ async fn an_addition_is_neither_lost_nor_counted_twice() {
     let (wire, store, schema) = over_a_wire().await;
     let (id, _) = insert(&store, HOUR).await;
     let mut stored = 0;
-    for (lost, cut) in cuts().into_iter().enumerate() {
-        for _ in 0..5 {
+    // By one statement where the session was read, else in a transaction.
+    for (reads, of) in [(true, BIND), (false, COMMIT)] {
+        // That the statements are prepared.
+        store.apply(id, 1, &add("n"), None).await.unwrap();
+        let read = store.reload(id, 1).await.unwrap();
+        store.apply(id, 1, &add("n"), read.as_ref()).await.unwrap();
+        stored += 2;
+        for (is_done, cut) in cuts(of) {
+            for _ in 0..5 {
+                let read = store.reload(id, 1).await.unwrap().filter(|_| reads);
+                cut(&wire);
+                let outcome = store.apply(id, 1, &add("n"), read.as_ref()).await.unwrap();
+                let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+                assert!(!wire.is_to_cut(), "nothing was cut");
+                assert_eq!(applied.repeated, is_done, "whether it had been stored");
+                stored += 1;
+                assert_eq!(value(&schema.0, id, "n"), stored.to_string());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_says_the_same_when_it_is_asked_for_again() {
+    let (wire, store, _schema) = over_a_wire().await;
+    let who = Principal::new("shop", "7");
+    let create = async || {
+        let (mut new, _) = record(&store, HOUR);
+        new.meta.principal = Some(who.clone());
+        let id = new.id;
+        assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::Created);
+        id
+    };
+    for (_, cut) in cuts(COMMIT) {
+        let id = create().await;
+        cut(&wire);
+        assert!(store.delete(id, EndedBy::Browser).await.unwrap(), "it was live");
+        assert!(!wire.is_to_cut(), "nothing was cut");
+        for which in [Revoke::All, Revoke::Others(id)] {
+            create().await;
+            create().await;
             cut(&wire);
-            let outcome = store.apply(id, 1, &add("n"), None).await.unwrap();
-            let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(store.revoke(&who, which, None).await.unwrap().ended, 2);
             assert!(!wire.is_to_cut(), "nothing was cut");
-            assert_eq!(applied.repeated, lost == 0, "whether it had been stored");
-            stored += 1;
-            assert_eq!(value(&schema.0, id, "n"), stored.to_string());
         }
     }
 }
@@ -59,7 +106,7 @@ fn one_each() -> SignIn {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sign_in_does_not_stand_in_its_own_way() {
     let (wire, store, _schema) = over_a_wire().await;
-    for (round, cut) in cuts().into_iter().enumerate() {
+    for (round, (_, cut)) in cuts(COMMIT).into_iter().enumerate() {
         let (id, before) = insert(&store, HOUR).await;
         let who = Principal::new("shop", &round.to_string());
         let token = SessionToken::renew(id).unwrap();
@@ -88,7 +135,17 @@ async fn a_sign_in_does_not_stand_in_its_own_way() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_created_is_not_said_to_have_been_there_already() {
     let (wire, store, _schema) = over_a_wire().await;
-    for (round, cut) in cuts().into_iter().enumerate() {
+    for (_, cut) in cuts(BIND) {
+        // That the statement is prepared.
+        insert(&store, HOUR).await;
+        let (new, _) = record(&store, HOUR);
+        cut(&wire);
+        let created = store.create(new.clone(), SignIn::default()).await.unwrap();
+        assert!(!wire.is_to_cut(), "nothing was cut");
+        assert_eq!(created, Created::Created);
+        assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::Exists);
+    }
+    for (round, (_, cut)) in cuts(COMMIT).into_iter().enumerate() {
         let (mut new, secret) = record(&store, HOUR);
         let who = Principal::new("shop", &round.to_string());
         let id = new.id;
@@ -115,14 +172,10 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     // Sign-ins wait for this lock one after the other: the first try of ours
     // between the two of the test, and the second behind them.
     let aside = PgPool::connect(&server().url(DATABASE)).await.unwrap();
-    let lock = format!(
-        "SELECT pg_advisory_xact_lock(hashtextextended('\"{}\".\"session\"{}', 0))",
-        schema.0,
-        principal.as_str()
-    );
+    let lock = hold_principal(&schema.0, &principal);
     let mut before = aside.begin().await.unwrap();
     before.execute(sqlx::raw_sql(&lock)).await.unwrap();
-    wire.cut_reply_to(BIND);
+    wire.cut_reply_to(COMMIT);
     let creating = tokio::spawn({
         let (store, new) = (store.clone(), new.clone());
         async move { store.create(new, one_each()).await.unwrap() }

@@ -1,6 +1,7 @@
 //! The tables: created, printed, left alone, refused.
 
 use session_runtime::store::{AnyStore, PostgresStore, SessionStore, StoreError, StoreErrorKind};
+use session_tests::servers::Postgres;
 
 use super::kit::{DATABASE, Opened, Schema, new_schema, server};
 
@@ -26,8 +27,8 @@ async fn the_printed_script_can_be_run_by_hand_and_twice() {
     }
     let store = options.connect(&server().url(DATABASE)).await.unwrap();
     assert_eq!(store.count().await.unwrap(), 0);
-    let tables = format!("SELECT count(*) FROM {}.my_session_field", schema.0);
-    assert_eq!(server().psql(DATABASE, &tables).unwrap(), "0");
+    let view = format!("SELECT count(*) FROM {}.my_session_view", schema.0);
+    assert_eq!(server().psql(DATABASE, &view).unwrap(), "0");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,16 +47,72 @@ async fn nodes_that_start_at_once_create_the_tables_once() {
 }
 
 #[tokio::test]
-async fn tables_of_a_newer_program_are_refused_with_both_versions() {
+async fn tables_of_another_layout_are_refused_with_both_versions_and_the_cure() {
     let Opened { schema, .. } = Opened::with_clock(Default::default()).await;
-    let sql = format!("UPDATE {}.session_layout SET version = 9", schema.0);
-    server().psql(DATABASE, &sql).unwrap();
-    for migrate in [true, false] {
-        let options = PostgresStore::options().schema(&schema.0).migrate(migrate);
-        let error = options.connect(&server().url(DATABASE)).await.unwrap_err();
+    for (version, cure) in [(9, "run the newer program"), (1, "drop them")] {
+        let sql = format!("UPDATE {}.session_layout SET version = {version}", schema.0);
+        server().psql(DATABASE, &sql).unwrap();
+        for migrate in [true, false] {
+            let options = PostgresStore::options().schema(&schema.0).migrate(migrate);
+            let error = options.connect(&server().url(DATABASE)).await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Config);
+            let text = said(&error);
+            for part in [&*format!("layout {version}"), "layout 2", cure] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_named_when_connecting() {
+    let Opened { schema: Schema(schema), .. } = &Opened::with_clock(Default::default()).await;
+    let role = new_schema();
+    let grants = format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {role}; \
+         GRANT SELECT ON {schema}.session_layout TO {role}; \
+         GRANT SELECT, INSERT, UPDATE, DELETE \
+            ON {schema}.session, {schema}.session_revocation TO {role}"
+    );
+    server().psql(DATABASE, &grants).unwrap();
+    let url = server().url(DATABASE).replace("postgres@", &format!("{role}@"));
+    let connect = || PostgresStore::options().schema(schema).connect(&url);
+    connect().await.unwrap();
+    for (right, table) in [
+        ("INSERT", "session"),
+        ("UPDATE", "session"),
+        ("DELETE", "session"),
+        ("SELECT", "session"),
+        ("INSERT", "session_revocation"),
+        ("UPDATE", "session_revocation"),
+        ("DELETE", "session_revocation"),
+    ] {
+        let change =
+            |what: &str, to: &str| format!("{what} {right} ON {schema}.{table} {to} {role}");
+        server().psql(DATABASE, &change("REVOKE", "FROM")).unwrap();
+        let error = connect().await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Config);
         let text = said(&error);
-        assert!(text.contains("layout 9") && text.contains("layout 1"), "{text}");
+        assert!(text.contains("the role may not"), "{text}");
+        assert!(text.contains(right) && text.contains(&format!("\"{table}\"")), "{text}");
+        server().psql(DATABASE, &change("GRANT", "TO")).unwrap();
+    }
+    server().psql(DATABASE, &format!("DROP OWNED BY {role}; DROP ROLE {role}")).unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_is_found_when_connecting() {
+    let server = Postgres::start().unwrap();
+    PostgresStore::connect(&server.url(DATABASE)).await.unwrap();
+    // As a replica is.
+    server.stop();
+    std::fs::write(server.directory().join("data/standby.signal"), "").unwrap();
+    server.run();
+    for migrate in [true, false] {
+        let options = PostgresStore::options().migrate(migrate);
+        let error = options.connect(&server.url(DATABASE)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Config);
+        assert!(said(&error).contains("connect to the primary"), "{}", said(&error));
     }
 }
 

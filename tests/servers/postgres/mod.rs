@@ -4,6 +4,7 @@
 //! - `migration`, `statements`: the tables, and what a request costs
 //! - `locks`, `principals`: what happens while somebody waits
 //! - `isolation`: the same where the default isolation is another one
+//! - `handed_in`: pools of somebody else's
 //! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
 //!   disks, too many connections
 //! - `sweeping`, `background`: what is due is removed, once, by whoever comes
@@ -15,6 +16,7 @@ mod background;
 mod churn;
 mod crowded;
 mod full;
+mod handed_in;
 mod isolation;
 mod kit;
 mod load;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::id::SessionId;
-use session_runtime::patch::{Lifetime, Outcome, SignIn};
+use session_runtime::patch::{Gone, Lifetime, Outcome, SignIn};
 use session_runtime::record::COMMIT_LEEWAY;
 use session_runtime::store::{Lookup, PostgresStore, SessionStore, Touch};
 use session_tests::servers::Postgres;
@@ -96,13 +96,14 @@ async fn a_row_that_somebody_holds_is_neither_waited_for_nor_taken_from_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_that_came_to_life_while_the_sweep_began_stays() {
-    let clock = Clock::frozen(Clock::system().now());
-    let opened = Opened::with_clock(clock.clone()).await;
+async fn a_patch_that_comes_while_its_session_is_removed_finds_nothing() {
+    let opened = Opened::with_clock(Clock::system()).await;
     let (store, schema) = (&opened.store, &opened.schema.0);
-    let (id, secret) = insert(store, HOUR).await;
-    // A node whose clock is ahead sweeps, and stops for a lock right after its
-    // statement began, before it looks at any row.
+    let id = due(store).await;
+    // By the clock of another node it lives.
+    let behind = Clock::frozen(Timestamp::from_millis(900));
+    let behind = options(behind).schema(schema).connect(&server().url(DATABASE)).await.unwrap();
+    // A sweep stops for a lock right before it removes what it has found.
     let aside = PgPool::connect(&server().url(DATABASE)).await.unwrap();
     let stop = format!(
         "CREATE FUNCTION {schema}.stop() RETURNS trigger LANGUAGE plpgsql AS \
@@ -114,24 +115,18 @@ async fn a_session_that_came_to_life_while_the_sweep_began_stays() {
     aside.execute(sqlx::raw_sql(&stop)).await.unwrap();
     let mut holder = aside.begin().await.unwrap();
     holder.execute(sqlx::raw_sql(&format!("LOCK TABLE {schema}.stop"))).await.unwrap();
-    let ahead = Clock::frozen(clock.now());
-    ahead.advance(HOUR + 2 * COMMIT_LEEWAY);
-    let ahead = options(ahead).schema(schema).connect(&server().url(DATABASE)).await.unwrap();
-    let sweeping = tokio::spawn(async move { ahead.sweep(100).await.unwrap() });
+    let sweeping = store.clone();
+    let sweeping = tokio::spawn(async move { sweeping.sweep(100).await.unwrap() });
     until_waiting(schema, 1).await;
-    // A commit that may be as late as this.
-    clock.advance(HOUR + COMMIT_LEEWAY - Duration::from_millis(1));
     let mut patch = add("n");
     let idle = Some(HOUR);
     patch.meta.lifetime = Some(Lifetime { idle, absolute: None, remember: false });
-    let outcome = store.apply(id, 1, &patch, None).await.unwrap();
-    assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+    let late = tokio::spawn(async move { behind.apply(id, 1, &patch, None).await.unwrap() });
+    until_waiting(schema, 2).await;
     holder.rollback().await.unwrap();
-    let swept = sweeping.await.unwrap();
-    assert_eq!(swept.removed, 0);
-    let found = store.load(id, &[secret], Touch::Never.into()).await.unwrap();
-    let Lookup::Found(found) = found else { panic!("{found:?}") };
-    assert_eq!(found.fields.get("n"), Some(&b"1"[..]));
+    assert_eq!(sweeping.await.unwrap().removed, 1);
+    let outcome = late.await.unwrap();
+    assert!(matches!(outcome, Outcome::Gone(Gone::Absent)), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Forwards to one port.
@@ -21,10 +21,10 @@ struct Shared {
     then: Mutex<Option<String>>,
     refused: Mutex<Option<String>>,
     refusals: AtomicUsize,
-    /// What the request begins with whose reply breaks off; zero for none.
-    reply_to: AtomicU8,
+    /// What the request begins with whose reply breaks off.
+    reply_to: Mutex<Option<&'static [u8]>>,
     /// The same for a request that nobody hears.
-    unheard: AtomicU8,
+    unheard: Mutex<Option<&'static [u8]>>,
     swallows: AtomicBool,
 }
 
@@ -84,22 +84,34 @@ impl Proxy {
         self.shared.refusals.load(Ordering::SeqCst)
     }
 
-    /// The same as a cut for the reply to the next request that begins with this byte.
-    pub fn cut_reply_to(&self, request: u8) {
-        self.shared.reply_to.store(request, Ordering::SeqCst);
+    /// The same as a cut for the reply to the next request that begins like this.
+    ///
+    /// # Panics
+    ///
+    /// If another thread did.
+    pub fn cut_reply_to(&self, request: &'static [u8]) {
+        *self.shared.reply_to.lock().expect("no panic") = Some(request);
     }
 
-    /// The next request that begins with this byte is not passed on, and the
-    /// connection breaks.
-    pub fn cut_request(&self, request: u8) {
-        self.shared.unheard.store(request, Ordering::SeqCst);
+    /// The next request that begins like this is not passed on, and the connection
+    /// breaks.
+    ///
+    /// # Panics
+    ///
+    /// If another thread did.
+    pub fn cut_request(&self, request: &'static [u8]) {
+        *self.shared.unheard.lock().expect("no panic") = Some(request);
     }
 
     /// Whether a cut that was asked for has not come yet.
+    ///
+    /// # Panics
+    ///
+    /// If another thread did.
     pub fn is_to_cut(&self) -> bool {
         let Shared { cut, reply_to, unheard, .. } = &*self.shared;
-        let asked = reply_to.load(Ordering::SeqCst) | unheard.load(Ordering::SeqCst);
-        cut.load(Ordering::SeqCst) || asked != 0
+        let asked = [reply_to, unheard].map(|it| it.lock().expect("no panic").is_some());
+        cut.load(Ordering::SeqCst) || asked.contains(&true)
     }
 
     /// Whether what the server says to connections that have asked to be told of
@@ -152,10 +164,9 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &A
             let _ = from.shutdown(Shutdown::Both);
             break;
         }
-        let first = buffer[0];
-        let asked = |what: &AtomicU8| {
-            let swapped = what.compare_exchange(first, 0, Ordering::SeqCst, Ordering::SeqCst);
-            first != 0 && swapped.is_ok()
+        let asked = |what: &Mutex<Option<&'static [u8]>>| {
+            let begins = |begin: &mut &[u8]| buffer[..bytes].starts_with(begin);
+            what.lock().expect("no panic").take_if(begins).is_some()
         };
         if asked(&shared.unheard) {
             break;

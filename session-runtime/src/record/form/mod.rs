@@ -26,10 +26,8 @@ pub(crate) use self::head::{NO_SCHEMAS, patch_text};
 #[cfg(feature = "redis")]
 pub(crate) use self::meta::letter;
 pub(crate) use self::read::{Entry, Raw, RawRecord, decode};
-#[cfg(any(test, feature = "redis"))]
-pub(crate) use self::write::Base;
 pub(crate) use self::write::{
-    Form, apart, appended, as_read, entombed, fields_as_read, over_kept_base, whole,
+    Base, Form, apart, appended, as_read, entombed, fields_as_read, over_kept_base, whole,
 };
 
 /// What stands in front of a base that is kept apart: its mark.

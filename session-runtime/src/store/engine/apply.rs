@@ -10,8 +10,8 @@ use super::{Append, Bounds, Doubt, Engine, Failure, Joins, Pause, Replace, Step,
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Applied, Gone, Op, Outcome, Patch};
-use crate::record::form::{self, DoesNotFit, Form};
-use crate::record::{Applying, COMMIT_LEEWAY, Record};
+use crate::record::form::{self, Base, DoesNotFit, Form};
+use crate::record::{Applying, COMMIT_LEEWAY, FormNote, Record};
 use crate::store::limits::Limits;
 
 /// A form of up to so many bytes is one value: just below a size class of the usual
@@ -212,29 +212,39 @@ fn next_form(
     operations: Option<&[u8]>,
     bounds: Bounds,
 ) -> Result<Next, DoesNotFit> {
-    let (note, stamp) = (before.note, before.note.stamp + 1);
-    let tail = TAIL.max(note.base as usize / 8);
+    let note = before.note;
     if let Some(operations) = operations
         && note.is_apart()
-        && note.tail() + operations.len() <= tail
+        && note.tail() + operations.len() <= longest_tail(note)
         && bounds.take(note.length as usize + operations.len(), note.base as usize)
     {
         return Ok(Next::Nothing);
     }
+    let form = replacement(before, after)?;
+    let is_of_this_patch =
+        form.base == Base::Kept && operations.is_some_and(|it| it == form.tail());
+    Ok(if is_of_this_patch { Next::Tail } else { Next::Form(form) })
+}
+
+/// The form of `after`, to replace the one that `before` was read from, for an engine
+/// that keeps bases apart.
+pub(in crate::store) fn replacement(before: &Record, after: &Record) -> Result<Form, DoesNotFit> {
+    let (note, stamp) = (before.note, before.note.stamp + 1);
     if after.fields.byte_len_at_most() <= SMALL {
         let whole = form::whole(after, stamp)?;
         if whole.value.len() <= SMALL {
-            return Ok(Next::Form(whole));
+            return Ok(whole);
         }
     }
     // Nearly always the same few fields change: one operation for each is short.
-    if let Some(kept) = form::over_kept_base(after, before, stamp)?
-        && kept.note.tail() <= tail / 2
-    {
-        let is_of_this_patch = operations.is_some_and(|it| it == kept.tail());
-        return Ok(if is_of_this_patch { Next::Tail } else { Next::Form(kept) });
+    match form::over_kept_base(after, before, stamp)? {
+        Some(kept) if kept.note.tail() <= longest_tail(note) / 2 => Ok(kept),
+        _ => form::apart(after, stamp),
     }
-    form::apart(after, stamp).map(Next::Form)
+}
+
+fn longest_tail(note: FormNote) -> usize {
+    TAIL.max(note.base as usize / 8)
 }
 
 /// Whether each of them fits into a field, whatever is stored.

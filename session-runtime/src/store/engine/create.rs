@@ -6,7 +6,7 @@ use super::apply::SMALL;
 use super::{Doubt, Engine, Failure, Inserted, Joins};
 use crate::patch::SignIn;
 use crate::record::Record;
-use crate::record::form::{self, Raw};
+use crate::record::form::{self, DoesNotFit, Form, Raw};
 use crate::store::contract::Created;
 
 pub(in crate::store) async fn create(
@@ -18,10 +18,10 @@ pub(in crate::store) async fn create(
     if let Err(refused) = engine.limits().check_new(&record.fields) {
         return Ok(Created::Refused(refused));
     }
-    let mut form = form::whole(record, 1)?;
-    if engine.keeps_apart() && form.value.len() > SMALL {
-        form = form::apart(record, 1)?;
-    }
+    let form = match engine.keeps_apart() {
+        true => first(record)?,
+        false => form::whole(record, 1)?,
+    };
     let meta = &record.meta;
     let principal = meta.principal.as_ref();
     let joins = principal.map(|principal| Joins::of(record, principal, sign_in, true));
@@ -30,23 +30,28 @@ pub(in crate::store) async fn create(
         Inserted::Stored => Ok(Created::Created),
         Inserted::Denied(denied) => Ok(Created::Denied(denied)),
         Inserted::Exists(Doubt::None) => Ok(Created::Exists),
-        Inserted::Exists(Doubt::MaybeDone) => is_ours(engine, record, deadline).await,
+        Inserted::Exists(Doubt::MaybeDone) => {
+            let read = engine.read(record.id, deadline).await?;
+            let is_ours = read.value.is_some_and(|value| is_ours(&value, record));
+            Ok(if is_ours { Created::Created } else { Created::Exists })
+        }
     }
 }
 
-/// An answer was lost, and something is there now: only this record has its secret.
-/// It may have ended since.
-async fn is_ours(
-    engine: &impl Engine,
-    record: &Record,
-    deadline: Instant,
-) -> Result<Created, Failure> {
-    let read = engine.read(record.id, deadline).await?;
-    let ours = [record.meta.secret];
-    let is_ours = match read.value.as_deref().map(Raw::read).transpose()? {
-        Some(Raw::Record(raw)) => raw.meta.secret == record.meta.secret,
-        Some(Raw::Tombstone(tombstone)) => tombstone.judge(&ours, tombstone.ended.at).is_some(),
-        None => false,
-    };
-    Ok(if is_ours { Created::Created } else { Created::Exists })
+/// The form of a new session, for an engine that keeps bases apart.
+pub(in crate::store) fn first(record: &Record) -> Result<Form, DoesNotFit> {
+    let whole = form::whole(record, 1)?;
+    if whole.value.len() <= SMALL { Ok(whole) } else { form::apart(record, 1) }
+}
+
+/// Whether `value`, which is there after an answer was lost, is this record: no other one
+/// has its secret. It may have ended since.
+pub(in crate::store) fn is_ours(value: &[u8], record: &Record) -> bool {
+    match Raw::read(value) {
+        Ok(Raw::Record(raw)) => raw.meta.secret == record.meta.secret,
+        Ok(Raw::Tombstone(tombstone)) => {
+            tombstone.judge(&[record.meta.secret], tombstone.ended.at).is_some()
+        }
+        Err(_) => false,
+    }
 }

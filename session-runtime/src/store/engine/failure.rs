@@ -35,6 +35,16 @@ impl Failure {
         Self::new(StoreErrorKind::Timeout, text)
     }
 
+    /// Something that whoever runs the service has to change.
+    pub(in crate::store) fn config(text: impl Into<String>) -> Self {
+        Self::new(StoreErrorKind::Config, text)
+    }
+
+    /// The same failure, saying first what was being done.
+    pub(in crate::store) fn during(self, what: impl fmt::Display) -> Self {
+        Self { text: format!("{what}: {}", self.text), ..self }
+    }
+
     pub(in crate::store) fn in_doubt(mut self, doubt: Doubt) -> Self {
         if doubt == Doubt::MaybeDone {
             self.doubt = doubt;

@@ -9,7 +9,7 @@ use super::{Engine, Failure, Joins, Pause, Read, Replace, Step, Stepped};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::SignIn;
-use crate::record::form::{self, Entry, InvalidForm, Raw};
+use crate::record::form::{self, DoesNotFit, Entry, Form, InvalidForm, Raw};
 use crate::record::{Due, Judgement, MAX_LIFETIME, Record, Visit};
 use crate::store::contract::Lookup;
 use crate::token::SecretHash;
@@ -53,7 +53,7 @@ pub(in crate::store) async fn load(
 
 /// A touch gives way to so many writes of other requests; then it is left to the next
 /// request.
-const TOUCHES: u32 = 4;
+pub(in crate::store) const TOUCHES: u32 = 4;
 
 /// The live record `id`, if it still has this `epoch`.
 pub(in crate::store) async fn reload(
@@ -67,14 +67,16 @@ pub(in crate::store) async fn reload(
     Ok(record.filter(|it| it.meta.epoch == epoch && !it.meta.is_expired(read.now)))
 }
 
-enum Found {
+/// What a load found.
+pub(in crate::store) enum Found {
     Answer(Lookup),
+    /// The record, once what is due has been written.
     Opens(Arc<Record>, Due),
 }
 
 /// What was read is to these secrets. The fields are looked at last: a guessed id
 /// makes nothing parse them.
-fn judge(
+pub(in crate::store) fn judge(
     id: SessionId,
     read: &Read,
     secrets: &[SecretHash],
@@ -127,6 +129,23 @@ fn base_is_gone(id: SessionId) {
     tracing::warn!(session = %id, "the fields of a session were evicted; it counts as absent");
 }
 
+/// The record once what a load has to write is written, and its form.
+pub(in crate::store) fn settled(
+    record: &Record,
+    due: Due,
+    now: Timestamp,
+) -> Result<(Record, Form), DoesNotFit> {
+    let mut after = record.clone();
+    after.meta.settle(due, now);
+    let stamp = record.note.stamp + 1;
+    let form = match form::over_kept_base(&after, record, stamp)? {
+        Some(form) => form,
+        None => form::whole(&after, stamp)?,
+    };
+    after.note = form.note;
+    Ok((after, form))
+}
+
 enum Settled {
     Done(Arc<Record>),
     Refused(Read),
@@ -140,13 +159,7 @@ async fn settle(
     now: Timestamp,
     deadline: Instant,
 ) -> Result<Settled, Failure> {
-    let mut after = Record::clone(record);
-    after.meta.settle(due, now);
-    let stamp = record.note.stamp + 1;
-    let form = match form::over_kept_base(&after, record, stamp)? {
-        Some(form) => form,
-        None => form::whole(&after, stamp)?,
-    };
+    let (after, form) = settled(record, due, now)?;
     let Some(as_read) = form::as_read(record) else {
         return Err(Failure::corrupt("a session was not read from a form"));
     };
@@ -161,10 +174,7 @@ async fn settle(
         joins: outlives_its_index(record, &after),
     };
     match engine.step(record.id, &step, deadline).await? {
-        Stepped::Replaced => {
-            after.note = form.note;
-            Ok(Settled::Done(Arc::new(after)))
-        }
+        Stepped::Replaced => Ok(Settled::Done(Arc::new(after))),
         Stepped::Refused(read, _) => Ok(Settled::Refused(read)),
         Stepped::Appended { .. } | Stepped::Denied(_) => {
             Err(Failure::corrupt("an engine did something other than it was asked"))

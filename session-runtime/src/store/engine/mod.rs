@@ -21,13 +21,13 @@ pub(super) mod index;
 mod load;
 mod pause;
 
-pub(super) use self::apply::apply;
+pub(super) use self::apply::{apply, replacement};
 pub(super) use self::contract::{
     Append, Bounds, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
 };
-pub(super) use self::create::create;
+pub(super) use self::create::{create, first, is_ours};
 pub(super) use self::end::{delete, end_if};
 pub(super) use self::failure::{Doubt, Failure};
 pub(super) use self::guard::{Decision, decide, entomb, is_over};
-pub(super) use self::load::{load, record_of, reload};
+pub(super) use self::load::{Found, TOUCHES, judge, load, record_of, reload, settled};
 pub(super) use self::pause::Pause;

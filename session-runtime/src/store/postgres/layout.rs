@@ -1,29 +1,41 @@
-//! The tables and functions: where they are, how they come there, and whether
-//! they are the ones that this program knows.
+//! The tables: where they are, how they come there, and whether they are the ones that
+//! this program knows.
+//!
+//! **`session`**: one row per session, or per tombstone of one.
+//!
+//! | column | type | meaning |
+//! |---|---|---|
+//! | `id` | text, key | 22 characters of URL-safe base64, as in the logs |
+//! | `form` | bytea | the [form](crate::record::form): head, meta and what follows |
+//! | `base` | bytea | the base of a large session, which a change leaves as it is |
+//! | `expires` | bigint | when the session ends, or when it was ended; milliseconds since 1970 |
+//! | `due` | bigint, indexed | when the sweep looks at it; never later than `expires` |
+//! | `principal` | bytea | half the SHA-256 of the principal, or NULL |
+//! | `place` | bytea | its place among the sessions of the principal; indexed with that |
+//!
+//! All columns but the first three repeat what the form says, for the sake of an index.
+//!
+//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were
+//! all revoked within the last quarter of an hour.
+//!
+//! **`session_view`**: the sessions, for people. **`session_layout`**: the version of all
+//! this.
 
 use std::fmt::Write as _;
 
-use sqlx::postgres::PgPool;
-use sqlx::{Connection as _, Executor as _, Row as _};
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor as _, Postgres, Row as _};
 
-use super::failure::{Failure, Meaning, code};
+use super::failure::fault;
+use crate::store::engine::Failure;
 
-/// Stands at the end of every function's name and in the table
-/// `session_layout`. Whoever changes anything in `sql/` raises it.
-pub(super) const VERSION: i32 = 1;
-
-const PARTS: [&str; 5] = [
-    include_str!("sql/tables.sql"),
-    include_str!("sql/common.sql"),
-    include_str!("sql/read.sql"),
-    include_str!("sql/write.sql"),
-    include_str!("sql/apply.sql"),
-];
+/// Whoever changes anything in [`Layout::script`] raises it.
+const VERSION: i32 = 2;
 
 /// Room for our own names within PostgreSQL's 63 bytes.
 const PREFIX: usize = 63 - "session_revocation_key".len();
 
-/// Where the tables and functions are.
+/// Where the tables are.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     schema: String,
@@ -54,161 +66,172 @@ impl Layout {
         Ok(Self { schema: schema.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// The quoted name of a function.
-    pub(super) fn function(&self, name: &str) -> String {
-        format!("\"{}\".\"{}session_{name}_{VERSION}\"", self.schema, self.prefix)
-    }
-
-    fn table(&self, name: &str) -> String {
+    /// The quoted name of a table.
+    pub(super) fn table(&self, name: &str) -> String {
         format!("\"{}\".\"{}{name}\"", self.schema, self.prefix)
     }
 
-    /// The script, without a transaction around it. Run again it changes
-    /// nothing.
+    /// The script, without a transaction around it. Run again it changes nothing.
     pub(super) fn script(&self) -> String {
+        let Self { schema, prefix } = self;
+        let [session, revocation, layout, view] =
+            ["session", "session_revocation", "session_layout", "session_view"]
+                .map(|name| self.table(name));
         // Two programs that start at once: one does it, the other finds it done.
         let mut sql = format!(
-            "SELECT pg_advisory_xact_lock(hashtextextended('session layout {}', 0));\n",
-            self.schema
+            "SELECT pg_advisory_xact_lock(hashtextextended('session layout {schema}', 0));\n"
         );
-        if self.schema != "public" {
-            let _ = writeln!(sql, "CREATE SCHEMA IF NOT EXISTS \"{}\";", self.schema);
+        if schema != "public" {
+            let _ = writeln!(sql, "CREATE SCHEMA IF NOT EXISTS \"{schema}\";");
         }
-        for part in PARTS {
-            self.expand(part, &mut sql);
-        }
-        let layout = self.table("session_layout");
         let _ = write!(
             sql,
-            "INSERT INTO {layout} (version) VALUES ({VERSION})\n\
-             ON CONFLICT (one) DO UPDATE SET version = greatest({layout}.version, excluded.version);\n",
+            r#"-- COLLATE "C": ids are compared byte for byte, whatever the database's language.
+-- fillfactor: every change of a session rewrites its row. With room left on the page, and
+-- no indexed column changed, the new version stays there (a HOT update): indexes are not
+-- touched and the old version is reclaimed by the next visitor of the page, without
+-- waiting for a vacuum. That is why a visit, which moves expires, leaves due behind. The
+-- sweep looks at what is due, and moves due where the session lives on.
+-- EXTERNAL: a large base lies beside the table, and stays there when the form changes.
+-- autovacuum_*: rows come and go all day; 2 % dead ones are enough to begin.
+CREATE TABLE IF NOT EXISTS {session} (
+    id        text COLLATE "C" NOT NULL,
+    form      bytea  NOT NULL,
+    base      bytea,
+    expires   bigint NOT NULL,
+    due       bigint NOT NULL,
+    principal bytea,
+    place     bytea,
+    CONSTRAINT "{prefix}session_key" PRIMARY KEY (id)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+ALTER TABLE {session} ALTER COLUMN base SET STORAGE EXTERNAL;
+CREATE INDEX IF NOT EXISTS "{prefix}session_due" ON {session} (due);
+CREATE INDEX IF NOT EXISTS "{prefix}session_place" ON {session} (principal, place) WHERE principal IS NOT NULL;
+CREATE TABLE IF NOT EXISTS {revocation} (
+    principal bytea  NOT NULL,
+    at        bigint NOT NULL,
+    CONSTRAINT "{prefix}session_revocation_key" PRIMARY KEY (principal)
+) WITH (autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX IF NOT EXISTS "{prefix}session_revocation_at" ON {revocation} (at);
+CREATE OR REPLACE VIEW {view} AS
+SELECT
+    id,
+    CASE encode(substr(form, 2, 1), 'escape') WHEN 't' THEN 'ended' ELSE 'session' END AS kind,
+    encode(substr(form, 15, 10), 'escape')::bigint AS epoch,
+    encode(substr(form, 25, 10), 'escape')::bigint AS rev,
+    encode(substr(form, 35, 10), 'escape')::bigint AS stamp,
+    to_timestamp(expires / 1000.0) AS expires,
+    encode(form, 'escape') AS form,
+    encode(base, 'escape') AS base
+FROM {session};
+CREATE TABLE IF NOT EXISTS {layout} (
+    one     boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (one),
+    version integer NOT NULL
+);
+INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
+"#
         );
         sql
     }
 
-    /// `{t:…}` tables, `{f:…}` functions, `{i:…}` names without a schema.
-    fn expand(&self, part: &str, sql: &mut String) {
-        let mut rest = part;
-        while let Some((before, after)) = rest.split_once('{') {
-            sql.push_str(before);
-            let name = after.split_once('}').and_then(|(inside, after)| {
-                let (kind, name) = inside.split_once(':')?;
-                let name = match kind {
-                    "t" => self.table(name),
-                    "f" => self.function(name),
-                    "i" => format!("\"{}{name}\"", self.prefix),
-                    _ => return None,
-                };
-                Some((name, after))
-            });
-            match name {
-                Some((name, after)) => {
-                    sql.push_str(&name);
-                    rest = after;
-                }
-                None => {
-                    sql.push('{');
-                    rest = after;
-                }
-            }
+    /// Looks for the tables, and makes them if it may.
+    pub(super) async fn prepare(
+        &self,
+        connection: &mut PoolConnection<Postgres>,
+        may_make: bool,
+    ) -> Result<(), Failure> {
+        match self.version(connection).await? {
+            None if may_make => self.make(connection).await?,
+            found => return self.judge(found),
         }
-        sql.push_str(rest);
+        let found = self.version(connection).await?;
+        self.judge(found)
     }
 
-    /// Creates what is missing, in one transaction.
-    pub(super) async fn migrate(&self, pool: &PgPool) -> Result<(), Failure> {
-        if self.version(pool).await? == Some(VERSION) {
-            return Ok(());
-        }
-        let run = async {
-            let mut connection = pool.acquire().await?;
-            let mut transaction =
-                connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-            // One message without parameters: a pooler does not mind.
-            transaction.execute(sqlx::raw_sql(&self.script())).await?;
-            transaction.commit().await
-        };
-        run.await.map_err(|error| Meaning::from(error).failure().during("creating the tables"))?;
-        self.check(pool).await
+    async fn make(&self, connection: &mut PoolConnection<Postgres>) -> Result<(), Failure> {
+        // One message without parameters: a pooler does not mind.
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\nSET LOCAL lock_timeout = 0;\n\
+             {}COMMIT",
+            self.script()
+        );
+        let made = connection.execute(sqlx::raw_sql(&sql)).await;
+        made.map(drop).map_err(|error| fault(error).failure().during("creating the tables"))
     }
 
     /// # Errors
     ///
-    /// If the tables and functions are not those that this program knows.
-    pub(super) async fn check(&self, pool: &PgPool) -> Result<(), Failure> {
-        let (schema, prefix) = (&self.schema, &self.prefix);
-        match self.version(pool).await? {
-            Some(VERSION) => Ok(()),
-            Some(version) => Err(Failure::config(format!(
-                "the tables in schema `{schema}` (prefix `{prefix}`) have layout {version}, this \
-                 program knows layout {VERSION}; run `migrate()`"
-            ))),
-            None => Err(Failure::config(format!(
-                "the tables are missing in schema `{schema}` (prefix `{prefix}`); run `migrate()`, \
-                 or the script that `PostgresStore::migration_sql` gives"
-            ))),
-        }
+    /// If the tables are not those that this program knows.
+    fn judge(&self, found: Option<i32>) -> Result<(), Failure> {
+        let Self { schema, prefix } = self;
+        let cure = match found {
+            Some(VERSION) => return Ok(()),
+            None => {
+                return Err(Failure::config(format!(
+                    "the tables are missing in schema `{schema}` (prefix `{prefix}`); run \
+                     `migrate()`, or the script that `PostgresStore::migration_sql` gives"
+                )));
+            }
+            Some(..VERSION) => "drop them",
+            Some(_) => "run the newer program",
+        };
+        Err(Failure::config(format!(
+            "the tables in schema `{schema}` (prefix `{prefix}`) have layout {}, this program \
+             knows layout {VERSION}; {cure}",
+            found.unwrap_or_default()
+        )))
     }
 
     /// Which layout is there.
-    async fn version(&self, pool: &PgPool) -> Result<Option<i32>, Failure> {
-        let failed = |error| Meaning::from(error).failure().during("looking at the tables");
-        let sql = format!("SELECT version FROM {}", self.table("session_layout"));
-        let row = match pool.fetch_optional(sqlx::raw_sql(&sql)).await {
-            Err(error) if matches!(code(&error).as_deref(), Some("42P01" | "3F000")) => {
-                return self.foreign(pool).await;
-            }
-            row => row.map_err(failed)?,
-        };
-        let Some(row) = row else { return Ok(None) };
-        let version: i32 = row.try_get(0).map_err(|_| Failure::corrupt("layout"))?;
-        if version > VERSION {
-            return Err(Failure::config(format!(
-                "the tables in schema `{}` (prefix `{}`) have layout {version}, this program knows \
-                 layout {VERSION}; run the newer program",
-                self.schema, self.prefix
-            )));
-        }
-        // The version, and a function of it: somebody may have dropped those.
-        let sql = format!(
-            "SELECT EXISTS (SELECT 1 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace \
-             WHERE n.nspname = '{}' AND p.proname = '{}session_apply_{VERSION}')",
-            self.schema, self.prefix
-        );
-        let row = pool.fetch_one(sqlx::raw_sql(&sql)).await.map_err(failed)?;
-        let there = row.try_get(0).map_err(|_| Failure::corrupt("layout"))?;
-        Ok(if there { Some(version) } else { None })
-    }
-
-    /// No layout of ours: nor must there be tables of somebody else by our names.
-    async fn foreign(&self, pool: &PgPool) -> Result<Option<i32>, Failure> {
-        // In this order: a migration that was committed since brought both.
-        let sql = format!(
-            "SELECT CASE WHEN to_regclass('{}') IS NULL THEN false \
-             ELSE to_regclass('{}') IS NULL END",
-            self.table("session"),
-            self.table("session_layout")
-        );
-        let row = pool.fetch_one(sqlx::raw_sql(&sql)).await;
-        let taken = row.and_then(|row| row.try_get(0));
-        match taken.map_err(|error| Meaning::from(error).failure())? {
-            false => Ok(None),
-            true => Err(Failure::config(format!(
+    async fn version(
+        &self,
+        connection: &mut PoolConnection<Postgres>,
+    ) -> Result<Option<i32>, Failure> {
+        let found = self.ask_version(connection).await;
+        match found.map_err(|error| fault(error).failure().during("looking at the tables"))? {
+            Found::Layout(version) => Ok(Some(version)),
+            Found::Nothing => Ok(None),
+            Found::Foreign => Err(Failure::config(format!(
                 "the table {} belongs to another program; choose another `schema` or `table_prefix`",
                 self.table("session")
             ))),
         }
     }
+
+    async fn ask_version(
+        &self,
+        connection: &mut PoolConnection<Postgres>,
+    ) -> Result<Found, sqlx::Error> {
+        let [session, layout] = ["session", "session_layout"].map(|name| self.table(name));
+        // In this order: a migration that was committed since brought both.
+        let sql = format!(
+            "SELECT pg_catalog.to_regclass('{session}') IS NOT NULL, \
+             pg_catalog.to_regclass('{layout}') IS NOT NULL"
+        );
+        let row = connection.fetch_one(sqlx::raw_sql(&sql)).await?;
+        match (row.try_get(0)?, row.try_get(1)?) {
+            (_, true) => {
+                let sql = format!("SELECT version FROM {layout}");
+                let row = connection.fetch_one(sqlx::raw_sql(&sql)).await?;
+                row.try_get(0).map(Found::Layout)
+            }
+            (true, false) => Ok(Found::Foreign),
+            (false, false) => Ok(Found::Nothing),
+        }
+    }
+}
+
+/// What is there by the names of the tables.
+enum Found {
+    Nothing,
+    /// A table that is none of ours.
+    Foreign,
+    Layout(i32),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::millis;
-    use crate::record::{
-        COMMIT_LEEWAY, MAX_LIFETIME, PatchLog, ROTATION_GRACE, RetiredSecrets, TICKET_LIFETIME,
-        TOMBSTONE,
-    };
 
     #[test]
     fn names_that_would_need_quoting_are_refused() {
@@ -230,18 +253,10 @@ mod tests {
     #[test]
     fn every_name_of_the_script_is_in_the_schema_and_has_the_prefix() {
         let script = Layout::new("web", "my_").unwrap().script();
-        assert!(script.contains("CREATE TABLE IF NOT EXISTS \"web\".\"my_session_field\" ("));
-        assert!(script.contains("FUNCTION \"web\".\"my_session_apply_1\"("));
-        for kind in ["{t:", "{f:", "{i:", "{n:"] {
-            assert!(!script.contains(kind), "{kind}");
+        for made in ["CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE VIEW"] {
+            assert!(script.contains(made));
+            let names = script.split(made).skip(1);
+            assert!(names.into_iter().all(|it| it.starts_with(" \"web\".\"my_session")), "{made}");
         }
-    }
-
-    /// The script has them as numbers, for whoever reads it.
-    #[test]
-    fn the_numbers_of_the_script_are_those_of_the_record() {
-        let numbers = [MAX_LIFETIME, COMMIT_LEEWAY, ROTATION_GRACE, TOMBSTONE, TICKET_LIFETIME];
-        assert_eq!(numbers.map(millis), [34_560_000_000, 60_000, 60_000, 60_000, 900_000]);
-        assert_eq!((PatchLog::LEN, RetiredSecrets::LEN), (4, 6));
     }
 }

@@ -1,56 +1,32 @@
-//! Sessions in PostgreSQL: many nodes, one database.
+//! Sessions in PostgreSQL: many nodes, one database. The store is that of all SQL
+//! servers, [`sql`](super::sql); here is what PostgreSQL does in its own way.
 //!
-//! - `sql/`, [`layout`]: the tables and functions, and how they come there
-//! - [`read`], [`create`], [`apply`], [`end`]: an operation of the contract as
-//!   one call of a function
-//! - [`arg`], [`call`], [`row`]: values → that call, its answer → values
-//! - [`run`]: the call on a connection, within the deadline
-//! - [`sweeper`]: the task that removes what is due
+//! - [`layout`]: the tables, and how they come there
+//! - [`dialect`]: words and answers; [`literal`]: arguments as text, for a pooler
 //! - [`options`], [`failure`]: settings and errors
-//!
-//! Everything that decides happens in the functions: one statement, and so one
-//! round trip and one transaction.
 
-mod apply;
-mod arg;
-mod call;
-mod create;
-mod end;
+mod dialect;
 mod failure;
 mod layout;
+mod literal;
 mod options;
-mod read;
-mod row;
-mod run;
-mod sweeper;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use tokio::sync::oneshot;
-
+use self::dialect::PostgreSql;
 pub use self::options::PostgresOptions;
-use self::run::Server;
-use super::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Visit,
-};
+use super::contract::SessionStore;
 use super::error::StoreError;
-use super::limits::Limits;
-use crate::clock::Clock;
-use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
-use crate::record::{Principal, Record};
-use crate::token::SecretHash;
+use super::sql::{Dialect as _, Store};
+use crate::forward_store;
 
 /// Sessions in PostgreSQL, version 13 or newer.
 ///
-/// For many nodes that have such a server already. Each operation is one call
-/// of a function that the migration creates: one round trip, one transaction.
-/// It locks the row of the session, reads the server's wall clock after that,
-/// checks everything, and writes. What was acknowledged is as durable as the
-/// server's `synchronous_commit` says. The tables can be looked at with `psql`.
+/// For many nodes that have such a server already. A load is one statement, and so is
+/// a change of a session that nobody else has changed since. Everything else locks the
+/// row of the session, reads the server's wall clock after that, decides here by the
+/// rules of all stores, and writes. What was acknowledged is as durable as the server's
+/// `synchronous_commit` says. The tables can be looked at with `psql`.
 ///
 /// Clones share one pool of connections. The task that sweeps ends with the
 /// last clone.
@@ -69,15 +45,7 @@ use crate::token::SecretHash;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct PostgresStore(Arc<Inner>);
-
-struct Inner {
-    clock: Clock,
-    limits: Limits,
-    server: Server,
-    /// Ends the sweeper when it is dropped.
-    sweeper: OnceLock<oneshot::Sender<()>>,
-}
+pub struct PostgresStore(Store<PostgreSql>);
 
 impl PostgresStore {
     /// Connects with the default [options](Self::options), and creates the
@@ -104,8 +72,8 @@ impl PostgresStore {
         PostgresOptions::new()
     }
 
-    /// The script that creates the tables and functions, for `psql` or for a
-    /// tool that runs migrations. Run again it changes nothing.
+    /// The script that creates the tables, for `psql` or for a tool that runs
+    /// migrations. Run again it changes nothing.
     ///
     /// # Errors
     ///
@@ -114,110 +82,26 @@ impl PostgresStore {
         Ok(format!("BEGIN;\n{}COMMIT;\n", options.layout()?.script()))
     }
 
-    /// Creates the tables and functions that are missing, in one transaction.
+    /// Creates the tables if they are missing, in one transaction.
     /// [`connect`](Self::connect) does so by default.
     ///
     /// # Errors
     ///
-    /// If the role may not, or the tables belong to a newer program.
+    /// If the role may not, or the tables belong to another program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(self.0.server.layout.migrate(&self.0.server.pool).await?)
-    }
-
-    fn new(clock: Clock, limits: Limits, server: Server, sweep: Option<Duration>) -> Self {
-        let inner = Arc::new(Inner { clock, limits, server, sweeper: OnceLock::new() });
-        if let Some(every) = sweep {
-            inner.sweeper.get_or_init(|| sweeper::start(&inner, every));
-        }
-        Self(inner)
+        Ok(self.0.server().dialect.prepare(true).await?)
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl SessionStore for PostgresStore {
-    fn clock(&self) -> &Clock {
-        &self.0.clock
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::FULL.with_limits(self.0.limits)
-    }
-
-    fn load<'a>(
-        &'a self,
-        id: SessionId,
-        secrets: &'a [SecretHash],
-        visit: Visit,
-    ) -> StoreFuture<'a, Result<Lookup, StoreError>> {
-        StoreFuture::new(self.0.load(id, secrets, visit))
-    }
-
-    fn reload(
-        &self,
-        id: SessionId,
-        epoch: u64,
-    ) -> StoreFuture<'_, Result<Option<Arc<Record>>, StoreError>> {
-        StoreFuture::new(self.0.reload(id, epoch))
-    }
-
-    fn create(
-        &self,
-        record: Record,
-        sign_in: SignIn,
-    ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        StoreFuture::new(async move { self.0.create(&record, sign_in).await })
-    }
-
-    fn apply<'a>(
-        &'a self,
-        id: SessionId,
-        epoch: u64,
-        patch: &'a Patch,
-        _: Option<&'a Arc<Record>>,
-    ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        StoreFuture::new(self.0.apply(id, epoch, patch))
-    }
-
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::new(self.0.delete(id, by))
-    }
-
-    fn list<'a>(
-        &'a self,
-        principal: &'a Principal,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
-        StoreFuture::new(self.0.list(principal, from, limit))
-    }
-
-    fn revoke<'a>(
-        &'a self,
-        principal: &'a Principal,
-        which: Revoke,
-        from: Option<&'a Cursor>,
-    ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        StoreFuture::new(self.0.revoke(principal, which, from))
-    }
-
-    fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {
-        StoreFuture::new(self.0.count())
-    }
-
-    fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
-        StoreFuture::new(self.0.sweep(limit))
-    }
-
-    fn scan<'a>(
-        &'a self,
-        from: Option<&'a Cursor>,
-        limit: usize,
-    ) -> StoreFuture<'a, Result<Page, StoreError>> {
-        StoreFuture::new(self.0.scan(from, limit))
+    forward_store! { this => this.0;
+        clock capabilities load reload create apply delete list revoke count sweep scan
     }
 }
 
 impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStore").field("clock", &self.0.clock).finish_non_exhaustive()
+        f.debug_struct("PostgresStore").field("clock", self.clock()).finish_non_exhaustive()
     }
 }

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::time::timeout;
 
 use super::PostgresStore;
-use super::failure::{Failure, Meaning};
+use super::dialect::{Pool, PostgreSql, lock_timeout};
+use super::failure::fault;
 use super::layout::Layout;
-use super::run::Server;
 use crate::clock::Clock;
-use crate::store::error::StoreError;
+use crate::store::engine::Failure;
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
+use crate::store::sql::Settings;
 
 /// The settings of a [`PostgresStore`]: [`PostgresStore::options`], then
 /// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
@@ -21,13 +24,8 @@ use crate::store::limits::Limits;
 pub struct PostgresOptions {
     schema: String,
     prefix: String,
-    clock: Clock,
-    limits: Limits,
-    deadline: Duration,
-    connections: u32,
-    migrate: bool,
     pooler: bool,
-    sweep_interval: Option<Duration>,
+    settings: Settings,
 }
 
 impl PostgresOptions {
@@ -35,18 +33,12 @@ impl PostgresOptions {
         Self {
             schema: "sessions".to_owned(),
             prefix: String::new(),
-            clock: Clock::system(),
-            limits: Limits::default(),
-            deadline: Duration::from_secs(5),
-            connections: 10,
-            migrate: true,
             pooler: false,
-            sweep_interval: Some(Duration::from_secs(30)),
+            settings: Settings::default(),
         }
     }
 
-    /// The schema of the tables and functions: lower-case letters, digits and
-    /// `_`.
+    /// The schema of the tables: lower-case letters, digits and `_`.
     ///
     /// # Default
     ///
@@ -57,13 +49,12 @@ impl PostgresOptions {
         self
     }
 
-    /// What the names of the tables and functions begin with, as for
-    /// [`schema`](Self::schema). Two stores with different prefixes share
-    /// nothing.
+    /// What the names of the tables begin with, as for [`schema`](Self::schema).
+    /// Two stores with different prefixes share nothing.
     ///
     /// # Default
     ///
-    /// Nothing: `session`, `session_field` and so on.
+    /// Nothing: `session`, `session_revocation` and so on.
     pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
@@ -79,7 +70,7 @@ impl PostgresOptions {
     /// step (NTP). Another clock, such as a frozen one in tests, is sent along
     /// with every call.
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+        self.settings.clock = clock;
         self
     }
 
@@ -87,10 +78,9 @@ impl PostgresOptions {
     ///
     /// # Default
     ///
-    /// [`Limits::default`]. A patch that makes a record larger looks at the
-    /// sizes of its fields.
+    /// [`Limits::default`].
     pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
@@ -101,7 +91,7 @@ impl PostgresOptions {
     ///
     /// 5 seconds. Zero is refused.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.settings.deadline = deadline;
         self
     }
 
@@ -110,29 +100,29 @@ impl PostgresOptions {
     ///
     /// # Default
     ///
-    /// Ten. A call holds one for a single statement, a fraction of a
-    /// millisecond: more help only where the network is slow. All nodes
+    /// Ten. A call holds one for a few statements, a millisecond or two: more
+    /// help only where the network is slow. All nodes
     /// together must stay below the server's `max_connections`.
     pub const fn connections(mut self, connections: u32) -> Self {
-        self.connections = connections;
+        self.settings.connections = connections;
         self
     }
 
-    /// Whether [`connect`](Self::connect) creates the tables and functions.
+    /// Whether [`connect`](Self::connect) creates the tables.
     ///
     /// # Default
     ///
     /// `true`. With `false`, tables that are missing or of another layout are
     /// an error; [`PostgresStore::migration_sql`] gives the script to run.
     pub const fn migrate(mut self, migrate: bool) -> Self {
-        self.migrate = migrate;
+        self.settings.migrate = migrate;
         self
     }
 
     /// Whether there is a pooler, such as pgbouncer in transaction mode,
     /// between this program and the server.
     ///
-    /// Then each call is one message of text instead of a prepared statement,
+    /// Then each statement is one message of text instead of a prepared one,
     /// which such a pooler may send to one server and its use to another. The
     /// values are in that text: set `log_min_error_statement = panic` and no
     /// `log_min_duration_statement` where nobody may read them in the server's
@@ -154,11 +144,11 @@ impl PostgresOptions {
     ///
     /// # Default
     ///
-    /// 30 seconds. Looking costs a step in three indexes.
+    /// 30 seconds. Looking costs a step in two indexes.
     ///
     /// [`sweep`]: crate::store::SessionStore::sweep
     pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.sweep_interval = interval.into();
+        self.settings.sweep_interval = interval.into();
         self
     }
 
@@ -177,6 +167,7 @@ impl PostgresOptions {
         let (url, pooler) = without_pgbouncer(url);
         self.pooler |= pooler;
         self.check()?;
+        let deadline = self.settings.deadline;
         let options = PgConnectOptions::from_str(&url)
             // Not the parser's own words: those may repeat a password.
             .map_err(|_| Failure::config("the URL is not like postgres://user@host/database"))?
@@ -186,47 +177,56 @@ impl PostgresOptions {
             .disable_statement_logging();
         let options = match self.pooler {
             true => options.statement_cache_capacity(0),
-            false => options,
+            // A statement outside of a transaction runs like that, too.
+            false => options.options([
+                ("default_transaction_isolation", "read\\ committed"),
+                ("default_transaction_read_only", "off"),
+                ("lock_timeout", &lock_timeout(deadline).to_string()),
+            ]),
         };
         // The pool would try again until the deadline; here somebody waits for
         // the reason.
-        match tokio::time::timeout(self.deadline, options.connect()).await {
+        match timeout(deadline, options.connect()).await {
             Ok(Ok(probe)) => drop(probe),
             Ok(Err(error)) => {
-                let failure = Meaning::from(error).failure();
+                let failure = fault(error).failure();
                 return Err(failure.during("connecting to the session database").into());
             }
-            Err(_) => return Err(Failure::deadline().into()),
+            Err(_) => {
+                let text = "postgres: no answer within the deadline";
+                let failure = Failure::new(StoreErrorKind::Timeout, text);
+                return Err(failure.during("connecting to the session database").into());
+            }
         }
         let pool = PgPoolOptions::new()
-            .max_connections(self.connections)
-            .acquire_timeout(self.deadline)
+            .max_connections(self.settings.connections)
+            .acquire_timeout(deadline)
             // Each call would be two round trips. A dead connection is noticed
             // by the call, which tries another one.
             .test_before_acquire(false)
             .connect_lazy_with(options);
-        self.with_pool(pool).await
+        self.open(pool, Pool::Own).await
     }
 
-    /// Uses a pool that is there already. `test_before_acquire(false)` on it
-    /// saves a round trip per call; `connections` has no effect.
+    /// Uses a pool that is there already. `connections` has no effect.
+    ///
+    /// Nothing is believed about its connections: each call begins with one message more,
+    /// which rolls back what somebody may have left open, and each write is a transaction
+    /// of its own. `test_before_acquire(false)` on the pool saves a round trip of the
+    /// client's.
     ///
     /// # Errors
     ///
     /// If a setting or the tables make no sense, or the server does not answer.
     pub async fn with_pool(self, pool: PgPool) -> Result<PostgresStore, StoreError> {
         self.check()?;
-        let layout = self.layout()?;
-        let ready = async {
-            match self.migrate {
-                true => layout.migrate(&pool).await,
-                false => layout.check(&pool).await,
-            }
-        };
-        let ready = tokio::time::timeout(self.deadline.max(MIGRATION), ready).await;
-        ready.unwrap_or_else(|_| Err(Failure::deadline().during("looking at the tables")))?;
-        let server = Server::new(pool, layout, self.deadline, self.pooler);
-        Ok(PostgresStore::new(self.clock, self.limits, server, self.sweep_interval))
+        self.open(pool, Pool::Lent).await
+    }
+
+    async fn open(self, pool: PgPool, whose: Pool) -> Result<PostgresStore, StoreError> {
+        let (layout, wait) = (self.layout()?, self.settings.deadline);
+        let dialect = PostgreSql::new(pool, whose, layout, wait, self.pooler);
+        Ok(PostgresStore(self.settings.open(dialect).await?))
     }
 
     pub(super) fn layout(&self) -> Result<Layout, Failure> {
@@ -234,22 +234,10 @@ impl PostgresOptions {
     }
 
     fn check(&self) -> Result<(), Failure> {
-        let refuse = |text: &'static str| Err(Failure::config(text));
-        if self.deadline.is_zero() {
-            return refuse("deadline: longer than nothing");
-        }
-        if self.connections == 0 {
-            return refuse("connections: at least one");
-        }
-        if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
-            return refuse("sweep_interval: longer than nothing; `None` for never");
-        }
+        self.settings.check()?;
         self.layout().map(drop)
     }
 }
-
-/// The first start may wait for another node that creates the tables.
-const MIGRATION: Duration = Duration::from_secs(30);
 
 /// The URL without the parameter that is ours, and whether that was `true`.
 fn without_pgbouncer(url: &str) -> (String, bool) {

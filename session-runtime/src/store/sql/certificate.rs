@@ -1,4 +1,4 @@
-//! What the stores on SQL servers share.
+//! Words about a certificate that is refused.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use std::io;
 ///
 /// By its words: the type of the error belongs to the client's TLS, which is
 /// not always compiled.
-pub(super) fn certificate(error: &io::Error, authority: &str) -> Option<String> {
+pub(in crate::store) fn certificate(error: &io::Error, authority: &str) -> Option<String> {
     let said = error.to_string();
     let why = said.strip_prefix("invalid peer certificate: ")?;
     let cure = if why.contains("UnknownIssuer") {

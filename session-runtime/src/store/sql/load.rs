@@ -1,0 +1,125 @@
+//! Loading a session.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::line::Line;
+use super::server::{Server, Work};
+use super::{Arg, Dialect, Fault};
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+use crate::record::form;
+use crate::record::{Due, Record, Visit};
+use crate::store::contract::Lookup;
+use crate::store::engine::{self, Doubt, Failure, Found, Pause, TOUCHES};
+use crate::token::SecretHash;
+
+pub(super) async fn load<D: Dialect>(
+    server: &Server<D>,
+    id: SessionId,
+    secrets: &[SecretHash],
+    visit: Visit,
+) -> Result<Lookup, Failure> {
+    let deadline = server.deadline();
+    let mut pause = Pause::until(deadline);
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let read = server.perform_by(deadline, &mut Look { id }).await?;
+        let (record, due) = match engine::judge(id, &read, secrets, visit)? {
+            Found::Answer(lookup) => return Ok(lookup),
+            Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
+            Found::Opens(record, due) => (record, due),
+        };
+        let mut settle = Settle { record: &record, due, now: read.now };
+        // Activity is worth neither a failed request nor a long one.
+        let is_touch = due == Due::Touch;
+        let quarter = Instant::now() + server.patience / 4;
+        let by = if is_touch { deadline.min(quarter) } else { deadline };
+        match server.perform_by(by, &mut settle).await {
+            Ok(Some(settled)) => return Ok(Lookup::Found(settled)),
+            // Somebody has changed it since: what is due is judged again.
+            Ok(None) if is_touch && tries == TOUCHES => return Ok(Lookup::Found(record)),
+            Ok(None) => pause.again().await?,
+            Err(failure) if is_touch => {
+                tracing::warn!(%id, %failure, "the last activity of a session was not stored");
+                return Ok(Lookup::Found(record));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// The live record `id`, if it still has this `epoch`.
+pub(super) async fn reload<D: Dialect>(
+    server: &Server<D>,
+    id: SessionId,
+    epoch: u64,
+) -> Result<Option<Arc<Record>>, Failure> {
+    let read = server.perform(&mut Look { id }).await?;
+    let record = engine::record_of(id, &read)?;
+    Ok(record.filter(|it| it.meta.epoch == epoch && !it.meta.is_expired(read.now)))
+}
+
+/// What is stored.
+struct Look {
+    id: SessionId,
+}
+
+impl<D: Dialect> Work<D> for Look {
+    type Answer = engine::Read;
+
+    async fn run(&mut self, line: &mut Line<'_, D>, _: Doubt) -> Result<engine::Read, Fault> {
+        let args = [line.server().frozen(), Arg::Text(&self.id.to_string())];
+        let answer = line.run(&line.sql().select, &args).await?;
+        let Some(mut row) = answer.into_first() else { return Ok(engine::Read::default()) };
+        let (value, base) = (Some(row.bytes(0)?), row.maybe_bytes(1)?);
+        Ok(engine::Read { value, base, now: row.time(2)? })
+    }
+}
+
+/// Writes what the load has to write, unless the session has changed since.
+struct Settle<'c> {
+    record: &'c Record,
+    due: Due,
+    now: Timestamp,
+}
+
+impl<D: Dialect> Work<D> for Settle<'_> {
+    type Answer = Option<Arc<Record>>;
+
+    async fn run(
+        &mut self,
+        line: &mut Line<'_, D>,
+        _: Doubt,
+    ) -> Result<Option<Arc<Record>>, Fault> {
+        let Some(as_read) = form::as_read(self.record) else { return Ok(None) };
+        // The fields are as they were, and so is a base apart.
+        let (settled, form) = engine::settled(self.record, self.due, self.now)?;
+        let args = [
+            Arg::Bytes(&form.value),
+            settled.meta.expires_at().into(),
+            Arg::Text(&self.record.id.to_string()),
+            Arg::Int(as_read.len() as i64),
+            Arg::Bytes(&as_read),
+            line.server().frozen(),
+        ];
+        let written = line.write(&line.sql().settle, &args).await?;
+        Ok((written > 0).then(|| Arc::new(settled)))
+    }
+}
+
+/// What is stored, locked.
+pub(super) async fn lock<D: Dialect>(
+    line: &mut Line<'_, D>,
+    id: SessionId,
+) -> Result<engine::Read, Fault> {
+    let answer = line.run(&line.sql().lock, &[Arg::Text(&id.to_string())]).await?;
+    let Some(mut row) = answer.into_first() else { return Ok(engine::Read::default()) };
+    let now = match row.maybe_time(2)? {
+        Some(now) if !line.server().clock.is_frozen() => now,
+        _ => line.time().await?,
+    };
+    Ok(engine::Read { value: Some(row.bytes(0)?), base: row.maybe_bytes(1)?, now })
+}
