@@ -13,8 +13,6 @@ mod limits;
 mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
-#[cfg(feature = "mysql")]
-mod packed;
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "redis")]

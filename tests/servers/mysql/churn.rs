@@ -70,7 +70,7 @@ async fn visit(store: &MySqlStore, sessions: &[Record], value: usize) {
 /// Data and indexes of all tables.
 async fn bytes(tables: &Tables, sessions: u64) -> u64 {
     let mut db = tables.db().await;
-    let names = ["session", "session_field", "session_tombstone", "session_revocation"];
+    let names = ["session", "session_revocation"];
     let names = names.map(|name| format!("{}{name}", tables.prefix)).join(", ");
     run(&mut db, &format!("ANALYZE TABLE {names}")).await;
     let sql = format!(

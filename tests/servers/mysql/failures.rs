@@ -142,7 +142,7 @@ async fn errors_and_debug_output_hold_no_values() {
     let tables = fresh().await;
     let store = tables.store().await;
     let record = record(&[("a", b"\"hunter2\"")]);
-    run(&mut tables.db().await, &format!("DROP TABLE {}session_field", tables.prefix)).await;
+    run(&mut tables.db().await, &format!("DROP TABLE {}session", tables.prefix)).await;
     let error = store.create(record, Default::default()).await.unwrap_err();
     let text = format!("{error} {error:?} {store:?}");
     assert!(!text.contains("hunter2") && !text.contains("68756E74"), "{text}");

@@ -40,15 +40,25 @@ async fn wire(tables: &Tables) -> Wire {
     Wire { url, cuts, gate }
 }
 
+/// The first byte of a message that runs a prepared statement.
+const EXECUTE: u8 = 0x17;
+
 async fn carry(mut client: TcpStream, mut server: TcpStream, cuts: Arc<AtomicU32>) {
     let (mut up, mut down) = (vec![0; 64 << 10], vec![0; 64 << 10]);
-    let mut cut = false;
+    let (mut cut, mut begun) = (false, false);
     loop {
         tokio::select! {
             read = client.read(&mut up) => match read {
                 Ok(0) | Err(_) => return,
                 Ok(n) => {
-                    let commits = up[..n].windows(7).any(|it| it == b"COMMIT;");
+                    let said = |text: &[u8]| up[..n].windows(text.len()).any(|it| it == text);
+                    begun |= said(b"START TRANSACTION");
+                    // Behind four bytes of length and one that says that it is a text.
+                    let ends = &up[..n][5..] == b"COMMIT";
+                    // Or a statement that writes a form and is its own transaction.
+                    let writes = up[4] == EXECUTE && said(b"1w00");
+                    let commits = ends || !begun && writes;
+                    begun &= !ends && !said(b"ROLLBACK");
                     let take = |left: u32| left.checked_sub(1);
                     cut |= commits
                         && cuts.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok();

@@ -79,7 +79,7 @@ impl Drop for Emptied {
             return;
         }
         let prefix = std::mem::take(&mut self.0.prefix);
-        for table in ["", "_field", "_tombstone", "_revocation"] {
+        for table in ["", "_revocation"] {
             aside(format!("DELETE FROM {prefix}session{table}"));
         }
         EMPTY.lock().unwrap_or_else(PoisonError::into_inner).push(prefix);
@@ -158,9 +158,11 @@ impl Tables {
 
 impl Drop for Tables {
     fn drop(&mut self) {
-        for table in ["", "_field", "_tombstone", "_revocation", "_layout"] {
-            if !self.prefix.is_empty() {
-                aside(format!("DROP TABLE IF EXISTS {}session{table}", self.prefix));
+        let prefix = &self.prefix;
+        if !prefix.is_empty() {
+            aside(format!("DROP VIEW IF EXISTS {prefix}session_view"));
+            for table in ["", "_revocation", "_layout"] {
+                aside(format!("DROP TABLE IF EXISTS {prefix}session{table}"));
             }
         }
     }

@@ -126,10 +126,11 @@ async fn who_waits_for_a_principal_holds_no_session() {
     let session = stored(&store, &[]).await;
     let principal = Principal::new("shop", "7");
     let mut holder = tables.db().await;
+    let key: String =
+        principal.hash().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     let row = format!(
-        "BEGIN; INSERT INTO {}session_revocation (principal_key, revoked_at) VALUES ('{}', 0)",
-        tables.prefix,
-        principal.as_str()
+        "BEGIN; INSERT INTO {}session_revocation (principal, at) VALUES (x'{key}', 0)",
+        tables.prefix
     );
     run(&mut holder, &row).await;
     let (id, patch, applier) = (session.id, alone(&principal), store.clone());

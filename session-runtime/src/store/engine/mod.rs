@@ -7,9 +7,14 @@
 //!   of deciding by the rules and doing one step
 //! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
 //! - [`index`]: who has which sessions, for the same
+//!
+//! The stores on SQL servers are no engines, and take single decisions from here.
 
-// Some of it is for one engine only.
-#![cfg_attr(not(feature = "redis"), allow(dead_code, unused_imports))]
+// Some of it is for one engine only, and some for the SQL servers.
+#![cfg_attr(
+    not(all(feature = "redis", any(feature = "mysql", feature = "postgres"))),
+    allow(dead_code, unused_imports)
+)]
 
 mod apply;
 mod contract;

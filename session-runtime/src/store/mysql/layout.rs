@@ -1,123 +1,115 @@
-//! The tables: what is in them, how they are made and recognised.
+//! The tables: how they are made and recognised, and what is asked of the server before.
 //!
-//! In full, with what it means, in `docs/mysql.md`. Five tables, whose names
-//! begin with the prefix of the options: `session`, `session_field`,
-//! `session_tombstone`, `session_revocation` and `session_layout`, which says
-//! the version of this layout.
+//! **`session`**: one row per session, or per tombstone of one.
 //!
-//! Nothing is compared by a collation that takes two texts for the same: ids
-//! are ASCII and compared by bytes, and names and principals are found by a
-//! [key](super::sql::Key) of bytes. The columns that show them, `name`,
-//! `value` and `principal`, are never compared at all.
+//! | column | type | meaning |
+//! |---|---|---|
+//! | `id` | VARBINARY, key | 22 characters of URL-safe base64, as in the logs |
+//! | `form` | LONGBLOB | the [form](crate::record::form): head, meta and what follows |
+//! | `base` | LONGBLOB | the base of a large session, which a change leaves as it is |
+//! | `expires` | BIGINT | when the session ends, or when it was ended; milliseconds since 1970 |
+//! | `due` | BIGINT, indexed | when the sweep looks at it; never later than `expires` |
+//! | `principal` | BINARY | half the SHA-256 of the principal, or NULL |
+//! | `place` | VARBINARY | its place among the sessions of the principal; indexed with that |
+//!
+//! All columns but the first three repeat what the form says, for the sake of an index.
+//! All texts are bytes, so that no collation takes two of them for the same.
+//!
+//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were
+//! all revoked, or who signed in under a condition, within the last quarter of an hour.
+//!
+//! **`session_view`**: the sessions, for people. **`session_layout`**: the version of all
+//! this.
 
 use std::time::Duration;
 
 use sqlx::mysql::MySqlRow;
 use sqlx::{Executor as _, MySqlConnection, Row as _};
-
 use tokio::time::sleep;
 
-use super::failure::{DUPLICATE, Failure, NO_COLUMN, NO_TABLE};
+use super::failure::{DUPLICATE, NO_COLUMN, NO_TABLE, fault, number};
+use crate::store::engine::Failure;
+use crate::store::limits::Limits;
+use crate::store::sql::Fault;
 use crate::token::random_below;
 
-/// The version of this layout.
-const VERSION: i64 = 1;
+/// Whoever changes anything in [`Tables::migration`] raises it.
+const VERSION: i64 = 2;
 /// As long as an InnoDB table's name may be, less our own part.
 const LONGEST_PREFIX: usize = 40;
+/// Statements and numbers around the values of a record.
+const AROUND: usize = 64 << 10;
+/// Access to a table is denied, to make a view among others.
+const DENIED: u16 = 1142;
 
 /// The names of the tables.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
     pub(super) session: String,
-    pub(super) field: String,
-    pub(super) tombstone: String,
     pub(super) revocation: String,
-    pub(super) layout: String,
+    layout: String,
+    view: String,
 }
 
 impl Tables {
     /// Lower case only: some servers take upper case for the same.
+    ///
+    /// # Errors
+    ///
+    /// If that cannot be the beginning of a name.
     pub(super) fn new(prefix: &str) -> Result<Self, Failure> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if !prefix.chars().all(valid) || prefix.len() > LONGEST_PREFIX {
             let text = "table_prefix: at most 40 characters of a-z, 0-9 and `_`";
             return Err(Failure::config(text));
         }
-        let name = |table: &str| format!("{prefix}{table}");
+        let name = |table: &str| format!("{prefix}session{table}");
         Ok(Self {
-            session: name("session"),
-            field: name("session_field"),
-            tombstone: name("session_tombstone"),
-            revocation: name("session_revocation"),
-            layout: name("session_layout"),
+            session: name(""),
+            revocation: name("_revocation"),
+            layout: name("_layout"),
+            view: name("_view"),
         })
     }
 
     /// The statements that make the tables, where they are not there yet.
-    pub(super) fn migration(&self) -> [String; 6] {
-        let Self { session, field, tombstone, revocation, layout } = self;
-        let options =
-            "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin";
-        let id = "CHAR(22) CHARACTER SET ascii COLLATE ascii_bin NOT NULL";
+    pub(super) fn migration(&self) -> [String; 5] {
+        let Self { session, revocation, layout, view } = self;
+        let options = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC";
         [
             format!(
                 "CREATE TABLE IF NOT EXISTS {session} (
-    id              {id},
-    secret          BINARY(32) NOT NULL,
-    secret_since    BIGINT NOT NULL,
-    next_secret     BINARY(32),
-    next_nonce      BINARY(16),
-    previous_secret BINARY(32),
-    previous_at     BIGINT,
-    epoch           BIGINT NOT NULL,
-    rev             BIGINT NOT NULL,
-    created         BIGINT NOT NULL,
-    last_seen       BIGINT NOT NULL,
-    authenticated   BIGINT,
-    idle            BIGINT,
-    absolute        BIGINT,
-    expires         BIGINT NOT NULL,
-    remember        BIGINT,
-    principal       LONGTEXT,
-    principal_key   VARBINARY(32),
-    patches         VARBINARY(255) NOT NULL,
-    retired         VARBINARY(1024) NOT NULL,
-    versions        LONGTEXT,
-    realm           VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin,
-    last_principal  BINARY(16),
+    id        VARBINARY(22) NOT NULL,
+    form      LONGBLOB NOT NULL,
+    base      LONGBLOB,
+    expires   BIGINT NOT NULL,
+    due       BIGINT NOT NULL,
+    principal BINARY(16),
+    place     VARBINARY(32),
     PRIMARY KEY (id),
-    KEY session_expires (expires),
-    KEY session_principal (principal_key)
-) {options}"
-            ),
-            format!(
-                "CREATE TABLE IF NOT EXISTS {field} (
-    session_id {id},
-    name_key   VARBINARY(32) NOT NULL,
-    name       LONGTEXT NOT NULL,
-    value      LONGTEXT,
-    raw        LONGBLOB,
-    PRIMARY KEY (session_id, name_key)
-) {options}"
-            ),
-            format!(
-                "CREATE TABLE IF NOT EXISTS {tombstone} (
-    id         {id},
-    secret     BINARY(32) NOT NULL,
-    kept_until BIGINT NOT NULL,
-    elsewhere  BOOLEAN NOT NULL,
-    ended_at   BIGINT NOT NULL,
-    PRIMARY KEY (id, secret),
-    KEY session_tombstone_until (kept_until)
+    KEY session_due (due),
+    KEY session_place (principal, place)
 ) {options}"
             ),
             format!(
                 "CREATE TABLE IF NOT EXISTS {revocation} (
-    principal_key VARBINARY(32) NOT NULL,
-    revoked_at    BIGINT NOT NULL,
-    PRIMARY KEY (principal_key),
-    KEY session_revocation_at (revoked_at)
+    principal BINARY(16) NOT NULL,
+    at        BIGINT NOT NULL,
+    PRIMARY KEY (principal),
+    KEY session_revocation_at (at)
 ) {options}"
+            ),
+            format!(
+                "CREATE OR REPLACE SQL SECURITY INVOKER VIEW {view} AS SELECT
+    CONVERT(id USING utf8mb4) AS id,
+    CASE SUBSTRING(form, 2, 1) WHEN 't' THEN 'ended' ELSE 'session' END AS kind,
+    CAST(CONVERT(SUBSTRING(form, 15, 10) USING utf8mb4) AS UNSIGNED) AS epoch,
+    CAST(CONVERT(SUBSTRING(form, 25, 10) USING utf8mb4) AS UNSIGNED) AS rev,
+    CAST(CONVERT(SUBSTRING(form, 35, 10) USING utf8mb4) AS UNSIGNED) AS stamp,
+    TIMESTAMP'1970-01-01 00:00:00' + INTERVAL expires * 1000 MICROSECOND AS expires_utc,
+    CONVERT(form USING utf8mb4) AS form,
+    CONVERT(base USING utf8mb4) AS base
+FROM {session}"
             ),
             format!(
                 "CREATE TABLE IF NOT EXISTS {layout} (
@@ -133,87 +125,187 @@ impl Tables {
         ]
     }
 
-    /// Makes what is missing, whoever else does so at the same time.
-    pub(super) async fn migrate(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
-        if self.version(db).await? == Some(VERSION) {
-            return Ok(());
+    /// Looks at the server and for the tables, and makes those if it may. The largest
+    /// packet that the server takes.
+    pub(super) async fn prepare(
+        &self,
+        db: &mut MySqlConnection,
+        limits: Limits,
+        may_make: bool,
+    ) -> Result<usize, Failure> {
+        let packet = check_server(db, limits).await?;
+        let found = self.version(db).await?;
+        if found.is_none() && may_make {
+            self.check_foreign(db).await?;
+            self.make(db).await?;
+            self.judge(self.version(db).await?)?;
+        } else {
+            self.judge(found)?;
         }
-        self.check(db, true).await?;
+        Ok(packet)
+    }
+
+    /// Makes what is missing, whoever else does so at the same time.
+    async fn make(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
         for statement in self.migration() {
             loop {
-                match run(db, &statement).await {
-                    // Somebody else was faster.
-                    Err(failure) if failure.number == Some(DUPLICATE) => break,
-                    // Or as fast: connecting has a deadline.
-                    Err(failure) if failure.passing && failure.answered => {
-                        sleep(random_below(Duration::from_millis(20))).await;
-                    }
-                    Err(failure) => return Err(failure.during("creating the tables")),
+                let error = match ask(db, &statement).await {
                     Ok(_) => break,
+                    Err(error) => error,
+                };
+                match number(&error) {
+                    // Somebody else was faster.
+                    Some(DUPLICATE) => break,
+                    Some(DENIED) if statement.contains(" VIEW ") => {
+                        tracing::info!("the user may not make a view: {} is left out", self.view);
+                        break;
+                    }
+                    _ => match fault(error) {
+                        // Or as fast: connecting has a deadline.
+                        Fault::Again(_) => sleep(random_below(Duration::from_millis(20))).await,
+                        fault => return Err(fault.failure().during("creating the tables")),
+                    },
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether the tables are there, with this layout. `missing`: whether they
-    /// may be missing too.
-    pub(super) async fn check(
-        &self,
-        db: &mut MySqlConnection,
-        missing: bool,
-    ) -> Result<(), Failure> {
-        match self.version(db).await? {
-            Some(VERSION) => self.check_columns(db).await,
-            Some(other) => Err(Failure::config(format!(
-                "the table `{}` is of layout {other}, this program knows layout {VERSION}",
-                self.layout
-            ))),
-            None if missing => Ok(()),
-            None => Err(Failure::config(format!(
-                "the tables of the sessions are missing (`{}`, …); run what \
-                 `MySqlOptions::migration_sql` gives, or let this store do it (`migrate(true)`)",
-                self.session
-            ))),
-        }
+    /// # Errors
+    ///
+    /// If the tables are not those that this program knows.
+    fn judge(&self, found: Option<i64>) -> Result<(), Failure> {
+        let Self { session, layout, .. } = self;
+        let cure = match found {
+            Some(VERSION) => return Ok(()),
+            None => {
+                return Err(Failure::config(format!(
+                    "the tables of the sessions are missing (`{session}`, …); run what \
+                     `MySqlOptions::migration_sql` gives, or let this store do it \
+                     (`migrate(true)`)"
+                )));
+            }
+            Some(..VERSION) => "drop them",
+            Some(_) => "run the newer program",
+        };
+        Err(Failure::config(format!(
+            "the tables beside `{layout}` have layout {}, this program knows layout {VERSION}; \
+             {cure}",
+            found.unwrap_or_default()
+        )))
     }
 
+    /// Which layout is there.
     async fn version(&self, db: &mut MySqlConnection) -> Result<Option<i64>, Failure> {
-        match run(db, &format!("SELECT version FROM {}", self.layout)).await {
-            Ok(rows) => match rows.first() {
-                Some(row) => Ok(Some(row.try_get_unchecked(0)?)),
-                None => Ok(None),
-            },
-            Err(failure) if failure.number == Some(NO_TABLE) => Ok(None),
-            Err(failure) => Err(failure.during("looking for the tables")),
-        }
+        let found = match ask(db, &format!("SELECT version FROM {}", self.layout)).await {
+            Ok(rows) => rows.first().map(|row| row.try_get_unchecked(0)).transpose(),
+            Err(error) if number(&error) == Some(NO_TABLE) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        found.map_err(|error| fault(error).failure().during("looking for the tables"))
     }
 
-    /// Somebody else may have tables of these names.
-    async fn check_columns(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
-        let Self { session, field, tombstone, revocation, .. } = self;
+    /// No layout of ours: nor must there be tables of somebody else by our names.
+    async fn check_foreign(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
+        let Self { session, revocation, .. } = self;
         let looks = [
-            (session, format!("SELECT id, principal_key, last_principal FROM {session} LIMIT 0")),
-            (field, format!("SELECT session_id, name_key, raw FROM {field} LIMIT 0")),
-            (tombstone, format!("SELECT id, secret, ended_at FROM {tombstone} LIMIT 0")),
-            (revocation, format!("SELECT principal_key, revoked_at FROM {revocation} LIMIT 0")),
+            (session, format!("SELECT id, form, base, due, place FROM {session} LIMIT 0")),
+            (revocation, format!("SELECT principal, at FROM {revocation} LIMIT 0")),
         ];
         for (table, look) in looks {
-            match run(db, &look).await {
-                Err(failure) if matches!(failure.number, Some(NO_COLUMN | NO_TABLE)) => {
+            match ask(db, &look).await {
+                Err(error) if number(&error) == Some(NO_TABLE) => {}
+                Err(error) if number(&error) == Some(NO_COLUMN) => {
                     return Err(Failure::config(format!(
-                        "the table `{table}` is missing or something else; choose another `table_prefix`"
+                        "the table `{table}` belongs to another program; choose another \
+                         `table_prefix`"
                     )));
                 }
-                result => drop(result?),
+                Err(error) => return Err(fault(error).failure().during("looking for the tables")),
+                Ok(_) => {}
             }
         }
         Ok(())
     }
 }
 
-/// Runs one statement in which nothing comes from outside.
-pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Result<Vec<MySqlRow>, Failure> {
+/// Runs a statement in which nothing comes from outside.
+async fn ask(db: &mut MySqlConnection, sql: &str) -> Result<Vec<MySqlRow>, sqlx::Error> {
     // As the method of the connection its future can be sent to other threads.
-    Ok(db.fetch_all(sqlx::raw_sql(sql)).await?)
+    db.fetch_all(sqlx::raw_sql(sql)).await
+}
+
+/// The largest packet that the server takes.
+///
+/// # Errors
+///
+/// If the server is too old, no database is chosen, or a record does not fit.
+async fn check_server(db: &mut MySqlConnection, limits: Limits) -> Result<usize, Failure> {
+    let failed = |error| fault(error).failure().during("looking at the server");
+    let rows = ask(db, "SELECT VERSION(), @@max_allowed_packet, DATABASE()").await;
+    let rows = rows.map_err(failed)?;
+    let server = rows.first().ok_or_else(|| Failure::corrupt("the server does not tell itself"))?;
+    let version: String = server.try_get_unchecked(0).map_err(failed)?;
+    if !is_known(&version) {
+        let text = format!("this store needs MySQL 8.0.1 or MariaDB 10.6, the server is {version}");
+        return Err(Failure::config(text));
+    }
+    let database: Option<Vec<u8>> = server.try_get_unchecked(2).map_err(failed)?;
+    if database.is_none() {
+        return Err(Failure::config("the connections of this pool use no database"));
+    }
+    let packet: i64 = server.try_get_unchecked(1).map_err(failed)?;
+    let packet = usize::try_from(packet).unwrap_or(0);
+    let needed = limits.record.saturating_add(AROUND);
+    if limits != Limits::NONE && needed > packet {
+        return Err(Failure::config(format!(
+            "a record of {} bytes needs a `max_allowed_packet` of {needed}, the server has \
+             {packet}; raise it, or lower `limits`",
+            limits.record
+        )));
+    }
+    Ok(packet)
+}
+
+/// `FOR UPDATE SKIP LOCKED` is what older ones lack.
+fn is_known(version: &str) -> bool {
+    let mut numbers =
+        version.split(|c: char| !c.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    let version_is = (next(), next(), next());
+    match version.contains("MariaDB") {
+        true => version_is >= (10, 6, 0),
+        false => version_is >= (8, 0, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_without_skip_locked_are_told_apart() {
+        for version in [
+            "8.0.36",
+            "8.4.0",
+            "9.1.0-debug",
+            "10.6.0-MariaDB",
+            "10.11.14-MariaDB-0+deb12u2",
+            "11.4.2-MariaDB",
+        ] {
+            assert!(is_known(version), "{version}");
+        }
+        for version in ["5.7.44", "8.0.0", "10.5.25-MariaDB", "", "5.5.5"] {
+            assert!(!is_known(version), "{version}");
+        }
+    }
+
+    #[test]
+    fn every_table_has_the_prefix() {
+        let tables = Tables::new("shop_").unwrap();
+        for made in tables.migration() {
+            let name = made.split(' ').find(|word| word.contains("session")).unwrap();
+            assert!(name.starts_with("shop_session"), "{made}");
+        }
+    }
 }

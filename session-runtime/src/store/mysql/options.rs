@@ -1,40 +1,34 @@
 //! The settings of a [`MySqlStore`].
 
+use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::MySqlPool;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySqlPool};
+use tokio::time::timeout;
 
+use super::MySqlStore;
+use super::dialect::{MySql, set_up};
+use super::failure::fault;
 use super::layout::Tables;
-use super::{MySqlStore, connect};
 use crate::clock::Clock;
-use crate::store::error::StoreError;
+use crate::store::engine::Failure;
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
+use crate::store::sql::Settings;
 
 /// The settings of a [`MySqlStore`]: [`MySqlStore::options`], then
 /// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until `connect` or `with_pool`"]
 pub struct MySqlOptions {
-    pub(super) table_prefix: String,
-    pub(super) clock: Clock,
-    pub(super) limits: Limits,
-    pub(super) deadline: Duration,
-    pub(super) connections: u32,
-    pub(super) migrate: bool,
-    pub(super) sweep_interval: Option<Duration>,
+    prefix: String,
+    settings: Settings,
 }
 
 impl MySqlOptions {
     pub(super) fn new() -> Self {
-        Self {
-            table_prefix: String::new(),
-            clock: Clock::system(),
-            limits: Limits::default(),
-            deadline: Duration::from_secs(5),
-            connections: 10,
-            migrate: true,
-            sweep_interval: Some(Duration::from_secs(30)),
-        }
+        Self { prefix: String::new(), settings: Settings::default() }
     }
 
     /// What the names of the tables begin with: at most 40 characters of a-z,
@@ -42,9 +36,9 @@ impl MySqlOptions {
     ///
     /// # Default
     ///
-    /// Nothing: the tables are `session`, `session_field` and so on.
+    /// Nothing: the tables are `session`, `session_revocation` and so on.
     pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.table_prefix = prefix.into();
+        self.prefix = prefix.into();
         self
     }
 
@@ -56,7 +50,7 @@ impl MySqlOptions {
     /// the row is locked, so that nodes whose clocks differ agree; the node's
     /// own stamps new records. Keep both set by NTP.
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+        self.settings.clock = clock;
         self
     }
 
@@ -65,9 +59,9 @@ impl MySqlOptions {
     /// # Default
     ///
     /// [`Limits::default`]. A record has to fit into one packet of the server
-    /// twice (`max_allowed_packet`), which is checked when connecting.
+    /// (`max_allowed_packet`), which is checked when connecting.
     pub const fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = limits;
         self
     }
 
@@ -78,9 +72,9 @@ impl MySqlOptions {
     ///
     /// # Default
     ///
-    /// 5 seconds. Less than 100 milliseconds is refused when connecting.
+    /// 5 seconds. Zero is refused when connecting.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.settings.deadline = deadline;
         self
     }
 
@@ -89,10 +83,10 @@ impl MySqlOptions {
     ///
     /// # Default
     ///
-    /// Ten. Each call has one for its two round trips or so. Zero is refused
-    /// when connecting.
+    /// Ten. A call holds one for a few statements, a millisecond or two. Zero is
+    /// refused when connecting.
     pub const fn connections(mut self, connections: u32) -> Self {
-        self.connections = connections;
+        self.settings.connections = connections;
         self
     }
 
@@ -104,14 +98,13 @@ impl MySqlOptions {
     /// are missing or of another layout are an error of kind
     /// [`Config`](crate::store::StoreErrorKind::Config) when connecting.
     pub const fn migrate(mut self, migrate: bool) -> Self {
-        self.migrate = migrate;
+        self.settings.migrate = migrate;
         self
     }
 
-    /// How often to look for what is due for removal, give or take a quarter.
-    /// It is removed 200 records at a time. `None`: only when
-    /// [`sweep`](crate::store::SessionStore::sweep) is called. Less than a
-    /// millisecond is refused when connecting.
+    /// How often to look for what is due for removal, give or take a tenth. `None`:
+    /// only when [`sweep`](crate::store::SessionStore::sweep) is called. Zero is
+    /// refused when connecting.
     ///
     /// Expired sessions are never seen, swept or not; this is about space.
     ///
@@ -119,7 +112,7 @@ impl MySqlOptions {
     ///
     /// 30 seconds, on every node: they do not get into each other's way.
     pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.sweep_interval = interval.into();
+        self.settings.sweep_interval = interval.into();
         self
     }
 
@@ -132,7 +125,7 @@ impl MySqlOptions {
     /// [`Config`](crate::store::StoreErrorKind::Config) if the prefix is not
     /// valid.
     pub fn migration_sql(&self) -> Result<String, StoreError> {
-        let tables = Tables::new(&self.table_prefix)?;
+        let tables = Tables::new(&self.prefix)?;
         Ok(tables.migration().map(|statement| statement + ";\n").concat())
     }
 
@@ -148,20 +141,104 @@ impl MySqlOptions {
     /// setting makes no sense ([`Config`](crate::store::StoreErrorKind::Config)).
     /// The source says which, and never repeats the URL.
     pub async fn connect(self, url: &str) -> Result<MySqlStore, StoreError> {
-        Ok(connect::connect(self, url).await?)
+        let tables = self.check()?;
+        let settings = settings(url)?;
+        let deadline = self.settings.deadline;
+        // The pool would try again until the deadline; here somebody waits for the reason.
+        let failure = match timeout(deadline, settings.connect()).await {
+            Ok(Ok(probe)) => {
+                let _ = probe.close().await;
+                None
+            }
+            Ok(Err(error)) => Some(fault(error).failure()),
+            Err(_) => {
+                let text = "mysql: no answer within the deadline";
+                Some(Failure::new(StoreErrorKind::Timeout, text))
+            }
+        };
+        if let Some(failure) = failure {
+            return Err(failure.during("connecting to the session database").into());
+        }
+        let set_up = format!(
+            "{}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+            set_up(deadline)
+        );
+        let pool = MySqlPoolOptions::new()
+            .max_connections(self.settings.connections)
+            .acquire_timeout(deadline)
+            // A dead one is noticed by the call, which tries another one.
+            .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let set_up = set_up.clone();
+                Box::pin(async move {
+                    connection.execute(sqlx::raw_sql(&set_up)).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(settings);
+        self.open(pool, tables, None).await
     }
 
-    /// Uses a pool that is there already, among others.
+    /// Uses a pool that is there already, among others. `connections` has no effect.
     ///
-    /// Its connections get `autocommit = 1` and an `innodb_lock_wait_timeout`
-    /// of this store's deadline. Turn off the log of its statements
-    /// (`ConnectOptions::disable_statement_logging`): sqlx writes slow ones
-    /// into the log as a warning, and there are field values in them.
+    /// Nothing is believed about its connections: each call begins with one message more,
+    /// which rolls back what somebody may have left open, and sets `autocommit = 1`,
+    /// `innodb_lock_wait_timeout` to the deadline, `sql_select_limit` and
+    /// `sql_safe_updates` to their defaults; each write is a transaction of its own. Turn
+    /// off the log of the pool's statements (`ConnectOptions::disable_statement_logging`).
     ///
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
     pub async fn with_pool(self, pool: MySqlPool) -> Result<MySqlStore, StoreError> {
-        Ok(connect::with_pool(self, pool).await?)
+        let tables = self.check()?;
+        let set_up = set_up(self.settings.deadline);
+        self.open(pool, tables, Some(set_up)).await
+    }
+
+    async fn open(
+        self,
+        pool: MySqlPool,
+        tables: Tables,
+        reset: Option<String>,
+    ) -> Result<MySqlStore, StoreError> {
+        let dialect = MySql::new(pool, tables, self.settings.limits, reset);
+        Ok(MySqlStore(self.settings.open(dialect).await?))
+    }
+
+    fn check(&self) -> Result<Tables, Failure> {
+        self.settings.check()?;
+        Tables::new(&self.prefix)
+    }
+}
+
+fn settings(url: &str) -> Result<MySqlConnectOptions, Failure> {
+    let malformed = "write the URL as `mysql://user:password@host:3306/database`";
+    let rest = url.strip_prefix("mysql:").or_else(|| url.strip_prefix("mariadb:"));
+    let rest = rest.filter(|rest| rest.starts_with("//"));
+    let rest = rest.ok_or_else(|| Failure::config(malformed))?;
+    // Without the reason: that may quote the password.
+    let settings = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
+        .map_err(|_| Failure::config(malformed))?;
+    if settings.get_database().is_none_or(str::is_empty) {
+        return Err(Failure::config("the URL names no database: `mysql://host/database`"));
+    }
+    // There are values in them.
+    Ok(settings.disable_statement_logging())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_without_a_database_is_refused_and_not_repeated() {
+        for url in ["mysql://root:hunter2@localhost", "mysql:root:hunter2", "postgres://x/hunter2"]
+        {
+            let failure = settings(url).unwrap_err();
+            assert_eq!(failure.kind, StoreErrorKind::Config, "{url}");
+            assert!(!failure.to_string().contains("hunter2"), "{failure}");
+        }
+        assert!(settings("mariadb://root@localhost/app").is_ok());
     }
 }

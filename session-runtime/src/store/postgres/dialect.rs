@@ -72,6 +72,7 @@ impl PostgreSql {
             reset: (whose == Pool::Lent).then(|| RESET.to_owned()),
             begin: format!("BEGIN {level} READ WRITE; {wait}"),
             clock: CLOCK,
+            now: format!("COALESCE(?, {CLOCK})"),
             substring: "pg_catalog.substr",
             length: "CAST(? AS integer)",
             or_nothing: " ON CONFLICT DO NOTHING",

@@ -133,9 +133,11 @@ impl Row {
     }
 
     pub(super) fn text(&mut self, column: usize) -> Result<String, Failure> {
+        let not_ours = || Failure::corrupt("a column is not the text that this store writes");
         match self.take(column) {
             Cell::Text(text) => Ok(text),
-            _ => Err(Failure::corrupt("a column is not the text that this store writes")),
+            Cell::Bytes(bytes) => String::from_utf8(bytes).map_err(|_| not_ours()),
+            _ => Err(not_ours()),
         }
     }
 

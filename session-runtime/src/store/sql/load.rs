@@ -7,7 +7,6 @@ use tokio::time::Instant;
 use super::line::Line;
 use super::server::{Server, Work};
 use super::{Arg, Dialect, Fault};
-use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form;
 use crate::record::{Due, Record, Visit};
@@ -32,7 +31,7 @@ pub(super) async fn load<D: Dialect>(
             Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
             Found::Opens(record, due) => (record, due),
         };
-        let mut settle = Settle { record: &record, due, now: read.now };
+        let mut settle = Settle { record: &record, due };
         // Activity is worth neither a failed request nor a long one.
         let is_touch = due == Due::Touch;
         let quarter = Instant::now() + server.patience / 4;
@@ -83,7 +82,6 @@ impl<D: Dialect> Work<D> for Look {
 struct Settle<'c> {
     record: &'c Record,
     due: Due,
-    now: Timestamp,
 }
 
 impl<D: Dialect> Work<D> for Settle<'_> {
@@ -95,18 +93,21 @@ impl<D: Dialect> Work<D> for Settle<'_> {
         _: Doubt,
     ) -> Result<Option<Arc<Record>>, Fault> {
         let Some(as_read) = form::as_read(self.record) else { return Ok(None) };
+        line.begin().await?;
+        // After whatever wait for the row: a touch revives nothing.
+        let stored = lock(line, self.record.id).await?;
+        let is_as_read = stored.value.is_some_and(|value| value.starts_with(&as_read));
+        if !is_as_read || self.record.meta.is_expired(stored.now) {
+            return Ok(None);
+        }
         // The fields are as they were, and so is a base apart.
-        let (settled, form) = engine::settled(self.record, self.due, self.now)?;
-        let args = [
-            Arg::Bytes(&form.value),
-            settled.meta.expires_at().into(),
-            Arg::Text(&self.record.id.to_string()),
-            Arg::Int(as_read.len() as i64),
-            Arg::Bytes(&as_read),
-            line.server().frozen(),
-        ];
-        let written = line.write(&line.sql().settle, &args).await?;
-        Ok((written > 0).then(|| Arc::new(settled)))
+        let (settled, form) = engine::settled(self.record, self.due, stored.now)?;
+        let expires = settled.meta.expires_at();
+        let args =
+            [Arg::Bytes(&form.value), expires.into(), Arg::Text(&self.record.id.to_string())];
+        line.run(&line.sql().settle, &args).await?;
+        line.commit().await?;
+        Ok(Some(Arc::new(settled)))
     }
 }
 

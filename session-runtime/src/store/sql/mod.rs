@@ -14,9 +14,6 @@
 //! A row keeps the form of a session. What decides is the rulebook of the record, here,
 //! while the row is locked or is still the one that was read.
 
-// MySQL has its own until it moves here.
-#![cfg_attr(not(feature = "postgres"), allow(dead_code, unused_imports))]
-
 mod apply;
 mod certificate;
 mod connect;

@@ -30,8 +30,7 @@ pub(in crate::store) struct Sql {
 
     /// While the head is this one; form, \[base\], id, its length, the head, now.
     pub(super) change: ByBase,
-    /// While the head is this one and the session has not expired; form, expires, id, its
-    /// length, the head, now.
+    /// Leaves the base, and when it is due; form, expires, id.
     pub(super) settle: String,
     /// form, \[base\], id
     pub(super) replace: ByBase,
@@ -96,6 +95,8 @@ pub(in crate::store) struct Words<'w> {
     pub(in crate::store) begin: String,
     /// The server's time in milliseconds.
     pub(in crate::store) clock: &'w str,
+    /// A parameter, or that where it is NULL.
+    pub(in crate::store) now: String,
     /// The function that takes a part of a value, counted from 1.
     pub(in crate::store) substring: &'w str,
     /// A parameter as the length of that part.
@@ -116,7 +117,7 @@ impl Sql {
         let Words { session, revocation, clock, substring, length, .. } = words;
         let leeway = millis(COMMIT_LEEWAY);
         // In a query of its own the time is asked once, not for every row.
-        let now = format!("(SELECT COALESCE(?, {clock}))");
+        let now = format!("(SELECT {})", words.now);
         let as_read = format!("WHERE id = ? AND {substring}(form, 1, {length}) = ?");
         let theirs = format!("FROM {session} WHERE principal = ?");
         let batch = vec!["?"; BATCH].join(", ");
@@ -142,9 +143,7 @@ impl Sql {
             delete: finish(format!("DELETE FROM {session} WHERE id = ?")),
 
             change: by_base(&format!(" {as_read} AND expires + {leeway} > {now}")),
-            settle: finish(format!(
-                "UPDATE {session} SET form = ?, expires = ? {as_read} AND expires > {now}"
-            )),
+            settle: finish(format!("UPDATE {session} SET form = ?, expires = ? WHERE id = ?")),
             replace: by_base(" WHERE id = ?"),
             replace_all: by_base(", expires = ?, due = ?, principal = ?, place = ? WHERE id = ?"),
 
