@@ -27,6 +27,18 @@ session_runtime::store_conformance! {
     }
 }
 
+// In the application's own file, whose mode is not WAL.
+session_runtime::store_conformance! {
+    sqlite_beside_other_tables, |clock| async move {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("app.db");
+        let tables = "CREATE TABLE users (id INTEGER PRIMARY KEY); PRAGMA user_version = 7";
+        rusqlite::Connection::open(&file).unwrap().execute_batch(tables).unwrap();
+        let options = SqliteStore::options().shared_file("web_session").clock(clock);
+        (options.open(file).await.unwrap(), directory)
+    }
+}
+
 // What the mutants add of their own fails no rule.
 session_runtime::store_conformance! {
     the_wrapper_without_a_defect, |clock| async move { Mutant::new(clock, Defect::None) }

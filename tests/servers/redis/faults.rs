@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ::redis::cluster::ClusterClient;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;
@@ -177,6 +178,48 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
         assert_eq!(count_of(&store, &record).await, n);
     }
     assert_eq!(store.list(&customer(), None, 1_000).await.unwrap().records.len(), 1);
+}
+
+/// A client library for clusters sends again what had no answer, unless it is told not to.
+#[tokio::test]
+async fn nothing_is_sent_twice_behind_the_store_in_a_cluster() {
+    let Some(server) = Server::start_cluster_of_one() else { return };
+    let proxy = Proxy::to(server.port);
+    server.ask(&["CONFIG", "SET", "cluster-announce-port", &proxy.port.to_string()]);
+    let address = format!("127.0.0.1:{}", proxy.port);
+    let by_url = RedisStore::connect(&format!("redis+cluster://{address}")).await.unwrap();
+    let client = ClusterClient::new([format!("redis://{address}")]).unwrap();
+    let by_client = RedisStore::options().connect_with(client).await.unwrap();
+    for store in [by_url, by_client] {
+        // The server knows the scripts.
+        let other = created(&store, None).await;
+        store.apply(other.id, 1, &one_more(), None).await.unwrap();
+        let mut large = record(&store, None);
+        let text = FieldOp::new("text", Op::Set(vec![b'x'; 4_000]));
+        large.fields = large.fields.apply(&[text]).unwrap().0;
+        proxy.cut_next_reply();
+        let answer = store.create(large.clone(), SignIn::default()).await.unwrap();
+        assert_eq!(answer, Created::Created, "its own record is not somebody else's");
+        // Now and then it is the library's look at the cluster that is cut.
+        for n in 1.. {
+            assert!(n < 100, "no reply to a change was lost");
+            let read = found(&store, &large).await;
+            proxy.commands();
+            proxy.cut_next_reply();
+            let outcome = store.apply(large.id, 1, &one_more(), Some(&read)).await.unwrap();
+            let Outcome::Applied(applied) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(count_of(&store, &large).await, n, "each of them once");
+            if applied.repeated {
+                break;
+            }
+        }
+        let appends = proxy.commands().into_iter().filter(|(words, _)| {
+            // A script, its name, one key, its key, the operations.
+            words.first().is_some_and(|word| word == "EVALSHA")
+                && words.get(4).is_some_and(|what| what.len() > 8)
+        });
+        assert!(appends.count() <= 1, "others may have pushed it out of the log meanwhile");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

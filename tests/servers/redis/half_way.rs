@@ -49,6 +49,20 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// Those of a visitor who signs in.
+    async fn scripts_of_a_step(&self) -> [String; 3] {
+        self.scripts(async |who| {
+            let visitor = visitor(&self.store).await;
+            let mut patch = Patch::new();
+            patch.meta.principal = Some(Some(who.clone()));
+            self.proxy.commands();
+            self.store.apply(visitor.id, 1, &patch, Some(&visitor)).await.unwrap();
+        })
+        .await
+    }
+}
+
 /// A session of a visitor as its request has read it.
 async fn visitor(store: &RedisStore) -> Arc<Record> {
     let created = created(store, None).await;
@@ -257,4 +271,61 @@ async fn sign_ins_at_once_agree_on_who_is_oldest() {
         .collect();
     assert!(!left.contains(&first.id), "it signed in first, whenever it was written");
     assert_eq!(left.len(), 2);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_revoked_before_it_was_finished_does_not_stand() {
+    let Some(wire) = Wire::open(Duration::from_millis(400)).await else { return };
+    let store = &wire.store;
+    let scripts = wire.scripts_of_a_step().await;
+    let visitor = visitor(store).await;
+    let mut patch = Patch::new();
+    patch.meta.principal = Some(Some(customer()));
+    patch.meta.sign_in = SignIn { not_revoked_since: Some(wire.clock.now()), ..SignIn::default() };
+    wire.clock.advance(Duration::from_secs(1));
+    // Reserved, but not theirs yet: the revocation finds nothing to end.
+    wire.proxy.refuse(Some(&scripts[1]));
+    let (early, read, asked) = (store.clone(), visitor.clone(), patch.clone());
+    let asked = tokio::spawn(async move { early.apply(read.id, 1, &asked, Some(&read)).await });
+    while wire.proxy.refusals() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    wire.direct.revoke(&customer(), Revoke::All, None).await.unwrap();
+    // Now it is written, and not confirmed.
+    wire.proxy.refuse(Some(&scripts[2]));
+    let outcome = asked.await.unwrap().unwrap();
+    assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+    wire.proxy.refuse(None);
+    let outcome = store.apply(visitor.id, 1, &patch, None).await.unwrap();
+    assert!(matches!(outcome, Outcome::Denied(Denied::Revoked)), "{outcome:?}");
+    assert_eq!(live(store).await, 0, "revoked after its ticket");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_was_evicted_before_it_was_finished_does_not_stand() {
+    let Some(wire) = Wire::open(Duration::from_millis(400)).await else { return };
+    let store = &wire.store;
+    let scripts = wire.scripts_of_a_step().await;
+    let one = Cap { max: NonZeroU32::MIN, at_limit: AtLimit::EvictOldest };
+    let one = SignIn { cap: Some(one), ..SignIn::default() };
+    let visitor = visitor(store).await;
+    let mut patch = Patch::new();
+    patch.meta.principal = Some(Some(customer()));
+    patch.meta.sign_in = one;
+    wire.proxy.refuse(Some(&scripts[1]));
+    let (early, read, asked) = (store.clone(), visitor.clone(), patch.clone());
+    let asked = tokio::spawn(async move { early.apply(read.id, 1, &asked, Some(&read)).await });
+    while wire.proxy.refusals() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let winner = record(store, Some(&customer()));
+    let answer = wire.direct.create(winner.clone(), one).await.unwrap();
+    assert_eq!(answer, Created::Created);
+    wire.proxy.refuse(Some(&scripts[2]));
+    let outcome = asked.await.unwrap().unwrap();
+    assert!(matches!(outcome, Outcome::Uncertain), "{outcome:?}");
+    wire.proxy.refuse(None);
+    store.apply(visitor.id, 1, &patch, None).await.unwrap();
+    let left = store.list(&customer(), None, 1_000).await.unwrap().records;
+    assert_eq!(left.iter().map(|it| it.id).collect::<Vec<_>>(), [winner.id], "a cap of one");
 }

@@ -317,6 +317,20 @@ impl Cluster {
 }
 
 impl Server {
+    /// A cluster of one node, which serves all slots.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn start_cluster_of_one() -> Option<Self> {
+        let node = Self::start_cluster_node(&["--cluster-enabled", "yes"])?;
+        assert_eq!(node.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).trim(), "OK");
+        node.process.as_ref().expect("it runs").wait_until("cluster_state:ok", || {
+            node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok").then_some(())
+        });
+        Some(node)
+    }
+
     fn start_cluster_node(settings: &[&str]) -> Option<Self> {
         // Else the bus listens 10000 above the port, where no port may be.
         let bus = free_port().to_string();

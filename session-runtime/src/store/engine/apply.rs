@@ -161,7 +161,8 @@ impl Plan {
         let bounds = Bounds::new(limits, engine.keeps_apart());
         // What is asked for again names what it was decided on: the log may have
         // forgotten it by the time that it arrives.
-        let appendable = patch.again.is_none()
+        let appendable = engine.appends()
+            && patch.again.is_none()
             && form::is_appendable(patch)
             && every_operation_fits(patch, &limits);
         let operations = appendable.then(|| form::operations(patch));

@@ -23,6 +23,12 @@ pub(in crate::store) trait Engine: Send + Sync + 'static {
     /// large form has its base apart.
     fn keeps_apart(&self) -> bool;
 
+    /// Whether it appends operations to whatever form is there. One of which a step may
+    /// be repeated unseen must not: the log of patches is short.
+    fn appends(&self) -> bool {
+        true
+    }
+
     /// The engine's time: that of its last answer, and how long ago that was.
     fn now(&self) -> Timestamp;
 

@@ -30,6 +30,9 @@ pub(in crate::store) async fn load(
         let (record, due) = match judge(id, &read, secrets, visit)? {
             Found::Answer(lookup) => return Ok(lookup),
             Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
+            Found::Opens(record, Due::Touch) if tries > TOUCHES => {
+                return Ok(Lookup::Found(record));
+            }
             Found::Opens(record, due) => (record, due),
         };
         let refused = match settle(engine, &record, due, read.now, deadline).await {
@@ -38,13 +41,11 @@ pub(in crate::store) async fn load(
             Err(failure) => Err(failure),
         };
         match refused {
-            Ok(current) if due != Due::Touch || tries < TOUCHES => read = current,
+            Ok(current) => read = current,
             Err(failure) if due != Due::Touch => return Err(failure),
             // Activity is worth neither a failed request nor a long one.
-            given_up => {
-                if let Err(failure) = given_up {
-                    tracing::warn!(%id, %failure, "the last activity of a session was not stored");
-                }
+            Err(failure) => {
+                tracing::warn!(%id, %failure, "the last activity of a session was not stored");
                 return Ok(Lookup::Found(record));
             }
         }

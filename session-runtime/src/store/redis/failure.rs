@@ -110,18 +110,20 @@ impl Failure {
         self.hung_up
     }
 
-    /// Whether the server answered with this code.
     /// Whether the keys are on their way to another server, so that several commands about
     /// them have no answer in one place.
     pub(super) fn is_on_its_way(&self) -> bool {
         self.has_code("ASK") || self.has_code("TRYAGAIN")
     }
 
+    /// Whether the server answered with this code.
     pub(super) fn has_code(&self, code: &str) -> bool {
         self.text.strip_prefix(code).is_some_and(|rest| rest.starts_with(": "))
     }
 }
 
+/// What a script says of a base that has gone to another server before its session.
+const NOT_HERE: &str = "attempted to access a non local key";
 const ON_ITS_WAY: &str = "the keys are on their way to another server";
 
 /// An error of a server that the store knows.
@@ -205,6 +207,7 @@ const KNOWN: &[Known] = &[
     known("READONLY", "", UNAVAILABLE, "the server is a replica now, and takes no writes"),
     known("MASTERDOWN", "", UNAVAILABLE, "the server has lost its primary"),
     known("TRYAGAIN", "", UNAVAILABLE, ON_ITS_WAY),
+    known("ERR", NOT_HERE, UNAVAILABLE, ON_ITS_WAY),
     known("ASK", "", UNAVAILABLE, ON_ITS_WAY),
     known("CLUSTERDOWN", "", UNAVAILABLE, "the cluster does not serve all slots"),
     known("NOREPLICAS", "", UNAVAILABLE, "too few replicas (`min-replicas-to-write`)"),
@@ -284,6 +287,10 @@ const fn is_untrusted(_: &RedisError) -> bool {
     false
 }
 
+fn is_not_here(error: &RedisError) -> bool {
+    said(error).is_some_and(|(_, text)| text.contains(NOT_HERE))
+}
+
 /// Whether asking again, on another connection or a little later, may help.
 pub(super) fn is_passing(error: &RedisError) -> bool {
     match error.kind() {
@@ -301,7 +308,7 @@ pub(super) fn is_passing(error: &RedisError) -> bool {
                 | ServerErrorKind::ClusterDown
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ReadOnly
-        ),
+        ) || is_not_here(error),
         _ => false,
     }
 }
@@ -391,6 +398,11 @@ mod tests {
             ("ERR unknown command 'EVALSHA', with args", CONFIG, "`evalsha`"),
             ("ERR DB index is out of range", CONFIG, "database"),
             ("LOADING Redis is loading the dataset in memory", UNAVAILABLE, "loading"),
+            (
+                "ERR Script attempted to access a non local key in a cluster node script: 1f",
+                UNAVAILABLE,
+                "on their way",
+            ),
             ("READONLY You can't write against a read only replica.", UNAVAILABLE, "replica"),
             ("CLUSTERDOWN Hash slot not served", UNAVAILABLE, "slots"),
             ("OOM command not allowed when used memory > 'maxmemory'.", FULL, "memory"),

@@ -11,7 +11,7 @@ use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr
 use redis::sentinel::SentinelClient;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline,
-    RedisError, Value,
+    RedisError, ServerErrorKind, Value,
 };
 use tokio::time::timeout;
 
@@ -24,8 +24,8 @@ use crate::store::error::StoreErrorKind;
 pub(super) enum Link {
     /// One connection that all requests share, to one server at a time.
     Single(Box<Single>),
-    /// One such connection to every primary; the client library follows
-    /// redirects and learns the topology anew.
+    /// One such connection to every primary; the client library learns the topology
+    /// anew.
     Cluster(Box<Cluster>),
 }
 
@@ -158,7 +158,14 @@ impl Link {
                         connection.route_command(command.clone(), route).await
                     }
                 };
-                answer.and_then(Value::extract_error).map_err(|error| (error, true))
+                match answer.and_then(Value::extract_error) {
+                    Err(error) => cluster.follow(command, error).await,
+                    answer => answer,
+                }
+                .map_err(|error| {
+                    let sent = error.kind() != ErrorKind::ClusterConnectionNotFound;
+                    (error, sent)
+                })
             }
             Self::Single(single) => {
                 let (mut connection, number) =
@@ -238,26 +245,34 @@ impl Link {
         key: Key<'_>,
         commands: &Pipeline,
     ) -> Result<Value, (RedisError, bool)> {
-        let answers = match self {
+        let checked = |answers| Value::Array(answers).extract_error();
+        match self {
             Self::Cluster(cluster) => {
                 let route = Route::with_key(key.text(), SlotAddr::Master);
                 let route = SingleNodeRoutingInfo::SpecificNode(route);
                 let (commands, count) = (commands.clone(), commands.len());
-                cluster.connection.clone().route_pipeline(commands, 0, count, route).await
+                let mut connection = cluster.connection.clone();
+                let answers = connection.route_pipeline(commands, 0, count, route).await;
+                answers.and_then(checked)
             }
             Self::Single(single) => {
                 let (mut connection, number) =
                     single.get().await.map_err(|error| (error, false))?;
                 let answers = connection.req_packed_commands(commands, 0, commands.len()).await;
-                answers.inspect_err(|error| {
+                answers.and_then(checked).inspect_err(|error| {
                     if is_passing(error) {
                         single.give_up(number);
                     }
                 })
             }
-        };
-        let answers = answers.map_err(|error| (error, true))?;
-        Value::Array(answers).extract_error().map_err(|error| (error, true))
+        }
+        .map_err(|error| (error, true))
+    }
+
+    /// Whether what is sent once may be sent again below, where nobody here sees it: a
+    /// client that was handed in has its own number of retries, and does not tell.
+    pub(super) fn repeats_itself(&self) -> bool {
+        matches!(self, Self::Cluster(cluster) if cluster.seeds.is_empty())
     }
 
     /// Nothing came back for too long: the next request makes a new connection,
@@ -267,6 +282,24 @@ impl Link {
             let number = single.lock().number;
             single.give_up(number);
         }
+    }
+}
+
+impl Cluster {
+    /// Asks the server to which the slot of a command is on its way, if that is what
+    /// the error says.
+    async fn follow(&self, command: &Cmd, error: RedisError) -> Result<Value, RedisError> {
+        let is_ask = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
+        let node = error.redirect_node().filter(|_| is_ask).and_then(|(node, _)| {
+            let (host, port) = node.rsplit_once(':')?;
+            Some((host.to_owned(), port.parse().ok()?))
+        });
+        let Some((host, port)) = node else { return Err(error) };
+        let mut both = Pipeline::with_capacity(2);
+        both.add_command(redis::cmd("ASKING")).add_command(command.clone());
+        let route = SingleNodeRoutingInfo::ByAddress { host, port };
+        let answers = self.connection.clone().route_pipeline(both, 1, 1, route).await?;
+        answers.into_iter().next().unwrap_or_default().extract_error()
     }
 }
 

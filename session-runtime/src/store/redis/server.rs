@@ -191,7 +191,7 @@ impl Server {
         };
         // The text, for a name that is not known would be waited for in vain.
         let command = self.call("EVAL", &script.text, keys, args);
-        let mut maybe_done = false;
+        let mut maybe_done = link.repeats_itself();
         let mut pause = Duration::from_millis(5);
         let (answer, replicas) = loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -286,7 +286,7 @@ impl Server {
         deadline: Instant,
     ) -> Result<Told, Asked> {
         let is_one = matches!(sent, Sent::One(_));
-        let mut maybe_done = false;
+        let mut maybe_done = self.link.repeats_itself();
         let mut pause = Duration::from_millis(5);
         let mut last = None;
         loop {

@@ -185,17 +185,44 @@ impl Server {
         joins: &Joins<'_>,
         deadline: Instant,
     ) -> Result<Option<Denied>, engine::Failure> {
-        let Reserved::Under(reservation) = self.reserve(id, patch, joins, deadline).await? else {
-            return Ok(None);
+        let reservation = match self.reserve(id, patch, joins, deadline).await? {
+            Reserved::Under(reservation) => match reservation.before {
+                Before::Confirmed => return Ok(None),
+                Before::Reserved => reservation,
+                // It was taken away meanwhile. The one that was made just now is none.
+                Before::Nothing => {
+                    reservation.cancel(deadline).await;
+                    self.reservation(id, patch, joins)
+                }
+            },
+            // What came since is weighed where it is confirmed.
+            Reserved::Denied(_) => self.reservation(id, patch, joins),
         };
-        if reservation.before != Before::Reserved {
-            reservation.cancel(deadline).await;
-            return Ok(None);
-        }
         Ok(match reservation.conclude(deadline).await? {
             Concluded::Stands => None,
             Concluded::Revoked => Some(Denied::Revoked),
         })
+    }
+
+    /// One of which nothing is known yet.
+    fn reservation<'s>(
+        &'s self,
+        id: SessionId,
+        number: PatchId,
+        joins: &Joins<'s>,
+    ) -> Reservation<'s> {
+        Reservation {
+            server: self,
+            index: self.index(joins.principal),
+            principal: joins.principal,
+            id,
+            what: what(id, number, joins),
+            before: Before::Nothing,
+            since: since(&joins.sign_in),
+            until: String::new(),
+            evicted: Vec::new(),
+            under_way: Vec::new(),
+        }
     }
 
     async fn extend(
@@ -217,18 +244,7 @@ impl Server {
         joins: &Joins<'s>,
         deadline: Instant,
     ) -> Result<Reserved<'s>, engine::Failure> {
-        let mut reservation = Reservation {
-            server: self,
-            index: self.index(joins.principal),
-            principal: joins.principal,
-            id,
-            what: what(id, number, joins),
-            before: Before::Nothing,
-            since: since(&joins.sign_in),
-            until: String::new(),
-            evicted: Vec::new(),
-            under_way: Vec::new(),
-        };
+        let mut reservation = self.reservation(id, number, joins);
         let (name, bound) = (id.to_string(), bound(joins));
         // How many of those that the index knows are known not to count.
         let mut expiring = 0;

@@ -167,12 +167,10 @@ fn client(url: &str, options: &RedisOptions) -> Result<Client, Failure> {
 fn cluster(nodes: &[String], options: &RedisOptions) -> Result<Target, Failure> {
     let seeds = nodes.iter().map(|node| client(node, options)).collect::<Result<Vec<_>, _>>()?;
     let servers = seeds.iter().map(|seed| seed.get_connection_info().clone());
-    // One answer may take as long as the caller waits: see `Server`.
-    let builder = ClusterClient::builder(servers)
-        .connection_timeout(options.connect_timeout)
-        .retries(4)
-        .min_retry_wait(10)
-        .max_retry_wait(200);
+    // One answer may take as long as the caller waits, and what may have been done is
+    // not sent again behind our back: see `Server`.
+    let builder =
+        ClusterClient::builder(servers).connection_timeout(options.connect_timeout).retries(0);
     #[cfg(feature = "redis-tls")]
     let builder = match &options.certificates {
         Some(certificates) => builder.certs(certificates.clone()),

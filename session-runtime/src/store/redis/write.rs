@@ -24,6 +24,10 @@ impl Engine for Server {
         !self.options.split
     }
 
+    fn appends(&self) -> bool {
+        !self.link.repeats_itself()
+    }
+
     fn now(&self) -> Timestamp {
         self.offset.now()
     }

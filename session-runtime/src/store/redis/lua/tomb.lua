@@ -1,6 +1,8 @@
 -- Makes a tombstone of a session, also on a full server: head and meta, and who ended
 -- it when. What a newer release wrote only goes.
 local function entomb(key, value, by, id, now)
+  -- First what may be on its way to another server: then nothing is done.
+  if kind(value) == 'a' then call('DEL', '{' .. key .. '}b') end
   if sub(value, 1, 1) == '1' then
     local meta = sub(value, kind(value) == 'a' and 112 or 95, tonumber(sub(value, 10, 14)))
     local ended = string.format('e%s%.0f', by, now)
@@ -12,6 +14,5 @@ local function entomb(key, value, by, id, now)
   else
     call('DEL', key)
   end
-  if kind(value) == 'a' then call('DEL', '{' .. key .. '}b') end
   return now < tonumber(sub(value, 45, 57))
 end
