@@ -128,17 +128,6 @@ impl Meta {
         }
     }
 
-    /// Every secret that a [`Tombstone`](super::Tombstone) of this record knows
-    /// from `now` on, for a store that keeps them one by one.
-    #[cfg(feature = "mysql")]
-    pub(crate) fn secrets(&self, now: Timestamp) -> impl Iterator<Item = SecretHash> {
-        let previous = self.renewal.previous().filter(|old| now.since(old.at) < ROTATION_GRACE);
-        let retired = self.retired.iter().filter(move |old| now.since(old.at) < TOMBSTONE);
-        std::iter::once(self.secret)
-            .chain(self.pending_secrets())
-            .chain(previous.into_iter().chain(retired).map(|old| old.secret))
-    }
-
     fn pending_secrets(&self) -> impl Iterator<Item = SecretHash> {
         let Neighbours { pending, converging, .. } = self.renewal.neighbours();
         pending.map(|rotation| rotation.next).into_iter().chain(converging)
