@@ -51,7 +51,7 @@ async fn until(what: &str, mut so: impl FnMut() -> bool) {
 async fn the_background_survives_a_restart_of_the_server_and_ends_with_the_last_clone() {
     let traced = Traced::start();
     let server = Postgres::start().unwrap();
-    let (every, deadline) = (Duration::from_millis(20), Duration::from_millis(400));
+    let (every, deadline) = (Duration::from_millis(20), Duration::from_secs(2));
     let options = options(Clock::system()).sweep_interval(every).deadline(deadline);
     let store = options.connect(&server.url(DATABASE)).await.unwrap();
     let sweeps = async |store: &PostgresStore| {

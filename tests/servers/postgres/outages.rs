@@ -75,16 +75,24 @@ async fn an_addition_whose_connection_is_killed_counts_once() {
     for _ in 0..WRITERS {
         let store = opened.store.clone();
         writers.spawn(async move {
+            let mut uncertain = 0;
             for _ in 0..EACH {
-                let outcome = store.apply(id, 1, &add("n"), None).await.unwrap();
-                assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
+                match store.apply(id, 1, &add("n"), None).await.unwrap() {
+                    Outcome::Applied(_) => {}
+                    // Four others came before it could ask again.
+                    Outcome::Uncertain => uncertain += 1,
+                    other => panic!("{other:?}"),
+                }
             }
+            uncertain
         });
     }
-    writers.join_all().await;
+    let uncertain: u32 = writers.join_all().await.into_iter().sum();
     done.send(()).unwrap();
     assert!(killed_some(killer.await.unwrap()), "nothing was killed");
-    assert_eq!(value(&opened.schema.0, id, "n"), (WRITERS * EACH).to_string());
+    let n: u32 = value(&opened.schema.0, id, "n").parse().unwrap();
+    let all = WRITERS * EACH;
+    assert!((all - uncertain..=all).contains(&n), "{n} of {all}, {uncertain} uncertain");
 }
 
 fn killed_some(killed: u32) -> bool {
