@@ -37,14 +37,14 @@ impl Default for Limits {
 
 /// What a patch does to the sizes.
 #[derive(Debug)]
-pub(super) struct Growth<'o> {
-    pub(super) name: &'o str,
-    pub(super) before: usize,
-    pub(super) after: usize,
+struct Growth<'o> {
+    name: &'o str,
+    before: usize,
+    after: usize,
 }
 
 impl<'o> Growth<'o> {
-    pub(super) fn new(name: &'o str, before: Option<usize>, after: Option<usize>) -> Self {
+    fn new(name: &'o str, before: Option<usize>, after: Option<usize>) -> Self {
         let size = |value: Option<usize>| value.map_or(0, |value| name.len() + value);
         Self { name, before: size(before), after: size(after) }
     }
@@ -81,11 +81,7 @@ impl Limits {
 
     /// Whether `changes`, each of another field, fit into a record that has
     /// `bytes` before them.
-    pub(super) fn check(
-        &self,
-        changes: &[Growth<'_>],
-        bytes: impl FnOnce() -> usize,
-    ) -> Result<(), Refused> {
+    fn check(&self, changes: &[Growth<'_>], bytes: impl FnOnce() -> usize) -> Result<(), Refused> {
         let refused = |name: &str, limit| Err(Refused::TooLarge { field: name.to_owned(), limit });
         let grown = |change: &&Growth<'_>| change.after > change.before;
         for change in changes.iter().filter(grown) {
@@ -107,7 +103,7 @@ impl Limits {
 }
 
 /// Whether any of them may make a record larger.
-pub(super) fn may_grow(ops: &[FieldOp]) -> bool {
+fn may_grow(ops: &[FieldOp]) -> bool {
     ops.iter().any(|op| matches!(op.op, Op::Set(_) | Op::Add(_)))
 }
 

@@ -1,4 +1,4 @@
-//! Connections that somebody else has set up, or left in the middle of something.
+//! Connections with hostile settings, or left in the middle of a transaction.
 
 use std::num::NonZeroU32;
 
@@ -67,7 +67,7 @@ async fn after_a_logout_nobody_is_signed_in_whatever_was_left_open() {
     let session = stored(&store, &[("n", b"0")]).await;
     let select = format!("SELECT form FROM {}session", tables.prefix);
     for _ in 0..8 {
-        // Nobody ends this one.
+        // This transaction stays open.
         let mut left = pool.acquire().await.unwrap();
         left.execute(sqlx::raw_sql(&select)).await.unwrap();
     }

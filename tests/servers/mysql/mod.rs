@@ -7,7 +7,7 @@
 //! - `failures`: a server that is gone, still, or cuts a connection
 //! - `lost`: commits whose answers got lost
 //! - `full`, `crowded`: a full disk, too many connections
-//! - `hostile`: connections of somebody else, and the least rights
+//! - `hostile`: hostile settings of connections, and the least rights
 //! - `races`: many of everything at once
 //! - `sweeping`: what is due is removed, once, by whoever comes
 //! - `churn`: what thousands of changes leave behind

@@ -1,4 +1,4 @@
-//! Pools of somebody else's, whose connections may have been left in any state.
+//! The application's own pools, whose connections may be in any state.
 
 use std::time::Duration;
 

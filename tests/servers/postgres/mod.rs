@@ -4,7 +4,7 @@
 //! - `migration`, `statements`: the tables, and what a request costs
 //! - `locks`, `principals`: what happens while somebody waits
 //! - `isolation`: the same where the default isolation is another one
-//! - `handed_in`: pools of somebody else's
+//! - `handed_in`: the application's own pools
 //! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
 //!   disks, too many connections
 //! - `sweeping`, `background`: what is due is removed, once, by whoever comes

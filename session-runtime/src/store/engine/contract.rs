@@ -23,8 +23,13 @@ pub(in crate::store) trait Engine: Send + Sync + 'static {
     /// large form has its base apart.
     fn keeps_apart(&self) -> bool;
 
-    /// Whether it appends operations to whatever form is there. One of which a step may
-    /// be repeated unseen must not: the log of patches is short.
+    /// Whether it appends operations to the form that is stored. It must not where the
+    /// client library may repeat a step without telling, because the log of patches is
+    /// short.
+    ///
+    /// # Default
+    ///
+    /// It does.
     fn appends(&self) -> bool {
         true
     }

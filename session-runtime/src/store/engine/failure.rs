@@ -35,7 +35,7 @@ impl Failure {
         Self::new(StoreErrorKind::Timeout, text)
     }
 
-    /// Something that whoever runs the service has to change.
+    /// A misconfiguration, which retrying does not cure.
     pub(in crate::store) fn config(text: impl Into<String>) -> Self {
         Self::new(StoreErrorKind::Config, text)
     }

@@ -54,7 +54,7 @@ pub(in crate::store) async fn load(
 
 /// A touch gives way to so many writes of other requests; then it is left to the next
 /// request.
-pub(in crate::store) const TOUCHES: u32 = 4;
+const TOUCHES: u32 = 4;
 
 /// The live record `id`, if it still has this `epoch`.
 pub(in crate::store) async fn reload(

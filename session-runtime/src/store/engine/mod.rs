@@ -34,5 +34,5 @@ pub(super) use self::create::{create, first, is_ours};
 pub(super) use self::end::{delete, end_if};
 pub(super) use self::failure::{Doubt, Failure};
 pub(super) use self::guard::{Decision, decide, entomb, is_over};
-pub(super) use self::load::{Found, TOUCHES, judge, load, record_of, reload, settled};
+pub(super) use self::load::{Found, judge, load, record_of, reload, settled};
 pub(super) use self::pause::Pause;

@@ -42,8 +42,7 @@ pub(super) fn set_up(wait: Duration) -> String {
 }
 
 impl MySql {
-    /// `set_up`: what brings a connection in order that comes from a pool of somebody
-    /// else.
+    /// `set_up`: resets a connection that comes from the application's own pool.
     pub(super) fn new(
         pool: MySqlPool,
         tables: Tables,
@@ -63,7 +62,8 @@ impl MySql {
             length: "?",
             or_nothing: "",
             lock: format!("SELECT form, base, NULL FROM {session} WHERE id = ? FOR UPDATE"),
-            // Whoever comes second waits for the first one's row. It is swept with the others.
+            // A second sign-in waits for the row of the first. The row is swept like a
+            // revocation.
             hold: format!(
                 "INSERT INTO {revocation} (principal, at) VALUES (?, 0) \
                  ON DUPLICATE KEY UPDATE at = at"
@@ -166,14 +166,12 @@ impl Dialect for MySql {
         drop(connection.detach());
     }
 
-    async fn prepare(&self, may_make: bool) -> Result<(), Failure> {
-        let connection = self.acquire().await;
-        let mut connection =
-            connection.map_err(|fault| fault.failure().during("connecting to the database"))?;
-        if let Some(reset) = &self.sql.reset {
-            self.say(&mut connection, reset).await.map_err(Fault::failure)?;
-        }
-        let packet = self.tables.prepare(&mut connection, self.limits, may_make).await?;
+    async fn prepare(
+        &self,
+        connection: &mut Self::Connection,
+        may_make: bool,
+    ) -> Result<(), Failure> {
+        let packet = self.tables.prepare(connection, self.limits, may_make).await?;
         self.packet.store(packet, Ordering::Relaxed);
         Ok(())
     }

@@ -70,7 +70,7 @@ fn of_server(number: u16, is_full: bool) -> Fault {
         3024 | 1969 | 1317 => settled(
             Timeout,
             "the statement was cut off, by a limit of the server (`max_statement_time`, \
-             `max_execution_time`) or by somebody",
+             `max_execution_time`) or by an administrator",
         ),
         1927 | 3169 | 1053 | 1077 | 1079 => {
             Fault::Broken(said(Unavailable, "the server ended the connection"))

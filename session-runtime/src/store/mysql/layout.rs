@@ -33,7 +33,7 @@ use crate::store::limits::Limits;
 use crate::store::sql::Fault;
 use crate::token::random_below;
 
-/// Whoever changes anything in [`Tables::migration`] raises it.
+/// Has to be raised with every change of [`Tables::migration`].
 const VERSION: i64 = 2;
 /// As long as an InnoDB table's name may be, less our own part.
 const LONGEST_PREFIX: usize = 40;
@@ -145,7 +145,7 @@ FROM {session}"
         Ok(packet)
     }
 
-    /// Makes what is missing, whoever else does so at the same time.
+    /// Makes what is missing; other processes may do so at the same time.
     async fn make(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
         for statement in self.migration() {
             loop {
@@ -154,7 +154,7 @@ FROM {session}"
                     Err(error) => error,
                 };
                 match number(&error) {
-                    // Somebody else was faster.
+                    // Another process was faster.
                     Some(DUPLICATE) => break,
                     Some(DENIED) if statement.contains(" VIEW ") => {
                         tracing::info!("the user may not make a view: {} is left out", self.view);
@@ -205,7 +205,7 @@ FROM {session}"
         found.map_err(|error| fault(error).failure().during("looking for the tables"))
     }
 
-    /// No layout of ours: nor must there be tables of somebody else by our names.
+    /// No layout of ours: nor may another program have tables by our names.
     async fn check_foreign(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
         let Self { session, revocation, .. } = self;
         let looks = [

@@ -22,7 +22,7 @@ use crate::forward_store;
 /// Sessions in MySQL 8 or MariaDB (from 10.6 on).
 ///
 /// For those who have one already: any number of nodes share the sessions. A load is
-/// one statement, and so is a change of a session that nobody else has changed since.
+/// one statement, and so is a change of a session without a concurrent one.
 /// Everything else locks the row of the session, reads the server's clock after that,
 /// decides here by the rules of all stores, and writes. `docs/mysql.md` describes the
 /// tables and the settings.

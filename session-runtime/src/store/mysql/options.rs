@@ -144,7 +144,7 @@ impl MySqlOptions {
         let tables = self.check()?;
         let settings = settings(url)?;
         let deadline = self.settings.deadline;
-        // The pool would try again until the deadline; here somebody waits for the reason.
+        // The pool would try again until the deadline; here the caller waits for the reason.
         let failure = match timeout(deadline, settings.connect()).await {
             Ok(Ok(probe)) => {
                 let _ = probe.close().await;
@@ -181,8 +181,8 @@ impl MySqlOptions {
 
     /// Uses a pool that is there already, among others. `connections` has no effect.
     ///
-    /// Nothing is believed about its connections: each call begins with one message more,
-    /// which rolls back what somebody may have left open, and sets `autocommit = 1`,
+    /// Assumes nothing about its connections: each call begins with one extra message,
+    /// which rolls back a transaction that was left open, and sets `autocommit = 1`,
     /// `innodb_lock_wait_timeout` to the deadline, `sql_select_limit` and
     /// `sql_safe_updates` to their defaults; each write is a transaction of its own. Turn
     /// off the log of the pool's statements (`ConnectOptions::disable_statement_logging`).

@@ -40,8 +40,8 @@ pub(super) enum Pool {
     Lent,
 }
 
-/// A transaction that was left open is rolled back; where there was none, nobody is
-/// warned.
+/// Rolls back a transaction that was left open, and logs no warning where there was
+/// none.
 const RESET: &str = "BEGIN; ROLLBACK";
 /// Of an error: within a transaction that has failed.
 const IN_FAILED_TRANSACTION: &str = "25P02";
@@ -200,19 +200,12 @@ impl Dialect for PostgreSql {
         drop(connection.detach());
     }
 
-    async fn prepare(&self, may_make: bool) -> Result<(), Failure> {
-        let connection = self.acquire().await;
-        let mut connection =
-            connection.map_err(|fault| fault.failure().during("connecting to the database"))?;
-        if let Some(reset) = &self.sql.reset {
-            self.say(&mut connection, reset).await.map_err(Fault::failure)?;
-        }
-        let prepared = self.layout.prepare(&mut connection, may_make).await;
-        if prepared.is_err() {
-            // There may be a transaction on it that has failed.
-            Self::close(connection);
-        }
-        prepared
+    async fn prepare(
+        &self,
+        connection: &mut Self::Connection,
+        may_make: bool,
+    ) -> Result<(), Failure> {
+        self.layout.prepare(connection, may_make).await
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn fault(error: sqlx::Error) -> Fault {
         "55P03" => Fault::Again(said(Timeout, "a lock was not free in time")),
         "57014" => Fault::Final(said(
             Timeout,
-            "the statement was cancelled, by `statement_timeout` or by somebody",
+            "the statement was cancelled, by `statement_timeout` or by an administrator",
         )),
         "53100" => Fault::Final(said(Full, "the disk is full")),
         "53200" => Fault::Final(said(Full, "out of memory")),

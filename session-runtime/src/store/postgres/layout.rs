@@ -29,7 +29,7 @@ use sqlx::{Executor as _, Postgres, Row as _};
 use super::failure::fault;
 use crate::store::engine::Failure;
 
-/// Whoever changes anything in [`Layout::script`] raises it.
+/// Has to be raised with every change of [`Layout::script`].
 const VERSION: i32 = 2;
 
 /// Room for our own names within PostgreSQL's 63 bytes.

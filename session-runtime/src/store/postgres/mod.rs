@@ -17,13 +17,13 @@ use self::dialect::PostgreSql;
 pub use self::options::PostgresOptions;
 use super::contract::SessionStore;
 use super::error::StoreError;
-use super::sql::{Dialect as _, Store};
+use super::sql::Store;
 use crate::forward_store;
 
 /// Sessions in PostgreSQL, version 13 or newer.
 ///
 /// For many nodes that have such a server already. A load is one statement, and so is
-/// a change of a session that nobody else has changed since. Everything else locks the
+/// a change of a session without a concurrent one. Everything else locks the
 /// row of the session, reads the server's wall clock after that, decides here by the
 /// rules of all stores, and writes. What was acknowledged is as durable as the server's
 /// `synchronous_commit` says. The tables can be looked at with `psql`.
@@ -89,7 +89,7 @@ impl PostgresStore {
     ///
     /// If the role may not, or the tables belong to another program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(self.0.server().dialect.prepare(true).await?)
+        Ok(self.0.server().prepare(true).await?)
     }
 }
 

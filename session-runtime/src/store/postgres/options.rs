@@ -210,8 +210,8 @@ impl PostgresOptions {
 
     /// Uses a pool that is there already. `connections` has no effect.
     ///
-    /// Nothing is believed about its connections: each call begins with one message more,
-    /// which rolls back what somebody may have left open, and each write is a transaction
+    /// Assumes nothing about its connections: each call begins with one extra message,
+    /// which rolls back a transaction that was left open, and each write is a transaction
     /// of its own. `test_before_acquire(false)` on the pool saves a round trip of the
     /// client's.
     ///

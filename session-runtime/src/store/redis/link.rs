@@ -269,8 +269,8 @@ impl Link {
         .map_err(|error| (error, true))
     }
 
-    /// Whether what is sent once may be sent again below, where nobody here sees it: a
-    /// client that was handed in has its own number of retries, and does not tell.
+    /// Whether the client library may repeat a request without telling: a cluster client
+    /// that the application hands in has its own number of retries.
     pub(super) fn repeats_itself(&self) -> bool {
         matches!(self, Self::Cluster(cluster) if cluster.seeds.is_empty())
     }

@@ -189,7 +189,7 @@ impl Server {
             Reserved::Under(reservation) => match reservation.before {
                 Before::Confirmed => return Ok(None),
                 Before::Reserved => reservation,
-                // It was taken away meanwhile. The one that was made just now is none.
+                // It was taken away before. The one just made does not count.
                 Before::Nothing => {
                     reservation.cancel(deadline).await;
                     self.reservation(id, patch, joins)

@@ -40,7 +40,7 @@ struct Apply<'c> {
     patch: Cow<'c, Patch>,
     /// What the caller has read.
     read: Option<&'c Arc<Record>>,
-    /// It was not what is stored, or nobody knows.
+    /// It is not what is stored, or that is unknown.
     is_refused: bool,
     /// The first revision on which a patch was sent.
     decided_on: Option<u64>,
@@ -154,7 +154,7 @@ impl Apply<'_> {
             Some(after) => after.as_ref(),
             None => before,
         };
-        // Nobody signs in.
+        // It is a sign-out.
         let Some(after) = after else { return Vec::new() };
         let mut holds: Vec<_> = before.into_iter().chain([after]).cloned().collect();
         // Everybody in the same order.

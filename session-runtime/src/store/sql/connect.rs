@@ -64,7 +64,7 @@ impl Settings {
     pub(in crate::store) async fn open<D: Dialect>(self, dialect: D) -> Result<Store<D>, Failure> {
         let server = Server::new(dialect, &self);
         let ready = async {
-            server.dialect.prepare(self.migrate).await?;
+            server.prepare(self.migrate).await?;
             let mut line = Line::open(&server).await.map_err(Fault::failure)?;
             let rights = check_rights(&mut line).await;
             line.give_back().await;
@@ -113,7 +113,7 @@ async fn check_rights<D: Dialect>(line: &mut Line<'_, D>) -> Result<(), Failure>
     for (what, table, statement, args) in tries {
         match line.run(statement, args).await {
             Ok(_) => {}
-            // That is not about rights, and may be over when somebody comes.
+            // Not about rights, and it may pass before the first request.
             Err(Fault::Final(failure)) if failure.kind == StoreErrorKind::Full => {
                 tracing::warn!(%failure, "the session database takes no writes");
                 return Ok(());

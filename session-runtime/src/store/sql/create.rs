@@ -79,7 +79,7 @@ impl<D: Dialect> Work<D> for Create<'_> {
                 line.commit().await?;
                 return Ok(Created::Created);
             }
-            // Somebody was faster: look at what is there.
+            // Another request was faster: look at what is there.
             line.roll_back().await?;
         }
     }

@@ -35,7 +35,7 @@ pub(in crate::store) trait Dialect: Send + Sync + 'static {
         sql: &str,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Closes a connection: there may be answers on it for which nobody waits.
+    /// Closes a connection, which may still carry answers that no call waits for.
     fn close(connection: Self::Connection);
 
     /// Sees to it that the tables are there, and makes them if it may.
@@ -43,7 +43,11 @@ pub(in crate::store) trait Dialect: Send + Sync + 'static {
     /// # Errors
     ///
     /// If they are not, or are something else.
-    fn prepare(&self, may_make: bool) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn prepare(
+        &self,
+        connection: &mut Self::Connection,
+        may_make: bool,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// In what a statement runs.

@@ -60,7 +60,7 @@ async fn end_one<D: Dialect>(
     }
 }
 
-/// The end of one session, whoever it belongs to or only if it is theirs.
+/// The end of one session, of any principal or only of the given one.
 struct One<'c> {
     id: SessionId,
     by: EndedBy,

@@ -15,7 +15,7 @@ pub(super) struct Line<'s, D: Dialect> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Nobody knows what it was left in.
+    /// It comes from the application's own pool, in an unknown state.
     Lent,
     /// No transaction is open.
     Idle,

@@ -8,10 +8,9 @@ use super::line::Line;
 use super::server::{Server, Work};
 use super::{Arg, Dialect, Fault};
 use crate::id::SessionId;
-use crate::record::form;
 use crate::record::{Due, Record, Visit};
 use crate::store::contract::Lookup;
-use crate::store::engine::{self, Doubt, Failure, Found, Pause, TOUCHES};
+use crate::store::engine::{self, Doubt, Failure, Found};
 use crate::token::SecretHash;
 
 pub(super) async fn load<D: Dialect>(
@@ -21,33 +20,22 @@ pub(super) async fn load<D: Dialect>(
     visit: Visit,
 ) -> Result<Lookup, Failure> {
     let deadline = server.deadline();
-    let mut pause = Pause::until(deadline);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let read = server.perform_by(deadline, &mut Look { id }).await?;
-        let (record, due) = match engine::judge(id, &read, secrets, visit)? {
-            Found::Answer(lookup) => return Ok(lookup),
-            Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
-            Found::Opens(record, due) => (record, due),
-        };
-        let mut settle = Settle { record: &record, due };
-        // Activity is worth neither a failed request nor a long one.
-        let is_touch = due == Due::Touch;
-        let quarter = Instant::now() + server.patience / 4;
-        let by = if is_touch { deadline.min(quarter) } else { deadline };
-        match server.perform_by(by, &mut settle).await {
-            Ok(Some(settled)) => return Ok(Lookup::Found(settled)),
-            // Somebody has changed it since: what is due is judged again.
-            Ok(None) if is_touch && tries == TOUCHES => return Ok(Lookup::Found(record)),
-            Ok(None) => pause.again().await?,
-            Err(failure) if is_touch => {
-                tracing::warn!(%id, %failure, "the last activity of a session was not stored");
-                return Ok(Lookup::Found(record));
-            }
-            Err(failure) => return Err(failure),
-        }
+    let read = server.perform_by(deadline, &mut Look { id }).await?;
+    let (record, due) = match engine::judge(id, &read, secrets, visit)? {
+        Found::Answer(lookup) => return Ok(lookup),
+        Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
+        Found::Opens(record, due) => (record, due),
+    };
+    let mut settle = Settle { id, secrets, visit };
+    if due != Due::Touch {
+        return server.perform_by(deadline, &mut settle).await;
     }
+    // Activity is worth neither a failed request nor a long wait.
+    let soon = deadline.min(Instant::now() + server.patience / 4);
+    server.perform_by(soon, &mut settle).await.or_else(|failure| {
+        tracing::warn!(%id, %failure, "the last activity of a session was not stored");
+        Ok(Lookup::Found(record))
+    })
 }
 
 /// The live record `id`, if it still has this `epoch`.
@@ -78,36 +66,32 @@ impl<D: Dialect> Work<D> for Look {
     }
 }
 
-/// Writes what the load has to write, unless the session has changed since.
+/// Writes what a load has to write, judged again under the lock: a touch that waited for
+/// it revives nothing.
 struct Settle<'c> {
-    record: &'c Record,
-    due: Due,
+    id: SessionId,
+    secrets: &'c [SecretHash],
+    visit: Visit,
 }
 
 impl<D: Dialect> Work<D> for Settle<'_> {
-    type Answer = Option<Arc<Record>>;
+    type Answer = Lookup;
 
-    async fn run(
-        &mut self,
-        line: &mut Line<'_, D>,
-        _: Doubt,
-    ) -> Result<Option<Arc<Record>>, Fault> {
-        let Some(as_read) = form::as_read(self.record) else { return Ok(None) };
+    async fn run(&mut self, line: &mut Line<'_, D>, _: Doubt) -> Result<Lookup, Fault> {
         line.begin().await?;
-        // After whatever wait for the row: a touch revives nothing.
-        let stored = lock(line, self.record.id).await?;
-        let is_as_read = stored.value.is_some_and(|value| value.starts_with(&as_read));
-        if !is_as_read || self.record.meta.is_expired(stored.now) {
-            return Ok(None);
-        }
+        let stored = lock(line, self.id).await?;
+        let (record, due) = match engine::judge(self.id, &stored, self.secrets, self.visit)? {
+            Found::Answer(lookup) => return Ok(lookup),
+            Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
+            Found::Opens(record, due) => (record, due),
+        };
         // The fields are as they were, and so is a base apart.
-        let (settled, form) = engine::settled(self.record, self.due, stored.now)?;
+        let (settled, form) = engine::settled(&record, due, stored.now)?;
         let expires = settled.meta.expires_at();
-        let args =
-            [Arg::Bytes(&form.value), expires.into(), Arg::Text(&self.record.id.to_string())];
+        let args = [Arg::Bytes(&form.value), expires.into(), Arg::Text(&self.id.to_string())];
         line.run(&line.sql().settle, &args).await?;
         line.commit().await?;
-        Ok(Some(Arc::new(settled)))
+        Ok(Lookup::Found(Arc::new(settled)))
     }
 }
 

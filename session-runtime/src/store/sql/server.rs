@@ -14,7 +14,7 @@ use crate::store::limits::Limits;
 
 /// The way to a server.
 pub(in crate::store) struct Server<D> {
-    pub(in crate::store) dialect: D,
+    pub(super) dialect: D,
     pub(super) clock: Clock,
     pub(super) limits: Limits,
     /// How long a call may take.
@@ -38,6 +38,25 @@ impl<D: Dialect> Server<D> {
     pub(super) fn new(dialect: D, settings: &Settings) -> Self {
         let (clock, limits) = (settings.clock.clone(), settings.limits);
         Self { dialect, clock, limits, patience: settings.deadline }
+    }
+
+    /// Checks that the tables are there, and makes them if it may.
+    ///
+    /// # Errors
+    ///
+    /// If they are not, or are something else.
+    pub(in crate::store) async fn prepare(&self, may_make: bool) -> Result<(), Failure> {
+        let connecting = |fault: Fault| fault.failure().during("connecting to the database");
+        let mut connection = self.dialect.acquire().await.map_err(connecting)?;
+        if let Some(reset) = &self.dialect.sql().reset {
+            self.dialect.say(&mut connection, reset).await.map_err(connecting)?;
+        }
+        let prepared = self.dialect.prepare(&mut connection, may_make).await;
+        if prepared.is_err() {
+            // A transaction that has failed may be open on it.
+            D::close(connection);
+        }
+        prepared
     }
 
     /// When a call that begins now has to end.

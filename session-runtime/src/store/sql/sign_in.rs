@@ -3,8 +3,8 @@
 //!
 //! Who counts the sessions of a principal holds the principal to the end of the
 //! transaction. Locks are always taken in the same order: principals, the session itself,
-//! then others of the principal. Whoever locks more than one session of a principal holds
-//! that principal, and who signs in holds whose session it was before, too.
+//! then others of the principal. A transaction that locks several sessions of a principal
+//! holds that principal; a sign-in also holds the principal that the session had before.
 
 use super::end::{self, End};
 use super::line::Line;
@@ -26,7 +26,7 @@ pub(super) async fn hold<D: Dialect>(
     Ok(())
 }
 
-/// Whose session a form is; nobody's if it cannot be read.
+/// The principal of a form; `None` if it cannot be read.
 pub(super) fn principal_of(form: &[u8]) -> Option<Principal> {
     match Raw::read(form) {
         Ok(Raw::Record(raw)) => raw.meta.principal,

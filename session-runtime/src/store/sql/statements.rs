@@ -61,7 +61,7 @@ pub(in crate::store) struct Sql {
     /// now
     pub(super) count: String,
 
-    /// Id, kind and expiry, locked unless somebody else has; due, limit.
+    /// Id, kind and expiry, locked unless another transaction has; due, limit.
     pub(super) due: String,
     /// [`BATCH`] ids
     pub(super) delete_batch: String,
@@ -71,7 +71,7 @@ pub(in crate::store) struct Sql {
     pub(super) mark: String,
     /// When all sessions were revoked; principal.
     pub(super) revoked: String,
-    /// Principals, locked unless somebody else has; before when, limit.
+    /// Principals, locked unless another transaction has; before when, limit.
     pub(super) old_marks: String,
     /// [`BATCH`] principals
     pub(super) forget_batch: String,

@@ -19,8 +19,8 @@ const STEP: usize = 256;
 
 /// Removes at most so many sessions and tombstones, and at most so many revocations.
 ///
-/// Whoever holds a row is left to it: a touch or a patch comes either before, and then
-/// it is not due, or after, and then it finds nothing.
+/// Skips locked rows: a touch or a patch comes either before, and then the session is not
+/// due, or after, and then it finds nothing.
 pub(super) struct Sweep {
     pub(super) limit: usize,
 }
@@ -40,7 +40,7 @@ impl<D: Dialect> Work<D> for Sweep {
         found.truncate(limit);
         let (mut removed, mut over, mut alive) = (0, Vec::new(), Vec::new());
         for mut row in found {
-            // As it is: an id that somebody garbled must not end all sweeping.
+            // Not parsed: a damaged id must not end all sweeping.
             let id = row.text(0)?;
             if row.int(2)? > due {
                 // Visits have kept it alive.
