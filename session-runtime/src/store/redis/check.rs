@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::failure::Failure;
 use super::layout::Key;
-use super::link::text;
+use super::nodes::text;
 use super::offset::Offset;
 use super::plain;
 use super::rights;

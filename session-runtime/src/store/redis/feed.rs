@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::failure::Failure;
 use super::line::{Ear, Line};
-use super::link::Primary;
+use super::nodes::Primary;
 use super::server::Server;
 use super::store::RedisStore;
 use crate::store::{ChangeFeed, ChangeSink, StoreFuture};

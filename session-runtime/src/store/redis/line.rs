@@ -13,7 +13,7 @@ use redis::{
 use tokio::sync::Notify;
 
 use super::layout::session_in;
-use super::link::{Primary, slots};
+use super::nodes::{Primary, slots};
 use crate::store::ChangeSink;
 
 /// A connection in RESP3 with tracking in broadcasting mode: every change of a

@@ -10,13 +10,14 @@ use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::SentinelClient;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline,
-    RedisError, ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError,
+    ServerErrorKind, Value,
 };
 use tokio::time::timeout;
 
 use super::failure::{Failure, is_passing};
 use super::layout::Key;
+use super::nodes::{Primary, slots};
 use super::target::Target;
 use crate::store::error::StoreErrorKind;
 
@@ -348,13 +349,6 @@ impl Single {
     }
 }
 
-/// The command that asks a node for the map of its cluster.
-pub(super) fn slots() -> Cmd {
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    command
-}
-
 async fn connected(
     client: &Client,
     timeout: Duration,
@@ -405,71 +399,5 @@ async fn why_no_master(sentinels: &tokio::sync::Mutex<SentinelClient>, name: &st
             Failure::new(StoreErrorKind::Unavailable, text)
         }
         Err(error) => Failure::of(&error),
-    }
-}
-
-/// A primary of a cluster, as `CLUSTER SLOTS` names it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Primary {
-    /// Its own name for itself.
-    node: String,
-    /// Nothing: where the answer came from.
-    host: Option<String>,
-    port: u16,
-}
-
-impl Primary {
-    /// Those that serve any slots, each once, in one order.
-    pub(super) fn all(slots: &Value) -> Vec<Self> {
-        let Value::Array(ranges) = slots else { return Vec::new() };
-        let mut all: Vec<_> = ranges.iter().filter_map(Self::of).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-
-    /// `[from, to, [host, port, node, ...], replicas...]`
-    fn of(range: &Value) -> Option<Self> {
-        let Value::Array(range) = range else { return None };
-        let Value::Array(primary) = range.get(2)? else { return None };
-        let [host, Value::Int(port), node, ..] = primary.as_slice() else { return None };
-        let host = text(host).filter(|host| !matches!(host.as_str(), "" | "?"));
-        Some(Self { node: text(node)?, host, port: u16::try_from(*port).ok()? })
-    }
-
-    /// The way there, with the credentials of the way to another node.
-    fn like(&self, seed: &ConnectionInfo) -> ConnectionInfo {
-        let host = |known: &str| self.host.clone().unwrap_or_else(|| known.to_owned());
-        let addr = match seed.addr() {
-            ConnectionAddr::TcpTls { host: known, insecure, tls_params, .. } => {
-                ConnectionAddr::TcpTls {
-                    host: host(known),
-                    port: self.port,
-                    insecure: *insecure,
-                    tls_params: tls_params.clone(),
-                }
-            }
-            ConnectionAddr::Tcp(known, _) => ConnectionAddr::Tcp(host(known), self.port),
-            other => other.clone(),
-        };
-        seed.clone().set_addr(addr)
-    }
-
-    /// Whether both are the same nodes, wherever they are reached.
-    pub(super) fn same(ours: &[Self], theirs: &[Self]) -> bool {
-        let nodes = |all: &[Self]| -> Vec<String> {
-            let mut nodes: Vec<_> = all.iter().map(|it| it.node.clone()).collect();
-            nodes.sort_unstable();
-            nodes
-        };
-        nodes(ours) == nodes(theirs)
-    }
-}
-
-pub(super) fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
-        Value::SimpleString(text) => Some(text.clone()),
-        _ => None,
     }
 }

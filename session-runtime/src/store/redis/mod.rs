@@ -8,8 +8,8 @@
 //!   on different servers
 //! - [`principals`], [`walk`], [`scan`]: listing, revoking, counting, sweeping,
 //!   walking over all sessions
-//! - [`target`], [`link`], [`server`], [`failure`]: URLs, connections, deadlines,
-//!   errors
+//! - [`target`], [`link`], [`nodes`], [`server`], [`failure`]: URLs, connections, the
+//!   nodes of a cluster, deadlines, errors
 //! - [`check`], [`rights`]: what `connect` looks at, and the commands that the store
 //!   may have to be allowed
 //! - [`feed`], [`line`]: what changes, told by the servers, for a cache
@@ -25,6 +25,7 @@ mod feed;
 mod layout;
 mod line;
 mod link;
+mod nodes;
 mod offset;
 mod options;
 mod plain;
