@@ -5,6 +5,8 @@
 #[cfg(feature = "servers")]
 mod cache;
 #[cfg(feature = "servers")]
+mod lent;
+#[cfg(feature = "servers")]
 mod mysql;
 #[cfg(feature = "servers")]
 mod postgres;

@@ -11,8 +11,8 @@ redis-server | redis-server    | the tests of the Redis store              | ser
 redis-cli    | redis-tools     | the tests of the Redis store              | servers versions
 pip          | python3-pip     | servers of other versions                 | versions
 openssl      | openssl         | certificates for the tests over TLS       | servers
-postgres     | postgresql      | the tests of the Postgres store           | servers
-pgbouncer    | pgbouncer       | the tests of the Postgres store           | servers
+postgres     | postgresql      | the tests of the Postgres store           | servers versions
+pgbouncer    | pgbouncer       | the tests of the Postgres store           | servers versions
 mariadbd     | mariadb-server  | the tests of the MySQL store              | servers
 '
 

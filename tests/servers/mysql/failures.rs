@@ -92,11 +92,11 @@ async fn connections_that_are_killed_in_the_middle_apply_nothing_twice() {
         async move {
             let mut db = MySqlConnection::connect(&url).await.unwrap();
             let mut killed = 0;
-            let list = "SELECT id FROM information_schema.PROCESSLIST \
+            let list = "SELECT CAST(id AS CHAR) FROM information_schema.PROCESSLIST \
                         WHERE db = 'app' AND id <> CONNECTION_ID() ORDER BY RAND() LIMIT 1";
             while !done.load(Ordering::Relaxed) {
                 for row in run(&mut db, list).await {
-                    let kill = format!("KILL {}", row.get::<i64, _>(0));
+                    let kill = format!("KILL {}", row.get::<String, _>(0));
                     killed += i32::from(
                         sqlx::Executor::execute(&mut db, sqlx::raw_sql(&kill)).await.is_ok(),
                     );

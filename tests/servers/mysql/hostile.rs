@@ -1,17 +1,12 @@
 //! Connections with hostile settings, or left in the middle of a transaction.
 
-use std::num::NonZeroU32;
-
-use session_runtime::patch::{AtLimit, Cap, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{
-    Created, EndedBy, Lookup, MySqlStore, SessionStore, StoreErrorKind, Touch,
-};
+use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{Executor as _, MySqlPool};
-use tokio::task::JoinSet;
 
 use super::server::{Tables, add, found, fresh, record, run, stored};
+use crate::lent::{a_cap_of_two_holds, capped, nobody_is_signed_in};
 
 /// What applications, servers and frameworks set for all of their connections.
 const SETTINGS: [&str; 6] = [
@@ -20,7 +15,7 @@ const SETTINGS: [&str; 6] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
     "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'",
     "SET sql_mode = '', sql_select_limit = 0, sql_safe_updates = 1, time_zone = '-11:00'",
-    "SET NAMES latin1, autocommit = 0, max_statement_time = 60",
+    "SET NAMES latin1, autocommit = 0, innodb_lock_wait_timeout = 1, max_sort_length = 8",
 ];
 
 /// A pool whose connections are set up like that.
@@ -29,11 +24,6 @@ async fn pool(tables: &Tables, setting: &'static str) -> MySqlPool {
         Box::pin(async move { it.execute(sqlx::raw_sql(setting)).await.map(drop) })
     });
     options.connect(&tables.url).await.unwrap()
-}
-
-fn capped(max: u32) -> SignIn {
-    let cap = Cap { max: NonZeroU32::new(max).unwrap(), at_limit: AtLimit::EvictOldest };
-    SignIn { cap: Some(cap), ..SignIn::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,18 +62,7 @@ async fn after_a_logout_nobody_is_signed_in_whatever_was_left_open() {
         left.execute(sqlx::raw_sql(&select)).await.unwrap();
     }
     assert!(tables.store().await.delete(session.id, EndedBy::Browser).await.unwrap());
-    let mut asking = JoinSet::new();
-    for _ in 0..8 {
-        let (store, session) = (store.clone(), session.clone());
-        asking.spawn(async move {
-            for _ in 0..1_250 {
-                let secrets = [session.meta.secret];
-                let seen = store.load(session.id, &secrets, Touch::IfDue.into()).await.unwrap();
-                assert!(!matches!(seen, Lookup::Found(_)), "signed out");
-            }
-        });
-    }
-    asking.join_all().await;
+    nobody_is_signed_in(&store, session.id, session.meta.secret).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,18 +70,7 @@ async fn a_cap_of_two_holds_under_many_sign_ins_at_once() {
     for setting in ["SET autocommit = 0", SETTINGS[1]] {
         let tables = fresh().await;
         let store = tables.options().with_pool(pool(&tables, setting).await).await.unwrap();
-        let principal = Principal::new("customer", "42");
-        let mut signing_in = JoinSet::new();
-        for _ in 0..64 {
-            let (store, mut new) = (store.clone(), record(&[]));
-            new.meta.principal = Some(principal.clone());
-            signing_in.spawn(async move { store.create(new, capped(2)).await.unwrap() });
-        }
-        for created in signing_in.join_all().await {
-            assert_eq!(created, Created::Created);
-        }
-        let live = store.list(&principal, None, 1_000).await.unwrap().records.len();
-        assert_eq!(live, 2, "{setting}");
+        a_cap_of_two_holds(&store, || record(&[])).await;
     }
 }
 

@@ -17,6 +17,7 @@ mod churn;
 mod crowded;
 mod full;
 mod handed_in;
+mod hostile;
 mod isolation;
 mod kit;
 mod load;

@@ -1,10 +1,12 @@
 //! Encrypted connections, to a server that takes no others.
 
+use session_runtime::clock::Clock;
 use session_runtime::store::{EndedBy, PostgresStore, SessionStore, StoreErrorKind};
 use session_tests::servers::postgres::give;
 use session_tests::servers::{Certificate, Postgres};
+use session_tests::traced::Traced;
 
-use super::kit::{DATABASE, add, insert};
+use super::kit::{DATABASE, add, insert, options, server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewise() {
@@ -29,7 +31,8 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
     let error = PostgresStore::connect(&url("sslmode=disable")).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
     let verified = format!("sslmode=verify-full&sslrootcert={certificate}");
-    for query in ["sslmode=require", &verified] {
+    let required = format!("sslmode=require&sslrootcert={certificate}");
+    for query in ["sslmode=prefer", &required, &verified] {
         let store = PostgresStore::connect(&url(query)).await.unwrap();
         let (id, _) = insert(&store, std::time::Duration::from_secs(60)).await;
         store.apply(id, 1, &add("n"), None).await.unwrap();
@@ -44,11 +47,42 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
         assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");
         std::error::Error::source(&error).unwrap().to_string()
     };
-    let reason = refused(&url("sslmode=verify-full")).await;
-    assert!(reason.contains("certificate is refused"), "{reason}");
-    assert!(reason.contains("`sslrootcert=…`"), "{reason}");
+    for mode in ["require", "verify-full"] {
+        let reason = refused(&url(&format!("sslmode={mode}"))).await;
+        assert!(reason.contains("certificate is refused"), "{reason}");
+        assert!(reason.contains("`sslrootcert=…`"), "{reason}");
+    }
     // It is for `localhost` and 127.0.0.1.
-    let elsewhere = url(&verified).replace("127.0.0.1", "127.0.0.2");
-    let reason = refused(&elsewhere).await;
-    assert!(reason.contains("connect by a name that stands in it"), "{reason}");
+    for query in [&required, &verified] {
+        let elsewhere = url(query).replace("127.0.0.1", "127.0.0.2");
+        let reason = refused(&elsewhere).await;
+        assert!(reason.contains("connect by a name that stands in it"), "{reason}");
+    }
+}
+
+/// How often a connection was said to be readable.
+fn reported(traced: &Traced) -> usize {
+    let text = traced.text();
+    text.lines().filter(|it| it.starts_with("WARN") && it.contains("unencrypted")).count()
+}
+
+#[tokio::test]
+async fn a_server_elsewhere_without_tls_is_reported_and_refused_where_tls_was_asked_for() {
+    let traced = Traced::start();
+    let options = || options(Clock::system()).schema("public").table_prefix("tls_");
+    options().connect(&server().url(DATABASE)).await.unwrap();
+    assert_eq!(reported(&traced), 0, "this machine: {}", traced.text());
+    // Another way to write this machine, and none that has to mean it.
+    let url = format!("postgres://postgres:hunter2@127.1:{}/{DATABASE}", server().port());
+    options().connect(&url).await.unwrap();
+    assert_eq!(reported(&traced), 1, "{}", traced.text());
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    options().with_pool(pool).await.unwrap();
+    assert_eq!(reported(&traced), 2, "{}", traced.text());
+    assert!(!traced.text().contains("hunter2"), "{}", traced.text());
+    // So does whoever stands in between.
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let error = options().connect(&format!("{url}?sslmode={mode}")).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Config, "{mode}: {error:?}");
+    }
 }

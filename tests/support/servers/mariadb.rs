@@ -1,12 +1,52 @@
-//! MariaDB on a private port.
+//! MariaDB, or MySQL, on a private port.
 
 use std::net::{Ipv4Addr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use super::process::Template;
 use super::{Process, free_port, program};
+
+const PLACES: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
+
+/// `root` of MySQL is let in by the socket alone.
+const ROOT: &str = "CREATE USER IF NOT EXISTS root@'127.0.0.1';
+GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;
+";
+
+/// The program to start: MariaDB, unless `MYSQLD` names a server of MySQL.
+fn server() -> Option<PathBuf> {
+    mysql().or_else(|| program("MARIADBD", &["mariadbd"], &PLACES))
+}
+
+fn mysql() -> Option<PathBuf> {
+    std::env::var_os("MYSQLD").map(PathBuf::from)
+}
+
+/// Makes the data of an empty server.
+fn install(directory: &Path) {
+    let mut command = match mysql() {
+        Some(server) => {
+            std::fs::write(directory.join("root.sql"), ROOT).expect("written");
+            let mut command = Command::new(server);
+            command.args(["--no-defaults", "--initialize-insecure", "--auto-generate-certs=OFF"]);
+            command
+        }
+        None => {
+            let script = program("MARIADB_INSTALL_DB", &["mariadb-install-db"], &PLACES);
+            let mut command = Command::new(script.expect("it comes with the server"));
+            command.args(["--no-defaults", "--auth-root-authentication-method=normal"]);
+            command.args(["--skip-test-db", "--skip-name-resolve"]);
+            command
+        }
+    };
+    command.arg(format!("--datadir={}", directory.join("data").display()));
+    // A server that starts removes the temporary tables of all others.
+    command.arg(format!("--tmpdir={}", directory.display())).args(user());
+    let made = command.output().expect("it runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
 
 /// A running server, whose `root` needs no password.
 #[derive(Debug)]
@@ -34,24 +74,9 @@ impl MariaDb {
     ///
     /// As [`start`](Self::start).
     pub fn start_under(prefix: Vec<String>, settings: Vec<String>) -> Option<Self> {
-        let places = ["/usr/sbin", "/usr/local/sbin", "/usr/libexec", "/opt/mariadb/bin"];
-        let server = program("MARIADBD", &["mariadbd"], &places)?;
-        let install = program("MARIADB_INSTALL_DB", &["mariadb-install-db"], &places)?;
+        let server = server()?;
         static TEMPLATE: OnceLock<Template> = OnceLock::new();
-        let template = TEMPLATE.get_or_init(|| {
-            Template::new(|directory| {
-                let made = Command::new(install)
-                    .args(["--no-defaults", "--auth-root-authentication-method=normal"])
-                    .args(["--skip-test-db", "--skip-name-resolve"])
-                    .arg(format!("--datadir={}", directory.join("data").display()))
-                    // A server that starts removes the temporary tables of all others.
-                    .arg(format!("--tmpdir={}", directory.display()))
-                    .args(user())
-                    .output()
-                    .expect("mariadb-install-db runs");
-                assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-            })
-        });
+        let template = TEMPLATE.get_or_init(|| Template::new(install));
         let directory = tempfile::tempdir().expect("a directory").keep();
         template.copy(&directory);
         Some(Self::on(&server, directory, free_port(), prefix, settings))
@@ -65,13 +90,12 @@ impl MariaDb {
     pub fn restart(self) -> Self {
         let port = self.port;
         let directory = self.process.stop();
-        let server = program("MARIADBD", &["mariadbd"], &["/usr/sbin"]);
-        let server = server.expect("it was there before");
+        let server = server().expect("it was there before");
         Self::on(&server, directory, port, self.prefix, self.settings)
     }
 
     fn on(
-        server: &std::path::Path,
+        server: &Path,
         directory: PathBuf,
         port: u16,
         prefix: Vec<String>,
@@ -87,8 +111,13 @@ impl MariaDb {
             format!("--pid-file={}", path("server.pid")),
             format!("--port={port}"),
         ]);
+        if mysql().is_some() {
+            // Without certificates, and so without TLS, as MariaDB is here.
+            command.push("--auto-generate-certs=OFF".to_owned());
+            command.push(format!("--init-file={}", path("root.sql")));
+        }
         let small = "--bind-address=127.0.0.1 --skip-name-resolve --skip-networking=0 \
-            --innodb-buffer-pool-size=16M --innodb-log-file-size=8M --key-buffer-size=1M \
+            --innodb-buffer-pool-size=16M --loose-innodb-log-file-size=8M --key-buffer-size=1M \
             --performance-schema=0 --innodb-flush-log-at-trx-commit=2 --max-connections=300 \
             --innodb-fast-shutdown=2";
         command.extend(small.split_whitespace().map(str::to_owned));
@@ -96,7 +125,7 @@ impl MariaDb {
         command.extend(settings.iter().cloned());
         let command: Vec<_> = command.iter().map(String::as_str).collect();
         let process = Process::start(directory.clone(), &command);
-        process.wait_until("MariaDB answers", || {
+        process.wait_until("the server answers", || {
             // It greets whoever connects, once it is ready.
             use std::io::Read;
             let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;

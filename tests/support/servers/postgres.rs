@@ -91,6 +91,8 @@ impl Postgres {
             "max_connections=200",
             "shared_buffers=64MB",
             "shared_preload_libraries=pg_stat_statements",
+            // Every test has statements of its own.
+            "pg_stat_statements.max=50000",
             "deadlock_timeout=100ms",
         ];
         for setting in tests.iter().chain(self.settings) {
@@ -170,7 +172,7 @@ impl Postgres {
     }
 }
 
-/// A pgbouncer that gives a connection to a client for one transaction only.
+/// A pgbouncer, which lends the connections of a server.
 #[derive(Debug)]
 pub struct PgBouncer {
     port: u16,
@@ -180,6 +182,11 @@ pub struct PgBouncer {
 impl PgBouncer {
     /// Starts one in front of `server`; `None` where it is not installed.
     pub fn start(server: &Postgres) -> Option<Self> {
+        Self::start_in(server, "transaction")
+    }
+
+    /// The same in another mode: how long a client keeps a connection of the server.
+    pub fn start_in(server: &Postgres, mode: &str) -> Option<Self> {
         let Some(pgbouncer) = program("PGBOUNCER", &["pgbouncer"], &["/usr/sbin"]) else {
             left_out("the tests behind a pooler", "pgbouncer");
             return None;
@@ -189,7 +196,7 @@ impl PgBouncer {
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n\
-             pool_mode = transaction\ndefault_pool_size = 4\nmax_client_conn = 500\n\
+             pool_mode = {mode}\ndefault_pool_size = 4\nmax_client_conn = 500\n\
              unix_socket_dir =\nserver_round_robin = 1\n",
             server.port()
         );

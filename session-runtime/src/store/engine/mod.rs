@@ -7,6 +7,7 @@
 //!   of deciding by the rules and doing one step
 //! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
 //! - [`index`]: who has which sessions, for the same
+//! - [`transport`]: what protects a connection
 //!
 //! The stores on SQL servers are no engines, and take single decisions from here.
 
@@ -25,6 +26,7 @@ mod guard;
 pub(super) mod index;
 mod load;
 mod pause;
+mod transport;
 
 pub(super) use self::apply::{apply, replacement};
 pub(super) use self::contract::{
@@ -36,3 +38,4 @@ pub(super) use self::failure::{Doubt, Failure};
 pub(super) use self::guard::{Decision, decide, entomb, is_over};
 pub(super) use self::load::{Found, judge, load, record_of, reload, settled};
 pub(super) use self::pause::Pause;
+pub(super) use self::transport::Tls;

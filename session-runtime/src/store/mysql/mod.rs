@@ -52,9 +52,28 @@ impl MySqlStore {
         Self::options().connect(url).await
     }
 
+    /// Uses a pool that is there already, with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As [`MySqlOptions::with_pool`].
+    pub async fn with_pool(pool: sqlx::MySqlPool) -> Result<Self, StoreError> {
+        Self::options().with_pool(pool).await
+    }
+
     /// Settings to [connect](MySqlOptions::connect) with.
     pub fn options() -> MySqlOptions {
         MySqlOptions::new()
+    }
+
+    /// Creates the tables if they are missing. [`connect`](Self::connect) does so by
+    /// default.
+    ///
+    /// # Errors
+    ///
+    /// If a right is missing, or the tables are of another layout or program.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(self.0.server().prepare(true).await?)
     }
 }
 

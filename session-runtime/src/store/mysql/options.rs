@@ -3,19 +3,18 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _, MySqlPool};
-use tokio::time::timeout;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlSslMode};
+use sqlx::{ConnectOptions as _, Executor as _, MySqlPool};
 
 use super::MySqlStore;
 use super::dialect::{MySql, set_up};
 use super::failure::fault;
 use super::layout::Tables;
 use crate::clock::Clock;
-use crate::store::engine::Failure;
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::engine::{Failure, Tls};
+use crate::store::error::StoreError;
 use crate::store::limits::Limits;
-use crate::store::sql::Settings;
+use crate::store::sql::{Settings, parameters};
 
 /// The settings of a [`MySqlStore`]: [`MySqlStore::options`], then
 /// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
@@ -133,6 +132,10 @@ impl MySqlOptions {
     /// `mariadb://`; `?socket=/path` for a socket), and makes the tables where
     /// they are missing.
     ///
+    /// TLS that is asked for is verified: `ssl-mode=REQUIRED` means `VERIFY_IDENTITY` here.
+    /// With less, such as the client's default `PREFERRED`, a server on another machine is
+    /// reported at WARN. A parameter that is unknown is refused.
+    ///
     /// # Errors
     ///
     /// At once, if nothing answers there
@@ -144,21 +147,7 @@ impl MySqlOptions {
         let tables = self.check()?;
         let settings = settings(url)?;
         let deadline = self.settings.deadline;
-        // The pool would try again until the deadline; here the caller waits for the reason.
-        let failure = match timeout(deadline, settings.connect()).await {
-            Ok(Ok(probe)) => {
-                let _ = probe.close().await;
-                None
-            }
-            Ok(Err(error)) => Some(fault(error).failure()),
-            Err(_) => {
-                let text = "mysql: no answer within the deadline";
-                Some(Failure::new(StoreErrorKind::Timeout, text))
-            }
-        };
-        if let Some(failure) = failure {
-            return Err(failure.during("connecting to the session database").into());
-        }
+        self.settings.probe(&settings, fault).await?;
         let set_up = format!(
             "{}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
             set_up(deadline)
@@ -202,6 +191,7 @@ impl MySqlOptions {
         tables: Tables,
         reset: Option<String>,
     ) -> Result<MySqlStore, StoreError> {
+        report(&pool.connect_options());
         let dialect = MySql::new(pool, tables, self.settings.limits, reset);
         Ok(MySqlStore(self.settings.open(dialect).await?))
     }
@@ -218,18 +208,56 @@ fn settings(url: &str) -> Result<MySqlConnectOptions, Failure> {
     let rest = rest.filter(|rest| rest.starts_with("//"));
     let rest = rest.ok_or_else(|| Failure::config(malformed))?;
     // Without the reason: that may quote the password.
-    let settings = MySqlConnectOptions::from_str(&format!("mysql:{rest}"))
+    let (url, _) = parameters(rest, &[], &THEIRS)?;
+    let settings = MySqlConnectOptions::from_str(&format!("mysql:{url}"))
         .map_err(|_| Failure::config(malformed))?;
     if settings.get_database().is_none_or(str::is_empty) {
         return Err(Failure::config("the URL names no database: `mysql://host/database`"));
     }
+    let settings = match settings.get_ssl_mode() {
+        // The client would take any certificate.
+        MySqlSslMode::Required => settings.ssl_mode(MySqlSslMode::VerifyIdentity),
+        _ => settings,
+    };
     // There are values in them.
     Ok(settings.disable_statement_logging())
+}
+
+/// The parameters of a URL.
+const THEIRS: [&str; 14] = [
+    "sslmode",
+    "ssl-mode",
+    "sslca",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "charset",
+    "collation",
+    "statement-cache-capacity",
+    "socket",
+    "timezone",
+    "time-zone",
+];
+
+/// Reports a server on another machine that is not reached by verified TLS.
+fn report(settings: &MySqlConnectOptions) {
+    let tls = match settings.get_ssl_mode() {
+        MySqlSslMode::Disabled | MySqlSslMode::Preferred => Tls::No,
+        MySqlSslMode::Required | MySqlSslMode::VerifyCa => Tls::Unverified,
+        MySqlSslMode::VerifyIdentity => Tls::Verified,
+    };
+    let host = settings.get_host();
+    if settings.get_socket().is_none() && !tls.is_enough_for(host) {
+        tls.report(host, "connect with `ssl-mode=VERIFY_IDENTITY` (feature `mysql-tls`)");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::error::StoreErrorKind;
 
     #[test]
     fn a_url_without_a_database_is_refused_and_not_repeated() {

@@ -12,6 +12,9 @@ pub(super) fn too_large() -> Failure {
     Failure::new(StoreErrorKind::Unsupported, text)
 }
 
+/// Of an error: this role may not do that.
+pub(super) const FORBIDDEN: &str = "42501";
+
 /// The code of the server's error.
 pub(super) fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error()?.code()
@@ -63,13 +66,13 @@ pub(super) fn fault(error: sqlx::Error) -> Fault {
             Fault::Final(said(Config, "the server only reads: connect to the primary"))
         }
         // The server or an administrator ended the connection.
-        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => {
+        "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" => {
             Fault::Broken(said(Unavailable, "the server ended the connection"))
         }
         "42P01" | "42703" | "3F000" => {
             Fault::Final(said(Config, "the tables are missing or something else: run `migrate()`"))
         }
-        "42501" => Fault::Final(said(Config, "this role may not do that")),
+        FORBIDDEN => Fault::Final(said(Config, "this role may not do that")),
         "28P01" | "28000" => Fault::Final(said(Config, "the server refuses the login")),
         "3D000" => Fault::Final(said(Config, "the database does not exist")),
         "26000" | "42P05" | "08P01" => Fault::Final(said(

@@ -26,7 +26,7 @@ use std::fmt::Write as _;
 use sqlx::pool::PoolConnection;
 use sqlx::{Executor as _, Postgres, Row as _};
 
-use super::failure::fault;
+use super::failure::{FORBIDDEN, code, fault};
 use crate::store::engine::Failure;
 
 /// Has to be raised with every change of [`Layout::script`].
@@ -72,7 +72,7 @@ impl Layout {
     }
 
     /// The script, without a transaction around it. Run again it changes nothing.
-    pub(super) fn script(&self) -> String {
+    pub(super) fn script(&self, makes_schema: bool) -> String {
         let Self { schema, prefix } = self;
         let [session, revocation, layout, view] =
             ["session", "session_revocation", "session_layout", "session_view"]
@@ -81,7 +81,7 @@ impl Layout {
         let mut sql = format!(
             "SELECT pg_advisory_xact_lock(hashtextextended('session layout {schema}', 0));\n"
         );
-        if schema != "public" {
+        if makes_schema && schema != "public" {
             let _ = writeln!(sql, "CREATE SCHEMA IF NOT EXISTS \"{schema}\";");
         }
         let _ = write!(
@@ -150,13 +150,47 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
 
     async fn make(&self, connection: &mut PoolConnection<Postgres>) -> Result<(), Failure> {
         // One message without parameters: a pooler does not mind.
+        let has_schema = self.has_schema(connection).await.map_err(|it| self.looking(it))?;
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\nSET LOCAL lock_timeout = 0;\n\
              {}COMMIT",
-            self.script()
+            self.script(!has_schema)
         );
         let made = connection.execute(sqlx::raw_sql(&sql)).await;
-        made.map(drop).map_err(|error| fault(error).failure().during("creating the tables"))
+        let Err(error) = made else { return Ok(()) };
+        // Left alone it would stay in the transaction that failed.
+        let _ = connection.execute(sqlx::raw_sql("ROLLBACK")).await;
+        let cure = match (code(&error).as_deref(), has_schema) {
+            (Some(FORBIDDEN), true) => format!(" (it takes CREATE on schema `{}`)", self.schema),
+            (Some(FORBIDDEN), false) => {
+                format!(" (schema `{}` is missing: it takes CREATE on the database)", self.schema)
+            }
+            _ => String::new(),
+        };
+        Err(fault(error).failure().during(format_args!("creating the tables{cure}")))
+    }
+
+    /// Whether it is there. `CREATE SCHEMA IF NOT EXISTS` wants the right to create one
+    /// either way.
+    async fn has_schema(
+        &self,
+        connection: &mut PoolConnection<Postgres>,
+    ) -> Result<bool, sqlx::Error> {
+        let sql = format!("SELECT pg_catalog.to_regnamespace('{}') IS NOT NULL", self.schema);
+        connection.fetch_one(sqlx::raw_sql(&sql)).await?.try_get(0)
+    }
+
+    /// The failure of a look at the tables.
+    fn looking(&self, error: sqlx::Error) -> Failure {
+        let cure = match code(&error).as_deref() {
+            Some(FORBIDDEN) => format!(
+                " (it takes USAGE on schema `{}`, and SELECT on {})",
+                self.schema,
+                self.table("session_layout")
+            ),
+            _ => String::new(),
+        };
+        fault(error).failure().during(format_args!("looking at the tables{cure}"))
     }
 
     /// # Errors
@@ -169,7 +203,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
             None => {
                 return Err(Failure::config(format!(
                     "the tables are missing in schema `{schema}` (prefix `{prefix}`); run \
-                     `migrate()`, or the script that `PostgresStore::migration_sql` gives"
+                     `migrate()`, or the script that `PostgresOptions::migration_sql` gives"
                 )));
             }
             Some(..VERSION) => "drop them",
@@ -187,8 +221,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         &self,
         connection: &mut PoolConnection<Postgres>,
     ) -> Result<Option<i32>, Failure> {
-        let found = self.ask_version(connection).await;
-        match found.map_err(|error| fault(error).failure().during("looking at the tables"))? {
+        match self.ask_version(connection).await.map_err(|error| self.looking(error))? {
             Found::Layout(version) => Ok(Some(version)),
             Found::Nothing => Ok(None),
             Found::Foreign => Err(Failure::config(format!(
@@ -252,7 +285,7 @@ mod tests {
 
     #[test]
     fn every_name_of_the_script_is_in_the_schema_and_has_the_prefix() {
-        let script = Layout::new("web", "my_").unwrap().script();
+        let script = Layout::new("web", "my_").unwrap().script(true);
         for made in ["CREATE TABLE IF NOT EXISTS", "CREATE OR REPLACE VIEW"] {
             assert!(script.contains(made));
             let names = script.split(made).skip(1);

@@ -72,22 +72,12 @@ impl PostgresStore {
         PostgresOptions::new()
     }
 
-    /// The script that creates the tables, for `psql` or for a tool that runs
-    /// migrations. Run again it changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// If the schema or the prefix is refused.
-    pub fn migration_sql(options: &PostgresOptions) -> Result<String, StoreError> {
-        Ok(format!("BEGIN;\n{}COMMIT;\n", options.layout()?.script()))
-    }
-
     /// Creates the tables if they are missing, in one transaction.
     /// [`connect`](Self::connect) does so by default.
     ///
     /// # Errors
     ///
-    /// If the role may not, or the tables belong to another program.
+    /// If a right is missing, or the tables are of another layout or program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         Ok(self.0.server().prepare(true).await?)
     }

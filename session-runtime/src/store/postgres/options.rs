@@ -4,18 +4,17 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::time::timeout;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 
 use super::PostgresStore;
 use super::dialect::{Pool, PostgreSql, lock_timeout};
 use super::failure::fault;
 use super::layout::Layout;
 use crate::clock::Clock;
-use crate::store::engine::Failure;
-use crate::store::error::{StoreError, StoreErrorKind};
+use crate::store::engine::{Failure, Tls};
+use crate::store::error::StoreError;
 use crate::store::limits::Limits;
-use crate::store::sql::Settings;
+use crate::store::sql::{Settings, parameters};
 
 /// The settings of a [`PostgresStore`]: [`PostgresStore::options`], then
 /// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
@@ -42,8 +41,8 @@ impl PostgresOptions {
     ///
     /// # Default
     ///
-    /// `sessions`, which the migration creates. For that the role needs
-    /// `CREATE` on the database, once.
+    /// `sessions`, which the migration creates if it is missing. For that the role needs
+    /// `CREATE` on the database, once. `?schema=…` in the URL wins over this.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
@@ -113,7 +112,7 @@ impl PostgresOptions {
     /// # Default
     ///
     /// `true`. With `false`, tables that are missing or of another layout are
-    /// an error; [`PostgresStore::migration_sql`] gives the script to run.
+    /// an error; [`migration_sql`](Self::migration_sql) gives the script to run.
     pub const fn migrate(mut self, migrate: bool) -> Self {
         self.settings.migrate = migrate;
         self
@@ -152,8 +151,23 @@ impl PostgresOptions {
         self
     }
 
+    /// The script that creates the tables, for `psql` or for a tool that runs
+    /// migrations. Run again it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](crate::store::StoreErrorKind::Config) if the schema or the prefix is not
+    /// valid.
+    pub fn migration_sql(&self) -> Result<String, StoreError> {
+        Ok(format!("BEGIN;\n{}COMMIT;\n", self.layout()?.script(true)))
+    }
+
     /// Connects to `postgres://user:password@host:port/database`. A directory
     /// as host, `postgres:///database?host=/run/postgresql`, is its socket.
+    ///
+    /// TLS that is asked for is verified: `sslmode=require` means `verify-full` here. With
+    /// less, such as the client's default `prefer`, a server on another machine is reported
+    /// at WARN. A parameter that is unknown is refused.
     ///
     /// # Errors
     ///
@@ -164,17 +178,30 @@ impl PostgresOptions {
     /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`Config`]: crate::store::StoreErrorKind::Config
     pub async fn connect(mut self, url: &str) -> Result<PostgresStore, StoreError> {
-        let (url, pooler) = without_pgbouncer(url);
-        self.pooler |= pooler;
+        let (url, ours) = parameters(url, &OURS, &THEIRS)?;
+        for (name, value) in ours {
+            match name {
+                "schema" => value.clone_into(&mut self.schema),
+                _ => self.pooler |= value == "true",
+            }
+        }
         self.check()?;
         let deadline = self.settings.deadline;
         let options = PgConnectOptions::from_str(&url)
             // Not the parser's own words: those may repeat a password.
             .map_err(|_| Failure::config("the URL is not like postgres://user@host/database"))?
-            .application_name("session-runtime")
             // pgbouncer refuses what it does not know.
             .extra_float_digits(None)
             .disable_statement_logging();
+        let options = match options.get_application_name() {
+            None => options.application_name("session-runtime"),
+            Some(_) => options,
+        };
+        let options = match options.get_ssl_mode() {
+            // The client would take any certificate.
+            PgSslMode::Require => options.ssl_mode(PgSslMode::VerifyFull),
+            _ => options,
+        };
         let options = match self.pooler {
             true => options.statement_cache_capacity(0),
             // A statement outside of a transaction runs like that, too.
@@ -184,20 +211,7 @@ impl PostgresOptions {
                 ("lock_timeout", &lock_timeout(deadline).to_string()),
             ]),
         };
-        // The pool would try again until the deadline; here somebody waits for
-        // the reason.
-        match timeout(deadline, options.connect()).await {
-            Ok(Ok(probe)) => drop(probe),
-            Ok(Err(error)) => {
-                let failure = fault(error).failure();
-                return Err(failure.during("connecting to the session database").into());
-            }
-            Err(_) => {
-                let text = "postgres: no answer within the deadline";
-                let failure = Failure::new(StoreErrorKind::Timeout, text);
-                return Err(failure.during("connecting to the session database").into());
-            }
-        }
+        self.settings.probe(&options, fault).await?;
         let pool = PgPoolOptions::new()
             .max_connections(self.settings.connections)
             .acquire_timeout(deadline)
@@ -224,6 +238,7 @@ impl PostgresOptions {
     }
 
     async fn open(self, pool: PgPool, whose: Pool) -> Result<PostgresStore, StoreError> {
+        report(&pool.connect_options());
         let (layout, wait) = (self.layout()?, self.settings.deadline);
         let dialect = PostgreSql::new(pool, whose, layout, wait, self.pooler);
         Ok(PostgresStore(self.settings.open(dialect).await?))
@@ -239,27 +254,40 @@ impl PostgresOptions {
     }
 }
 
-/// The URL without the parameter that is ours, and whether that was `true`.
-fn without_pgbouncer(url: &str) -> (String, bool) {
-    let Some((front, query)) = url.split_once('?') else { return (url.to_owned(), false) };
-    let ours = |part: &&str| part.split('=').next() == Some("pgbouncer");
-    let pooler = query.split('&').filter(ours).any(|part| part == "pgbouncer=true");
-    let rest: Vec<&str> = query.split('&').filter(|part| !ours(part)).collect();
-    let mark = if rest.is_empty() { "" } else { "?" };
-    (format!("{front}{mark}{}", rest.join("&")), pooler)
-}
+/// Parameters of a URL that this store reads.
+const OURS: [&str; 2] = ["schema", "pgbouncer"];
+/// And those of the client.
+const THEIRS: [&str; 19] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+    "options[…]",
+];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_url_says_whether_there_is_a_pooler() {
-        let read = |url: &str| without_pgbouncer(url);
-        assert_eq!(read("postgres://h/d"), ("postgres://h/d".to_owned(), false));
-        assert_eq!(read("postgres://h/d?pgbouncer=true"), ("postgres://h/d".to_owned(), true));
-        let (url, pooler) = read("postgres://h/d?host=/x&pgbouncer=true&a=b");
-        assert_eq!((&*url, pooler), ("postgres://h/d?host=/x&a=b", true));
-        assert!(!read("postgres://h/d?pgbouncer=false").1);
+/// Reports a server on another machine that is not reached by verified TLS.
+fn report(options: &PgConnectOptions) {
+    let tls = match options.get_ssl_mode() {
+        PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => Tls::No,
+        PgSslMode::Require | PgSslMode::VerifyCa => Tls::Unverified,
+        PgSslMode::VerifyFull => Tls::Verified,
+    };
+    let host = options.get_host();
+    if options.get_socket().is_none() && !tls.is_enough_for(host) {
+        tls.report(host, "connect with `sslmode=verify-full` (feature `postgres-tls`)");
     }
 }

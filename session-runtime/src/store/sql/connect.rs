@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::{ConnectOptions, Connection as _};
 use tokio::time::timeout;
 
 use super::line::Line;
@@ -58,6 +59,27 @@ impl Settings {
             return refuse("sweep_interval: longer than nothing; `None` for never");
         }
         Ok(())
+    }
+
+    /// Connects once. A pool would try again until the deadline; here the caller waits
+    /// for the reason.
+    pub(in crate::store) async fn probe<O: ConnectOptions>(
+        &self,
+        options: &O,
+        fault: fn(sqlx::Error) -> Fault,
+    ) -> Result<(), Failure>
+    where
+        O::Connection: Sized,
+    {
+        let failure = match timeout(self.deadline, options.connect()).await {
+            Ok(Ok(probe)) => {
+                let _ = probe.close().await;
+                return Ok(());
+            }
+            Ok(Err(error)) => fault(error).failure(),
+            Err(_) => Failure::new(StoreErrorKind::Timeout, "no answer within the deadline"),
+        };
+        Err(failure.during("connecting to the session database"))
     }
 
     /// Looks at the tables, and at what may be done with them.

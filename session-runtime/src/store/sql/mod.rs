@@ -7,7 +7,8 @@
 //! - [`load`], [`apply`], [`create`], [`end`], [`list`], [`sweep`]: the operations;
 //!   [`sign_in`]: what must hold of the other sessions of a principal
 //! - [`place`]: where a session stands among those of its principal
-//! - [`connect`]: settings, and what is checked before anything else
+//! - [`connect`]: settings, and what is checked before anything else; [`url`]: the
+//!   parameters of a URL
 //! - [`store`]: the store itself
 //! - [`certificate`]: words about a certificate that is refused
 //!
@@ -29,9 +30,11 @@ mod sign_in;
 mod statements;
 mod store;
 mod sweep;
+mod url;
 
 pub(super) use self::certificate::certificate;
 pub(super) use self::connect::Settings;
 pub(super) use self::dialect::{Answer, Arg, Cell, Dialect, Fault, Row, Scope};
 pub(super) use self::statements::{Sql, Words};
 pub(super) use self::store::Store;
+pub(super) use self::url::parameters;
