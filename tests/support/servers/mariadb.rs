@@ -28,7 +28,6 @@ fn mysql() -> Option<PathBuf> {
 fn install(directory: &Path) {
     let mut command = match mysql() {
         Some(server) => {
-            std::fs::write(directory.join("root.sql"), ROOT).expect("written");
             let mut command = Command::new(server);
             command.args(["--no-defaults", "--initialize-insecure", "--auto-generate-certs=OFF"]);
             command
@@ -112,6 +111,7 @@ impl MariaDb {
             format!("--port={port}"),
         ]);
         if mysql().is_some() {
+            std::fs::write(path("root.sql"), ROOT).expect("written");
             // Without certificates, and so without TLS, as MariaDB is here.
             command.push("--auto-generate-certs=OFF".to_owned());
             command.push(format!("--init-file={}", path("root.sql")));
