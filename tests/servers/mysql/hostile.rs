@@ -47,22 +47,23 @@ async fn no_setting_of_a_pool_changes_an_answer() {
     }
 }
 
-/// Of each ten connections some are always in the middle of a transaction that has read
-/// the session.
+/// Connections are left in the middle of a transaction that has read the session: one that
+/// the setting began, or one that was begun by name.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_logout_nobody_is_signed_in_whatever_was_left_open() {
-    let tables = fresh().await;
-    let pool = pool(&tables, "SET autocommit = 0").await;
-    let store = tables.options().with_pool(pool.clone()).await.unwrap();
-    let session = stored(&store, &[("n", b"0")]).await;
-    let select = format!("SELECT form FROM {}session", tables.prefix);
-    for _ in 0..8 {
-        // This transaction stays open.
-        let mut left = pool.acquire().await.unwrap();
-        left.execute(sqlx::raw_sql(&select)).await.unwrap();
+    for (setting, begin) in [("SET autocommit = 0", ""), ("SELECT 1", "START TRANSACTION; ")] {
+        let tables = fresh().await;
+        let pool = pool(&tables, setting).await;
+        let store = tables.options().with_pool(pool.clone()).await.unwrap();
+        let session = stored(&store, &[("n", b"0")]).await;
+        let select = format!("{begin}SELECT form FROM {}session", tables.prefix);
+        for _ in 0..8 {
+            let mut left = pool.acquire().await.unwrap();
+            left.execute(sqlx::raw_sql(&select)).await.unwrap();
+        }
+        assert!(tables.store().await.delete(session.id, EndedBy::Browser).await.unwrap());
+        nobody_is_signed_in(&store, session.id, session.meta.secret).await;
     }
-    assert!(tables.store().await.delete(session.id, EndedBy::Browser).await.unwrap());
-    nobody_is_signed_in(&store, session.id, session.meta.secret).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

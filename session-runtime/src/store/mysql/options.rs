@@ -1,7 +1,6 @@
 //! The settings of a [`MySqlStore`].
 
 use std::str::FromStr as _;
-use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlSslMode};
 use sqlx::{ConnectOptions as _, Executor as _, MySqlPool};
@@ -10,11 +9,9 @@ use super::MySqlStore;
 use super::dialect::{MySql, set_up};
 use super::failure::fault;
 use super::layout::Tables;
-use crate::clock::Clock;
 use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
-use crate::store::limits::Limits;
-use crate::store::sql::{Settings, parameters};
+use crate::store::sql::{Settings, parameters, shared_settings};
 
 /// The settings of a [`MySqlStore`]: [`MySqlStore::options`], then
 /// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
@@ -30,90 +27,7 @@ impl MySqlOptions {
         Self { prefix: String::new(), settings: Settings::default() }
     }
 
-    /// What the names of the tables begin with: at most 40 characters of a-z,
-    /// 0-9 and `_`. Anything else is refused when connecting.
-    ///
-    /// # Default
-    ///
-    /// Nothing: the tables are `session`, `session_revocation` and so on.
-    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
-        self
-    }
-
-    /// The clock of this process. A frozen one decides expiry, for tests.
-    ///
-    /// # Default
-    ///
-    /// The system clock. Then the *server's* clock decides expiry, read after
-    /// the row is locked, so that nodes whose clocks differ agree; the node's
-    /// own stamps new records. Keep both set by NTP.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.settings.clock = clock;
-        self
-    }
-
-    /// How large fields and records may become, through this store.
-    ///
-    /// # Default
-    ///
-    /// [`Limits::default`]. A record has to fit into one packet of the server
-    /// (`max_allowed_packet`), which is checked when connecting.
-    pub const fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// How long a call may take, from the wait for a connection to the last
-    /// try. Then the answer is an error, or
-    /// [`Outcome::Uncertain`](crate::patch::Outcome::Uncertain) for a patch
-    /// that may have been stored.
-    ///
-    /// # Default
-    ///
-    /// 5 seconds. Zero is refused when connecting.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.settings.deadline = deadline;
-        self
-    }
-
-    /// How many connections there are at most. Says nothing about the pool of
-    /// [`with_pool`](Self::with_pool).
-    ///
-    /// # Default
-    ///
-    /// Ten. A call holds one for a few statements, a millisecond or two. Zero is
-    /// refused when connecting.
-    pub const fn connections(mut self, connections: u32) -> Self {
-        self.settings.connections = connections;
-        self
-    }
-
-    /// Whether to make the tables if they are not there.
-    ///
-    /// # Default
-    ///
-    /// Yes; any number of processes may do so at once. Without it, tables that
-    /// are missing or of another layout are an error of kind
-    /// [`Config`](crate::store::StoreErrorKind::Config) when connecting.
-    pub const fn migrate(mut self, migrate: bool) -> Self {
-        self.settings.migrate = migrate;
-        self
-    }
-
-    /// How often to look for what is due for removal, give or take a tenth. `None`:
-    /// only when [`sweep`](crate::store::SessionStore::sweep) is called. Zero is
-    /// refused when connecting.
-    ///
-    /// Expired sessions are never seen, swept or not; this is about space.
-    ///
-    /// # Default
-    ///
-    /// 30 seconds, on every node: they do not get into each other's way.
-    pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.settings.sweep_interval = interval.into();
-        self
-    }
+    shared_settings!();
 
     /// The statements that make the tables, to be run by hand by somebody who
     /// may do that, in the database of the sessions. They change nothing that

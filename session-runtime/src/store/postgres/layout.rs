@@ -33,7 +33,7 @@ use crate::store::engine::Failure;
 const VERSION: i32 = 2;
 
 /// Room for our own names within PostgreSQL's 63 bytes.
-const PREFIX: usize = 63 - "session_revocation_key".len();
+const PREFIX: usize = 40;
 
 /// Where the tables are.
 #[derive(Clone, Debug)]

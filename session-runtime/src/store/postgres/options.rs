@@ -1,7 +1,6 @@
 //! The settings of a [`PostgresStore`].
 
 use std::str::FromStr as _;
-use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
@@ -10,11 +9,9 @@ use super::PostgresStore;
 use super::dialect::{Pool, PostgreSql, lock_timeout};
 use super::failure::fault;
 use super::layout::Layout;
-use crate::clock::Clock;
 use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
-use crate::store::limits::Limits;
-use crate::store::sql::{Settings, parameters};
+use crate::store::sql::{Settings, parameters, shared_settings};
 
 /// The settings of a [`PostgresStore`]: [`PostgresStore::options`], then
 /// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
@@ -48,75 +45,7 @@ impl PostgresOptions {
         self
     }
 
-    /// What the names of the tables begin with, as for [`schema`](Self::schema).
-    /// Two stores with different prefixes share nothing.
-    ///
-    /// # Default
-    ///
-    /// Nothing: `session`, `session_revocation` and so on.
-    pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
-        self
-    }
-
-    /// The clock that decides expiry.
-    ///
-    /// # Default
-    ///
-    /// The system clock: then it is the **server's** wall clock that decides,
-    /// read after every wait for a lock, so that nodes whose clocks differ
-    /// agree. New records are stamped with the clock of the node: keep both in
-    /// step (NTP). Another clock, such as a frozen one in tests, is sent along
-    /// with every call.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.settings.clock = clock;
-        self
-    }
-
-    /// How large fields and records may become, through this store.
-    ///
-    /// # Default
-    ///
-    /// [`Limits::default`].
-    pub const fn limits(mut self, limits: Limits) -> Self {
-        self.settings.limits = limits;
-        self
-    }
-
-    /// How long a call may take, waiting for a connection and for locks
-    /// included. Nothing waits for a lock on the server any longer than that.
-    ///
-    /// # Default
-    ///
-    /// 5 seconds. Zero is refused.
-    pub const fn deadline(mut self, deadline: Duration) -> Self {
-        self.settings.deadline = deadline;
-        self
-    }
-
-    /// How many connections [`connect`](Self::connect) opens at most. A pool
-    /// of yours has its own number.
-    ///
-    /// # Default
-    ///
-    /// Ten. A call holds one for a few statements, a millisecond or two: more
-    /// help only where the network is slow. All nodes
-    /// together must stay below the server's `max_connections`.
-    pub const fn connections(mut self, connections: u32) -> Self {
-        self.settings.connections = connections;
-        self
-    }
-
-    /// Whether [`connect`](Self::connect) creates the tables.
-    ///
-    /// # Default
-    ///
-    /// `true`. With `false`, tables that are missing or of another layout are
-    /// an error; [`migration_sql`](Self::migration_sql) gives the script to run.
-    pub const fn migrate(mut self, migrate: bool) -> Self {
-        self.settings.migrate = migrate;
-        self
-    }
+    shared_settings!();
 
     /// Whether there is a pooler, such as pgbouncer in transaction mode,
     /// between this program and the server.
@@ -132,22 +61,6 @@ impl PostgresOptions {
     /// `false`; `true` for a URL with `pgbouncer=true`.
     pub const fn pooler(mut self, pooler: bool) -> Self {
         self.pooler = pooler;
-        self
-    }
-
-    /// How often a task looks for what is due for removal, give or take a
-    /// tenth. `None`: only when [`sweep`] is called. Zero is refused.
-    ///
-    /// Expired sessions are never seen, swept or not; this is about space. Any
-    /// number of nodes may do it at once.
-    ///
-    /// # Default
-    ///
-    /// 30 seconds. Looking costs a step in two indexes.
-    ///
-    /// [`sweep`]: crate::store::SessionStore::sweep
-    pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.settings.sweep_interval = interval.into();
         self
     }
 

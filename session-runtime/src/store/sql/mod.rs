@@ -7,8 +7,8 @@
 //! - [`load`], [`apply`], [`create`], [`end`], [`list`], [`sweep`]: the operations;
 //!   [`sign_in`]: what must hold of the other sessions of a principal
 //! - [`place`]: where a session stands among those of its principal
-//! - [`connect`]: settings, and what is checked before anything else; [`url`]: the
-//!   parameters of a URL
+//! - [`connect`]: settings, and what is checked before anything else; [`options`]: the
+//!   methods that set them; [`url`]: the parameters of a URL
 //! - [`store`]: the store itself
 //! - [`certificate`]: words about a certificate that is refused
 //!
@@ -24,6 +24,7 @@ mod end;
 mod line;
 mod list;
 mod load;
+mod options;
 mod place;
 mod server;
 mod sign_in;
@@ -35,6 +36,7 @@ mod url;
 pub(super) use self::certificate::certificate;
 pub(super) use self::connect::Settings;
 pub(super) use self::dialect::{Answer, Arg, Cell, Dialect, Fault, Row, Scope};
+pub(super) use self::options::shared_settings;
 pub(super) use self::statements::{Sql, Words};
 pub(super) use self::store::Store;
 pub(super) use self::url::parameters;
