@@ -143,7 +143,9 @@ pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Vec<MySqlRow> {
 impl Tables {
     /// Settings for a store in these tables, which does not sweep by itself.
     pub(super) fn options(&self) -> MySqlOptions {
-        MySqlStore::options().table_prefix(&self.prefix).sweep_interval(None).connections(8)
+        let options = MySqlStore::options().table_prefix(&self.prefix).sweep_interval(None);
+        // What happens at a deadline is for tests of their own.
+        options.connections(8).deadline(Duration::from_secs(5))
     }
 
     pub(super) async fn store(&self) -> MySqlStore {

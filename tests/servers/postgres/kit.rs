@@ -128,7 +128,9 @@ impl Opened {
 
 /// No sweeper: tests say when.
 pub(super) fn options(clock: Clock) -> PostgresOptions {
-    PostgresStore::options().clock(clock).sweep_interval(None)
+    // What happens at a deadline is for tests of their own.
+    let patient = Duration::from_secs(5);
+    PostgresStore::options().clock(clock).sweep_interval(None).deadline(patient)
 }
 
 /// A record that lives for `idle`, stamped with the store's clock.

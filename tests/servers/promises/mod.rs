@@ -4,7 +4,12 @@
 mod races;
 mod worker;
 
+use std::time::Duration;
+
 use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, RedisStore};
+
+/// What happens at a deadline is for other tests.
+const PATIENT: Duration = Duration::from_secs(5);
 
 /// A kind of server that is running, and how to come to a store of one's own
 /// on it.
@@ -25,11 +30,11 @@ impl Place {
         let scheme = self.url.split(':').next().unwrap();
         match scheme {
             "mysql" | "mariadb" => {
-                let options = MySqlStore::options().table_prefix(space);
+                let options = MySqlStore::options().table_prefix(space).deadline(PATIENT);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             "postgres" | "postgresql" => {
-                let options = PostgresStore::options().table_prefix(space);
+                let options = PostgresStore::options().table_prefix(space).deadline(PATIENT);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             _ => {

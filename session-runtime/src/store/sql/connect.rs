@@ -32,7 +32,7 @@ impl Default for Settings {
         Self {
             clock: Clock::system(),
             limits: Limits::default(),
-            deadline: Duration::from_secs(5),
+            deadline: Duration::from_secs(2),
             connections: 10,
             migrate: true,
             sweep_interval: Some(Duration::from_secs(30)),

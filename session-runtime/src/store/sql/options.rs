@@ -45,7 +45,7 @@ macro_rules! shared_settings {
         ///
         /// # Default
         ///
-        /// 5 seconds. Zero is refused when connecting.
+        /// 2 seconds. Zero is refused when connecting.
         pub const fn deadline(mut self, deadline: ::core::time::Duration) -> Self {
             self.settings.deadline = deadline;
             self
