@@ -6,10 +6,10 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tower_sessions_core::SessionStore as Theirs;
-use tower_sessions_core::session::{Id, Record};
-use tower_sessions_core::session_store::Error;
 
+use super::their_core::SessionStore as Theirs;
+use super::their_core::session::{Id, Record};
+use super::their_core::session_store::Error;
 use super::times;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
@@ -21,11 +21,13 @@ const ENTRY: &str = "session-runtime";
 /// The entry that holds it as base64 where it is not.
 const BYTES: &str = "session-runtime-base64";
 
-/// Sessions in any store that was written for `tower-sessions` 0.15.
+/// Sessions in any store that was written for
+#[doc = concat!("`tower-sessions` ", version!(), ".")]
 ///
 /// ```
-/// use session_runtime::{SessionLayer, tower_sessions::TowerSessionsStore};
-/// # fn layer(their_store: impl tower_sessions_core::SessionStore) -> SessionLayer {
+#[doc = concat!("use session_runtime::{SessionLayer, ", module!(), "::TowerSessionsStore};")]
+#[doc = concat!("# use ", their_crate!(), "::SessionStore;")]
+/// # fn layer(their_store: impl SessionStore) -> SessionLayer {
 /// SessionLayer::new(TowerSessionsStore::single_process(their_store))
 /// # }
 /// ```

@@ -5,10 +5,10 @@ use std::fmt;
 
 use http::HeaderValue;
 use serde_json::Value;
-use tower_sessions_core::SessionStore as Theirs;
-use tower_sessions_core::session::Id;
 
 use super::below::failed;
+use super::their_core::SessionStore as Theirs;
+use super::their_core::session::Id;
 use super::times;
 use crate::clock::Clock;
 use crate::config::{ConfigError, CookieConfig, CookiePrefix};
@@ -18,11 +18,14 @@ use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 type Data = HashMap<String, Value>;
 type Map = dyn Fn(Data) -> Data + Send + Sync;
 
-/// The sessions of an application that used `tower-sessions` 0.15, for
-/// [`SessionLayer::adopt`](crate::SessionLayer::adopt).
+/// The sessions of an application that used
+#[doc = concat!("`tower-sessions` ", version!(), ",")]
+/// for [`SessionLayer::adopt`](crate::SessionLayer::adopt).
 ///
 /// ```
-/// use session_runtime::{SessionLayer, SessionSchema, store::MemoryStore, tower_sessions::TowerSessionsLegacy};
+/// use session_runtime::{SessionLayer, SessionSchema, store::MemoryStore};
+#[doc = concat!("use session_runtime::", module!(), "::TowerSessionsLegacy;")]
+#[doc = concat!("# use ", their_crate!(), "::SessionStore;")]
 ///
 /// #[derive(SessionSchema)]
 /// struct Visitor {
@@ -30,7 +33,7 @@ type Map = dyn Fn(Data) -> Data + Send + Sync;
 ///     user_id: Option<u64>,
 /// }
 ///
-/// # fn layer(their_store: impl tower_sessions_core::SessionStore) -> SessionLayer {
+/// # fn layer(their_store: impl SessionStore) -> SessionLayer {
 /// let legacy = TowerSessionsLegacy::new(their_store).map(|mut data| {
 ///     // Keys with another name than the field, or inside of something else.
 ///     if let Some(user) = data.remove("user") {

@@ -1,5 +1,10 @@
 //! Session stores on top of one that was written for tower-sessions.
 
+use super::adapters::TowerSessionsStore;
+use super::their_crate;
+use super::their_crate::MemoryStore;
+use super::their_crate::session::{Id, Record as Theirs};
+use super::their_crate::session_store::{self, SessionStore as TheirStore};
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{Lifetime, SignIn};
@@ -9,10 +14,6 @@ use session_runtime::store::{
     Created, EndedBy, Lookup, SessionStore, StoreErrorKind, Touch, conformance,
 };
 use session_runtime::token::SecretHash;
-use session_runtime::tower_sessions::TowerSessionsStore;
-use tower_sessions::MemoryStore;
-use tower_sessions::session::{Id, Record as Theirs};
-use tower_sessions::session_store::{self, SessionStore as TheirStore};
 
 session_runtime::store_conformance! {
     of_one_process, |clock| async move {
@@ -67,8 +68,8 @@ async fn a_session_is_one_entry_under_its_own_id_and_kept_a_little_longer_than_i
 #[tokio::test]
 async fn a_session_of_tower_sessions_is_no_session_of_ours_and_not_overwritten() {
     let theirs = MemoryStore::default();
-    let expiry_date = tower_sessions::cookie::time::OffsetDateTime::now_utc()
-        + tower_sessions::cookie::time::Duration::HOUR;
+    let expiry_date = their_crate::cookie::time::OffsetDateTime::now_utc()
+        + their_crate::cookie::time::Duration::HOUR;
     let data = [("user".to_owned(), 1.into())].into();
     let foreign = Theirs { id: THEIR_ID, data, expiry_date };
     theirs.save(&foreign).await.unwrap();

@@ -1,0 +1,11 @@
+//! With tower-sessions 0.15.
+
+use session_runtime::tower_sessions as adapters;
+use tower_sessions as their_crate;
+
+#[path = "above.rs"]
+mod above;
+#[path = "moved.rs"]
+mod moved;
+#[path = "schemas.rs"]
+mod schemas;
