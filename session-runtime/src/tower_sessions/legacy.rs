@@ -6,9 +6,9 @@ use std::fmt;
 use http::HeaderValue;
 use serde_json::Value;
 
-use super::below::failed;
+use super::below::{failed, is_ours};
 use super::their_core::SessionStore as Theirs;
-use super::their_core::session::Id;
+use super::their_core::session::{Id, Record};
 use super::times;
 use crate::clock::Clock;
 use crate::config::{ConfigError, CookieConfig, CookiePrefix};
@@ -46,7 +46,9 @@ type Map = dyn Fn(Data) -> Data + Send + Sync;
 /// ```
 ///
 /// A key of theirs is the stored name of a field, unless
-/// [`map`](Self::map) says otherwise; one that no field has is kept.
+/// [`map`](Self::map) says otherwise; one that no field has is kept. What
+/// `TowerSessionsStore` keeps in the same store is no session of theirs, and is
+/// neither taken over nor deleted.
 pub struct TowerSessionsLegacy<T> {
     store: T,
     name: String,
@@ -129,11 +131,11 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
         StoreFuture::new(async move {
             let Ok(id) = credential.parse() else { return Ok(None) };
             let found = self.store.load(&id).await.map_err(failed)?;
-            // Theirs may show what has expired, until they remove it.
+            // Theirs may show what has expired, until they remove it. A session of ours in
+            // the same store is none of theirs: its key follows from an id that is public.
             let now = Clock::system().now();
-            let Some(record) = found.filter(|it| times::ours(it.expiry_date) > now) else {
-                return Ok(None);
-            };
+            let is_theirs = |it: &Record| !is_ours(it) && times::ours(it.expiry_date) > now;
+            let Some(record) = found.filter(is_theirs) else { return Ok(None) };
             let fields = (self.map)(record.data).into_iter().map(|(name, value)| {
                 let unreadable = |_| StoreError::new(StoreErrorKind::Corrupt);
                 Ok((name, serde_json::to_vec(&value).map_err(unreadable)?))
@@ -145,6 +147,11 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
     fn delete<'a>(&'a self, credential: &'a str) -> StoreFuture<'a, Result<(), StoreError>> {
         StoreFuture::new(async move {
             let Ok(id) = credential.parse() else { return Ok(()) };
+            // Between the load and now, or between two deployments, it may have changed.
+            let found = self.store.load(&id).await.map_err(failed)?;
+            if found.as_ref().is_some_and(is_ours) {
+                return Ok(());
+            }
             self.store.delete(&id).await.map_err(failed)
         })
     }

@@ -9,5 +9,7 @@ use tower_sessions_014 as their_crate;
 mod above;
 #[path = "moved.rs"]
 mod moved;
+#[path = "same_store.rs"]
+mod same_store;
 #[path = "schemas.rs"]
 mod schemas;

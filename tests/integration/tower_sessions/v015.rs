@@ -7,5 +7,7 @@ use tower_sessions as their_crate;
 mod above;
 #[path = "moved.rs"]
 mod moved;
+#[path = "same_store.rs"]
+mod same_store;
 #[path = "schemas.rs"]
 mod schemas;
