@@ -18,6 +18,8 @@ macro_rules! their_crate { () => { "tower_sessions_core_014" }; }
 
 #[path = "tower_sessions/above.rs"]
 mod above;
+#[path = "tower_sessions/axum_login.rs"]
+mod axum_login;
 #[path = "tower_sessions/below.rs"]
 mod below;
 #[path = "tower_sessions/legacy.rs"]

@@ -1,11 +1,14 @@
 //! Sessions that tower-sessions wrote, taken over.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 
 use http::HeaderValue;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::axum_login::AxumLogin;
 use super::below::{failed, is_ours};
 use super::their_core::SessionStore as Theirs;
 use super::their_core::session::{Id, Record};
@@ -55,13 +58,14 @@ pub struct TowerSessionsLegacy<T> {
     path: String,
     domain: Option<String>,
     map: Box<Map>,
+    login: Option<AxumLogin>,
 }
 
 impl<T: Theirs> TowerSessionsLegacy<T> {
     /// The sessions in `store`, with their default cookie: `id`, path `/`.
     pub fn new(store: T) -> Self {
         let (name, path) = ("id".to_owned(), "/".to_owned());
-        Self { store, name, path, domain: None, map: Box::new(|data| data) }
+        Self { store, name, path, domain: None, map: Box::new(|data| data), login: None }
     }
 
     /// The name of their cookie.
@@ -96,11 +100,62 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
     }
 
     /// What becomes of the keys of a session: whatever `map` returns is stored
-    /// under these names. For axum-login, the user's id is inside of
-    /// `axum-login.data`.
+    /// under these names.
+    ///
+    /// # Default
+    ///
+    /// Every key as it is.
     #[must_use]
     pub fn map(mut self, map: impl Fn(Data) -> Data + Send + Sync + 'static) -> Self {
         self.map = Box::new(map);
+        self
+    }
+
+    /// Reads who is signed in as axum-login stored it: the user's id goes from its
+    /// entry, `axum-login.data`, into `field`, the stored name of the principal. If its
+    /// layer was given a `data_key` of another name, [`map`](Self::map), which comes first,
+    /// can rename that.
+    ///
+    /// `hash_of` answers with the `session_auth_hash` that the user has now, and `None` for a
+    /// user who is no more. A session that was signed in with another one is not taken over,
+    /// as axum-login would end it: so sessions from before a change of the password stay
+    /// ended. A key of the application's own that has the name of `field` is dropped.
+    ///
+    /// ```
+    /// use session_runtime::legacy::Legacy;
+    #[doc = concat!("use session_runtime::", module!(), "::TowerSessionsLegacy;")]
+    #[doc = concat!("# use ", their_crate!(), "::SessionStore;")]
+    /// # struct User;
+    /// # impl User { fn session_auth_hash(&self) -> &[u8] { b"" } }
+    /// # async fn find(id: i64) -> std::io::Result<Option<User>> { Ok((id > 0).then_some(User)) }
+    ///
+    /// # fn legacy(their_store: impl SessionStore) -> impl Legacy {
+    /// TowerSessionsLegacy::new(their_store).axum_login("user_id", |id: i64| async move {
+    ///     let user: Option<User> = find(id).await?;
+    ///     Ok(user.map(|user| user.session_auth_hash().to_vec()))
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// No entry is read; the keys are the names of fields.
+    ///
+    /// # Errors
+    ///
+    /// None here. If `hash_of` fails, or the id is of another type, so does the request that
+    /// has the old cookie, and the session is left for the next one.
+    #[must_use]
+    pub fn axum_login<U, F>(
+        mut self,
+        field: impl Into<String>,
+        hash_of: impl Fn(U) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        U: DeserializeOwned,
+        F: Future<Output = Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        self.login = Some(AxumLogin::new(field.into(), hash_of));
         self
     }
 }
@@ -136,7 +191,13 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
             let now = Clock::system().now();
             let is_theirs = |it: &Record| !is_ours(it) && times::ours(it.expiry_date) > now;
             let Some(record) = found.filter(is_theirs) else { return Ok(None) };
-            let fields = (self.map)(record.data).into_iter().map(|(name, value)| {
+            let mut data = (self.map)(record.data);
+            if let Some(login) = &self.login
+                && !login.move_user(&mut data).await?
+            {
+                return Ok(None);
+            }
+            let fields = data.into_iter().map(|(name, value)| {
                 let unreadable = |_| StoreError::new(StoreErrorKind::Corrupt);
                 Ok((name, serde_json::to_vec(&value).map_err(unreadable)?))
             });

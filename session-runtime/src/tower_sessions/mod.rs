@@ -1,6 +1,7 @@
 //! Between this crate and `tower-sessions` 0.15, in both directions.
 //!
 //! - `above`: any of our stores as one of its
+//! - `axum_login`: who is signed in, in a session of axum-login
 //! - `below`: any of its stores as one of ours
 //! - `legacy`: sessions that it left, taken over
 //! - `times`: its points in time and ours
@@ -19,6 +20,7 @@ macro_rules! module { () => { "tower_sessions" }; }
 macro_rules! their_crate { () => { "tower_sessions_core" }; }
 
 mod above;
+mod axum_login;
 mod below;
 mod legacy;
 mod times;

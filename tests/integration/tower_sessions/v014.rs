@@ -7,6 +7,8 @@ use tower_sessions_014 as their_crate;
 
 #[path = "above.rs"]
 mod above;
+#[path = "logins.rs"]
+mod logins;
 #[path = "moved.rs"]
 mod moved;
 #[path = "same_store.rs"]

@@ -5,6 +5,8 @@ use tower_sessions as their_crate;
 
 #[path = "above.rs"]
 mod above;
+#[path = "logins.rs"]
+mod logins;
 #[path = "moved.rs"]
 mod moved;
 #[path = "same_store.rs"]
