@@ -45,6 +45,8 @@ mod ticket;
 pub mod token;
 #[cfg(feature = "tower-sessions")]
 pub mod tower_sessions;
+#[cfg(feature = "tower-sessions-014")]
+pub mod tower_sessions_014;
 
 pub use config::{CookieConfig, CookiePrefix, SameSite};
 pub use error::SessionError;

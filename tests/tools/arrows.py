@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "session-runtime" / "src"
 MAP = ROOT / "docs" / "architecture.md"
 
-NAME = re.compile(r"`([a-z_]+)`")
+NAME = re.compile(r"`([a-z_][a-z0-9_]*)`")
 IDENT = re.compile(r"[A-Za-z_]\w*")
 # `crate::`, or `super::` any number of times; not `$crate::`, and not `self::super`.
 PATH = re.compile(r"(?<![\w$:])(crate::|(?:super::)+)")

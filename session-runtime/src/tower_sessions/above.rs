@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tower_sessions_core::session::{Id, Record as Theirs};
-use tower_sessions_core::session_store::{Error, ExpiredDeletion, Result};
 
-use super::times;
+use super::their_core::session::{Id, Record as Theirs};
+use super::their_core::session_store::{Error, ExpiredDeletion, Result};
+use super::{their_core, times};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
@@ -28,11 +28,12 @@ const STEP: usize = 1_000;
 /// The epoch of every record here: nothing renews one.
 const EPOCH: u64 = 1;
 
-/// Any store of ours as a store for `tower-sessions` 0.15, for its
-/// `SessionManagerLayer` and what is built on that.
+/// Any store of ours as a store for
+#[doc = concat!("`tower-sessions` ", version!(), ",")]
+/// for its `SessionManagerLayer` and what is built on that.
 ///
 /// ```
-/// use session_runtime::{store::MemoryStore, tower_sessions::AsTowerSessions};
+#[doc = concat!("use session_runtime::{store::MemoryStore, ", module!(), "::AsTowerSessions};")]
 ///
 /// let store = AsTowerSessions::new(MemoryStore::new());
 /// // SessionManagerLayer::new(store)
@@ -106,7 +107,7 @@ impl<S: SessionStore> AsTowerSessions<S> {
 }
 
 #[async_trait]
-impl<S: SessionStore> tower_sessions_core::SessionStore for AsTowerSessions<S> {
+impl<S: SessionStore> their_core::SessionStore for AsTowerSessions<S> {
     async fn create(&self, record: &mut Theirs) -> Result<()> {
         while !self.insert(record).await? {
             record.id = Id::default();

@@ -6,10 +6,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tower_sessions_core::SessionStore as Theirs;
-use tower_sessions_core::session::{Id, Record};
-use tower_sessions_core::session_store::Error;
+use sha2::{Digest, Sha256};
 
+use super::their_core::SessionStore as Theirs;
+use super::their_core::session::{Id, Record};
+use super::their_core::session_store::Error;
 use super::times;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
@@ -21,19 +22,24 @@ const ENTRY: &str = "session-runtime";
 /// The entry that holds it as base64 where it is not.
 const BYTES: &str = "session-runtime-base64";
 
-/// Sessions in any store that was written for `tower-sessions` 0.15.
+/// Sessions in any store that was written for
+#[doc = concat!("`tower-sessions` ", version!(), ".")]
 ///
 /// ```
-/// use session_runtime::{SessionLayer, tower_sessions::TowerSessionsStore};
-/// # fn layer(their_store: impl tower_sessions_core::SessionStore) -> SessionLayer {
+#[doc = concat!("use session_runtime::{SessionLayer, ", module!(), "::TowerSessionsStore};")]
+#[doc = concat!("# use ", their_crate!(), "::SessionStore;")]
+/// # fn layer(their_store: impl SessionStore) -> SessionLayer {
 /// SessionLayer::new(TowerSessionsStore::single_process(their_store))
 /// # }
 /// ```
 ///
 /// A session is one entry, `session-runtime` (or `session-runtime-base64`, where
-/// it is not UTF-8), in the data of one record of theirs, which has the same id:
-/// 16 bytes, the same text in both. What they keep until when is theirs to remove; when a session is over is decided by
-/// the times within.
+/// it is not UTF-8), in the data of one record of theirs. The key of that record
+/// is a hash of the session's id, so that an id from a listing or a log is no
+/// cookie for their layer: the first 16 bytes of the SHA-256 of the text
+/// `session-runtime key `, with the space, and the 16 bytes of the id. What they
+/// keep until when is theirs to remove; when a session is over is decided by the
+/// times within.
 ///
 /// What [`WholeRecords`] cannot do, this cannot: sessions are not listed,
 /// revoked, capped or counted by principal. A store of theirs that answers
@@ -80,7 +86,7 @@ impl<T: Theirs> TowerSessionsStore<T> {
         };
         let left = until.since(self.clock.now());
         Record {
-            id: theirs(id),
+            id: key(id),
             data: HashMap::from([(entry.to_owned(), Value::String(text))]),
             expiry_date: times::theirs(Clock::system().now().after(left)),
         }
@@ -88,8 +94,7 @@ impl<T: Theirs> TowerSessionsStore<T> {
 }
 
 fn ours(mut record: Record) -> Result<Option<Vec<u8>>, StoreError> {
-    // Without either entry it is a session that tower-sessions itself wrote,
-    // whose id somebody tries as one of ours.
+    // Without either entry it is a session that tower-sessions itself wrote.
     match (record.data.remove(ENTRY), record.data.remove(BYTES)) {
         (Some(Value::String(text)), _) => Ok(Some(text.into_bytes())),
         (_, Some(Value::String(text))) => STANDARD
@@ -107,7 +112,7 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
 
     fn load(&self, id: SessionId) -> StoreFuture<'_, Result<Option<Vec<u8>>, StoreError>> {
         StoreFuture::new(async move {
-            let found = self.store.load(&theirs(id)).await.map_err(failed)?;
+            let found = self.store.load(&key(id)).await.map_err(failed)?;
             found.map_or(Ok(None), ours)
         })
     }
@@ -135,28 +140,26 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
         StoreFuture::new(async move {
             let mut record = self.record(id, bytes, expires_at);
             self.store.create(&mut record).await.map_err(failed)?;
-            if record.id == theirs(id) {
+            if record.id == key(id) {
                 return Ok(());
             }
             // It was taken, and they stored this under another id. What took it
             // is expired, or nobody's of ours.
             self.store.delete(&record.id).await.map_err(failed)?;
-            let there = self.store.load(&theirs(id)).await.map_err(failed)?;
-            let is_ours =
-                |record: &Record| [ENTRY, BYTES].iter().any(|it| record.data.contains_key(*it));
+            let there = self.store.load(&key(id)).await.map_err(failed)?;
             if there.is_some_and(|record| !is_ours(&record)) {
                 return Err(StoreError::because(
                     StoreErrorKind::Corrupt,
-                    "a session of tower-sessions has the id of a new session",
+                    "a session of tower-sessions has the key of a new session",
                 ));
             }
-            record.id = theirs(id);
+            record.id = key(id);
             self.store.save(&record).await.map_err(failed)
         })
     }
 
     fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<(), StoreError>> {
-        StoreFuture::new(async move { self.store.delete(&theirs(id)).await.map_err(failed) })
+        StoreFuture::new(async move { self.store.delete(&key(id)).await.map_err(failed) })
     }
 }
 
@@ -172,9 +175,18 @@ impl<T> fmt::Debug for TowerSessionsStore<T> {
     }
 }
 
-/// Bit for bit, so that both have the same text.
-const fn theirs(id: SessionId) -> Id {
-    Id(i128::from_le_bytes(*id.as_bytes()))
+/// Whether a record of theirs holds a session of ours, readable or not.
+pub(super) fn is_ours(record: &Record) -> bool {
+    [ENTRY, BYTES].iter().any(|it| record.data.contains_key(*it))
+}
+
+/// Under what a session is stored: to their layer the key is the credential, and our ids are
+/// public.
+fn key(id: SessionId) -> Id {
+    let hash = Sha256::new_with_prefix(b"session-runtime key ").chain_update(id.as_bytes());
+    let mut short = [0; SessionId::BYTES];
+    short.copy_from_slice(&hash.finalize()[..SessionId::BYTES]);
+    Id(i128::from_le_bytes(short))
 }
 
 pub(super) fn failed(error: Error) -> StoreError {
@@ -195,10 +207,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_has_the_same_text_in_both() {
-        let id =
-            SessionId::from_bytes([0xf1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0x96]);
-        assert_eq!(theirs(id).to_string(), id.to_string());
+    fn the_key_of_a_stored_session_stays_what_it_is() {
+        let id = SessionId::from_bytes([0xf0; SessionId::BYTES]);
+        assert_eq!(key(id).to_string(), "0BQrt_GieZhdoi-si0OaqA");
     }
 
     #[test]

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::adapters::AsTowerSessions;
+use super::their_crate::cookie::time::{Duration as Span, OffsetDateTime};
+use super::their_crate::session::{Id, Record};
+use super::their_crate::session_store::{ExpiredDeletion, SessionStore as TheirStore};
+use super::their_crate::{CachingSessionStore, Expiry, Session, SessionManagerLayer};
 use axum::Router;
 use axum::routing::{get, post};
 use serde_json::json;
 use session_runtime::clock::Clock;
 use session_runtime::store::{AnyStore, MemoryStore, SessionStore, SqliteStore};
 use session_runtime::testing::{Call, Fault, FaultStore, Gate, Operation, SpyStore};
-use session_runtime::tower_sessions::AsTowerSessions;
 use session_tests::Client;
-use tower_sessions::cookie::time::{Duration as Span, OffsetDateTime};
-use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{ExpiredDeletion, SessionStore as TheirStore};
-use tower_sessions::{CachingSessionStore, Expiry, Session, SessionManagerLayer};
 
 async fn count(session: Session) -> String {
     let visits = session.get::<u64>("visits").await.unwrap().unwrap_or(0) + 1;

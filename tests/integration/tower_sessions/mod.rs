@@ -1,5 +1,5 @@
-//! Applications of tower-sessions on our stores, and their move to ours.
+//! Applications of tower-sessions on our stores, and their move to ours: the same tests with
+//! both of its versions.
 
-mod above;
-mod moved;
-mod schemas;
+mod v014;
+mod v015;

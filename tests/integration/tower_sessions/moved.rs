@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
+use super::adapters::TowerSessionsLegacy;
+use super::their_crate;
+use super::their_crate::cookie::time::{Duration as Span, OffsetDateTime};
+use super::their_crate::session::{Id, Record};
+use super::their_crate::session_store::{self, SessionStore as TheirStore};
 use axum::Router;
 use axum::routing::{get, post};
 use http::{Method, StatusCode};
 use serde_json::json;
 use session_runtime::store::{MemoryStore, SessionStore, StoreErrorKind};
 use session_runtime::testing::{Fault, FaultStore, Operation};
-use session_runtime::tower_sessions::TowerSessionsLegacy;
 use session_runtime::{Authenticated, Session, SessionLayer, SessionManager};
 use session_tests::Client;
 use session_tests::stores::clock;
-use tower_sessions::cookie::time::{Duration as Span, OffsetDateTime};
-use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{self, SessionStore as TheirStore};
 
 use crate::visitor::Visitor;
 
@@ -47,7 +48,7 @@ async fn logout(mut session: Session<Visitor>) {
 /// Their store, whose deletions can be made to fail.
 #[derive(Clone, Debug, Default)]
 struct Theirs {
-    store: tower_sessions::MemoryStore,
+    store: their_crate::MemoryStore,
     stuck: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 

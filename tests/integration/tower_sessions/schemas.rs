@@ -2,6 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::adapters::{AsTowerSessions, TowerSessionsLegacy};
+use super::their_crate;
+use super::their_crate::cookie::time::{Duration as Span, OffsetDateTime};
+use super::their_crate::session::{Id, Record};
+use super::their_crate::session_store::SessionStore as TheirStore;
+use super::their_crate::{Session as TheirSession, SessionManagerLayer};
 use axum::Router;
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -10,15 +16,10 @@ use http::StatusCode;
 use serde_json::json;
 use session_runtime::store::{MemoryStore, SessionStore, SqliteStore};
 use session_runtime::testing::{Fault, FaultStore, Gate, Operation};
-use session_runtime::tower_sessions::{AsTowerSessions, TowerSessionsLegacy};
 use session_runtime::{Authenticated, Session, SessionLayer, SessionRejection, SessionSchema};
 use session_tests::Client;
 use session_tests::stores::clock;
 use session_tests::traced::Traced;
-use tower_sessions::cookie::time::{Duration as Span, OffsetDateTime};
-use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::SessionStore as TheirStore;
-use tower_sessions::{Session as TheirSession, SessionManagerLayer};
 
 /// What the whole application knows.
 #[derive(SessionSchema)]
@@ -62,8 +63,7 @@ fn browser(app: &Router, id: Id) -> Client {
 
 #[tokio::test]
 async fn a_schema_that_was_forgotten_is_named_before_it_takes_anything_over() {
-    let (store, theirs) =
-        (MemoryStore::with_clock(clock()), tower_sessions::MemoryStore::default());
+    let (store, theirs) = (MemoryStore::with_clock(clock()), their_crate::MemoryStore::default());
     let said = Arc::new(Mutex::new(String::new()));
     let noted = Arc::clone(&said);
     let note = move |response: Response| {
@@ -101,8 +101,7 @@ async fn a_schema_that_was_forgotten_is_named_before_it_takes_anything_over() {
 #[tokio::test]
 async fn what_no_schema_knows_is_kept_and_reported_once_without_its_value() {
     let traced = Traced::start();
-    let (store, theirs) =
-        (MemoryStore::with_clock(clock()), tower_sessions::MemoryStore::default());
+    let (store, theirs) = (MemoryStore::with_clock(clock()), their_crate::MemoryStore::default());
     let layer = SessionLayer::new(store.clone()).schema::<Common>().schema::<Admin>();
     let app = routes().layer(layer.adopt(TowerSessionsLegacy::new(theirs.clone())));
     for _ in 0..3 {
@@ -162,7 +161,7 @@ async fn both_may_be_in_one_file() {
 /// has stored.
 #[tokio::test]
 async fn of_two_that_take_it_over_one_does_and_both_are_signed_in() {
-    let (store, theirs) = (FaultStore::default(), tower_sessions::MemoryStore::default());
+    let (store, theirs) = (FaultStore::default(), their_crate::MemoryStore::default());
     let layer = SessionLayer::new(store.clone()).schema::<Common>().schema::<Admin>();
     let app = routes().layer(layer.adopt(TowerSessionsLegacy::new(theirs.clone())));
     let client = browser(&app, stored(&theirs).await);

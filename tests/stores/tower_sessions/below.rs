@@ -1,5 +1,10 @@
 //! Session stores on top of one that was written for tower-sessions.
 
+use super::adapters::TowerSessionsStore;
+use super::their_crate;
+use super::their_crate::MemoryStore;
+use super::their_crate::session::{Id, Record as Theirs};
+use super::their_crate::session_store::{self, SessionStore as TheirStore};
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{Lifetime, SignIn};
@@ -9,10 +14,6 @@ use session_runtime::store::{
     Created, EndedBy, Lookup, SessionStore, StoreErrorKind, Touch, conformance,
 };
 use session_runtime::token::SecretHash;
-use session_runtime::tower_sessions::TowerSessionsStore;
-use tower_sessions::MemoryStore;
-use tower_sessions::session::{Id, Record as Theirs};
-use tower_sessions::session_store::{self, SessionStore as TheirStore};
 
 session_runtime::store_conformance! {
     of_one_process, |clock| async move {
@@ -40,7 +41,10 @@ fn their_stores_promise_all_but_what_needs_an_index() {
 
 const ID: SessionId = SessionId::from_bytes([0xf0; 16]);
 const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
-const THEIR_ID: Id = Id(i128::from_le_bytes([0xf0; 16]));
+/// The key of its record: the SHA-256 of `session-runtime key ` and the id, cut to 16 bytes.
+const KEY: Id = Id(i128::from_le_bytes([
+    0xd0, 0x14, 0x2b, 0xb7, 0xf1, 0xa2, 0x79, 0x98, 0x5d, 0xa2, 0x2f, 0xac, 0x8b, 0x43, 0x9a, 0xa8,
+]));
 
 fn record() -> Record {
     let hour = std::time::Duration::from_secs(3_600);
@@ -50,27 +54,27 @@ fn record() -> Record {
 }
 
 #[tokio::test]
-async fn a_session_is_one_entry_under_its_own_id_and_kept_a_little_longer_than_it_lives() {
+async fn a_session_is_one_entry_under_a_hash_of_its_id_and_kept_a_little_longer_than_it_lives() {
     let theirs = MemoryStore::default();
     let store = TowerSessionsStore::single_process(theirs.clone());
     let record = record();
     let until = record.meta.expires_at();
     assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::Created);
-    let stored = theirs.load(&THEIR_ID).await.unwrap().unwrap();
+    let stored = theirs.load(&KEY).await.unwrap().unwrap();
     assert_eq!(stored.data.keys().collect::<Vec<_>>(), ["session-runtime"]);
     let kept = stored.expiry_date.unix_timestamp() - (until.as_millis() / 1_000) as i64;
     assert!((55..=65).contains(&kept), "{kept}");
     store.delete(ID, EndedBy::Browser).await.unwrap();
-    assert!(theirs.load(&THEIR_ID).await.unwrap().is_none());
+    assert!(theirs.load(&KEY).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_session_of_tower_sessions_is_no_session_of_ours_and_not_overwritten() {
     let theirs = MemoryStore::default();
-    let expiry_date = tower_sessions::cookie::time::OffsetDateTime::now_utc()
-        + tower_sessions::cookie::time::Duration::HOUR;
+    let expiry_date = their_crate::cookie::time::OffsetDateTime::now_utc()
+        + their_crate::cookie::time::Duration::HOUR;
     let data = [("user".to_owned(), 1.into())].into();
-    let foreign = Theirs { id: THEIR_ID, data, expiry_date };
+    let foreign = Theirs { id: KEY, data, expiry_date };
     theirs.save(&foreign).await.unwrap();
     let store = TowerSessionsStore::single_process(theirs.clone());
     let found = store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap();
@@ -78,7 +82,7 @@ async fn a_session_of_tower_sessions_is_no_session_of_ours_and_not_overwritten()
     assert!(!store.delete(ID, EndedBy::Browser).await.unwrap());
     let error = store.create(record(), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert_eq!(theirs.load(&THEIR_ID).await.unwrap(), Some(foreign));
+    assert_eq!(theirs.load(&KEY).await.unwrap(), Some(foreign));
 }
 
 /// Updates only what is there, as their Redis store does, and shows what has

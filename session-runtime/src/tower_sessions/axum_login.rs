@@ -1,0 +1,64 @@
+//! What axum-login leaves in a session of theirs: who is signed in, and the hash of what the
+//! user proved it with.
+
+use std::collections::HashMap;
+use std::error::Error;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::store::{StoreError, StoreErrorKind, StoreFuture};
+
+/// The name of its entry, unless its layer was told another one.
+const ENTRY: &str = "axum-login.data";
+
+type HashOf =
+    dyn Fn(Value) -> StoreFuture<'static, Result<Option<Vec<u8>>, StoreError>> + Send + Sync;
+
+pub(super) struct AxumLogin {
+    field: String,
+    hash_of: Box<HashOf>,
+}
+
+impl AxumLogin {
+    pub(super) fn new<U, F>(field: String, hash_of: impl Fn(U) -> F + Send + Sync + 'static) -> Self
+    where
+        U: DeserializeOwned,
+        F: Future<Output = Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        let hash_of = move |id| match serde_json::from_value(id) {
+            Ok(id) => {
+                let asked = hash_of(id);
+                StoreFuture::new(async move {
+                    asked.await.map_err(|it| StoreError::because(StoreErrorKind::Unavailable, it))
+                })
+            }
+            Err(_) => StoreFuture::ready(Err(StoreError::because(
+                StoreErrorKind::Corrupt,
+                "the user of a session of axum-login has an id of another type",
+            ))),
+        };
+        Self { field, hash_of: Box::new(hash_of) }
+    }
+
+    /// Moves the user's id from its entry to the field. `false` for a session that axum-login
+    /// would end now: its user is no more, or proves it with something else by now.
+    pub(super) async fn move_user(
+        &self,
+        data: &mut HashMap<String, Value>,
+    ) -> Result<bool, StoreError> {
+        // Who is signed in, its entry says and nothing else.
+        data.remove(&self.field);
+        let Some(Value::Object(mut login)) = data.remove(ENTRY) else { return Ok(true) };
+        let Some(user) = login.remove("user_id").filter(|it| !it.is_null()) else {
+            return Ok(true);
+        };
+        let stored = login.remove("auth_hash").and_then(|it| serde_json::from_value(it).ok());
+        let present: Option<Vec<u8>> = (self.hash_of)(user.clone()).await?;
+        if present.is_none() || present != stored {
+            return Ok(false);
+        }
+        data.insert(self.field.clone(), user);
+        Ok(true)
+    }
+}

@@ -1,0 +1,32 @@
+//! Between this crate and `tower-sessions` 0.14: everything that `tower_sessions` has for 0.15.
+//!
+//! axum-login 0.18 and the stores of tower-sessions on servers are built on this version.
+//!
+//! Needs the cargo feature `tower-sessions-014`.
+
+// The same source for both versions, on purpose.
+#![allow(clippy::duplicate_mod)]
+
+use tower_sessions_core_014 as their_core;
+
+#[rustfmt::skip]
+macro_rules! version { () => { "0.14" }; }
+#[rustfmt::skip]
+macro_rules! module { () => { "tower_sessions_014" }; }
+#[rustfmt::skip]
+macro_rules! their_crate { () => { "tower_sessions_core_014" }; }
+
+#[path = "tower_sessions/above.rs"]
+mod above;
+#[path = "tower_sessions/axum_login.rs"]
+mod axum_login;
+#[path = "tower_sessions/below.rs"]
+mod below;
+#[path = "tower_sessions/legacy.rs"]
+mod legacy;
+#[path = "tower_sessions/times.rs"]
+mod times;
+
+pub use above::AsTowerSessions;
+pub use below::TowerSessionsStore;
+pub use legacy::TowerSessionsLegacy;
