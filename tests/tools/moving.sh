@@ -10,7 +10,6 @@ moving() {
     (
         cd tests/moving || exit 1
         export CARGO_TARGET_DIR=$target
-        cargo fmt --check && cargo update --quiet rusqlite &&
-            cargo clippy --locked --all-targets -- -D warnings && cargo test --locked --no-fail-fast
+        cargo fmt --check && cargo update --quiet rusqlite && cargo test --locked --no-fail-fast
     )
 }
