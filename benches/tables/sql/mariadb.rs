@@ -1,6 +1,7 @@
 //! MariaDB.
 
 use session_tests::servers::MariaDb;
+use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{MySqlPool, query_scalar, raw_sql};
 
 /// Acknowledged means on disk; the log is as large as by default, and the sessions fit
@@ -20,7 +21,9 @@ impl Server {
     pub(super) async fn start() -> Option<Self> {
         let settings = SETTINGS.map(str::to_owned).to_vec();
         let server = MariaDb::start_under(Vec::new(), settings)?;
-        let pool = MySqlPool::connect_lazy(&server.url("")).expect("a URL");
+        // One connection: what another one says at first would be counted.
+        let pool = MySqlPoolOptions::new().max_connections(1).connect_lazy(&server.url(""));
+        let pool = pool.expect("a URL");
         Some(Self { server, pool })
     }
 
