@@ -20,6 +20,7 @@ async fn load<S: Shape>(texts: &mut impl Texts, key: &str) -> S {
 }
 
 /// As it is stored.
+#[must_use]
 pub fn encode<S: Shape>(value: &S) -> String {
     serde_json::to_string(value).expect("encodes")
 }

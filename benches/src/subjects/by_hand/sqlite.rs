@@ -40,6 +40,7 @@ pub struct Threads {
 /// # Panics
 ///
 /// If that is not possible.
+#[must_use]
 pub fn open(path: &Path) -> Threads {
     let (reads, to_read) = channel::<Read>();
     let (writes, to_write) = channel();
