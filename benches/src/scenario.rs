@@ -106,6 +106,9 @@ impl Who {
     pub const IN_PROCESS: [Self; 5] =
         [Self::Bare, Self::Layered, Self::ByHand, Self::TowerSessions, Self::Ours];
 
+    /// On a SQL server, or in a file of SQLite.
+    pub const ON_SQL: [Self; 3] = [Self::ByHand, Self::TowerSessions, Self::Ours];
+
     /// On a Redis server.
     pub const ON_REDIS: [Self; 4] = [Self::ByHand, Self::TowerSessions, Self::Ours, Self::Cached];
 }

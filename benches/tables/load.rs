@@ -35,45 +35,51 @@ pub(crate) async fn clients(router: &Router, scenario: Scenario, count: usize) -
 #[derive(Default)]
 pub(crate) struct Round {
     pub(crate) time: Duration,
-    /// Of each request.
-    pub(crate) took: Vec<Duration>,
+    pub(crate) requests: u32,
 }
 
 impl Round {
     pub(crate) fn per_second(&self) -> f64 {
-        self.took.len() as f64 / self.time.as_secs_f64()
+        f64::from(self.requests) / self.time.as_secs_f64()
     }
 }
 
-/// Each client sends one request after the other, for so long or until its
+/// Who does the same again and again.
+pub(crate) trait Visitor: Send + 'static {
+    fn visit(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+impl Visitor for Client {
+    async fn visit(&mut self) {
+        self.requests(1).await;
+    }
+}
+
+/// Each visitor sends one request after the other, for so long or until its
 /// share of the requests is sent.
 // The rule that this skips is for the toolkit itself.
 #[allow(clippy::disallowed_methods)]
-pub(crate) async fn round(clients: &mut Vec<Client>, amount: Amount) -> Round {
+pub(crate) async fn round<V: Visitor>(visitors: &mut Vec<V>, amount: Amount) -> Round {
     let begin = Instant::now();
-    let share = clients.len() as u32;
+    let share = visitors.len() as u32;
     let mut tasks = JoinSet::new();
-    for mut client in clients.drain(..) {
+    for mut visitor in visitors.drain(..) {
         tasks.spawn(async move {
-            let mut took = Vec::new();
-            loop {
-                let start = Instant::now();
-                let over = match amount {
-                    Amount::Time(time) => start - begin >= time,
-                    Amount::Requests(count) => took.len() as u32 >= count / share,
-                };
-                if over {
-                    return (client, took);
-                }
-                client.requests(1).await;
-                took.push(start.elapsed());
+            let mut requests = 0;
+            while match amount {
+                Amount::Time(time) => begin.elapsed() < time,
+                Amount::Requests(count) => requests < count / share,
+            } {
+                visitor.visit().await;
+                requests += 1;
             }
+            (visitor, requests)
         });
     }
     let mut round = Round::default();
-    for (client, took) in tasks.join_all().await {
-        clients.push(client);
-        round.took.extend(took);
+    for (visitor, requests) in tasks.join_all().await {
+        visitors.push(visitor);
+        round.requests += requests;
     }
     round.time = begin.elapsed();
     round
@@ -99,11 +105,4 @@ pub(crate) async fn fill(router: &Router, count: u32) {
 /// How many sessions [`fill`] makes.
 pub(crate) fn filled(count: u32) -> u32 {
     count / IN_FLIGHT as u32 * IN_FLIGHT as u32
-}
-
-/// The value below which `share` of all are.
-pub(crate) fn percentile(took: &mut [Duration], share: f64) -> Duration {
-    took.sort();
-    let at = (took.len() as f64 * share) as usize;
-    took.get(at.min(took.len().saturating_sub(1))).copied().unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, missing_docs)]
 
 mod allocations;
+mod beside;
 mod derive;
 mod heap;
 mod load;
@@ -13,7 +14,8 @@ mod profile;
 mod provenance;
 mod redis;
 mod section;
-mod stores;
+mod sql;
+mod turns;
 
 use std::error::Error;
 use std::process::ExitCode;

@@ -5,17 +5,17 @@ use std::time::Duration;
 use session_benches::scenario::{Scenario, Size};
 
 use crate::Result;
-use crate::profile::{Amount, Profile};
+use crate::profile::{self, Amount, Profile};
 use crate::section::Section;
-use crate::stores::places::NAMES;
+use crate::sql::place::Kind;
 
 const HELP: &str = "\
 cargo bench -p session-benches --bench tables -- [WHAT …] [OPTIONS]
 
   WHAT              memory   in process, beside peers
                     redis    one Redis server, beside peers
-                    stores   this toolkit on every store whose server is installed, or
-                             only those named: sqlite cluster postgres mariadb
+                    sql      databases, beside peers; or only those named:
+                             postgres mariadb sqlite
                     heap     what a million sessions take, and what their expiry costs
                     derive   what the derive costs the compiler
                     (default: all of them)
@@ -30,7 +30,8 @@ cargo bench -p session-benches --bench tables -- [WHAT …] [OPTIONS]
   --profile ours:S3:small
                     only this, again and again, for a profiler: by-hand, tower-sessions,
                     ours, or ours-cached, in `memory` (one at a time; also bare-axum and
-                    bare-layer) or `redis` (64 in flight)
+                    bare-layer), or with 64 in flight in `redis`, `postgres`, `mariadb`
+                    or `sqlite`
   --seconds N       for so long (default 10)
   --requests N      exactly so many instead
 
@@ -39,8 +40,8 @@ SESSION_BENCH_REDIS names the server to start: redis-server or valkey-server.
 
 pub(crate) struct Options {
     pub(crate) sections: Vec<Section>,
-    /// Names of [`NAMES`].
-    pub(crate) stores: Vec<&'static str>,
+    /// Of databases.
+    pub(crate) kinds: Vec<Kind>,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) sizes: Vec<Size>,
     pub(crate) write: bool,
@@ -55,7 +56,7 @@ impl Options {
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self> {
         let mut options = Self {
             sections: Vec::new(),
-            stores: Vec::new(),
+            kinds: Vec::new(),
             scenarios: Scenario::ALL.to_vec(),
             sizes: Size::ALL.to_vec(),
             write: false,
@@ -88,14 +89,20 @@ impl Options {
         if options.sections.is_empty() {
             options.sections = Section::ALL.to_vec();
         }
+        if options.kinds.is_empty() {
+            options.kinds = Kind::ALL.to_vec();
+        }
         if options.write && !options.is_whole() {
             return Err("`--write` wants whole tables of a full run".into());
         }
         if let Some(what) = profile {
-            let [section @ (Section::Memory | Section::Redis)] = options.sections[..] else {
-                return Err("`--profile` wants either `memory` or `redis`".into());
+            let place = match (&options.sections[..], &options.kinds[..]) {
+                ([Section::Memory], _) => profile::Place::Memory,
+                ([Section::Redis], _) => profile::Place::Redis,
+                ([Section::Sql], [kind]) => profile::Place::Sql(*kind),
+                _ => return Err(format!("`--profile` wants one place\n\n{HELP}").into()),
             };
-            options.profile = Some(Profile::parse(section, &what, amount)?);
+            options.profile = Some(Profile::parse(place, &what, amount)?);
         }
         Ok(options)
     }
@@ -104,9 +111,9 @@ impl Options {
         let section = match Section::named(what) {
             Some(section) => section,
             None => {
-                let store = NAMES.into_iter().find(|name| *name == what);
-                self.stores.push(store.ok_or_else(|| format!("`{what}` is unknown\n\n{HELP}"))?);
-                Section::Stores
+                let kind = Kind::named(what);
+                self.kinds.push(kind.ok_or_else(|| format!("`{what}` is unknown\n\n{HELP}"))?);
+                Section::Sql
             }
         };
         if !self.sections.contains(&section) {
@@ -119,7 +126,7 @@ impl Options {
     fn is_whole(&self) -> bool {
         !self.quick
             && self.rounds.is_none()
-            && self.stores.is_empty()
+            && self.kinds.len() == Kind::ALL.len()
             && self.runtime.is_none()
             && self.scenarios.len() == Scenario::ALL.len()
             && self.sizes.len() == Size::ALL.len()
@@ -128,11 +135,6 @@ impl Options {
     /// So many rounds, unless the command line says otherwise.
     pub(crate) fn rounds(&self, default: usize) -> usize {
         self.rounds.unwrap_or(if self.quick { 3 } else { default })
-    }
-
-    /// How long a round of a store lasts.
-    pub(crate) fn round(&self) -> Duration {
-        Duration::from_millis(if self.quick { 100 } else { 300 })
     }
 
     /// `full`, or a tenth of it for a quick run.

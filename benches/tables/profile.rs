@@ -8,7 +8,7 @@ use session_benches::stats::{runtime, timed};
 use session_benches::subjects::service::{Engine, service};
 
 use crate::redis::server::Server;
-use crate::section::Section;
+use crate::sql::place::{self, Kind};
 use crate::{Result, load};
 
 /// How much of it.
@@ -18,8 +18,15 @@ pub(crate) enum Amount {
     Requests(u32),
 }
 
+/// Where the sessions are.
+pub(crate) enum Place {
+    Memory,
+    Redis,
+    Sql(Kind),
+}
+
 pub(crate) struct Profile {
-    section: Section,
+    place: Place,
     who: Who,
     scenario: Scenario,
     size: Size,
@@ -28,18 +35,24 @@ pub(crate) struct Profile {
 
 impl Profile {
     /// Of a text such as `ours:S3:small`.
-    pub(crate) fn parse(section: Section, text: &str, amount: Amount) -> Result<Self> {
+    pub(crate) fn parse(place: Place, text: &str, amount: Amount) -> Result<Self> {
         let [who, scenario, size] = text.split(':').collect::<Vec<_>>()[..] else {
             return Err(format!("`{text}` is not like `ours:S3:small`").into());
         };
         let (who, scenario, size) = (who.parse()?, scenario.parse()?, size.parse()?);
-        Ok(Self { section, who, scenario, size, amount })
+        Ok(Self { place, who, scenario, size, amount })
     }
 }
 
 pub(crate) fn run(profile: &Profile) -> Result {
-    let (time, requests) =
-        if profile.section == Section::Redis { on_redis(profile)? } else { in_process(profile) };
+    let (time, requests) = match profile.place {
+        Place::Memory => in_process(profile),
+        Place::Redis => {
+            let server = Server::start()?;
+            load::runtime()?.block_on(in_flight(profile, &Engine::Redis(server.url())))
+        }
+        Place::Sql(kind) => load::runtime()?.block_on(on_sql(profile, kind))?,
+    };
     eprintln!("{requests} requests, {:.0} a second", f64::from(requests) / time.as_secs_f64());
     Ok(())
 }
@@ -63,13 +76,14 @@ fn in_process(profile: &Profile) -> (Duration, u32) {
     }
 }
 
-fn on_redis(profile: &Profile) -> Result<(Duration, u32)> {
-    let runtime = load::runtime()?;
-    let server = Server::start()?;
-    runtime.block_on(async {
-        let service = service(profile.who, profile.size, &Engine::Redis(server.url())).await;
-        let mut clients = load::clients(&service, profile.scenario, load::IN_FLIGHT).await;
-        let round = load::round(&mut clients, profile.amount).await;
-        Ok((round.time, round.took.len() as u32))
-    })
+async fn on_sql(profile: &Profile, kind: Kind) -> Result<(Duration, u32)> {
+    let place = place::Place::start(kind).await.ok_or("it is not installed")?;
+    Ok(in_flight(profile, &place.empty("profile").await).await)
+}
+
+async fn in_flight(profile: &Profile, engine: &Engine) -> (Duration, u32) {
+    let service = service(profile.who, profile.size, engine).await;
+    let mut clients = load::clients(&service, profile.scenario, load::IN_FLIGHT).await;
+    let round = load::round(&mut clients, profile.amount).await;
+    (round.time, round.requests)
 }

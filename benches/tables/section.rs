@@ -5,25 +5,23 @@ use std::fs;
 use session_benches::marked::replace_marked;
 
 use crate::options::Options;
-use crate::{Result, derive, heap, memory, profile, provenance, redis, stores};
+use crate::{Result, derive, heap, memory, profile, provenance, redis, sql};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
 
 /// A part, between marks of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Section {
-    Stores,
     Memory,
     Redis,
+    Sql,
     Heap,
     Derive,
 }
 
 impl Section {
-    /// `Stores` comes first: it tells what the memory store holds by the size of
-    /// this process.
     pub(crate) const ALL: [Self; 5] =
-        [Self::Stores, Self::Memory, Self::Redis, Self::Heap, Self::Derive];
+        [Self::Memory, Self::Redis, Self::Sql, Self::Heap, Self::Derive];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|section| section.name() == name)
@@ -31,9 +29,9 @@ impl Section {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Stores => "stores",
             Self::Memory => "memory",
             Self::Redis => "redis",
+            Self::Sql => "sql",
             Self::Heap => "heap",
             Self::Derive => "derive",
         }
@@ -41,9 +39,9 @@ impl Section {
 
     fn measure(self, options: &Options) -> Result<Measured> {
         match self {
-            Self::Stores => stores::each::measure(options),
             Self::Memory => memory::measure(options),
             Self::Redis => redis::tables::measure(options),
+            Self::Sql => sql::tables::measure(options),
             Self::Heap => heap::measure(options),
             Self::Derive => derive::tables::measure(options),
         }

@@ -1,8 +1,11 @@
 //! What one writes without a library: a cookie jar, and typed structs under
 //! random keys. No hashing, no conflicts, no error handling.
 
+pub mod json;
 pub mod map;
 pub mod redis;
+pub mod sql;
+pub mod sqlite;
 
 use axum::Router;
 use axum::extract::State;

@@ -59,10 +59,18 @@ pub mod in_process {
     application!(tower_sessions);
 }
 
-/// For its store on Redis.
-pub mod on_redis {
+/// For its stores on Redis, on SQL servers and in a file.
+pub mod on_servers {
+    use std::path::Path;
+    use std::time::Duration as Time;
+
     use tower_sessions_redis_store::RedisStore;
     use tower_sessions_redis_store::fred::prelude::{ClientLike, Config, Pool};
+    use tower_sessions_sqlx_store::sqlx::sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous,
+    };
+    use tower_sessions_sqlx_store::sqlx::{MySqlPool, PgPool, SqlitePool};
+    use tower_sessions_sqlx_store::{MySqlStore, PostgresStore, SqliteStore};
 
     application!(tower_sessions_014);
 
@@ -71,11 +79,53 @@ pub mod on_redis {
     /// # Panics
     ///
     /// If the server does not answer.
-    pub async fn connect(url: &str) -> RedisStore<Pool> {
+    pub async fn redis(url: &str) -> RedisStore<Pool> {
         let config = Config::from_url(url).expect("a URL");
         let pool = Pool::new(config, None, None, None, 6).expect("a pool");
         pool.connect();
         pool.wait_for_connect().await.expect("it runs");
         RedisStore::new(pool)
+    }
+
+    /// The pool as it is by default, with ten connections.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer.
+    pub async fn postgres(url: &str) -> PostgresStore {
+        let store = PostgresStore::new(PgPool::connect(url).await.expect("it runs"));
+        store.migrate().await.expect("tables");
+        store
+    }
+
+    /// The same; the tables are in the database that the URL names.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer.
+    pub async fn mariadb(url: &str) -> MySqlStore {
+        let store = MySqlStore::new(MySqlPool::connect(url).await.expect("it runs"));
+        let database = url.rsplit('/').next().unwrap_or_default();
+        let store = store.with_schema_name(database).expect("a name");
+        store.migrate().await.expect("tables");
+        store
+    }
+
+    /// The same with the durability of our store, and with patience: ten connections
+    /// wait for each other to write.
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such file.
+    pub async fn sqlite(path: &Path) -> SqliteStore {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Time::from_secs(60));
+        let store = SqliteStore::new(SqlitePool::connect_with(options).await.expect("a file"));
+        store.migrate().await.expect("tables");
+        store
     }
 }

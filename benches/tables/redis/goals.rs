@@ -3,6 +3,8 @@
 use session_benches::scenario::{Scenario, Size};
 use session_benches::table::whole;
 
+use crate::beside;
+
 /// Of requests a second.
 pub(crate) fn rate(scenario: Scenario, size: Size) -> &'static str {
     match (scenario, size) {
@@ -45,8 +47,10 @@ impl Cost {
         Self::Change,
         Self::Sent,
     ];
+}
 
-    pub(crate) fn name(self) -> String {
+impl beside::Cost for Cost {
+    fn name(self) -> String {
         match self {
             Self::OneAtATime => "S3 one at a time, µs".to_owned(),
             Self::Allocations(scenario) => format!("allocations, {scenario}"),
@@ -57,7 +61,7 @@ impl Cost {
         }
     }
 
-    pub(crate) fn show(self, value: f64) -> String {
+    fn show(self, value: f64) -> String {
         match self {
             Self::OneAtATime | Self::Memory | Self::Sent => whole(value),
             Self::Allocations(_) => format!("{value:.1}"),
@@ -65,7 +69,7 @@ impl Cost {
         }
     }
 
-    pub(crate) fn goal(self, size: Size) -> &'static str {
+    fn goal(self, size: Size) -> &'static str {
         match (self, size) {
             (Self::OneAtATime, _) => "≤ 1.1 of by-hand",
             (Self::Allocations(Scenario::Read), Size::Small) => "≤ 40",

@@ -5,25 +5,40 @@ use std::time::Duration;
 use axum::Router;
 use session_benches::client::Client;
 use session_benches::scenario::{Scenario, Size, Who};
+use session_benches::stats::median;
 use session_benches::subjects::service::{Engine, service};
 use session_tests::servers::Proxy;
 
 use super::server::{Server, url};
+use crate::Result;
+use crate::load::{self, Round};
 use crate::options::Options;
-use crate::profile::Amount;
-use crate::{Result, load};
+use crate::turns::{Meter, take_turns};
 
-/// What was seen of one subject; of what is a list, a value per round.
-#[derive(Default)]
+/// What was seen of one subject.
 pub(crate) struct Seen {
     /// Commands of an average request.
     pub(crate) commands: f64,
-    pub(crate) per_second: Vec<f64>,
+    rounds: Vec<OfRound>,
+}
+
+pub(crate) struct OfRound {
+    pub(crate) per_second: f64,
     /// Microseconds of the server's time for the commands of a request.
-    pub(crate) server: Vec<f64>,
+    pub(crate) server: f64,
     /// Bytes of a request to the server.
-    pub(crate) sent: Vec<f64>,
-    pub(crate) received: Vec<f64>,
+    pub(crate) sent: f64,
+    pub(crate) received: f64,
+}
+
+impl Seen {
+    pub(crate) fn each(&self, of: impl FnMut(&OfRound) -> f64) -> Vec<f64> {
+        self.rounds.iter().map(of).collect()
+    }
+
+    pub(crate) fn median(&self, of: impl FnMut(&OfRound) -> f64) -> f64 {
+        median(&self.each(of))
+    }
 }
 
 async fn services(size: Size, url: String) -> Vec<Router> {
@@ -35,8 +50,7 @@ async fn services(size: Size, url: String) -> Vec<Router> {
     services
 }
 
-/// Measures all in turn in each round, so that other load on the machine hits
-/// all alike. The connections end with the runtime that they are on.
+/// The connections end with the runtime that they are on.
 pub(crate) fn rounds(
     server: &Server,
     options: &Options,
@@ -54,41 +68,57 @@ async fn measure(
     scenario: Scenario,
     in_flight: usize,
 ) -> Vec<Seen> {
-    let mut columns = Vec::new();
+    let mut subjects = Vec::new();
     let proxy = Proxy::to(server.port);
     let watched = services(size, url(proxy.port)).await;
     for (service, watched) in services(size, server.url()).await.iter().zip(watched) {
         let commands = commands(&proxy, watched, scenario).await;
-        columns.push((
-            load::clients(service, scenario, in_flight).await,
-            commands,
-            Seen::default(),
-        ));
+        let clients = load::clients(service, scenario, in_flight).await;
+        subjects.push((clients, Statistics { server, scenario, commands }));
     }
-    for round in 0..=options.rounds(9) {
-        for (clients, commands, seen) in &mut columns {
-            server.reset();
-            let measured = load::round(clients, Amount::Time(options.round())).await;
-            let info = server.info();
-            if scenario == Scenario::Login {
-                server.flush();
-            }
-            // The first one warms up.
-            if round == 0 {
-                continue;
-            }
-            let requests = measured.took.len() as f64;
-            let time = |(name, calls): &(String, f64)| calls * info.micros_per_call(name);
-            // The sum of nothing is -0.0.
-            seen.commands = 0.0 + commands.iter().map(|(_, calls)| calls).sum::<f64>();
-            seen.per_second.push(measured.per_second());
-            seen.server.push(commands.iter().map(time).sum());
-            seen.sent.push(info.number("total_net_input_bytes") / requests);
-            seen.received.push(info.number("total_net_output_bytes") / requests);
+    let seen = take_turns(&mut subjects, options).await;
+    server.flush();
+    let seen = subjects.into_iter().zip(seen);
+    seen.map(|((_, statistics), rounds)| Seen { commands: statistics.per_request(), rounds })
+        .collect()
+}
+
+/// The server's, of a subject that sends these commands.
+struct Statistics<'s> {
+    server: &'s Server,
+    scenario: Scenario,
+    commands: Vec<(String, f64)>,
+}
+
+impl Statistics<'_> {
+    fn per_request(&self) -> f64 {
+        // The sum of nothing is -0.0.
+        0.0 + self.commands.iter().map(|(_, calls)| calls).sum::<f64>()
+    }
+}
+
+impl Meter for Statistics<'_> {
+    type Before = ();
+    type Seen = OfRound;
+
+    async fn begin(&self) {
+        self.server.reset();
+    }
+
+    async fn end(&self, (): (), round: &Round) -> OfRound {
+        let info = self.server.info();
+        if self.scenario == Scenario::Login {
+            self.server.flush();
+        }
+        let requests = f64::from(round.requests);
+        let time = |(name, calls): &(String, f64)| calls * info.micros_per_call(name);
+        OfRound {
+            per_second: round.per_second(),
+            server: self.commands.iter().map(time).sum(),
+            sent: info.number("total_net_input_bytes") / requests,
+            received: info.number("total_net_output_bytes") / requests,
         }
     }
-    server.flush();
-    columns.into_iter().map(|(_, _, seen)| seen).collect()
 }
 
 /// The commands that a client sends, each with how often per request. The

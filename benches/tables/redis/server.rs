@@ -64,7 +64,7 @@ pub(crate) fn url(port: u16) -> String {
 }
 
 /// What a server says of itself.
-pub(crate) struct Info(pub(crate) String);
+pub(crate) struct Info(String);
 
 impl Info {
     /// NaN if it does not say.

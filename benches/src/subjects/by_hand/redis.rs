@@ -1,10 +1,9 @@
-//! The whole struct as JSON: `GET`, `SET … EX` and `RENAME`.
+//! `GET`, `SET … EX` and `RENAME`.
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, cmd};
 
-use super::Structs;
-use crate::shape::Shape;
+use super::json::Texts;
 
 const SECONDS: u32 = 1_800;
 
@@ -19,29 +18,19 @@ pub async fn connect(url: &str) -> MultiplexedConnection {
     client.get_multiplexed_async_connection_with_config(&config).await.expect("it runs")
 }
 
-async fn load<S: Shape>(server: &mut MultiplexedConnection, key: &str) -> S {
-    let json: Vec<u8> = cmd("GET").arg(key).query_async(server).await.expect("answered");
-    serde_json::from_slice(&json).expect("decodes")
-}
-
-impl<S: Shape> Structs<S> for MultiplexedConnection {
-    async fn read(&mut self, key: &str) -> u32 {
-        *load::<S>(self, key).await.visits_mut()
+impl Texts for MultiplexedConnection {
+    async fn get(&mut self, key: &str) -> Vec<u8> {
+        cmd("GET").arg(key).query_async(self).await.expect("answered")
     }
 
-    async fn change(&mut self, key: &str) -> u32 {
-        let mut value = load::<S>(self, key).await;
-        *value.visits_mut() += 1;
-        let visits = *value.visits_mut();
-        self.insert(key, value).await;
-        visits
-    }
-
-    async fn insert(&mut self, key: &str, value: S) {
-        let json = serde_json::to_vec(&value).expect("encodes");
+    async fn set(&mut self, key: &str, json: String) {
         let mut set = cmd("SET");
         set.arg(key).arg(json).arg("EX").arg(SECONDS);
         set.query_async::<()>(self).await.expect("answered");
+    }
+
+    async fn add(&mut self, key: &str, json: String) {
+        self.set(key, json).await;
     }
 
     async fn rename(&mut self, old: &str, new: &str) {
