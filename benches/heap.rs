@@ -1,5 +1,5 @@
 //! What many sessions cost in memory, and what their expiry costs and gives
-//! back: `cargo run --release -p session-benches --bin heap -- [SESSIONS [loads]]`.
+//! back: `cargo run --release --bin heap -- [SESSIONS [loads]]`.
 
 // A measurement that cannot go on has nothing to recover to.
 #![allow(clippy::expect_used)]

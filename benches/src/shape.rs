@@ -1,5 +1,6 @@
 //! What is kept in a session.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::FromRequestParts;
@@ -35,6 +36,24 @@ pub fn next_user() -> u64 {
     USER.fetch_add(1, Ordering::Relaxed)
 }
 
+/// A text of `len` bytes, one for each `at`. No database packs it: what people write is not
+/// the same letter again and again.
+fn text(at: usize, len: usize) -> String {
+    static NOISE: LazyLock<String> = LazyLock::new(|| {
+        let mut state = 1_u64;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(
+                b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345 6789."
+                    [(state >> 58) as usize],
+            )
+        };
+        (0..8_192).map(|_| letter()).collect()
+    });
+    let begin = at * 67 % (NOISE.len() - len);
+    NOISE[begin..begin + len].to_owned()
+}
+
 macro_rules! visits {
     () => {
         fn visits_mut(&mut self) -> &mut u32 {
@@ -68,7 +87,7 @@ impl Shape for Small {
         Self {
             user_id: Some(user),
             username: Some("adalovelace1".to_owned()),
-            csrf: "c".repeat(32),
+            csrf: text(0, 32),
             visits: 0,
             locale: "en".to_owned(),
         }
@@ -122,10 +141,10 @@ seq!(N in 0..10 {
                 number_8: number,
                 number_9: number,
                 #(
-                    title_~N: "t".repeat(64),
-                    summary_~N: "s".repeat(64),
-                    address_~N: "a".repeat(64),
-                    tags_~N: vec!["a tag of twenty-four bytes".to_owned(); 5],
+                    title_~N: text(8 * N, 64),
+                    summary_~N: text(8 * N + 1, 64),
+                    address_~N: text(8 * N + 2, 64),
+                    tags_~N: (3..8).map(|tag| text(8 * N + tag, 26)).collect(),
                 )*
             }
         }
@@ -166,7 +185,7 @@ macro_rules! wide {
 
             impl Shape for $name {
                 fn of(_: u64) -> Self {
-                    Self { visits: 0, #(field_~N: "f".repeat(24),)* }
+                    Self { visits: 0, #(field_~N: text(N, 24),)* }
                 }
 
                 // Hundreds of setters in one function keep the compiler busy for minutes.

@@ -10,7 +10,7 @@ use crate::section::Section;
 use crate::sql::place::Kind;
 
 const HELP: &str = "\
-cargo bench -p session-benches --bench tables -- [WHAT …] [OPTIONS]
+cargo bench --bench tables -- [WHAT …] [OPTIONS]
 
   WHAT              memory   in process, beside peers
                     redis    one Redis server, beside peers

@@ -11,7 +11,7 @@ use crate::section::Measured;
 pub(crate) fn of(section: &str, options: &Options, measured: &Measured) -> String {
     let quick = if options.quick { ", a quick run" } else { "" };
     format!(
-        "`cargo bench -p session-benches --bench tables -- {section}`{quick}: commit {}, {}, {}, {}, {}.",
+        "`cargo bench --bench tables -- {section}`{quick}: commit {}, {}, {}, {}, {}.",
         commit(),
         said("date", &["-u", "+%F"]),
         machine(),
@@ -22,7 +22,7 @@ pub(crate) fn of(section: &str, options: &Options, measured: &Measured) -> Strin
 
 /// The packages' versions that are compiled in.
 pub(crate) fn packages(names: &[&str]) -> String {
-    const LOCK: &str = include_str!("../../Cargo.lock");
+    const LOCK: &str = include_str!("../Cargo.lock");
     let versions = |name: &str| -> Vec<&str> {
         let begin = format!("name = \"{name}\"\nversion = \"");
         LOCK.split(&begin).skip(1).filter_map(|rest| rest.split('"').next()).collect()

@@ -102,3 +102,14 @@ dependency_budget() {
         return 1
     fi
 }
+
+# A workspace of its own: it links the SQLite that its peers can share with us.
+benches() {
+    local target=${CARGO_TARGET_DIR:-target}
+    target=$(cd "$target" && pwd) || return 1
+    (
+        cd benches || exit 1
+        cargo fmt --check &&
+            CARGO_TARGET_DIR=$target cargo clippy --locked --all-targets -- -D warnings
+    )
+}

@@ -29,6 +29,19 @@ pub struct MetaPatch {
     pub versions: Vec<(Cow<'static, str>, u32)>,
 }
 
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+impl MetaPatch {
+    /// Whether it changes nothing by which a session is found, when it ends, or what its
+    /// user has proved.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.renew.is_none()
+            && !self.authenticated
+            && self.principal.is_none()
+            && self.lifetime.is_none()
+            && self.sign_in.is_unconditional()
+    }
+}
+
 /// What must hold, in the same step, of the other sessions of a principal for
 /// whom somebody signs in. Says nothing where nobody is signed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

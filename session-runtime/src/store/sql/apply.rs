@@ -10,7 +10,7 @@ use super::server::{Server, Work};
 use super::sign_in::{self, Admitted};
 use super::{Arg, Dialect, Fault};
 use crate::id::SessionId;
-use crate::patch::{Applied, Gone, MetaPatch, Outcome, Patch};
+use crate::patch::{Applied, Gone, Outcome, Patch};
 use crate::record::form::{self, Base, Form};
 use crate::record::{Applying, Principal, Record};
 use crate::store::engine::{self, Doubt, Failure};
@@ -54,7 +54,7 @@ impl<D: Dialect> Work<D> for Apply<'_> {
             // The log may have forgotten it by now.
             self.patch.to_mut().again = self.decided_on;
         }
-        if let Some(before) = self.read.filter(|_| !self.is_refused && is_plain(&self.patch.meta)) {
+        if let Some(before) = self.read.filter(|_| !self.is_refused && self.patch.meta.is_plain()) {
             self.is_refused = true;
             if let Some(applied) = self.change(line, before).await? {
                 return Ok(Outcome::Applied(applied));
@@ -86,15 +86,6 @@ enum Step {
     Hold(Vec<Principal>),
     /// A part of the index was tidied; there is more of it.
     Again,
-}
-
-/// Whether it changes fields only, and nothing by which others find the session.
-fn is_plain(meta: &MetaPatch) -> bool {
-    meta.renew.is_none()
-        && !meta.authenticated
-        && meta.principal.is_none()
-        && meta.lifetime.is_none()
-        && meta.sign_in.is_unconditional()
 }
 
 impl Apply<'_> {

@@ -11,6 +11,8 @@ pub(super) struct Sql {
     pub(super) insert: String,
     /// The row `?1` gets a form, and nothing else changes.
     pub(super) update_form: String,
+    /// The same, if its form begins with `?3`, of `?4` bytes, and it ends after `?5`.
+    pub(super) change: String,
     /// The same, and it ends at another time.
     pub(super) update_expiry: String,
     /// The same, and its principal may be another one.
@@ -59,6 +61,10 @@ impl Sql {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
             ),
             update_form: format!("UPDATE \"{table}\" SET form = ?2 WHERE id = ?1"),
+            change: format!(
+                "UPDATE \"{table}\" SET form = ?2 \
+                 WHERE id = ?1 AND substr(form, 1, ?4) = ?3 AND expires > ?5"
+            ),
             update_expiry: format!("UPDATE \"{table}\" SET form = ?2, expires = ?3 WHERE id = ?1"),
             update: format!(
                 "UPDATE \"{table}\" SET form = ?2, expires = ?3, principal = ?4, \

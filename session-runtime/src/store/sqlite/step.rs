@@ -10,6 +10,7 @@ use super::failure::{Failure, Unacknowledged};
 use super::write;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::patch::SignIn;
 
 /// What the writer does with a step: run it in the transaction, and, when
 /// that is over, answer.
@@ -22,8 +23,26 @@ pub(super) trait Step: Send {
 
 pub(super) type BoxedStep = Box<dyn Step>;
 
+/// How much a work writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// By one statement at most, which does it whole or not at all, and nothing after it
+    /// fails.
+    Once,
+    /// By several: a savepoint before it takes back what was done until it fails.
+    More,
+}
+
+impl From<SignIn> for Writes {
+    /// A sign-in with conditions may end other sessions.
+    fn from(sign_in: SignIn) -> Self {
+        if sign_in.is_unconditional() { Self::Once } else { Self::More }
+    }
+}
+
 /// A step with a caller that waits for its answer.
 pub(super) struct Queued<T, F> {
+    writes: Writes,
     work: Option<F>,
     result: Option<Result<T, Failure>>,
     caller: oneshot::Sender<Result<T, Unacknowledged>>,
@@ -34,9 +53,12 @@ where
     T: Send,
     F: FnOnce(&Db, Timestamp) -> Result<T, Failure> + Send,
 {
-    pub(super) fn new(work: F) -> (Self, oneshot::Receiver<Result<T, Unacknowledged>>) {
+    pub(super) fn new(
+        writes: Writes,
+        work: F,
+    ) -> (Self, oneshot::Receiver<Result<T, Unacknowledged>>) {
         let (caller, wait) = oneshot::channel();
-        (Self { work: Some(work), result: None, caller }, wait)
+        (Self { writes, work: Some(work), result: None, caller }, wait)
     }
 }
 
@@ -47,7 +69,10 @@ where
 {
     fn run(&mut self, db: &Db, now: Timestamp) {
         if let Some(work) = self.work.take() {
-            self.result = Some(savepoint(db, |db| work(db, now)));
+            self.result = Some(match self.writes {
+                Writes::Once => work(db, now),
+                Writes::More => savepoint(db, |db| work(db, now)),
+            });
         }
     }
 
@@ -117,7 +142,7 @@ pub(super) struct TouchStep {
 impl Step for TouchStep {
     fn run(&mut self, db: &Db, _: Timestamp) {
         let (id, epoch, at) = (self.id, self.epoch, self.at);
-        if let Err(failure) = savepoint(db, |db| write::touch(db, id, epoch, at)) {
+        if let Err(failure) = write::touch(db, id, epoch, at) {
             tracing::warn!(%failure, %id, "the last activity of a session was not stored");
         }
     }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::failure::Unacknowledged;
 use super::options::SqliteOptions;
 use super::read::{self, Loaded};
-use super::step::Touching;
+use super::step::{Touching, Writes};
 use super::value::Place;
+use super::write::{self, Change};
 use super::writer::{self, Threads};
-use super::{end, path, sweep, write};
+use super::{end, path, sweep};
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
@@ -123,11 +124,36 @@ impl Inner {
     /// it: activity is not worth a failed request.
     pub(super) async fn settle(&self, pending: bool) {
         if pending {
-            let written = self.threads.writer.run(|_, _| Ok(()));
+            let written = self.threads.writer.run(Writes::Once, |_, _| Ok(()));
             if !matches!(tokio::time::timeout(PATIENCE, written).await, Ok(Ok(()))) {
                 tracing::debug!("the last activity of a session is not stored yet");
             }
         }
+    }
+
+    async fn apply(
+        &self,
+        id: SessionId,
+        epoch: u64,
+        patch: &Patch,
+        read: Option<&Arc<Record>>,
+    ) -> Result<Outcome, Unacknowledged> {
+        let (writer, limits) = (&self.threads.writer, self.limits);
+        let read = read.filter(|read| read.id == id);
+        let change =
+            read.and_then(|read| Change::of(read, epoch, patch, &limits, self.clock.now()));
+        if let Some(change) = change {
+            let write = move |db: &_, now| change.write(db, now);
+            if let Some(applied) = writer.run(Writes::Once, write).await? {
+                return Ok(Outcome::Applied(applied));
+            }
+        }
+        let patch = Arc::new(patch.clone());
+        let apply = || {
+            let patch = Arc::clone(&patch);
+            move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now)
+        };
+        writer.run_steps(patch.meta.sign_in.into(), apply).await
     }
 
     /// Writes the activity of a record that was just loaded, without making
@@ -170,7 +196,7 @@ impl SessionStore for SqliteStore {
                 Loaded::Due(record, Due::Touch) => Ok(Lookup::Found(inner.touch(record))),
                 Loaded::Due(..) => {
                     let load = move |db: &_, now| write::load(db, id, &secrets, visit, now);
-                    Ok(inner.threads.writer.run(load).await?)
+                    Ok(inner.threads.writer.run(Writes::Once, load).await?)
                 }
             }
         })
@@ -194,7 +220,7 @@ impl SessionStore for SqliteStore {
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         let (record, limits) = (Arc::new(record), self.0.limits);
-        let create = self.0.threads.writer.run_steps(move || {
+        let create = self.0.threads.writer.run_steps(sign_in.into(), move || {
             let record = Arc::clone(&record);
             move |db: &_, now| write::create(db, &record, sign_in, &limits, now)
         });
@@ -206,15 +232,10 @@ impl SessionStore for SqliteStore {
         id: SessionId,
         epoch: u64,
         patch: &'a Patch,
-        _: Option<&'a Arc<Record>>,
+        read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        let (patch, limits) = (Arc::new(patch.clone()), self.0.limits);
-        let apply = self.0.threads.writer.run_steps(move || {
-            let patch = Arc::clone(&patch);
-            move |db: &_, now| write::apply(db, id, epoch, &patch, &limits, now)
-        });
-        StoreFuture::new(async {
-            match apply.await {
+        StoreFuture::new(async move {
+            match self.0.apply(id, epoch, patch, read).await {
                 Ok(outcome) => Ok(outcome),
                 Err(Unacknowledged::NotWritten(failure)) => Err(failure.into()),
                 Err(Unacknowledged::Unknown(failure)) => {
@@ -226,7 +247,8 @@ impl SessionStore for SqliteStore {
     }
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        let run = self.0.threads.writer.run(move |db, now| end::delete(db, id, by, now));
+        let run =
+            self.0.threads.writer.run(Writes::Once, move |db, now| end::delete(db, id, by, now));
         StoreFuture::new(async { Ok(run.await?) })
     }
 
@@ -256,7 +278,7 @@ impl SessionStore for SqliteStore {
         StoreFuture::new(async move {
             let from = place(from)?;
             let revoke = move |db: &_, now| end::revoke(db, &principal, which, from.as_ref(), now);
-            Ok(self.0.threads.writer.run(revoke).await?)
+            Ok(self.0.threads.writer.run(Writes::More, revoke).await?)
         })
     }
 
@@ -269,7 +291,8 @@ impl SessionStore for SqliteStore {
     }
 
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
-        let run = self.0.threads.writer.run(move |db, now| sweep::sweep(db, limit, now));
+        let run =
+            self.0.threads.writer.run(Writes::More, move |db, now| sweep::sweep(db, limit, now));
         StoreFuture::new(async { Ok(run.await?) })
     }
 

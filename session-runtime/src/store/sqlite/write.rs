@@ -13,9 +13,9 @@ use super::sign_in::{self, Admitted};
 use super::value::{self, Age, Id};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Gone, Outcome, Patch, SignIn};
+use crate::patch::{Applied, Gone, Outcome, Patch, SignIn};
 use crate::record::form::{self, Entry, Form};
-use crate::record::{Applying, Due, FormNote, Principal, Record, Visit};
+use crate::record::{Applying, COMMIT_LEEWAY, Due, FormNote, Principal, Record, Visit};
 use crate::store::contract::{Created, Lookup};
 use crate::store::limits::Limits;
 use crate::token::SecretHash;
@@ -25,6 +25,51 @@ pub(super) enum Stepped<T> {
     Done(T),
     /// It has done a bounded part, and is to be taken again.
     Again,
+}
+
+/// A change of the record that a caller has read, decided before its turn in the queue
+/// comes: the one thread that writes has only to see that it is still the same.
+pub(super) struct Change {
+    id: SessionId,
+    as_read: Vec<u8>,
+    form: Vec<u8>,
+    applied: Applied,
+}
+
+impl Change {
+    /// `None` where only what is stored can decide.
+    pub(super) fn of(
+        read: &Arc<Record>,
+        epoch: u64,
+        patch: &Patch,
+        limits: &Limits,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if !patch.meta.is_plain() {
+            return None;
+        }
+        // What is stored may say otherwise.
+        let Applying::Stored(after, applied) = read.apply(epoch, patch, now) else { return None };
+        limits.check_change(&read.fields, &after.fields, &patch.ops).ok()?;
+        let as_read = form::as_read(read)?;
+        let form = form::whole(&after, read.note.stamp + 1).ok()?.value;
+        Some(Self { id: read.id, as_read, form, applied })
+    }
+
+    /// `None` if the record is another one by now, or has ended.
+    pub(super) fn write(self, db: &Db, now: Timestamp) -> Result<Option<Applied>, Failure> {
+        let Self { id, as_read, form, applied } = self;
+        // A patch may come so late.
+        let ended = value::millis(now).saturating_sub(crate::clock::millis(COMMIT_LEEWAY) as i64);
+        let written = db.prepare(&db.sql.change)?.execute(params![
+            Id::from(id),
+            form,
+            as_read,
+            as_read.len() as i64,
+            ended
+        ])?;
+        Ok((written > 0).then_some(applied))
+    }
 }
 
 /// Applies `patch` by [`Record::apply`].

@@ -11,7 +11,7 @@ use super::failure::{Failure, Unacknowledged};
 use super::options::SqliteOptions;
 use super::queue::{Queue, no_thread};
 use super::readers::Readers;
-use super::step::{BoxedStep, Queued};
+use super::step::{BoxedStep, Queued, Writes};
 use super::thread::Thread;
 use super::write::Stepped;
 use crate::clock::Timestamp;
@@ -71,13 +71,14 @@ impl Writer {
     }
 
     /// Does `work` in a transaction, and answers when that is committed. A
-    /// failing `work` leaves no trace. Once handed over it is done, even if
-    /// the caller has stopped waiting for the answer.
+    /// failing `work` leaves no trace, if it `writes` no more than it says. Once handed over
+    /// it is done, even if the caller has stopped waiting for the answer.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        writes: Writes,
         work: impl FnOnce(&Db, Timestamp) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Unacknowledged> {
-        let (step, wait) = Queued::new(work);
+        let (step, wait) = Queued::new(writes, work);
         self.send(Box::new(step))?;
         // The thread died after it took the step: before the commit, or after.
         wait.await.map_err(|_| Unacknowledged::Unknown(Failure::stopped("writing")))?
@@ -87,13 +88,14 @@ impl Writer {
     /// [`Stepped::Done`]. What waits in the queue comes in between.
     pub(super) async fn run_steps<T: Send + 'static, W>(
         &self,
+        writes: Writes,
         work: impl Fn() -> W,
     ) -> Result<T, Unacknowledged>
     where
         W: FnOnce(&Db, Timestamp) -> Result<Stepped<T>, Failure> + Send + 'static,
     {
         loop {
-            if let Stepped::Done(answer) = self.run(work()).await? {
+            if let Stepped::Done(answer) = self.run(writes, work()).await? {
                 return Ok(answer);
             }
         }

@@ -7,6 +7,7 @@ use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
 use crate::store::sqlite::failure::{Failure, Unacknowledged};
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::step::Writes;
 use crate::store::sqlite::watch::Lost;
 use crate::store::sqlite::writer::{Threads, Writer};
 
@@ -62,7 +63,7 @@ async fn a_failing_step_leaves_no_trace_and_does_not_harm_the_others() {
             db.execute("DELETE FROM session", []).map_err(Failure::from)?;
             Err(Failure::corrupt("test"))
         };
-        doomed.0.threads.writer.run(work).await
+        doomed.0.threads.writer.run(Writes::More, work).await
     });
     let last = tokio::spawn({
         let store = store.clone();
@@ -98,7 +99,7 @@ async fn a_panic_in_the_writer_or_a_reader_loses_its_answer_and_nothing_else() {
         db.execute("DELETE FROM session", []).map_err(Failure::from)?;
         panic!("a panic in a write, made by the test")
     };
-    let lost = store.0.threads.writer.run(work).await;
+    let lost = store.0.threads.writer.run(Writes::More, work).await;
     assert!(matches!(lost, Err(Unacknowledged::NotWritten(_))));
     for _ in 0..3 {
         let work = |_: &Db| -> Result<(), Failure> { panic!("in a read, made by the test") };
