@@ -46,8 +46,9 @@ const RESET: &str = "BEGIN; ROLLBACK";
 /// Of an error: within a transaction that has failed.
 const IN_FAILED_TRANSACTION: &str = "25P02";
 
-const CLOCK: &str =
-    "pg_catalog.floor(EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000)::bigint";
+/// `EXTRACT` would calculate it as `numeric`: 0.8 µs of the server instead of 0.2.
+const CLOCK: &str = "pg_catalog.floor(\
+    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint";
 
 impl PostgreSql {
     /// `wait`: how long the server may wait for a lock.
