@@ -36,9 +36,9 @@ pub fn next_user() -> u64 {
     USER.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A text of `len` bytes, one for each `at`. No database packs it: what people write is not
+/// A text of `len` bytes, another one for each of eight columns of each row. No database packs it: what people write is not
 /// the same letter again and again.
-fn text(at: usize, len: usize) -> String {
+fn text(row: usize, column: usize, len: usize) -> String {
     static NOISE: LazyLock<String> = LazyLock::new(|| {
         let mut state = 1_u64;
         let mut letter = || {
@@ -50,7 +50,7 @@ fn text(at: usize, len: usize) -> String {
         };
         (0..8_192).map(|_| letter()).collect()
     });
-    let begin = at * 67 % (NOISE.len() - len);
+    let begin = (8 * row + column) * 67 % (NOISE.len() - len);
     NOISE[begin..begin + len].to_owned()
 }
 
@@ -87,7 +87,7 @@ impl Shape for Small {
         Self {
             user_id: Some(user),
             username: Some("adalovelace1".to_owned()),
-            csrf: text(0, 32),
+            csrf: text(0, 0, 32),
             visits: 0,
             locale: "en".to_owned(),
         }
@@ -141,10 +141,10 @@ seq!(N in 0..10 {
                 number_8: number,
                 number_9: number,
                 #(
-                    title_~N: text(8 * N, 64),
-                    summary_~N: text(8 * N + 1, 64),
-                    address_~N: text(8 * N + 2, 64),
-                    tags_~N: (3..8).map(|tag| text(8 * N + tag, 26)).collect(),
+                    title_~N: text(N, 0, 64),
+                    summary_~N: text(N, 1, 64),
+                    address_~N: text(N, 2, 64),
+                    tags_~N: (3..8).map(|tag| text(N, tag, 26)).collect(),
                 )*
             }
         }
@@ -185,7 +185,7 @@ macro_rules! wide {
 
             impl Shape for $name {
                 fn of(_: u64) -> Self {
-                    Self { visits: 0, #(field_~N: text(N, 24),)* }
+                    Self { visits: 0, #(field_~N: text(N, 0, 24),)* }
                 }
 
                 // Hundreds of setters in one function keep the compiler busy for minutes.

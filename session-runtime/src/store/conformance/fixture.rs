@@ -248,13 +248,16 @@ impl<S: SessionStore> Fixture<S> {
         answered("apply", self.store.apply(id, epoch, patch, Some(read)).await)
     }
 
-    /// Applies a patch under the first epoch that must go through.
+    /// Applies a patch under the first epoch that must go through, for a caller that has
+    /// read what is stored, as a request does.
     pub(super) async fn applied(&self, id: SessionId, patch: &Patch) -> Applied {
         self.applied_under(id, 1, patch).await
     }
 
     pub(super) async fn applied_under(&self, id: SessionId, epoch: u64, patch: &Patch) -> Applied {
-        match self.apply(id, epoch, patch).await {
+        let read = self.reload(id, epoch).await;
+        let outcome = self.store.apply(id, epoch, patch, read.as_ref()).await;
+        match answered("apply", outcome) {
             Outcome::Applied(applied) => applied,
             other => panic!("a patch that fits must be applied, but: {other:?}"),
         }

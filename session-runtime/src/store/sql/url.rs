@@ -2,6 +2,9 @@
 
 use crate::store::engine::Failure;
 
+/// Names and values.
+type Parameters<'u> = Vec<(&'u str, &'u str)>;
+
 /// Takes the parameters that are `ours` out of a URL, each with its value.
 ///
 /// The client's parser leaves alone what it does not know: a setting that is misspelt,
@@ -14,7 +17,7 @@ pub(in crate::store) fn parameters<'u>(
     url: &'u str,
     ours: &[&str],
     theirs: &[&str],
-) -> Result<(String, Vec<(&'u str, &'u str)>), Failure> {
+) -> Result<(String, Parameters<'u>), Failure> {
     let Some((front, query)) = url.split_once('?') else { return Ok((url.to_owned(), Vec::new())) };
     let (mut left, mut taken) = (String::new(), Vec::new());
     for part in query.split('&').filter(|part| !part.is_empty()) {

@@ -1,7 +1,9 @@
 //! The writer: group commit, failures, touches, sweeps.
 
+use std::num::NonZeroU32;
+
 use super::*;
-use crate::patch::Gone;
+use crate::patch::{AtLimit, Cap, Gone};
 use crate::record::COMMIT_LEEWAY;
 use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
@@ -73,6 +75,45 @@ async fn a_failing_step_leaves_no_trace_and_does_not_harm_the_others() {
     drop(lock);
     assert_eq!((first.await.unwrap().rev, last.await.unwrap().rev), (2, 3));
     assert!(matches!(failing.await.unwrap(), Err(Unacknowledged::NotWritten(_))));
+}
+
+#[tokio::test]
+async fn a_change_that_waited_past_the_end_of_its_session_is_refused() {
+    let directory = Directory::new();
+    let (store, clock) = open(&directory).await;
+    create(&store, record(1, &[])).await;
+    let read = found(&store, 1, Touch::Never).await.unwrap();
+    let lock = lock(&directory);
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        // It was live when this was decided.
+        async move { store.apply(id(1), 1, &add(), Some(&read)).await.unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    clock.advance(HOUR + COMMIT_LEEWAY);
+    drop(lock);
+    let outcome = waiting.await.unwrap();
+    assert!(matches!(outcome, Outcome::Gone(Gone::Absent)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_sign_in_that_fails_has_ended_no_session_to_make_room() {
+    let directory = Directory::new();
+    let (store, _) = open(&directory).await;
+    let principal = Principal::new("shop", "42");
+    let theirs = |number| {
+        let mut record = record(number, &[]);
+        record.meta.principal = Some(principal.clone());
+        record
+    };
+    create(&store, theirs(1)).await;
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON session \
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    directory.sql().execute_batch(refuse).unwrap();
+    let cap = Some(Cap { max: NonZeroU32::MIN, at_limit: AtLimit::EvictOldest });
+    let sign_in = SignIn { cap, not_revoked_since: None };
+    store.create(theirs(2), sign_in).await.unwrap_err();
+    assert!(found(&store, 1, Touch::Never).await.is_some());
 }
 
 #[tokio::test]
