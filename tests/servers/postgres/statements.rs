@@ -22,10 +22,11 @@ struct Visitor {
     visits: u64,
 }
 
-/// How many statements named a table of the schema.
-fn calls(schema: &str) -> u64 {
+/// How many statements named a table that begins like this. From PostgreSQL 18 on, those on
+/// tables of one name are counted as one, whatever their schema.
+fn calls(prefix: &str) -> u64 {
     let sql = format!(
-        "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE '%\"{schema}\".%'"
+        "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE query LIKE '%\"{prefix}%'"
     );
     server().psql(DATABASE, &sql).unwrap().parse().unwrap()
 }
@@ -34,8 +35,9 @@ fn calls(schema: &str) -> u64 {
 async fn a_request_is_as_many_statements_as_the_documents_say() {
     server().psql(DATABASE, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements").unwrap();
     let clock = Clock::frozen(Clock::system().now());
-    let opened = Opened::with_clock(clock.clone()).await;
-    let schema = &opened.schema.0;
+    let prefix = "counted_";
+    let options = options(clock.clone()).table_prefix(prefix);
+    let opened = Opened::with(&server().url(DATABASE), options).await;
     let layer = SessionLayer::new(opened.store.clone()).renew_after(Some(HOUR)).idle_timeout(None);
     let app = Router::new()
         .route("/untouched", get(async || ""))
@@ -46,9 +48,9 @@ async fn a_request_is_as_many_statements_as_the_documents_say() {
     let mut client = Client::new(&app);
     client.post("/change").await;
 
-    let mut before = calls(schema);
+    let mut before = calls(prefix);
     let mut cost = || {
-        let now = calls(schema);
+        let now = calls(prefix);
         std::mem::replace(&mut before, now).abs_diff(now)
     };
     client.get("/untouched").await;

@@ -91,8 +91,6 @@ impl Postgres {
             "max_connections=200",
             "shared_buffers=64MB",
             "shared_preload_libraries=pg_stat_statements",
-            // Every test has statements of its own.
-            "pg_stat_statements.max=50000",
             "deadlock_timeout=100ms",
         ];
         for setting in tests.iter().chain(self.settings) {

@@ -98,6 +98,8 @@ pub(in crate::store) enum Cell {
     #[default]
     Null,
     Int(i64),
+    /// MySQL sends bytes instead.
+    #[cfg_attr(not(feature = "postgres"), allow(dead_code))]
     Text(String),
     Bytes(Vec<u8>),
 }
