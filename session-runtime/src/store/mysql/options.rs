@@ -121,8 +121,8 @@ fn settings(url: &str) -> Result<MySqlConnectOptions, Failure> {
     let rest = url.strip_prefix("mysql:").or_else(|| url.strip_prefix("mariadb:"));
     let rest = rest.filter(|rest| rest.starts_with("//"));
     let rest = rest.ok_or_else(|| Failure::config(malformed))?;
-    // Without the reason: that may quote the password.
     let (url, _) = parameters(rest, &[], &THEIRS)?;
+    // Without the reason: that may quote the password.
     let settings = MySqlConnectOptions::from_str(&format!("mysql:{url}"))
         .map_err(|_| Failure::config(malformed))?;
     if settings.get_database().is_none_or(str::is_empty) {

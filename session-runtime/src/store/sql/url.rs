@@ -7,8 +7,8 @@ type Parameters<'u> = Vec<(&'u str, &'u str)>;
 
 /// Takes the parameters that are `ours` out of a URL, each with its value.
 ///
-/// The client's parser leaves alone what it does not know: a setting that is misspelt,
-/// or of another client, would be none without a word.
+/// The client's parser ignores what it does not know: a misspelt setting, or one of
+/// another client, would silently have no effect.
 ///
 /// # Errors
 ///
@@ -29,8 +29,12 @@ pub(in crate::store) fn parameters<'u>(
             left.push_str(part);
         } else {
             let known = [ours, theirs].concat().join(", ");
-            let name = name.escape_debug();
-            let text = format!("the URL has the unknown parameter `{name}`; known are: {known}");
+            // With an `@` behind the question mark this may be the rest of a password.
+            let name = match query.contains('@') {
+                true => String::new(),
+                false => format!(" `{}`", name.escape_debug()),
+            };
+            let text = format!("the URL has an unknown parameter{name}; known are: {known}");
             return Err(Failure::config(text));
         }
     }
@@ -58,7 +62,13 @@ mod tests {
         assert_eq!(url, "postgres://h/d?host=/x&options[a]=b");
         assert_eq!(taken, [("schema", "web")]);
         assert_eq!(read("postgres://h/d?schema").unwrap().0, "postgres://h/d");
-        for url in ["postgres://h/d?Schema=hunter2", "postgres://h/d?a&host=/x"] {
+        assert!(read("postgres://h/d?shema=web").unwrap_err().to_string().contains("`shema`"));
+        for url in [
+            "postgres://h/d?Schema=hunter2",
+            "postgres://h/d?a&host=/x",
+            "postgres://u:a?hunter2@h/d",
+            "postgres://u:a?hunter2&b@h/d",
+        ] {
             let said = read(url).unwrap_err().to_string();
             assert!(said.contains("known are: schema, host"), "{said}");
             assert!(!said.contains("hunter2"), "{said}");
