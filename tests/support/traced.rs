@@ -29,6 +29,11 @@ impl Traced {
     pub fn text(&self) -> String {
         TEXT.with_borrow(|text| text.clone().unwrap())
     }
+
+    /// How many lines of level WARN contain `text`.
+    pub fn warnings(&self, text: &str) -> usize {
+        self.text().lines().filter(|it| it.starts_with("WARN") && it.contains(text)).count()
+    }
 }
 
 struct Collector;

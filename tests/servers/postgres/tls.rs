@@ -60,25 +60,19 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
     }
 }
 
-/// How often a connection was said to be readable.
-fn reported(traced: &Traced) -> usize {
-    let text = traced.text();
-    text.lines().filter(|it| it.starts_with("WARN") && it.contains("unencrypted")).count()
-}
-
 #[tokio::test]
 async fn a_server_elsewhere_without_tls_is_reported_and_refused_where_tls_was_asked_for() {
     let traced = Traced::start();
     let options = || options(Clock::system()).schema("public").table_prefix("tls_");
     options().connect(&server().url(DATABASE)).await.unwrap();
-    assert_eq!(reported(&traced), 0, "this machine: {}", traced.text());
+    assert_eq!(traced.warnings("unencrypted"), 0, "this machine: {}", traced.text());
     // Another way to write this machine, and none that has to mean it.
     let url = format!("postgres://postgres:hunter2@127.1:{}/{DATABASE}", server().port());
     options().connect(&url).await.unwrap();
-    assert_eq!(reported(&traced), 1, "{}", traced.text());
+    assert_eq!(traced.warnings("unencrypted"), 1, "{}", traced.text());
     let pool = sqlx::PgPool::connect(&url).await.unwrap();
     options().with_pool(pool).await.unwrap();
-    assert_eq!(reported(&traced), 2, "{}", traced.text());
+    assert_eq!(traced.warnings("unencrypted"), 2, "{}", traced.text());
     assert!(!traced.text().contains("hunter2"), "{}", traced.text());
     // So does whoever stands in between.
     for mode in ["require", "verify-ca", "verify-full"] {

@@ -170,18 +170,14 @@ async fn the_one_who_speaks_no_tls_is_told_from_the_one_who_does() {
 async fn a_server_elsewhere_without_tls_is_reported_once() {
     let Some(server) = redis::single() else { return };
     let traced = Traced::start();
-    let said = |traced: &Traced| {
-        let text = traced.text();
-        text.lines().filter(|it| it.starts_with("WARN") && it.contains("unencrypted")).count()
-    };
     RedisStore::connect(&server.url()).await.unwrap();
-    assert_eq!(said(&traced), 0, "this machine: {}", traced.text());
+    assert_eq!(traced.warnings("unencrypted"), 0, "this machine: {}", traced.text());
     // Another way to write this machine, and none that has to mean it.
     let url = format!("redis://:hunter2@127.1:{}", server.port);
     RedisStore::connect(&url).await.unwrap_err();
     let url = format!("redis://127.1:{}", server.port);
     let store = RedisStore::connect(&url).await.unwrap();
     works(&store).await;
-    assert_eq!(said(&traced), 1, "{}", traced.text());
+    assert_eq!(traced.warnings("unencrypted"), 1, "{}", traced.text());
     assert!(!traced.text().contains("hunter2"), "{}", traced.text());
 }
