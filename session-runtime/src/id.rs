@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 /// The stable public name of a stored session: 128 random bits.
 ///
@@ -33,6 +34,15 @@ impl SessionId {
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
+    }
+
+    /// The session that follows this one, where a request presents a token of it when it
+    /// is over: whichever of them stores something first makes it, and no other can.
+    pub(crate) fn successor(&self) -> Self {
+        let hash = Sha256::new_with_prefix(b"the session after\0").chain_update(self.0).finalize();
+        let mut bytes = [0; Self::BYTES];
+        bytes.copy_from_slice(&hash[..Self::BYTES]);
+        Self(bytes)
     }
 
     /// Writes the text form without allocating.

@@ -18,6 +18,7 @@ pub mod config;
 mod cookie;
 mod engine;
 mod error;
+mod event;
 mod extract;
 mod hmac;
 pub mod id;
@@ -48,8 +49,9 @@ pub mod tower_sessions;
 #[cfg(feature = "tower-sessions-014")]
 pub mod tower_sessions_014;
 
-pub use config::{CookieConfig, CookiePrefix, SameSite};
+pub use config::{CookieConfig, CookiePrefix, OnReplay, SameSite};
 pub use error::SessionError;
+pub use event::{SecurityEvent, SecurityEventKind};
 pub use extract::{Authenticated, existing_session_of, session_of};
 pub use id::SessionId;
 pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};

@@ -27,8 +27,7 @@ const PAGE: usize = 500;
 /// Lists and ends sessions. An extractor; outside a request it comes from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///
-/// A browser whose session was ended can sign in at once; anything else it sets
-/// is refused (409) for a minute, after which it starts afresh.
+/// A browser whose session was ended here starts afresh with its next request.
 ///
 /// `SessionManager<S>` takes the principal type of the schema `S`. The untyped
 /// `SessionManager` takes any type that is the principal of exactly one schema
@@ -184,22 +183,7 @@ impl<S> SessionManager<S> {
     }
 
     async fn end(&self, principals: &[Principal], which: Revoke) -> Result<u64, SessionError> {
-        let store = &self.engine.store;
-        let mut ended = 0;
-        for principal in principals {
-            let mut from = None;
-            loop {
-                let step = store.revoke(principal, which, from.as_ref());
-                let step = self.engine.within(step).await?;
-                ended += step.ended;
-                from = step.next;
-                if from.is_none() {
-                    break;
-                }
-            }
-        }
-        tracing::debug!(ended, ?which, "sessions revoked");
-        Ok(ended)
+        Ok(self.engine.revoke(principals, which).await?)
     }
 }
 

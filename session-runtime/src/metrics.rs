@@ -1,6 +1,8 @@
-//! How the stores of a layer are doing, in numbers.
+//! How a layer and its store are doing, in numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::event::SecurityEventKind;
 
 /// What has happened since the layer was built, in this process.
 ///
@@ -16,17 +18,36 @@ pub struct Metrics {
     pub retries: u64,
     /// Patches of which nobody knows whether they were applied.
     pub uncertain: u64,
-    /// Sign-ins that a cap or a revocation refused.
-    pub denied: u64,
-    /// Requests with a secret that a renewal by age replaced long ago: perhaps
-    /// a stolen one.
-    pub replayed: u64,
     /// Store calls that failed, those that came too late included.
     pub errors: u64,
     /// Store calls that did not answer at once.
     pub waits: u64,
     /// How long those took together, in microseconds.
     pub waited_micros: u64,
+    /// [`SignedIn`](SecurityEventKind::SignedIn).
+    pub signed_in: u64,
+    /// [`SignedInCrossSite`](SecurityEventKind::SignedInCrossSite).
+    pub signed_in_cross_site: u64,
+    /// [`Renewed`](SecurityEventKind::Renewed).
+    pub renewed: u64,
+    /// [`Denied`](SecurityEventKind::Denied).
+    pub denied: u64,
+    /// [`Destroyed`](SecurityEventKind::Destroyed).
+    pub destroyed: u64,
+    /// [`Revoked`](SecurityEventKind::Revoked): sessions, not calls.
+    pub revoked: u64,
+    /// [`Replayed`](SecurityEventKind::Replayed).
+    pub replayed: u64,
+    /// [`SeveralTokens`](SecurityEventKind::SeveralTokens).
+    pub several_tokens: u64,
+    /// [`TooManyTokens`](SecurityEventKind::TooManyTokens).
+    pub too_many_tokens: u64,
+    /// [`Adopted`](SecurityEventKind::Adopted).
+    pub adopted: u64,
+    /// [`StartedAfresh`](SecurityEventKind::StartedAfresh).
+    pub started_afresh: u64,
+    /// [`Withheld`](SecurityEventKind::Withheld).
+    pub withheld: u64,
 }
 
 macro_rules! counters {
@@ -42,7 +63,47 @@ macro_rules! counters {
     };
 }
 
-counters!(gone, conflicts, retries, uncertain, denied, replayed, errors, waits, waited_micros);
+counters!(
+    gone,
+    conflicts,
+    retries,
+    uncertain,
+    errors,
+    waits,
+    waited_micros,
+    signed_in,
+    signed_in_cross_site,
+    renewed,
+    denied,
+    destroyed,
+    revoked,
+    replayed,
+    several_tokens,
+    too_many_tokens,
+    adopted,
+    started_afresh,
+    withheld
+);
+
+impl Counters {
+    /// The counter of these events.
+    pub(crate) const fn of(&self, kind: SecurityEventKind) -> &Count {
+        match kind {
+            SecurityEventKind::SignedIn => &self.signed_in,
+            SecurityEventKind::SignedInCrossSite => &self.signed_in_cross_site,
+            SecurityEventKind::Renewed => &self.renewed,
+            SecurityEventKind::Denied => &self.denied,
+            SecurityEventKind::Destroyed => &self.destroyed,
+            SecurityEventKind::Revoked => &self.revoked,
+            SecurityEventKind::Replayed => &self.replayed,
+            SecurityEventKind::SeveralTokens => &self.several_tokens,
+            SecurityEventKind::TooManyTokens => &self.too_many_tokens,
+            SecurityEventKind::Adopted => &self.adopted,
+            SecurityEventKind::StartedAfresh => &self.started_afresh,
+            SecurityEventKind::Withheld => &self.withheld,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);

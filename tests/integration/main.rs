@@ -25,6 +25,7 @@ mod manager;
 mod needs;
 mod nesting;
 mod nonces;
+mod over;
 mod panics;
 mod plain;
 mod policies;

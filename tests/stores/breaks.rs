@@ -115,6 +115,8 @@ each_rule_is_failed_by! {
         EndsByBrowser EndsElsewhere EndedJustNow EvictsAsBrowser LastToEndCounts ForgetsTombstones;
     a_replaced_secret_says_when_it_was_replaced:
         EndsElsewhere EndedJustNow RemembersOneRetired ForgetsPending;
+    who_was_on_the_way_when_a_session_ended_is_late: NobodyIsLate EverybodyIsLate EndedJustNow;
+    a_replaced_secret_tells_of_the_sign_in_while_that_holds: ForgetsSignIn AnyRenewalIsSignIn;
     any_of_several_secrets_opens_a_session: LooksAtFirstSecret OpensForAnySecret;
     of_several_secrets_the_newest_counts: LooksAtFirstSecret FirstKnownSecretCounts;
     the_realm_of_a_session_is_kept: CreateForgetsRealm ReloadForgetsRealm;
@@ -131,7 +133,8 @@ each_rule_is_failed_by! {
     a_repeated_rotation_answers_the_pending_nonce: RepeatForgetsNonce RotationsIgnorePending;
     the_secret_before_is_good_for_the_grace: NoGrace EndlessGrace;
     a_request_that_arrived_within_the_grace_is_answered: GraceIgnoresArrival EndlessGrace;
-    a_replayed_secret_is_reported_and_opens_nothing: ReplayIsAbsent EndlessGrace ReplayTouches;
+    a_replayed_secret_is_reported_and_opens_nothing: ReplayIsAbsent ReplayIsNobodys EndlessGrace ReplayTouches;
+    secrets_that_join_open_beside_the_present_one: JoinIsLost JoinRenews OneJoins;
     a_change_of_privilege_retires_the_neighbours_of_the_secret:
         PendingOutlivesRenewal ForgetsPending IgnoresRenewal;
     a_destroyed_session_retires_the_neighbours_of_its_secret:

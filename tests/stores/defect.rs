@@ -30,12 +30,13 @@ pub(crate) enum Defect {
     SweepsNothing, SweepsBeyondLimit, SweepsLeeway, SweepsByFirstExpiry, SweepForgetsTombstones,
     SweepsInTwoSteps, SweepsBackwards,
     EndsByBrowser, EndsElsewhere, EndedJustNow, EvictsAsBrowser, LastToEndCounts,
+    NobodyIsLate, EverybodyIsLate, ForgetsSignIn, AnyRenewalIsSignIn,
     // Renewal.
     IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
     // Renewal by age.
     RotationIsRenewal, OldSecretEndsAlone, NeverConfirms, ConfirmsVisitsOnly, ConfirmRaisesEpoch, ConfirmRaisesRev,
     ConfirmIsNotStored, RepeatForgetsNonce, RotationsIgnorePending, RotatesAnySecret, NoGrace, EndlessGrace, GraceIgnoresArrival,
-    ReplayIsAbsent, ReplayTouches, PendingOutlivesRenewal, ForgetsPending,
+    ReplayIsAbsent, ReplayIsNobodys, ReplayTouches, JoinIsLost, JoinRenews, OneJoins, PendingOutlivesRenewal, ForgetsPending,
     // Schema versions.
     CreateForgetsVersions, ForgetsVersions, MixesVersions, IgnoresExpectedVersion,
     // Caps and tickets.

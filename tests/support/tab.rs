@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use session_runtime::schema::SessionHandle;
 use session_runtime::{SessionLayer, session_of};
 use tower::{Layer, ServiceExt, service_fn};
@@ -15,6 +15,9 @@ pub struct Tab {
     name: &'static str,
     /// The value of the session cookie.
     pub cookie: Option<String>,
+    /// What else it sends with every request.
+    headers: Vec<(HeaderName, String)>,
+    method: Method,
 }
 
 /// What came of a request.
@@ -42,7 +45,7 @@ impl Tab {
 
     /// The same, where the layer's cookie has another name.
     pub fn named(layer: &SessionLayer, name: &'static str) -> Self {
-        Self { layer: layer.clone(), name, cookie: None }
+        Self { layer: layer.clone(), name, cookie: None, headers: Vec::new(), method: Method::POST }
     }
 
     /// The same browser, before another program on the same store.
@@ -53,6 +56,23 @@ impl Tab {
     /// The same browser with another value of the cookie.
     pub fn holding(&self, cookie: Option<String>) -> Self {
         Self { cookie, ..self.clone() }
+    }
+
+    /// The same browser, which sends this, too.
+    pub fn with(&self, name: HeaderName, value: &str) -> Self {
+        let mut tab = self.clone();
+        tab.headers.push((name, value.to_owned()));
+        tab
+    }
+
+    /// The same browser, which has another cookie of that name, of another path or domain.
+    pub fn beside(&self, cookie: &str) -> Self {
+        self.with(header::COOKIE, &format!("{}={cookie}", self.name))
+    }
+
+    /// The same browser, which opens a link: `GET`.
+    pub fn opening(&self) -> Self {
+        Self { method: Method::GET, ..self.clone() }
     }
 
     /// A `POST` whose handler is `handler`; its cookie is kept.
@@ -107,7 +127,10 @@ impl Tab {
                 Ok::<_, Infallible>(response)
             }
         });
-        let mut request = Request::builder().method(Method::POST).uri("/");
+        let mut request = Request::builder().method(self.method.clone()).uri("/");
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
         if let Some(cookie) = &self.cookie {
             request = request.header(header::COOKIE, format!("{}={cookie}", self.name));
         }
@@ -133,7 +156,10 @@ impl Tab {
     pub fn keep(&mut self, headers: &HeaderMap) {
         for text in headers.get_all(header::SET_COOKIE) {
             let text = text.to_str().unwrap();
-            let (_, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();
+            if name != self.name {
+                continue;
+            }
             self.cookie = (!text.contains("Max-Age=0")).then(|| value.to_owned());
         }
     }

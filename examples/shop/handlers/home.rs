@@ -19,9 +19,8 @@ pub(crate) async fn home(
         // Stored by the end of the response anyhow; now, because the page
         // shows the id.
         match session.save().await {
-            // The cookie is of a session that was ended a moment ago, from
-            // another device say. For a minute nothing replaces it but a new
-            // sign-in, so that a late answer never undoes one.
+            // The browser has just signed in or out in another tab: this answer is
+            // late, and must not undo that.
             Ok(()) | Err(SessionError::Gone) => {}
             Err(error) => return Err(error),
         }

@@ -131,7 +131,7 @@ pub(crate) fn trouble(late: bool) -> Markup {
     let (headline, more) = if late {
         (
             "That came too late",
-            "Your session ended, or somebody signed in or out, while this was under way. Nothing was changed. If you were signed out just now, sign in again, or wait a minute.",
+            "Your session ended, or somebody signed in or out, while this was under way. Nothing was changed. Reload the page and try again.",
         )
     } else {
         ("Not right now", "The shop cannot reach its sessions. Nothing was changed; try again.")

@@ -7,11 +7,30 @@ use http::StatusCode;
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
 use super::realms::Realms;
+use crate::event::Listener;
 use crate::keys::Keys;
 use crate::legacy::Adopt;
 use crate::patch::Cap;
-use crate::record::ROTATION_GRACE;
+use crate::record::{ROTATION_GRACE, TOMBSTONE};
 use crate::token::SessionToken;
+
+/// What follows when the token before the present one is presented after its grace
+/// ([`SessionLayer::renew_after`](crate::SessionLayer::renew_after)): one of two clients
+/// has stolen it, and nobody knows which (RFC 9700 §4.14).
+///
+/// Whatever follows, the request that presents it starts afresh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnReplay {
+    /// It is [reported](crate::SecurityEventKind::Replayed), and the session goes on.
+    Report,
+    /// A session in which somebody is signed in, or has proved who they are, ends:
+    /// whoever has its present token is nobody from then on.
+    #[default]
+    EndSession,
+    /// The same for all sessions of that user.
+    EndAllOfPrincipal,
+}
 
 /// The limits of new and renewed sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +51,13 @@ pub(crate) struct Config {
     pub(crate) insecure: bool,
     /// How old a token may become before it is renewed.
     pub(crate) renew_after: Option<Duration>,
+    /// How long after a session was ended by its own browser a request with its token
+    /// counts as late.
+    pub(crate) late_grace: Duration,
+    /// What follows when a replaced token is presented.
+    pub(crate) on_replay: OnReplay,
+    /// Who is told what happens.
+    pub(crate) listener: Option<Listener>,
     /// How long a change that meets conflicts is tried again.
     pub(crate) conflict_timeout: Duration,
     /// Paths that have no session.
@@ -63,6 +89,9 @@ impl Default for Config {
             realms: Realms::default(),
             insecure: false,
             renew_after: None,
+            late_grace: Duration::from_secs(5),
+            on_replay: OnReplay::EndSession,
+            listener: None,
             conflict_timeout: Duration::from_secs(2),
             excluded: Vec::new(),
             store_timeout: Duration::from_secs(5),
@@ -112,6 +141,12 @@ impl Config {
         }
         if self.renew_after.is_some_and(|after| after < ROTATION_GRACE) {
             return Err(ConfigError::new("renew_after", "at least a minute; `None` for never"));
+        }
+        if self.late_grace > TOMBSTONE {
+            return Err(ConfigError::new(
+                "late_grace",
+                "at most a minute: so long is remembered what ended",
+            ));
         }
         if self.conflict_timeout.is_zero() {
             return Err(ConfigError::new("conflict_timeout", "longer than nothing"));

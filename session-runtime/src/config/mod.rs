@@ -7,7 +7,7 @@ mod realms;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
-pub use layer::keep_unless_failed;
 pub(crate) use layer::{Config, Policy};
+pub use layer::{OnReplay, keep_unless_failed};
 #[cfg(feature = "config")]
 pub(crate) use realms::Realms;

@@ -6,6 +6,7 @@ use cookie::time::Duration;
 use cookie::{Cookie, SameSite as Site};
 use http::{HeaderMap, HeaderValue, header};
 
+use super::withheld::marker;
 use crate::clock::Timestamp;
 use crate::config::{CookieConfig, SameSite};
 use crate::record::MAX_LIFETIME;
@@ -20,29 +21,41 @@ pub(crate) fn apply_to(
     text_of: impl FnOnce(&SessionToken) -> String,
     now: Timestamp,
 ) {
-    let (value, max_age) = match change {
+    let (value, here, max_age) = match change {
         CookieChange::Set { token, expires } => {
             let left = expires.map(|end| end.since(now).min(MAX_LIFETIME).as_secs());
-            (text_of(token), left)
+            (text_of(token), "1", left)
         }
-        CookieChange::Remove => (String::new(), Some(0)),
+        CookieChange::Remove => (String::new(), "", Some(0)),
     };
-    // A configuration is valid by construction and a token is base64, so this
-    // is always a header value.
-    if let Ok(mut cookie) = HeaderValue::try_from(set_cookie(config, value, max_age)) {
-        cookie.set_sensitive(true);
-        headers.append(header::SET_COOKIE, cookie);
+    let mut send = |text: String| {
+        // A configuration is valid by construction and a token is base64, so this
+        // is always a header value.
+        if let Ok(mut cookie) = HeaderValue::try_from(text) {
+            cookie.set_sensitive(true);
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    };
+    send(set_cookie(config, (config.name(), config.same_site), value, max_age));
+    if config.same_site == SameSite::Strict {
+        let marker = marker(config);
+        send(set_cookie(config, (&marker, SameSite::Lax), here.to_owned(), max_age));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-fn set_cookie(config: &CookieConfig, value: String, max_age: Option<u64>) -> String {
-    let mut cookie = Cookie::build((config.name.as_str(), value))
+fn set_cookie(
+    config: &CookieConfig,
+    (name, same_site): (&str, SameSite),
+    value: String,
+    max_age: Option<u64>,
+) -> String {
+    let mut cookie = Cookie::build((name, value))
         .path(config.path.as_str())
         .secure(config.secure)
         .http_only(true)
         .partitioned(config.partitioned)
-        .same_site(match config.same_site {
+        .same_site(match same_site {
             SameSite::Strict => Site::Strict,
             SameSite::Lax => Site::Lax,
             SameSite::None => Site::None,
@@ -53,7 +66,7 @@ fn set_cookie(config: &CookieConfig, value: String, max_age: Option<u64>) -> Str
     if let Some(seconds) = max_age {
         cookie = cookie.max_age(Duration::seconds(seconds.try_into().unwrap_or(i64::MAX)));
     }
-    let mut header = String::with_capacity(config.name.len() + 160);
+    let mut header = String::with_capacity(name.len() + 160);
     // Writing to a string cannot fail.
     let _ = write!(header, "{}", cookie.build());
     header

@@ -16,12 +16,13 @@ pub(crate) enum Presented {
     /// Several different ones: whoever has the right one must be found out,
     /// and if two have, none is believed.
     Several(Vec<SessionToken>),
+    /// More than any browser has.
+    TooMany,
 }
 
 /// Reads the cookie `name` from all `Cookie` headers (HTTP/2 may split them).
 ///
-/// What is not a well-formed token counts as not there; so does everything
-/// when there are too many.
+/// What is not a well-formed token counts as not there.
 pub(crate) fn presented(
     headers: &HeaderMap,
     name: &str,
@@ -54,10 +55,7 @@ pub(crate) fn presented(
     match first {
         None => Presented::Nothing,
         Some(only) if others.is_empty() => Presented::One(only),
-        Some(_) if others.len() >= MOST => {
-            tracing::warn!(name, "a request presents too many session tokens; none is adopted");
-            Presented::Nothing
-        }
+        Some(_) if others.len() >= MOST => Presented::TooMany,
         Some(first) => {
             others.insert(0, first);
             Presented::Several(others)
@@ -146,12 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn the_same_token_twice_is_one_and_a_flood_is_nothing() {
+    fn the_same_token_twice_is_one_and_a_flood_is_too_many() {
         let (token, pair) = token();
         let twice = format!("{pair}; {pair}");
         assert_eq!(presented(&headers(&[twice.as_bytes()]), NAME), Presented::One(token));
         let flood: Vec<String> = (0..4).map(|_| self::token().1).collect();
-        assert_eq!(presented(&headers(&[flood.join("; ").as_bytes()]), NAME), Presented::Nothing);
+        assert_eq!(presented(&headers(&[flood.join("; ").as_bytes()]), NAME), Presented::TooMany);
         let two = flood[..2].join("; ");
         assert!(
             matches!(presented(&headers(&[two.as_bytes()]), NAME), Presented::Several(all) if all.len() == 2)

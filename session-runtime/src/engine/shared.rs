@@ -8,28 +8,36 @@ use super::schemas::{Admitted, Schemas};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::SessionError;
+use crate::event::{Events, SecurityEvent, SecurityEventKind};
 use crate::metrics::Counters;
-use crate::record::Record;
+use crate::record::{Principal, Record};
 use crate::retry::Queues;
 use crate::schema::Schema;
-use crate::store::{SessionStore, StoreError, StoreErrorKind, StoreFuture};
+use crate::store::{Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture};
 
 pub(crate) struct Engine {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) config: Config,
     pub(crate) queues: Queues,
     pub(crate) metrics: Counters,
+    events: Events,
     schemas: Schemas,
 }
 
 impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let (queues, metrics) = (Queues::default(), Counters::default());
-        Self { store, config, queues, metrics, schemas }
+        Self { store, config, queues, metrics, events: Events::default(), schemas }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.store.clock().now()
+    }
+
+    /// Counts an event, and tells it to whoever listens and to the log.
+    pub(crate) fn happened(&self, event: &SecurityEvent) {
+        let listener = self.config.listener.as_ref();
+        self.events.happened(event, listener, &self.metrics, self.now());
     }
 
     /// Checks the settings and the schema; cheap once both are known good.
@@ -55,6 +63,36 @@ impl Engine {
         }
         let problem = "the store answered with a session of a realm that was not asked for";
         Err(StoreError::because(StoreErrorKind::Corrupt, problem))
+    }
+
+    /// Ends sessions of these principals, and says how many were live.
+    pub(crate) async fn revoke(
+        &self,
+        principals: &[Principal],
+        which: Revoke,
+    ) -> Result<u64, StoreError> {
+        let mut ended = 0;
+        for principal in principals {
+            let (mut from, before) = (None, ended);
+            loop {
+                let step = self.store.revoke(principal, which, from.as_ref());
+                let step = self.within(step).await?;
+                ended += step.ended;
+                from = step.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            if ended > before {
+                let mut event = SecurityEvent::new(SecurityEventKind::Revoked).by(Some(principal));
+                event.sessions = ended - before;
+                if let Revoke::One(id) = which {
+                    event = event.of(id);
+                }
+                self.happened(&event);
+            }
+        }
+        Ok(ended)
     }
 
     /// Waits for the store, but not for ever.

@@ -9,8 +9,9 @@ use http::StatusCode;
 use tower_layer::Layer;
 
 use super::service::SessionService;
-use crate::config::{Config, ConfigError, CookieConfig};
+use crate::config::{Config, ConfigError, CookieConfig, OnReplay};
 use crate::engine::{Engine, Schemas};
+use crate::event::{Listener, SecurityEvent};
 use crate::manager::SessionManager;
 use crate::patch::{AtLimit, Cap};
 use crate::schema::SessionSchema;
@@ -110,6 +111,56 @@ impl SessionLayer {
     #[must_use]
     pub fn renew_after(self, age: Option<Duration>) -> Self {
         self.set(|config| config.renew_after = age)
+    }
+
+    /// How long after a session was ended, or its token replaced, by a request of its own
+    /// browser a request that presents the earlier token still counts as late, by its
+    /// arrival: it sees nobody and stores nothing, unless somebody signs in, so that its
+    /// answer does not undo that sign-in or sign-out. One that arrives later, or whose
+    /// session was ended elsewhere, starts afresh. At most a minute.
+    ///
+    /// # Default
+    ///
+    /// 5 seconds: a request that was sent before the browser had the answer does not take
+    /// longer to arrive.
+    #[must_use]
+    pub fn late_grace(self, grace: Duration) -> Self {
+        self.set(|config| config.late_grace = grace)
+    }
+
+    /// What follows when a token is presented that
+    /// [`renew_after`](Self::renew_after) had replaced, after its grace.
+    ///
+    /// # Default
+    ///
+    /// [`OnReplay::EndSession`] (RFC 9700 §4.14).
+    #[must_use]
+    pub fn on_replay(self, reaction: OnReplay) -> Self {
+        self.set(|config| config.on_replay = reaction)
+    }
+
+    /// Calls `listener` with everything that matters to the security of a session: for an
+    /// audit log, or an alarm. It is called in the request, so it should not wait; send
+    /// what it is told to a channel, or to a task. A second listener takes the place of
+    /// the first.
+    ///
+    /// ```
+    /// use session_runtime::{SecurityEventKind, SessionLayer, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::new()).on_event(|event| {
+    ///     if event.kind == SecurityEventKind::Replayed {
+    ///         eprintln!("a stolen token? session {:?}", event.session);
+    ///     }
+    /// });
+    /// # let _ = layer;
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// None: events are logged, and counted in [`Metrics`](crate::Metrics).
+    #[must_use]
+    pub fn on_event(self, listener: impl Fn(&SecurityEvent) + Send + Sync + 'static) -> Self {
+        self.set(|config| config.listener = Some(Listener::new(listener)))
     }
 
     /// Lets each principal have at most `max` live sessions, from one to 1,000. Exact, also for

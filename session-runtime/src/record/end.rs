@@ -1,8 +1,7 @@
 //! What is remembered of a session that has ended.
 
-use super::{Meta, Standing};
+use super::{Meta, Standing, Visit};
 use crate::clock::Timestamp;
-use crate::id::SessionId;
 use crate::token::SecretHash;
 
 /// Who ended a session.
@@ -17,32 +16,35 @@ pub enum EndedBy {
     Elsewhere,
 }
 
-/// How a session ended.
+/// How a session ended, or the secret that was presented.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Who ended it.
     pub by: EndedBy,
     /// When, by the store's clock.
     pub at: Timestamp,
-    /// The session that was begun with its token since, if there is one.
-    pub successor: Option<Successor>,
+    /// Whether the request that asks was on its way then: it arrived before the end,
+    /// or within the [`grace`](Visit::grace) after it.
+    pub late: bool,
+    /// The epoch that a sign-in gave when it replaced the secret, while nothing has
+    /// changed privileges since: the same sign-in, sent twice, may go on with it.
+    pub sign_in: Option<u64>,
 }
 
 impl Ended {
     /// Ended by `by` at `at`.
     #[must_use]
     pub const fn new(by: EndedBy, at: Timestamp) -> Self {
-        Self { by, at, successor: None }
+        Self { by, at, late: false, sign_in: None }
     }
-}
 
-/// The session that follows one that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Successor {
-    /// Its id.
-    pub id: SessionId,
-    /// Whether it was begun by a sign-in.
-    pub signed_in: bool,
+    /// As a request is told that arrived at `arrived`. What ended elsewhere has no late
+    /// requests: its browser never got another cookie that they could undo.
+    pub(super) fn told(self, visit: Visit, now: Timestamp) -> Self {
+        let arrived = now.before(visit.waited);
+        let late = self.by == EndedBy::Browser && arrived < self.at.after(visit.grace);
+        Self { late, ..self }
+    }
 }
 
 /// What is left of a destroyed record for [`TOMBSTONE`](super::TOMBSTONE).
@@ -58,7 +60,7 @@ impl Tombstone {
     /// How the session ended, for a request that presents one of these secrets;
     /// `None` where none of them was one of its own, or the tombstone is over.
     #[must_use]
-    pub fn judge(&self, secrets: &[SecretHash], now: Timestamp) -> Option<Ended> {
+    pub fn judge(&self, secrets: &[SecretHash], visit: Visit, now: Timestamp) -> Option<Ended> {
         if self.is_over(now) {
             return None;
         }
@@ -67,7 +69,7 @@ impl Tombstone {
             Standing::Current | Standing::Next | Standing::Previous | Standing::Retired(_) => true,
             Standing::Replayed | Standing::Unknown => false,
         };
-        secrets.iter().any(known).then_some(self.ended)
+        secrets.iter().any(known).then(|| self.ended.told(visit, now))
     }
 
     /// Whether it may be forgotten.

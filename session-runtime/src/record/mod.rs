@@ -13,7 +13,7 @@ mod versions;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::end::{Ended, EndedBy, Successor, Tombstone};
+pub use self::end::{Ended, EndedBy, Tombstone};
 pub use self::fields::Fields;
 pub use self::form::FormNote;
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
@@ -234,6 +234,9 @@ impl Meta {
         }
         if let Some(rotate) = &patch.rotate {
             self.begin(rotate);
+        }
+        if let Some(secret) = &patch.join {
+            self.renewal = self.renewal.with_converging(**secret);
         }
         for (namespace, version) in &patch.versions {
             self.versions.set(namespace, *version);

@@ -92,7 +92,7 @@ impl fmt::Debug for Principal {
 }
 
 /// The first half of the SHA-256 hash of a [`Principal`]: enough to recognise it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PrincipalHash([u8; PrincipalHash::BYTES]);
 
 impl PrincipalHash {
@@ -112,9 +112,16 @@ impl PrincipalHash {
     }
 }
 
+impl fmt::Display for PrincipalHash {
+    /// In hexadecimal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
 impl fmt::Debug for PrincipalHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PrincipalHash")
+        write!(f, "PrincipalHash({self})")
     }
 }
 

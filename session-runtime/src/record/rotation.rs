@@ -35,18 +35,24 @@ pub struct Rotate {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal(Option<Arc<Neighbours>>);
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Neighbours {
     pending: Option<Rotation>,
-    converging: Option<SecretHash>,
-    previous: Option<RetiredSecret>,
+    converging: Vec<SecretHash>,
+    /// The one before the current secret first.
+    previous: Vec<RetiredSecret>,
 }
 
 impl Renewal {
+    /// How many requests may join a session at once: a form that is sent twice, or a
+    /// page that asks for several things.
+    const JOINS: usize = 3;
+
     /// As a store reads it back.
     #[must_use]
     pub fn new(pending: Option<Rotation>, previous: Option<RetiredSecret>) -> Self {
-        Self::of(Neighbours { pending, converging: None, previous })
+        let previous = previous.into_iter().collect();
+        Self::of(Neighbours { pending, converging: Vec::new(), previous })
     }
 
     fn of(neighbours: Neighbours) -> Self {
@@ -54,7 +60,7 @@ impl Renewal {
     }
 
     fn neighbours(&self) -> Neighbours {
-        self.0.as_deref().copied().unwrap_or_default()
+        self.0.as_deref().cloned().unwrap_or_default()
     }
 
     /// The next secret, if one has been sent and not been presented yet.
@@ -63,23 +69,46 @@ impl Renewal {
         self.0.as_ref()?.pending.as_ref()
     }
 
-    /// The secret that a repetition of the sign-in was answered with, if that has
-    /// not been presented yet. It is derived from nothing.
-    #[must_use]
-    pub fn converging(&self) -> Option<&SecretHash> {
-        self.0.as_ref()?.converging.as_ref()
+    /// The secrets that requests which [joined](crate::patch::MetaPatch::join) the
+    /// session were answered with, while none of them has been presented; the oldest
+    /// first, three at most. They are derived from nothing.
+    pub fn converging(&self) -> impl Iterator<Item = &SecretHash> {
+        self.0.iter().flat_map(|it| &it.converging)
+    }
+
+    fn pending_secrets(&self) -> impl Iterator<Item = SecretHash> {
+        let pending = self.pending().map(|rotation| rotation.next);
+        pending.into_iter().chain(self.converging().copied())
     }
 
     /// The same with this converging secret.
     #[must_use]
-    pub fn with_converging(&self, converging: Option<SecretHash>) -> Self {
-        Self::of(Neighbours { converging, ..self.neighbours() })
+    pub fn with_converging(&self, secret: SecretHash) -> Self {
+        let mut neighbours = self.neighbours();
+        if neighbours.converging.len() == Self::JOINS {
+            neighbours.converging.remove(0);
+        }
+        neighbours.converging.push(secret);
+        Self::of(neighbours)
     }
 
     /// The secret before the current one, and when it was replaced.
     #[must_use]
     pub fn previous(&self) -> Option<&RetiredSecret> {
-        self.0.as_ref()?.previous.as_ref()
+        self.replaced().next()
+    }
+
+    /// That secret, and those that were pending beside the current one when it was
+    /// presented: other answers to the same browser.
+    pub fn replaced(&self) -> impl Iterator<Item = &RetiredSecret> {
+        self.0.iter().flat_map(|it| &it.previous)
+    }
+
+    /// The same with this replaced secret behind those that are known.
+    pub(crate) fn with_replaced(&self, old: RetiredSecret) -> Self {
+        let mut neighbours = self.neighbours();
+        neighbours.previous.push(old);
+        Self::of(neighbours)
     }
 }
 
@@ -110,27 +139,19 @@ impl Meta {
         if self.secret == *secret {
             return Standing::Current;
         }
-        if self.pending_secrets().any(|next| next == *secret) {
+        if self.renewal.pending_secrets().any(|next| next == *secret) {
             return Standing::Next;
         }
-        match self.renewal.previous() {
-            Some(previous) if previous.secret == *secret => {
-                return match arrived.since(previous.at) < ROTATION_GRACE {
-                    true => Standing::Previous,
-                    false => Standing::Replayed,
-                };
-            }
-            _ => {}
+        if let Some(previous) = self.renewal.replaced().find(|old| old.secret == *secret) {
+            return match arrived.since(previous.at) < ROTATION_GRACE {
+                true => Standing::Previous,
+                false => Standing::Replayed,
+            };
         }
         match self.retired.replaced_at(secret, now) {
             Some(at) => Standing::Retired(at),
             None => Standing::Unknown,
         }
-    }
-
-    fn pending_secrets(&self) -> impl Iterator<Item = SecretHash> {
-        let Neighbours { pending, converging, .. } = self.renewal.neighbours();
-        pending.map(|rotation| rotation.next).into_iter().chain(converging)
     }
 
     /// Begins a rotation, unless one is pending or the secret that it follows
@@ -151,9 +172,13 @@ impl Meta {
     /// A pending secret was presented: it is the current one from now on. Changes
     /// neither epoch nor revision.
     pub fn confirm(&mut self, presented: &SecretHash, now: Timestamp) {
-        if self.pending_secrets().any(|next| next == *presented) {
-            let previous = RetiredSecret { secret: self.secret, at: now };
-            self.renewal = Renewal::new(None, Some(previous));
+        if self.renewal.pending_secrets().any(|next| next == *presented) {
+            let others = self.renewal.converging().filter(|other| *other != presented);
+            let replaced = std::iter::once(&self.secret).chain(others);
+            let previous = replaced.map(|secret| RetiredSecret { secret: *secret, at: now });
+            let previous = previous.collect();
+            let neighbours = Neighbours { previous, ..Neighbours::default() };
+            self.renewal = Renewal::of(neighbours);
             self.secret = *presented;
             self.secret_since = now;
         }
@@ -161,14 +186,11 @@ impl Meta {
 
     /// Nothing that was presented before opens the record any more.
     pub(super) fn retire_secrets(&mut self, now: Timestamp) {
-        if let Some(previous) = self.renewal.previous().filter(|old| now.since(old.at) < TOMBSTONE)
-        {
-            self.retired.push(previous.secret, now);
-        }
-        let pending: Vec<_> = self.pending_secrets().collect();
-        pending.into_iter().for_each(|next| self.retired.push(next, now));
+        let renewal = std::mem::take(&mut self.renewal);
+        let recent = renewal.replaced().filter(|old| now.since(old.at) < TOMBSTONE);
+        recent.for_each(|old| self.retired.push(old.secret, now));
+        renewal.pending_secrets().for_each(|next| self.retired.push(next, now));
         self.retired.push(self.secret, now);
-        self.renewal = Renewal::default();
     }
 }
 
@@ -249,7 +271,7 @@ mod tests {
     #[test]
     fn a_converging_secret_leaves_the_current_one_good_until_it_is_presented() {
         let mut meta = meta();
-        meta.renewal = meta.renewal.with_converging(Some(hash(9)));
+        meta.renewal = meta.renewal.with_converging(hash(9));
         let standing = |meta: &Meta, byte, now| meta.standing(&hash(byte), at(now), at(now));
         assert_eq!(standing(&meta, 1, 5), Standing::Current);
         assert_eq!(standing(&meta, 9, 5), Standing::Next);
@@ -259,8 +281,28 @@ mod tests {
         assert_eq!(standing(&meta, 9, 10), Standing::Current);
         assert_eq!(standing(&meta, 1, 11), Standing::Previous);
         assert_eq!(standing(&meta, 2, 11), Standing::Unknown, "derived from what was replaced");
-        meta.renewal = meta.renewal.with_converging(Some(hash(8)));
+        meta.renewal = meta.renewal.with_converging(hash(8));
         meta.retire_secrets(at(20));
         assert_eq!(standing(&meta, 8, 21), Standing::Retired(at(20)));
+    }
+
+    #[test]
+    fn of_several_converging_secrets_the_others_have_the_grace_once_one_is_presented() {
+        let mut meta = meta();
+        for byte in 5..9 {
+            meta.renewal = meta.renewal.with_converging(hash(byte));
+        }
+        let standing = |meta: &Meta, byte, now| meta.standing(&hash(byte), at(now), at(now));
+        assert_eq!(standing(&meta, 5, 5), Standing::Unknown, "three at most, the oldest goes");
+        meta.confirm(&hash(7), at(10));
+        for byte in [1, 6, 8] {
+            assert_eq!(standing(&meta, byte, 69), Standing::Previous, "{byte}");
+            assert_eq!(standing(&meta, byte, 70), Standing::Replayed, "{byte}");
+        }
+        assert_eq!(meta.renewal.previous().unwrap().secret, hash(1));
+        meta.retire_secrets(at(20));
+        for byte in [1, 6, 8] {
+            assert_eq!(standing(&meta, byte, 21), Standing::Retired(at(20)), "{byte}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! makes of the record. Pure, and the only copy: every store calls these.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Ended, EndedBy, Meta, PatchLog, Record, Standing};
 use crate::clock::Timestamp;
@@ -13,9 +14,13 @@ use crate::token::SecretHash;
 pub struct Visit {
     /// Whether it counts as activity.
     pub touch: Touch,
-    /// When the request arrived, if that was noticeably before the load. The
-    /// grace of a renewal by age is counted to it.
-    pub arrived: Option<Timestamp>,
+    /// How long before this load the request arrived: both graces, that of a renewal
+    /// by age and that of a late request, are counted to its arrival. A time that has
+    /// passed, and no time of day, since the store's clock may be another one.
+    pub waited: Duration,
+    /// How long after a session was ended by its own browser a request that presents
+    /// its token still counts as [late](Ended::late).
+    pub grace: Duration,
     /// Whether an answer that was true a moment ago will do: a cache may then
     /// answer [`Lookup::Cached`](crate::store::Lookup::Cached). The layer asks so
     /// where a request with a safe method (RFC 9110 §9.2.1) extracts a session
@@ -25,7 +30,7 @@ pub struct Visit {
 
 impl From<Touch> for Visit {
     fn from(touch: Touch) -> Self {
-        Self { touch, arrived: None, stale_ok: false }
+        Self { touch, waited: Duration::ZERO, grace: Duration::ZERO, stale_ok: false }
     }
 }
 
@@ -77,7 +82,7 @@ impl Meta {
         if self.is_expired(now) {
             return Judgement::Absent;
         }
-        let arrived = visit.arrived.unwrap_or(now);
+        let arrived = now.before(visit.waited);
         let standings = secrets.iter().map(|it| (self.standing(it, arrived, now), it));
         let newest = standings.min_by_key(|(standing, _)| match standing {
             Standing::Next => 0,
@@ -94,9 +99,21 @@ impl Meta {
             Standing::Current | Standing::Previous if touch => Judgement::Opens(Due::Touch),
             Standing::Current | Standing::Previous => Judgement::Opens(Due::Nothing),
             Standing::Replayed => Judgement::Replayed,
-            Standing::Retired(at) => Judgement::Ended(Ended::new(EndedBy::Browser, at)),
+            Standing::Retired(at) => {
+                let sign_in = self.epoch_of_sign_in(secret, at);
+                let ended = Ended { sign_in, ..Ended::new(EndedBy::Browser, at) };
+                Judgement::Ended(ended.told(visit, now))
+            }
             Standing::Unknown => Judgement::Absent,
         }
+    }
+
+    /// The present epoch, if it is that of the sign-in which replaced `secret` at `at`:
+    /// the last of all changes of privilege.
+    fn epoch_of_sign_in(&self, secret: &SecretHash, at: Timestamp) -> Option<u64> {
+        let is_sign_in = self.principal.is_some() && self.authenticated == Some(at);
+        let is_last = self.retired.iter().last().is_some_and(|last| last.secret == *secret);
+        (is_sign_in && is_last).then_some(self.epoch)
     }
 
     /// Writes what a load has to write. Changes neither epoch nor revision.
@@ -191,8 +208,6 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::id::SessionId;
     use crate::patch::{Lifetime, MetaPatch};
@@ -276,7 +291,12 @@ mod tests {
         SecretHash::from_bytes([byte; 32])
     }
 
-    const LOOK: Visit = Visit { touch: Touch::Never, arrived: None, stale_ok: false };
+    const LOOK: Visit = Visit {
+        touch: Touch::Never,
+        waited: Duration::ZERO,
+        grace: Duration::ZERO,
+        stale_ok: false,
+    };
     const VISIT: Visit = Visit { touch: Touch::IfDue, ..LOOK };
 
     /// Current 1, pending 2, before that 3 (since 1,000), retired 4 (at 1,000).
@@ -310,8 +330,32 @@ mod tests {
             assert_eq!(judge(byte, now), expected, "secret {byte} at {now}");
         }
         assert_eq!(meta.judge(&[], VISIT, at(1_000)), Judgement::Absent);
-        let early = Visit { arrived: Some(at(60_999)), ..LOOK };
+        let early = Visit { waited: Duration::from_millis(9_001), ..LOOK };
         assert_eq!(meta.judge(&[hash(3)], early, at(70_000)), Judgement::Opens(Due::Nothing));
+    }
+
+    #[test]
+    fn what_its_own_browser_ended_is_late_for_the_grace_and_by_arrival() {
+        let meta = crowded();
+        let visit = |waited: u64| Visit {
+            waited: Duration::from_millis(waited),
+            grace: Duration::from_millis(500),
+            ..LOOK
+        };
+        for (now, waited, late) in
+            [(1_000, 0, true), (1_499, 0, true), (1_500, 0, false), (9_000, 7_501, true)]
+        {
+            let Judgement::Ended(ended) = meta.judge(&[hash(4)], visit(waited), at(now)) else {
+                panic!()
+            };
+            assert_eq!(ended.late, late, "{now} {waited}");
+            for by in [EndedBy::Browser, EndedBy::Elsewhere] {
+                let ended = Ended::new(by, at(1_000));
+                let told = Tombstone { meta: crowded(), ended };
+                let told = told.judge(&[hash(1)], visit(waited), at(now)).unwrap();
+                assert_eq!(told.late, late && by == EndedBy::Browser, "{now} {waited} {by:?}");
+            }
+        }
     }
 
     #[test]
@@ -350,14 +394,14 @@ mod tests {
         let ended = Ended::new(EndedBy::Elsewhere, at(30_000));
         let tombstone = Tombstone { meta: crowded(), ended };
         for byte in [1, 2, 3, 4] {
-            assert_eq!(tombstone.judge(&[hash(byte)], at(89_999)), Some(ended), "{byte}");
-            assert_eq!(tombstone.judge(&[hash(byte)], at(90_000)), None, "{byte}");
+            assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(89_999)), Some(ended), "{byte}");
+            assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(90_000)), None, "{byte}");
         }
-        assert_eq!(tombstone.judge(&[hash(5)], at(30_000)), None);
-        assert_eq!(tombstone.judge(&[hash(5), hash(2)], at(30_000)), Some(ended));
+        assert_eq!(tombstone.judge(&[hash(5)], LOOK, at(30_000)), None);
+        assert_eq!(tombstone.judge(&[hash(5), hash(2)], LOOK, at(30_000)), Some(ended));
         let late = Tombstone { ended: Ended { at: at(61_000), ..ended }, ..tombstone };
-        assert_eq!(late.judge(&[hash(3)], at(61_000)), None, "replayed before the end");
-        assert_eq!(late.judge(&[hash(4)], at(61_000)), None, "forgotten before the end");
+        assert_eq!(late.judge(&[hash(3)], LOOK, at(61_000)), None, "replayed before the end");
+        assert_eq!(late.judge(&[hash(4)], LOOK, at(61_000)), None, "forgotten before the end");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{LookedUp, RequestSession};
 use crate::codec::NULL;
 use crate::cookie::values;
 use crate::error::SessionError;
+use crate::event::{SecurityEvent, SecurityEventKind};
 use crate::id::SessionId;
 use crate::legacy::{Adopt, LegacyFields};
 use crate::patch::{Lifetime, SignIn};
@@ -35,13 +36,13 @@ impl RequestSession {
             return nobody;
         };
         let token = first_token(legacy.cookie_name(), &credential);
-        let mut found = self.look_up(token.clone(), false).await?;
+        let mut found = self.look_up_adopted(token.clone()).await?;
         if matches!(found.origin, Origin::Nobody) {
             if let Some(fields) = self.engine.within(legacy.load(&credential)).await? {
                 self.take_over(adopt, &token, fields).await?;
             }
             // Stored just now, here or by a request beside this one.
-            found = self.look_up(token, false).await?;
+            found = self.look_up_adopted(token).await?;
         }
         self.scope.state().legacy = true;
         if matches!(found.origin, Origin::Stored(_)) {
@@ -87,11 +88,16 @@ impl RequestSession {
         let record = Record::new(token.id(), meta, fields.into_iter().collect());
         let cookie = CookieChange::Set { token: token.clone(), expires: None };
         let (record, sign_in) = (Box::new(record), SignIn::default());
-        let mut write = Write::Create { record, sign_in, cookie, from: None, ends: None };
+        let mut write =
+            Write::Create { record, sign_in, cookie, from: None, ends: None, follows: false };
         seal(&mut write, &schemas, &config.keys)?;
         let Write::Create { record, sign_in, .. } = write else { return Ok(()) };
+        let principal = record.meta.principal.clone();
         match self.engine.within(self.engine.store.create(*record, sign_in)).await? {
-            Created::Created => tracing::debug!(session = %token.id(), "session taken over"),
+            Created::Created => {
+                let event = SecurityEvent::new(SecurityEventKind::Adopted).of(token.id());
+                self.engine.happened(&event.by(principal.as_ref()));
+            }
             Created::Exists => {}
             Created::Denied(denied) => return Err(SessionError::SignInDenied(denied)),
             Created::Refused(refused) => return Err(SessionError::Refused(refused)),

@@ -16,11 +16,14 @@ impl RequestSession {
         sign_in: SignIn,
     ) -> Result<Created, SessionError> {
         match self.engine.in_time(self.engine.store.create(record.clone(), sign_in)).await {
-            Some(answer) => Ok(answer?),
-            None => {
-                // It may be stored.
-                self.remove_unused(record.id);
-                Err(SessionError::Uncertain)
+            Some(Ok(answer)) => Ok(answer),
+            answer => {
+                // It may be stored all the same.
+                self.remove_unused(record);
+                Err(match answer {
+                    Some(Err(error)) => error.into(),
+                    _ => SessionError::Uncertain,
+                })
             }
         }
     }

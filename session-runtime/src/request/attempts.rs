@@ -4,17 +4,20 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::kin::Kin;
 use super::{Committed, RequestSession};
 use crate::error::SessionError;
+use crate::event::{SecurityEvent, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{
     Applied, Conflict, Denied, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn, Taken,
 };
-use crate::record::Record;
+use crate::record::{Principal, Record};
 use crate::retry::Retry;
 use crate::schema::Schema;
 use crate::session::{
-    CookieChange, Keep, Marked, Origin, Pending, Plan, Situation, Write, fork, plan, seal,
+    CookieChange, Keep, Marked, Origin, Pending, PendingOp, Plan, Situation, Write, fork, plan,
+    seal,
 };
 use crate::store::Created;
 use crate::token::{NoRandomness, SessionToken};
@@ -33,7 +36,7 @@ pub(super) enum Work<'w> {
 }
 
 /// What the next attempt is made on.
-enum Basis {
+pub(super) enum Basis {
     /// What the handles of the request saw.
     Seen(Origin),
     /// The record as others have changed it since the handles saw it.
@@ -44,7 +47,7 @@ enum Basis {
 }
 
 impl Basis {
-    const fn origin(&self) -> &Origin {
+    pub(super) const fn origin(&self) -> &Origin {
         match self {
             Self::Seen(origin) | Self::Changed { now: origin, .. } => origin,
             Self::Fork { seen, .. } => seen,
@@ -53,24 +56,26 @@ impl Basis {
 }
 
 /// What an attempt came to.
-enum Step {
+pub(super) enum Step {
     Again,
     Done(Committed),
 }
 
 /// A commit on its way.
 pub(super) struct Attempts<'c> {
-    request: &'c Arc<RequestSession>,
-    work: Work<'c>,
+    pub(super) request: &'c Arc<RequestSession>,
+    pub(super) work: Work<'c>,
     /// The session of the request that this is about.
     generation: u32,
-    basis: Basis,
+    pub(super) basis: Basis,
     /// The token that the client presented.
-    token: Option<SessionToken>,
+    pub(super) token: Option<SessionToken>,
     /// The schemas under which the request reads the session.
     schemas: Vec<&'static Schema>,
     /// The fields that a change of user is about.
     marked: Marked,
+    /// Which other sessions it may go on with, and which it ends.
+    pub(super) kin: Kin,
     /// The place in the queue, after the first conflict.
     retry: Option<Retry>,
     /// How many attempts may still fail for another reason than a conflict,
@@ -80,9 +85,9 @@ pub(super) struct Attempts<'c> {
 
 impl<'c> Attempts<'c> {
     pub(super) fn new(request: &'c Arc<RequestSession>, work: Work<'c>, generation: u32) -> Self {
-        let (origin, token, schemas) = {
+        let (origin, token, schemas, kin) = {
             let state = request.scope.state();
-            (state.origin.clone(), state.token.clone(), state.schemas.clone())
+            (state.origin.clone(), state.token.clone(), state.schemas.clone(), Kin::of(&state))
         };
         let (marked, ops) = match &work {
             Work::Published { pending, .. } if pending.may_change_user() => {
@@ -92,7 +97,7 @@ impl<'c> Attempts<'c> {
             Work::Take { .. } => (Marked::default(), 0),
         };
         let (basis, left) = (Basis::Seen(origin), ATTEMPTS + ops);
-        Self { request, work, generation, basis, token, schemas, marked, retry: None, left }
+        Self { request, work, generation, basis, token, schemas, marked, kin, retry: None, left }
     }
 
     pub(super) async fn run(mut self) -> Result<Committed, SessionError> {
@@ -103,7 +108,7 @@ impl<'c> Attempts<'c> {
                     self.request.answered(cookie, self.generation);
                     Step::Done(Committed::Stored)
                 }
-                Plan::Lost { explicit } => Step::Done(self.request.lost(explicit)),
+                Plan::Lost { explicit } => Step::Done(self.lost(explicit)),
                 Plan::Write(write) => self.write(write).await?,
             };
             if let Step::Done(committed) = step {
@@ -127,6 +132,8 @@ impl<'c> Attempts<'c> {
                 Basis::Seen(_) | Basis::Fork { .. } => None,
             },
             token: self.token.as_ref(),
+            after: self.kin.after(self.basis.origin()),
+            joins: self.kin.joins(),
             pending,
             schemas: &self.schemas,
             keys: &engine.config.keys,
@@ -146,12 +153,16 @@ impl<'c> Attempts<'c> {
     async fn write(&mut self, mut write: Write) -> Result<Step, SessionError> {
         seal(&mut write, &self.schemas, &self.request.engine.config.keys)?;
         match write {
-            Write::Create { record, sign_in, cookie, ends, .. } => {
+            Write::Create { record, sign_in, cookie, ends, follows, .. } => {
                 self.needs_head()?;
                 if let Some(current) = self.changed_before_succession(ends).await? {
                     return Ok(Step::Done(Committed::Outdated(current)));
                 }
-                self.create(*record, sign_in, cookie, ends).await
+                self.kin.will_end(ends);
+                if self.kin.may_repeat() && Box::pin(self.joins_first_sign_in(&record)).await? {
+                    return Ok(Step::Again);
+                }
+                self.create(*record, sign_in, cookie, follows).await
             }
             Write::Apply { id, epoch, patch, cookie, signs_in, explicit, .. } => {
                 // What takes privileges away needs nobody to hear of it.
@@ -163,15 +174,27 @@ impl<'c> Attempts<'c> {
                     _ => None,
                 };
                 match self.request.apply(id, epoch, &patch, read).await? {
-                    Outcome::Applied(applied) => self.on_applied(&patch, applied, cookie),
-                    Outcome::Gone(gone) if signs_in => Ok(self.on_gone_before_sign_in(gone)),
+                    Outcome::Applied(applied) => {
+                        if self.kin.ends_others() {
+                            Box::pin(self.end_kin(id)).await?;
+                        }
+                        self.on_applied(id, &patch, applied, cookie)
+                    }
+                    Outcome::Gone(gone) if signs_in => {
+                        Box::pin(self.on_gone_before_sign_in(id, gone)).await
+                    }
                     Outcome::Gone(gone) => Ok(self.on_gone(id, gone, explicit)),
                     Outcome::Refused(refused) => self.on_refused(refused),
                     // Boxed: it is rare, and its room would be in every commit.
                     Outcome::Conflict(conflict) => {
                         Box::pin(self.on_conflict(id, epoch, conflict)).await
                     }
-                    Outcome::Denied(denied) => Err(self.denied(denied)),
+                    Outcome::Denied(denied) => {
+                        let comes = patch.meta.principal.clone().flatten();
+                        let known = self.basis.origin().record();
+                        let known = known.and_then(|record| record.meta.principal.as_ref());
+                        Err(self.denied(denied, comes.as_ref().or(known)))
+                    }
                     Outcome::Uncertain => {
                         self.request.engine.metrics.uncertain.one();
                         Err(SessionError::Uncertain)
@@ -186,22 +209,23 @@ impl<'c> Attempts<'c> {
         record: Record,
         sign_in: SignIn,
         cookie: CookieChange,
-        ends: Option<SessionId>,
+        follows: bool,
     ) -> Result<Step, SessionError> {
         match self.request.create(&record, sign_in).await? {
             Created::Created => {
-                tracing::debug!(session = %record.id, "session created");
-                if let Some(former) = ends {
-                    self.request.end_former(former, record.id).await?;
+                if let Err(error) = self.end_kin(record.id).await {
+                    self.request.remove_unused(&record);
+                    return Err(error);
                 }
+                self.report_created(&record);
                 self.request.became(record, cookie, self.generation);
                 Ok(Step::Done(Committed::Stored))
             }
             Created::Exists => {
                 self.left -= 1;
-                Ok(Step::Again)
+                Box::pin(self.on_taken(&record, follows)).await
             }
-            Created::Denied(denied) => Err(self.denied(denied)),
+            Created::Denied(denied) => Err(self.denied(denied, record.meta.principal.as_ref())),
             Created::Refused(refused) => Err(SessionError::Refused(refused)),
         }
     }
@@ -223,6 +247,7 @@ impl<'c> Attempts<'c> {
 
     fn on_applied(
         &mut self,
+        id: SessionId,
         patch: &Patch,
         mut applied: Applied,
         cookie: Option<CookieChange>,
@@ -234,27 +259,44 @@ impl<'c> Attempts<'c> {
             }
             **taken = std::mem::take(&mut applied.taken);
         }
+        self.report_applied(id, patch, &applied);
         self.request.applied(self.basis.origin(), patch, &applied, cookie, self.generation);
         Ok(Step::Done(Committed::Stored))
     }
 
     /// A sign-in does not depend on the session that it found.
-    fn on_gone_before_sign_in(&mut self, gone: Gone) -> Step {
+    async fn on_gone_before_sign_in(
+        &mut self,
+        id: SessionId,
+        gone: Gone,
+    ) -> Result<Step, SessionError> {
         self.left -= 1;
-        let seen = self.basis.origin().clone();
+        let seen = self.kin.part().unwrap_or_else(|| self.basis.origin().clone());
         let from = match &seen {
-            Origin::Stored(record) if gone == Gone::Superseded => Some(Arc::clone(record)),
+            Origin::Stored(record) if gone == Gone::Superseded && record.id == id => {
+                self.look_for_sign_in(id).await?;
+                Some(Arc::clone(record))
+            }
             _ => None,
         };
         self.basis = Basis::Fork { seen, from };
-        Step::Again
+        Ok(Step::Again)
     }
 
     fn on_gone(&self, id: SessionId, gone: Gone, explicit: bool) -> Step {
         self.request.engine.metrics.gone.one();
         tracing::debug!(session = %id, ?gone, "the session of a request is gone");
         self.request.ended(id, self.generation);
-        Step::Done(self.request.lost(explicit))
+        Step::Done(self.lost(explicit))
+    }
+
+    /// What was to be stored has no session to go to.
+    pub(super) fn lost(&self, explicit: bool) -> Committed {
+        let fields: Vec<_> = match &self.work {
+            Work::Published { pending, .. } => pending.ops.iter().map(|op| op.field.name).collect(),
+            Work::Take { .. } => Vec::new(),
+        };
+        self.request.lost(&fields, explicit)
     }
 
     /// Leaves a refused addition out: the field holds something else, the
@@ -323,13 +365,30 @@ impl<'c> Attempts<'c> {
         Ok(in_time.then(|| stored.unwrap_or(current)))
     }
 
-    fn denied(&self, denied: Denied) -> SessionError {
-        self.request.engine.metrics.denied.one();
+    fn denied(&self, denied: Denied, principal: Option<&Principal>) -> SessionError {
+        let event = SecurityEvent::new(SecurityEventKind::Denied).by(principal);
+        self.request.engine.happened(&event);
         SessionError::SignInDenied(denied)
     }
 
     const fn keeps_everything(&self) -> bool {
         matches!(self.work, Work::Published { keep: Keep::Everything, .. } | Work::Take { .. })
+    }
+
+    /// Whether somebody proves who they are.
+    pub(super) const fn is_sign_in(&self) -> bool {
+        match &self.work {
+            Work::Published { pending, keep: Keep::Everything } => pending.authenticated,
+            _ => false,
+        }
+    }
+
+    /// Whether something was asked for that must not be lost in silence.
+    pub(super) fn is_explicit(&self) -> bool {
+        match &self.work {
+            Work::Published { pending, .. } => pending.ops.iter().any(PendingOp::is_explicit),
+            Work::Take { .. } => false,
+        }
     }
 
     /// A cookie can be sent only as long as the head has not left.

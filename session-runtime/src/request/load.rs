@@ -6,25 +6,43 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use super::RequestSession;
-use crate::cookie::{Presented, presented};
+use super::cookie::{self, Next};
+use crate::config::OnReplay;
+use crate::cookie::{Presented, may_be_withheld, presented};
 use crate::error::SessionError;
+use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::id::SessionId;
 use crate::record::Record;
-use crate::session::{Origin, State};
-use crate::store::{Lookup, Touch, Visit};
-use crate::token::SessionToken;
+use crate::session::{Origin, Over, State, Why};
+use crate::store::{Ended, Lookup, Touch, Visit};
+use crate::token::{SecretHash, SessionToken};
 
-/// What a token led to.
+/// What the tokens of a request led to.
 pub(super) struct LookedUp {
     pub(super) origin: Origin,
     /// The token, if it opened a session.
     pub(super) token: Option<SessionToken>,
+    /// What it was of, if that is over.
+    over: Option<Over>,
+    /// The sessions that they opened, where these are several.
+    proved: Vec<SessionId>,
+    /// Whether the session ended by this look.
+    ended: bool,
     /// Whether a cache answered.
     cached: bool,
 }
 
 impl LookedUp {
+    pub(super) const fn of(origin: Origin) -> Self {
+        Self { origin, token: None, over: None, proved: Vec::new(), ended: false, cached: false }
+    }
+
     pub(super) const fn nobody() -> Self {
-        Self { origin: Origin::Nobody, token: None, cached: false }
+        Self::of(Origin::Nobody)
+    }
+
+    const fn sign_in_only(why: Why) -> Self {
+        Self::of(Origin::SignInOnly { was: None, why })
     }
 }
 
@@ -49,15 +67,24 @@ impl RequestSession {
             return Box::pin(self.ask_the_store(stale)).await;
         }
         let config = &self.engine.config;
-        let mut looked =
-            match presented(headers, config.cookie.name(), |text| config.token_in(text)) {
-                Presented::Nothing => LookedUp::nobody(),
-                Presented::One(token) => self.look_up(token, stale_ok).await?,
-                // Two cookies are rare, and somebody may have planted one.
-                Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
-            };
+        let mut looked = match presented(headers, config.cookie.name(), |text| {
+            config.token_in(text)
+        }) {
+            Presented::Nothing if may_be_withheld(headers, &config.cookie, self.safe_method) => {
+                LookedUp::sign_in_only(Why::Withheld)
+            }
+            Presented::Nothing => LookedUp::nobody(),
+            Presented::One(token) => self.look_up(token, stale_ok).await?,
+            // Two cookies are rare, and somebody may have planted one.
+            Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
+            Presented::TooMany => {
+                let event = SecurityEvent::new(SecurityEventKind::TooManyTokens);
+                self.engine.happened(&event);
+                LookedUp::sign_in_only(Why::Several)
+            }
+        };
         let mut adopted = false;
-        if let (Origin::Nobody, Some(adopt)) = (&looked.origin, &config.adopt) {
+        if let (Origin::Nobody, None, Some(adopt)) = (&looked.origin, looked.over, &config.adopt) {
             looked = Box::pin(self.adopt_legacy(adopt, headers)).await?;
             adopted = looked.token.is_some();
         }
@@ -79,7 +106,12 @@ impl RequestSession {
         };
         state.origin = looked.origin;
         state.token = looked.token;
+        state.over = looked.over;
+        state.proved = looked.proved;
         state.stale = looked.cached;
+        if looked.ended {
+            cookie::decide(state, Next::Over);
+        }
     }
 
     /// This request has seen a session in a cache, and now wants to know.
@@ -88,7 +120,7 @@ impl RequestSession {
         let mut looked = self.look_up(token, false).await?;
         if matches!(looked.origin, Origin::Nobody) {
             // What was changed in it goes to nobody, not to a new session.
-            looked.origin = Origin::Retired { was: None };
+            looked.origin = Origin::SignInOnly { was: None, why: Why::Late };
         }
         let mut state = self.scope.state();
         // A handle may have saved or destroyed it meanwhile.
@@ -104,30 +136,67 @@ impl RequestSession {
         stale_ok: bool,
     ) -> Result<LookedUp, SessionError> {
         let secrets = self.engine.config.realms.secrets(&token);
-        let visit = Visit { touch: Touch::IfDue, arrived: self.arrived, stale_ok };
-        let found = self.engine.store.load(token.id(), &secrets, visit);
-        let looked = |origin| LookedUp { origin, ..LookedUp::nobody() };
-        let found = self.engine.within(found).await?;
+        let found = self.ask(token.id(), &secrets, Touch::IfDue, stale_ok).await?;
+        self.looked_up(token, found, self.engine.config.on_replay).await
+    }
+
+    /// The same for the token that follows from the cookie of another library. A browser
+    /// may keep that beside ours: it is no theft.
+    pub(super) async fn look_up_adopted(
+        &self,
+        token: SessionToken,
+    ) -> Result<LookedUp, SessionError> {
+        let secrets = self.engine.config.realms.secrets(&token);
+        let found = self.ask(token.id(), &secrets, Touch::IfDue, false).await?;
+        self.looked_up(token, found, OnReplay::Report).await
+    }
+
+    async fn ask(
+        &self,
+        id: SessionId,
+        secrets: &[SecretHash],
+        touch: Touch,
+        stale_ok: bool,
+    ) -> Result<Lookup, SessionError> {
+        let grace = self.engine.config.late_grace;
+        let visit = Visit { touch, waited: self.waited(), grace, stale_ok };
+        let found = self.engine.within(self.engine.store.load(id, secrets, visit)).await?;
         if let Lookup::Found(record) | Lookup::Cached(record) = &found {
             self.engine.vouch_for_realm(record)?;
         }
+        Ok(found)
+    }
+
+    /// What the answer of the store is worth to this request.
+    async fn looked_up(
+        &self,
+        token: SessionToken,
+        found: Lookup,
+        on_replay: OnReplay,
+    ) -> Result<LookedUp, SessionError> {
+        let id = token.id();
         Ok(match found {
             Lookup::Found(record) => {
-                LookedUp { token: Some(token), ..looked(Origin::Stored(record)) }
+                LookedUp { token: Some(token), ..LookedUp::of(Origin::Stored(record)) }
             }
-            Lookup::Cached(record) => {
-                LookedUp { token: Some(token), cached: true, origin: Origin::Stored(record) }
-            }
+            Lookup::Cached(record) => LookedUp {
+                token: Some(token),
+                cached: true,
+                ..LookedUp::of(Origin::Stored(record))
+            },
             Lookup::Absent => LookedUp::nobody(),
-            Lookup::Ended(_) => looked(Origin::Retired { was: None }),
-            Lookup::Replayed => {
-                self.engine.metrics.replayed.one();
-                tracing::warn!(
-                    session = %token.id(),
-                    "a session token was presented after its successor was in use; it may have been stolen"
-                );
-                // A cookie in the answer would replace that of the successor.
-                looked(Origin::Retired { was: None })
+            Lookup::Ended(Ended { late, sign_in, .. }) => {
+                let looked = match late {
+                    // A cookie in the answer would undo a sign-in or sign-out.
+                    true => LookedUp::sign_in_only(Why::Late),
+                    false => LookedUp::nobody(),
+                };
+                LookedUp { over: Some(Over { id, sign_in }), ..looked }
+            }
+            // Boxed: it is rare, and its room would be in every extraction.
+            Lookup::Replayed(replayed) => {
+                let ended = Box::pin(self.on_replay(id, replayed, on_replay)).await?;
+                LookedUp { ended, ..LookedUp::nobody() }
             }
         })
     }
@@ -140,21 +209,57 @@ impl RequestSession {
         (due || meta.renewal.pending().is_some()) && token.secret_hash(&meta.realm) == meta.secret
     }
 
-    /// Somebody planted a cookie beside the real one. One that opens a session
-    /// is believed; of two that do, neither.
+    /// A changed path or domain leaves a browser with two cookies of one session, of
+    /// which the newest secret counts. Two of different sessions: somebody may have
+    /// planted one, so of two that are live neither is believed, nor kept alive.
     async fn look_up_several(&self, tokens: Vec<SessionToken>) -> Result<LookedUp, SessionError> {
-        let mut best = LookedUp::nobody();
-        for token in tokens {
-            let found = self.look_up(token, false).await?;
-            match (&best.origin, &found.origin) {
-                (Origin::Stored(_), Origin::Stored(_)) => {
-                    tracing::warn!("a request presents two valid session tokens; none is adopted");
-                    return Ok(LookedUp::nobody());
+        let (mut best, mut live) = (LookedUp::nobody(), Vec::new());
+        let mut left = tokens;
+        while let Some(first) = left.first() {
+            let id = first.id();
+            let (same, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|it| it.id() == id);
+            left = others;
+            let realms = &self.engine.config.realms;
+            let secrets: Vec<_> =
+                same.iter().flat_map(|token| realms.secrets(token).to_vec()).collect();
+            // The first of one session is looked up as if it were alone.
+            let alone = left.is_empty() && live.is_empty();
+            let touch = if alone { Touch::IfDue } else { Touch::Never };
+            let found = self.ask(id, &secrets, touch, false).await?;
+            let token = newest(same, &found);
+            let Some(token) = token else { continue };
+            let looked = self.looked_up(token, found, self.engine.config.on_replay).await?;
+            match (&best.origin, &looked.origin) {
+                (_, Origin::Stored(record)) => {
+                    live.push(record.id);
+                    best = looked;
                 }
-                (Origin::Nobody, _) | (Origin::Retired { .. }, Origin::Stored(_)) => best = found,
+                (Origin::Nobody, _) if best.over.is_none() => best = looked,
                 _ => {}
             }
         }
-        Ok(best)
+        if live.len() > 1 {
+            self.engine.happened(&SecurityEvent::new(SecurityEventKind::SeveralTokens).of(live[0]));
+            return Ok(LookedUp { proved: live, ..LookedUp::sign_in_only(Why::Several) });
+        }
+        match (&best.origin, &best.token) {
+            // The others turned out to be nothing: the visit counts.
+            (Origin::Stored(record), Some(token))
+                if record.meta.touch_is_due(self.engine.now()) =>
+            {
+                self.look_up(token.clone(), false).await
+            }
+            _ => Ok(best),
+        }
     }
+}
+
+/// Of several tokens of one session the one that is its present one by now.
+fn newest(tokens: Vec<SessionToken>, found: &Lookup) -> Option<SessionToken> {
+    let is_present = |token: &SessionToken| match found {
+        Lookup::Found(record) => token.secret_hash(&record.meta.realm) == record.meta.secret,
+        _ => false,
+    };
+    let present = tokens.iter().position(is_present).unwrap_or(0);
+    tokens.into_iter().nth(present)
 }

@@ -2,11 +2,12 @@
 //!
 //! - `session`: what there is of a request, and who may ask for its session
 //! - `extension`: how extractors find it
-//! - `load`: what the request's cookie opens; `adopt`: what one of another
-//!   library opens
+//! - `load`: what the request's cookie opens; `replay`: what follows if it was
+//!   replaced; `adopt`: what one of another library opens
 //! - `backend`: what its handles ask of it
 //! - `commit`: storing what they published, one commit after the other
 //! - `attempts`: one attempt of a commit after the other, until it is decided
+//! - `kin`: which other sessions of the browser it goes on with, or ends
 //! - `ask`: calls whose answers may be lost
 //! - `settle`: what the request's session is once the store has answered
 //! - `cookie`: which cookie follows from that
@@ -22,7 +23,9 @@ mod backend;
 mod commit;
 mod cookie;
 mod extension;
+mod kin;
 mod load;
+mod replay;
 mod response;
 mod session;
 mod settle;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::HeaderMap;
 
 use super::cookie;
-use crate::clock::Timestamp;
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::schema::SessionSchema;
@@ -23,17 +23,15 @@ pub(crate) struct RequestSession {
     pub(super) commits: AtomicUsize,
     /// It stands for one attempt at a transaction, in another request.
     pub(super) is_attempt: bool,
-    /// When it arrived, where that matters.
-    pub(super) arrived: Option<Timestamp>,
+    /// When it arrived, in microseconds that only go forward.
+    arrived: u64,
     /// Somebody asked for the session.
     asked: AtomicBool,
 }
 
 impl RequestSession {
     pub(crate) fn new(engine: Arc<Engine>, safe_method: bool) -> Self {
-        let config = &engine.config;
-        let renews = config.renew_after.is_some() || config.adopt.is_some();
-        let arrived = renews.then(|| engine.now());
+        let arrived = engine.store.clock().steady_micros();
         Self {
             engine,
             scope: Scope::default(),
@@ -53,12 +51,22 @@ impl RequestSession {
         if parent.scope.head_sent() {
             attempt.scope.mark_head_sent();
         }
-        let token = parent.scope.state().token.clone();
+        attempt.arrived = parent.arrived;
+        let (token, over, proved) = {
+            let state = parent.scope.state();
+            (state.token.clone(), state.over, state.proved.clone())
+        };
         let state = attempt.scope.state_mut();
         state.origin = origin;
-        state.token = token;
+        (state.token, state.over, state.proved) = (token, over, proved);
         state.pending.unchanged = true;
         Arc::new(attempt)
+    }
+
+    /// How long ago it arrived.
+    pub(super) fn waited(&self) -> Duration {
+        let now = self.engine.store.clock().steady_micros();
+        Duration::from_micros(now.saturating_sub(self.arrived))
     }
 
     /// The session of this request is what a transaction left.
@@ -71,6 +79,7 @@ impl RequestSession {
         ours.origin = theirs.origin.clone();
         ours.stale = false;
         ours.token = theirs.token.clone();
+        ours.proved = std::mem::take(&mut theirs.proved);
         cookie::inherit(&mut ours, &mut theirs);
     }
 

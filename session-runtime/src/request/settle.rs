@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::cookie::{self, Next};
 use super::{Committed, RequestSession};
+use crate::event::{SecurityEvent, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{Applied, Patch};
 use crate::record::{Applying, Record};
-use crate::session::{CookieChange, Origin, State};
+use crate::session::{CookieChange, Origin, State, Why};
 
 impl RequestSession {
     /// This request's session is `record` from now on, unless a handle has
@@ -78,7 +79,7 @@ impl RequestSession {
     pub(super) fn ended(&self, id: SessionId, generation: u32) {
         let mut state = self.scope.state();
         if state.generation == generation {
-            state.origin = Origin::Retired { was: Some(id) };
+            state.origin = Origin::SignInOnly { was: Some(id), why: Why::Late };
         }
     }
 
@@ -89,11 +90,22 @@ impl RequestSession {
         if was_live || state.cookie.is_some() {
             cookie::decide(&mut state, Next::Over);
         }
-        tracing::debug!(session = %id, was_live, "session destroyed");
+        drop(state);
+        if was_live {
+            self.engine.happened(&SecurityEvent::new(SecurityEventKind::Destroyed).of(id));
+        }
     }
 
-    pub(super) fn lost(&self, explicit: bool) -> Committed {
-        self.scope.state().lost |= explicit;
+    pub(super) fn lost(&self, fields: &[&str], explicit: bool) -> Committed {
+        let why = {
+            let mut state = self.scope.state();
+            state.lost |= explicit;
+            match state.origin {
+                Origin::SignInOnly { why, .. } => Some(why),
+                _ => None,
+            }
+        };
+        self.report_lost(why, fields, explicit);
         Committed::Lost
     }
 }

@@ -8,12 +8,17 @@ use std::time::Duration;
 use super::RequestSession;
 use super::to_end::spawn;
 use crate::error::SessionError;
-use crate::id::SessionId;
 use crate::record::Record;
-use crate::store::EndedBy;
+use crate::store::{EndedBy, Lookup, Touch};
 
 /// When the removal of a record is tried, and tried again.
-const TRIES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(10)];
+const TRIES: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_secs(1),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+    Duration::from_secs(300),
+];
 
 impl RequestSession {
     /// The record as it stands now, if it changed since a transaction `read` it.
@@ -29,39 +34,37 @@ impl RequestSession {
         Ok(current.filter(|current| current.meta.rev != read.meta.rev))
     }
 
-    /// Ends the session `former` of another user, now that `new` is stored. If that
-    /// cannot be known, nobody is told the token of `new`, and it goes.
-    pub(super) async fn end_former(
-        &self,
-        former: SessionId,
-        new: SessionId,
-    ) -> Result<(), SessionError> {
-        match self.engine.within(self.engine.store.delete(former, EndedBy::Browser)).await {
-            Ok(was_live) => {
-                tracing::debug!(session = %former, was_live, successor = %new, "another user signed in");
-                Ok(())
-            }
-            Err(error) => {
-                self.remove_unused(new);
-                Err(error.into())
-            }
-        }
-    }
-
     /// Removes a record whose token nobody has, though nobody waits for it.
-    pub(super) fn remove_unused(&self, id: SessionId) {
+    ///
+    /// It may be stored late, and in its place may be the session of another request: so
+    /// it is looked for by its secret, and more than once.
+    pub(super) fn remove_unused(&self, record: &Record) {
         let engine = Arc::clone(&self.engine);
+        let (id, secret) = (record.id, [record.meta.secret]);
         spawn(async move {
+            let mut last = Ok(());
             for pause in TRIES {
                 tokio::time::sleep(pause).await;
-                if engine.within(engine.store.delete(id, EndedBy::Browser)).await.is_ok() {
-                    return;
-                }
+                let found = engine.store.load(id, &secret, Touch::Never.into());
+                last = match engine.within(found).await {
+                    Ok(Lookup::Found(_)) => {
+                        let deleted = engine.store.delete(id, EndedBy::Browser);
+                        match engine.within(deleted).await {
+                            Ok(_) => return,
+                            Err(error) => Err(error),
+                        }
+                    }
+                    Ok(_) => Ok(()),
+                    Err(error) => Err(error),
+                };
             }
-            tracing::error!(
-                session = %id,
-                "a session that nobody can open could not be removed; it counts and is listed until it expires"
-            );
+            if let Err(error) = last {
+                tracing::error!(
+                    session = %id,
+                    %error,
+                    "a session that nobody can open may not be removed; it counts and is listed until it expires"
+                );
+            }
         });
     }
 }

@@ -62,7 +62,7 @@ impl Core {
 
     pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
         let Some(record) = self.record.clone() else {
-            let ended = matches!(self.backend.scope().state().origin, Origin::Retired { .. });
+            let ended = matches!(self.backend.scope().state().origin, Origin::SignInOnly { .. });
             return if ended { Err(SessionError::Gone) } else { Ok(()) };
         };
         let id = record.id;

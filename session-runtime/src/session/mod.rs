@@ -19,9 +19,12 @@ mod value;
 mod view;
 
 pub use handle::Handle;
+pub(crate) use op::PendingOp;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
-pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
+pub(crate) use scope::{
+    Attempt, Backend, BoxFuture, CookieChange, Origin, Over, Scope, State, Why,
+};
 pub(crate) use users::Marked;
 pub(crate) use value::form;
 pub(crate) use view::home;

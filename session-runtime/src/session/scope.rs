@@ -66,11 +66,29 @@ pub(crate) enum Origin {
     Unloaded,
     /// The client has no session.
     Nobody,
-    /// The client's token was ended within the last minute, or during this
-    /// request: nothing may be created, unless somebody signs in.
-    Retired { was: Option<SessionId> },
+    /// Nothing may be created, unless somebody signs in.
+    SignInOnly { was: Option<SessionId>, why: Why },
     /// The record as loaded, or as last saved by this request.
     Stored(Arc<Record>),
+}
+
+/// Why nothing may be created in the place of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It ended, or its token was replaced, while this request was on its way.
+    Late,
+    /// The browser may have a cookie of ours that it did not send.
+    Withheld,
+    /// The request presents the tokens of several.
+    Several,
+}
+
+/// A session that is over, whose token the request presents.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Over {
+    pub(crate) id: SessionId,
+    /// The epoch that a sign-in of this browser gave, if that ended the token and holds.
+    pub(crate) sign_in: Option<u64>,
 }
 
 /// The cookie that this request made necessary.
@@ -89,6 +107,10 @@ pub(crate) struct State {
     pub(crate) stale: bool,
     /// The token that was presented and authenticated.
     pub(crate) token: Option<SessionToken>,
+    /// What the token was of that was presented, if that is over.
+    pub(crate) over: Option<Over>,
+    /// The live sessions of which tokens were presented, where these are several.
+    pub(crate) proved: Vec<SessionId>,
     /// Counts the sessions of this request: `destroy()` starts a new one.
     /// Handles of an earlier generation publish to nobody.
     pub(crate) generation: u32,
@@ -106,12 +128,18 @@ pub(crate) struct State {
     pub(crate) lost: bool,
 }
 
-impl State {
-    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
-        match &self.origin {
-            Origin::Stored(record) => Some(record),
+impl Origin {
+    pub(crate) const fn record(&self) -> Option<&Arc<Record>> {
+        match self {
+            Self::Stored(record) => Some(record),
             _ => None,
         }
+    }
+}
+
+impl State {
+    pub(crate) fn record(&self) -> Option<&Arc<Record>> {
+        self.origin.record()
     }
 
     /// Reads the session under `schema` from now on.
@@ -129,17 +157,17 @@ impl State {
     pub(crate) fn destroy(&mut self) {
         match &self.origin {
             Origin::Stored(record) => self.destroyed.push(record.id),
-            Origin::Retired { was: Some(id) } => self.destroyed.push(*id),
-            Origin::Retired { was: None } | Origin::Nobody | Origin::Unloaded => {}
+            Origin::SignInOnly { was: Some(id), .. } => self.destroyed.push(*id),
+            Origin::SignInOnly { was: None, .. } | Origin::Nobody | Origin::Unloaded => {}
         }
+        self.destroyed.append(&mut self.proved);
         self.abandon();
     }
 
     /// Sees nobody from now on, and leaves what is stored alone.
     pub(crate) fn abandon(&mut self) {
-        // A retired token stays retired: only a sign-in may follow it.
         self.origin = match self.origin {
-            Origin::Retired { .. } => Origin::Retired { was: None },
+            Origin::SignInOnly { why, .. } => Origin::SignInOnly { was: None, why },
             _ => Origin::Nobody,
         };
         self.token = None;

@@ -7,7 +7,7 @@ use super::node::Node;
 use super::reader::Section;
 use super::secrets::Reference;
 use super::values;
-use crate::config::{Config, CookieConfig, CookiePrefix, Policy, Realms, SameSite};
+use crate::config::{Config, CookieConfig, CookiePrefix, OnReplay, Policy, Realms, SameSite};
 use crate::keys::Keys;
 use crate::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
@@ -42,6 +42,10 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
         cookie,
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
         renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
+        late_grace: root.duration("late_grace").unwrap_or(default.late_grace),
+        on_replay: on_replay(&mut root),
+        // A function: set on the layer.
+        listener: default.listener,
         conflict_timeout: root.duration("conflict_timeout").unwrap_or(default.conflict_timeout),
         excluded: root.list("exclude").into_iter().map(String::into_boxed_str).collect(),
         store_timeout: root.duration("store_timeout").unwrap_or(default.store_timeout),
@@ -146,6 +150,17 @@ fn realms(root: &mut Section) -> Realms {
         root.wrong(error.entry(), error.problem());
     }
     realms
+}
+
+fn on_replay(root: &mut Section) -> OnReplay {
+    let expected = "`report`, `end_session` or `end_all_of_principal`";
+    let reaction = root.value("on_replay", expected, |text| match text {
+        "report" => Some(OnReplay::Report),
+        "end_session" | "end-session" => Some(OnReplay::EndSession),
+        "end_all_of_principal" | "end-all-of-principal" => Some(OnReplay::EndAllOfPrincipal),
+        _ => None,
+    });
+    reaction.unwrap_or_default()
 }
 
 fn cap(root: &mut Section) -> Option<Cap> {

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::patch::{Denied, Outcome, Patch, Refused, SignIn};
 pub use crate::record::{Ended, EndedBy, Touch, Visit};
-use crate::record::{Principal, Record};
+use crate::record::{Meta, Principal, Record};
 use crate::token::SecretHash;
 
 /// Where sessions live.
@@ -328,8 +328,27 @@ pub enum Lookup {
     /// answer to this request must not undo that.
     Ended(Ended),
     /// The secret that a renewal by age replaced, after its grace: it may be
-    /// stolen. Nothing of the record is shown.
-    Replayed,
+    /// stolen. It opens nothing; the caller decides what becomes of the session.
+    Replayed(Replayed),
+}
+
+/// Whose session it is whose former secret was presented.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// Who is signed in.
+    pub principal: Option<Principal>,
+    /// Whether somebody has proved who they are.
+    pub authenticated: bool,
+}
+
+impl Replayed {
+    /// What a store tells of the session with this data.
+    #[must_use]
+    pub fn of(meta: &Meta) -> Self {
+        let principal = meta.principal.clone();
+        let authenticated = principal.is_some() || meta.authenticated.is_some();
+        Self { principal, authenticated }
+    }
 }
 
 /// What became of a new record.

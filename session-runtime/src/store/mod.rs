@@ -26,8 +26,8 @@ pub mod whole;
 pub use any::{AnyStore, ConnectError, ConnectOptions};
 pub use cache::{CacheStats, CachedStore, ChangeFeed, ChangeSink, Moment};
 pub use contract::{
-    Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Touch, Visit,
+    Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Replayed, Revoke, Revoked,
+    SessionStore, StoreFuture, Swept, Touch, Visit,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;

@@ -1,7 +1,7 @@
 //! What a request costs, and how old its answer may be.
 
 use http::Method;
-use session_runtime::AtLimit;
+use session_runtime::{AtLimit, OnReplay};
 
 use super::*;
 
@@ -78,7 +78,9 @@ async fn activity_is_written_as_without_a_cache_and_nothing_outlives_its_time() 
 
 #[tokio::test]
 async fn a_token_that_is_renewed_by_age_goes_on_working() {
-    let renewing = |layer: SessionLayer| layer.renew_after(Some(Duration::from_secs(60)));
+    let renewing = |layer: SessionLayer| {
+        layer.renew_after(Some(Duration::from_secs(60))).on_replay(OnReplay::Report)
+    };
     let mut nodes = Nodes::new(|routes| routes, renewing);
     nodes.signed_in().await;
     let old = nodes.here.tab();

@@ -116,6 +116,17 @@ macro_rules! on {
                 realms: users_of_one_number_are_apart;
                 realms: a_login_ticket_is_stopped_in_its_own_realm;
                 realms: a_former_realm_is_opened_as_long_as_it_is_accepted;
+                over: who_was_signed_out_elsewhere_starts_afresh_at_once;
+                over: requests_with_one_dead_cookie_share_one_session;
+                over: a_slow_answer_does_not_undo_the_next_sign_in;
+                over: a_late_request_of_a_browser_that_signed_out_stores_nothing;
+                over: a_login_that_is_sent_twice_is_one_session;
+                over: a_change_of_user_that_is_sent_twice_is_one_session;
+                over: a_planted_cookie_joins_no_sign_in;
+                over: a_repeated_sign_in_inherits_no_later_privilege;
+                over: a_cookie_that_was_withheld_is_not_replaced;
+                over: of_two_live_cookies_none_counts_and_both_can_be_ended;
+                over: a_sign_in_whose_answer_is_lost_is_not_counted;
                 users: another_user_finds_nothing_but_what_is_marked;
                 users: what_the_request_sets_goes_along;
                 users: the_rest_of_the_request_sees_nothing_of_the_former_user;

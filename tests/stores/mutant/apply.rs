@@ -139,6 +139,15 @@ impl Mutant {
     ) -> Result<Option<Outcome>, StoreError> {
         let superseded = current.is_some_and(|record| record.meta.epoch != epoch);
         match self.defect {
+            Defect::JoinIsLost => patch.meta.join = None,
+            Defect::JoinRenews if patch.meta.join.is_some() => {
+                patch.meta.renew = patch.meta.join.take().map(|secret| *secret);
+            }
+            Defect::OneJoins
+                if current.is_some_and(|it| it.meta.renewal.converging().next().is_some()) =>
+            {
+                patch.meta.join = None;
+            }
             Defect::RemembersRefused if self.seen().refused.contains(&patch.id) => {
                 return Ok(Some(repeated(current, epoch)));
             }

@@ -1,6 +1,7 @@
 //! Broken loads and reloads.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use session_runtime::patch::{Lifetime, Patch};
 use session_runtime::record::{Record, TOMBSTONE};
@@ -29,7 +30,8 @@ impl Mutant {
             }
         }
         let touch = visit.touch;
-        let arrived = visit.arrived.filter(|_| !self.has(Defect::GraceIgnoresArrival));
+        let ignored = self.has(Defect::GraceIgnoresArrival);
+        let waited = if ignored { Duration::ZERO } else { visit.waited };
         let touch = match self.defect {
             Defect::NeverTouches | Defect::TouchIsNotStored => Touch::Never,
             Defect::TouchesUnasked => Touch::IfDue,
@@ -43,7 +45,7 @@ impl Mutant {
         if let Some(lookup) = self.before_rotation(secret, touch, before.as_ref()) {
             return Ok(lookup);
         }
-        let lookup = self.inner.load(id, secrets, Visit { touch, arrived, ..visit }).await?;
+        let lookup = self.inner.load(id, secrets, Visit { touch, waited, ..visit }).await?;
         let lookup = self.after_rotation(id, secret, before.as_ref(), lookup).await?;
         match lookup {
             Lookup::Found(found) => self.after_found(found, before, touch).await,
@@ -153,6 +155,12 @@ impl Mutant {
                 Defect::EndsByBrowser => ended.by = EndedBy::Browser,
                 Defect::EndsElsewhere => ended.by = EndedBy::Elsewhere,
                 Defect::EndedJustNow => *ended = Ended::new(ended.by, self.clock.now()),
+                Defect::NobodyIsLate => ended.late = false,
+                Defect::EverybodyIsLate => ended.late = ended.by == EndedBy::Browser,
+                Defect::ForgetsSignIn => ended.sign_in = None,
+                Defect::AnyRenewalIsSignIn => {
+                    ended.sign_in = self.peek(id).await?.map(|record| record.meta.epoch);
+                }
                 Defect::LastToEndCounts => {
                     ended.by = self.seen().ended_by.get(&id).copied().unwrap_or(ended.by);
                 }
@@ -232,7 +240,7 @@ impl Mutant {
 fn lifetime(record: &Record) -> Lifetime {
     let meta = &record.meta;
     Lifetime {
-        idle: meta.idle.map(std::time::Duration::from_millis),
+        idle: meta.idle.map(Duration::from_millis),
         absolute: meta.absolute.map(|end| end.since(meta.created)),
         remember: meta.remember.is_some(),
     }

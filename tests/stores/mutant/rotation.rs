@@ -5,7 +5,7 @@ use std::sync::Arc;
 use session_runtime::SessionId;
 use session_runtime::patch::{Outcome, Patch};
 use session_runtime::record::{ROTATION_GRACE, Record};
-use session_runtime::store::{Lookup, SessionStore, StoreError, Touch};
+use session_runtime::store::{Lookup, Replayed, SessionStore, StoreError, Touch};
 use session_runtime::token::SecretHash;
 
 use super::Mutant;
@@ -68,16 +68,21 @@ impl Mutant {
                 self.inner.apply(id, found.meta.epoch, &Patch::new(), None).await?;
                 Lookup::Found(found)
             }
-            (Defect::NoGrace, Lookup::Found(_)) if previous => Lookup::Replayed,
-            (Defect::EndlessGrace, Lookup::Replayed) => {
-                self.peek(id).await?.map_or(Lookup::Replayed, Lookup::Found)
+            (Defect::NoGrace, Lookup::Found(found)) if previous => {
+                Lookup::Replayed(Replayed::of(&found.meta))
             }
-            (Defect::ReplayIsAbsent, Lookup::Replayed) => Lookup::Absent,
-            (Defect::ReplayTouches, Lookup::Replayed) => {
+            (Defect::EndlessGrace, Lookup::Replayed(replayed)) => {
+                self.peek(id).await?.map_or(Lookup::Replayed(replayed), Lookup::Found)
+            }
+            (Defect::ReplayIsAbsent, Lookup::Replayed(_)) => Lookup::Absent,
+            (Defect::ReplayIsNobodys, Lookup::Replayed(_)) => {
+                Lookup::Replayed(Replayed { principal: None, authenticated: false })
+            }
+            (Defect::ReplayTouches, Lookup::Replayed(replayed)) => {
                 if let Some(record) = before {
                     self.inner.load(id, &[record.meta.secret], Touch::IfDue.into()).await?;
                 }
-                Lookup::Replayed
+                Lookup::Replayed(replayed)
             }
             (Defect::PendingOutlivesRenewal, Lookup::Ended(ended)) if was_pending => {
                 self.peek(id).await?.map_or(Lookup::Ended(ended), Lookup::Found)

@@ -1,6 +1,7 @@
 //! What holds through the layer on every store: the stores of this process and
 //! those on servers call the same functions.
 
+pub mod over;
 pub mod realms;
 pub mod users;
 

@@ -48,13 +48,15 @@ pub(crate) fn is_appendable(patch: &Patch) -> bool {
 
 impl MetaPatch {
     fn is_empty(&self) -> bool {
-        let Self { renew, authenticated, principal, lifetime, sign_in, rotate, versions } = self;
+        let Self { renew, authenticated, principal, lifetime, sign_in, rotate, join, versions } =
+            self;
         renew.is_none()
             && !authenticated
             && principal.is_none()
             && lifetime.is_none()
             && *sign_in == SignIn::default()
             && rotate.is_none()
+            && join.is_none()
             && versions.is_empty()
     }
 }

@@ -7,10 +7,9 @@ use super::InvalidForm;
 use super::head::Head;
 use super::text::{Reader, write_base64, write_bytes, write_number, write_signed};
 use crate::clock::Timestamp;
-use crate::id::SessionId;
 use crate::realm::Realm;
 use crate::record::{
-    Ended, EndedBy, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation, Successor,
+    Ended, EndedBy, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation,
 };
 use crate::token::{RotationNonce, SecretHash};
 
@@ -67,10 +66,10 @@ pub(super) fn write(out: &mut Vec<u8>, meta: &Meta) {
         hash(out, b'n', next);
         write_base64(out, &nonce.0);
     }
-    if let Some(next) = meta.renewal.converging() {
+    for next in meta.renewal.converging() {
         hash(out, b'g', next);
     }
-    if let Some(old) = meta.renewal.previous() {
+    for old in meta.renewal.replaced() {
         hash(out, b'b', &old.secret);
         relative(out, old.at);
     }
@@ -107,8 +106,9 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
     let retired = |reader: &mut Reader<'_>| {
         Some(RetiredSecret { secret: reader.hash()?, at: relative(reader)? })
     };
-    let (mut pending, mut converging, mut previous) = (None, None, None);
-    let (mut replaced, mut versions): (Vec<RetiredSecret>, Vec<(&str, u32)>) = Default::default();
+    let mut pending = None;
+    let (mut converging, mut previous, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
+    let mut versions: Vec<(&str, u32)> = Vec::new();
     while let Some(letter) = reader.byte() {
         match letter {
             b'l' => meta.last_seen = relative(reader)?,
@@ -130,8 +130,8 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
                 let next = reader.hash()?;
                 pending = Some(Rotation { nonce: RotationNonce(reader.half()?), next });
             }
-            b'g' => converging = Some(reader.hash()?),
-            b'b' => previous = Some(retired(reader)?),
+            b'g' => converging.push(reader.hash()?),
+            b'b' => previous.push(retired(reader)?),
             b'd' => replaced.push(retired(reader)?),
             b'w' => {
                 let namespace = reader.text()?;
@@ -140,8 +140,14 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
             _ => return None,
         }
     }
-    if pending.is_some() || converging.is_some() || previous.is_some() {
-        meta.renewal = Renewal::new(pending, previous).with_converging(converging);
+    if pending.is_some() {
+        meta.renewal = Renewal::new(pending, None);
+    }
+    for secret in converging {
+        meta.renewal = meta.renewal.with_converging(secret);
+    }
+    for old in previous {
+        meta.renewal = meta.renewal.with_replaced(old);
     }
     meta.retired = replaced.into_iter().collect();
     meta.versions = versions.into_iter().collect();
@@ -153,11 +159,6 @@ pub(super) fn write_end(out: &mut Vec<u8>, ended: &Ended) {
     out.push(b'e');
     out.push(letter(ended.by));
     write_number(out, ended.at.as_millis());
-    if let Some(Successor { id, signed_in }) = ended.successor {
-        out.push(b'z');
-        write_base64(out, id.as_bytes());
-        out.push(if signed_in { b's' } else { b'a' });
-    }
 }
 
 /// How an engine writes who ended a session.
@@ -181,16 +182,5 @@ fn read_end_tokens(reader: &mut Reader<'_>) -> Option<Ended> {
         b'e' => EndedBy::Elsewhere,
         _ => return None,
     };
-    let at = Timestamp::from_millis(reader.number()?);
-    if reader.is_empty() {
-        return Some(Ended::new(by, at));
-    }
-    reader.expect(b'z')?;
-    let id = SessionId::from_bytes(reader.half()?);
-    let signed_in = match reader.byte()? {
-        b's' => true,
-        b'a' => false,
-        _ => return None,
-    };
-    Some(Ended { by, at, successor: Some(Successor { id, signed_in }) })
+    Some(Ended::new(by, Timestamp::from_millis(reader.number()?)))
 }

@@ -25,6 +25,11 @@ pub struct MetaPatch {
     pub sign_in: SignIn,
     /// Makes this the pending next secret, unless one is pending already.
     pub rotate: Option<Box<Rotate>>,
+    /// Makes this a pending secret beside whatever is pending: the request that sends it
+    /// joins a session that another request of the same browser has begun. Whoever
+    /// knows the epoch may do so. The current secret stays good until this one, or
+    /// another of its kind, is presented.
+    pub join: Option<Box<SecretHash>>,
     /// The schema version that the fields of a namespace have after this patch.
     pub versions: Vec<(Cow<'static, str>, u32)>,
 }

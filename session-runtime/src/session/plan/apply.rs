@@ -27,8 +27,10 @@ pub(super) fn apply(
     let pending = situation.pending;
     let principal = principal_op(ops);
     let signs_in = signs_in(situation, ops);
-    let authenticated =
+    let proves =
         signs_in || (situation.keep.everything() && pending.authenticated && principal.is_none());
+    // Whoever joins a sign-in inherits its proof, and adds none.
+    let authenticated = proves && !situation.joins;
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
     let change = Change::of(record, &view, situation.schemas, ops.iter().copied());
@@ -67,6 +69,10 @@ pub(super) fn apply(
     if raises {
         let token = mint(Some(record.id))?;
         meta.renew = Some(token.secret_hash(realm));
+        set = Some(token);
+    } else if situation.joins {
+        let token = mint(Some(record.id))?;
+        meta.join = Some(Box::new(token.secret_hash(realm)));
         set = Some(token);
     } else {
         if remember.is_some() {
@@ -109,7 +115,7 @@ pub(super) fn apply(
         epoch: record.meta.epoch,
         cookie,
         signs_in,
-        explicit: authenticated || explicit,
+        explicit: proves || explicit,
         patch,
     }))
 }

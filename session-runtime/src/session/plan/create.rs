@@ -84,7 +84,7 @@ pub(super) fn create(
     if !sets && !proves {
         return Ok(Plan::Nothing);
     }
-    let token = mint(None)?;
+    let token = mint(situation.after.map(|over| over.successor()))?;
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
@@ -108,8 +108,8 @@ pub(super) fn create(
         Beginning::Session(record) => Some(Arc::clone(record)),
         Beginning::Nothing | Beginning::OfAnother(_) => None,
     };
-    let record = Box::new(record);
-    Ok(Plan::Write(Write::Create { record, sign_in, cookie, from, ends: None }))
+    let (record, follows) = (Box::new(record), situation.after.is_some());
+    Ok(Plan::Write(Write::Create { record, sign_in, cookie, from, ends: None, follows }))
 }
 
 /// What lies below the changes of a request, and what they mean there.

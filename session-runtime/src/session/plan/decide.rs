@@ -17,11 +17,11 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, Se
         Origin::Unloaded | Origin::Nobody => {
             create::create(situation, &ops, Beginning::Nothing, mint)
         }
-        // A late response must not undo a login or logout; a new login may.
-        Origin::Retired { .. } if signs_in(situation, &ops) => {
+        // A late response must not undo a sign-in or sign-out; a new sign-in may.
+        Origin::SignInOnly { .. } if signs_in(situation, &ops) => {
             create::create(situation, &ops, Beginning::Nothing, mint)
         }
-        Origin::Retired { .. } => {
+        Origin::SignInOnly { .. } => {
             let proves = situation.keep.everything() && situation.pending.authenticated;
             let explicit = proves || ops.iter().any(|op| op.is_explicit());
             Ok(if proves || !ops.is_empty() { Plan::Lost { explicit } } else { Plan::Nothing })

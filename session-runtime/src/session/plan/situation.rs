@@ -40,6 +40,11 @@ pub(crate) struct Situation<'s> {
     pub(crate) seen: Option<&'s Record>,
     /// The token that the client presented.
     pub(crate) token: Option<&'s SessionToken>,
+    /// A new session takes the place that follows this one, which is over.
+    pub(crate) after: Option<SessionId>,
+    /// The record was begun by another request of this browser: this one joins it, and
+    /// replaces nothing that its first answer brought.
+    pub(crate) joins: bool,
     pub(crate) pending: &'s Pending,
     /// The schemas under which this request reads the record.
     pub(crate) schemas: &'s [&'static Schema],
@@ -82,6 +87,9 @@ pub(crate) enum Write {
         from: Option<Arc<Record>>,
         /// The session of another user, which ends once this one is stored.
         ends: Option<SessionId>,
+        /// Whether its place is that after another session, where a request beside this
+        /// one may have put its own.
+        follows: bool,
     },
     Apply {
         id: SessionId,

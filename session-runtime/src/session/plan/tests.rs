@@ -17,7 +17,7 @@ use crate::record::{Meta, Principal, Record};
 use crate::schema::{Field, Schema, default};
 use crate::session::op::{Made, PendingOp};
 use crate::session::pending::Pending;
-use crate::session::scope::{CookieChange, Origin};
+use crate::session::scope::{CookieChange, Origin, Why};
 use crate::session::users::Marked;
 use crate::token::{NoRandomness, SessionToken};
 
@@ -75,6 +75,8 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         origin,
         seen: None,
         token: None,
+        after: None,
+        joins: false,
         pending,
         schemas: &[],
         keys: &NO_KEYS,
@@ -120,7 +122,7 @@ fn record(plan: Plan) -> Record {
 
 #[test]
 fn nothing_pending_is_nothing_to_do() {
-    for origin in [Origin::Nobody, Origin::Retired { was: None }, stored(&[])] {
+    for origin in [Origin::Nobody, Origin::SignInOnly { was: None, why: Why::Late }, stored(&[])] {
         assert!(matches!(planned(&origin, &Pending::default(), Keep::Everything), Plan::Nothing));
     }
 }
@@ -199,15 +201,18 @@ fn a_failed_response_keeps_a_sign_out_alone() {
 
 #[test]
 fn a_retired_token_may_only_sign_in() {
-    let explicit =
-        |ops| match planned(&Origin::Retired { was: None }, &pending(ops), Keep::Everything) {
-            Plan::Lost { explicit } => explicit,
-            other => panic!("{other:?}"),
-        };
+    let explicit = |ops| match planned(
+        &Origin::SignInOnly { was: None, why: Why::Late },
+        &pending(ops),
+        Keep::Everything,
+    ) {
+        Plan::Lost { explicit } => explicit,
+        other => panic!("{other:?}"),
+    };
     assert!(explicit(vec![set(&NAME, "\"al\"")]));
     assert!(!explicit(vec![op(&HITS, Op::Add(Add::unsigned(1, 0)))]));
     let record = record(planned(
-        &Origin::Retired { was: None },
+        &Origin::SignInOnly { was: None, why: Why::Late },
         &pending(vec![set(&USER, "8")]),
         Keep::Everything,
     ));

@@ -26,7 +26,7 @@ impl<S: SessionStore> CachedStore<S> {
     ) {
         match answer {
             Ok(Lookup::Found(record)) => self.0.memory.keep(ticket, record),
-            Ok(Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed) => {
+            Ok(Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed(_)) => {
                 // A guessed secret empties nothing.
                 self.0.memory.refuted(id, |record| {
                     let judged = record.meta.judge(secrets, visit, self.clock().now());

@@ -31,10 +31,6 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
         self.map.clock().now()
     }
 
-    fn translated(&self, local: Timestamp) -> Timestamp {
-        local
-    }
-
     fn limits(&self) -> Limits {
         self.limits
     }

@@ -1,13 +1,14 @@
 //! What is said of a session that has ended: by whom, and when.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
-use super::fixture::{Fixture, MS, new_secret, renewal};
+use super::fixture::{Fixture, MS, new_secret, renewal, set};
 use super::needs::Need;
 use crate::clock::Timestamp;
 use crate::patch::{AtLimit, Cap, Patch, SignIn};
-use crate::record::{Principal, Record, Rotate, Rotation, TOMBSTONE};
-use crate::store::{Created, Ended, EndedBy, Lookup, Revoke, SessionStore};
+use crate::record::{Meta, Principal, Record, Rotate, Rotation, TOMBSTONE};
+use crate::store::{Created, Ended, EndedBy, Lookup, Revoke, SessionStore, Touch, Visit};
 use crate::token::{RotationNonce, SecretHash};
 
 fn customer() -> Principal {
@@ -117,4 +118,79 @@ pub async fn a_replaced_secret_says_when_it_was_replaced<S: SessionStore>(fixtur
     says(&fixture, &record, &fourth, (browser, later), "the one that replaced them").await;
     record.meta.secret = fifth;
     fixture.found(&record).await;
+}
+
+/// A request that arrived before its own browser ended the session, or replaced the
+/// secret, or within the grace after that, is told that it is late, by its arrival and to
+/// the millisecond. One whose session was ended elsewhere never is.
+///
+/// A late request must not undo what its browser did since. Nothing else may keep a
+/// browser from starting afresh.
+pub async fn who_was_on_the_way_when_a_session_ended_is_late<S: SessionStore>(fixture: Fixture<S>) {
+    const GRACE: Duration = Duration::from_secs(5);
+
+    let destroyed = fixture.insert(fixture.record()).await;
+    let renewed = fixture.insert(fixture.record()).await;
+    let elsewhere = fixture.insert(fixture.record()).await;
+    fixture.clock.advance(MS * 7);
+    let at = fixture.now();
+    fixture.end(destroyed.id, EndedBy::Browser).await;
+    fixture.applied(renewed.id, &renewal(renewed.id).0).await;
+    fixture.end(elsewhere.id, EndedBy::Elsewhere).await;
+    fixture.clock.advance(TOMBSTONE / 2);
+    for (arrived, expected) in
+        [(at, true), (at.after(GRACE - MS), true), (at.after(GRACE), false), (fixture.now(), false)]
+    {
+        let waited = fixture.now().since(arrived);
+        let visit = Visit { waited, grace: GRACE, ..Touch::IfDue.into() };
+        for (record, expected) in
+            [(&destroyed, expected), (&renewed, expected), (&elsewhere, false)]
+        {
+            let seen = fixture.visit(record.id, &[record.meta.secret], visit).await;
+            let Lookup::Ended(ended) = seen else { panic!("an ended session, loaded: {seen:?}") };
+            let what = format!("late, {:?} after the end by {:?}", arrived.since(at), ended.by);
+            assert_eq!(ended.late, expected, "{what}");
+        }
+    }
+}
+
+/// A secret that a sign-in replaced tells under which epoch, until privileges change
+/// again: then, and where it was no sign-in, it tells of none.
+///
+/// A form that was sent twice goes on with the session of the first sign-in, and must
+/// not come by what somebody proved or was given later.
+pub async fn a_replaced_secret_tells_of_the_sign_in_while_that_holds<S: SessionStore>(
+    fixture: Fixture<S>,
+) {
+    let told = async |record: &Record| {
+        let seen = fixture.look(record).await;
+        let Lookup::Ended(ended) = seen else { panic!("a replaced secret, loaded: {seen:?}") };
+        ended.sign_in
+    };
+    let plain = fixture.insert(fixture.record()).await;
+    fixture.applied(plain.id, &renewal(plain.id).0).await;
+    assert_eq!(told(&plain).await, None, "no sign-in");
+    let record = fixture.insert(fixture.record()).await;
+    let (mut patch, second) = renewal(record.id);
+    patch.meta.principal = Some(Some(customer()));
+    patch.meta.authenticated = true;
+    fixture.applied(record.id, &patch).await;
+    assert_eq!(told(&record).await, Some(2), "the epoch of a sign-in");
+    fixture.applied_under(record.id, 2, &Patch::of(vec![set("n", "1")])).await;
+    assert_eq!(told(&record).await, Some(2), "the same once a field was changed");
+    // In the same millisecond.
+    let (patch, third) = renewal(record.id);
+    fixture.applied_under(record.id, 2, &patch).await;
+    assert_eq!(told(&record).await, None, "what came before a change of privilege");
+    fixture.clock.advance(MS);
+    fixture.applied_under(record.id, 3, &renewal(record.id).0).await;
+    let id = record.id;
+    for secret in [second, third] {
+        let replaced =
+            Record { meta: Meta { secret, ..record.meta.clone() }, ..fixture.with_id(id) };
+        assert_eq!(told(&replaced).await, None, "those changes were no sign-ins");
+    }
+    let destroyed = fixture.insert(fixture.record()).await;
+    fixture.delete(destroyed.id).await;
+    assert_eq!(told(&destroyed).await, None, "a session that was destroyed");
 }

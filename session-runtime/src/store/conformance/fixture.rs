@@ -196,7 +196,8 @@ impl<S: SessionStore> Fixture<S> {
         secret: &SecretHash,
         arrived: Timestamp,
     ) -> Lookup {
-        let visit = Visit { arrived: Some(arrived), ..Touch::Never.into() };
+        let waited = self.now().since(arrived);
+        let visit = Visit { waited, ..Touch::Never.into() };
         self.visit(id, &[*secret], visit).await
     }
 
@@ -209,7 +210,12 @@ impl<S: SessionStore> Fixture<S> {
         self.visit(id, secrets, Touch::Never.into()).await
     }
 
-    async fn visit(&self, id: SessionId, secrets: &[SecretHash], visit: Visit) -> Lookup {
+    pub(super) async fn visit(
+        &self,
+        id: SessionId,
+        secrets: &[SecretHash],
+        visit: Visit,
+    ) -> Lookup {
         let seen = answered("load", self.store.load(id, secrets, visit).await);
         let cached = matches!(seen, Lookup::Cached(_));
         assert!(!cached, "who does not say `stale_ok` is never answered from a cache: {seen:?}");

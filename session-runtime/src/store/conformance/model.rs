@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
 use crate::record::{Applying, Due, Judgement, Principal, Record, TOMBSTONE, Tombstone};
-use crate::store::{Ended, EndedBy, Lookup, Revoke, Touch};
+use crate::store::{Ended, EndedBy, Lookup, Replayed, Revoke, Touch};
 use crate::token::SecretHash;
 
 /// All that was ever stored.
@@ -40,9 +40,9 @@ impl Expected {
         match (self, seen) {
             (Self::Exactly(Lookup::Found(expected)), Lookup::Found(seen)) => expected == seen,
             (Self::Exactly(Lookup::Absent), Lookup::Absent)
-            | (Self::Exactly(Lookup::Replayed), Lookup::Replayed)
             | (Self::NotFound, Lookup::Absent | Lookup::Ended(_)) => true,
             (Self::Exactly(Lookup::Ended(expected)), Lookup::Ended(seen)) => expected == seen,
+            (Self::Exactly(Lookup::Replayed(expected)), Lookup::Replayed(seen)) => expected == seen,
             _ => false,
         }
     }
@@ -73,7 +73,7 @@ impl Model {
         let meta = &entry.record.meta;
         let replaced = meta.retired.replaced_at(secret, now).is_some();
         if let Some(ended) = entry.destroyed {
-            let left = Tombstone { meta: meta.clone(), ended }.judge(&[*secret], now);
+            let left = Tombstone { meta: meta.clone(), ended }.judge(&[*secret], touch.into(), now);
             return match left {
                 Some(ended) if entry.was_live || replaced => {
                     Expected::Exactly(Lookup::Ended(ended))
@@ -89,7 +89,9 @@ impl Model {
             Judgement::Opens(Due::Nothing) => {}
             Judgement::Opens(due) => Arc::make_mut(&mut entry.record).meta.settle(due, now),
             Judgement::Ended(ended) => return Expected::Exactly(Lookup::Ended(ended)),
-            Judgement::Replayed => return Expected::Exactly(Lookup::Replayed),
+            Judgement::Replayed => {
+                return Expected::Exactly(Lookup::Replayed(Replayed::of(meta)));
+            }
             Judgement::Absent => return Expected::Exactly(Lookup::Absent),
         }
         Expected::Exactly(Lookup::Found(entry.record.clone()))

@@ -96,7 +96,7 @@ pub async fn several_old_secrets_are_retired<S: SessionStore>(fixture: Fixture<S
             seen.push(match fixture.load(record.id, secret, Touch::IfDue).await {
                 Lookup::Found(_) | Lookup::Cached(_) => 'F',
                 Lookup::Ended(_) => 'R',
-                Lookup::Absent | Lookup::Replayed => 'A',
+                Lookup::Absent | Lookup::Replayed(_) => 'A',
             });
         }
         assert_eq!(seen, expected, "found, retired, absent: the secrets from the oldest on");

@@ -4,7 +4,7 @@ use super::fixture::{Fixture, IDLE, MS, new_secret, renewal, set, text};
 use super::running::together;
 use crate::id::SessionId;
 use crate::patch::{Applied, Expect, Outcome, Patch};
-use crate::record::{ROTATION_GRACE, Record, Rotate, Rotation, TOMBSTONE};
+use crate::record::{Principal, ROTATION_GRACE, Record, Rotate, Rotation, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 use crate::token::{RotationNonce, SecretHash};
 
@@ -184,7 +184,7 @@ pub async fn the_secret_before_is_good_for_the_grace<S: SessionStore>(fixture: F
     assert_eq!(found.meta.secret, new, "a load by the secret before takes nothing back");
     fixture.clock.advance(MS);
     let seen = look(&fixture, id, &old).await;
-    assert!(matches!(seen, Lookup::Replayed), "the secret before, after its grace: {seen:?}");
+    assert!(matches!(seen, Lookup::Replayed(_)), "the secret before, after its grace: {seen:?}");
     let seen = look(&fixture, id, &new).await;
     assert!(matches!(seen, Lookup::Found(_)), "the present secret: {seen:?}");
 }
@@ -200,7 +200,7 @@ pub async fn a_request_that_arrived_within_the_grace_is_answered<S: SessionStore
     let seen = fixture.load_of(id, &old, at.after(ROTATION_GRACE - MS)).await;
     assert!(matches!(seen, Lookup::Found(_)), "arrived within the grace: {seen:?}");
     let seen = fixture.load_of(id, &old, at.after(ROTATION_GRACE)).await;
-    assert!(matches!(seen, Lookup::Replayed), "arrived at the end of the grace: {seen:?}");
+    assert!(matches!(seen, Lookup::Replayed(_)), "arrived at the end of the grace: {seen:?}");
 }
 
 /// The secret before, presented after its grace, is `Replayed` as long as the
@@ -208,12 +208,16 @@ pub async fn a_request_that_arrived_within_the_grace_is_answered<S: SessionStore
 /// activity; a secret that never was any is `Absent` as ever.
 pub async fn a_replayed_secret_is_reported_and_opens_nothing<S: SessionStore>(fixture: Fixture<S>) {
     let (id, old, new) = confirmed(&fixture).await;
-    fixture.applied(id, &Patch::of(vec![set("n", "1")])).await;
+    let customer = Principal::new("customer", "42");
+    let mut patch = Patch::of(vec![set("n", "1")]);
+    patch.meta.principal = Some(Some(customer.clone()));
+    fixture.applied(id, &patch).await;
     fixture.clock.advance(IDLE / 2);
     let before = fixture.reload(id, 1).await;
     for touch in [Touch::IfDue, Touch::Never] {
         let seen = fixture.load(id, &old, touch).await;
-        assert!(matches!(seen, Lookup::Replayed), "long after the grace: {seen:?}");
+        let Lookup::Replayed(replayed) = seen else { panic!("long after the grace: {seen:?}") };
+        assert_eq!(replayed.principal.as_ref(), Some(&customer), "whose session it is");
     }
     assert_eq!(fixture.reload(id, 1).await, before, "a replayed secret left a trace");
     let seen = look(&fixture, id, &new_secret(id)).await;
@@ -295,5 +299,41 @@ pub async fn a_destroyed_session_retires_the_neighbours_of_its_secret<S: Session
     for (what, old) in &secrets {
         let seen = look(&fixture, id, old).await;
         assert!(matches!(seen, Lookup::Absent), "the {what} secret, a minute later: {seen:?}");
+    }
+}
+
+/// A secret that joins opens the record beside the present one, as does each of three;
+/// whichever is presented is the present one from then on, and the others have the
+/// grace. It changes no authority and ends with a change of privilege.
+///
+/// Several answers are on their way to one browser, and nobody knows which it keeps.
+pub async fn secrets_that_join_open_beside_the_present_one<S: SessionStore>(fixture: Fixture<S>) {
+    let record = fixture.insert(fixture.with(&[("cart", "[1]")])).await;
+    let (id, first) = (record.id, record.meta.secret);
+    let joins = [(); 3].map(|()| new_secret(id));
+    for (at, secret) in joins.iter().enumerate() {
+        let mut patch = Patch::of(vec![set("n", &at.to_string())]);
+        patch.meta.join = Some(Box::new(*secret));
+        let applied = fixture.applied(id, &patch).await;
+        assert_eq!(applied.epoch, 1, "the epoch after a secret has joined");
+    }
+    let found = fixture.found(&record).await;
+    let converging: Vec<_> = found.meta.renewal.converging().copied().collect();
+    assert_eq!(converging, joins, "the secrets that have joined");
+    assert_eq!(text(&found, "n"), Some("2"), "what came with them");
+    let seen = look(&fixture, id, &joins[1]).await;
+    let Lookup::Found(found) = seen else { panic!("a secret that has joined: {seen:?}") };
+    assert_eq!((found.meta.secret, found.meta.epoch), (joins[1], 1), "presented");
+    for secret in [first, joins[0], joins[2]] {
+        fixture.clock.advance(MS);
+        let seen = look(&fixture, id, &secret).await;
+        let Lookup::Found(found) = seen else { panic!("one of the others: {seen:?}") };
+        assert_eq!(found.meta.secret, joins[1], "nothing is taken back");
+    }
+    let (patch, _) = renewal(id);
+    fixture.applied(id, &patch).await;
+    for secret in [first, joins[0], joins[1], joins[2]] {
+        let seen = look(&fixture, id, &secret).await;
+        assert!(matches!(seen, Lookup::Ended(_)), "after a change of privilege: {seen:?}");
     }
 }

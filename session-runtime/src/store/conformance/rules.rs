@@ -138,6 +138,8 @@ macro_rules! __store_rules {
                 endings [revocation] {
                     a_destroyed_session_says_who_ended_it_and_when
                     a_replaced_secret_says_when_it_was_replaced
+                    who_was_on_the_way_when_a_session_ended_is_late
+                    a_replaced_secret_tells_of_the_sign_in_while_that_holds
                 }
                 secrets [] {
                     any_of_several_secrets_opens_a_session
@@ -170,6 +172,7 @@ macro_rules! __store_rules {
                     a_destroyed_session_retires_the_neighbours_of_its_secret
                 }
                 rotation [atomic_patches] {
+                    secrets_that_join_open_beside_the_present_one
                     concurrent_rotations_agree_on_one_nonce
                 }
                 versions [] {

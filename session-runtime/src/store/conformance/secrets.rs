@@ -78,7 +78,7 @@ pub async fn of_several_secrets_the_newest_counts<S: SessionStore>(fixture: Fixt
             assert!(matches!(seen, Lookup::Found(_)), "present, and replayed: {seen:?}");
         }
         let seen = fixture.load_by(id, &[first, second]).await;
-        assert!(matches!(seen, Lookup::Replayed), "replayed, and unknown: {seen:?}");
+        assert!(matches!(seen, Lookup::Replayed(_)), "replayed, and unknown: {seen:?}");
         let (patch, fourth) = renewal(id);
         fixture.applied(id, &patch).await;
         for several in [[third, fourth], [fourth, third]] {

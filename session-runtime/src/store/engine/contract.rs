@@ -37,9 +37,6 @@ pub(in crate::store) trait Engine: Send + Sync + 'static {
     /// The engine's time: that of its last answer, and how long ago that was.
     fn now(&self) -> Timestamp;
 
-    /// What the engine's clock shows where this process's shows `local`.
-    fn translated(&self, local: Timestamp) -> Timestamp;
-
     /// How large sessions may become.
     fn limits(&self) -> Limits;
 

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use super::apply::SMALL;
 use super::{Doubt, Engine, Failure, Inserted, Joins};
 use crate::patch::SignIn;
-use crate::record::Record;
 use crate::record::form::{self, DoesNotFit, Form, Raw};
+use crate::record::{Record, Touch};
 use crate::store::contract::Created;
 
 pub(in crate::store) async fn create(
@@ -50,7 +50,8 @@ pub(in crate::store) fn is_ours(value: &[u8], record: &Record) -> bool {
     match Raw::read(value) {
         Ok(Raw::Record(raw)) => raw.meta.secret == record.meta.secret,
         Ok(Raw::Tombstone(tombstone)) => {
-            tombstone.judge(&[record.meta.secret], tombstone.ended.at).is_some()
+            let visit = Touch::Never.into();
+            tombstone.judge(&[record.meta.secret], visit, tombstone.ended.at).is_some()
         }
         Err(_) => false,
     }

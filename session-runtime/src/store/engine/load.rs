@@ -11,17 +11,16 @@ use crate::id::SessionId;
 use crate::patch::SignIn;
 use crate::record::form::{self, DoesNotFit, Entry, Form, InvalidForm, Raw};
 use crate::record::{Due, Judgement, MAX_LIFETIME, Record, Visit};
-use crate::store::contract::Lookup;
+use crate::store::contract::{Lookup, Replayed};
 use crate::token::SecretHash;
 
 pub(in crate::store) async fn load(
     engine: &impl Engine,
     id: SessionId,
     secrets: &[SecretHash],
-    mut visit: Visit,
+    visit: Visit,
     deadline: Instant,
 ) -> Result<Lookup, Failure> {
-    visit.arrived = visit.arrived.map(|arrived| engine.translated(arrived));
     let mut read = engine.read(id, deadline).await?;
     let mut pause = Pause::until(deadline);
     let mut tries = 0;
@@ -87,7 +86,7 @@ pub(in crate::store) fn judge(
     let raw = match Raw::read(value)? {
         Raw::Record(raw) => raw,
         Raw::Tombstone(tombstone) => {
-            let ended = tombstone.judge(secrets, read.now);
+            let ended = tombstone.judge(secrets, visit, read.now);
             return Ok(Found::Answer(ended.map_or(Lookup::Absent, Lookup::Ended)));
         }
     };
@@ -101,7 +100,7 @@ pub(in crate::store) fn judge(
             Err(invalid) => return Err(invalid.into()),
         },
         Judgement::Ended(ended) => Lookup::Ended(ended),
-        Judgement::Replayed => Lookup::Replayed,
+        Judgement::Replayed => Lookup::Replayed(Replayed::of(&raw.meta)),
         Judgement::Absent => Lookup::Absent,
     };
     Ok(Found::Answer(answer))

@@ -12,7 +12,7 @@ use crate::record::{
     Tombstone,
 };
 use crate::store::engine::index::Order;
-use crate::store::{Created, Limits, Lookup, Visit};
+use crate::store::{Created, Limits, Lookup, Replayed, Visit};
 use crate::token::SecretHash;
 
 /// Width of an expiry bucket, in milliseconds.
@@ -103,7 +103,7 @@ impl Shard {
         now: Timestamp,
     ) -> Lookup {
         let Some(record) = self.records.get_mut(&id) else {
-            let ended = self.tombstones.get(&id).and_then(|it| it.judge(secrets, now));
+            let ended = self.tombstones.get(&id).and_then(|it| it.judge(secrets, visit, now));
             return ended.map_or(Lookup::Absent, Lookup::Ended);
         };
         match record.meta.judge(secrets, visit, now) {
@@ -111,7 +111,7 @@ impl Shard {
             // A touch ends the record later than its bucket says: that one re-arms it.
             Judgement::Opens(due) => Arc::make_mut(record).meta.settle(due, now),
             Judgement::Ended(ended) => return Lookup::Ended(ended),
-            Judgement::Replayed => return Lookup::Replayed,
+            Judgement::Replayed => return Lookup::Replayed(Replayed::of(&record.meta)),
             Judgement::Absent => return Lookup::Absent,
         }
         Lookup::Found(Arc::clone(record))

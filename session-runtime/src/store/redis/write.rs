@@ -32,10 +32,6 @@ impl Engine for Server {
         self.offset.now()
     }
 
-    fn translated(&self, local: Timestamp) -> Timestamp {
-        self.offset.translated(local)
-    }
-
     fn limits(&self) -> Limits {
         self.options.limits
     }

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form::{self, Entry, Raw};
 use crate::record::{Due, Judgement, Principal, Record, Visit};
-use crate::store::contract::{Cursor, Lookup, Page};
+use crate::store::contract::{Cursor, Lookup, Page, Replayed};
 use crate::token::SecretHash;
 
 /// What a load found without writing.
@@ -37,7 +37,7 @@ pub(super) fn load(
     let raw = match Raw::read(value::form(row, 0)?)? {
         Raw::Record(raw) => raw,
         Raw::Tombstone(tombstone) => {
-            let ended = tombstone.judge(secrets, now);
+            let ended = tombstone.judge(secrets, visit, now);
             return Ok(Loaded::Answer(ended.map_or(Lookup::Absent, Lookup::Ended)));
         }
     };
@@ -45,7 +45,7 @@ pub(super) fn load(
         Judgement::Opens(Due::Nothing) => Lookup::Found(Arc::new(raw.record(id, None)?)),
         Judgement::Opens(due) => return Ok(Loaded::Due(Arc::new(raw.record(id, None)?), due)),
         Judgement::Ended(ended) => Lookup::Ended(ended),
-        Judgement::Replayed => Lookup::Replayed,
+        Judgement::Replayed => Lookup::Replayed(Replayed::of(&raw.meta)),
         Judgement::Absent => Lookup::Absent,
     }))
 }

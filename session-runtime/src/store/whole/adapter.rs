@@ -14,8 +14,8 @@ use crate::patch::{Gone, Outcome, Patch, SignIn};
 use crate::record::form::{self, Entry};
 use crate::record::{Applying, COMMIT_LEEWAY, Due, Judgement, Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, EndedBy, Limits, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Limits, Lookup, Page, Replayed, Revoke, Revoked,
+    SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
 
@@ -144,7 +144,7 @@ impl<W: WholeRecordStore> Inner<W> {
         let found = self.read(id).await?;
         let now = self.now();
         let Some(mut record) = found else {
-            let ended = self.tombstones.judge(id, secrets, now);
+            let ended = self.tombstones.judge(id, secrets, visit, now);
             return Ok((ended.map_or(Lookup::Absent, Lookup::Ended), Due::Nothing));
         };
         let lookup = match record.meta.judge(secrets, visit, now) {
@@ -155,7 +155,7 @@ impl<W: WholeRecordStore> Inner<W> {
                 return Ok((Lookup::Found(record), due));
             }
             Judgement::Ended(ended) => Lookup::Ended(ended),
-            Judgement::Replayed => Lookup::Replayed,
+            Judgement::Replayed => Lookup::Replayed(Replayed::of(&record.meta)),
             Judgement::Absent => Lookup::Absent,
         };
         Ok((lookup, Due::Nothing))

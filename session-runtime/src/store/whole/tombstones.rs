@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Ended, EndedBy, Meta, TOMBSTONE, Tombstone};
+use crate::record::{Ended, EndedBy, Meta, TOMBSTONE, Tombstone, Visit};
 use crate::token::SecretHash;
 
 /// What is left of the records that were destroyed within the last minute.
@@ -40,9 +40,10 @@ impl Tombstones {
         &self,
         id: SessionId,
         secrets: &[SecretHash],
+        visit: Visit,
         now: Timestamp,
     ) -> Option<Ended> {
-        self.with(|graves| graves.tombstones.get(&id)?.judge(secrets, now))
+        self.with(|graves| graves.tombstones.get(&id)?.judge(secrets, visit, now))
     }
 
     /// Forgets at most `limit` that are due, and says whether more are.

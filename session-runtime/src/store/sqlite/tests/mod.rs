@@ -99,7 +99,7 @@ async fn create(store: &SqliteStore, record: Record) {
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {
     match store.load(id(number), &[SECRET], touch.into()).await.unwrap() {
         Lookup::Found(record) | Lookup::Cached(record) => Some(record),
-        Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed => None,
+        Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed(_) => None,
     }
 }
 

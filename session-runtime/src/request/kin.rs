@@ -1,0 +1,217 @@
+//! The other sessions of the browser that a commit is about: one that another request
+//! has begun in the place of the same session, which this one joins, and those that end
+//! when somebody signs in.
+
+use std::time::Duration;
+
+use super::RequestSession;
+use super::attempts::{Attempts, Basis, Step};
+use crate::error::SessionError;
+use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::id::SessionId;
+use crate::patch::{Applied, Patch};
+use crate::record::{Ended, Record};
+use crate::session::{Origin, Over, State, Why};
+use crate::store::{EndedBy, Lookup, Touch};
+
+/// Within this time of a sign-in the same one counts as sent twice.
+const SENT_TWICE: Duration = Duration::from_secs(10);
+
+/// Which other sessions a commit may go on with, and which it ends.
+pub(super) struct Kin {
+    /// A session whose token was presented, and that is over.
+    over: Option<Over>,
+    /// Whether a new session may take the place after it.
+    follows: bool,
+    /// A sign-in of this browser under that epoch, which this one may repeat.
+    first: Option<(SessionId, u64)>,
+    /// What this request went by before it joined the session of another one.
+    before: Option<Origin>,
+    /// Sessions that end once somebody has signed in.
+    ends: Vec<SessionId>,
+    /// Those of which the request presented tokens.
+    proved: Vec<SessionId>,
+    /// Whether the browser may have withheld the cookie of its session.
+    withheld: bool,
+}
+
+impl Kin {
+    pub(super) fn of(state: &State) -> Self {
+        let first = state.over.and_then(|over| Some((over.id, over.sign_in?)));
+        let withheld = matches!(state.origin, Origin::SignInOnly { why: Why::Withheld, .. });
+        let (ends, proved) = (Vec::new(), state.proved.clone());
+        Self { over: state.over, follows: true, first, before: None, ends, proved, withheld }
+    }
+
+    /// The session in whose place a new one begins.
+    pub(super) fn after(&self, origin: &Origin) -> Option<SessionId> {
+        let over = match origin {
+            Origin::Stored(record) => Some(record.id),
+            _ => self.over.map(|over| over.id),
+        };
+        over.filter(|_| self.follows)
+    }
+
+    /// Whether anything is to end once this is stored.
+    pub(super) fn ends_others(&self) -> bool {
+        !self.ends.is_empty() || !self.proved.is_empty()
+    }
+
+    pub(super) const fn may_repeat(&self) -> bool {
+        self.first.is_some()
+    }
+
+    pub(super) const fn joins(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// Parts from a session that was joined, and says what this request went by before.
+    pub(super) fn part(&mut self) -> Option<Origin> {
+        self.before.take()
+    }
+
+    /// That session of another user ends with the sign-in.
+    pub(super) fn will_end(&mut self, former: Option<SessionId>) {
+        self.ends.extend(former.filter(|former| !self.ends.contains(former)));
+    }
+}
+
+impl Attempts<'_> {
+    /// Looks whether it was a sign-in that replaced the token of this request.
+    pub(super) async fn look_for_sign_in(&mut self, id: SessionId) -> Result<(), SessionError> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let engine = &self.request.engine;
+        let secrets = engine.config.realms.secrets(token);
+        let found = engine.store.load(id, &secrets, Touch::Never.into());
+        if let Lookup::Ended(Ended { sign_in: Some(epoch), .. }) = engine.within(found).await? {
+            self.kin.first = Some((id, epoch));
+        }
+        Ok(())
+    }
+
+    /// Goes on with the session that the first of two equal sign-ins has begun, if `new`
+    /// would be the second.
+    pub(super) async fn joins_first_sign_in(&mut self, new: &Record) -> Result<bool, SessionError> {
+        match self.kin.first.take() {
+            Some((id, epoch)) if new.meta.principal.is_some() => self.join(id, epoch, new).await,
+            _ => Ok(false),
+        }
+    }
+
+    /// The place of `new` is taken. Whoever is there may be joined; if not, a sign-in
+    /// takes another place, and anything else comes too late.
+    pub(super) async fn on_taken(
+        &mut self,
+        new: &Record,
+        follows: bool,
+    ) -> Result<Step, SessionError> {
+        if !follows {
+            return Ok(Step::Again);
+        }
+        self.kin.follows = false;
+        if self.join(new.id, FIRST_EPOCH, new).await? || new.meta.authenticated.is_some() {
+            return Ok(Step::Again);
+        }
+        let explicit = self.is_explicit();
+        Ok(Step::Done(self.lost(explicit)))
+    }
+
+    /// Goes on with the session `id` in the place of `new`, if both are of one user who
+    /// has just signed in, or of nobody.
+    ///
+    /// What authorises that is the epoch: nothing has changed privileges since.
+    async fn join(
+        &mut self,
+        id: SessionId,
+        epoch: u64,
+        new: &Record,
+    ) -> Result<bool, SessionError> {
+        let engine = &self.request.engine;
+        let stored = engine.within(engine.store.reload(id, epoch)).await?;
+        let Some(stored) = stored else { return Ok(false) };
+        engine.vouch_for_realm(&stored)?;
+        let recently = |at| engine.now().since(at) < SENT_TWICE;
+        let is_kin = match &new.meta.principal {
+            Some(_) => {
+                stored.meta.principal == new.meta.principal
+                    && stored.meta.authenticated.is_some_and(recently)
+            }
+            None => [new, &*stored]
+                .iter()
+                .all(|it| it.meta.principal.is_none() && it.meta.authenticated.is_none()),
+        };
+        if is_kin {
+            tracing::debug!(session = %id, "a request goes on with the session of another one");
+            let joined = Basis::Seen(Origin::Stored(stored));
+            let before = std::mem::replace(&mut self.basis, joined);
+            self.kin.before = Some(before.origin().clone());
+        }
+        Ok(is_kin)
+    }
+
+    /// Ends what ends with a sign-in, now that it is stored in the session `new`.
+    pub(super) async fn end_kin(&mut self, new: SessionId) -> Result<(), SessionError> {
+        let mut ends = std::mem::take(&mut self.kin.ends);
+        if self.is_sign_in() {
+            ends.append(&mut self.kin.proved);
+        }
+        for former in ends.into_iter().filter(|former| *former != new) {
+            let engine = &self.request.engine;
+            let was_live = engine.within(engine.store.delete(former, EndedBy::Browser)).await?;
+            tracing::debug!(session = %former, was_live, successor = %new, "a sign-in ended it");
+        }
+        Ok(())
+    }
+
+    pub(super) fn report_created(&self, record: &Record) {
+        let event =
+            |kind| SecurityEvent::new(kind).of(record.id).by(record.meta.principal.as_ref());
+        let engine = &self.request.engine;
+        tracing::debug!(session = %record.id, "session created");
+        if self.kin.over.is_some() {
+            engine.happened(&event(SecurityEventKind::StartedAfresh));
+        }
+        if record.meta.authenticated.is_some() {
+            engine.happened(&event(SecurityEventKind::SignedIn));
+            if self.kin.withheld {
+                engine.happened(&event(SecurityEventKind::SignedInCrossSite));
+            }
+        }
+    }
+
+    pub(super) fn report_applied(&self, id: SessionId, patch: &Patch, applied: &Applied) {
+        let meta = &patch.meta;
+        let ours = meta.rotate.as_ref().map(|rotate| rotate.rotation.nonce);
+        let kind = if meta.authenticated {
+            SecurityEventKind::SignedIn
+        } else if meta.renew.is_some() || (ours.is_some() && ours == applied.rotation) {
+            SecurityEventKind::Renewed
+        } else {
+            return;
+        };
+        let principal = match &meta.principal {
+            Some(principal) => principal.as_ref(),
+            None => self.basis.origin().record().and_then(|it| it.meta.principal.as_ref()),
+        };
+        self.request.engine.happened(&SecurityEvent::new(kind).of(id).by(principal));
+    }
+}
+
+/// That of every session that has just been stored.
+const FIRST_EPOCH: u64 = 1;
+
+impl RequestSession {
+    /// Says what becomes of changes that have no session to go to.
+    pub(super) fn report_lost(&self, why: Option<Why>, fields: &[&str], explicit: bool) {
+        match why {
+            Some(Why::Withheld) if explicit => {
+                self.engine.happened(&SecurityEvent::new(SecurityEventKind::Withheld));
+            }
+            why => tracing::info!(
+                ?fields,
+                ?why,
+                "what a request changed is not stored: its session is over, or is not known to be its own"
+            ),
+        }
+    }
+}

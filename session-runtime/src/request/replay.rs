@@ -1,0 +1,46 @@
+//! What follows when a token is presented that was replaced long ago.
+
+use std::sync::Arc;
+
+use super::RequestSession;
+use super::to_end::spawn;
+use crate::config::OnReplay;
+use crate::error::SessionError;
+use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::id::SessionId;
+use crate::store::{EndedBy, Replayed, Revoke};
+
+impl RequestSession {
+    /// One of two clients has stolen the token, and nobody knows which. Says whether the
+    /// session has ended for it.
+    pub(super) async fn on_replay(
+        &self,
+        id: SessionId,
+        replayed: Replayed,
+        reaction: OnReplay,
+    ) -> Result<bool, SessionError> {
+        let Replayed { principal, authenticated } = replayed;
+        let event = |kind| SecurityEvent::new(kind).of(id).by(principal.as_ref());
+        self.engine.happened(&event(SecurityEventKind::Replayed));
+        if reaction == OnReplay::Report || !authenticated {
+            return Ok(false);
+        }
+        let deleted = self.engine.store.delete(id, EndedBy::Elsewhere);
+        if self.engine.within(deleted).await? {
+            self.engine.happened(&event(SecurityEventKind::Revoked));
+        }
+        if let (OnReplay::EndAllOfPrincipal, Some(principal)) = (reaction, principal) {
+            let engine = Arc::clone(&self.engine);
+            spawn(async move {
+                if let Err(error) = engine.revoke(&[principal], Revoke::All).await {
+                    tracing::error!(
+                        session = %id,
+                        %error,
+                        "the other sessions of a user whose token may have been stolen could not be ended"
+                    );
+                }
+            });
+        }
+        Ok(true)
+    }
+}
