@@ -275,6 +275,57 @@ mod tests {
         }
     }
 
+    /// Of a counter, however it is spread out, or of a clock, most bits hardly move.
+    #[test]
+    fn every_bit_of_a_token_is_a_toss_of_a_coin() {
+        const TOKENS: usize = 10_000;
+        let bits = |bytes: &[u8]| {
+            let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte >> bit & 1));
+            bits.map(usize::from).collect::<Vec<_>>()
+        };
+        let of = |token: &SessionToken| bits(&[&token.id.as_bytes()[..], &token.secret].concat());
+        let new = |_| of(&SessionToken::generate().unwrap());
+        let id = SessionId::from_bytes([7; 16]);
+        let renewed = |_| bits(&SessionToken::renew(id).unwrap().secret);
+        for tokens in [
+            (0..TOKENS).map(new).collect::<Vec<_>>(),
+            (0..TOKENS).map(renewed).collect::<Vec<_>>(),
+        ] {
+            // Eight standard deviations, which no run of coins comes near.
+            let fair = TOKENS / 2 - 400..TOKENS / 2 + 400;
+            for bit in 0..tokens[0].len() {
+                let set = tokens.iter().filter(|token| token[bit] == 1).count();
+                assert!(fair.contains(&set), "bit {bit} is set in {set} of {TOKENS}");
+                let turns = tokens.windows(2).filter(|two| two[0][bit] != two[1][bit]).count();
+                assert!(fair.contains(&turns), "bit {bit} turns {turns} times in {TOKENS}");
+            }
+        }
+    }
+
+    /// A generator that begins the same way each time looks random, and is known.
+    #[test]
+    fn another_process_makes_other_tokens() {
+        const TELLS: &str = "SESSION_TESTS_TELLS_TOKENS";
+        let tokens = || {
+            (0..100).map(|_| SessionToken::generate().unwrap().expose()).collect::<HashSet<_>>()
+        };
+        if std::env::var_os(TELLS).is_some() {
+            tokens().iter().for_each(|token| println!("token {token}"));
+            return;
+        }
+        let another = || {
+            let this = "token::tests::another_process_makes_other_tokens";
+            let mut test = std::process::Command::new(std::env::current_exe().unwrap());
+            let told = test.args(["--exact", this, "--nocapture"]).env(TELLS, "1").output().unwrap();
+            let told = String::from_utf8(told.stdout).unwrap();
+            let tokens = told.lines().filter_map(|line| line.strip_prefix("token "));
+            tokens.map(str::to_owned).collect::<HashSet<_>>()
+        };
+        let (one, other) = (another(), another());
+        assert_eq!((one.len(), other.len()), (100, 100));
+        assert!(one.is_disjoint(&other) && one.is_disjoint(&tokens()));
+    }
+
     #[test]
     fn debug_shows_neither_the_secret_nor_its_hash() {
         let token = SessionToken::generate().unwrap();
@@ -283,6 +334,19 @@ mod tests {
         assert!(!format!("{token:?}").contains(secret));
         let hash = token.secret_hash(&Realm::default());
         assert_eq!(format!("{hash:?}"), "SecretHash(redacted)");
+    }
+
+    #[test]
+    fn the_hash_is_the_sha_256_of_realm_and_secret() {
+        let token = SessionToken::of(SessionId::from_bytes([1; 16]), [2; 16]);
+        for (realm, expected) in [
+            ("session", "d517ec47172d23ebd11fcfc534ee8472c536a472a07daaedb903e2e72d8c694c"),
+            ("admin", "4cb949f3399118c8c3473e89f38fad1330398e1f8a0899fbf508d6fa3d7dd713"),
+        ] {
+            let hash = token.secret_hash(&Realm::new(realm).unwrap());
+            let hex: String = hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, expected, "{realm}");
+        }
     }
 
     #[test]

@@ -215,3 +215,26 @@ async fn a_sensitive_step_asks_the_store_when_somebody_last_proved_who_they_are(
         assert!(matches!(error, SessionError::Gone), "{}", under.name);
     }
 }
+
+#[tokio::test]
+async fn a_sign_in_is_fresh_for_as_long_as_is_asked_and_no_longer() {
+    for under in all().await {
+        let mut tab = Tab::new(&SessionLayer::new(under.store.clone()));
+        const FIVE: Duration = Duration::from_secs(300);
+        let is_fresh = async |tab: &Tab| {
+            tab.ask(|s: Handle| async move { s.is_fresh(FIVE) }).await.ok()
+        };
+        assert!(!is_fresh(&tab).await, "{}: nobody", under.name);
+        tab.run(|mut s: Handle| async move { s.set_note("here") }).await.ok();
+        assert!(!is_fresh(&tab).await, "{}: a visitor", under.name);
+        sign_in(&mut tab, 7).await;
+        under.clock.advance(FIVE);
+        assert!(is_fresh(&tab).await, "{}", under.name);
+        under.clock.advance(Duration::from_millis(1));
+        assert!(!is_fresh(&tab).await, "{}: it is older", under.name);
+        tab.run(|mut s: Handle| async move { s.reauthenticated() }).await.ok();
+        assert!(is_fresh(&tab).await, "{}: proved again", under.name);
+        tab.run(|mut s: Handle| async move { s.clear_user() }).await.ok();
+        assert!(!is_fresh(&tab).await, "{}: signed out", under.name);
+    }
+}

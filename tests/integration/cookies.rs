@@ -1,13 +1,19 @@
 //! The cookie as clients see it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::get;
 use http::{Method, header};
-use session_runtime::{CookieConfig, CookiePrefix, SameSite, Session, SessionLayer};
+use session_runtime::patch::Gone;
+use session_runtime::store::StoreErrorKind;
+use session_runtime::testing::{Fault, FaultStore, Operation};
+use session_runtime::{Authenticated, CookieConfig, CookiePrefix, SameSite, Session, SessionLayer};
 use session_tests::stores::memory;
 use session_tests::{Call, Client, Spy};
+use tokio::sync::Barrier;
 
-use crate::visitor::{Visitor, app};
+use crate::visitor::{Visitor, app, app_in};
 
 #[tokio::test]
 async fn a_new_session_sets_one_strict_cookie_that_no_cache_keeps() {
@@ -33,6 +39,44 @@ async fn a_response_that_read_a_session_varies_on_the_cookie() {
     assert_eq!(reply.headers[header::VARY], "Cookie");
     assert_eq!(reply.headers[header::CACHE_CONTROL], "private");
     assert_eq!(reply.set_cookie(), None, "no cookie on every response");
+}
+
+#[tokio::test]
+async fn no_shared_cache_keeps_a_cookie_or_what_a_session_was_read_for() {
+    let faults = FaultStore::new(memory().store);
+    let public = [(header::CACHE_CONTROL, "public, max-age=600")];
+    let cached = move |mut s: Session<Visitor>| async move {
+        s.set_locale("de");
+        public
+    };
+    let redirected = Router::new()
+        .route("/public", get(cached))
+        .route("/redirected", get(|_: Authenticated<Visitor>| async {}))
+        .layer(SessionLayer::new(faults.clone()).login_redirect("/sign-in"));
+    let app = app_in(SessionLayer::new(faults.clone()), Arc::new(Barrier::new(1)));
+    let app = app.merge(redirected);
+    let mut client = Client::new(&app);
+    let told = |reply: &session_tests::Reply, name| {
+        let all = reply.headers.get_all(name).iter().map(|value| value.to_str().unwrap());
+        all.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let reply = client.get("/public").await;
+    assert!(reply.set_cookie().is_some());
+    assert_eq!(told(&reply, header::CACHE_CONTROL), ["no-store"], "what the handler says is gone");
+    assert_eq!(told(&reply, header::VARY), ["Cookie"]);
+
+    client.get("/visit").await;
+    let private = |reply: session_tests::Reply, status: u16| {
+        assert_eq!(reply.status.as_u16(), status);
+        assert_eq!(told(&reply, header::CACHE_CONTROL), ["private"], "{status}");
+        assert_eq!(told(&reply, header::VARY), ["Cookie"], "{status}");
+    };
+    private(client.ask(Method::GET, "/account").await, 401);
+    private(client.ask(Method::GET, "/redirected").await, 303);
+    faults.next(Operation::Apply, Fault::Gone(Gone::Superseded));
+    private(client.ask(Method::POST, "/role").await, 409);
+    faults.next(Operation::Apply, Fault::Fails(StoreErrorKind::Unavailable));
+    private(client.ask(Method::POST, "/push").await, 503);
 }
 
 #[tokio::test]

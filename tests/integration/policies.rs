@@ -193,6 +193,35 @@ async fn a_sign_in_removes_what_could_have_been_planted_unless_it_sets_it_itself
 }
 
 #[tokio::test]
+async fn proof_of_somebody_unknown_removes_what_could_have_been_planted() {
+    for under in all().await {
+        // With a record that is there, and with one that this request makes.
+        for there in [true, false] {
+            let mut tab = Tab::new(&SessionLayer::new(under.store.clone()));
+            let plant = |s: &mut Draft_| {
+                s.set_next("https://evil.example");
+                s.set_note("kept");
+            };
+            if there {
+                tab.run(move |mut s: Draft_| async move { plant(&mut s) }).await.ok();
+            }
+            tab.run(|mut s: Draft_| async move {
+                s.set_cart(vec!["mine".into()]);
+                s.reauthenticated();
+            })
+            .await
+            .ok();
+            let seen = read(&tab, |s| (s.next().is_some(), s.cart().to_vec())).await;
+            assert_eq!(seen, (false, vec!["mine".to_owned()]), "{} {there}", under.name);
+            // By now it is known that somebody is there.
+            tab.run(move |mut s: Draft_| async move { plant(&mut s) }).await.ok();
+            tab.run(|mut s: Draft_| async move { s.reauthenticated() }).await.ok();
+            assert!(read(&tab, |s| s.next().is_some()).await, "{} {there}", under.name);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_sign_in_that_forks_a_record_takes_nothing_planted_along() {
     let under = session_tests::stores::memory();
     let mut tab = Tab::new(&SessionLayer::new(under.store.clone()));

@@ -226,10 +226,20 @@ mod tests {
         for name in ["", "a;b", "a b", "a=b", "a\r\nb", "ä", "__Host-x", "__secure-x", "a\"b"] {
             assert_eq!(entry(CookieConfig::builder().name(name)), "cookie.name", "{name:?}");
         }
-        let path = CookieConfig::builder().prefix(CookiePrefix::Secure).path("/a;Domain=evil");
-        assert_eq!(entry(path), "cookie.path");
-        let domain = CookieConfig::builder().prefix(CookiePrefix::Secure).domain("a;b");
-        assert_eq!(entry(domain), "cookie.domain");
+    }
+
+    #[test]
+    fn paths_and_domains_cannot_inject() {
+        let builder = || CookieConfig::builder().prefix(CookiePrefix::Secure);
+        let controls = (0..0x20).chain([0x7f]).map(char::from);
+        for bad in controls.chain([';', 'ä', '\u{85}', '\u{2028}']) {
+            for text in [format!("/a{bad}b"), format!("/{bad}"), format!("/a{bad}")] {
+                assert_eq!(entry(builder().path(&text)), "cookie.path", "{text:?}");
+                assert_eq!(entry(builder().domain(&text[1..])), "cookie.domain", "{text:?}");
+            }
+        }
+        assert_eq!(entry(builder().path("/a;Domain=evil")), "cookie.path");
+        assert_eq!(builder().path("/a/b_%20").domain("a.b").build().unwrap().path, "/a/b_%20");
     }
 
     #[test]
