@@ -55,7 +55,7 @@ pub enum SessionError {
     Unencodable {
         /// The stored name.
         field: &'static str,
-        /// What the encoder said.
+        /// What kind of an error the encoder met: without its text, which may quote the value.
         source: CodecError,
     },
     /// The store refused an operation on what is stored. Nothing was written.

@@ -1,5 +1,6 @@
 //! From a request to a session, whatever the web framework.
 
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -71,7 +72,6 @@ pub(crate) fn request_of(
 /// It owns the principal and dereferences to the session. When nobody is
 /// signed in the request is answered with 401, or with a redirect to
 /// [`login_redirect`](crate::SessionLayer::login_redirect).
-#[derive(Debug)]
 pub struct Authenticated<S: HasPrincipal> {
     principal: S::Principal,
     session: S::Session,
@@ -121,5 +121,15 @@ impl<S: HasPrincipal> Deref for Authenticated<S> {
 impl<S: HasPrincipal> DerefMut for Authenticated<S> {
     fn deref_mut(&mut self) -> &mut S::Session {
         &mut self.session
+    }
+}
+
+impl<S: HasPrincipal> fmt::Debug for Authenticated<S>
+where
+    S::Session: fmt::Debug,
+{
+    /// Without the principal: it may be an address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Authenticated").field(&self.session).finish()
     }
 }

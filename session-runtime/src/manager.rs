@@ -44,7 +44,7 @@ pub struct SessionManager<S = AnySchema> {
 pub enum AnySchema {}
 
 /// What may be shown of a stored session. Never a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The public id, for [`SessionManager::revoke`].
@@ -92,6 +92,20 @@ impl SessionInfo {
     /// The fields marked `listed` that are stored, as (stored name, JSON).
     pub fn listed(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.listed.iter().map(|(name, json)| (*name, &**json))
+    }
+}
+
+impl fmt::Debug for SessionInfo {
+    /// Names of the listed fields only: a user may see their values, and a log need not.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionInfo")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .field("last_seen_at", &self.last_seen_at)
+            .field("authenticated_at", &self.authenticated_at)
+            .field("expires_at", &self.expires_at)
+            .field("listed", &self.listed().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
     }
 }
 

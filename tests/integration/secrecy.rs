@@ -1,11 +1,16 @@
-//! The token is in the cookie and nowhere else.
+//! The token is in the cookie and nowhere else; what a session holds is in no log either.
+
+mod failures;
+mod settings;
 
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use session_runtime::store::SqliteStore;
-use session_runtime::{Session, SessionLayer};
+use session_runtime::{Realm, Session, SessionLayer};
 use session_tests::Client;
 use session_tests::stores::memory;
 use session_tests::traced::Traced;
@@ -67,11 +72,22 @@ async fn a_dump_of_the_store_does_not_hold_the_secret() {
     let token = client.token().unwrap().to_owned();
     client.post("/in").await;
     let raw = session_runtime::token::SessionToken::parse(&token).unwrap();
+    let hash = raw.secret_hash(&Realm::default());
+    // Id and secret have sixteen bytes each, in one text of base64.
+    let secret = URL_SAFE_NO_PAD.decode(&token).unwrap()[16..].to_vec();
     let mut dump = Vec::new();
     for entry in std::fs::read_dir(dir.path()).unwrap() {
         dump.extend(std::fs::read(entry.unwrap().path()).unwrap());
     }
     let holds = |needle: &[u8]| dump.windows(needle.len()).any(|window| window == needle);
     assert!(holds(raw.id().to_string().as_bytes()), "the id is there");
+    let in_base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes).into_bytes();
+    assert!(holds(&in_base64(hash.as_bytes())), "and the hash");
     assert!(!holds(token.as_bytes()) && !holds(&token.as_bytes()[22..]));
+    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    for form in [secret.clone(), in_base64(&secret), hex.into_bytes()] {
+        assert!(!holds(&form), "{form:?}");
+        // A column or a hash may cut it.
+        assert!(!holds(&form[..form.len() / 2]), "{form:?}");
+    }
 }

@@ -7,6 +7,7 @@ use std::cell::Cell;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 pub use serde_json::Error as CodecError;
 
@@ -22,18 +23,37 @@ pub struct Codec {
 }
 
 impl Codec {
+    /// Appends the JSON of a value.
+    pub(crate) fn encode_into(
+        &self,
+        value: &(dyn Any + Send + Sync),
+        out: &mut Vec<u8>,
+    ) -> Result<(), CodecError> {
+        (self.encode)(value, out).map_err(without_text)
+    }
+
     /// The JSON of a value, in a buffer of exactly its size.
     pub(crate) fn bytes_of(&self, value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, CodecError> {
         // A value's `Serialize` may encode another field: it finds an empty
         // buffer in place of this one.
         let mut scratch = SCRATCH.take();
         scratch.clear();
-        let encoded = (self.encode)(value, &mut scratch);
+        let encoded = self.encode_into(value, &mut scratch);
         let bytes = encoded.map(|()| scratch.as_slice().to_vec());
         scratch.shrink_to(KEPT_SCRATCH);
         SCRATCH.set(scratch);
         bytes
     }
+}
+
+/// An encoder's error without its text, in which the type's own `Serialize` may quote the
+/// value.
+fn without_text(error: CodecError) -> CodecError {
+    serde::ser::Error::custom(match error.classify() {
+        Category::Data => "its `Serialize` refuses the value",
+        Category::Syntax => "a key of a map has no form in JSON",
+        Category::Io | Category::Eof => "it could not be written",
+    })
 }
 
 thread_local! {
@@ -109,7 +129,7 @@ pub fn decode_with<'de, T: Send + Sync + 'static>(
 
 /// Encodes one value that is not a field, such as a principal to look up.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<String, CodecError> {
-    serde_json::to_string(value)
+    serde_json::to_string(value).map_err(without_text)
 }
 
 /// Whether two encodings mean the same value: the same bytes, or the same JSON

@@ -4,6 +4,7 @@ mod end;
 pub(crate) mod fields;
 pub(crate) mod form;
 mod history;
+mod name;
 pub mod patch;
 mod principal;
 mod rotation;
@@ -17,6 +18,7 @@ pub use self::end::{Ended, EndedBy, Tombstone};
 pub use self::fields::Fields;
 pub use self::form::FormNote;
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
+pub(crate) use self::name::{KEYED, shown};
 use self::patch::{Lifetime, MetaPatch};
 pub use self::principal::{Principal, PrincipalHash};
 pub use self::rotation::{Renewal, Rotate, Rotation, Standing};
@@ -214,7 +216,7 @@ impl Meta {
             self.retire_secrets(now);
             self.secret = secret;
             self.secret_since = now;
-            self.epoch += 1;
+            self.epoch = self.epoch.saturating_add(1);
         }
         if patch.authenticated {
             self.authenticated = Some(now);

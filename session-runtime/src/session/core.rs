@@ -331,7 +331,9 @@ impl Core {
         fields
             .map(|(index, field)| {
                 let mut json = Vec::new();
-                (field.codec().encode)(self.value(index), &mut json)
+                field
+                    .codec()
+                    .encode_into(self.value(index), &mut json)
                     .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
                 Ok((field.name, String::from_utf8_lossy(&json).into_owned()))
             })
@@ -348,7 +350,9 @@ impl Core {
         let Some(index) = self.schema.principal_index() else { return Ok(None) };
         let mut json = Vec::new();
         let field = self.field(index);
-        (field.codec().encode)(self.value(index), &mut json)
+        field
+            .codec()
+            .encode_into(self.value(index), &mut json)
             .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
         let json = String::from_utf8_lossy(&json);
         Ok((json.as_bytes() != NULL)

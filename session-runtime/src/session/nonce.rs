@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::codec::{Value, expiring};
 use crate::error::SessionError;
 use crate::patch::Op;
+use crate::record::KEYED;
 use crate::schema::{Key, SessionSchema, kind};
 
 /// How many values of one keyed nonce are kept: whoever begins flows and never
@@ -52,7 +53,7 @@ impl<S: SessionSchema> Handle<S> {
             return Ok(None);
         }
         let field = self.core.field(key.index());
-        let names = field.names().map(|of| Cow::Owned(format!("{of}{}{name}", value::KEYED)));
+        let names = field.names().map(|of| Cow::Owned(format!("{of}{}{name}", KEYED)));
         let names = names.collect();
         Ok(self.core.consume(key.index(), names).await?.map(owned))
     }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::codec::NULL;
 use crate::patch::{FieldOp, Op};
+use crate::record::shown;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 
 /// A change that a handle published.
@@ -77,8 +78,8 @@ impl PendingOp {
 }
 
 impl fmt::Debug for PendingOp {
-    /// Without the value: it may be personal.
+    /// Without the value, and without the key of a nonce: they may be personal, or secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.name(), self.op)
+        write!(f, "{} {:?}", shown(self.name()), self.op)
     }
 }

@@ -12,7 +12,7 @@ use super::view::View;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::patch::{Op, Refused};
-use crate::record::{Fields, Record};
+use crate::record::{Fields, KEYED, Record, shown};
 use crate::schema::{ConflictPolicy, Field, FieldKind};
 
 impl Core {
@@ -171,9 +171,10 @@ impl Core {
             base: None,
             made: Made::Anew,
         };
-        let name = format!("{}{}{}", field.name, value::KEYED, change.name);
+        let name = format!("{}{KEYED}{}", field.name, change.name);
         if let Some(limit) = value::is_too_long(&change.name) {
-            return Err(SessionError::Refused(Refused::TooLarge { field: name, limit }));
+            let field = shown(&name).into_owned();
+            return Err(SessionError::Refused(Refused::TooLarge { field, limit }));
         }
         let bytes = value::encode(field, &change.value, now)?;
         let adding = usize::from(self.fields.get(&name).is_none());

@@ -7,7 +7,7 @@ use crate::codec::{CodecError, NULL, Value, expiring, same_value};
 use crate::error::SessionError;
 use crate::keys::Form;
 use crate::patch::Op;
-use crate::record::Fields;
+use crate::record::{Fields, KEYED};
 use crate::schema::{Field, FieldKind};
 
 /// How the values of `field` are stored.
@@ -67,10 +67,6 @@ pub(super) fn same(field: &Field, a: &[u8], b: &[u8]) -> bool {
 fn bare<'b>(field: &Field, stored: &'b [u8]) -> &'b [u8] {
     if field.ttl.is_none() { stored } else { expiring::value_of(stored) }
 }
-
-/// Between the name of a keyed nonce and the key of one value. A stored name
-/// has no other two colons.
-pub(super) const KEYED: &str = "::";
 
 /// Every name under which something of `field` is stored.
 pub(super) fn stored_names(field: &'static Field, fields: &Fields) -> Vec<Cow<'static, str>> {

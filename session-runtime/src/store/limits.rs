@@ -1,7 +1,7 @@
 //! How large fields and records may become.
 
 use crate::patch::{FieldOp, Op, Refused};
-use crate::record::Fields;
+use crate::record::{Fields, shown};
 
 /// How large fields and records may become, in bytes.
 ///
@@ -82,7 +82,9 @@ impl Limits {
     /// Whether `changes`, each of another field, fit into a record that has
     /// `bytes` before them.
     fn check(&self, changes: &[Growth<'_>], bytes: impl FnOnce() -> usize) -> Result<(), Refused> {
-        let refused = |name: &str, limit| Err(Refused::TooLarge { field: name.to_owned(), limit });
+        let refused = |name: &str, limit| {
+            Err(Refused::TooLarge { field: shown(name).into_owned(), limit })
+        };
         let grown = |change: &&Growth<'_>| change.after > change.before;
         for change in changes.iter().filter(grown) {
             if change.after > self.field {

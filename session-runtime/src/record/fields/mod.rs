@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use self::block::{Block, Entry, Merged};
+use super::name::shown;
 use crate::patch::{FieldOp, Op, Refused, Taken};
 
 /// An overlay is merged into the base when it is larger than this many bytes
@@ -196,11 +197,11 @@ impl PartialEq for Fields {
 
 impl Eq for Fields {}
 
-/// Names and lengths only: values may be personal.
+/// Names and lengths only: values may be personal, and keys of nonces secret.
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
-            .entries(self.iter().map(|(name, value)| (name, format!("{} bytes", value.len()))))
+            .entries(self.iter().map(|(name, it)| (shown(name), format!("{} bytes", it.len()))))
             .finish()
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::meta::{AtLimit, Cap, Denied, Lifetime, MetaPatch, SignIn};
-use crate::record::Record;
+use crate::record::{Record, shown};
 use crate::token::{PatchId, RotationNonce};
 
 /// Field operations, expectations and meta operations, applied by a store in
@@ -93,14 +93,15 @@ pub enum Op {
 }
 
 impl fmt::Debug for FieldOp {
-    /// Without values: they may be personal.
+    /// Without values, and without the key of a nonce: they may be personal, or secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = shown(&self.name);
         match &self.op {
-            Op::Set(value) => write!(f, "{} = {} bytes", self.name, value.len()),
-            Op::Remove => write!(f, "{} removed", self.name),
-            Op::RemoveIf(_) => write!(f, "{} removed if unchanged", self.name),
-            Op::Add(add) => write!(f, "{} {:+}", self.name, add.delta),
-            Op::Take => write!(f, "{} taken", self.name),
+            Op::Set(value) => write!(f, "{name} = {} bytes", value.len()),
+            Op::Remove => write!(f, "{name} removed"),
+            Op::RemoveIf(_) => write!(f, "{name} removed if unchanged"),
+            Op::Add(_) => write!(f, "{name} added to"),
+            Op::Take => write!(f, "{name} taken"),
         }
     }
 }
@@ -195,7 +196,7 @@ impl fmt::Debug for Expect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rev(rev) => write!(f, "rev {rev}"),
-            Self::Field { name, .. } => write!(f, "{name} as it was"),
+            Self::Field { name, .. } => write!(f, "{} as it was", shown(name)),
             Self::Version { namespace, version } => write!(f, "version {version} of {namespace:?}"),
         }
     }
@@ -247,7 +248,7 @@ pub struct Taken {
 
 impl fmt::Debug for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Taken({}, {})", self.name, self.value.as_ref().map_or(0, Vec::len))
+        write!(f, "Taken({}, {})", shown(&self.name), self.value.as_ref().map_or(0, Vec::len))
     }
 }
 
@@ -280,7 +281,7 @@ pub enum Refused {
     },
     /// The field or the record would exceed the store's limit.
     TooLarge {
-        /// The stored name.
+        /// The stored name; of a keyed nonce without the key.
         field: String,
         /// The limit, in bytes.
         limit: usize,

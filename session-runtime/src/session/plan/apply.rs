@@ -10,7 +10,7 @@ use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
 use crate::record::Fields;
-use crate::record::{Record, Rotate, Rotation};
+use crate::record::{Record, Rotate, Rotation, shown};
 use crate::schema::Field;
 use crate::session::conflict;
 use crate::session::op::PendingOp;
@@ -220,7 +220,7 @@ fn migrated_meanwhile(
     if moved && !matches!(op.op, Op::Add(_)) {
         let then = View::of(seen, situation.schemas, situation.keys, situation.now);
         if then.fields.get(op.name()) != view.fields.get(op.name()) {
-            return Err(SessionError::Conflict { field: Some(op.name().to_owned()) });
+            return Err(SessionError::Conflict { field: Some(shown(op.name()).into_owned()) });
         }
     }
     Ok(())
