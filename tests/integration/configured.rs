@@ -14,8 +14,11 @@ use session_tests::Client;
 use crate::visitor::Visitor;
 
 fn wrong(config: serde_json::Value) -> Vec<String> {
-    let error = serde_json::from_value::<SessionConfig>(config).unwrap_err();
-    error.to_string().lines().map(str::to_owned).collect()
+    let config = serde_json::from_value::<SessionConfig>(config).unwrap();
+    let error = config.check().unwrap_err().to_string();
+    let on = config.layer_on(MemoryStore::new()).unwrap_err();
+    assert_eq!(on.to_string(), error, "no layer is made of it");
+    error.lines().map(str::to_owned).collect()
 }
 
 fn app(layer: SessionLayer) -> Router {
@@ -28,6 +31,9 @@ fn app(layer: SessionLayer) -> Router {
 async fn settings(config: &SessionConfig) -> String {
     format!("{:?}", config.layer().await.unwrap())
 }
+
+/// A key, as `openssl rand -base64 32` prints them.
+const KEY: &str = "9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJg";
 
 const YAML: &str = "
 store: 'memory:'
@@ -49,7 +55,7 @@ store_timeout: 1s
 exclude: [/static, /health]
 conflict_on_lost_changes: false
 login_redirect: /login
-keys: [AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA]
+keys: [9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJg]
 sign_tokens: true
 accept_unsigned_tokens: true
 accept_plain_secrets: true
@@ -68,7 +74,7 @@ conflict_timeout = "500ms"
 store_timeout = 1
 conflict_on_lost_changes = false
 login_redirect = "/login"
-keys = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+keys = "9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJg="
 sign_tokens = true
 accept_unsigned_tokens = true
 accept_plain_secrets = true
@@ -105,7 +111,7 @@ const ENV: [(&str, &str); 22] = [
     ("EXCLUDE", "/static, /health"),
     ("CONFLICT_ON_LOST_CHANGES", "no"),
     ("LOGIN_REDIRECT", "/login"),
-    ("KEYS", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    ("KEYS", "9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJg"),
     ("SIGN_TOKENS", "true"),
     ("INSECURE_FOR_DEVELOPMENT", "on"),
 ];
@@ -145,7 +151,7 @@ async fn every_front_end_comes_to_the_same_layer_and_that_is_the_one_made_in_cod
         .exclude("/health")
         .conflict_on_lost_changes(false)
         .login_redirect("/login")
-        .keys("A".repeat(43).parse().unwrap())
+        .keys(KEY.parse().unwrap())
         .sign_tokens()
         .accept_unsigned_tokens(true)
         .accept_plain_secrets(true)
@@ -191,7 +197,7 @@ fn the_environment_is_a_configuration() {
         let app: App = figment.extract().unwrap();
         let missing = app.session.layer_on(MemoryStore::new()).unwrap_err().to_string();
         assert_eq!(missing, "`keys`: the environment variable `THE_KEY` is not set");
-        jail.set_env("THE_KEY", "A".repeat(43));
+        jail.set_env("THE_KEY", KEY);
         let layer = app.session.layer_on(MemoryStore::new()).unwrap();
         let debug = format!("{layer:?}");
         assert!(debug.contains("1200s") && debug.contains("same_site: Strict"), "{debug}");
@@ -215,12 +221,12 @@ fn each_mistake_is_named_by_its_entry_and_all_at_once() {
     }));
     let starts = [
         ("stoer: ", "there is no such entry; there are `store`, `prefix`"),
-        ("idle_timeout: ", "`20 minuets` is not a duration: write `\"30m\"`"),
+        ("idle_timeout: ", "is not a duration: write `\"30m\"`"),
         ("absolute_timeout: ", "write `\"none\"` for no limit"),
-        ("max_sessions: ", "`0` is not a number: write at least 1"),
+        ("max_sessions: ", "is not a number: write at least 1"),
         ("exclude: ", "paths that begin with `/`"),
-        ("sign_tokens: ", "`maybe` is not `true` or `false`"),
-        ("cookie.same_site: ", "`laxx` is not `strict`, `lax` or `none`"),
+        ("sign_tokens: ", "is not `true` or `false`"),
+        ("cookie.same_site: ", "is not `strict`, `lax` or `none`"),
         ("cookie.secure: ", "is always on"),
         ("cookie.nmae: ", "there are `name`, `prefix`"),
         ("cookie.path: ", "write a text, not a section"),
@@ -273,9 +279,9 @@ async fn what_only_the_store_or_the_surroundings_can_tell_is_said_when_the_layer
 #[tokio::test]
 async fn a_secret_may_stand_in_a_file_and_nothing_shows_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let key = "k".repeat(43);
+    let key = KEY;
     std::fs::write(file.path(), format!("{key}\n")).unwrap();
-    let old = "o".repeat(43);
+    let old = "3v0K0Qk6nB3s2eVYQnZk8m1yqj9o8f2Jm5uR7tXwLbE=";
     let config: SessionConfig = serde_json::from_value(json!({
         "store": "redis://user:hunter2@localhost",
         "keys": [format!("file:{}", file.path().display()), old],
@@ -297,7 +303,7 @@ async fn the_layer_does_what_the_configuration_says() {
         "store": format!("sqlite:{}", file.display()),
         "cookie": { "name": "sid" },
         "sign_tokens": "true",
-        "keys": "A".repeat(43),
+        "keys": KEY,
     }))
     .unwrap();
     let mut client = Client::new(&app(config.layer().await.unwrap()));

@@ -12,13 +12,9 @@ use crate::keys::Keys;
 use crate::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
 
-/// The settings that `node` holds.
-///
-/// # Errors
-///
-/// All that is wrong, a line each.
-pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
-    let mut root = Section::root(node)?;
+/// The settings that `node` holds, with all that is wrong in them.
+pub(super) fn read(node: Node) -> SessionConfig {
+    let mut root = Section::root(node);
     let store = root.text("store").map(Reference::from);
     let prefix = root.text("prefix");
     let mut errors = Vec::new();
@@ -67,11 +63,7 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
         root.wrong(error.entry(), error.problem());
     }
     errors.splice(0..0, root.finish(|_| None));
-    if errors.is_empty() {
-        Ok(SessionConfig { store, options, config, keys })
-    } else {
-        Err(errors.join("\n"))
-    }
+    SessionConfig { store, options, config, keys, faults: errors }
 }
 
 fn limits(mut section: Section, errors: &mut Vec<String>) -> Option<Limits> {

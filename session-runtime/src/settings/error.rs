@@ -10,6 +10,9 @@ use crate::store::ConnectError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetupError {
+    /// Entries that make no sense, a line each, which begins with the entry's full name.
+    /// What stands there is not repeated: it may be a secret.
+    Entries(Vec<String>),
     /// A setting does not make sense, or not with this store.
     Setting(ConfigError),
     /// The store cannot be opened.
@@ -26,6 +29,7 @@ pub enum SetupError {
 impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Entries(problems) => f.write_str(&problems.join("\n")),
             Self::Setting(error) => error.fmt(f),
             Self::Store(error) => write!(f, "`store`: {error}"),
             Self::Reference { entry, problem } => write!(f, "`{entry}`: {problem}"),
@@ -37,7 +41,7 @@ impl Error for SetupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Store(error) => error.source(),
-            Self::Setting(_) | Self::Reference { .. } => None,
+            Self::Entries(_) | Self::Setting(_) | Self::Reference { .. } => None,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 /// Has no `Debug`: a text may be a key.
 pub(super) enum Node {
@@ -13,6 +15,8 @@ pub(super) enum Node {
     Text(String),
     List(Vec<Self>),
     Map(Vec<(String, Self)>),
+    /// What no setting is.
+    Other,
 }
 
 impl Node {
@@ -25,10 +29,13 @@ impl Node {
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Map(_) => "a section",
+            Self::Other => "that",
         }
     }
 }
 
+/// Takes whatever there is: an error of the front end would quote the file, and with it
+/// the secrets that stand beside the mistake. What is wrong is found later.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any)
@@ -54,6 +61,24 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
         Ok(Node::Int(i64::try_from(value).unwrap_or(i64::MAX)))
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<Node, E> {
+        Ok(Node::Other)
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Node, A::Error> {
+        let (IgnoredAny, value) = tagged.variant()?;
+        value.newtype_variant::<IgnoredAny>()?;
+        Ok(Node::Other)
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
@@ -94,14 +119,23 @@ impl<'de> Visitor<'de> for Any {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut map: Vec<(String, Node)> = Vec::new();
-        while let Some((name, value)) = entries.next_entry::<String, Node>()? {
+        while let Some((Name(name), value)) = entries.next_entry::<Name, Node>()? {
             // Environments have upper case, and some files hyphens.
-            let name = name.to_ascii_lowercase().replace('-', "_");
-            if map.iter().any(|(known, _)| *known == name) {
-                return Err(A::Error::custom(format_args!("{name}: is there twice")));
-            }
-            map.push((name, value));
+            map.push((name.to_ascii_lowercase().replace('-', "_"), value));
         }
         Ok(Node::Map(map))
+    }
+}
+
+/// The name of an entry. A format may have others than texts.
+struct Name(String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(match Node::deserialize(deserializer)? {
+            Node::Text(name) => name,
+            Node::Int(name) => name.to_string(),
+            name => name.kind().to_owned(),
+        }))
     }
 }

@@ -17,23 +17,29 @@ pub(super) struct Section {
 
 impl Section {
     /// The whole configuration.
-    ///
-    /// # Errors
-    ///
-    /// If it is no section at all.
-    pub(super) fn root(node: Node) -> Result<Self, String> {
+    pub(super) fn root(node: Node) -> Self {
         match node {
-            Node::Map(entries) => Ok(Self::new("", entries)),
+            Node::Map(entries) => Self::new("", entries),
             // An empty file.
-            Node::Null => Ok(Self::new("", Vec::new())),
+            Node::Null => Self::new("", Vec::new()),
             node => {
-                Err(format!("settings of sessions are entries with names, not {}", node.kind()))
+                let problem =
+                    format!("settings of sessions are entries with names, not {}", node.kind());
+                Self { errors: vec![problem], ..Self::new("", Vec::new()) }
             }
         }
     }
 
-    const fn new(path: &'static str, entries: Vec<(String, Node)>) -> Self {
-        Self { path, entries, known: Vec::new(), errors: Vec::new() }
+    fn new(path: &'static str, all: Vec<(String, Node)>) -> Self {
+        let mut section = Self { path, entries: Vec::new(), known: Vec::new(), errors: Vec::new() };
+        for (name, node) in all {
+            if section.entries.iter().any(|(known, _)| *known == name) {
+                section.wrong(&name, "is there twice");
+            } else {
+                section.entries.push((name, node));
+            }
+        }
+        section
     }
 
     /// The section `name`, which is empty where it is left out. `path` is its
@@ -122,7 +128,8 @@ impl Section {
         let text = self.text(name)?;
         let value = read(&text.to_ascii_lowercase());
         if value.is_none() {
-            self.wrong(name, format!("`{text}` is not {expected}"));
+            // Its text may be a secret that stands in the wrong place.
+            self.wrong(name, format!("is not {expected}"));
         }
         value
     }

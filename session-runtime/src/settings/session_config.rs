@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer};
 
 use super::entries;
 use super::error::SetupError;
@@ -17,8 +17,10 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 ///
 /// It deserialises from every format that names its entries: YAML, TOML, JSON,
 /// the environment. Numbers and yes or no may be texts, so that front ends that
-/// know nothing but texts will do. What is wrong is reported all at once, each
-/// entry by its full name. Durations are texts such as `"30m"`, `"1h 30m"`,
+/// know nothing but texts will do. What is wrong is reported by [`check`](Self::check) and
+/// when the layer is made, all at once, each entry by its full name: reading succeeds
+/// all the same, for the error of a reader quotes the file, and with it the
+/// passwords in it. Durations are texts such as `"30m"`, `"1h 30m"`,
 /// `"500ms"`, or a number of seconds.
 ///
 /// | entry | values | default |
@@ -59,8 +61,8 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 /// )?;
 /// let layer = config.layer().await?;
 /// # let _ = layer;
-/// let error = serde_json::from_str::<SessionConfig>(r#"{ "idle_timeout": "20 minuets" }"#);
-/// assert!(error.unwrap_err().to_string().contains("idle_timeout: "));
+/// let wrong: SessionConfig = serde_json::from_str(r#"{ "idle_timeout": "20 minuets" }"#)?;
+/// assert!(wrong.check().unwrap_err().to_string().contains("idle_timeout: "));
 /// # Ok(()) }
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f()).unwrap();
 /// ```
@@ -71,17 +73,32 @@ pub struct SessionConfig {
     pub(super) config: Config,
     #[cfg_attr(not(feature = "keys"), allow(dead_code))]
     pub(super) keys: Vec<Reference>,
+    /// What is wrong, a line each.
+    pub(super) faults: Vec<String>,
 }
 
 impl SessionConfig {
+    /// Whether every entry makes sense by itself. What only the store or the surroundings
+    /// can tell is found by [`layer`](Self::layer).
+    ///
+    /// # Errors
+    ///
+    /// [`SetupError::Entries`]: all that is wrong.
+    pub fn check(&self) -> Result<(), SetupError> {
+        match self.faults.is_empty() {
+            true => Ok(()),
+            false => Err(SetupError::Entries(self.faults.clone())),
+        }
+    }
+
     /// Opens the store, and makes the layer in front of it. To close the store at
     /// the end, [connect](Self::connect) to it and give a clone to
     /// [`layer_on`](Self::layer_on).
     ///
     /// # Errors
     ///
-    /// If the store cannot be opened, what an entry refers to is not there, or
-    /// the settings do not fit the store.
+    /// If an entry is wrong, the store cannot be opened, what an entry refers to is not
+    /// there, or the settings do not fit the store.
     pub async fn layer(&self) -> Result<SessionLayer, SetupError> {
         self.layer_on(self.connect().await?)
     }
@@ -90,8 +107,10 @@ impl SessionConfig {
     ///
     /// # Errors
     ///
-    /// If it cannot be opened, or the entry is missing or refers to nothing.
+    /// If an entry is wrong, the store cannot be opened, or its entry is missing or refers
+    /// to nothing.
     pub async fn connect(&self) -> Result<AnyStore, SetupError> {
+        self.check()?;
         let missing =
             ConfigError::new("store", "write where sessions live, such as `sqlite:sessions.db`");
         let url = self.store.as_ref().ok_or(SetupError::Setting(missing))?.resolve("store")?;
@@ -103,9 +122,10 @@ impl SessionConfig {
     ///
     /// # Errors
     ///
-    /// If what an entry refers to is not there, or the settings do not fit the
-    /// store.
+    /// If an entry is wrong, what one refers to is not there, or the settings do not fit
+    /// the store.
     pub fn layer_on(&self, store: impl SessionStore) -> Result<SessionLayer, SetupError> {
+        self.check()?;
         #[allow(unused_mut)]
         let mut config = self.config.clone();
         #[cfg(feature = "keys")]
@@ -124,7 +144,7 @@ impl SessionConfig {
 
 impl<'de> Deserialize<'de> for SessionConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        entries::read(Node::deserialize(deserializer)?).map_err(D::Error::custom)
+        Node::deserialize(deserializer).map(entries::read)
     }
 }
 
@@ -135,6 +155,7 @@ impl fmt::Debug for SessionConfig {
             .field("options", &self.options)
             .field("config", &self.config)
             .field("keys", &self.keys.len())
+            .field("faults", &self.faults)
             .finish()
     }
 }
