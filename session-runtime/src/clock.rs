@@ -77,27 +77,47 @@ impl From<Timestamp> for SystemTime {
 ///
 /// The system clock.
 #[derive(Clone, Default)]
-pub struct Clock(Option<Arc<AtomicU64>>);
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    /// The system's, ahead by so many milliseconds.
+    System { ahead: i64 },
+    Frozen(Arc<AtomicU64>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::System { ahead: 0 }
+    }
+}
 
 impl Clock {
     /// The clock of the operating system.
     #[must_use]
     pub const fn system() -> Self {
-        Self(None)
+        Self(Source::System { ahead: 0 })
+    }
+
+    /// The clock of a machine whose time is wrong. For tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn system_ahead_by(millis: i64) -> Self {
+        Self(Source::System { ahead: millis })
     }
 
     /// A clock that stands at `start` until it is told otherwise. Clones share it.
     #[must_use]
     pub fn frozen(start: Timestamp) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(start.0))))
+        Self(Source::Frozen(Arc::new(AtomicU64::new(start.0))))
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Some(millis) => Timestamp(millis.load(Ordering::Acquire)),
-            None => system_now(),
+            Source::Frozen(millis) => Timestamp(millis.load(Ordering::Acquire)),
+            Source::System { ahead } => Timestamp(system_now().0.saturating_add_signed(*ahead)),
         }
     }
 
@@ -105,21 +125,21 @@ impl Clock {
     /// server for the time.
     #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
     pub(crate) const fn is_frozen(&self) -> bool {
-        self.0.is_some()
+        matches!(self.0, Source::Frozen(_))
     }
 
     /// Microseconds that only go forward, since some moment in this process. A
     /// frozen clock tells its own.
     pub(crate) fn steady_micros(&self) -> u64 {
         match &self.0 {
-            Some(millis) => millis.load(Ordering::Acquire).saturating_mul(1_000),
-            None => steady_micros(),
+            Source::Frozen(millis) => millis.load(Ordering::Acquire).saturating_mul(1_000),
+            Source::System { .. } => steady_micros(),
         }
     }
 
     /// Moves a frozen clock forward. Does nothing to the system clock.
     pub fn advance(&self, by: Duration) {
-        if let Some(now) = &self.0 {
+        if let Source::Frozen(now) = &self.0 {
             let by = millis(by);
             let _ = now
                 .fetch_update(Ordering::AcqRel, Ordering::Acquire, |t| Some(t.saturating_add(by)));
@@ -128,10 +148,19 @@ impl Clock {
 
     /// Sets a frozen clock, backwards too. Does nothing to the system clock.
     pub fn set(&self, to: Timestamp) {
-        if let Some(now) = &self.0 {
+        if let Source::Frozen(now) = &self.0 {
             now.store(to.0, Ordering::Release);
         }
     }
+}
+
+/// Longer than any process runs, and within what every clock can tell.
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// When `limit` from now is over. A limit beyond what the clock can tell does not end.
+pub(crate) fn deadline_after(limit: Duration) -> tokio::time::Instant {
+    let now = tokio::time::Instant::now();
+    now.checked_add(limit.min(FAR)).unwrap_or(now)
 }
 
 #[allow(clippy::disallowed_methods)] // this is the one place
@@ -147,7 +176,10 @@ fn steady_micros() -> u64 {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Clock(frozen)" } else { "Clock(system)" })
+        f.write_str(match self.0 {
+            Source::Frozen(_) => "Clock(frozen)",
+            Source::System { .. } => "Clock(system)",
+        })
     }
 }
 
@@ -163,6 +195,16 @@ mod tests {
         assert_eq!(other.now(), Timestamp::from_millis(12));
         other.set(Timestamp::from_millis(1));
         assert_eq!(clock.now().as_millis(), 1);
+    }
+
+    #[test]
+    fn a_deadline_that_no_clock_can_tell_is_far_away_and_no_panic() {
+        let left = |limit| deadline_after(limit).duration_since(tokio::time::Instant::now());
+        for far in [Duration::MAX, Duration::from_millis(u64::MAX), Duration::from_secs(1 << 40)] {
+            assert!(left(far) > Duration::from_secs(86_400 * 365));
+        }
+        let near = left(Duration::from_secs(9));
+        assert!(near <= Duration::from_secs(9), "{near:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::clock::deadline_after;
 use crate::id::SessionId;
 use crate::token::random_below;
 
@@ -25,7 +26,7 @@ type Queue = Arc<tokio::sync::Mutex<()>>;
 impl Queues {
     /// Waits for its turn, for at most `limit`.
     pub(crate) async fn join(&self, id: SessionId, limit: Duration) -> Option<Retry> {
-        let deadline = Instant::now() + limit;
+        let deadline = deadline_after(limit);
         let queue = Arc::clone(self.lock().entry(id).or_default());
         let place = Place { queues: self.clone(), id, queue };
         let turn = timeout(limit, Arc::clone(&place.queue).lock_owned()).await.ok()?;
@@ -104,6 +105,14 @@ mod tests {
         drop((first, other));
         assert!(waiting.await.unwrap());
         assert_eq!(queues.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_time_to_try_again_that_no_clock_can_tell_is_long_and_no_panic() {
+        let queues = Queues::default();
+        let id = SessionId::from_bytes([1; 16]);
+        let mut retry = queues.join(id, Duration::MAX).await.unwrap();
+        assert!(retry.pause().await);
     }
 
     #[tokio::test]

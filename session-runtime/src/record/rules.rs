@@ -154,7 +154,7 @@ impl Record {
         if meta.patches.contains(patch.id) {
             // The epoch that this patch gave, not the present one: a repeat must
             // not gain the authority of whoever signed in since.
-            let epoch = epoch + u64::from(patch.meta.renew.is_some());
+            let epoch = epoch.saturating_add(u64::from(patch.meta.renew.is_some()));
             let applied = Applied {
                 rev: meta.rev,
                 epoch,
@@ -186,7 +186,7 @@ impl Record {
             Ok((fields, taken)) => {
                 let mut record = Self::new(self.id, meta.clone(), fields);
                 record.meta.apply(&patch.meta, now);
-                record.meta.rev += 1;
+                record.meta.rev = meta.rev.saturating_add(1);
                 record.meta.patches.push(patch.id);
                 let (rev, epoch) = (record.meta.rev, record.meta.epoch);
                 let rotate = patch.meta.rotate.as_ref();
@@ -255,6 +255,22 @@ mod tests {
         let Applying::Answer(Outcome::Applied(applied)) = again else { panic!("{again:?}") };
         assert!(applied.repeated);
         assert_eq!(applied.rev, 2);
+    }
+
+    #[test]
+    fn numbers_that_cannot_grow_stay_where_they_are() {
+        let mut largest = meta(None, None);
+        (largest.rev, largest.epoch) = (u64::MAX, u64::MAX);
+        let mut patch = Patch::new();
+        patch.meta.renew = Some(SecretHash::from_bytes([2; 32]));
+        let Applying::Stored(after, applied) = record(largest).apply(u64::MAX, &patch, at(1_000))
+        else {
+            panic!("stored")
+        };
+        assert_eq!((applied.rev, applied.epoch), (u64::MAX, u64::MAX));
+        let again = after.apply(u64::MAX, &patch, at(1_000));
+        let Applying::Answer(Outcome::Applied(repeated)) = again else { panic!("{again:?}") };
+        assert_eq!((repeated.rev, repeated.epoch), (u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::contract::{CompareAndSwap, Keys, ListKeys};
 use super::sign_in::LONGEST;
-use crate::clock::Clock;
+use crate::clock::{Clock, deadline_after};
 use crate::id::SessionId;
 use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
@@ -113,7 +113,7 @@ impl<M: CompareAndSwap> CasStore<M> {
     }
 
     pub(super) fn until(&self) -> Instant {
-        Instant::now() + self.deadline
+        deadline_after(self.deadline)
     }
 }
 

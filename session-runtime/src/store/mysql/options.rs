@@ -9,6 +9,7 @@ use super::MySqlStore;
 use super::dialect::{MySql, set_up};
 use super::failure::fault;
 use super::layout::Tables;
+use crate::clock::FAR;
 use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
 use crate::store::sql::{Settings, parameters, shared_settings};
@@ -68,7 +69,7 @@ impl MySqlOptions {
         );
         let pool = MySqlPoolOptions::new()
             .max_connections(self.settings.connections)
-            .acquire_timeout(deadline)
+            .acquire_timeout(deadline.min(FAR))
             // A dead one is noticed by the call, which tries another one.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {

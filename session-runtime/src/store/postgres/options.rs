@@ -9,6 +9,7 @@ use super::PostgresStore;
 use super::dialect::{Pool, PostgreSql, lock_timeout};
 use super::failure::fault;
 use super::layout::Layout;
+use crate::clock::FAR;
 use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
 use crate::store::sql::{Settings, parameters, shared_settings};
@@ -127,7 +128,7 @@ impl PostgresOptions {
         self.settings.probe(&options, fault).await?;
         let pool = PgPoolOptions::new()
             .max_connections(self.settings.connections)
-            .acquire_timeout(deadline)
+            .acquire_timeout(deadline.min(FAR))
             // Each call would be two round trips. A dead connection is noticed
             // by the call, which tries another one.
             .test_before_acquire(false)

@@ -12,6 +12,7 @@ use super::offset::Offset;
 use super::options::RedisOptions;
 use super::script::{Script, Scripts};
 use super::target::Target;
+use crate::clock::deadline_after;
 use crate::id::SessionId;
 use crate::record::Principal;
 use crate::store::engine::Doubt;
@@ -53,7 +54,7 @@ impl Server {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        after(self.options.deadline)
+        deadline_after(self.options.deadline)
     }
 
     pub(super) fn session(&self, id: SessionId) -> Key<'_> {
@@ -362,27 +363,5 @@ impl Asked {
             Self::Unknown(_) => Failure::said("NOSCRIPT", ""),
             Self::Failed(failure) => failure,
         }
-    }
-}
-
-/// That far from now; a deadline beyond what a clock can tell is one that does not
-/// come.
-pub(super) fn after(duration: Duration) -> Instant {
-    const DECADES: Duration = Duration::from_secs(30 * 365 * 86_400);
-    let now = Instant::now();
-    now.checked_add(duration.min(DECADES)).unwrap_or(now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_deadline_that_no_clock_can_tell_is_far_away_and_no_panic() {
-        for far in [Duration::MAX, Duration::from_millis(u64::MAX), Duration::from_secs(1 << 40)] {
-            assert!(after(far).duration_since(Instant::now()) > Duration::from_secs(86_400 * 365));
-        }
-        let near = after(Duration::from_secs(9)).duration_since(Instant::now());
-        assert!(near <= Duration::from_secs(9), "{near:?}");
     }
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::line::Line;
 use super::server::{Server, Work};
 use super::{Arg, Dialect, Fault};
+use crate::clock::deadline_after;
 use crate::id::SessionId;
 use crate::record::{Due, Record, Visit};
 use crate::store::contract::Lookup;
@@ -17,10 +16,11 @@ pub(super) async fn load<D: Dialect>(
     server: &Server<D>,
     id: SessionId,
     secrets: &[SecretHash],
-    visit: Visit,
+    mut visit: Visit,
 ) -> Result<Lookup, Failure> {
     let deadline = server.deadline();
     let read = server.perform_by(deadline, &mut Look { id }).await?;
+    visit.arrived = visit.arrived.map(|arrived| server.translated(arrived, read.now));
     let (record, due) = match engine::judge(id, &read, secrets, visit)? {
         Found::Answer(lookup) => return Ok(lookup),
         Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
@@ -31,7 +31,7 @@ pub(super) async fn load<D: Dialect>(
         return server.perform_by(deadline, &mut settle).await;
     }
     // Activity is worth neither a failed request nor a long wait.
-    let soon = deadline.min(Instant::now() + server.patience / 4);
+    let soon = deadline.min(deadline_after(server.patience / 4));
     server.perform_by(soon, &mut settle).await.or_else(|failure| {
         tracing::warn!(%id, %failure, "the last activity of a session was not stored");
         Ok(Lookup::Found(record))

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::line::Line;
 use super::{Arg, Dialect, Fault, Settings};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp, deadline_after};
 use crate::store::engine::{Doubt, Failure, Pause};
 use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
@@ -61,7 +61,15 @@ impl<D: Dialect> Server<D> {
 
     /// When a call that begins now has to end.
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.patience
+        deadline_after(self.patience)
+    }
+
+    /// What the server's clock showed when that of this node showed `local`; `now` is what
+    /// it has just shown.
+    pub(super) fn translated(&self, local: Timestamp, now: Timestamp) -> Timestamp {
+        let here = self.clock.now().as_millis();
+        let there = local.as_millis().saturating_add(now.as_millis());
+        Timestamp::from_millis(there.saturating_sub(here))
     }
 
     /// The time for a statement that otherwise asks the server's clock.

@@ -8,7 +8,7 @@ use super::line::Line;
 use super::server::{Server, Work};
 use super::statements::BATCH;
 use super::{Arg, Dialect, Fault};
-use crate::clock::Timestamp;
+use crate::clock::{FAR, Timestamp};
 use crate::record::{COMMIT_LEEWAY, TICKET_LIFETIME};
 use crate::store::contract::Swept;
 use crate::store::engine::Doubt;
@@ -89,6 +89,7 @@ async fn batches<D: Dialect, T: Sync>(
 pub(super) async fn run<D: Dialect>(server: Arc<Server<D>>, every: Duration) {
     loop {
         // Nodes that were started together drift apart.
+        let every = every.min(FAR);
         let pause = every.mul_f64(0.9) + random_below(every.mul_f64(0.2));
         tokio::time::sleep(pause).await;
         loop {
