@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
 use session_runtime::clock::Clock;
 use session_runtime::keys::KeyRing;
@@ -19,6 +21,7 @@ use session_runtime::testing::{Call, SpyStore};
 use session_runtime::token::SessionToken;
 use session_runtime::{Realm, SessionError, SessionLayer, SessionSchema};
 use session_tests::Tab;
+use session_tests::keys::secret;
 use session_tests::stores::{all, memory};
 
 /// What nobody but the program may read.
@@ -46,23 +49,13 @@ struct Vault {
 }
 
 fn ring(first: u8) -> KeyRing {
-    KeyRing::from_bytes(&[first; 32]).unwrap()
+    KeyRing::from_bytes(&secret(first)).unwrap()
 }
 
 /// Two keys, the newer one first.
 fn rotated(first: u8, second: u8) -> KeyRing {
-    let hex = |byte: u8| {
-        let bytes = [byte; 32];
-        bytes.chunks(3).map(base64).collect::<String>()
-    };
-    format!("{},{}", hex(first), hex(second)).parse().unwrap()
-}
-
-fn base64(chunk: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
-    let bits = bits << (8 * (3 - chunk.len()));
-    (0..=chunk.len()).map(|at| DIGITS[(bits >> (18 - 6 * at)) as usize % 64] as char).collect()
+    let text = |number| STANDARD.encode(secret(number));
+    format!("{},{}", text(first), text(second)).parse().unwrap()
 }
 
 /// A browser before a layer with a key, and what is behind it.

@@ -55,7 +55,7 @@ struct Vault {
 }
 
 fn keys() -> KeyRing {
-    KeyRing::from_bytes(&[9; 32]).unwrap()
+    KeyRing::from_bytes(&session_tests::keys::secret(9)).unwrap()
 }
 
 fn admin() -> CookieConfig {

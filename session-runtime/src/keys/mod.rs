@@ -61,3 +61,5 @@ mod sign;
 pub(crate) use layer_keys::{Form, Home, Keys, is_locked};
 #[cfg(feature = "keys")]
 pub use ring::{InvalidKey, KeyRing};
+#[cfg(all(test, feature = "keys"))]
+pub(crate) use ring::strong;

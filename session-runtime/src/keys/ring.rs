@@ -12,9 +12,12 @@ use chacha20poly1305::XChaCha20Poly1305;
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 /// The shortest master secret, in bytes.
 const SHORTEST: usize = 32;
+/// Of 32 random bytes some 30 are different ones; fewer than these are as good as never.
+const FEWEST_DIFFERENT: usize = 16;
 /// Names a key in what it encrypted.
 pub(super) const HINT: usize = 6;
 
@@ -50,9 +53,10 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// If it is shorter.
+    /// If it is shorter, or so regular that it cannot be random.
     pub fn from_bytes(secret: &[u8]) -> Result<Self, InvalidKey> {
-        Ok(Self([Key::derive(secret, 1)?].into()))
+        check(secret, 1)?;
+        Ok(Self([Key::derive(secret)].into()))
     }
 
     /// The master secrets in `text`: base64 of either alphabet, padded or not,
@@ -69,15 +73,21 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// If one of them is shorter or no base64, or there is none.
+    /// If one of them is shorter, no base64, so regular that it cannot be random or the
+    /// same as another one, or there is none.
     pub fn from_base64(text: &str) -> Result<Self, InvalidKey> {
         let texts = text.split([',', ' ', '\t', '\r', '\n']).filter(|text| !text.is_empty());
-        let keys = texts.zip(1..).map(|(text, position)| {
+        let mut secrets: Vec<Zeroizing<Vec<u8>>> = Vec::new();
+        for (text, position) in texts.zip(1..) {
             let secret = decode(text).ok_or(InvalidKey::NotBase64 { position })?;
-            Key::derive(&secret, position)
-        });
-        let keys = keys.collect::<Result<Vec<_>, _>>()?;
-        if keys.is_empty() { Err(InvalidKey::Missing) } else { Ok(Self(keys.into())) }
+            check(&secret, position)?;
+            if secrets.contains(&secret) {
+                return Err(InvalidKey::Repeated { position });
+            }
+            secrets.push(secret);
+        }
+        let keys: Arc<[_]> = secrets.iter().map(|secret| Key::derive(secret)).collect();
+        if keys.is_empty() { Err(InvalidKey::Missing) } else { Ok(Self(keys)) }
     }
 
     /// The key that signs and encrypts.
@@ -100,41 +110,54 @@ impl fmt::Debug for KeyRing {
     }
 }
 
+/// Refuses what no generator of random bytes gives: nothing here slows down whoever
+/// guesses a password.
+fn check(secret: &[u8], position: usize) -> Result<(), InvalidKey> {
+    if secret.len() < SHORTEST {
+        return Err(InvalidKey::TooShort { position, bytes: secret.len() });
+    }
+    let is_text = std::str::from_utf8(secret).is_ok_and(|it| !it.contains(char::is_control));
+    let mut different = [false; 256];
+    secret.iter().for_each(|byte| different[usize::from(*byte)] = true);
+    if is_text || different.iter().filter(|it| **it).count() < FEWEST_DIFFERENT {
+        return Err(InvalidKey::Weak { position });
+    }
+    Ok(())
+}
+
 impl Key {
-    fn derive(secret: &[u8], position: usize) -> Result<Self, InvalidKey> {
-        if secret.len() < SHORTEST {
-            return Err(InvalidKey::TooShort { position, bytes: secret.len() });
-        }
+    fn derive(secret: &[u8]) -> Self {
         let master = Hkdf::<Sha256>::new(Some(b"session-runtime"), secret);
         let key = |purpose: &[u8]| {
-            let mut key = [0; 32];
+            let mut key = Zeroizing::new([0; 32]);
             // Up to 255 times 32 bytes can be had.
-            let _ = master.expand(purpose, &mut key);
+            let _ = master.expand(purpose, &mut *key);
             key
         };
         let mut hint = [0; HINT];
         // Four bytes are six characters, without padding.
         let _ = URL_SAFE_NO_PAD.encode_slice(&key(b"key hint 1")[..4], &mut hint);
         // HMAC pads a key with zeros to the block of its hash.
-        let mut block = [0; 64];
-        block[..32].copy_from_slice(&key(b"token signature 1"));
-        Ok(Self {
+        let mut block = Zeroizing::new([0; 64]);
+        block[..32].copy_from_slice(&*key(b"token signature 1"));
+        Self {
             hint,
-            cipher: XChaCha20Poly1305::new(&key(b"field encryption 1").into()),
-            mac: Hmac::new(&block.into()),
-        })
+            cipher: XChaCha20Poly1305::new((&*key(b"field encryption 1")).into()),
+            mac: Hmac::new((&*block).into()),
+        }
     }
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
+fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let either =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let decode = |alphabet| GeneralPurpose::new(alphabet, either).decode(text).ok();
-    decode(&alphabet::STANDARD).or_else(|| decode(&alphabet::URL_SAFE))
+    decode(&alphabet::STANDARD).or_else(|| decode(&alphabet::URL_SAFE)).map(Zeroizing::new)
 }
 
 /// A text or bytes that are no master secret. It does not hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InvalidKey {
     /// There is none.
     Missing,
@@ -150,6 +173,16 @@ pub enum InvalidKey {
         /// How long it is.
         bytes: usize,
     },
+    /// A text, or of fewer than 16 different bytes: a password, or a placeholder.
+    Weak {
+        /// Which one, counted from one.
+        position: usize,
+    },
+    /// The same as one before it.
+    Repeated {
+        /// Which one, counted from one.
+        position: usize,
+    },
 }
 
 impl fmt::Display for InvalidKey {
@@ -160,6 +193,12 @@ impl fmt::Display for InvalidKey {
             Self::TooShort { position, bytes } => {
                 write!(f, "session key {position} has {bytes} bytes, and 32 are needed")?;
             }
+            Self::Weak { position } => {
+                write!(f, "session key {position} is a text or a pattern, not random bytes")?;
+            }
+            Self::Repeated { position } => {
+                write!(f, "session key {position} is the same as one before it")?;
+            }
         }
         f.write_str(": make one with `openssl rand -base64 32`")
     }
@@ -167,46 +206,84 @@ impl fmt::Display for InvalidKey {
 
 impl std::error::Error for InvalidKey {}
 
+/// A master secret for tests: the same number is the same one.
+#[cfg(test)]
+pub(crate) fn strong(number: u8) -> [u8; 32] {
+    use sha2::Digest as _;
+    Sha256::digest([number]).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const KEY: &str = "9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJg";
+
     #[test]
     fn keys_are_read_in_every_form_of_base64_and_nothing_shows_them() {
-        let standard = "9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJ+=";
-        let standard = standard.replace("+=", "8=");
-        let url = standard.trim_end_matches('=').to_owned();
-        let ring = KeyRing::from_base64(&format!(" {standard}, {url}\n")).unwrap();
-        assert_eq!(ring.0.len(), 2);
-        assert_eq!(ring.0[0].hint, ring.0[1].hint);
+        let other = URL_SAFE_NO_PAD.encode(strong(1));
+        let ring = KeyRing::from_base64(&format!(" {KEY}=, {other}\n")).unwrap();
+        let alone = |text: &str| KeyRing::from_base64(text).unwrap().0[0].hint;
+        assert_eq!((ring.0.len(), ring.0[0].hint), (2, alone(KEY)));
+        assert_eq!(ring.0[1].hint, KeyRing::from_bytes(&strong(1)).unwrap().0[0].hint);
         assert_eq!(format!("{ring:?}"), "KeyRing(2 redacted)");
         let both = ["-_".repeat(22), "+/".repeat(22)].map(|text| text[..43].to_owned());
         let [url, standard] = both.map(|text| decode(&text.replace(&text[42..], "8")));
-        assert_eq!(url, standard);
+        assert!(url.is_some() && url == standard);
     }
 
     #[test]
     fn what_is_no_key_is_refused_by_its_position() {
-        let good = "A".repeat(43);
         let error = |text: &str| KeyRing::from_base64(text).unwrap_err();
         assert_eq!(error(" , "), InvalidKey::Missing);
-        assert_eq!(error(&format!("{good},%")), InvalidKey::NotBase64 { position: 2 });
-        assert_eq!(error(&good[1..]), InvalidKey::TooShort { position: 1, bytes: 31 });
-        assert!(KeyRing::from_bytes(&[7; 32]).is_ok());
+        assert_eq!(error(&format!("{KEY},%")), InvalidKey::NotBase64 { position: 2 });
+        let short = URL_SAFE_NO_PAD.encode(&strong(1)[1..]);
+        assert_eq!(error(&short), InvalidKey::TooShort { position: 1, bytes: 31 });
+        assert_eq!(error(&format!("{KEY},{KEY}=")), InvalidKey::Repeated { position: 2 });
+        let long = URL_SAFE_NO_PAD.encode([[1; 32], strong(1)].concat());
+        assert!(KeyRing::from_base64(&long).is_ok(), "a part of it is random");
         assert_eq!(
-            KeyRing::from_bytes(&[7; 31]).unwrap_err(),
+            KeyRing::from_bytes(&strong(1)[1..]).unwrap_err(),
             InvalidKey::TooShort { position: 1, bytes: 31 }
         );
     }
 
     #[test]
+    fn what_nobody_drew_at_random_is_refused() {
+        let fifteen: Vec<u8> = (0..64).map(|at| 200 + at % 15).collect();
+        let sixteen: Vec<u8> = (0..64).map(|at| 200 + at % 16).collect();
+        for weak in [
+            &[0; 32][..],
+            &[255; 100],
+            &fifteen,
+            b"passwordpasswordpasswordpassword",
+            b"The quick brown fox jumps over the lazy dog",
+            "Größe, Maß und übrige Wörter 1234".as_bytes(),
+            KEY.as_bytes(),
+        ] {
+            assert_eq!(KeyRing::from_bytes(weak).unwrap_err(), InvalidKey::Weak { position: 1 });
+            let both = format!("{KEY} {}", URL_SAFE_NO_PAD.encode(weak));
+            let error = KeyRing::from_base64(&both).unwrap_err();
+            assert_eq!(error, InvalidKey::Weak { position: 2 });
+            assert!(error.to_string().contains("openssl rand -base64 32"));
+        }
+        assert!(KeyRing::from_bytes(&sixteen).is_ok());
+        // What a generator gives is not refused.
+        for _ in 0..10_000 {
+            let mut bytes = [0; 32];
+            crate::token::random(&mut bytes).unwrap();
+            assert!(KeyRing::from_bytes(&bytes).is_ok());
+        }
+    }
+
+    #[test]
     fn every_purpose_and_every_secret_has_a_key_of_its_own() {
         // HKDF-SHA-256 by another implementation: salt "session-runtime",
-        // secret 32 times 0x07, info "key hint 1", the first four bytes.
-        let prk = crate::hmac::hmac(b"session-runtime", &[&[7; 32]]);
+        // info "key hint 1", the first four bytes.
+        let prk = crate::hmac::hmac(b"session-runtime", &[&strong(7)]);
         let okm = crate::hmac::hmac(&prk, &[b"key hint 1", &[1]]);
-        let ring = KeyRing::from_bytes(&[7; 32]).unwrap();
+        let ring = KeyRing::from_bytes(&strong(7)).unwrap();
         assert_eq!(ring.0[0].hint, URL_SAFE_NO_PAD.encode(&okm[..4]).as_bytes());
-        assert_ne!(ring.0[0].hint, KeyRing::from_bytes(&[8; 32]).unwrap().0[0].hint);
+        assert_ne!(ring.0[0].hint, KeyRing::from_bytes(&strong(8)).unwrap().0[0].hint);
     }
 }

@@ -79,6 +79,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::id::SessionId;
     use crate::keys::Home;
+    use crate::keys::ring::strong;
     use crate::realm::Realm;
 
     static REALM: LazyLock<Realm> = LazyLock::new(Realm::default);
@@ -89,7 +90,7 @@ mod tests {
     });
 
     fn ring(first: u8) -> KeyRing {
-        KeyRing::from_bytes(&[first; 32]).unwrap()
+        KeyRing::from_bytes(&strong(first)).unwrap()
     }
 
     fn value(json: &[u8]) -> Opened {
@@ -166,7 +167,7 @@ mod tests {
 
     #[test]
     fn every_key_of_the_ring_opens_and_the_first_one_seals() {
-        let texts = [[1; 32], [2; 32]].map(|key| URL_SAFE_NO_PAD.encode(key));
+        let texts = [strong(1), strong(2)].map(|key| URL_SAFE_NO_PAD.encode(key));
         let both = KeyRing::from_base64(&texts.join(",")).unwrap();
         let old = ring(2).seal(&HERE, b"1").unwrap();
         assert_eq!(both.open(&HERE, &old), Opened::Value { json: b"1".to_vec(), first: false });

@@ -45,10 +45,11 @@ fn code(key: &Key, realm: &Realm, text: &str) -> hmac::Hmac<sha2::Sha256> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::ring::strong;
 
     #[test]
     fn a_change_at_any_position_of_a_signed_token_is_refused() {
-        let ring = KeyRing::from_bytes(&[1; 32]).unwrap();
+        let ring = KeyRing::from_bytes(&strong(1)).unwrap();
         let (token, realm) = (SessionToken::generate().unwrap(), Realm::default());
         let verify = |signed: &str| ring.verify(&realm, signed);
         let signed = ring.sign(&realm, &token);
@@ -66,12 +67,12 @@ mod tests {
             assert_eq!(verify(&format!("{signed}{more}")), None, "{more}");
         }
         assert_eq!(verify(&token.expose()), None);
-        assert_eq!(KeyRing::from_bytes(&[2; 32]).unwrap().verify(&realm, &signed), None);
+        assert_eq!(KeyRing::from_bytes(&strong(2)).unwrap().verify(&realm, &signed), None);
     }
 
     #[test]
     fn a_signature_of_one_realm_is_none_in_another() {
-        let ring = KeyRing::from_bytes(&[1; 32]).unwrap();
+        let ring = KeyRing::from_bytes(&strong(1)).unwrap();
         let token = SessionToken::generate().unwrap();
         let realms = ["session", "admin", "admin2"].map(|name| Realm::new(name).unwrap());
         for signs in &realms {
@@ -85,9 +86,9 @@ mod tests {
 
     #[test]
     fn the_signature_is_hmac_sha_256_with_a_key_derived_for_it() {
-        let ring = KeyRing::from_bytes(&[1; 32]).unwrap();
+        let ring = KeyRing::from_bytes(&strong(1)).unwrap();
         let token = SessionToken::generate().unwrap();
-        let prk = crate::hmac::hmac(b"session-runtime", &[&[1; 32]]);
+        let prk = crate::hmac::hmac(b"session-runtime", &[&strong(1)]);
         let key = crate::hmac::hmac(&prk, &[b"token signature 1", &[1]]);
         let code = crate::hmac::hmac(&key, &[b"admin\0", token.expose().as_bytes()]);
         let expected = format!("{}.{}", token.expose(), URL_SAFE_NO_PAD.encode(&code[..16]));
