@@ -1,11 +1,13 @@
 //! What every store on a server promises, at the scale at which it has to hold:
 //! thousands of rounds, two processes, more sign-ins than a cap allows.
 
+mod clocks;
 mod races;
 mod worker;
 
 use std::time::Duration;
 
+use session_runtime::clock::Clock;
 use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, RedisStore};
 
 /// What happens at a deadline is for other tests.
@@ -26,19 +28,25 @@ impl Place {
 
     /// Another store in the same place, as another node would open it.
     pub(crate) async fn open(&self) -> AnyStore {
+        self.open_by(Clock::system()).await
+    }
+
+    /// The same on a machine with this clock.
+    pub(crate) async fn open_by(&self, clock: Clock) -> AnyStore {
         let space = self.space.as_str();
         let scheme = self.url.split(':').next().unwrap();
         match scheme {
             "mysql" | "mariadb" => {
-                let options = MySqlStore::options().table_prefix(space).deadline(PATIENT);
+                let options = MySqlStore::options().table_prefix(space).deadline(PATIENT).clock(clock);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             "postgres" | "postgresql" => {
-                let options = PostgresStore::options().table_prefix(space).deadline(PATIENT);
+                let options =
+                    PostgresStore::options().table_prefix(space).deadline(PATIENT).clock(clock);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             _ => {
-                let options = RedisStore::options().prefix(space);
+                let options = RedisStore::options().prefix(space).clock(clock);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
         }
@@ -109,6 +117,16 @@ macro_rules! on {
             #[test]
             fn of_more_sign_ins_than_the_cap_as_many_as_it_allows_go_through() {
                 races::caps(place());
+            }
+
+            #[test]
+            fn a_login_is_older_than_a_revocation_whatever_the_nodes_clock_says() {
+                clocks::logins(place());
+            }
+
+            #[test]
+            fn no_deadline_is_too_long() {
+                clocks::patience(place());
             }
 
             through_the_layer! {

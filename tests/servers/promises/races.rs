@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use super::Place;
 
-fn record(store: &AnyStore, principal: Option<&Principal>) -> Record {
+pub(super) fn record(store: &AnyStore, principal: Option<&Principal>) -> Record {
     let token = SessionToken::generate().unwrap();
     let lifetime =
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };

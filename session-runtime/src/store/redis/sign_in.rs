@@ -136,7 +136,7 @@ impl Server {
         let name = id.to_string();
         let bound = joins.bound.as_millis().to_string();
         let cap = joins.sign_in.cap.map_or(String::new(), |cap| cap.max.to_string());
-        let since = since(&joins.sign_in);
+        let since = self.since(&joins.sign_in);
         let end = patch_text(PatchId::next());
         let mut args: Vec<&[u8]> = vec![
             enter.what.as_bytes(),
@@ -233,7 +233,11 @@ fn oldest(live: &mut BTreeMap<SessionId, (Record, Vec<u8>)>, cap: Cap) -> Vec<Ev
     ids.into_iter().filter_map(|id| Some((id, live.remove(&id)?.1))).collect()
 }
 
-/// The time at or after which a revocation refuses the sign-in; nothing: none does.
-pub(super) fn since(sign_in: &SignIn) -> String {
-    sign_in.not_revoked_since.map_or(String::new(), |at| at.as_millis().to_string())
+impl Server {
+    /// The time at or after which a revocation refuses the sign-in; nothing: none does.
+    /// A node notes when a login began, and the servers when they revoked.
+    pub(super) fn since(&self, sign_in: &SignIn) -> String {
+        let since = sign_in.not_revoked_since.map(|at| self.offset.translated(at));
+        since.map_or(String::new(), |at| at.as_millis().to_string())
+    }
 }

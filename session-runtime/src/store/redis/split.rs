@@ -24,7 +24,7 @@ use super::principals::{Entry, Standing, entries};
 use super::read::ABREAST;
 use super::script::{CROWD, RESERVATION};
 use super::server::Server;
-use super::sign_in::{Room, since};
+use super::sign_in::Room;
 use super::write::Put;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
@@ -218,7 +218,7 @@ impl Server {
             id,
             what: what(id, number, joins),
             before: Before::Nothing,
-            since: since(&joins.sign_in),
+            since: self.since(&joins.sign_in),
             until: String::new(),
             evicted: Vec::new(),
             under_way: Vec::new(),

@@ -98,6 +98,11 @@ impl<'s, D: Dialect> Line<'s, D> {
         Ok(())
     }
 
+    /// See [`Server::translated`].
+    pub(super) fn translated(&self, local: Timestamp, now: Timestamp) -> Timestamp {
+        self.server.translated(local, now)
+    }
+
     /// The time. Under a lock it is asked for once that was got.
     pub(super) async fn time(&mut self) -> Result<Timestamp, Fault> {
         if self.server.clock.is_frozen() {

@@ -60,8 +60,10 @@ pub(super) async fn admit<D: Dialect>(
 ) -> Result<Admitted, Fault> {
     let Some(principal) = &record.meta.principal else { return Ok(Admitted::Yes) };
     let principal = principal.hash();
-    if sign_in.not_revoked_since.is_some() {
-        let ticket = SignIn { cap: None, ..sign_in };
+    if let Some(since) = sign_in.not_revoked_since {
+        // A node notes when a login began, and the server when it revoked.
+        let not_revoked_since = Some(line.translated(since, now));
+        let ticket = SignIn { cap: None, not_revoked_since };
         if let Err(denied) = ticket.admit([], revoked(line, principal).await?) {
             return Ok(Admitted::Denied(denied));
         }
