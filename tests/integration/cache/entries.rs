@@ -1,7 +1,7 @@
 //! What is remembered, of whom, and who makes room.
 
 use session_runtime::Realm;
-use session_runtime::store::Revoke;
+use session_runtime::store::{EndedBy, Revoke};
 
 use super::*;
 
@@ -68,4 +68,16 @@ async fn a_session_that_is_revoked_by_name_is_forgotten_whoever_it_is_remembered
     assert_eq!(look(&cache, &record).await, (Some(1), true));
     assert_eq!(cache.revoke(&eight, Revoke::One(record.id), None).await.unwrap().ended, 1);
     assert_eq!(look(&cache, &record).await, (None, false));
+}
+
+#[tokio::test]
+async fn creating_and_destroying_for_ever_leaves_nothing_behind() {
+    let cache = CachedStore::new(SpyStore::default());
+    for _ in 0..2_000 {
+        let record = stored(&cache, "7").await;
+        assert_eq!(look(&cache, &record).await, (Some(1), false));
+        assert_eq!(cache.stats().held, 1);
+        cache.delete(record.id, EndedBy::Browser).await.unwrap();
+        assert_eq!(cache.stats().held, 0);
+    }
 }
