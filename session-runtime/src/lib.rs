@@ -42,6 +42,8 @@ mod session;
 pub mod settings;
 pub mod store;
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod ticket;
 pub mod token;
 #[cfg(feature = "tower-sessions")]
