@@ -4,7 +4,7 @@
 # command | Debian package | what for | the step that needs it (`any`: all)
 NEEDS='
 cc           | gcc libc6-dev   | linking, and compiling the bundled SQLite | any
-python3      | python3         | reading who imports whom                  | arrows
+python3      | python3         | reading who imports whom, and SECURITY.md | arrows promises
 chromium     | chromium        | the browser tests                         | browser
 chromedriver | chromium-driver | the browser tests                         | browser
 redis-server | redis-server    | the tests of the Redis store              | servers
