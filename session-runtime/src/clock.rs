@@ -82,7 +82,9 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     /// The system's, ahead by so many milliseconds.
-    System { ahead: i64 },
+    System {
+        ahead: i64,
+    },
     Frozen(Arc<AtomicU64>),
 }
 

@@ -287,10 +287,9 @@ mod tests {
         let new = |_| of(&SessionToken::generate().unwrap());
         let id = SessionId::from_bytes([7; 16]);
         let renewed = |_| bits(&SessionToken::renew(id).unwrap().secret);
-        for tokens in [
-            (0..TOKENS).map(new).collect::<Vec<_>>(),
-            (0..TOKENS).map(renewed).collect::<Vec<_>>(),
-        ] {
+        for tokens in
+            [(0..TOKENS).map(new).collect::<Vec<_>>(), (0..TOKENS).map(renewed).collect::<Vec<_>>()]
+        {
             // Eight standard deviations, which no run of coins comes near.
             let fair = TOKENS / 2 - 400..TOKENS / 2 + 400;
             for bit in 0..tokens[0].len() {
@@ -306,9 +305,8 @@ mod tests {
     #[test]
     fn another_process_makes_other_tokens() {
         const TELLS: &str = "SESSION_TESTS_TELLS_TOKENS";
-        let tokens = || {
-            (0..100).map(|_| SessionToken::generate().unwrap().expose()).collect::<HashSet<_>>()
-        };
+        let tokens =
+            || (0..100).map(|_| SessionToken::generate().unwrap().expose()).collect::<HashSet<_>>();
         if std::env::var_os(TELLS).is_some() {
             tokens().iter().for_each(|token| println!("token {token}"));
             return;
@@ -316,7 +314,8 @@ mod tests {
         let another = || {
             let this = "token::tests::another_process_makes_other_tokens";
             let mut test = std::process::Command::new(std::env::current_exe().unwrap());
-            let told = test.args(["--exact", this, "--nocapture"]).env(TELLS, "1").output().unwrap();
+            let told =
+                test.args(["--exact", this, "--nocapture"]).env(TELLS, "1").output().unwrap();
             let told = String::from_utf8(told.stdout).unwrap();
             let tokens = told.lines().filter_map(|line| line.strip_prefix("token "));
             tokens.map(str::to_owned).collect::<HashSet<_>>()

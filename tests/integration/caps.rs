@@ -221,9 +221,8 @@ async fn a_sign_in_is_fresh_for_as_long_as_is_asked_and_no_longer() {
     for under in all().await {
         let mut tab = Tab::new(&SessionLayer::new(under.store.clone()));
         const FIVE: Duration = Duration::from_secs(300);
-        let is_fresh = async |tab: &Tab| {
-            tab.ask(|s: Handle| async move { s.is_fresh(FIVE) }).await.ok()
-        };
+        let is_fresh =
+            async |tab: &Tab| tab.ask(|s: Handle| async move { s.is_fresh(FIVE) }).await.ok();
         assert!(!is_fresh(&tab).await, "{}: nobody", under.name);
         tab.run(|mut s: Handle| async move { s.set_note("here") }).await.ok();
         assert!(!is_fresh(&tab).await, "{}: a visitor", under.name);

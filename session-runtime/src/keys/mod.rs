@@ -59,7 +59,7 @@ mod seal;
 mod sign;
 
 pub(crate) use layer_keys::{Form, Home, Keys, is_locked};
-#[cfg(feature = "keys")]
-pub use ring::{InvalidKey, KeyRing};
 #[cfg(all(test, feature = "keys"))]
 pub(crate) use ring::strong;
+#[cfg(feature = "keys")]
+pub use ring::{InvalidKey, KeyRing};

@@ -82,9 +82,8 @@ impl Limits {
     /// Whether `changes`, each of another field, fit into a record that has
     /// `bytes` before them.
     fn check(&self, changes: &[Growth<'_>], bytes: impl FnOnce() -> usize) -> Result<(), Refused> {
-        let refused = |name: &str, limit| {
-            Err(Refused::TooLarge { field: shown(name).into_owned(), limit })
-        };
+        let refused =
+            |name: &str, limit| Err(Refused::TooLarge { field: shown(name).into_owned(), limit });
         let grown = |change: &&Growth<'_>| change.after > change.before;
         for change in changes.iter().filter(grown) {
             if change.after > self.field {

@@ -80,8 +80,22 @@ async fn no_error_of_a_configuration_holds_a_line_of_it() {
 async fn no_error_of_a_store_holds_the_password_of_its_url() {
     let traced = Traced::start();
     let schemes = [
-        "", "memory", "sqlite", "file", "http", "postgres", "postgresql", "mysql", "mariadb",
-        "redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel", "valkey", "hunter",
+        "",
+        "memory",
+        "sqlite",
+        "file",
+        "http",
+        "postgres",
+        "postgresql",
+        "mysql",
+        "mariadb",
+        "redis",
+        "rediss",
+        "redis+unix",
+        "redis+cluster",
+        "redis+sentinel",
+        "valkey",
+        "hunter",
     ];
     let rests = [
         "//shop:PASSWORD@127.0.0.1:1/shop",

@@ -37,7 +37,8 @@ impl Place {
         let scheme = self.url.split(':').next().unwrap();
         match scheme {
             "mysql" | "mariadb" => {
-                let options = MySqlStore::options().table_prefix(space).deadline(PATIENT).clock(clock);
+                let options =
+                    MySqlStore::options().table_prefix(space).deadline(PATIENT).clock(clock);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             "postgres" | "postgresql" => {
