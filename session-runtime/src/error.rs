@@ -51,12 +51,21 @@ pub enum SessionError {
         /// The stored name.
         field: &'static str,
     },
-    /// A value could not be encoded as JSON.
+    /// A value could not be encoded as JSON, or its JSON would not be read back as that
+    /// value: a float that is not finite, a `Some(None)`, nesting beyond 127 levels.
+    /// Nothing was written.
     Unencodable {
         /// The stored name.
         field: &'static str,
         /// What kind of an error the encoder met: without its text, which may quote the value.
         source: CodecError,
+    },
+    /// Somebody was to be signed in, or looked for, by a value that does not identify
+    /// them: it does not come back from its JSON, or has another text each time, as a
+    /// `HashSet` has. Use an id, or a `BTreeSet`.
+    AmbiguousPrincipal {
+        /// The stored name.
+        field: &'static str,
     },
     /// The store refused an operation on what is stored. Nothing was written.
     Refused(Refused),
@@ -156,7 +165,13 @@ impl fmt::Display for SessionError {
             Self::Undecodable { field } => {
                 write!(f, "the stored value of `{field}` does not decode as the field's type")
             }
-            Self::Unencodable { field, .. } => write!(f, "`{field}` cannot be encoded as JSON"),
+            Self::Unencodable { field, .. } => {
+                write!(f, "`{field}` cannot be stored as JSON that is read back as the same value")
+            }
+            Self::AmbiguousPrincipal { field } => write!(
+                f,
+                "the value of the principal `{field}` is not always encoded as the same JSON: identify users by an id, and use `BTreeSet` instead of `HashSet`",
+            ),
             Self::Refused(refused) => write!(f, "{refused}"),
             Self::HeadSent => f.write_str(
                 "this needs a new cookie, but the response has started: do it before, or `save()` earlier",

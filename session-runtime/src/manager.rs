@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::realm::Realm;
 use crate::record::{Principal, Record};
 use crate::schema::{Field, HasPrincipal, Key, SessionSchema, kind};
-use crate::session::Handle;
+use crate::session::{Handle, identifying};
 use crate::store::Revoke;
 use crate::ticket::LoginTicket;
 
@@ -207,7 +207,8 @@ impl SessionManager {
     /// # Errors
     ///
     /// [`SessionError::PrincipalKind`] if no schema, or several, have a
-    /// principal of this type; otherwise what the store reports.
+    /// principal of this type; [`SessionError::AmbiguousPrincipal`] if it has no text
+    /// of its own; otherwise what the store reports.
     pub async fn sessions_of<P: PrincipalRef + ?Sized>(
         &self,
         principal: &P,
@@ -269,13 +270,22 @@ impl SessionManager {
     ) -> Result<(&'static str, String), SessionError> {
         let given = std::any::type_name::<P>();
         let refused = SessionError::PrincipalKind { given };
-        let [namespace] = self.engine.schemas().with_principal(P::field_type())[..] else {
+        let [(namespace, field)] = self.engine.schemas().with_principal(P::field_type())[..] else {
             return Err(refused);
         };
-        let json = to_json(principal)
-            .map_err(|source| SessionError::Unencodable { field: "principal", source })?;
-        Ok((namespace, json))
+        Ok((namespace, text_of(field, principal)?))
     }
+}
+
+/// The text by which `principal`, the value of `field`, is found.
+fn text_of<P: Serialize + ?Sized>(
+    field: &'static Field,
+    principal: &P,
+) -> Result<String, SessionError> {
+    let json = to_json(principal)
+        .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
+    identifying(field, &json)?;
+    Ok(String::from_utf8_lossy(&json).into_owned())
 }
 
 /// What the untyped manager takes: a principal, or a `str` for a `String`.
@@ -298,8 +308,7 @@ impl PrincipalRef for str {
 
 impl<S: HasPrincipal> SessionManager<S> {
     fn json_of(principal: &S::Principal) -> Result<String, SessionError> {
-        to_json(principal)
-            .map_err(|source| SessionError::Unencodable { field: S::PRINCIPAL.name(), source })
+        text_of(&S::SCHEMA.fields[S::PRINCIPAL.index()], principal)
     }
 
     fn named_by(&self, principal: &S::Principal) -> Result<Vec<Principal>, SessionError> {
@@ -310,7 +319,8 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// [`SessionError::AmbiguousPrincipal`] if the principal has no text of its own;
+    /// otherwise what the store reports.
     pub async fn sessions_of(
         &self,
         principal: &S::Principal,
@@ -323,7 +333,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// As [`sessions_of`](Self::sessions_of).
     pub async fn revoke(
         &self,
         principal: &S::Principal,
@@ -337,7 +347,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// # Errors
     ///
-    /// If the principal cannot be encoded.
+    /// If the principal cannot be encoded, or has no text of its own.
     pub fn login_ticket(&self, principal: &S::Principal) -> Result<LoginTicket, SessionError> {
         Ok(self.ticket(S::SCHEMA.namespace, &Self::json_of(principal)?))
     }
@@ -346,7 +356,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// As [`sessions_of`](Self::sessions_of).
     pub async fn revoke_all(&self, principal: &S::Principal) -> Result<u64, SessionError> {
         self.end(&self.named_by(principal)?, Revoke::All).await
     }

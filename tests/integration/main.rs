@@ -43,6 +43,7 @@ mod tower_sessions;
 mod transactions;
 mod two_processes;
 mod users;
+mod values;
 mod versions;
 mod visitor;
 mod websocket;

@@ -100,17 +100,14 @@ impl Schemas {
     }
 
     /// The namespaces whose principal is of the type `principal`, which is an
-    /// `Option` of what identifies somebody.
-    pub(crate) fn with_principal(&self, principal: TypeId) -> Vec<&'static str> {
-        let of_type = |schema: &&Schema| {
-            let field = schema.principal();
-            field.is_some_and(|field| (*field.default_value()).type_id() == principal)
-        };
-        let mut namespaces: Vec<_> =
-            self.all().into_iter().filter(of_type).map(|it| it.namespace).collect();
-        namespaces.sort_unstable();
-        namespaces.dedup();
-        namespaces
+    /// `Option` of what identifies somebody, and its field in each.
+    pub(crate) fn with_principal(&self, principal: TypeId) -> Vec<(&'static str, &'static Field)> {
+        let fields = self.all().into_iter().filter_map(|it| Some((it.namespace, it.principal()?)));
+        let of_type = |(_, field): &(_, &Field)| (*field.default_value()).type_id() == principal;
+        let mut fields: Vec<_> = fields.filter(of_type).collect();
+        fields.sort_unstable_by_key(|(namespace, _)| *namespace);
+        fields.dedup_by_key(|(namespace, _)| *namespace);
+        fields
     }
 }
 

@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::codec::canonical;
 use crate::realm::Realm;
 
 /// Who a session belongs to: a realm, a namespace and the JSON of the principal
 /// field.
 ///
-/// The realm and the namespace keep customer 42 and administrator 42 apart.
+/// The realm and the namespace keep customer 42 and administrator 42 apart. The
+/// entries of objects are sorted by name, so that a principal with a `HashMap` in it
+/// has one text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal(Arc<str>);
 
@@ -25,7 +28,8 @@ impl Principal {
     /// The principal with this JSON in `namespace` (which has no `:`) of `realm`.
     #[must_use]
     pub fn of(realm: &Realm, namespace: &str, json: &str) -> Self {
-        Self(format!("{realm}:{namespace}:{json}").into())
+        let json = canonical(json.as_bytes());
+        Self(format!("{realm}:{namespace}:{}", String::from_utf8_lossy(&json)).into())
     }
 
     /// Reads [`Principal::as_str`] back.
@@ -70,8 +74,10 @@ impl Principal {
     /// Whether it is [`of`](Self::of) these.
     #[must_use]
     pub fn is(&self, realm: &Realm, namespace: &str, json: &str) -> bool {
-        self.within(realm).and_then(|rest| rest.strip_prefix(namespace)?.strip_prefix(':'))
-            == Some(json)
+        let known = self.within(realm);
+        known
+            .and_then(|rest| rest.strip_prefix(namespace)?.strip_prefix(':'))
+            .is_some_and(|known| known == json || known.as_bytes() == &*canonical(json.as_bytes()))
     }
 
     /// What is remembered of a principal whom a session belonged to before.
@@ -128,6 +134,17 @@ impl fmt::Debug for PrincipalHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_entries_makes_nobody_else() {
+        let (realm, text) = (Realm::default(), r#"{"tenant":{"a":1,"b":2},"id":7}"#);
+        let other = r#"{"id":7,"tenant":{"b":2,"a":1}}"#;
+        let principal = Principal::of(&realm, "", text);
+        assert_eq!(principal, Principal::of(&realm, "", other));
+        assert!(principal.is(&realm, "", text) && principal.is(&realm, "", other));
+        assert!(!principal.is(&realm, "", r#"{"id":7,"tenant":{"b":1,"a":2}}"#));
+        assert_ne!(Principal::new("", "[1,2]"), Principal::new("", "[2,1]"));
+    }
 
     #[test]
     fn the_same_number_in_another_realm_or_namespace_is_somebody_else() {

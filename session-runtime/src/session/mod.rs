@@ -26,5 +26,5 @@ pub(crate) use scope::{
     Attempt, Backend, BoxFuture, CookieChange, Origin, Over, Scope, State, Why,
 };
 pub(crate) use users::Marked;
-pub(crate) use value::form;
+pub(crate) use value::{form, identifying};
 pub(crate) use view::home;

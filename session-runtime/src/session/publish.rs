@@ -123,6 +123,9 @@ impl Core {
                 return Ok(());
             }
         };
+        if let (true, Op::Set(stored)) = (field.principal, &op) {
+            value::identifying(field, stored)?;
+        }
         if op == Op::Remove || field.principal {
             // A removed field must not come back under its old name, and nobody
             // may be signed in under the old name as somebody else.

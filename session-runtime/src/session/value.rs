@@ -39,6 +39,15 @@ pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, Sess
         .map_err(|source| SessionError::Unencodable { field: field.name, source })
 }
 
+/// That `json` identifies the principal it is of: what has another text the next time
+/// it is encoded is found by no listing, no cap and no revocation.
+pub(crate) fn identifying(field: &'static Field, json: &[u8]) -> Result<(), SessionError> {
+    match field.codec().has_one_text(json) {
+        true => Ok(()),
+        false => Err(SessionError::AmbiguousPrincipal { field: field.name }),
+    }
+}
+
 /// The value in what is stored, unless its time is over.
 pub(super) fn live<'b>(field: &Field, stored: &'b [u8], now: Timestamp) -> Option<&'b [u8]> {
     if field.ttl.is_none() { Some(stored) } else { expiring::live(stored, now) }
