@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{Redirect, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use http::Method;
 use session_runtime::{Session, SessionLayer};
 use session_tests::Client;
@@ -60,5 +60,21 @@ async fn a_message_that_was_replaced_and_taken_in_one_request_does_not_come_back
         client.post("/flash").await;
         assert_eq!(client.post("/run").await.body, "new", "{}", under.name);
         assert_eq!(client.post("/take").await.body, "", "{}", under.name);
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_takes_no_message_that_nobody_sees() {
+    for under in all().await {
+        let take = |mut s: Session<Visitor>| async move { s.take_notice().unwrap_or_default() };
+        let layer = SessionLayer::new(under.store);
+        let app = routes().route("/page", get(take)).layer(layer);
+        let mut client = Client::new(&app);
+        client.post("/flash").await;
+        for _ in 0..2 {
+            assert_eq!(client.send(Method::HEAD, "/page").await.status, 200);
+        }
+        assert_eq!(client.get("/page").await.body, "old", "{}", under.name);
+        assert_eq!(client.get("/page").await.body, "", "{}", under.name);
     }
 }

@@ -1,5 +1,7 @@
 //! One or several handles in one request.
 
+mod beside;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;

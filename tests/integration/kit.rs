@@ -14,7 +14,7 @@ fn visitor() -> TestSession<Visitor> {
 }
 
 /// What `test` panics with.
-fn panic_of(test: impl FnOnce()) -> String {
+pub(crate) fn panic_of(test: impl FnOnce()) -> String {
     let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(test)).unwrap_err();
     text_of(failed)
 }

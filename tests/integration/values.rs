@@ -1,6 +1,6 @@
 //! What is put into a session comes out of it, or is refused.
 
 mod identity;
-// mod kit;
+mod kit;
 mod refused;
-// mod unchanged;
+mod unchanged;

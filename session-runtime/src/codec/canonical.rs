@@ -11,10 +11,17 @@ const DEEPEST: usize = 128;
 /// what is no JSON.
 pub(crate) fn canonical(json: &[u8]) -> Cow<'_, [u8]> {
     // Only objects have an order that means nothing.
-    if !json.contains(&b'{') {
-        return Cow::Borrowed(json);
-    }
-    let mut scan = Scan { rest: json };
+    if json.contains(&b'{') { ordered(json, false) } else { Cow::Borrowed(json) }
+}
+
+/// Whether two encodings differ in the order of entries and elements alone, as those of
+/// one set do. So do those of two lists.
+pub(crate) fn same_but_for_order(a: &[u8], b: &[u8]) -> bool {
+    a == b || ordered(a, true) == ordered(b, true)
+}
+
+fn ordered(json: &[u8], elements: bool) -> Cow<'_, [u8]> {
+    let mut scan = Scan { rest: json, elements };
     let mut out = Vec::with_capacity(json.len());
     match scan.value(&mut out, DEEPEST) {
         Some(()) if scan.peek().is_none() => Cow::Owned(out),
@@ -25,6 +32,8 @@ pub(crate) fn canonical(json: &[u8]) -> Cow<'_, [u8]> {
 /// What is left to read. `None` of its methods: it is no JSON.
 struct Scan<'j> {
     rest: &'j [u8],
+    /// Elements are sorted, too.
+    elements: bool,
 }
 
 impl<'j> Scan<'j> {
@@ -79,18 +88,24 @@ impl<'j> Scan<'j> {
 
     fn array(&mut self, out: &mut Vec<u8>, levels: usize) -> Option<()> {
         self.skip(b'[')?;
-        out.push(b'[');
+        let mut elements: Vec<Vec<u8>> = Vec::new();
         if self.peek()? != b']' {
             loop {
-                self.value(out, levels)?;
+                let mut element = Vec::new();
+                self.value(&mut element, levels)?;
+                elements.push(element);
                 if self.peek()? != b',' {
                     break;
                 }
                 self.skip(b',')?;
-                out.push(b',');
             }
         }
         self.skip(b']')?;
+        if self.elements {
+            elements.sort_unstable();
+        }
+        out.push(b'[');
+        out.extend_from_slice(&elements.join(&b','));
         out.push(b']');
         Some(())
     }
@@ -151,6 +166,13 @@ mod tests {
         ] {
             assert_eq!(of(json), expected);
         }
+    }
+
+    #[test]
+    fn a_set_is_the_same_in_every_order() {
+        let same = |a: &str, b: &str| same_but_for_order(a.as_bytes(), b.as_bytes());
+        assert!(same(r#"[[2,1],{"b":[],"a":1}]"#, r#"[{"a":1,"b":[]},[1,2]]"#));
+        assert!(!same("[1,1,2]", "[1,2,2]"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-pub(crate) use self::canonical::canonical;
+pub(crate) use self::canonical::{canonical, same_but_for_order};
 pub use self::strict::{Elements, Strict};
 pub use serde_json::Error as CodecError;
 
@@ -52,12 +52,29 @@ impl Codec {
 
     /// The JSON of a value, in a buffer of exactly its size.
     pub(crate) fn bytes_of(&self, value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, CodecError> {
+        self.encode_and(value, <[u8]>::to_vec)
+    }
+
+    /// The JSON of a value, unless it is `known`.
+    pub(crate) fn bytes_unless(
+        &self,
+        known: Option<&[u8]>,
+        value: &(dyn Any + Send + Sync),
+    ) -> Result<Option<Vec<u8>>, CodecError> {
+        self.encode_and(value, |json| (known != Some(json)).then(|| json.to_vec()))
+    }
+
+    fn encode_and<R>(
+        &self,
+        value: &(dyn Any + Send + Sync),
+        then: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R, CodecError> {
         // A value's `Serialize` may encode another field: it finds an empty
         // buffer in place of this one.
         let mut scratch = SCRATCH.take();
         scratch.clear();
         let encoded = self.encode_into(value, &mut scratch);
-        let bytes = encoded.map(|()| scratch.as_slice().to_vec());
+        let bytes = encoded.map(|()| then(&scratch));
         scratch.shrink_to(KEPT_SCRATCH);
         SCRATCH.set(scratch);
         bytes

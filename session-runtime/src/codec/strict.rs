@@ -1,7 +1,7 @@
 //! Refuses what JSON cannot say, while it is encoded: `serde_json` writes `null` for
 //! an infinite float and for `Some(())`, and more levels than it reads.
 
-use serde::ser::{self, Error as _, Serialize, Serializer};
+use serde::ser::{self, Serialize, Serializer};
 
 /// How deep a value may be nested: more is not decoded (`serde_json` counts to 128).
 const LEVELS: u8 = 127;

@@ -1,6 +1,6 @@
 //! The store and the settings, and how a call of the store is waited for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::time::{Instant, timeout};
 
@@ -13,6 +13,7 @@ use crate::metrics::Counters;
 use crate::record::{Principal, Record};
 use crate::retry::Queues;
 use crate::schema::Schema;
+use crate::session::Audit;
 use crate::store::{Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture};
 
 pub(crate) struct Engine {
@@ -20,6 +21,8 @@ pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) queues: Queues,
     pub(crate) metrics: Counters,
+    /// What a test kit looks at.
+    pub(crate) audit: OnceLock<Audit>,
     events: Events,
     schemas: Schemas,
 }
@@ -27,7 +30,8 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let (queues, metrics) = (Queues::default(), Counters::default());
-        Self { store, config, queues, metrics, events: Events::default(), schemas }
+        let (audit, events) = (OnceLock::new(), Events::default());
+        Self { store, config, queues, metrics, audit, events, schemas }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -67,8 +67,8 @@ where
             probe.reached(request.extensions());
             return ResponseFuture::answered(Response::new(ResBody::from("")));
         }
-        let safe = request.method().is_safe();
-        let session = Arc::new(RequestSession::new(Arc::clone(&self.engine), safe));
+        let session = RequestSession::new(Arc::clone(&self.engine), request.method());
+        let session = Arc::new(session);
         request.extensions_mut().insert(RequestExtension::new(Arc::clone(&session)));
         ResponseFuture::new(self.inner.call(request), session)
     }

@@ -11,7 +11,7 @@ use crate::keys::Keys;
 use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::Field;
-use crate::session::{Attempt, Backend, BoxFuture, Keep, Marked, Scope};
+use crate::session::{Attempt, Audit, Backend, BoxFuture, Keep, Marked, Scope};
 
 impl Backend for RequestSession {
     fn scope(&self) -> &Scope {
@@ -26,12 +26,20 @@ impl Backend for RequestSession {
         &self.engine.config.keys
     }
 
+    fn is_head(&self) -> bool {
+        self.is_head
+    }
+
     fn realm(&self) -> &Realm {
         self.engine.config.realms.own()
     }
 
     fn marked(&self) -> Marked {
         self.engine.schemas().marked()
+    }
+
+    fn audit(&self) -> Option<&Audit> {
+        self.engine.audit.get()
     }
 
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>> {

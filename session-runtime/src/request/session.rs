@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 use super::cookie;
 use crate::engine::Engine;
@@ -17,6 +17,8 @@ pub(crate) struct RequestSession {
     pub(crate) scope: Scope,
     /// Whether the request's method is safe (RFC 9110 §9.2.1).
     pub(crate) safe_method: bool,
+    /// Whether the response has no body.
+    pub(super) is_head: bool,
     /// Commits of one request run one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// How many have begun or wait.
@@ -30,12 +32,13 @@ pub(crate) struct RequestSession {
 }
 
 impl RequestSession {
-    pub(crate) fn new(engine: Arc<Engine>, safe_method: bool) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, method: &Method) -> Self {
         let arrived = engine.store.clock().steady_micros();
         Self {
             engine,
             scope: Scope::default(),
-            safe_method,
+            safe_method: method.is_safe(),
+            is_head: *method == Method::HEAD,
             turn: tokio::sync::Mutex::const_new(()),
             commits: AtomicUsize::new(0),
             is_attempt: false,
@@ -46,7 +49,8 @@ impl RequestSession {
 
     /// An attempt at a transaction of `parent`, on `origin`.
     pub(super) fn attempt(parent: &Self, origin: Origin) -> Arc<Self> {
-        let mut attempt = Self::new(Arc::clone(&parent.engine), parent.safe_method);
+        let mut attempt = Self::new(Arc::clone(&parent.engine), &Method::POST);
+        (attempt.safe_method, attempt.is_head) = (parent.safe_method, parent.is_head);
         attempt.is_attempt = true;
         if parent.scope.head_sent() {
             attempt.scope.mark_head_sent();

@@ -20,9 +20,9 @@ use crate::ticket::LoginTicket;
 /// A field as this handle sees it.
 #[derive(Default)]
 pub(super) struct Slot {
-    loaded: OnceLock<Value>,
+    pub(super) loaded: OnceLock<Value>,
     /// One more than the index into `Core::changes`; zero for unchanged.
-    change: u16,
+    pub(super) change: u16,
 }
 
 /// A field that this handle changed and has not published.
@@ -31,6 +31,11 @@ pub(super) struct Change {
     pub(super) seq: u64,
     pub(super) value: Value,
     pub(super) how: How,
+    /// What the value was encoded as before it was lent, where that is not what is
+    /// stored: a set has another order in each instance.
+    pub(super) before: Option<Vec<u8>>,
+    /// Which publications of its request this handle had seen of the field.
+    pub(super) seen: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +85,9 @@ pub(crate) struct Core {
     /// Its fields, with what this request had published when this was read.
     pub(super) fields: Fields,
     pub(super) generation: u32,
-    slots: Box<[Slot]>,
+    /// How often its request had published something by then.
+    pub(super) seen: u64,
+    pub(super) slots: Box<[Slot]>,
     pub(super) changes: Vec<Change>,
     pub(super) keyed: Vec<KeyedChange>,
     pub(super) events: Events,
@@ -94,6 +101,7 @@ impl Core {
         record: Option<Arc<Record>>,
         fields: Fields,
         generation: u32,
+        seen: u64,
     ) -> Self {
         Self {
             backend,
@@ -101,6 +109,7 @@ impl Core {
             record,
             fields,
             generation,
+            seen,
             slots: std::iter::repeat_with(Slot::default).take(schema.fields.len()).collect(),
             changes: Vec::new(),
             keyed: Vec::new(),
@@ -133,7 +142,7 @@ impl Core {
         value::decode(field, bytes, self.backend.now())
     }
 
-    fn load(&self, index: usize) -> Value {
+    pub(super) fn load(&self, index: usize) -> Value {
         let field = self.field(index);
         match self.decode(field) {
             Some(Ok(value)) => value,
@@ -170,6 +179,13 @@ impl Core {
         }
     }
 
+    /// The fields that were read and not changed, with their values.
+    pub(super) fn read_values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
+        let read = self.schema.fields.iter().zip(&self.slots);
+        read.filter(|(_, slot)| slot.change == 0)
+            .filter_map(|(field, slot)| Some((field, slot.loaded.get()?)))
+    }
+
     fn change_at(&self, slot: &Slot) -> Option<&Change> {
         self.changes.get(usize::from(slot.change).checked_sub(1)?)
     }
@@ -189,8 +205,7 @@ impl Core {
                     Some(value) => value,
                     None => self.load(index),
                 };
-                self.changes.push(Change { index: index as u16, seq, value, how: How::Touched });
-                self.slots[index].change = self.changes.len() as u16;
+                self.add_change(index, seq, value, How::Touched);
                 self.changes.len() - 1
             }
             change => change - 1,
@@ -223,8 +238,13 @@ impl Core {
             }
             None => Box::new(value),
         };
-        self.changes.push(Change { index: index as u16, seq, value, how });
-        slot.change = self.changes.len() as u16;
+        self.add_change(index, seq, value, how);
+    }
+
+    fn add_change(&mut self, index: usize, seq: u64, value: Value, how: How) {
+        let (before, seen) = (None, self.seen);
+        self.changes.push(Change { index: index as u16, seq, value, how, before, seen });
+        self.slots[index].change = self.changes.len() as u16;
     }
 
     pub(super) fn mark_dirty(&mut self) {
@@ -247,8 +267,15 @@ impl Core {
     }
 
     /// Sees another record from now on.
-    pub(super) fn rebase(&mut self, record: Option<Arc<Record>>, fields: Fields, generation: u32) {
+    pub(super) fn rebase(
+        &mut self,
+        record: Option<Arc<Record>>,
+        fields: Fields,
+        generation: u32,
+        seen: u64,
+    ) {
         self.forget_changes();
+        self.seen = seen;
         self.slots.fill_with(Slot::default);
         self.record = record;
         self.fields = fields;

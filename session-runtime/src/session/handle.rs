@@ -23,7 +23,10 @@ use crate::ticket::LoginTicket;
 /// when it is dropped (or by [`publish`](Self::publish)), and stored by the
 /// layer before the first byte of the response leaves (or by
 /// [`save`](Self::save)). Two handles alive in one request behave like two
-/// concurrent requests: they merge by field.
+/// concurrent requests: they merge by field. A field that is borrowed to be changed in
+/// place begins with what other handles have published of it until then; two that
+/// were borrowed from the same value are merged as the field declares, and otherwise
+/// the later change is kept and a warning names the field.
 pub struct Handle<S: SessionSchema> {
     pub(crate) core: Core,
     schema: PhantomData<fn() -> S>,
@@ -73,10 +76,12 @@ impl<S: SessionSchema> Handle<S> {
         self.core.put_addition(index, before, before.plus(delta), delta);
     }
 
-    /// Takes a flash value: it is removed when the request commits.
+    /// Takes a flash value: it is removed when the request commits. A `HEAD` request
+    /// removes none, because its response has no body to show it in.
     pub fn take<T: Send + Sync + 'static>(&mut self, key: Key<S, T, kind::Flash>) -> T {
         let index = key.index();
         let default: T = owned(self.core.field(index).default_value());
+        self.core.catch_up(index);
         let change = self.core.begin(index);
         change.how = How::Taken;
         std::mem::replace(typed_mut(&mut change.value), default)
@@ -125,7 +130,7 @@ impl<S: SessionSchema> Handle<S> {
 
     #[doc(hidden)]
     pub fn __value_mut<T: 'static, K: kind::Readable>(&mut self, key: Key<S, T, K>) -> &mut T {
-        let change = self.core.begin(key.index());
+        let change = self.core.lend(key.index());
         if let How::Added(_) | How::Reset | How::Taken = change.how {
             // Borrowing after these replaces the value as a whole.
             change.how = How::Set;

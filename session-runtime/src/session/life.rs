@@ -17,12 +17,12 @@ impl Core {
         if state.generation == self.generation {
             state.destroy();
         }
-        let generation = state.generation;
+        let (generation, seen) = (state.generation, backend.scope().published());
         drop(state);
         if backend.scope().head_sent() {
             backend.commit_later();
         }
-        self.rebase(None, Fields::new(), generation);
+        self.rebase(None, Fields::new(), generation, seen);
     }
 
     /// Sees the request's latest state.
@@ -33,12 +33,13 @@ impl Core {
             return;
         }
         let (record, fields) = state.projected(&*backend);
+        let seen = backend.scope().published();
         drop(state);
         if fields == self.fields {
             // The decoded values stay as good as they were.
-            self.record = record;
+            (self.record, self.seen) = (record, seen);
         } else {
-            self.rebase(record, fields, self.generation);
+            self.rebase(record, fields, self.generation, seen);
         }
     }
 
@@ -54,10 +55,10 @@ impl Core {
     pub(super) fn adopt(&mut self) {
         let backend = Arc::clone(&self.backend);
         let state = backend.scope().state();
-        let generation = state.generation;
+        let (generation, seen) = (state.generation, backend.scope().published());
         let (record, fields) = state.projected(&*backend);
         drop(state);
-        self.rebase(record, fields, generation);
+        self.rebase(record, fields, generation, seen);
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
@@ -80,8 +81,9 @@ impl Core {
         state.origin = Origin::Stored(fresh);
         state.stale = false;
         let (record, fields) = state.projected(&*backend);
+        let seen = backend.scope().published();
         drop(state);
-        self.rebase(record, fields, self.generation);
+        self.rebase(record, fields, self.generation, seen);
         Ok(())
     }
 
@@ -103,6 +105,7 @@ impl Core {
 
     /// What the drop of a handle does.
     pub(super) fn publish_at_end(&mut self) {
+        self.audit_reads();
         if !self.dirty {
             return;
         }

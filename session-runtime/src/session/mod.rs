@@ -2,9 +2,11 @@
 //! pure plan of what to store. Nothing here knows a store or http, and of the
 //! cookie only whether it has to change.
 
+mod audit;
 mod conflict;
 mod core;
 mod handle;
+mod lend;
 mod life;
 mod nonce;
 mod op;
@@ -18,6 +20,7 @@ mod users;
 mod value;
 mod view;
 
+pub(crate) use audit::Audit;
 pub use handle::Handle;
 pub(crate) use op::PendingOp;
 pub(crate) use pending::Pending;

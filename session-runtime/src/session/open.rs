@@ -56,7 +56,8 @@ impl Core {
             }
             _ => state.projected(&**backend),
         };
-        Self::new(Arc::clone(backend), schema, record, fields, state.generation)
+        let seen = backend.scope().published();
+        Self::new(Arc::clone(backend), schema, record, fields, state.generation, seen)
     }
 
     fn strict_failure(&self) -> Option<(&'static str, OnInvalid)> {

@@ -10,6 +10,7 @@ use super::users::{self, without};
 use super::value;
 use super::view::View;
 use crate::clock::Timestamp;
+use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::patch::{Op, Refused};
 use crate::record::{Fields, KEYED, Record, shown};
@@ -38,6 +39,7 @@ impl Core {
                 "changes of a session that this request destroyed meanwhile are dropped"
             );
         }
+        let publication = backend.scope().publishes(&mut state);
         state.pending.ops.reserve_exact(changes.len());
         // A handle has at most one change of a field.
         let others = state.pending.ops.len();
@@ -46,9 +48,17 @@ impl Core {
             if what == Publish::SignOutOnly && !field.principal && !field.renew {
                 continue;
             }
+            let in_place = change.how == How::Touched && field.conflict == ConflictPolicy::LastWins;
             let mut publish = || {
                 self.ops_of(&change, |op| {
                     if what == Publish::Everything || op.takes_privileges() {
+                        let unseen = state.changes_unseen(field.name, change.seen, publication);
+                        if unseen && in_place {
+                            self.warn_of_two(field);
+                        }
+                        if let (Op::Set(stored), Some(audit)) = (&op.op, backend.audit()) {
+                            audit.stored(self.schema, field, stored);
+                        }
                         // Saying who somebody is, is an event, whatever was stored.
                         state.pending.authenticated |= op.field.principal && !op.clears();
                         state.pending.push_among(others, op, now);
@@ -73,7 +83,12 @@ impl Core {
         if current && what == Publish::Everything {
             for change in keyed {
                 match self.ops_of_keyed(&change, now) {
-                    Ok(ops) => ops.into_iter().for_each(|op| state.pending.push(op, now)),
+                    Ok(ops) => ops.into_iter().for_each(|op| {
+                        if let (Op::Set(stored), Some(audit)) = (&op.op, backend.audit()) {
+                            audit.stored(self.schema, op.field, stored);
+                        }
+                        state.pending.push(op, now);
+                    }),
                     Err(error) => state.pending.fail(error),
                 }
             }
@@ -87,6 +102,16 @@ impl Core {
                 state.pending.ticket = events.ticket;
             }
         }
+    }
+
+    /// Two handles changed `field` from the same value, and one change is lost.
+    #[cold]
+    fn warn_of_two(&self, field: &Field) {
+        tracing::warn!(
+            schema = self.schema.name,
+            field = field.name,
+            "two handles of one request changed a field that one of them borrowed before the other had published: only the later change is kept; call `publish()` on the first handle before the second one borrows, use one handle, or declare a `merge`"
+        );
     }
 
     /// The operations that a change amounts to; none if nothing changed.
@@ -110,8 +135,9 @@ impl Core {
                 None => return Ok(()),
             },
             How::Taken => {
-                // What does not decode was not handed out, so it stays.
-                if matches!(self.decode(field), Some(Err(_))) {
+                // What does not decode was not handed out, so it stays, as does what
+                // was handed to a response without a body.
+                if self.backend.is_head() || matches!(self.decode(field), Some(Err(_))) {
                     return Ok(());
                 }
                 for name in field.names() {
@@ -220,9 +246,12 @@ impl Core {
     ) -> Result<Option<Vec<u8>>, SessionError> {
         let value = value::encode(field, &change.value, now)?;
         let live = |(_, bytes)| value::live(field, bytes, now).map(|_| bytes);
-        let unchanged = match self.stored(field).and_then(live) {
-            Some(bytes) => value::same(field, bytes, &value),
-            None => value::same(field, &value::encode(field, &field.default_value(), now)?, &value),
+        let unchanged = match (&change.before, self.stored(field).and_then(live)) {
+            (Some(before), _) => same_value(before, value::bare(field, &value)),
+            (None, Some(bytes)) => value::same(field, bytes, &value),
+            (None, None) => {
+                same_value(&value::json(field, &field.default_value())?, value::bare(field, &value))
+            }
         };
         if unchanged {
             return Ok(None);

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::audit::Audit;
 use super::pending::Pending;
 use super::users::Marked;
 use crate::clock::Timestamp;
@@ -24,10 +25,14 @@ pub(crate) trait Backend: Send + Sync {
     fn scope(&self) -> &Scope;
     fn now(&self) -> Timestamp;
     fn keys(&self) -> &Keys;
+    /// Whether the response has no body (`HEAD`), so that nobody reads what it says.
+    fn is_head(&self) -> bool;
     /// Which layer this request came through.
     fn realm(&self) -> &Realm;
     /// The fields that a change of user is about.
     fn marked(&self) -> Marked;
+    /// Who looks at values, in a test.
+    fn audit(&self) -> Option<&Audit>;
     /// Stores what is published. Once polled it runs to its end, dropped or not.
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>>;
     /// Reads the record again under the epoch that this request has.
@@ -115,6 +120,8 @@ pub(crate) struct State {
     /// Handles of an earlier generation publish to nobody.
     pub(crate) generation: u32,
     pub(crate) pending: Pending,
+    /// Which fields were published, and when last; also those that are stored by now.
+    changed: Vec<(&'static str, u64)>,
     /// Records that are to be deleted, whatever else happens.
     pub(crate) destroyed: Vec<SessionId>,
     pub(crate) cookie: Option<CookieChange>,
@@ -153,6 +160,23 @@ impl State {
         }
     }
 
+    /// Notes that `field` is changed by the publication `at`, and says whether a handle
+    /// that had seen those up to `seen` did not know its value.
+    pub(crate) fn changes_unseen(&mut self, field: &'static str, seen: u64, at: u64) -> bool {
+        match self.changed.iter_mut().find(|(known, _)| *known == field) {
+            Some((_, last)) => {
+                // One change may be several operations.
+                let unseen = *last > seen && *last != at;
+                *last = at;
+                unseen
+            }
+            None => {
+                self.changed.push((field, at));
+                false
+            }
+        }
+    }
+
     /// Ends the session at once. What was published before goes with it.
     pub(crate) fn destroy(&mut self) {
         match &self.origin {
@@ -173,6 +197,7 @@ impl State {
         self.token = None;
         self.generation += 1;
         self.pending = Pending::default();
+        self.changed.clear();
         self.lost = false;
     }
 }
@@ -182,6 +207,8 @@ pub(crate) struct Scope {
     state: Mutex<State>,
     sequence: AtomicU64,
     unpublished: AtomicUsize,
+    /// How often a handle has published something. Grows under the lock of the state.
+    published: AtomicU64,
     /// Handles, and extensions through which one may still be asked for.
     viewers: AtomicUsize,
     head_sent: AtomicBool,
@@ -205,6 +232,16 @@ impl Scope {
     /// How many handles have changes that they have not published.
     pub(crate) fn unpublished(&self) -> usize {
         self.unpublished.load(Ordering::Acquire)
+    }
+
+    /// How often a handle has published something, so that another one may be behind.
+    pub(crate) fn published(&self) -> u64 {
+        self.published.load(Ordering::Acquire)
+    }
+
+    /// Something is published, by the one who holds the state. The number of that.
+    pub(crate) fn publishes(&self, _: &mut State) -> u64 {
+        self.published.fetch_add(1, Ordering::AcqRel) + 1
     }
 
     pub(crate) fn became_dirty(&self) {

@@ -80,6 +80,10 @@ impl<S: SessionSchema> Handle<S> {
             }
         };
         drop(attempt);
+        {
+            let mut state = backend.scope().state();
+            backend.scope().publishes(&mut state);
+        }
         self.core.adopt();
         Ok(done)
     }

@@ -53,6 +53,16 @@ pub(super) fn live<'b>(field: &Field, stored: &'b [u8], now: Timestamp) -> Optio
     if field.ttl.is_none() { Some(stored) } else { expiring::live(stored, now) }
 }
 
+/// The JSON in what is stored, unless its time is over.
+pub(super) fn current<'b>(
+    field: &Field,
+    stored: &'b [u8],
+    now: impl FnOnce() -> Timestamp,
+) -> Option<&'b [u8]> {
+    // Nearly always the clock is not asked.
+    if field.ttl.is_none() { Some(stored) } else { expiring::live(stored, now()) }
+}
+
 /// Decodes what is stored; `None` if its time is over.
 pub(super) fn decode(
     field: &'static Field,
@@ -73,7 +83,7 @@ pub(super) fn same(field: &Field, a: &[u8], b: &[u8]) -> bool {
     same_value(bare(field, a), bare(field, b))
 }
 
-fn bare<'b>(field: &Field, stored: &'b [u8]) -> &'b [u8] {
+pub(super) fn bare<'b>(field: &Field, stored: &'b [u8]) -> &'b [u8] {
     if field.ttl.is_none() { stored } else { expiring::value_of(stored) }
 }
 

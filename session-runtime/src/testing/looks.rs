@@ -18,6 +18,7 @@ use crate::error::SessionError;
 use crate::middleware::SessionLayer;
 use crate::record::Record;
 use crate::schema::SessionSchema;
+use crate::session::Audit;
 use crate::store::{Lookup, Touch};
 
 /// What came of it.
@@ -106,6 +107,9 @@ impl<V: SessionSchema> TestSession<V> {
         let settled = poll_fn(|context| self.browsers().poll_settle(self.name(), context));
         // Without the budget that tokio gives a task: what is ready is ready.
         tokio::task::unconstrained(settled).await;
+        if let Some(problem) = self.engine.audit.get().and_then(Audit::take) {
+            panic!("{problem}");
+        }
     }
 
     /// Ends every request of this visitor that is under way with this status, though handles

@@ -81,6 +81,12 @@ use crate::store::{MemoryStore, SessionStore};
 ///
 /// Methods that return no `Result` panic when the store fails, and, inside a
 /// runtime, when it does not answer at once.
+///
+/// Every method that looks at something panics if a session was given a value that does
+/// not come back: one that decodes as another value or not at all, such as a map with
+/// integers as keys inside of a tagged enum, or one that was changed through a shared
+/// reference, such as an atomic in a newtype, so that nothing of it is stored. That holds
+/// for requests through a router with [`layer`](Self::layer), too.
 pub struct TestSession<V> {
     pub(super) layer: SessionLayer,
     pub(super) engine: Arc<Engine>,
@@ -119,6 +125,7 @@ impl<V: SessionSchema> TestSession<V> {
         if let Err(error) = engine.admit(V::SCHEMA) {
             panic!("this session layer admits no session: {error}");
         }
+        engine.audit.get_or_init(Default::default);
         Self::before(layer, engine, Arc::default())
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll, ready};
 
 use cookie::Cookie;
-use http::{Extensions, HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 use crate::engine::Engine;
 use crate::error::SessionError;
@@ -62,7 +62,7 @@ impl Visit {
     /// A request, and the extensions that an extractor finds in it. It counts
     /// as of an unsafe method, so that no loss goes unreported.
     pub(super) fn begin(browser: usize, engine: Arc<Engine>) -> (Self, Extensions) {
-        let session = Arc::new(RequestSession::new(engine, false));
+        let session = Arc::new(RequestSession::new(engine, &Method::POST));
         let handler = Handler::default();
         let visit = Self {
             session: Arc::downgrade(&session),
