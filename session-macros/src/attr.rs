@@ -8,8 +8,8 @@ use syn::parse::ParseStream;
 use syn::{Attribute, Error, LitStr, Meta, Path, Result, Token};
 
 use values::{
-    COMMA, aliases, at_end, default, flag, nonce, on_invalid, path, skip_option, ttl, value,
-    version,
+    COMMA, aliases, at_end, default, flag, function, nonce, on_invalid, path, skip_option, ttl,
+    value, version,
 };
 
 use crate::diagnostics::Diagnostics;
@@ -121,7 +121,8 @@ impl FieldOptions {
                 "flash" => options.flash = Some(flag(name, input)?),
                 "nonce" => options.nonce = Some(Given { value: nonce(input)?, span }),
                 "merge" => {
-                    options.merge = Some(Given { value: path(name, Place::Field, input)?, span });
+                    let function = function(name, Place::Field, input)?;
+                    options.merge = Some(Given { value: function, span });
                 }
                 "compare" => options.compare = Some(flag(name, input)?),
                 "write_once" => options.write_once = Some(flag(name, input)?),

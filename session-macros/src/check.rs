@@ -29,6 +29,7 @@ pub(crate) fn schema(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     types::copy_is_copy(schema, diagnostics);
     types::default_of_an_option(schema, diagnostics);
     types::nothing_is_borrowed(schema, diagnostics);
+    types::changes_are_seen(schema, diagnostics);
     types::self_is_named(schema, diagnostics);
 
     names::stored_names_are_valid(schema, diagnostics);
@@ -65,9 +66,10 @@ fn shape(schema: &Schema<'_>, diagnostics: &Diagnostics) {
 }
 
 fn not_a_struct(what: &str, ident: &Ident) -> String {
+    let name = if ident == "Visitor" { "Browser" } else { "Visitor" };
     format!(
         "a session is a struct, whose fields are stored one by one: derive `SessionSchema` on a \
-         struct with a field of this {what}, such as `struct Visitor {{ state: {ident} }}`"
+         struct with a field of this {what}, such as `struct {name} {{ state: {ident} }}`"
     )
 }
 

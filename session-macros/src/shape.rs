@@ -109,17 +109,57 @@ pub(crate) fn value(ty: &Type) -> Option<&Type> {
     }
 }
 
+/// A type that changes through a shared reference, in `ty` or inside of it, and what to
+/// write instead.
+pub(crate) fn changed_when_shared(ty: &Type) -> Option<(&Type, String)> {
+    const WRAPPERS: &[&str] =
+        &["Mutex", "RwLock", "Cell", "RefCell", "OnceCell", "OnceLock", "UnsafeCell"];
+    const CRATES: &[&str] = &["std", "core", "parking_lot", "portable_atomic", "tokio"];
+    match ty {
+        Type::Array(array) => return changed_when_shared(&array.elem),
+        Type::Slice(slice) => return changed_when_shared(&slice.elem),
+        Type::Reference(reference) => return changed_when_shared(&reference.elem),
+        Type::Tuple(tuple) => return tuple.elems.iter().find_map(changed_when_shared),
+        _ => {}
+    }
+    let (last, modules) = split(path_of(ty)?)?;
+    let known = match modules.as_slice() {
+        [] => true,
+        [first, ..] => CRATES.contains(&&**first) || matches!(&**first, "sync" | "atomic" | "cell"),
+    };
+    let name = last.ident.to_string();
+    let arguments: Vec<&Type> = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect::<Vec<_>>(),
+        _ => Vec::new(),
+    }
+    .into_iter()
+    .filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+    .collect();
+    if let ([inner], true) = (&arguments[..], known && WRAPPERS.contains(&&*name)) {
+        return Some((ty, crate::names::type_name(inner)));
+    }
+    let plain = name.strip_prefix("Atomic").map(str::to_lowercase);
+    match plain.filter(|plain| known && PRIMITIVES.contains(&&**plain)) {
+        Some(plain) => Some((ty, plain)),
+        None => arguments.into_iter().find_map(changed_when_shared),
+    }
+}
+
 fn is_plain(ty: &Type, name: &str, module: &str) -> bool {
     path_of(ty).and_then(split).is_some_and(|(last, modules)| {
         last.ident == name && last.arguments.is_none() && is_std(&modules, module)
     })
 }
 
+const PRIMITIVES: &[&str] = &[
+    "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32",
+    "f64", "bool", "char",
+];
+
 pub(crate) fn is_primitive(ty: &Type) -> bool {
-    const PRIMITIVES: &[&str] = &[
-        "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
-        "f32", "f64", "bool", "char",
-    ];
     is_one_of(ty, PRIMITIVES)
 }
 
@@ -205,6 +245,27 @@ mod tests {
             "HashMap",
         ] {
             assert_eq!(value(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_changes_when_shared_is_found_wherever_it_is_written() {
+        let instead = |ty: &str| {
+            let ty: Type = syn::parse_str(ty).unwrap();
+            changed_when_shared(&ty).map(|(_, plain)| plain)
+        };
+        for (ty, plain) in [
+            ("AtomicU64", "u64"),
+            ("std::sync::atomic::AtomicBool", "bool"),
+            ("Option<Arc<std::sync::Mutex<Vec<u8>>>>", "Vec<u8>"),
+            ("HashMap<String, RwLock<u8>>", "u8"),
+            ("[std::cell::Cell<u8>; 2]", "u8"),
+            ("(u8, tokio::sync::OnceCell<String>)", "String"),
+        ] {
+            assert_eq!(instead(ty).as_deref(), Some(plain), "{ty}");
+        }
+        for other in ["Cell", "board::Cell<u8>", "crate::Mutex<u8>", "AtomicCounter", "Vec<u8>"] {
+            assert_eq!(instead(other), None, "{other}");
         }
     }
 

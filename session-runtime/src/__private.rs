@@ -6,7 +6,7 @@ pub use crate::codec::{Codec, Value, decode_with, encode_with};
 pub use crate::schema::agreement::agree;
 pub use crate::schema::{
     Counter, Field, FieldKind, HasPrincipal, Key, OnInvalid, Schema, SessionHandle, SessionSchema,
-    default, kind, merge_with,
+    copied, default, kind, merge_with,
 };
 pub use crate::session::Handle;
 #[cfg(feature = "axum")]

@@ -29,6 +29,7 @@ mod keys;
 pub mod legacy;
 pub mod lock;
 mod manager;
+pub mod merge;
 mod metrics;
 mod middleware;
 mod realm;

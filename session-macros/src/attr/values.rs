@@ -66,6 +66,23 @@ pub(super) fn path(name: &Ident, place: Place, input: ParseStream<'_>) -> Result
     value::<ModPath>(name, place, input).map(|path| path.0)
 }
 
+/// As `path`, and it may say which of several: `= recent::<20, _>`
+pub(super) fn function(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Path> {
+    struct Function(Path);
+    impl Parse for Function {
+        fn parse(input: ParseStream<'_>) -> Result<Self> {
+            if input.peek(LitStr) {
+                return input.parse::<LitStr>()?.parse().map(Self);
+            }
+            input.parse().map(Self)
+        }
+    }
+    if input.peek(Token![=]) && input.peek2(Token![|]) {
+        return Err(closure(name, place, input)?);
+    }
+    value::<Function>(name, place, input).map(|function| function.0)
+}
+
 /// What to say of `= |…| …`, whose parameters are read over: commas between
 /// them end no option.
 fn closure(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Error> {
@@ -189,13 +206,21 @@ pub(super) fn default(name: &Ident, input: ParseStream<'_>) -> Result<DefaultVal
     match ahead.parse::<Expr>() {
         Ok(expr) if at_end(&ahead) => {
             input.advance_to(&ahead);
-            Ok(match expr {
+            Ok(match ungrouped(expr) {
                 Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => DefaultValue::Text(text),
                 expr => DefaultValue::Expr(expr.into_token_stream()),
             })
         }
         _ if at_end(input) => Err(malformed(name.span())),
         _ => skip_option(input).map(DefaultValue::Expr),
+    }
+}
+
+/// The expression itself, where a user's `macro_rules!` passed it on as `$x:expr`.
+fn ungrouped(expr: Expr) -> Expr {
+    match expr {
+        Expr::Group(group) => ungrouped(*group.expr),
+        expr => expr,
     }
 }
 

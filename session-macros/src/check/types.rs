@@ -128,6 +128,23 @@ pub(super) fn nothing_is_borrowed(schema: &Schema<'_>, diagnostics: &Diagnostics
     }
 }
 
+/// A handle knows of a change by its setter or a mutable borrow.
+pub(super) fn changes_are_seen(schema: &Schema<'_>, diagnostics: &Diagnostics) {
+    for field in schema.stored() {
+        let Some((shared, plain)) = shape::changed_when_shared(field.ty) else {
+            continue;
+        };
+        diagnostics.over(
+            shared,
+            format!(
+                "`{}` is changed through a shared reference, which a session does not see and \
+                 does not store: write `{plain}`",
+                type_name(shared)
+            ),
+        );
+    }
+}
+
 /// A field's type is repeated where `Self` means the handle.
 pub(super) fn self_is_named(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     fn search(tokens: TokenStream, found: &mut Vec<Span>) {

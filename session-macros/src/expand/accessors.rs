@@ -168,6 +168,9 @@ fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {
     let handle = quote!(self.#inner);
     match verb {
         Verb::Get => match (&field.shape.read, field.shape.optional) {
+            (Read::Copied, _) if field.options.copy.is_some() => {
+                quote!(__session::copied(#handle.get(#key)))
+            }
             (Read::Copied, _) => quote!(*#handle.get(#key)),
             (Read::Text, false) => quote!(#handle.get(#key).as_str()),
             (Read::Slice(_), false) => quote!(#handle.get(#key).as_slice()),

@@ -1,7 +1,7 @@
 //! The table of fields: what the runtime knows of each.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::Path;
 
 use crate::ast::{Field, Policy, Schema};
@@ -74,20 +74,11 @@ fn properties(field: &Field<'_>) -> TokenStream {
     properties
 }
 
-/// The call is located at the path that the user wrote, so that a function of
-/// another signature is underlined there. It is a call, not the function
-/// itself, because arguments are dereferenced: `&Vec<T>` is a `&[T]` too.
+/// A function of another signature is underlined where the user wrote it.
 fn merge(field: &Field<'_>, function: &Path) -> TokenStream {
     let ty = &field.repeated_ty;
     let arguments = quote!(__session_base, __session_stored, __session_mine);
-    let (_, last) = spans::ends(&function.to_token_stream());
-    let located = spans::at(last, quote!((#arguments)));
-    quote! {
-        .merge(|#arguments| __session::merge_with::<#ty>(
-            #arguments,
-            |#arguments| #function #located,
-        ))
-    }
+    quote!(.merge(|#arguments| __session::merge_with::<#ty, _>(#arguments, #function)))
 }
 
 /// A function that makes the field's default. What the user wrote keeps its

@@ -1,9 +1,9 @@
 //! What the runtime knows of a schema and its fields.
 
-use std::any::Any;
 use std::fmt;
 use std::time::Duration;
 
+use super::merges::MergeFn;
 use super::migration::Migrate;
 use crate::codec::{Codec, Value};
 
@@ -285,6 +285,11 @@ impl Field {
         (of_value, of_users, self.secret)
     }
 
+    /// Whether a sign-in or a sign-out removes it, or takes it along.
+    pub(crate) const fn is_about_users(&self) -> bool {
+        self.clear_on_login || self.carry_over || self.renew || self.secret
+    }
+
     pub(crate) fn shares_a_name_with(&self, other: &Self) -> bool {
         self.names().any(|name| other.names().any(|theirs| theirs == name))
     }
@@ -359,26 +364,6 @@ impl PartialEq for ConflictPolicy {
 
 impl Eq for ConflictPolicy {}
 
-/// A three-way merge of decoded values: what this request started from, what
-/// is stored by now, and what this request wants. All three are of the field's
-/// type.
-pub type MergeFn = fn(&(dyn Any + Send + Sync), &(dyn Any + Send + Sync), Value) -> Value;
-
-/// Calls a typed merge function on values of its type.
-#[doc(hidden)]
-pub fn merge_with<T: Send + Sync + 'static>(
-    base: &(dyn Any + Send + Sync),
-    stored: &(dyn Any + Send + Sync),
-    mine: Value,
-    merge: impl FnOnce(&T, &T, T) -> T,
-) -> Value {
-    match (base.downcast_ref::<T>(), stored.downcast_ref::<T>(), mine.downcast::<T>()) {
-        (Some(base), Some(stored), Ok(mine)) => Box::new(merge(base, stored, *mine)),
-        // All three come from one field's codec, which makes this type.
-        _ => unreachable!("the values of a field are of its type"),
-    }
-}
-
 /// What happens when a stored value cannot be decoded as the field's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnInvalid {
@@ -396,13 +381,30 @@ pub enum OnInvalid {
     label = "what does the field read as before anybody set it?",
     note = "write `#[session(default = …)]`, make it an `Option<…>`, or implement `Default` for `{Self}`"
 )]
-pub trait FieldDefault: Default + Send + Sync + 'static {}
+pub trait FieldDefault: Default {}
 
-impl<T: Default + Send + Sync + 'static> FieldDefault for T {}
+impl<T: Default> FieldDefault for T {}
 
 /// The default of a field without `#[session(default = …)]`.
 #[doc(hidden)]
 #[must_use]
-pub fn default<T: FieldDefault>() -> Value {
+pub fn default<T: FieldDefault + Send + Sync + 'static>() -> Value {
     Box::new(T::default())
+}
+
+/// What a field marked `#[session(copy)]` needs.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `Copy`, so this session field cannot be read by value",
+    label = "remove `copy`: the field is then read by reference",
+    note = "or derive `Copy` on the type"
+)]
+pub trait CopiedField: Copy {}
+
+impl<T: Copy> CopiedField for T {}
+
+/// Reads a field marked `#[session(copy)]`.
+#[doc(hidden)]
+#[must_use]
+pub fn copied<T: CopiedField>(value: &T) -> T {
+    *value
 }

@@ -4,13 +4,15 @@ pub(crate) mod agreement;
 mod counter;
 mod field;
 mod key;
+mod merges;
 mod migration;
 
 pub use self::counter::Counter;
 pub use self::field::{
-    ConflictPolicy, Field, FieldDefault, FieldKind, MergeFn, OnInvalid, Schema, default, merge_with,
+    ConflictPolicy, CopiedField, Field, FieldDefault, FieldKind, OnInvalid, Schema, copied, default,
 };
 pub use self::key::{CounterKey, FlashKey, Key, KeyedNonceKey, NonceKey, kind};
+pub use self::merges::{MergeFn, MergesField, merge_with};
 pub use self::migration::{Migrate, MigrateError, Migration};
 use crate::codec::FieldType;
 use crate::session::Handle;

@@ -97,12 +97,17 @@ mod tests {
         stored: &(dyn Any + Send + Sync),
         mine: Value,
     ) -> Value {
-        merge_with::<Vec<u8>>(base, stored, mine, |base, stored, mine| {
-            let gone = |item: &u8| base.contains(item) && !mine.contains(item);
-            let mut all: Vec<u8> = stored.iter().copied().filter(|item| !gone(item)).collect();
-            all.extend(mine.iter().filter(|item| !base.contains(item)));
-            all
-        })
+        merge_with::<Vec<u8>, _>(
+            base,
+            stored,
+            mine,
+            |base: &Vec<u8>, stored: &Vec<u8>, mine: Vec<u8>| {
+                let gone = |item: &u8| base.contains(item) && !mine.contains(item);
+                let mut all: Vec<u8> = stored.iter().copied().filter(|item| !gone(item)).collect();
+                all.extend(mine.iter().filter(|item| !base.contains(item)));
+                all
+            },
+        )
     }
 
     const fn field() -> Field {

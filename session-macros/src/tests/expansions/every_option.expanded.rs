@@ -129,13 +129,11 @@ const _: () = {
                     __session::default::<Vec<String>>,
                 )
                 .merge(|__session_base, __session_stored, __session_mine| {
-                    __session::merge_with::<Vec<String>>(
+                    __session::merge_with::<Vec<String>, _>(
                         __session_base,
                         __session_stored,
                         __session_mine,
-                        |__session_base, __session_stored, __session_mine| {
-                            union(__session_base, __session_stored, __session_mine)
-                        },
+                        union,
                     )
                 }),
                 __session::Field::new(

@@ -415,7 +415,7 @@ const _: () = {
         #[doc = " Returns `copied`."]
         #[must_use]
         pub(crate) fn copied(&self) -> Point {
-            *self.__session_handle.get(Rows::COPIED)
+            __session::copied(self.__session_handle.get(Rows::COPIED))
         }
         #[doc = " Sets `copied`."]
         pub(crate) fn set_copied(&mut self, value: Point) {
@@ -428,7 +428,7 @@ const _: () = {
         #[doc = " Returns `optional_copied`."]
         #[must_use]
         pub(crate) fn optional_copied(&self) -> ::core::option::Option<Point> {
-            *self.__session_handle.get(Rows::OPTIONAL_COPIED)
+            __session::copied(self.__session_handle.get(Rows::OPTIONAL_COPIED))
         }
         #[doc = " Sets `optional_copied`."]
         pub(crate) fn set_optional_copied(&mut self, value: Point) {

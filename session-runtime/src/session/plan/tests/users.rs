@@ -16,10 +16,15 @@ const fn list(name: &'static str) -> Field {
 }
 
 fn both(base: &(dyn Any + Send + Sync), stored: &(dyn Any + Send + Sync), mine: Value) -> Value {
-    merge_with::<Vec<u8>>(base, stored, mine, |base, stored, mine| {
-        let added = mine.into_iter().filter(|item| !base.contains(item));
-        stored.iter().copied().chain(added).collect()
-    })
+    merge_with::<Vec<u8>, _>(
+        base,
+        stored,
+        mine,
+        |base: &Vec<u8>, stored: &Vec<u8>, mine: Vec<u8>| {
+            let added = mine.into_iter().filter(|item| !base.contains(item));
+            stored.iter().copied().chain(added).collect()
+        },
+    )
 }
 
 static LOCALE: Field = text("locale").carry_over().aliases(&["language"]);

@@ -1,11 +1,13 @@
 //! A field's type is shared between threads.
 
+use std::rc::Rc;
+
 use session_runtime::SessionSchema;
 
 
 #[derive(SessionSchema)]
 struct Visitor {
-    hits: std::cell::Cell<u64>,
+    name: Rc<str>,
 }
 
 fn main() {}

@@ -1,0 +1,59 @@
+//! What `#[session(merge = …)]` names, and how it is called.
+
+use std::any::Any;
+use std::ops::Deref;
+
+use crate::codec::Value;
+
+/// A three-way merge of decoded values: what this request started from, what
+/// is stored by now, and what this request wants. All three are of the field's
+/// type.
+pub type MergeFn = fn(&(dyn Any + Send + Sync), &(dyn Any + Send + Sync), Value) -> Value;
+
+/// What `#[session(merge = …)]` names: a function from two references, to what this
+/// request started from and to what is stored by now, and what it wants, to what is to be
+/// stored. References may be to what the type dereferences to, as `&[u8]` for `Vec<u8>`.
+#[diagnostic::on_unimplemented(
+    message = "this function does not merge a session field of the type `{T}`",
+    label = "expected `fn(base: &{T}, stored: &{T}, mine: {T}) -> {T}`",
+    note = "`session_runtime::merge` has functions for maps, sets and lists of recent items"
+)]
+pub trait MergesField<T, How> {
+    #[doc(hidden)]
+    fn merge(self, base: &T, stored: &T, mine: T) -> T;
+}
+
+/// Of the type itself.
+#[derive(Debug)]
+pub enum Itself {}
+
+/// Of what the type dereferences to.
+#[derive(Debug)]
+pub enum Target {}
+
+impl<T, F: FnOnce(&T, &T, T) -> T> MergesField<T, Itself> for F {
+    fn merge(self, base: &T, stored: &T, mine: T) -> T {
+        self(base, stored, mine)
+    }
+}
+
+impl<T: Deref, F: FnOnce(&T::Target, &T::Target, T) -> T> MergesField<T, Target> for F {
+    fn merge(self, base: &T, stored: &T, mine: T) -> T {
+        self(base, stored, mine)
+    }
+}
+
+/// Calls a typed merge function on values of its type.
+#[doc(hidden)]
+pub fn merge_with<T: Send + Sync + 'static, How>(
+    base: &(dyn Any + Send + Sync),
+    stored: &(dyn Any + Send + Sync),
+    mine: Value,
+    merge: impl MergesField<T, How>,
+) -> Value {
+    match (base.downcast_ref::<T>(), stored.downcast_ref::<T>(), mine.downcast::<T>()) {
+        (Some(base), Some(stored), Ok(mine)) => Box::new(merge.merge(base, stored, *mine)),
+        // All three come from one field's codec, which makes this type.
+        _ => unreachable!("the values of a field are of its type"),
+    }
+}
