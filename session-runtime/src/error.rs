@@ -85,10 +85,10 @@ pub enum SessionError {
     StoreCannot(crate::config::StoreCannot),
     /// The schema named has a field that is `secret`, and the layer has no keys.
     KeysMissing(crate::config::KeysMissing),
-    /// The layer takes over sessions ([`adopt`](crate::SessionLayer::adopt)),
-    /// and this schema was not named to it with
-    /// [`schema`](crate::SessionLayer::schema): its principal, its version and
-    /// its secret fields would not be known when a session is taken over.
+    /// The layer must know this schema before the first request
+    /// ([`schema`](crate::SessionLayer::schema)): there is another schema, and this one
+    /// has fields that a sign-in or a sign-out is about, through whichever of them; or
+    /// the layer takes over sessions ([`adopt`](crate::SessionLayer::adopt)).
     SchemaNotNamed {
         /// The schema.
         schema: &'static str,
@@ -185,7 +185,7 @@ impl fmt::Display for SessionError {
             Self::KeysMissing(lack) => write!(f, "{lack}"),
             Self::SchemaNotNamed { schema } => write!(
                 f,
-                "this layer takes over sessions and must know every schema first: add `.schema::<{schema}>()` beside `.adopt(…)`",
+                "the session layer must know this schema before the first request: add `.schema::<{schema}>()` to it",
             ),
             Self::PrincipalKind { given } => write!(
                 f,

@@ -221,7 +221,8 @@ async fn one_middleware_serves_every_schema_with_a_field_of_its_type() {
         )
         .layer(from_fn_with_state(Staff::CLICKS, count::<Staff>))
         .layer(from_fn_with_state(Staff::ERRORS, count::<Staff>));
-    let app = visitors.merge(staff).layer(SessionLayer::new(memory().store));
+    let layer = SessionLayer::new(memory().store).schema::<Visitor>();
+    let app = visitors.merge(staff).layer(layer);
     let mut client = Client::new(&app);
     assert_eq!(client.get("/visitor").await.body, "1");
     assert_eq!(client.get("/staff").await.body, "1 1");

@@ -239,7 +239,7 @@ async fn a_renamed_field_is_read_by_its_alias_and_written_by_its_name() {
         )
         .route("/reset", post(|mut s: Session<Visitor>| async move { s.reset(Visitor::CART) }))
         .route("/show", post(|s: Session<Visitor>| async move { format!("{:?}", s.cart()) }))
-        .layer(SessionLayer::new(spy.clone()));
+        .layer(SessionLayer::new(spy.clone()).schema::<Visitor>());
     let mut client = Client::new(&app);
     client.post("/old").await;
     assert_eq!(client.post("/new").await.body, r#"["old", "new"]"#);

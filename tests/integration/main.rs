@@ -22,6 +22,7 @@ mod late;
 mod lock;
 mod locked;
 mod manager;
+mod named_schemas;
 mod needs;
 mod nesting;
 mod nonces;

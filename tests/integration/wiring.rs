@@ -109,7 +109,7 @@ async fn two_schemas_that_agree_share_a_record() {
             get(|s: Session<Visitor>| async move { format!("{} {}", s.visits(), s.locale()) }),
         )
         .route("/other", get(|s: Session<Language>| async move { format!("{:?}", s.theme()) }))
-        .layer(SessionLayer::new(memory().store));
+        .layer(SessionLayer::new(memory().store).schema::<Visitor>());
     let mut client = Client::new(&app);
     client.get("/both").await;
     assert_eq!(client.get("/one").await.body, "1 fr");

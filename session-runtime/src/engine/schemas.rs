@@ -23,6 +23,8 @@ pub(crate) struct Schemas {
     /// Nearly every layer has one; it is found without a lock.
     first: OnceLock<&'static Schema>,
     others: RwLock<Vec<&'static Schema>>,
+    /// How many were named when the layer was built; the others came with a request.
+    named: usize,
     /// All that there are must have been named.
     complete: bool,
 }
@@ -30,7 +32,13 @@ pub(crate) struct Schemas {
 impl Schemas {
     pub(crate) fn new(capabilities: Capabilities, has_keys: bool) -> Self {
         let (first, others) = (OnceLock::new(), RwLock::default());
-        Self { capabilities, has_keys, first, others, complete: false }
+        Self { capabilities, has_keys, first, others, named: usize::MAX, complete: false }
+    }
+
+    /// The schemas that are known by now were named; what comes from now on, comes with
+    /// a request.
+    pub(crate) fn are_named(&mut self) {
+        self.named = self.all().len();
     }
 
     /// No other schema is admitted from now on: what was stored without it
@@ -76,11 +84,27 @@ impl Schemas {
         if first.is(schema) || known(&others) {
             return Ok(admitted);
         }
+        self.can_stand_beside(&others, schema)?;
         for other in std::iter::once(first).chain(others.iter().copied()) {
             agree(other, schema).map_err(|clash| SessionError::SchemaClash(clash.into()))?;
         }
         others.push(schema);
         Ok(Admitted::Now)
+    }
+
+    /// What a sign-in or a sign-out removes, or takes along, is that of all schemas: a
+    /// process that does not know one of them yet would leave its fields where they are.
+    fn can_stand_beside(
+        &self,
+        others: &[&'static Schema],
+        schema: &'static Schema,
+    ) -> Result<(), SessionError> {
+        let known = self.first.get().into_iter().chain(others).copied().chain([schema]);
+        let mut came_later = known.skip(self.named);
+        match came_later.find(|schema| schema.fields.iter().any(Field::is_about_users)) {
+            Some(schema) => Err(SessionError::SchemaNotNamed { schema: schema.name }),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn all(&self) -> Vec<&'static Schema> {

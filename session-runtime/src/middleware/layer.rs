@@ -403,6 +403,12 @@ impl SessionLayer {
     /// Makes a schema known before the first request: two schemas that disagree
     /// on a field are then refused by [`check`](Self::check), and
     /// [`SessionManager`] knows its principal.
+    ///
+    /// A layer with two or more schemas needs this call for each that has a field marked
+    /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
+    /// about all of them, also in a process that has not served them yet. Otherwise the
+    /// second schema cannot be extracted
+    /// ([`SessionError::SchemaNotNamed`](crate::SessionError::SchemaNotNamed)).
     #[must_use]
     pub fn schema<S: SessionSchema>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
@@ -465,6 +471,7 @@ impl SessionLayer {
                     ));
                 }
             }
+            schemas.are_named();
             if config.adopt.is_some() {
                 schemas.complete();
             }

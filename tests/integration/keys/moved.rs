@@ -14,6 +14,8 @@ struct Payment {
 #[tokio::test]
 async fn a_forked_record_has_every_secret_encrypted_for_itself() {
     let mut bench = Bench::new();
+    let layer = SessionLayer::new(bench.spy.clone()).keys(ring(1));
+    bench.restart(layer.schema::<Vault>().schema::<Payment>());
     bench.set(fill).await;
     bench.tab.run(|mut s: PaymentSession| async move { s.set_card(PLAIN) }).await.ok();
     // Two sign-ins at once: the later one gets a record of its own.
