@@ -2,10 +2,6 @@
 
 use axum::Router;
 use axum::routing::post;
-use session_runtime::patch::{MetaPatch, Outcome, Patch};
-use session_runtime::record::Principal;
-use session_runtime::store::{MemoryStore, SessionStore};
-use session_runtime::testing::TestSession;
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::stores::{all, memory};
 use session_tests::traced::Traced;
@@ -96,31 +92,4 @@ async fn a_sign_in_after_a_restart_removes_what_was_planted_in_another_schema() 
         let next = |s: cleared::ForumSession| async move { s.next().map(str::to_owned) };
         assert_eq!(tab.run(next).await.ok(), None, "{}", under.name);
     }
-}
-
-#[derive(SessionSchema)]
-#[session(namespace = "admin")]
-struct Admin {
-    #[session(principal)]
-    user_id: Option<u64>,
-}
-
-/// Customer 42 is not administrator 42.
-#[tokio::test]
-async fn a_record_of_another_namespace_signs_nobody_in() {
-    let store = MemoryStore::new();
-    let t = TestSession::<Shop>::with_store(store.clone()).signed_in_as(42);
-    assert_eq!(t.session().user_id(), Some(42));
-    let record = t.stored().unwrap();
-    let realm = &record.meta.realm;
-    for (namespace, expected) in [("admin", None), ("", Some(42))] {
-        let principal = Some(Some(Principal::of(realm, namespace, "42")));
-        let meta = MetaPatch { principal, ..MetaPatch::default() };
-        let patch = Patch { meta, ..Patch::of(Vec::new()) };
-        let outcome = store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
-        assert!(matches!(outcome, Outcome::Applied(_)));
-        assert_eq!(t.session().user_id(), expected, "{namespace:?}");
-    }
-    let theirs = TestSession::<Admin>::with_store(store).with_cookie(t.cookie().unwrap());
-    assert_eq!(theirs.session().user_id(), None);
 }
