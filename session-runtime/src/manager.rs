@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::codec::{expiring, to_json};
+use crate::codec::{expiring, inner_to_json};
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
@@ -282,7 +282,7 @@ fn text_of<P: Serialize + ?Sized>(
     field: &'static Field,
     principal: &P,
 ) -> Result<String, SessionError> {
-    let json = to_json(principal)
+    let json = inner_to_json(principal)
         .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
     identifying(field, &json)?;
     Ok(String::from_utf8_lossy(&json).into_owned())

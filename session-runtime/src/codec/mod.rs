@@ -165,8 +165,16 @@ pub fn decode_with<'de, T: Send + Sync + 'static>(
     Ok(Box::new(value))
 }
 
-/// Encodes what a principal field holds in a `Some`.
+/// Encodes one value of no field, such as what a migration stores.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut json = Vec::new();
+    let serializer = &mut serde_json::Serializer::new(&mut json);
+    value.serialize(Strict::new(serializer)).map_err(without_text)?;
+    Ok(json)
+}
+
+/// Encodes what a principal field holds in a `Some`.
+pub(crate) fn inner_to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
     let mut json = Vec::new();
     let serializer = &mut serde_json::Serializer::new(&mut json);
     value.serialize(Strict::in_some(serializer)).map_err(without_text)?;

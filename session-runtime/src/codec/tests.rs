@@ -157,7 +157,7 @@ fn what_json_cannot_say_is_refused_and_said() {
     assert!(of(encoded(&Some(None::<u32>))).contains("`Some` of nothing"));
     assert!(of(encoded(&Some(Newtype(None)))).contains("`Some` of nothing"));
     assert_eq!(encoded(&(None::<u8>, (), Some(1))).unwrap(), "[null,null,1]");
-    assert!(to_json(&()).is_err(), "a principal that is `null` is nobody");
+    assert!(inner_to_json(&()).is_err(), "a principal that is `null` is nobody");
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

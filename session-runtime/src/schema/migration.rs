@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::Schema;
 use crate::clock::Timestamp;
-use crate::codec::expiring;
+use crate::codec::{expiring, to_json};
 use crate::patch::{FieldOp, Op};
 use crate::record::Fields;
 
@@ -89,13 +89,13 @@ impl<'f> Migration<'f> {
     ///
     /// # Errors
     ///
-    /// If it cannot be encoded.
+    /// If it cannot be encoded, or would not be read back as the same value.
     pub fn set<T: Serialize + ?Sized>(
         &mut self,
         name: &str,
         value: &T,
     ) -> Result<(), MigrateError> {
-        let mut json = serde_json::to_vec(value)?;
+        let mut json = to_json(value)?;
         let name = self.full(name).into_owned();
         if let Some(ttl) = self.schema.field(&name).and_then(|field| field.ttl) {
             json = expiring::wrap(&json, self.now.after(ttl));
@@ -151,5 +151,22 @@ impl fmt::Debug for Migration<'_> {
             .field("from", &self.from)
             .field("to", &self.schema.version)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
+
+    #[test]
+    fn a_migration_stores_nothing_that_is_not_read_back() {
+        let fields = Fields::new();
+        let mut migration = Migration::new(&SCHEMA, 1, &fields, Timestamp::default());
+        assert!(migration.set("weight", &f64::NAN).is_err());
+        assert!(migration.set("choice", &Some(None::<u8>)).is_err());
+        assert!(migration.set("limit", &None::<f64>).is_ok());
+        assert_eq!(migration.into_ops().len(), 1);
     }
 }
