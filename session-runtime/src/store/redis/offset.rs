@@ -43,7 +43,7 @@ impl Offset {
     }
 
     /// What the servers' clock shows where that of this machine shows `local`.
-    fn translated(&self, local: Timestamp) -> Timestamp {
+    pub(super) fn translated(&self, local: Timestamp) -> Timestamp {
         if self.clock.is_frozen() {
             return local;
         }

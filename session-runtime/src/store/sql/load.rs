@@ -16,11 +16,10 @@ pub(super) async fn load<D: Dialect>(
     server: &Server<D>,
     id: SessionId,
     secrets: &[SecretHash],
-    mut visit: Visit,
+    visit: Visit,
 ) -> Result<Lookup, Failure> {
     let deadline = server.deadline();
     let read = server.perform_by(deadline, &mut Look { id }).await?;
-    visit.arrived = visit.arrived.map(|arrived| server.translated(arrived, read.now));
     let (record, due) = match engine::judge(id, &read, secrets, visit)? {
         Found::Answer(lookup) => return Ok(lookup),
         Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
