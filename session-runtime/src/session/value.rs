@@ -50,7 +50,7 @@ pub(crate) fn identifying(field: &'static Field, json: &[u8]) -> Result<(), Sess
 
 /// The value in what is stored, unless its time is over.
 pub(super) fn live<'b>(field: &Field, stored: &'b [u8], now: Timestamp) -> Option<&'b [u8]> {
-    if field.ttl.is_none() { Some(stored) } else { expiring::live(stored, now) }
+    current(field, stored, || now)
 }
 
 /// The JSON in what is stored, unless its time is over.
