@@ -128,6 +128,17 @@ impl SessionError {
     }
 }
 
+/// Logs why a response is not the handler's: at ERROR if the server is to blame, and at
+/// INFO if the client is, who can cause such responses at will.
+pub(crate) fn report(status: StatusCode, error: &dyn Error, message: &'static str) {
+    let source = error.source().map(tracing::field::display);
+    if status.is_server_error() {
+        tracing::error!(%error, source, "{message}");
+    } else {
+        tracing::info!(%error, source, "{message}");
+    }
+}
+
 impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

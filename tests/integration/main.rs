@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod abort;
+mod answers;
 mod cache;
 mod caps;
 mod concurrency;
@@ -21,6 +22,7 @@ mod kit;
 mod late;
 mod lock;
 mod locked;
+mod login;
 mod manager;
 mod needs;
 mod nesting;

@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::cookie::CookieConfig;
 use super::error::ConfigError;
+use super::login::{LoginPages, is_below};
 use super::realms::Realms;
 use crate::keys::Keys;
 use crate::legacy::Adopt;
@@ -42,8 +43,8 @@ pub(crate) struct Config {
     pub(crate) keep_changes: fn(StatusCode) -> bool,
     /// Whether losing an explicit change makes the response a 409.
     pub(crate) conflict_on_lost_changes: bool,
-    /// Where `Authenticated` sends those who are nobody.
-    pub(crate) login_redirect: Option<&'static str>,
+    /// Where `Authenticated` sends visitors who are not signed in.
+    pub(crate) login: LoginPages,
     /// What encrypts fields and signs tokens.
     pub(crate) keys: Keys,
     /// Whose sessions are taken over.
@@ -68,7 +69,7 @@ impl Default for Config {
             store_timeout: Duration::from_secs(5),
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
-            login_redirect: None,
+            login: LoginPages::default(),
             keys: Keys::default(),
             adopt: None,
             error: None,
@@ -104,12 +105,7 @@ impl Config {
                 "at most 1000; leave it out for no limit",
             ));
         }
-        if self.login_redirect.is_some_and(|url| !url.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(ConfigError::new(
-                "login_redirect",
-                "a URL of visible ASCII characters; write others as `%C3%BC`",
-            ));
-        }
+        self.login.check()?;
         if self.renew_after.is_some_and(|after| after < ROTATION_GRACE) {
             return Err(ConfigError::new("renew_after", "at least a minute; `None` for never"));
         }
@@ -157,13 +153,7 @@ impl Config {
     /// Whether requests for `path` have no session: it is an excluded one, or
     /// below one.
     pub(crate) fn excludes(&self, path: &str) -> bool {
-        let is_below = |excluded: &str| {
-            let rest = path.strip_prefix(excluded);
-            rest.is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with('/') || excluded.ends_with('/')
-            })
-        };
-        self.excluded.iter().any(|excluded| is_below(excluded))
+        self.excluded.iter().any(|excluded| is_below(excluded, path))
     }
 }
 

@@ -3,11 +3,13 @@
 mod cookie;
 mod error;
 mod layer;
+mod login;
 mod realms;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
 pub use layer::keep_unless_failed;
 pub(crate) use layer::{Config, Policy};
+pub(crate) use login::LoginPages;
 #[cfg(feature = "config")]
 pub(crate) use realms::Realms;

@@ -33,6 +33,19 @@ pub(crate) fn apply_to(
         cookie.set_sensitive(true);
         headers.append(header::SET_COOKIE, cookie);
     }
+    forbid_caching(headers);
+}
+
+/// Has no cache keep the response: neither one that obeys `Cache-Control`, nor one that
+/// prefers a field for caches of its kind, such as `CDN-Cache-Control` (RFC 9213) or
+/// `Surrogate-Control` (Edge Architecture Specification).
+fn forbid_caching(headers: &mut HeaderMap) {
+    let names = headers
+        .keys()
+        .filter(|name| name.as_str().ends_with("-cache-control") || *name == "surrogate-control");
+    for name in names.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
@@ -137,6 +150,29 @@ mod tests {
             "Secure",
         ];
         assert_eq!(sorted(&removal), attributes);
+    }
+
+    #[test]
+    fn no_word_of_the_handler_has_a_cache_keep_a_cookie() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("cache-control", "public, max-age=600"),
+            ("cache-control", "s-maxage=600"),
+            ("cdn-cache-control", "max-age=600"),
+            ("cdn-cache-control", "public"),
+            ("cloudflare-cdn-cache-control", "max-age=600"),
+            ("surrogate-control", "max-age=600"),
+            ("x-cache", "MISS"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let now = Timestamp::from_millis(0);
+        let (config, change) = (CookieConfig::default(), CookieChange::Remove);
+        apply_to(&mut headers, &config, &change, SessionToken::expose, now);
+        let mut left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        left.retain(|(name, _)| *name != "set-cookie");
+        left.sort_unstable_by_key(|(name, _)| *name);
+        assert_eq!(left, [("cache-control", "no-store"), ("x-cache", "MISS")]);
     }
 
     #[test]

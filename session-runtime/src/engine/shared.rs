@@ -1,6 +1,6 @@
 //! The store and the settings, and how a call of the store is waited for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tokio::time::{Instant, timeout};
 
@@ -19,13 +19,15 @@ pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) queues: Queues,
     pub(crate) metrics: Counters,
+    /// Another layer is around this one, which was reported.
+    pub(crate) nested: Once,
     schemas: Schemas,
 }
 
 impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let (queues, metrics) = (Queues::default(), Counters::default());
-        Self { store, config, queues, metrics, schemas }
+        Self { store, config, queues, metrics, nested: Once::new(), schemas }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -256,15 +256,47 @@ impl SessionLayer {
         self.set(|config| config.conflict_on_lost_changes = conflict)
     }
 
-    /// Where [`Authenticated`](crate::Authenticated) redirects (303) when
-    /// nobody is signed in: a URL of visible ASCII characters.
+    /// Where [`Authenticated`](crate::Authenticated) redirects (303) a browser whose
+    /// visitor is not signed in: a URL of visible ASCII characters.
+    ///
+    /// A GET brings the path and query that were asked for along, as `next`:
+    /// `/login?next=/orders%3Fpage%3D2`, to be read back with
+    /// [`local_path`](crate::local_path). They are those that the layer sees, so put it
+    /// around the whole router, not into one that is nested. Nothing is added to the URL of
+    /// another host.
+    ///
+    /// What is no navigation (`fetch`, an image, a program that asks for JSON) is answered
+    /// with 401 instead: by `Sec-Fetch-Mode`, where it is missing by `X-Requested-With` and
+    /// `Accept`. A request without any of them counts as a navigation.
     ///
     /// # Default
     ///
     /// None: 401.
     #[must_use]
-    pub fn login_redirect(self, location: &'static str) -> Self {
-        self.set(|config| config.login_redirect = Some(location))
+    pub fn login_redirect(self, location: &str) -> Self {
+        self.set(|config| config.login = std::mem::take(&mut config.login).everywhere(location))
+    }
+
+    /// The same for `path` and all below it, where that has a login page of its own; `None`
+    /// answers 401 there. Of several paths the longest counts.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionLayer, store::MemoryStore};
+    /// let layer = SessionLayer::new(MemoryStore::new())
+    ///     .login_redirect("/login")
+    ///     .login_redirect_for("/admin", "/admin/login")
+    ///     .login_redirect_for("/api", None);
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// [`login_redirect`](Self::login_redirect), everywhere.
+    #[must_use]
+    pub fn login_redirect_for<'p>(self, path: &str, location: impl Into<Option<&'p str>>) -> Self {
+        let location = location.into();
+        self.set(|config| {
+            config.login = std::mem::take(&mut config.login).below(path, location);
+        })
     }
 
     /// The keys that encrypt fields marked `secret`, and sign tokens with

@@ -9,6 +9,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::probe::Probe;
 use crate::engine::Engine;
+use crate::login::Asked;
 use crate::request::{RequestExtension, RequestSession};
 
 /// What the layer leaves there if the path is excluded.
@@ -59,13 +60,19 @@ where
                 // The same layer twice is one layer.
                 return ResponseFuture::unchanged(self.inner.call(request));
             }
-            tracing::warn!(
-                "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
-            );
+            self.engine.nested.call_once(|| {
+                tracing::warn!(
+                    "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
+                );
+            });
         }
         if let Some(probe) = request.extensions().get::<Probe>() {
             probe.reached(request.extensions());
             return ResponseFuture::answered(Response::new(ResBody::from("")));
+        }
+        if !self.engine.config.login.is_empty() {
+            let asked = Asked::of(&request);
+            request.extensions_mut().insert(asked);
         }
         let safe = request.method().is_safe();
         let session = Arc::new(RequestSession::new(Arc::clone(&self.engine), safe));

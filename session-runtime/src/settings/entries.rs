@@ -50,8 +50,10 @@ pub(super) fn read(node: Node) -> Result<SessionConfig, String> {
         conflict_on_lost_changes: root
             .flag("conflict_on_lost_changes")
             .unwrap_or(default.conflict_on_lost_changes),
-        // Kept for as long as the program runs, as a configuration is.
-        login_redirect: root.text("login_redirect").map(|url| &*url.leak()),
+        login: match root.text("login_redirect") {
+            Some(page) => default.login.everywhere(page),
+            None => default.login,
+        },
         keys: switches(&mut root),
         // A store of another kind: set on the layer.
         adopt: default.adopt,
