@@ -85,8 +85,8 @@ pub enum SessionError {
         schema: &'static str,
     },
     /// No schema known to this layer has a principal of this type, or several
-    /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
-    /// on the layer.
+    /// have. A handler extracts `SessionManager<YourSchema>`; elsewhere it comes from
+    /// [`SessionLayer::manager_for`](crate::SessionLayer::manager_for).
     PrincipalKind {
         /// The Rust type that was given.
         given: &'static str,
@@ -185,7 +185,7 @@ impl fmt::Display for SessionError {
             ),
             Self::PrincipalKind { given } => write!(
                 f,
-                "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",
+                "no single schema that this layer knows has a principal of type `{given}`: in a handler extract `SessionManager<YourSchema>`, elsewhere take `layer.manager_for::<YourSchema>()?`, or name the schema with `.schema::<YourSchema>()`; a number without a type, such as `&1`, is an `i32`",
             ),
             Self::UnknownRealm { realm } => write!(
                 f,

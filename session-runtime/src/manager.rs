@@ -25,6 +25,7 @@ use crate::ticket::LoginTicket;
 const PAGE: usize = 500;
 
 /// Lists and ends sessions. An extractor; outside a request it comes from
+/// [`SessionLayer::manager_for`](crate::SessionLayer::manager_for), or untyped from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///
 /// A browser whose session was ended can sign in at once; anything else it sets

@@ -1,15 +1,13 @@
 //! The way to the login page, and back.
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Query;
 use axum::response::Redirect;
 use axum::routing::{get, post};
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{Method, StatusCode, header};
 use session_runtime::{Authenticated, Session, SessionLayer, local_path};
 use session_tests::Client;
 use session_tests::stores::memory;
-use tower::ServiceExt;
 
 use crate::visitor::Visitor;
 
@@ -37,24 +35,19 @@ fn app() -> Router {
 }
 
 /// The status, and where it leads.
-async fn ask(method: &str, uri: &str, headers: &[(&str, &str)]) -> (StatusCode, Option<String>) {
-    let mut request = Request::builder().method(method).uri(uri);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = app().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let location =
-        |headers: &HeaderMap| Some(headers.get(header::LOCATION)?.to_str().ok()?.to_owned());
-    (response.status(), location(response.headers()))
+async fn ask(method: Method, uri: &str, headers: &[(&str, &str)]) -> (StatusCode, Option<String>) {
+    let reply = Client::new(&app()).ask_with(method, uri, headers).await;
+    let location = reply.headers.get(header::LOCATION);
+    (reply.status, location.map(|location| location.to_str().unwrap().to_owned()))
 }
 
 #[tokio::test]
 async fn a_browser_is_sent_to_the_login_page_with_the_address_it_asked_for() {
     let navigation = [("sec-fetch-mode", "navigate"), ("accept", "text/html,*/*;q=0.8")];
     for (method, uri, location) in [
-        ("GET", "/orders?page=2&q=a+b", "/login?next=/orders%3Fpage%3D2%26q%3Da%2Bb"),
-        ("GET", "/admin/users", "/admin/login?next=/admin/users"),
-        ("POST", "/orders", "/login"),
+        (Method::GET, "/orders?page=2&q=a+b", "/login?next=/orders%3Fpage%3D2%26q%3Da%2Bb"),
+        (Method::GET, "/admin/users", "/admin/login?next=/admin/users"),
+        (Method::POST, "/orders", "/login"),
     ] {
         let (status, to) = ask(method, uri, &navigation).await;
         assert_eq!((status, to.as_deref()), (StatusCode::SEE_OTHER, Some(location)), "{uri}");
@@ -70,11 +63,11 @@ async fn what_is_no_navigation_is_told_so() {
         [("accept", "application/json"), ("user-agent", "a program")],
         [("accept", "*/*"), ("user-agent", "curl/8")],
     ] {
-        let answer = ask("GET", "/orders", &headers).await;
+        let answer = ask(Method::GET, "/orders", &headers).await;
         assert_eq!(answer, (StatusCode::UNAUTHORIZED, None), "{headers:?}");
     }
-    assert_eq!(ask("GET", "/api/orders", &[]).await, (StatusCode::UNAUTHORIZED, None));
-    assert_eq!(ask("GET", "/orders", &[]).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(ask(Method::GET, "/api/orders", &[]).await, (StatusCode::UNAUTHORIZED, None));
+    assert_eq!(ask(Method::GET, "/orders", &[]).await.0, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]

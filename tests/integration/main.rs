@@ -3,6 +3,7 @@
 
 mod abort;
 mod answers;
+mod around;
 mod cache;
 mod caps;
 mod concurrency;
@@ -15,6 +16,7 @@ mod evolution;
 mod failures;
 mod fields;
 mod flash;
+mod guarded;
 mod handles;
 mod keys;
 mod kill;

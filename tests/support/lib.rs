@@ -75,6 +75,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide/configuration.md")]
     struct GuideConfiguration;
 
+    #[doc = include_str!("../../docs/guide/csrf.md")]
+    struct GuideCsrf;
+
     #[doc = include_str!("../../docs/tower-sessions.md")]
     struct TowerSessions;
 }

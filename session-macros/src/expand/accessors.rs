@@ -5,7 +5,7 @@ use quote::quote;
 
 use crate::ast::{Field, Policy, Schema};
 use crate::names::{self, Accessor, Verb};
-use crate::shape::Read;
+use crate::shape::{Read, Shape};
 use crate::{paths, spans};
 
 pub(crate) fn accessors(schema: &Schema<'_>) -> Option<TokenStream> {
@@ -40,13 +40,22 @@ pub(crate) fn method(
     let must_use = (accessor.verb == Verb::Get).then(|| quote!(#[must_use]));
     let asynchronous = (accessor.verb == Verb::Consume).then(|| quote!(async));
     let signature = signature(field, accessor.verb);
+    // Who looks for a getter is shown this one by rustc and rustdoc.
+    let is_read = matches!(
+        (accessor.verb, field.policy),
+        (Verb::Take, Policy::Flash) | (Verb::Consume, Policy::Nonce | Policy::KeyedNonce)
+    );
+    let alias = is_read.then(|| {
+        let alias = &field.name;
+        quote!(#[doc(alias = #alias)])
+    });
     // The docs stay where they are written: rustdoc's warnings point at them.
     let doc = spans::at(field.ident.span(), quote!(#[doc = #doc]));
     let errors = (accessor.verb == Verb::Consume)
         .then(|| spans::at(field.ident.span(), quote!(#[doc = #ERRORS])));
     let head = spans::at(
         field.ident.span(),
-        quote!(#errors #deprecated #must_use #vis #asynchronous fn #name #signature),
+        quote!(#alias #errors #deprecated #must_use #vis #asynchronous fn #name #signature),
     );
     let body = spans::at(body_span(field, accessor.verb), quote!({ #body }));
     quote!(#doc #docs #head #body)
@@ -95,6 +104,9 @@ fn first_line(field: &Field<'_>, verb: Verb) -> String {
             format!("Returns `{name}`, once: it is removed when the request commits.")
         }
         (Verb::Take, _) => format!("Sets `{name}` to `None` and returns what it was."),
+        (Verb::Push, _) => {
+            format!("Appends to `{name}` what is to be taken once, with what is there already.")
+        }
         (Verb::Add, _) => {
             format!("Adds to `{name}`; merges with what other requests add meanwhile.")
         }
@@ -133,6 +145,17 @@ fn signature(field: &Field<'_>, verb: Verb) -> TokenStream {
                 // Of a type that was refused.
                 (Policy::KeyedNonce, None) => quote!((&mut self, key: &str, value: #value)),
                 _ => quote!((&mut self, value: #value)),
+            }
+        }
+        Verb::Push => {
+            let Read::Slice(item) = field.shape.read else { return quote!((&mut self)) };
+            let repeated = spans::repeat(item);
+            match Shape::whole(item).read {
+                Read::Text => {
+                    let into = paths::into();
+                    quote!((&mut self, value: impl #into<#repeated>))
+                }
+                _ => quote!((&mut self, value: #repeated)),
             }
         }
         Verb::Mut => quote!((&mut self) -> &mut #ty),
@@ -197,6 +220,13 @@ fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {
         Verb::Clear => quote!(#handle.set(#key, ::core::option::Option::None);),
         Verb::Take if field.policy == Policy::Flash => quote!(#handle.take(#key)),
         Verb::Take => quote!(::core::mem::take(#handle.__value_mut(#key))),
+        Verb::Push => match &field.shape.read {
+            Read::Slice(item) if matches!(Shape::whole(item).read, Read::Text) => {
+                let into = paths::into();
+                quote!(#handle.push(#key, #into::into(value));)
+            }
+            _ => quote!(#handle.push(#key, value);),
+        },
         Verb::Add => quote!(#handle.add(#key, delta);),
         Verb::Consume if field.policy == Policy::KeyedNonce => {
             quote!(#handle.consume_keyed(#key, key).await)

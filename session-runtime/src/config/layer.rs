@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
-use super::cookie::CookieConfig;
+use super::cookie::{CookieConfig, is_cookie_name};
 use super::error::ConfigError;
 use super::login::{LoginPages, is_below};
 use super::realms::Realms;
@@ -45,6 +45,10 @@ pub(crate) struct Config {
     pub(crate) conflict_on_lost_changes: bool,
     /// Where `Authenticated` sends visitors who are not signed in.
     pub(crate) login: LoginPages,
+    /// Whether what somebody who is signed in sees is kept by no cache.
+    pub(crate) no_store_when_signed_in: bool,
+    /// What a browser is to forget at a logout: the header.
+    pub(crate) clear_site_data: Option<HeaderValue>,
     /// What encrypts fields and signs tokens.
     pub(crate) keys: Keys,
     /// Whose sessions are taken over.
@@ -70,6 +74,8 @@ impl Default for Config {
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
             login: LoginPages::default(),
+            no_store_when_signed_in: false,
+            clear_site_data: None,
             keys: Keys::default(),
             adopt: None,
             error: None,
@@ -112,16 +118,40 @@ impl Config {
         if self.conflict_timeout.is_zero() {
             return Err(ConfigError::new("conflict_timeout", "longer than nothing"));
         }
-        if self.excluded.iter().any(|path| !path.starts_with('/') || path.len() < 2) {
+        if self.excluded.iter().any(|path| !path.starts_with('/')) {
+            return Err(ConfigError::new("exclude", "a path begins with `/`, such as `/static`"));
+        }
+        if self.excluded.iter().any(|path| &**path == "/") {
             return Err(ConfigError::new(
                 "exclude",
-                "paths that begin with `/`, such as `/static`",
+                "`/` would leave every path without sessions: name those that are to have none, such as `/static`, or add their routes after the layer",
             ));
+        }
+        if let Some(adopt) = &self.adopt {
+            self.check_legacy_cookie(adopt.legacy.cookie_name())?;
         }
         self.realms.clone().settled(&self.cookie)?;
         self.check_keys()?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));
+        }
+        Ok(())
+    }
+
+    /// The old cookie must be one that browsers send, and that can be removed beside ours.
+    fn check_legacy_cookie(&self, name: &str) -> Result<(), ConfigError> {
+        if !is_cookie_name(name) {
+            return Err(ConfigError::new(
+                "adopt",
+                "the old cookie has a name that no browser sends: a name has letters, digits and any of `!#$%&'*+-.^_`|~` (RFC 6265 §4.1.1)",
+            ));
+        }
+        let ours = if self.insecure { self.cookie.bare_name() } else { self.cookie.name() };
+        if name == ours {
+            return Err(ConfigError::new(
+                "adopt",
+                "the old cookie has the name of this layer's, which its removal would remove: give this layer's another name",
+            ));
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod error;
 mod layer;
 mod login;
 mod realms;
+mod site_data;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
@@ -13,3 +14,4 @@ pub(crate) use layer::{Config, Policy};
 pub(crate) use login::LoginPages;
 #[cfg(feature = "config")]
 pub(crate) use realms::Realms;
+pub use site_data::SiteData;

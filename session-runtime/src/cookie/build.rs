@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use cookie::time::Duration;
 use cookie::{Cookie, SameSite as Site};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::clock::Timestamp;
-use crate::config::{CookieConfig, SameSite};
+use crate::config::{Config, CookieConfig, SameSite};
 use crate::record::MAX_LIFETIME;
-use crate::session::CookieChange;
+use crate::session::{CookieChange, State};
 use crate::token::SessionToken;
 
 /// Writes `Set-Cookie`, and forbids caches to keep the response.
@@ -35,6 +35,22 @@ pub(crate) fn apply_to(
     }
     forbid_caching(headers);
 }
+
+/// Does what the settings say of responses to somebody who is signed in, or no longer is.
+pub(crate) fn guard(headers: &mut HeaderMap, config: &Config, state: &State) {
+    let signed_in = || state.record().is_some_and(|record| record.meta.principal.is_some());
+    if config.no_store_when_signed_in && state.read && signed_in() {
+        forbid_caching(headers);
+    }
+    if let Some(what) = &config.clear_site_data
+        && (state.signed_out || matches!(state.cookie, Some(CookieChange::Remove)))
+        && !headers.contains_key(CLEAR_SITE_DATA)
+    {
+        headers.insert(CLEAR_SITE_DATA, what.clone());
+    }
+}
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Has no cache keep the response: neither one that obeys `Cache-Control`, nor one that
 /// prefers a field for caches of its kind, such as `CDN-Cache-Control` (RFC 9213) or
@@ -169,9 +185,12 @@ mod tests {
         let now = Timestamp::from_millis(0);
         let (config, change) = (CookieConfig::default(), CookieChange::Remove);
         apply_to(&mut headers, &config, &change, SessionToken::expose, now);
-        let mut left: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        left.retain(|(name, _)| *name != "set-cookie");
-        left.sort_unstable_by_key(|(name, _)| *name);
+        headers.remove(header::SET_COOKIE);
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        let mut left: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        left.sort_unstable();
+        let left: Vec<_> = left.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(left, [("cache-control", "no-store"), ("x-cache", "MISS")]);
     }
 

@@ -21,13 +21,16 @@ pub(crate) struct Engine {
     pub(crate) metrics: Counters,
     /// Another layer is around this one, which was reported.
     pub(crate) nested: Once,
+    /// A browser on plain http was sent the cookie, which was reported.
+    pub(crate) plain_http: Once,
     schemas: Schemas,
 }
 
 impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let (queues, metrics) = (Queues::default(), Counters::default());
-        Self { store, config, queues, metrics, nested: Once::new(), schemas }
+        let (nested, plain_http) = (Once::new(), Once::new());
+        Self { store, config, queues, metrics, nested, plain_http, schemas }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -9,11 +9,12 @@ use http::StatusCode;
 use tower_layer::Layer;
 
 use super::service::SessionService;
-use crate::config::{Config, ConfigError, CookieConfig};
+use crate::config::{Config, ConfigError, CookieConfig, SiteData};
 use crate::engine::{Engine, Schemas};
+use crate::error::SessionError;
 use crate::manager::SessionManager;
 use crate::patch::{AtLimit, Cap};
-use crate::schema::SessionSchema;
+use crate::schema::{HasPrincipal, SessionSchema};
 use crate::store::SessionStore;
 
 /// Gives the services inside it typed sessions.
@@ -77,8 +78,8 @@ impl SessionLayer {
     ///
     /// 30 minutes (OWASP: 15–30 minutes for low-risk applications).
     #[must_use]
-    pub fn idle_timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|config| config.policy.idle = timeout)
+    pub fn idle_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.set(|config| config.policy.idle = timeout.into())
     }
 
     /// Ends a session this long after it was created or its user last proved
@@ -90,8 +91,8 @@ impl SessionLayer {
     ///
     /// 12 hours (NIST SP 800-63B-4 §5.2, AAL2: 24 hours at most).
     #[must_use]
-    pub fn absolute_timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|config| config.policy.absolute = timeout)
+    pub fn absolute_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.set(|config| config.policy.absolute = timeout.into())
     }
 
     /// Renews the token this long after it was made, if the session is used
@@ -108,8 +109,8 @@ impl SessionLayer {
     /// `None`: tokens are renewed when somebody signs in or privileges change
     /// (OWASP asks for that; renewal by age narrows the use of a stolen token).
     #[must_use]
-    pub fn renew_after(self, age: Option<Duration>) -> Self {
-        self.set(|config| config.renew_after = age)
+    pub fn renew_after(self, age: impl Into<Option<Duration>>) -> Self {
+        self.set(|config| config.renew_after = age.into())
     }
 
     /// Lets each principal have at most `max` live sessions, from one to 1,000. Exact, also for
@@ -212,11 +213,71 @@ impl SessionLayer {
         })
     }
 
-    /// Drops `Secure` and the name prefix, so that browsers keep the cookie on
-    /// plain http. Whoever can read the network can then steal every session.
+    /// Drops `Secure` and the name prefix, so that browsers keep the cookie on plain http.
+    /// Whoever can read the network can then steal every session; the log says so once, at
+    /// the level `warn`. [`is_secure`](Self::is_secure) tells a check at start-up.
+    ///
+    /// Browsers send a cookie to every port of a host: two applications on one `localhost`
+    /// with one name, by default `session`, sign each other out. Give each a name of its own:
+    ///
+    /// ```
+    /// use session_runtime::{CookieConfig, SessionLayer, store::MemoryStore};
+    ///
+    /// let cookie = CookieConfig::builder().name(env!("CARGO_PKG_NAME")).build().unwrap();
+    /// let layer = SessionLayer::new(MemoryStore::new()).cookie(cookie).insecure_for_development();
+    /// ```
+    #[doc(alias("secure", "with_secure"))]
     #[must_use]
     pub fn insecure_for_development(self) -> Self {
         self.set(|config| config.insecure = true)
+    }
+
+    /// Whether browsers send the cookie over https alone: unless
+    /// [`insecure_for_development`](Self::insecure_for_development) was called, or set in a
+    /// configuration file.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionLayer, store::MemoryStore};
+    /// # let layer = SessionLayer::new(MemoryStore::new());
+    /// assert!(layer.is_secure() || cfg!(debug_assertions), "a release needs secure cookies");
+    /// ```
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        !self.config.insecure
+    }
+
+    /// Whether responses to requests of a signed-in visitor that read the session are
+    /// `Cache-Control: no-store`, whatever their handlers say (OWASP ASVS 5.0, 14.3.2).
+    /// Nothing of an account is then left in a cache, nor shown by the browser's *back*
+    /// after a sign-out; every such *back* is a request, for browsers do not keep the page.
+    ///
+    /// # Default
+    ///
+    /// No: such a response is `private`, unless its handler says otherwise. One that sets the
+    /// cookie is `no-store` in any case.
+    #[must_use]
+    pub fn no_store_when_signed_in(self, no_store: bool) -> Self {
+        self.set(|config| config.no_store_when_signed_in = no_store)
+    }
+
+    /// What the browser is asked to forget by the response that signs somebody out or ends
+    /// the session, in a `Clear-Site-Data` header: usually [`SiteData::USUAL`], the cache and
+    /// the storage (OWASP ASVS 5.0, 14.3.1). Browsers obey on https. A header of the
+    /// handler's own stays.
+    ///
+    /// ```
+    /// use session_runtime::{SessionLayer, SiteData, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::new()).clear_site_data(SiteData::USUAL);
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// Nothing.
+    #[must_use]
+    pub fn clear_site_data(self, what: impl IntoIterator<Item = SiteData>) -> Self {
+        let header = SiteData::header(what);
+        self.set(|config| config.clear_site_data = header)
     }
 
     /// How long one call of the store may take before the request fails with
@@ -381,13 +442,17 @@ impl SessionLayer {
         self.set(|config| config.adopt = Some(crate::legacy::Adopt::new(legacy)))
     }
 
-    /// Makes a schema known before the first request: two schemas that disagree
-    /// on a field are then refused by [`check`](Self::check), and
-    /// [`SessionManager`] knows its principal.
+    /// Makes a schema known before the first request: two schemas that disagree on a field
+    /// are then refused by [`check`](Self::check), and a [`SessionManager`] knows its
+    /// principal, also one that was taken before.
     #[must_use]
     pub fn schema<S: SessionSchema>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
-        self.engine = Arc::default();
+        // What was built goes on, if the schema fits it: managers hold it.
+        let is_known = self.engine.get().is_some_and(|engine| engine.admit(S::SCHEMA).is_ok());
+        if !is_known {
+            self.engine = Arc::default();
+        }
         self
     }
 
@@ -397,8 +462,8 @@ impl SessionLayer {
     /// # Errors
     ///
     /// Names the setting, and what to write instead.
-    pub fn check(&self) -> Result<(), crate::SessionError> {
-        self.check_config().map_err(crate::SessionError::Config)?;
+    pub fn check(&self) -> Result<(), SessionError> {
+        self.check_config().map_err(SessionError::Config)?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
         self.schemas.iter().try_for_each(|schema| schemas.admit(schema).map(drop))
     }
@@ -420,10 +485,43 @@ impl SessionLayer {
         Ok(())
     }
 
-    /// Lists and ends sessions outside a request.
+    /// Lists and ends sessions outside a request, of principals by their type: each that is
+    /// the principal of one [`schema`](Self::schema) that the layer knows. Prefer
+    /// [`manager_for`](Self::manager_for), which cannot be given another type.
     #[must_use]
     pub fn manager(&self) -> SessionManager {
         SessionManager::new(self.engine())
+    }
+
+    /// Lists and ends sessions of the principals of `S` outside a request. The layer knows
+    /// the schema from then on.
+    ///
+    /// ```
+    /// use session_runtime::{SessionError, SessionLayer, SessionSchema, store::MemoryStore};
+    ///
+    /// #[derive(SessionSchema)]
+    /// struct Visitor {
+    ///     #[session(principal)]
+    ///     user_id: Option<u64>,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), SessionError> {
+    /// let layer = SessionLayer::new(MemoryStore::new());
+    /// let sessions = layer.manager_for::<Visitor>()?;
+    /// // In a job: this user was locked.
+    /// assert_eq!(sessions.revoke_all(&42).await?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn manager_for<S: HasPrincipal>(&self) -> Result<SessionManager<S>, SessionError> {
+        let engine = self.engine();
+        engine.admit(S::SCHEMA)?;
+        Ok(SessionManager::new(engine))
     }
 
     pub(crate) fn engine(&self) -> Arc<Engine> {
@@ -431,6 +529,10 @@ impl SessionLayer {
             let mut config = self.config.clone();
             if config.insecure {
                 config.cookie = config.cookie.insecure();
+                tracing::warn!(
+                    cookie = config.cookie.name(),
+                    "session cookies go over plain http, for development: whoever can read the network can steal every session; leave `insecure_for_development` out behind https"
+                );
             }
             config.error = self.check_config().err();
             if let Ok(realms) = config.realms.clone().settled(&config.cookie) {

@@ -6,7 +6,9 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::body::AnswerBody;
 use super::future::ResponseFuture;
+use super::plain_http::PlainHttp;
 use super::probe::Probe;
 use crate::engine::Engine;
 use crate::login::Asked;
@@ -38,7 +40,7 @@ impl<I: std::fmt::Debug> std::fmt::Debug for SessionService<I> {
 impl<I, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<I>
 where
     I: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: From<&'static str>,
+    ResBody: AnswerBody,
 {
     type Response = Response<ResBody>;
     type Error = I::Error;
@@ -77,6 +79,7 @@ where
         let safe = request.method().is_safe();
         let session = Arc::new(RequestSession::new(Arc::clone(&self.engine), safe));
         request.extensions_mut().insert(RequestExtension::new(Arc::clone(&session)));
-        ResponseFuture::new(self.inner.call(request), session)
+        let plain_http = PlainHttp::of(&self.engine, request.headers());
+        ResponseFuture::new(self.inner.call(request), session).seen_by(plain_http)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{RequestSession, ToEnd};
-use crate::cookie::{apply_to, vary_on_cookie};
+use crate::cookie::{apply_to, guard, vary_on_cookie};
 use crate::error::{SessionError, report};
 use crate::session::{Backend, Keep, Pending};
 use crate::token::SessionToken;
@@ -67,6 +67,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
         replaced = Some(std::mem::replace(&mut response, failure(SessionError::Gone)));
     }
+    guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
         let text = |token: &SessionToken| config.text_of(token);

@@ -44,6 +44,7 @@ impl<S: SessionSchema> Handle<S> {
 
     /// Sets a field. Setting the principal to somebody signs them in: the
     /// token is renewed, even if they were signed in before.
+    #[doc(alias("insert"))]
     pub fn set<T: Send + Sync + 'static, K: kind::Settable>(
         &mut self,
         key: Key<S, T, K>,
@@ -62,6 +63,7 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// Removes what is stored, so that the field reads as its default.
+    #[doc(alias("remove"))]
     pub fn reset<T, K>(&mut self, key: Key<S, T, K>) {
         self.core.reset(key.index());
     }
@@ -80,6 +82,32 @@ impl<S: SessionSchema> Handle<S> {
         let change = self.core.begin(index);
         change.how = How::Taken;
         std::mem::replace(typed_mut(&mut change.value), default)
+    }
+
+    /// Appends to a flash list, so that what is there already is taken together with it. Of
+    /// two requests that append at once, the later commit stays.
+    ///
+    /// ```
+    /// use session_runtime::{SessionSchema, testing::TestSession};
+    ///
+    /// #[derive(SessionSchema)]
+    /// struct Visitor {
+    ///     #[session(flash)]
+    ///     notices: Vec<String>,
+    /// }
+    ///
+    /// let t = TestSession::<Visitor>::new();
+    /// t.session().push_notices("Saved.");
+    /// t.session().push_notices("A copy went to ann@example.org.");
+    /// assert_eq!(t.session().take_notices().len(), 2);
+    /// ```
+    pub fn push<L: FlashList>(&mut self, key: Key<S, L, kind::Flash>, item: L::Item) {
+        let change = self.core.begin(key.index());
+        if let How::Reset | How::Taken = change.how {
+            // What was there is gone; this is new.
+            change.how = How::Set;
+        }
+        typed_mut::<L>(&mut change.value).push(item);
     }
 
     /// Whether this handle changed the field and has not published that.
@@ -106,6 +134,7 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// All fields as the struct they were declared in, decoded anew.
+    #[doc(alias = "copy")]
     #[must_use]
     pub fn snapshot(&self) -> S {
         S::__snapshot(self)
@@ -196,6 +225,7 @@ impl<S: SessionSchema> Handle<S> {
     /// Renews the token. Every earlier token, and every request that was begun
     /// with one, is refused from then on. Does nothing to a session that is
     /// not stored.
+    #[doc(alias("cycle_id", "renew", "rotate"))]
     pub fn regenerate(&mut self) {
         self.core.mark_dirty();
         self.core.events.renew = true;
@@ -215,6 +245,7 @@ impl<S: SessionSchema> Handle<S> {
     ///
     /// For a minute, requests that still come with the old token can sign in
     /// and store nothing else, so that a late answer does not undo the logout.
+    #[doc(alias("flush", "delete", "logout", "invalidate"))]
     pub fn destroy(&mut self) {
         self.core.destroy();
     }
@@ -313,6 +344,31 @@ impl<S: SessionSchema> Handle<S> {
     pub async fn reload(&mut self) -> Result<(), SessionError> {
         self.core.forget_changes();
         self.core.reload().await
+    }
+}
+
+/// A field that [`Handle::push`] appends to: `Vec<T>` or `Option<Vec<T>>`.
+pub trait FlashList: Send + Sync + 'static {
+    /// What it holds.
+    type Item;
+
+    #[doc(hidden)]
+    fn push(&mut self, item: Self::Item);
+}
+
+impl<T: Send + Sync + 'static> FlashList for Vec<T> {
+    type Item = T;
+
+    fn push(&mut self, item: T) {
+        self.push(item);
+    }
+}
+
+impl<T: Send + Sync + 'static> FlashList for Option<Vec<T>> {
+    type Item = T;
+
+    fn push(&mut self, item: T) {
+        self.get_or_insert_default().push(item);
     }
 }
 

@@ -18,7 +18,7 @@ mod users;
 mod value;
 mod view;
 
-pub use handle::Handle;
+pub use handle::{FlashList, Handle};
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
