@@ -78,6 +78,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide/csrf.md")]
     struct GuideCsrf;
 
+    #[doc = include_str!("../../docs/guide/login-page.md")]
+    struct GuideLoginPage;
+
     #[doc = include_str!("../../docs/tower-sessions.md")]
     struct TowerSessions;
 }

@@ -1,6 +1,7 @@
 //! The tower layer: glue that decides nothing.
 
 mod body;
+mod browser;
 mod future;
 mod layer;
 mod plain_http;

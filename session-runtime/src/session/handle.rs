@@ -84,32 +84,6 @@ impl<S: SessionSchema> Handle<S> {
         std::mem::replace(typed_mut(&mut change.value), default)
     }
 
-    /// Appends to a flash list, so that what is there already is taken together with it. Of
-    /// two requests that append at once, the later commit stays.
-    ///
-    /// ```
-    /// use session_runtime::{SessionSchema, testing::TestSession};
-    ///
-    /// #[derive(SessionSchema)]
-    /// struct Visitor {
-    ///     #[session(flash)]
-    ///     notices: Vec<String>,
-    /// }
-    ///
-    /// let t = TestSession::<Visitor>::new();
-    /// t.session().push_notices("Saved.");
-    /// t.session().push_notices("A copy went to ann@example.org.");
-    /// assert_eq!(t.session().take_notices().len(), 2);
-    /// ```
-    pub fn push<L: FlashList>(&mut self, key: Key<S, L, kind::Flash>, item: L::Item) {
-        let change = self.core.begin(key.index());
-        if let How::Reset | How::Taken = change.how {
-            // What was there is gone; this is new.
-            change.how = How::Set;
-        }
-        typed_mut::<L>(&mut change.value).push(item);
-    }
-
     /// Whether this handle changed the field and has not published that.
     #[must_use]
     pub fn changed<T, K>(&self, key: Key<S, T, K>) -> bool {
@@ -347,31 +321,6 @@ impl<S: SessionSchema> Handle<S> {
     }
 }
 
-/// A field that [`Handle::push`] appends to: `Vec<T>` or `Option<Vec<T>>`.
-pub trait FlashList: Send + Sync + 'static {
-    /// What it holds.
-    type Item;
-
-    #[doc(hidden)]
-    fn push(&mut self, item: Self::Item);
-}
-
-impl<T: Send + Sync + 'static> FlashList for Vec<T> {
-    type Item = T;
-
-    fn push(&mut self, item: T) {
-        self.push(item);
-    }
-}
-
-impl<T: Send + Sync + 'static> FlashList for Option<Vec<T>> {
-    type Item = T;
-
-    fn push(&mut self, item: T) {
-        self.get_or_insert_default().push(item);
-    }
-}
-
 impl<S: SessionSchema> Drop for Handle<S> {
     fn drop(&mut self) {
         self.core.publish_at_end();
@@ -416,7 +365,7 @@ fn typed<T: 'static>(value: &(dyn Any + Send + Sync)) -> &T {
     value.downcast_ref().unwrap_or_else(|| unreachable!("{MISMATCH}"))
 }
 
-fn typed_mut<T: 'static>(value: &mut Value) -> &mut T {
+pub(super) fn typed_mut<T: 'static>(value: &mut Value) -> &mut T {
     value.downcast_mut().unwrap_or_else(|| unreachable!("{MISMATCH}"))
 }
 

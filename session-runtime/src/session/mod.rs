@@ -4,6 +4,7 @@
 
 mod conflict;
 mod core;
+mod flash;
 mod handle;
 mod life;
 mod nonce;
@@ -18,7 +19,8 @@ mod users;
 mod value;
 mod view;
 
-pub use handle::{FlashList, Handle};
+pub use flash::FlashList;
+pub use handle::Handle;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
 pub(crate) use scope::{Attempt, Backend, BoxFuture, CookieChange, Origin, Scope, State};
