@@ -40,22 +40,13 @@ pub(crate) fn method(
     let must_use = (accessor.verb == Verb::Get).then(|| quote!(#[must_use]));
     let asynchronous = (accessor.verb == Verb::Consume).then(|| quote!(async));
     let signature = signature(field, accessor.verb);
-    // Who looks for a getter is shown this one by rustc and rustdoc.
-    let is_read = matches!(
-        (accessor.verb, field.policy),
-        (Verb::Take, Policy::Flash) | (Verb::Consume, Policy::Nonce | Policy::KeyedNonce)
-    );
-    let alias = is_read.then(|| {
-        let alias = &field.name;
-        quote!(#[doc(alias = #alias)])
-    });
     // The docs stay where they are written: rustdoc's warnings point at them.
     let doc = spans::at(field.ident.span(), quote!(#[doc = #doc]));
     let errors = (accessor.verb == Verb::Consume)
         .then(|| spans::at(field.ident.span(), quote!(#[doc = #ERRORS])));
     let head = spans::at(
         field.ident.span(),
-        quote!(#alias #errors #deprecated #must_use #vis #asynchronous fn #name #signature),
+        quote!(#errors #deprecated #must_use #vis #asynchronous fn #name #signature),
     );
     let body = spans::at(body_span(field, accessor.verb), quote!({ #body }));
     quote!(#doc #docs #head #body)

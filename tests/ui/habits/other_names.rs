@@ -11,10 +11,7 @@ struct Visitor {
 }
 
 fn handler(mut session: Session<Visitor>) {
-    session.flush();
     session.cycle_id();
-    session.insert("visits", 1);
-    session.remove("visits");
     let _ = session.notice();
     let _ = session.csrf();
 }
