@@ -46,7 +46,7 @@ pub struct SessionManager<S = AnySchema> {
 pub enum AnySchema {}
 
 /// What may be shown of a stored session. Never a token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The public id, for [`SessionManager::revoke`].
@@ -94,6 +94,21 @@ impl SessionInfo {
     /// The fields marked `listed` that are stored, as (stored name, JSON).
     pub fn listed(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.listed.iter().map(|(name, json)| (*name, &**json))
+    }
+}
+
+impl fmt::Debug for SessionInfo {
+    /// Without the values of fields: they may be personal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed: Vec<_> = self.listed().map(|(name, _)| name).collect();
+        f.debug_struct("SessionInfo")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .field("last_seen_at", &self.last_seen_at)
+            .field("authenticated_at", &self.authenticated_at)
+            .field("expires_at", &self.expires_at)
+            .field("listed", &listed)
+            .finish()
     }
 }
 

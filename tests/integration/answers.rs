@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use session_runtime::store::StoreErrorKind;
-use session_runtime::testing::{Fault, FaultStore, Operation};
+use session_runtime::testing::{Fault, FaultStore, Operation, TestSession};
 use session_runtime::{
     Authenticated, Session, SessionError, SessionLayer, SessionManager, SessionSchema,
 };
@@ -91,6 +91,8 @@ struct Member {
     #[session(principal)]
     name: Option<String>,
     notes: HashMap<String, String>,
+    #[session(listed)]
+    device: Option<String>,
 }
 
 #[tracing::instrument]
@@ -145,4 +147,14 @@ async fn a_store_that_is_down_is_never_nobody() {
     let mut client = Client::new(&app);
     client.cookies.insert("__Host-session".to_owned(), "A".repeat(43));
     assert_eq!(client.get("/").await.status, 503);
+}
+
+#[tokio::test]
+async fn a_listing_in_the_log_shows_no_values() {
+    let t = TestSession::<Member>::new().with(|s| s.set_device("Eleonora's phone"));
+    let t = t.signed_in_as("Eleonora".to_owned());
+    let all = t.typed_manager().sessions_of(&"Eleonora".to_owned()).await.unwrap();
+    assert_eq!(all[0].get(Member::DEVICE).as_deref(), Some("Eleonora's phone"));
+    let shown = format!("{all:?}");
+    assert!(shown.contains("listed: [\"device\"]") && !shown.contains("Eleonora"), "{shown}");
 }
