@@ -28,6 +28,7 @@ use session_runtime::store::AnyStore;
 use tokio::net::TcpListener;
 
 use crate::options::{Asked, HELP, Options};
+use crate::session::Visitor;
 
 /// A token that was stolen is worth nothing soon after.
 const TOKEN_AGE: Duration = Duration::from_secs(15 * 60);
@@ -63,8 +64,10 @@ async fn serve(options: &Options) -> Result<(), String> {
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     let store = AnyStore::connect(&options.store).await.map_err(|error| about_store(&error))?;
 
+    // With its schema, so that the check below is of what is served.
     let mut sessions = SessionLayer::new(store)
-        .renew_after(Some(TOKEN_AGE))
+        .schema::<Visitor>()
+        .renew_after(TOKEN_AGE)
         .max_sessions(MOST_DEVICES, AtLimit::EvictOldest)
         .login_redirect("/#account");
     if !options.strict_cookie {

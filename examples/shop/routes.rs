@@ -13,7 +13,6 @@ use tower_http::csrf::CsrfLayer;
 use crate::demo::{self, Shadows};
 use crate::handlers::{account, assets, cart, checkout, devices, home, locale};
 use crate::pages;
-use crate::session::Visitor;
 
 /// Everything the shop answers to.
 pub(crate) fn app(sessions: SessionLayer) -> Router {
@@ -34,7 +33,7 @@ pub(crate) fn app(sessions: SessionLayer) -> Router {
         .route("/demo/step", post(demo::step))
         .route("/demo/finish", post(demo::finish))
         .with_state(Shadows::default())
-        .layer(sessions.schema::<Visitor>())
+        .layer(sessions)
         .layer(map_response(explain))
         // Below the session layer there is no session, and nothing to load.
         .route("/assets/shop.css", get(assets::css))

@@ -22,6 +22,7 @@ pub(crate) enum Verb {
     Mut,
     Clear,
     Take,
+    Push,
     Add,
     Consume,
 }
@@ -111,7 +112,7 @@ pub(crate) fn key(field: &str, span: Span) -> Ident {
 
 /// The methods of a field.
 pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec<Accessor> {
-    use Verb::{Add, Clear, Consume, Get, Mut, Set, Take};
+    use Verb::{Add, Clear, Consume, Get, Mut, Push, Set, Take};
 
     // A copied primitive is changed by its setter. What only says `copy` may
     // be a struct with parts to change, and an option has `None`.
@@ -119,6 +120,7 @@ pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec
         Policy::Skip => &[],
         // A reference would hide what was added from what was set.
         Policy::Counter => &[Get, Set, Add],
+        Policy::Flash if matches!(shape.read, Read::Slice(_)) => &[Take, Set, Push],
         Policy::Flash => &[Take, Set],
         Policy::Nonce | Policy::KeyedNonce => &[Consume, Set],
         Policy::WriteOnce => &[Get, Set],
@@ -140,6 +142,7 @@ fn accessor(verb: Verb, field: &Ident) -> Ident {
         Verb::Mut => format_ident!("{name}_mut", span = span),
         Verb::Clear => format_ident!("clear_{name}", span = span),
         Verb::Take => format_ident!("take_{name}", span = span),
+        Verb::Push => format_ident!("push_{name}", span = span),
         Verb::Add => format_ident!("add_{name}", span = span),
         Verb::Consume => format_ident!("consume_{name}", span = span),
     }

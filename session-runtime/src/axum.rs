@@ -1,14 +1,13 @@
 //! The axum extractors and what they answer when they fail.
 
-use std::error::Error;
 use std::sync::Arc;
 
-use axum_core::extract::FromRequestParts;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 
-use crate::error::SessionError;
+use crate::error::{SessionError, report};
 use crate::extract::{Authenticated, request_of};
 use crate::manager::SessionManager;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
@@ -67,6 +66,17 @@ impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for Authentica
     }
 }
 
+impl<S: HasPrincipal, State: Send + Sync> OptionalFromRequestParts<State> for Authenticated<S> {
+    type Rejection = SessionRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &State,
+    ) -> Result<Option<Self>, SessionRejection> {
+        Self::find(&parts.extensions, &parts.headers).await
+    }
+}
+
 impl<State: Send + Sync> FromRequestParts<State> for SessionManager {
     type Rejection = SessionRejection;
 
@@ -87,9 +97,9 @@ impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for SessionMan
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        let source = Error::source(&self).map(tracing::field::display);
-        tracing::error!(error = %self, source, "session rejected");
-        let mut response = self.answer().into_response();
+        let answer = self.answer();
+        report(answer.0, &self, "session rejected");
+        let mut response = answer.into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -98,9 +108,9 @@ impl IntoResponse for SessionRejection {
 impl IntoResponse for SessionError {
     /// The same answer that the layer gives when its own commit fails.
     fn into_response(self) -> Response {
-        let source = self.source().map(tracing::field::display);
-        tracing::error!(error = %self, source, "session error");
-        let mut response = self.answer().into_response();
+        let answer = self.answer();
+        report(answer.0, &self, "session error");
+        let mut response = answer.into_response();
         response.extensions_mut().insert(Arc::new(self));
         response
     }

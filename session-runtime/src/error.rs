@@ -94,8 +94,8 @@ pub enum SessionError {
         schema: &'static str,
     },
     /// No schema known to this layer has a principal of this type, or several
-    /// have: use `SessionManager<YourSchema>`, or call `.schema::<YourSchema>()`
-    /// on the layer.
+    /// have. A handler extracts `SessionManager<YourSchema>`; elsewhere it comes from
+    /// [`SessionLayer::manager_for`](crate::SessionLayer::manager_for).
     PrincipalKind {
         /// The Rust type that was given.
         given: &'static str,
@@ -134,6 +134,17 @@ impl SessionError {
             }
             _ => (StatusCode::INTERNAL_SERVER_ERROR, "session error"),
         }
+    }
+}
+
+/// Logs why a response is not the handler's: at ERROR if the server is to blame, and at
+/// INFO if the client is, who can cause such responses at will.
+pub(crate) fn report(status: StatusCode, error: &dyn Error, message: &'static str) {
+    let source = error.source().map(tracing::field::display);
+    if status.is_server_error() {
+        tracing::error!(%error, source, "{message}");
+    } else {
+        tracing::info!(%error, source, "{message}");
     }
 }
 
@@ -189,7 +200,7 @@ impl fmt::Display for SessionError {
             ),
             Self::PrincipalKind { given } => write!(
                 f,
-                "no single schema of this layer has a principal of type `{given}`: use `SessionManager<YourSchema>`, or `.schema::<YourSchema>()` on the layer",
+                "no single schema that this layer knows has a principal of type `{given}`: in a handler extract `SessionManager<YourSchema>`, elsewhere take `layer.manager_for::<YourSchema>()?`, or name the schema with `.schema::<YourSchema>()`; a number without a type, such as `&1`, is an `i32`",
             ),
             Self::UnknownRealm { realm } => write!(
                 f,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap};
 
+use crate::login;
 use crate::middleware::Excluded;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::request::{RequestExtension, RequestSession};
@@ -69,9 +70,10 @@ pub(crate) fn request_of(
 /// front of a [cache](crate::store::CachedStore) this is what lets nobody in
 /// who has just signed out.
 ///
-/// It owns the principal and dereferences to the session. When nobody is
-/// signed in the request is answered with 401, or with a redirect to
-/// [`login_redirect`](crate::SessionLayer::login_redirect).
+/// It owns the principal and dereferences to the session. When nobody is signed in, the
+/// request is answered with 401; a browser that goes to a page is redirected to
+/// [`login_redirect`](crate::SessionLayer::login_redirect), where that is set.
+/// `Option<Authenticated<S>>` is `None` then.
 pub struct Authenticated<S: HasPrincipal> {
     principal: S::Principal,
     session: S::Session,
@@ -94,19 +96,41 @@ impl<S: HasPrincipal> Authenticated<S> {
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Self, AuthenticatedRejection> {
-        let request = request_of(extensions, std::any::type_name::<S>)?;
-        let handle: Handle<S> =
-            request.handle(headers, false).await.map_err(SessionRejection::from)?;
-        match handle.__owned(S::PRINCIPAL) {
-            Some(principal) => Ok(Self { principal, session: handle.into() }),
-            None => Err(AuthenticatedRejection::nobody(request.engine.config.login_redirect)),
+        if let Some(found) = Self::find(extensions, headers).await? {
+            return Ok(found);
         }
+        let pages = &request_of(extensions, std::any::type_name::<S>)?.engine.config.login;
+        let login = login::location(pages, extensions.get(), headers);
+        Err(AuthenticatedRejection::Nobody { login })
+    }
+
+    /// The same where being signed in is optional: `None` when nobody is.
+    ///
+    /// # Errors
+    ///
+    /// As [`session_of`].
+    pub async fn find(
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Result<Option<Self>, SessionRejection> {
+        let request = request_of(extensions, std::any::type_name::<S>)?;
+        let handle: Handle<S> = request.handle(headers, false).await?;
+        let principal = handle.__owned(S::PRINCIPAL);
+        Ok(principal.map(|principal| Self { principal, session: handle.into() }))
     }
 
     /// The principal and the session.
     #[must_use]
     pub fn into_parts(self) -> (S::Principal, S::Session) {
         (self.principal, self.session)
+    }
+}
+
+impl<S: HasPrincipal> fmt::Debug for Authenticated<S> {
+    /// Without who is signed in: a handler's arguments end up in the log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let session: &Handle<S> = &self.session;
+        f.debug_struct("Authenticated").field("session", session).finish_non_exhaustive()
     }
 }
 
@@ -121,15 +145,5 @@ impl<S: HasPrincipal> Deref for Authenticated<S> {
 impl<S: HasPrincipal> DerefMut for Authenticated<S> {
     fn deref_mut(&mut self) -> &mut S::Session {
         &mut self.session
-    }
-}
-
-impl<S: HasPrincipal> fmt::Debug for Authenticated<S>
-where
-    S::Session: fmt::Debug,
-{
-    /// Without the principal: it may be an address.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Authenticated").field(&self.session).finish()
     }
 }

@@ -21,7 +21,8 @@ pub type LegacyFields = Vec<(String, Vec<u8>)>;
 ///    where it opened nothing: an expired session is none.
 /// 2. After an acknowledged [`delete`](Self::delete) no load finds it.
 pub trait Legacy: Send + Sync + 'static {
-    /// The name of the cookie that browsers still have.
+    /// The name of the cookie that browsers still have: the whole of it, and another one
+    /// than that of the layer.
     fn cookie_name(&self) -> &str;
 
     /// The `Set-Cookie` that removes it, with the path and domain it was set

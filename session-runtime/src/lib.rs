@@ -28,6 +28,7 @@ pub mod keys;
 mod keys;
 pub mod legacy;
 pub mod lock;
+mod login;
 mod manager;
 pub mod merge;
 mod metrics;
@@ -52,20 +53,21 @@ pub mod tower_sessions;
 #[cfg(feature = "tower-sessions-014")]
 pub mod tower_sessions_014;
 
-pub use config::{CookieConfig, CookiePrefix, OnReplay, SameSite};
+pub use config::{CookieConfig, CookiePrefix, OnReplay, SameSite, SiteData};
 pub use error::SessionError;
 pub use event::{SecurityEvent, SecurityEventKind};
 pub use extract::{Authenticated, existing_session_of, session_of};
 pub use id::SessionId;
+pub use login::local_path;
 pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
 pub use metrics::Metrics;
-pub use middleware::{ResponseFuture, SessionLayer, SessionService};
+pub use middleware::{AnswerBody, ResponseFuture, SessionLayer, SessionService};
 pub use realm::{InvalidRealm, Realm};
 pub use record::patch;
 pub use record::patch::AtLimit;
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;
-pub use session::Handle;
+pub use session::{FlashList, Handle};
 pub use session_macros::SessionSchema;
 pub use ticket::LoginTicket;
 

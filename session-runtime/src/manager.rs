@@ -25,6 +25,7 @@ use crate::ticket::LoginTicket;
 const PAGE: usize = 500;
 
 /// Lists and ends sessions. An extractor; outside a request it comes from
+/// [`SessionLayer::manager_for`](crate::SessionLayer::manager_for), or untyped from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///
 /// A browser whose session was ended here starts afresh with its next request.
@@ -98,13 +99,14 @@ impl SessionInfo {
 impl fmt::Debug for SessionInfo {
     /// Names of the listed fields only: a user may see their values, and a log need not.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed: Vec<_> = self.listed().map(|(name, _)| name).collect();
         f.debug_struct("SessionInfo")
             .field("id", &self.id)
             .field("created_at", &self.created_at)
             .field("last_seen_at", &self.last_seen_at)
             .field("authenticated_at", &self.authenticated_at)
             .field("expires_at", &self.expires_at)
-            .field("listed", &self.listed().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("listed", &listed)
             .finish()
     }
 }

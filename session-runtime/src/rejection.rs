@@ -86,15 +86,11 @@ pub enum AuthenticatedRejection {
     Session(SessionRejection),
     /// Nobody is signed in.
     Nobody {
-        /// Where to sign in, if that is configured.
-        login: Option<&'static str>,
+        /// Where the browser is redirected to, with the address that was asked for. `None`
+        /// if no [`login_redirect`](crate::SessionLayer::login_redirect) is set, or the
+        /// request is no navigation.
+        login: Option<String>,
     },
-}
-
-impl AuthenticatedRejection {
-    pub(crate) fn nobody(login: Option<&'static str>) -> Self {
-        Self::Nobody { login }
-    }
 }
 
 impl From<SessionRejection> for AuthenticatedRejection {

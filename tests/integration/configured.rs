@@ -224,7 +224,7 @@ fn each_mistake_is_named_by_its_entry_and_all_at_once() {
         ("idle_timeout: ", "is not a duration: write `\"30m\"`"),
         ("absolute_timeout: ", "write `\"none\"` for no limit"),
         ("max_sessions: ", "is not a number: write at least 1"),
-        ("exclude: ", "paths that begin with `/`"),
+        ("exclude: ", "a path begins with `/`"),
         ("sign_tokens: ", "is not `true` or `false`"),
         ("cookie.same_site: ", "is not `strict`, `lax` or `none`"),
         ("cookie.secure: ", "is always on"),
@@ -246,8 +246,22 @@ fn combinations_that_make_no_sense_are_refused_as_in_code() {
         (json!({ "cookie": { "domain": "example.org" } }), "cookie.domain: `__Host-` cookies"),
         (json!({ "max_sessions": 3 }), "at_limit: goes with `max_sessions`"),
         (json!({ "at_limit": "reject" }), "max_sessions: goes with `at_limit`"),
-        (json!({ "idle_timeout": "10ms" }), "idle_timeout: at least one second"),
-        (json!({ "renew_after": 5 }), "renew_after: at least a minute"),
+        (json!({ "max_sessions": 3, "at_limit": "evict" }), "at_limit: `evict` is not `reject`"),
+        (json!({ "max_sessions": 0, "at_limit": "reject" }), "max_sessions: `0` is not a number"),
+        (
+            json!({ "idle_timeout": 0 }),
+            "idle_timeout: at least one second; `\"none\"` for no limit",
+        ),
+        (
+            json!({ "absolute_timeout": "10ms" }),
+            "absolute_timeout: at least one second; `\"none\"` for no limit",
+        ),
+        (json!({ "renew_after": 5 }), "renew_after: at least a minute; `\"none\"` for never"),
+        (json!({ "exclude": "/" }), "exclude: `/` would leave every path without sessions"),
+        (
+            json!({ "clear_site_data": ["cache", "cookie"] }),
+            "clear_site_data: `cookie` is not `cache`, `storage`, `cookies` or",
+        ),
         (json!({ "cookie": "strict" }), "cookie: has entries of its own"),
         (json!({ "login_redirect": "/bücher" }), "login_redirect: a URL of visible ASCII"),
         (json!({ "IDLE-timeout": 60, "idle_timeout": 60 }), "idle_timeout: is there twice"),
@@ -265,7 +279,14 @@ async fn what_only_the_store_or_the_surroundings_can_tell_is_said_when_the_layer
     let layer = config(json!({ "store": "sqlte:x.db" })).layer().await;
     assert!(error(layer).starts_with("`store`: no such store"));
     let layer = config(json!({ "store": "memory:", "prefix": "shop" })).layer().await;
-    assert!(error(layer).starts_with("`store`: this store shares nothing"));
+    let text = error(layer);
+    assert!(text.starts_with("`store`: `memory:` shares nothing"), "{text}");
+    assert!(text.contains("leave `prefix` out"), "{text}");
+    for url in ["redis:127.0.0.1", "redis+cluster:a,b", "postgres:user@host", "mysql:host/base"] {
+        let text = error(config(json!({ "store": url })).layer().await);
+        assert!(text.starts_with("`store`: a store on a server is written with `//`"), "{text}");
+        assert!(text.contains("`redis://host:6379`") && !text.contains(url), "{text}");
+    }
     let layer = config(json!({ "store": "memory:", "sign_tokens": true })).layer().await;
     assert!(error(layer).starts_with("`sign_tokens`: add"));
     let layer = config(json!({ "store": "file:/no/such/file" })).layer().await;

@@ -6,7 +6,8 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 use http::Method;
-use session_runtime::{Session, SessionLayer};
+use session_runtime::testing::TestSession;
+use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::Client;
 use session_tests::stores::all;
 
@@ -77,4 +78,68 @@ async fn a_head_request_takes_no_message_that_nobody_sees() {
         assert_eq!(client.get("/page").await.body, "old", "{}", under.name);
         assert_eq!(client.get("/page").await.body, "", "{}", under.name);
     }
+}
+
+#[derive(SessionSchema)]
+struct Notices {
+    #[session(principal)]
+    user_id: Option<u64>,
+    #[session(flash)]
+    notices: Vec<String>,
+    #[session(flash)]
+    scores: Option<Vec<u32>>,
+}
+
+#[test]
+fn messages_that_are_appended_are_taken_together_and_once() {
+    let t = TestSession::<Notices>::new();
+    t.session().push_notices("one");
+    let mut s = t.session();
+    s.push_notices("two".to_owned());
+    s.push_notices(String::from("three"));
+    s.push_scores(1);
+    drop(s);
+    let mut s = t.session();
+    assert_eq!(
+        (s.take_notices().join(" "), s.take_scores()),
+        ("one two three".into(), Some(vec![1]))
+    );
+    drop(s);
+    assert_eq!((t.session().take_notices().len(), t.session().take_scores()), (0, None));
+}
+
+#[test]
+fn what_is_appended_after_taking_is_for_the_next_page() {
+    let t = TestSession::<Notices>::new().with(|s| s.push_notices("old"));
+    let mut s = t.session();
+    assert_eq!(s.take_notices(), ["old"]);
+    s.push_notices("new");
+    drop(s);
+    let mut s = t.session();
+    s.reset(Notices::NOTICES);
+    s.push_notices("newer");
+    drop(s);
+    assert_eq!(t.session().take_notices(), ["newer"]);
+    // By its key, for any schema; and a list that was set goes on from there.
+    let mut s = t.session();
+    s.set_scores(vec![1]);
+    s.push(Notices::SCORES, 2);
+    drop(s);
+    assert_eq!(t.session().take_scores(), Some(vec![1, 2]));
+}
+
+#[test]
+fn another_user_is_not_told_what_was_for_the_former_one() {
+    let t = TestSession::<Notices>::new().signed_in_as(1);
+    let mut s = t.session();
+    s.set_user_id(2);
+    s.push_notices("welcome, 2");
+    drop(s);
+    assert_eq!(t.session().take_notices(), ["welcome, 2"]);
+    t.session().push_notices("for 2");
+    let mut s = t.session();
+    s.set_user_id(3);
+    s.push_notices("welcome, 3");
+    drop(s);
+    assert!(!t.session().take_notices().contains(&"for 2".to_owned()));
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod abort;
+mod answers;
+mod around;
 mod cache;
 mod caps;
 mod concurrency;
@@ -14,6 +16,7 @@ mod evolution;
 mod failures;
 mod fields;
 mod flash;
+mod guarded;
 mod handles;
 mod keys;
 mod kill;
@@ -21,6 +24,7 @@ mod kit;
 mod late;
 mod lock;
 mod locked;
+mod login;
 mod manager;
 mod named_schemas;
 mod needs;

@@ -171,3 +171,55 @@ async fn parallel_sign_ins_of_one_user_are_all_listed() {
         );
     }
 }
+
+#[tokio::test]
+async fn outside_of_requests_a_manager_takes_the_principals_of_its_schema() {
+    let layer = SessionLayer::new(memory().store);
+    let sessions = layer.manager_for::<Visitor>().unwrap();
+    let app = Router::new()
+        .route("/in", post(|mut s: Session<Visitor>| async move { s.set_user_id(1) }))
+        .layer(layer.clone());
+    Client::new(&app).post("/in").await;
+    // A literal is of the principal's type.
+    assert_eq!(sessions.sessions_of(&1).await.unwrap().len(), 1);
+    assert_eq!(sessions.revoke_all(&1).await.unwrap(), 1);
+    // The layer knows the schema from then on.
+    assert_eq!(layer.manager().sessions_of(&1_u64).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_manager_knows_what_the_layer_is_told_afterwards() {
+    let layer = SessionLayer::new(memory().store);
+    let early = layer.manager();
+    assert_eq!(early.sessions_of(&1_u64).await.unwrap_err().answer().0, 500);
+    let layer = layer.schema::<Visitor>();
+    let app = Router::new()
+        .route("/in", post(|mut s: Session<Visitor>| async move { s.set_user_id(1) }))
+        .layer(layer);
+    Client::new(&app).post("/in").await;
+    assert_eq!(early.sessions_of(&1_u64).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_manager_of_a_layer_that_cannot_work_says_so() {
+    #[derive(SessionSchema)]
+    struct Other {
+        #[session(principal)]
+        locale: Option<String>,
+    }
+    let layer = SessionLayer::new(memory().store).schema::<Visitor>();
+    let clash = layer.manager_for::<Other>().unwrap_err();
+    assert!(matches!(clash, SessionError::SchemaClash(_)), "{clash}");
+    let layer = SessionLayer::new(memory().store).exclude("nowhere");
+    let error = layer.manager_for::<Visitor>().unwrap_err().to_string();
+    assert!(error.starts_with("`exclude`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_number_of_another_type_is_told_what_can_be_had_outside_of_requests() {
+    let layer = SessionLayer::new(memory().store).schema::<Visitor>();
+    let error = layer.manager().revoke_all(&1).await.unwrap_err().to_string();
+    for part in ["`i32`", "`layer.manager_for::<YourSchema>()?`", "SessionManager<YourSchema>"] {
+        assert!(error.contains(part), "{error}");
+    }
+}

@@ -182,14 +182,20 @@ async fn excluded_paths_have_no_session_and_say_so() {
 fn settings_that_make_no_sense_are_named() {
     let layer = || SessionLayer::new(MemoryStore::new());
     let second = std::time::Duration::from_secs(1);
-    for (entry, layer) in [
-        ("renew_after", layer().renew_after(Some(second))),
-        ("conflict_timeout", layer().conflict_timeout(std::time::Duration::ZERO)),
-        ("max_sessions", layer().max_sessions(0, AtLimit::Reject)),
-        ("exclude", layer().exclude("static")),
-        ("exclude", layer().exclude("/")),
+    let nothing = std::time::Duration::ZERO;
+    for (said, layer) in [
+        ("`idle_timeout`: at least one second; `None` for no limit", layer().idle_timeout(nothing)),
+        ("`absolute_timeout`: at least one", layer().absolute_timeout(Some(nothing))),
+        ("`renew_after`: at least a minute", layer().renew_after(second)),
+        ("`conflict_timeout`: ", layer().conflict_timeout(nothing)),
+        ("`max_sessions`: ", layer().max_sessions(0, AtLimit::Reject)),
+        ("`exclude`: a path begins with `/`", layer().exclude("static")),
+        ("`exclude`: `/` would leave every path without sessions", layer().exclude("/")),
     ] {
         let text = layer.check().unwrap_err().to_string();
-        assert!(text.starts_with(&format!("`{entry}`")), "{text}");
+        assert!(text.starts_with(said), "{text}");
     }
+    // With or without `Some`.
+    let layer = layer().idle_timeout(second).absolute_timeout(None).renew_after(Some(60 * second));
+    assert!(layer.check().is_ok());
 }

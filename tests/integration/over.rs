@@ -14,7 +14,7 @@ use session_tests::stores::{Under, all, memory};
 use session_tests::traced::Traced;
 
 macro_rules! on_every_store {
-    ($($promise:ident)*) => {
+    ($($promise:ident;)*) => {
         $(#[tokio::test]
         async fn $promise() {
             for under in all().await {
@@ -25,17 +25,17 @@ macro_rules! on_every_store {
 }
 
 on_every_store! {
-    who_was_signed_out_elsewhere_starts_afresh_at_once
-    requests_with_one_dead_cookie_share_one_session
-    a_slow_answer_does_not_undo_the_next_sign_in
-    a_late_request_of_a_browser_that_signed_out_stores_nothing
-    a_login_that_is_sent_twice_is_one_session
-    a_change_of_user_that_is_sent_twice_is_one_session
-    a_planted_cookie_joins_no_sign_in
-    a_repeated_sign_in_inherits_no_later_privilege
-    a_cookie_that_was_withheld_is_not_replaced
-    of_two_live_cookies_none_counts_and_both_can_be_ended
-    a_sign_in_whose_answer_is_lost_is_not_counted
+    who_was_signed_out_elsewhere_starts_afresh_at_once;
+    requests_with_one_dead_cookie_share_one_session;
+    a_slow_answer_does_not_undo_the_next_sign_in;
+    a_late_request_of_a_browser_that_signed_out_stores_nothing;
+    a_login_that_is_sent_twice_is_one_session;
+    a_change_of_user_that_is_sent_twice_is_one_session;
+    a_planted_cookie_joins_no_sign_in;
+    a_repeated_sign_in_inherits_no_later_privilege;
+    a_cookie_that_was_withheld_is_not_replaced;
+    of_two_live_cookies_none_counts_and_both_can_be_ended;
+    a_sign_in_whose_answer_is_lost_is_not_counted;
 }
 
 #[derive(SessionSchema)]

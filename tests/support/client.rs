@@ -54,9 +54,29 @@ impl Client {
         reply
     }
 
+    /// Sends a request with headers of its own.
+    pub async fn send_with(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let reply = self.ask_with(method, path, headers).await;
+        self.keep(&reply);
+        reply
+    }
+
     /// Sends a request and leaves the answer's cookies alone: a late answer.
     pub async fn ask(&self, method: Method, path: &str) -> Reply {
+        self.ask_with(method, path, &[]).await
+    }
+
+    /// The same with headers of its own.
+    pub async fn ask_with(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
         if !self.cookies.is_empty() {
             let pairs: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));

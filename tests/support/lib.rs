@@ -77,6 +77,12 @@ mod documents {
     #[doc = include_str!("../../docs/guide/configuration.md")]
     struct GuideConfiguration;
 
+    #[doc = include_str!("../../docs/guide/csrf.md")]
+    struct GuideCsrf;
+
+    #[doc = include_str!("../../docs/guide/login-page.md")]
+    struct GuideLoginPage;
+
     #[doc = include_str!("../../docs/tower-sessions.md")]
     struct TowerSessions;
 }

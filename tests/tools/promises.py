@@ -78,7 +78,7 @@ def names_in(place, files):
         return {"an example"} if any(runs(text) for text in texts) else set()
     rule = RULE if place.startswith("store/") else TEST
     names = {name for text in texts for name in rule.findall(text)}
-    if place.startswith("servers/"):
+    if place.startswith(("integration/", "servers/")):
         names |= {name for text in texts for name in LISTED.findall(text)}
     return names
 

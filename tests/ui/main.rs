@@ -19,7 +19,8 @@ fn clippy_sees_the_strict_crate() {
 fn good_schemas_compile_and_every_mistake_is_explained() {
     let cases = trybuild::TestCases::new();
     cases.pass("ui/pass/*.rs");
-    for family in ["shape", "options", "names", "policies", "types", "extract", "records"] {
+    for family in ["shape", "options", "names", "policies", "types", "extract", "records", "habits"]
+    {
         cases.compile_fail(format!("ui/{family}/*.rs"));
     }
 }

@@ -120,7 +120,7 @@ pub(super) const TEXTS: Texts = Texts {
         verdict: "Nichts ging verloren.",
         wrong: "Etwas anderes hat die Session unterdessen geändert; bitte noch einmal.",
         failed: "Eine Anfrage wurde abgelehnt: Die Session endete, oder jemand hat sich unterdessen an- oder abgemeldet. Bitte neu laden.",
-        why: "Die meisten Session-Bibliotheken laden am Anfang einer Anfrage die ganze Session und speichern am Ende wieder die ganze. Wer zuletzt fertig wird, legt die alten Werte über alles, was die anderen getan haben. Die letzte Spalte ist so eine Bibliothek, neben der echten von denselben sechs Anfragen betrieben.",
+        why: "Die meisten Session-Bibliotheken laden am Anfang einer Anfrage die ganze Session und speichern am Ende wieder die ganze. Wer zuletzt fertig wird, legt die alten Werte über alles, was die anderen getan haben. Die letzte Spalte des Ergebnisses zeigt eine solche Bibliothek, neben der echten von denselben sechs Anfragen betrieben.",
         rule: "Hier speichert eine Anfrage nur die Felder, die sie geändert hat. Zähler addieren sich; setzen zwei Anfragen dasselbe Feld, gilt die spätere.",
     },
     footer: "Eine Vorführung. Sie liefert nichts aus und behält nichts als die Session.",

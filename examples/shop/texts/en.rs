@@ -120,7 +120,7 @@ pub(super) const TEXTS: Texts = Texts {
         verdict: "Nothing was lost.",
         wrong: "Something else changed the session meanwhile; run it once more.",
         failed: "A request was refused: the session ended, or somebody signed in or out meanwhile. Reload the page.",
-        why: "Most session layers load the whole session when a request begins and save the whole of it when it ends. Whoever finishes last puts the old values back over everything the others did. The last column is such a layer, run beside the real one by the same six requests.",
+        why: "Most session layers load the whole session when a request begins and save the whole of it when it ends. Whoever finishes last puts the old values back over everything the others did. The last column of the result is such a layer, run beside the real one by the same six requests.",
         rule: "Here a request stores only the fields it changed. Counters add up; if two requests set the same field, the later one wins.",
     },
     footer: "A demonstration. It ships nothing, and it keeps nothing but the session.",

@@ -124,7 +124,7 @@ pub(super) const TEXTS: Texts = Texts {
         verdict: "Rien n’a été perdu.",
         wrong: "Autre chose a changé la session entre-temps ; recommencez.",
         failed: "Une requête a été refusée : la session a pris fin, ou quelqu’un s’est connecté ou déconnecté entre-temps. Rechargez la page.",
-        why: "La plupart des bibliothèques chargent toute la session au début d’une requête et l’enregistrent en entier à la fin. La dernière à finir remet les anciennes valeurs par-dessus le travail des autres. La dernière colonne est une telle bibliothèque, menée à côté de la vraie par les six mêmes requêtes.",
+        why: "La plupart des bibliothèques chargent toute la session au début d’une requête et l’enregistrent en entier à la fin. La dernière à finir remet les anciennes valeurs par-dessus le travail des autres. La dernière colonne du résultat est une telle bibliothèque, menée à côté de la vraie par les six mêmes requêtes.",
         rule: "Ici, une requête n’enregistre que les champs qu’elle a changés. Les compteurs s’additionnent ; si deux requêtes écrivent le même champ, la dernière l’emporte.",
     },
     footer: "Une démonstration. Elle ne livre rien et ne garde que la session.",

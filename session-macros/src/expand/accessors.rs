@@ -5,7 +5,7 @@ use quote::quote;
 
 use crate::ast::{Field, Policy, Schema};
 use crate::names::{self, Accessor, Verb};
-use crate::shape::Read;
+use crate::shape::{Read, Shape};
 use crate::{paths, spans};
 
 pub(crate) fn accessors(schema: &Schema<'_>) -> Option<TokenStream> {
@@ -95,6 +95,9 @@ fn first_line(field: &Field<'_>, verb: Verb) -> String {
             format!("Returns `{name}`, once: it is removed when the request commits.")
         }
         (Verb::Take, _) => format!("Sets `{name}` to `None` and returns what it was."),
+        (Verb::Push, _) => {
+            format!("Appends to `{name}` what is to be taken once, with what is there already.")
+        }
         (Verb::Add, _) => {
             format!("Adds to `{name}`; merges with what other requests add meanwhile.")
         }
@@ -133,6 +136,17 @@ fn signature(field: &Field<'_>, verb: Verb) -> TokenStream {
                 // Of a type that was refused.
                 (Policy::KeyedNonce, None) => quote!((&mut self, key: &str, value: #value)),
                 _ => quote!((&mut self, value: #value)),
+            }
+        }
+        Verb::Push => {
+            let Read::Slice(item) = field.shape.read else { return quote!((&mut self)) };
+            let repeated = spans::repeat(item);
+            match Shape::whole(item).read {
+                Read::Text => {
+                    let into = paths::into();
+                    quote!((&mut self, value: impl #into<#repeated>))
+                }
+                _ => quote!((&mut self, value: #repeated)),
             }
         }
         Verb::Mut => quote!((&mut self) -> &mut #ty),
@@ -200,6 +214,13 @@ fn body(schema: &Schema<'_>, field: &Field<'_>, verb: Verb) -> TokenStream {
         Verb::Clear => quote!(#handle.set(#key, ::core::option::Option::None);),
         Verb::Take if field.policy == Policy::Flash => quote!(#handle.take(#key)),
         Verb::Take => quote!(::core::mem::take(#handle.__value_mut(#key))),
+        Verb::Push => match &field.shape.read {
+            Read::Slice(item) if matches!(Shape::whole(item).read, Read::Text) => {
+                let into = paths::into();
+                quote!(#handle.push(#key, #into::into(value));)
+            }
+            _ => quote!(#handle.push(#key, value);),
+        },
         Verb::Add => quote!(#handle.add(#key, delta);),
         Verb::Consume if field.policy == Policy::KeyedNonce => {
             quote!(#handle.consume_keyed(#key, key).await)

@@ -152,24 +152,21 @@ impl CookieConfigBuilder {
     pub fn build(self) -> Result<CookieConfig, ConfigError> {
         let refuse = |entry, problem| Err(ConfigError::new(entry, problem));
         let Self { name, prefix, rest } = self;
-        if name.is_empty() || !name.bytes().all(is_token) {
-            return refuse("cookie.name", "use letters, digits, `-` and `_` (RFC 6265 §4.1.1)");
+        if !is_cookie_name(&name) {
+            return refuse(
+                "cookie.name",
+                "a name has letters, digits and any of `!#$%&'*+-.^_`|~` (RFC 6265 §4.1.1)",
+            );
         }
         let lower = name.to_ascii_lowercase();
         if lower.starts_with("__host-") || lower.starts_with("__secure-") {
             return refuse("cookie.name", "leave the prefix out, and choose it with `prefix`");
         }
-        if !rest.path.starts_with('/') || !rest.path.bytes().all(is_attribute) {
-            return refuse(
-                "cookie.path",
-                "a path starts with `/` and has no `;` or control characters",
-            );
+        if let Some(problem) = problem_of_path(&rest.path) {
+            return refuse("cookie.path", problem);
         }
-        if let Some(domain) = &rest.domain
-            && (domain.is_empty()
-                || !domain.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b)))
-        {
-            return refuse("cookie.domain", "a domain has letters, digits, `-` and `.`");
+        if let Some(problem) = rest.domain.as_deref().and_then(problem_of_domain) {
+            return refuse("cookie.domain", problem);
         }
         if prefix == CookiePrefix::Host && rest.domain.is_some() {
             return refuse(
@@ -199,8 +196,54 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn is_attribute(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) && byte != b';'
+/// Whether browsers take it for the name of a cookie (RFC 6265 §4.1.1).
+pub(crate) fn is_cookie_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(is_token)
+}
+
+/// Browsers ignore longer attributes, and then apply their default (6265bis §5.6).
+const LONGEST: usize = 1_024;
+
+fn problem_of_path(path: &str) -> Option<&'static str> {
+    if !path.starts_with('/') {
+        Some("a path starts with `/`")
+    } else if path.contains(';') {
+        Some("a `;` would end the path: write it as `%3B`")
+    } else if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Some(
+            "a path has visible ASCII characters, as in a URL: write a space as `%20`, others likewise",
+        )
+    } else if path.len() > LONGEST {
+        Some("at most 1024 bytes: browsers ignore a longer path")
+    } else {
+        None
+    }
+}
+
+/// A domain is a host name (RFC 6265 §4.1.1, RFC 1123 §2.1), in the form that URLs have.
+fn problem_of_domain(domain: &str) -> Option<&'static str> {
+    let unbracketed = domain.trim_start_matches('[').trim_end_matches(']');
+    let last = domain.rsplit('.').next().unwrap_or_default();
+    // A host that ends in a number is an IPv4 address (WHATWG URL, "ends in a number").
+    let is_address = unbracketed.parse::<std::net::IpAddr>().is_ok()
+        || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+    let is_label = |label: &str| !label.starts_with('-') && !label.ends_with('-');
+    if is_address {
+        Some("an IP address has no sub-domains: leave `domain` out")
+    } else if domain.len() > LONGEST {
+        Some("at most 1024 bytes: browsers ignore a longer domain")
+    } else if !domain.bytes().all(of_name) {
+        Some("a domain has ASCII letters, digits, `-` and `.`: write others as `xn--…`")
+    } else if domain.starts_with('.') || domain.ends_with('.') {
+        Some("a domain has no `.` at its beginning or end: write `example.org`")
+    } else if domain.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        Some("between the dots of a domain there are 1 to 63 characters: write `example.org`")
+    } else if !domain.split('.').all(is_label) {
+        Some("no part of a domain begins or ends with `-`")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +269,7 @@ mod tests {
         for name in ["", "a;b", "a b", "a=b", "a\r\nb", "ä", "__Host-x", "__secure-x", "a\"b"] {
             assert_eq!(entry(CookieConfig::builder().name(name)), "cookie.name", "{name:?}");
         }
+        assert!(CookieConfig::builder().name("!#$%&'*+-.^_`|~a0").build().is_ok());
     }
 
     #[test]
@@ -240,6 +284,70 @@ mod tests {
         }
         assert_eq!(entry(builder().path("/a;Domain=evil")), "cookie.path");
         assert_eq!(builder().path("/a/b_%20").domain("a.b").build().unwrap().path, "/a/b_%20");
+    }
+
+    #[test]
+    fn a_path_that_browsers_would_cut_or_ignore_is_refused_with_what_to_write() {
+        let long = format!("/{}", "a".repeat(1_024));
+        for (path, said) in [
+            ("", "starts with `/`"),
+            ("shop", "starts with `/`"),
+            ("/a;b", "write it as `%3B`"),
+            ("/a\tb", "write a space as `%20`"),
+            ("/a\r\nSet-Cookie: b", "write a space as `%20`"),
+            ("/a\0", "write a space as `%20`"),
+            ("/a\u{7f}", "write a space as `%20`"),
+            ("/a b", "write a space as `%20`"),
+            ("/bücher", "write a space as `%20`"),
+            (&long, "at most 1024 bytes"),
+        ] {
+            let builder = CookieConfig::builder().prefix(CookiePrefix::Secure).path(path);
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.entry(), "cookie.path", "{path:?}");
+            assert!(error.to_string().contains(said), "{path:?}: {error}");
+        }
+        let longest = &long[..1_024];
+        for path in ["/", "/shop/a-b_c.d~e%20f=1,2", longest] {
+            let builder = CookieConfig::builder().prefix(CookiePrefix::Secure).path(path);
+            assert_eq!(builder.build().unwrap().path, path);
+        }
+    }
+
+    #[test]
+    fn a_domain_that_is_no_host_name_is_refused_with_what_to_write() {
+        let long = format!("{}.org", "a".repeat(64));
+        let longer = format!("{}org", "a.".repeat(520));
+        let (ends, between) = ("at its beginning or end", "between the dots");
+        for (domain, said) in [
+            ("", between),
+            (".", ends),
+            ("..", ends),
+            (".example.org", ends),
+            ("example.org.", ends),
+            ("a..b", between),
+            (&long, between),
+            (&longer, "at most 1024 bytes"),
+            ("-x.org", "begins or ends with `-`"),
+            ("x-.org", "begins or ends with `-`"),
+            ("x.-", "begins or ends with `-`"),
+            ("127.0.0.1", "an IP address"),
+            ("1.2", "an IP address"),
+            ("::1", "an IP address"),
+            ("[2001:db8::1]", "an IP address"),
+            ("bücher.example", "`xn--…`"),
+            ("example.org:8080", "`xn--…`"),
+            ("https://example.org", "`xn--…`"),
+            ("a b.org", "`xn--…`"),
+        ] {
+            let builder = CookieConfig::builder().prefix(CookiePrefix::Secure).domain(domain);
+            let error = builder.build().unwrap_err();
+            assert_eq!(error.entry(), "cookie.domain", "{domain:?}");
+            assert!(error.to_string().contains(said), "{domain:?}: {error}");
+        }
+        for domain in ["example.org", "localhost", "a-b.xn--bcher-kva.example", "1a.org", "x.4a"] {
+            let builder = CookieConfig::builder().prefix(CookiePrefix::Secure).domain(domain);
+            assert_eq!(builder.build().unwrap().domain.as_deref(), Some(domain));
+        }
     }
 
     #[test]

@@ -35,27 +35,62 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// Two schemas on one record that disagree on a field: on its type, or on an
-/// option that says how it is stored or what a change of it means; or that have
-/// different principals, or versions in one namespace.
+/// Why two schemas cannot share a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SchemaClash {
-    /// The stored name.
-    pub field: &'static str,
-    /// The schema that was known first, and the field's type in it.
-    pub first: (&'static str, &'static str),
-    /// The schema that disagrees, and the field's type in it.
-    pub second: (&'static str, &'static str),
+#[non_exhaustive]
+pub enum SchemaClash {
+    /// They declare a field differently: its type, or an option that says how it is
+    /// stored or what a change of it means.
+    Field {
+        /// The stored name.
+        field: &'static str,
+        /// The schema that was known first, and the field's type in it.
+        first: (&'static str, &'static str),
+        /// The schema that disagrees, and the field's type in it.
+        second: (&'static str, &'static str),
+    },
+    /// Each has a principal of its own, and a record belongs to one.
+    Principals {
+        /// The schema that was known first, and the stored name of its principal.
+        first: (&'static str, &'static str),
+        /// The other one, and the stored name of its principal.
+        second: (&'static str, &'static str),
+    },
+    /// They have versions in one namespace, which stores one.
+    Versions {
+        /// The namespace; empty where none is named.
+        namespace: &'static str,
+        /// The schema that was known first.
+        first: &'static str,
+        /// The other one.
+        second: &'static str,
+    },
 }
 
 impl fmt::Display for SchemaClash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, first, second } = self;
-        write!(
-            f,
-            "the schemas `{}` and `{}` share a record but disagree on `{field}` (`{}` and `{}`, or another option): write the same in both, or give one of the fields another stored name with `#[session(rename = \"…\")]`; a record has one principal, so two kinds of them need a layer and a cookie each",
-            first.0, second.0, first.1, second.1,
-        )
+        const FIELD: &str = "write the same in both, or give one of the fields another stored name with `#[session(rename = \"…\")]`";
+        match self {
+            Self::Field { field, first, second } if first.1 == second.1 => write!(
+                f,
+                "the schemas `{}` and `{}` share a record but disagree on an option of `{field}`: {FIELD}",
+                first.0, second.0,
+            ),
+            Self::Field { field, first, second } => write!(
+                f,
+                "the schemas `{}` and `{}` share a record but disagree on `{field}` (`{}` and `{}`): {FIELD}",
+                first.0, second.0, first.1, second.1,
+            ),
+            Self::Principals { first, second } => write!(
+                f,
+                "the schemas `{}` and `{}` share a record, which belongs to one principal, but have two: `{}` and `{}`; mark the same field in both, or give one kind of user a layer and a cookie of its own",
+                first.0, second.0, first.1, second.1,
+            ),
+            Self::Versions { namespace, first, second } => write!(
+                f,
+                "the schemas `{first}` and `{second}` share a record and have versions in one namespace (\"{namespace}\"), which stores one: give one of them a `#[session(namespace = \"…\")]` of its own",
+            ),
+        }
     }
 }
 

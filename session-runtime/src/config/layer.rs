@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
-use super::cookie::CookieConfig;
+use super::cookie::{CookieConfig, is_cookie_name};
 use super::error::ConfigError;
+use super::login::{LoginPages, is_below};
 use super::realms::Realms;
 use crate::event::Listener;
 use crate::keys::Keys;
@@ -68,8 +69,12 @@ pub(crate) struct Config {
     pub(crate) keep_changes: fn(StatusCode) -> bool,
     /// Whether losing an explicit change makes the response a 409.
     pub(crate) conflict_on_lost_changes: bool,
-    /// Where `Authenticated` sends those who are nobody.
-    pub(crate) login_redirect: Option<&'static str>,
+    /// Where `Authenticated` sends visitors who are not signed in.
+    pub(crate) login: LoginPages,
+    /// Whether what somebody who is signed in sees is kept by no cache.
+    pub(crate) no_store_when_signed_in: bool,
+    /// What a browser is to forget at a logout: the header.
+    pub(crate) clear_site_data: Option<HeaderValue>,
     /// What encrypts fields and signs tokens.
     pub(crate) keys: Keys,
     /// Whose sessions are taken over.
@@ -97,7 +102,9 @@ impl Default for Config {
             store_timeout: Duration::from_secs(5),
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
-            login_redirect: None,
+            login: LoginPages::default(),
+            no_store_when_signed_in: false,
+            clear_site_data: None,
             keys: Keys::default(),
             adopt: None,
             error: None,
@@ -133,12 +140,7 @@ impl Config {
                 "at most 1000; leave it out for no limit",
             ));
         }
-        if self.login_redirect.is_some_and(|url| !url.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(ConfigError::new(
-                "login_redirect",
-                "a URL of visible ASCII characters; write others as `%C3%BC`",
-            ));
-        }
+        self.login.check()?;
         if self.renew_after.is_some_and(|after| after < ROTATION_GRACE) {
             return Err(ConfigError::new("renew_after", "at least a minute; `None` for never"));
         }
@@ -151,16 +153,40 @@ impl Config {
         if self.conflict_timeout.is_zero() {
             return Err(ConfigError::new("conflict_timeout", "longer than nothing"));
         }
-        if self.excluded.iter().any(|path| !path.starts_with('/') || path.len() < 2) {
+        if self.excluded.iter().any(|path| !path.starts_with('/')) {
+            return Err(ConfigError::new("exclude", "a path begins with `/`, such as `/static`"));
+        }
+        if self.excluded.iter().any(|path| &**path == "/") {
             return Err(ConfigError::new(
                 "exclude",
-                "paths that begin with `/`, such as `/static`",
+                "`/` would leave every path without sessions: name those that are to have none, such as `/static`, or add their routes after the layer",
             ));
+        }
+        if let Some(adopt) = &self.adopt {
+            self.check_legacy_cookie(adopt.legacy.cookie_name())?;
         }
         self.realms.clone().settled(&self.cookie)?;
         self.check_keys()?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));
+        }
+        Ok(())
+    }
+
+    /// The old cookie must be one that browsers send, and that can be removed beside ours.
+    fn check_legacy_cookie(&self, name: &str) -> Result<(), ConfigError> {
+        if !is_cookie_name(name) {
+            return Err(ConfigError::new(
+                "adopt",
+                "the old cookie has a name that no browser sends: a name has letters, digits and any of `!#$%&'*+-.^_`|~` (RFC 6265 §4.1.1)",
+            ));
+        }
+        let ours = if self.insecure { self.cookie.bare_name() } else { self.cookie.name() };
+        if name == ours {
+            return Err(ConfigError::new(
+                "adopt",
+                "the old cookie has the name of this layer's, which its removal would remove: give this layer's another name",
+            ));
         }
         Ok(())
     }
@@ -192,13 +218,7 @@ impl Config {
     /// Whether requests for `path` have no session: it is an excluded one, or
     /// below one.
     pub(crate) fn excludes(&self, path: &str) -> bool {
-        let is_below = |excluded: &str| {
-            let rest = path.strip_prefix(excluded);
-            rest.is_some_and(|rest| {
-                rest.is_empty() || rest.starts_with('/') || excluded.ends_with('/')
-            })
-        };
-        self.excluded.iter().any(|excluded| is_below(excluded))
+        self.excluded.iter().any(|excluded| is_below(excluded, path))
     }
 }
 

@@ -3,11 +3,15 @@
 mod cookie;
 mod error;
 mod layer;
+mod login;
 mod realms;
+mod site_data;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
 pub(crate) use layer::{Config, Policy};
 pub use layer::{OnReplay, keep_unless_failed};
+pub(crate) use login::LoginPages;
 #[cfg(feature = "config")]
 pub(crate) use realms::Realms;
+pub use site_data::SiteData;

@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use cookie::time::Duration;
 use cookie::{Cookie, SameSite as Site};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::withheld::marker;
 use crate::clock::Timestamp;
-use crate::config::{CookieConfig, SameSite};
+use crate::config::{Config, CookieConfig, SameSite};
 use crate::record::MAX_LIFETIME;
-use crate::session::CookieChange;
+use crate::session::{CookieChange, State};
 use crate::token::SessionToken;
 
 /// Writes `Set-Cookie`, and forbids caches to keep the response.
@@ -40,6 +40,35 @@ pub(crate) fn apply_to(
     if config.same_site == SameSite::Strict {
         let marker = marker(config);
         send(set_cookie(config, (&marker, SameSite::Lax), here.to_owned(), max_age));
+    }
+    forbid_caching(headers);
+}
+
+/// Does what the settings say of responses to somebody who is signed in, or no longer is.
+pub(crate) fn guard(headers: &mut HeaderMap, config: &Config, state: &State) {
+    let signed_in = || state.record().is_some_and(|record| record.meta.principal.is_some());
+    if config.no_store_when_signed_in && state.read && signed_in() {
+        forbid_caching(headers);
+    }
+    if let Some(what) = &config.clear_site_data
+        && (state.signed_out || matches!(state.cookie, Some(CookieChange::Remove)))
+        && !headers.contains_key(CLEAR_SITE_DATA)
+    {
+        headers.insert(CLEAR_SITE_DATA, what.clone());
+    }
+}
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// Has no cache keep the response: neither one that obeys `Cache-Control`, nor one that
+/// prefers a field for caches of its kind, such as `CDN-Cache-Control` (RFC 9213) or
+/// `Surrogate-Control` (Edge Architecture Specification).
+fn forbid_caching(headers: &mut HeaderMap) {
+    let names = headers
+        .keys()
+        .filter(|name| name.as_str().ends_with("-cache-control") || *name == "surrogate-control");
+    for name in names.cloned().collect::<Vec<_>>() {
+        headers.remove(name);
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
@@ -150,6 +179,32 @@ mod tests {
             "Secure",
         ];
         assert_eq!(sorted(&removal), attributes);
+    }
+
+    #[test]
+    fn no_word_of_the_handler_has_a_cache_keep_a_cookie() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("cache-control", "public, max-age=600"),
+            ("cache-control", "s-maxage=600"),
+            ("cdn-cache-control", "max-age=600"),
+            ("cdn-cache-control", "public"),
+            ("cloudflare-cdn-cache-control", "max-age=600"),
+            ("surrogate-control", "max-age=600"),
+            ("x-cache", "MISS"),
+        ] {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let now = Timestamp::from_millis(0);
+        let (config, change) = (CookieConfig::default(), CookieChange::Remove);
+        apply_to(&mut headers, &config, &change, SessionToken::expose, now);
+        headers.remove(header::SET_COOKIE);
+        let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
+        let mut left: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        left.sort_unstable();
+        let left: Vec<_> = left.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(left, [("cache-control", "no-store"), ("x-cache", "MISS")]);
     }
 
     #[test]

@@ -155,7 +155,7 @@ fn supports(capabilities: Capabilities, schema: &'static Schema) -> Result<(), S
 }
 
 fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaClash> {
-    let clash = |ours: &Field, theirs: &Field| SchemaClash {
+    let clash = |ours: &Field, theirs: &Field| SchemaClash::Field {
         field: theirs.name,
         first: (first.name, ours.type_name),
         second: (second.name, theirs.type_name),
@@ -171,15 +171,15 @@ fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaCl
     }
     // One version is stored per namespace, and one of them could not say its own.
     if first.namespace == second.namespace && (first.version, second.version) != (1, 1) {
-        return Err(SchemaClash {
-            field: "version",
-            first: (first.name, "of a namespace"),
-            second: (second.name, "of the same namespace"),
-        });
+        let (namespace, first, second) = (first.namespace, first.name, second.name);
+        return Err(SchemaClash::Versions { namespace, first, second });
     }
     // A record belongs to one principal.
     match (first.principal(), second.principal()) {
-        (Some(ours), Some(theirs)) if ours.name != theirs.name => Err(clash(ours, theirs)),
+        (Some(ours), Some(theirs)) if ours.name != theirs.name => Err(SchemaClash::Principals {
+            first: (first.name, ours.name),
+            second: (second.name, theirs.name),
+        }),
         _ => Ok(()),
     }
 }

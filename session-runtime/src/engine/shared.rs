@@ -1,6 +1,6 @@
 //! The store and the settings, and how a call of the store is waited for.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use tokio::time::{Instant, timeout};
 
@@ -24,6 +24,10 @@ pub(crate) struct Engine {
     /// What a test kit looks at.
     pub(crate) audit: OnceLock<Audit>,
     events: Events,
+    /// Another layer is around this one, which was reported.
+    pub(crate) nested: Once,
+    /// A browser on plain http was sent the cookie, which was reported.
+    pub(crate) plain_http: Once,
     schemas: Schemas,
 }
 
@@ -31,7 +35,8 @@ impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let (queues, metrics) = (Queues::default(), Counters::default());
         let (audit, events) = (OnceLock::new(), Events::default());
-        Self { store, config, queues, metrics, audit, events, schemas }
+        let (nested, plain_http) = (Once::new(), Once::new());
+        Self { store, config, queues, metrics, audit, events, nested, plain_http, schemas }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

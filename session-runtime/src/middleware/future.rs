@@ -8,6 +8,8 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use pin_project_lite::pin_project;
 
+use super::body::AnswerBody;
+use super::plain_http::PlainHttp;
 use crate::request::{RequestSession, ToEnd, abandoned, begin, finish};
 
 pin_project! {
@@ -21,6 +23,7 @@ pin_project! {
         step: Step<F, B>,
         // None: another layer of the same kind sees to it.
         session: Option<Arc<RequestSession>>,
+        plain_http: PlainHttp,
     }
 
     impl<F, B> PinnedDrop for ResponseFuture<F, B> {
@@ -47,24 +50,30 @@ pin_project! {
 
 impl<F, B> ResponseFuture<F, B> {
     pub(crate) fn new(handler: F, session: Arc<RequestSession>) -> Self {
-        Self { step: Step::Handling { handler }, session: Some(session) }
+        let (step, plain_http) = (Step::Handling { handler }, PlainHttp::NO);
+        Self { step, session: Some(session), plain_http }
+    }
+
+    pub(super) fn seen_by(mut self, plain_http: PlainHttp) -> Self {
+        self.plain_http = plain_http;
+        self
     }
 
     pub(super) fn unchanged(handler: F) -> Self {
-        Self { step: Step::Handling { handler }, session: None }
+        Self { step: Step::Handling { handler }, session: None, plain_http: PlainHttp::NO }
     }
 
     /// A response in place of the handler's, which is not called.
     pub(super) fn answered(response: Response<B>) -> Self {
-        let commit = ToEnd::nothing();
-        Self { step: Step::Committing { commit, response: Some(response) }, session: None }
+        let step = Step::Committing { commit: ToEnd::nothing(), response: Some(response) };
+        Self { step, session: None, plain_http: PlainHttp::NO }
     }
 }
 
 impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: From<&'static str>,
+    B: AnswerBody,
 {
     type Output = F::Output;
 
@@ -85,7 +94,9 @@ where
                         None => {
                             let session = this.session.take();
                             this.step.set(Step::Done);
-                            return Poll::Ready(Ok(finish(session, response, Ok(()))));
+                            let response = finish(session, response, Ok(()));
+                            this.plain_http.see(response.headers());
+                            return Poll::Ready(Ok(response));
                         }
                     }
                 }
@@ -96,7 +107,9 @@ where
                     this.step.set(Step::Done);
                     return match response {
                         Some(response) => {
-                            Poll::Ready(Ok(finish(session, response, committed.map(drop))))
+                            let response = finish(session, response, committed.map(drop));
+                            this.plain_http.see(response.headers());
+                            Poll::Ready(Ok(response))
                         }
                         None => Poll::Pending,
                     };

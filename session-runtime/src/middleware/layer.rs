@@ -11,10 +11,11 @@ use tower_layer::Layer;
 use super::service::SessionService;
 use crate::config::{Config, ConfigError, CookieConfig, OnReplay};
 use crate::engine::{Engine, Schemas};
+use crate::error::SessionError;
 use crate::event::{Listener, SecurityEvent};
 use crate::manager::SessionManager;
 use crate::patch::{AtLimit, Cap};
-use crate::schema::SessionSchema;
+use crate::schema::{HasPrincipal, SessionSchema};
 use crate::store::SessionStore;
 
 /// Gives the services inside it typed sessions.
@@ -37,7 +38,7 @@ use crate::store::SessionStore;
 #[derive(Clone)]
 pub struct SessionLayer {
     store: Arc<dyn SessionStore>,
-    config: Config,
+    pub(super) config: Config,
     schemas: Vec<&'static crate::schema::Schema>,
     /// Built once, so that every clone and every manager shares it.
     engine: Arc<OnceLock<Arc<Engine>>>,
@@ -61,7 +62,7 @@ impl SessionLayer {
         Self { config, ..Self::new(store) }
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    pub(super) fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         // What was built from the earlier settings stays as it was.
         self.engine = Arc::default();
@@ -78,8 +79,8 @@ impl SessionLayer {
     ///
     /// 30 minutes (OWASP: 15–30 minutes for low-risk applications).
     #[must_use]
-    pub fn idle_timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|config| config.policy.idle = timeout)
+    pub fn idle_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.set(|config| config.policy.idle = timeout.into())
     }
 
     /// Ends a session this long after it was created or its user last proved
@@ -91,8 +92,8 @@ impl SessionLayer {
     ///
     /// 12 hours (NIST SP 800-63B-4 §5.2, AAL2: 24 hours at most).
     #[must_use]
-    pub fn absolute_timeout(self, timeout: Option<Duration>) -> Self {
-        self.set(|config| config.policy.absolute = timeout)
+    pub fn absolute_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.set(|config| config.policy.absolute = timeout.into())
     }
 
     /// Renews the token this long after it was made, if the session is used
@@ -109,8 +110,8 @@ impl SessionLayer {
     /// `None`: tokens are renewed when somebody signs in or privileges change
     /// (OWASP asks for that; renewal by age narrows the use of a stolen token).
     #[must_use]
-    pub fn renew_after(self, age: Option<Duration>) -> Self {
-        self.set(|config| config.renew_after = age)
+    pub fn renew_after(self, age: impl Into<Option<Duration>>) -> Self {
+        self.set(|config| config.renew_after = age.into())
     }
 
     /// How long after a session was ended, or its token replaced, by a request of its own
@@ -263,13 +264,6 @@ impl SessionLayer {
         })
     }
 
-    /// Drops `Secure` and the name prefix, so that browsers keep the cookie on
-    /// plain http. Whoever can read the network can then steal every session.
-    #[must_use]
-    pub fn insecure_for_development(self) -> Self {
-        self.set(|config| config.insecure = true)
-    }
-
     /// How long one call of the store may take before the request fails with
     /// 503. A patch whose answer does not come is sent once more, under the
     /// same id, so that it counts once: such a request takes twice as long.
@@ -305,17 +299,6 @@ impl SessionLayer {
     #[must_use]
     pub fn conflict_on_lost_changes(self, conflict: bool) -> Self {
         self.set(|config| config.conflict_on_lost_changes = conflict)
-    }
-
-    /// Where [`Authenticated`](crate::Authenticated) redirects (303) when
-    /// nobody is signed in: a URL of visible ASCII characters.
-    ///
-    /// # Default
-    ///
-    /// None: 401.
-    #[must_use]
-    pub fn login_redirect(self, location: &'static str) -> Self {
-        self.set(|config| config.login_redirect = Some(location))
     }
 
     /// The keys that encrypt fields marked `secret`, and sign tokens with
@@ -402,7 +385,7 @@ impl SessionLayer {
 
     /// Makes a schema known before the first request: two schemas that disagree
     /// on a field are then refused by [`check`](Self::check), and
-    /// [`SessionManager`] knows its principal.
+    /// a [`SessionManager`] knows its principal, also one that was taken before.
     ///
     /// A layer with two or more schemas needs this call for each that has a field marked
     /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
@@ -412,7 +395,11 @@ impl SessionLayer {
     #[must_use]
     pub fn schema<S: SessionSchema>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
-        self.engine = Arc::default();
+        // What was built goes on, if the schema fits it: managers hold it.
+        let is_known = self.engine.get().is_some_and(|engine| engine.admit(S::SCHEMA).is_ok());
+        if !is_known {
+            self.engine = Arc::default();
+        }
         self
     }
 
@@ -422,8 +409,8 @@ impl SessionLayer {
     /// # Errors
     ///
     /// Names the setting, and what to write instead.
-    pub fn check(&self) -> Result<(), crate::SessionError> {
-        self.check_config().map_err(crate::SessionError::Config)?;
+    pub fn check(&self) -> Result<(), SessionError> {
+        self.check_config().map_err(SessionError::Config)?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
         self.schemas.iter().try_for_each(|schema| schemas.admit(schema).map(drop))
     }
@@ -445,10 +432,43 @@ impl SessionLayer {
         Ok(())
     }
 
-    /// Lists and ends sessions outside a request.
+    /// Lists and ends sessions outside a request, of principals by their type: each that is
+    /// the principal of one [`schema`](Self::schema) that the layer knows. Prefer
+    /// [`manager_for`](Self::manager_for), which cannot be given another type.
     #[must_use]
     pub fn manager(&self) -> SessionManager {
         SessionManager::new(self.engine())
+    }
+
+    /// Lists and ends sessions of the principals of `S` outside a request. The layer knows
+    /// the schema from then on.
+    ///
+    /// ```
+    /// use session_runtime::{SessionError, SessionLayer, SessionSchema, store::MemoryStore};
+    ///
+    /// #[derive(SessionSchema)]
+    /// struct Visitor {
+    ///     #[session(principal)]
+    ///     user_id: Option<u64>,
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), SessionError> {
+    /// let layer = SessionLayer::new(MemoryStore::new());
+    /// let sessions = layer.manager_for::<Visitor>()?;
+    /// // In a job: this user was locked.
+    /// assert_eq!(sessions.revoke_all(&42).await?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    pub fn manager_for<S: HasPrincipal>(&self) -> Result<SessionManager<S>, SessionError> {
+        let engine = self.engine();
+        engine.admit(S::SCHEMA)?;
+        Ok(SessionManager::new(engine))
     }
 
     pub(crate) fn engine(&self) -> Arc<Engine> {
@@ -456,6 +476,10 @@ impl SessionLayer {
             let mut config = self.config.clone();
             if config.insecure {
                 config.cookie = config.cookie.insecure();
+                tracing::warn!(
+                    cookie = config.cookie.name(),
+                    "session cookies go over plain http, for development: whoever can read the network can steal every session; leave `insecure_for_development` out behind https"
+                );
             }
             config.error = self.check_config().err();
             if let Ok(realms) = config.realms.clone().settled(&config.cookie) {

@@ -1,10 +1,14 @@
 //! The tower layer: glue that decides nothing.
 
+mod body;
+mod browser;
 mod future;
 mod layer;
+mod plain_http;
 mod probe;
 mod service;
 
+pub use body::AnswerBody;
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
 pub(crate) use probe::Probe;

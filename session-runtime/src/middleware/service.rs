@@ -6,9 +6,12 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
+use super::body::AnswerBody;
 use super::future::ResponseFuture;
+use super::plain_http::PlainHttp;
 use super::probe::Probe;
 use crate::engine::Engine;
+use crate::login::Asked;
 use crate::request::{RequestExtension, RequestSession};
 
 /// What the layer leaves there if the path is excluded.
@@ -37,7 +40,7 @@ impl<I: std::fmt::Debug> std::fmt::Debug for SessionService<I> {
 impl<I, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<I>
 where
     I: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: From<&'static str>,
+    ResBody: AnswerBody,
 {
     type Response = Response<ResBody>;
     type Error = I::Error;
@@ -59,17 +62,24 @@ where
                 // The same layer twice is one layer.
                 return ResponseFuture::unchanged(self.inner.call(request));
             }
-            tracing::warn!(
-                "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
-            );
+            self.engine.nested.call_once(|| {
+                tracing::warn!(
+                    "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
+                );
+            });
         }
         if let Some(probe) = request.extensions().get::<Probe>() {
             probe.reached(request.extensions());
             return ResponseFuture::answered(Response::new(ResBody::from("")));
         }
+        if !self.engine.config.login.is_empty() {
+            let asked = Asked::of(&request);
+            request.extensions_mut().insert(asked);
+        }
         let session = RequestSession::new(Arc::clone(&self.engine), request.method());
         let session = Arc::new(session);
         request.extensions_mut().insert(RequestExtension::new(Arc::clone(&session)));
-        ResponseFuture::new(self.inner.call(request), session)
+        let plain_http = PlainHttp::of(&self.engine, request.headers());
+        ResponseFuture::new(self.inner.call(request), session).seen_by(plain_http)
     }
 }

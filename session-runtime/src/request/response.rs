@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{RequestSession, ToEnd};
-use crate::cookie::{apply_to, vary_on_cookie};
-use crate::error::SessionError;
+use crate::cookie::{apply_to, guard, vary_on_cookie};
+use crate::error::{SessionError, report};
 use crate::session::{Backend, Keep, Pending};
 use crate::token::SessionToken;
 
@@ -67,6 +67,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
         replaced = Some(std::mem::replace(&mut response, failure(SessionError::Gone)));
     }
+    guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
         let text = |token: &SessionToken| config.text_of(token);
@@ -92,12 +93,7 @@ pub(crate) fn finish<B: From<&'static str>>(
 /// A fixed text for the client; the reason for the log and for outer layers.
 fn failure<B: From<&'static str>>(error: SessionError) -> Response<B> {
     let (status, text) = error.answer();
-    if status.is_server_error() {
-        let source = std::error::Error::source(&error).map(tracing::field::display);
-        tracing::error!(%error, source, "a session could not be saved");
-    } else {
-        tracing::info!(%error, "a session could not be saved");
-    }
+    report(status, &error, "a session could not be saved");
     let mut response = Response::new(B::from(text));
     *response.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");

@@ -39,6 +39,9 @@ impl RequestSession {
         if state.generation != generation {
             return;
         }
+        if let Some(principal) = &patch.meta.principal {
+            state.signed_out = principal.is_none();
+        }
         // The store has just vouched for the epoch.
         state.stale = false;
         let next = Next::of(patch, applied, cookie, &state);

@@ -47,6 +47,7 @@ impl<S: SessionSchema> Handle<S> {
 
     /// Sets a field. Setting the principal to somebody signs them in: the
     /// token is renewed, even if they were signed in before.
+    #[doc(alias("insert"))]
     pub fn set<T: Send + Sync + 'static, K: kind::Settable>(
         &mut self,
         key: Key<S, T, K>,
@@ -65,6 +66,7 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// Removes what is stored, so that the field reads as its default.
+    #[doc(alias("remove"))]
     pub fn reset<T, K>(&mut self, key: Key<S, T, K>) {
         self.core.reset(key.index());
     }
@@ -111,6 +113,7 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// All fields as the struct they were declared in, decoded anew.
+    #[doc(alias = "copy")]
     #[must_use]
     pub fn snapshot(&self) -> S {
         S::__snapshot(self)
@@ -201,6 +204,7 @@ impl<S: SessionSchema> Handle<S> {
     /// Renews the token. Every earlier token, and every request that was begun
     /// with one, is refused from then on. Does nothing to a session that is
     /// not stored.
+    #[doc(alias("cycle_id", "renew", "rotate"))]
     pub fn regenerate(&mut self) {
         self.core.mark_dirty();
         self.core.events.renew = true;
@@ -220,6 +224,7 @@ impl<S: SessionSchema> Handle<S> {
     ///
     /// For a minute, requests that still come with the old token can sign in
     /// and store nothing else, so that a late answer does not undo the logout.
+    #[doc(alias("flush", "delete", "logout", "invalidate"))]
     pub fn destroy(&mut self) {
         self.core.destroy();
     }
@@ -365,7 +370,7 @@ fn typed<T: 'static>(value: &(dyn Any + Send + Sync)) -> &T {
     value.downcast_ref().unwrap_or_else(|| unreachable!("{MISMATCH}"))
 }
 
-fn typed_mut<T: 'static>(value: &mut Value) -> &mut T {
+pub(super) fn typed_mut<T: 'static>(value: &mut Value) -> &mut T {
     value.downcast_mut().unwrap_or_else(|| unreachable!("{MISMATCH}"))
 }
 

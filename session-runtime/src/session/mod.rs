@@ -5,6 +5,7 @@
 mod audit;
 mod conflict;
 mod core;
+mod flash;
 mod handle;
 mod lend;
 mod life;
@@ -21,6 +22,7 @@ mod value;
 mod view;
 
 pub(crate) use audit::Audit;
+pub use flash::FlashList;
 pub use handle::Handle;
 pub(crate) use op::PendingOp;
 pub(crate) use pending::Pending;

@@ -133,6 +133,8 @@ pub(crate) struct State {
     pub(crate) legacy: bool,
     /// An explicit change of a field found no session to go to.
     pub(crate) lost: bool,
+    /// The last stored change of who is signed in was a sign-out.
+    pub(crate) signed_out: bool,
 }
 
 impl Origin {

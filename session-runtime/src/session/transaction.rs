@@ -13,7 +13,8 @@ impl<S: SessionSchema> Handle<S> {
     /// changed if nothing else changed meanwhile; else runs it again. So what
     /// it read still holds when it is stored.
     ///
-    /// `change` may run many times: it must have no other effects. What this
+    /// `change` may run many times: it must have no other effects, and it waits for nothing,
+    /// so it is no `async` closure. What this
     /// request changed before is saved first. Nothing else of the request is
     /// part of it.
     ///

@@ -2,12 +2,16 @@
 
 use std::num::NonZeroU32;
 
+use http::HeaderValue;
+
 use super::SessionConfig;
 use super::node::Node;
 use super::reader::Section;
 use super::secrets::Reference;
 use super::values;
-use crate::config::{Config, CookieConfig, CookiePrefix, OnReplay, Policy, Realms, SameSite};
+use crate::config::{
+    Config, CookieConfig, CookiePrefix, OnReplay, Policy, Realms, SameSite, SiteData,
+};
 use crate::keys::Keys;
 use crate::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
@@ -50,8 +54,14 @@ pub(super) fn read(node: Node) -> SessionConfig {
         conflict_on_lost_changes: root
             .flag("conflict_on_lost_changes")
             .unwrap_or(default.conflict_on_lost_changes),
-        // Kept for as long as the program runs, as a configuration is.
-        login_redirect: root.text("login_redirect").map(|url| &*url.leak()),
+        login: match root.text("login_redirect") {
+            Some(page) => default.login.everywhere(page),
+            None => default.login,
+        },
+        no_store_when_signed_in: root
+            .flag("no_store_when_signed_in")
+            .unwrap_or(default.no_store_when_signed_in),
+        clear_site_data: site_data(&mut root),
         keys: switches(&mut root),
         // A store of another kind: set on the layer.
         adopt: default.adopt,
@@ -60,7 +70,8 @@ pub(super) fn read(node: Node) -> SessionConfig {
     // The keys are read when the layer is made, and so are these settings of them.
     let without_keys = Config { keys: Keys::default(), ..config.clone() };
     if let Err(error) = without_keys.check() {
-        root.wrong(error.entry(), error.problem());
+        // What is `None` in code has a word here.
+        root.wrong(error.entry(), error.problem().replace("`None`", "`\"none\"`"));
     }
     errors.splice(0..0, root.finish(|_| None));
     SessionConfig { store, options, config, keys, faults: errors }
@@ -155,7 +166,26 @@ fn on_replay(root: &mut Section) -> OnReplay {
     reaction.unwrap_or_default()
 }
 
+fn site_data(root: &mut Section) -> Option<HeaderValue> {
+    let mut all = Vec::new();
+    for name in root.list("clear_site_data") {
+        match name.to_ascii_lowercase().as_str() {
+            "cache" => all.push(SiteData::Cache),
+            "storage" => all.push(SiteData::Storage),
+            "cookies" => all.push(SiteData::Cookies),
+            "execution_contexts" | "executioncontexts" => all.push(SiteData::ExecutionContexts),
+            _ => root.wrong(
+                "clear_site_data",
+                format!("`{name}` is not `cache`, `storage`, `cookies` or `execution_contexts`"),
+            ),
+        }
+    }
+    SiteData::header(all)
+}
+
 fn cap(root: &mut Section) -> Option<Cap> {
+    // One that is there and wrong is reported as that, and not as missing.
+    let [max_is_there, at_limit_is_there] = ["max_sessions", "at_limit"].map(|it| root.has(it));
     let max = root.value("max_sessions", "a number: write at least 1, or leave it out", |text| {
         text.parse::<NonZeroU32>().ok()
     });
@@ -166,15 +196,15 @@ fn cap(root: &mut Section) -> Option<Cap> {
     });
     match (max, at_limit) {
         (Some(max), Some(at_limit)) => Some(Cap { max, at_limit }),
-        (Some(_), None) => {
+        (Some(_), None) if !at_limit_is_there => {
             root.wrong("at_limit", "goes with `max_sessions`: write `reject` or `evict_oldest`");
             None
         }
-        (None, Some(_)) => {
+        (None, Some(_)) if !max_is_there => {
             root.wrong("max_sessions", "goes with `at_limit`: write how many, at least 1");
             None
         }
-        (None, None) => None,
+        _ => None,
     }
 }
 

@@ -79,6 +79,11 @@ impl Section {
         self.take_or_null(name).filter(|node| !matches!(node, Node::Null))
     }
 
+    /// Whether the entry is there, and not yet taken.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.iter().any(|(known, node)| known == name && !matches!(node, Node::Null))
+    }
+
     fn take_or_null(&mut self, name: &'static str) -> Option<Node> {
         self.known.push(name);
         let at = self.entries.iter().position(|(known, _)| known == name)?;

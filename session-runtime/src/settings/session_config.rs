@@ -43,6 +43,8 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 /// | `exclude` | paths, as a list or with commas between them | none |
 /// | `conflict_on_lost_changes` | yes or no | yes |
 /// | `login_redirect` | a URL | none: 401 |
+/// | `no_store_when_signed_in` | yes or no | no |
+/// | `clear_site_data` | `cache`, `storage`, `cookies`, `execution_contexts`, as a list or with commas | none |
 /// | `keys` | base64, `env:NAME` or `file:PATH`, as a list or with commas; the first signs | none |
 /// | `sign_tokens`, `accept_unsigned_tokens`, `accept_plain_secrets` | yes or no | no |
 /// | `insecure_for_development` | yes or no | no |
@@ -50,7 +52,8 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 /// What each means stands at the method of the same name of [`SessionLayer`],
 /// and of [`CookieConfig`](crate::CookieConfig). What is a function cannot
 /// stand in a file: [`keep_changes_if`](SessionLayer::keep_changes_if) and
-/// [`schema`](SessionLayer::schema) are called on the layer.
+/// [`schema`](SessionLayer::schema) are called on the layer, and so is
+/// [`login_redirect_for`](SessionLayer::login_redirect_for).
 ///
 /// ```
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {

@@ -111,7 +111,14 @@ impl AnyStore {
     pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
         if options.prefix.is_some() && scheme == "memory" {
-            return Err(ConnectError::Malformed("this store shares nothing, and has no prefix"));
+            return Err(ConnectError::Malformed(
+                "`memory:` shares nothing, so there is nothing to tell apart: leave `prefix` out, or use a store on a server",
+            ));
+        }
+        if is_server(scheme) && !rest.starts_with("//") {
+            return Err(ConnectError::Malformed(
+                "a store on a server is written with `//`: `redis://host:6379`, `postgres://user@host/database`, `mysql://user@host/database`",
+            ));
         }
         let limits = options.limits.unwrap_or_default();
         match scheme {
@@ -152,6 +159,12 @@ impl AnyStore {
             },
         }
     }
+}
+
+fn is_server(scheme: &str) -> bool {
+    let plain = scheme.split('+').next().unwrap_or_default();
+    ["mariadb", "mysql", "postgres", "postgresql", "redis", "rediss", "valkey", "valkeys"]
+        .contains(&plain)
 }
 
 /// The path in a URL that begins with `sqlite:`.

@@ -80,6 +80,12 @@ use crate::token::SecretHash;
 /// [`COMMIT_LEEWAY`]: crate::record::COMMIT_LEEWAY
 /// [`TICKET_LIFETIME`]: crate::record::TICKET_LIFETIME
 /// [`Meta::judge`]: crate::record::Meta::judge
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a session store",
+    label = "this is no store",
+    note = "a store is made first: `MemoryStore::new()`, or from a URL with `AnyStore::connect(\"redis://…\").await?`",
+    note = "a store of your own implements `session_runtime::store::SessionStore`"
+)]
 pub trait SessionStore: Send + Sync + 'static {
     /// The clock that decides expiry. The layer asks it too.
     fn clock(&self) -> &Clock;

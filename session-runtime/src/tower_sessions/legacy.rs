@@ -68,7 +68,8 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
         Self { store, name, path, domain: None, map: Box::new(|data| data), login: None }
     }
 
-    /// The name of their cookie.
+    /// The name of their cookie, its prefix included. The layer refuses one that no browser
+    /// sends, and that of its own cookie.
     ///
     /// # Default
     ///
@@ -166,12 +167,22 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
     }
 
     fn removal(&self) -> HeaderValue {
-        let mut text = format!("{}=; Path={}; Max-Age=0", self.name, self.path);
-        if let Some(domain) = &self.domain {
+        // Browsers refuse a cookie of such a name without these (6265bis §4.1.3).
+        let name = self.name.to_ascii_lowercase();
+        let is_host = name.starts_with("__host-");
+        let (path, domain) = match is_host {
+            true => ("/", None),
+            false => (self.path.as_str(), self.domain.as_deref()),
+        };
+        let mut text = format!("{}=; Path={path}; Max-Age=0", self.name);
+        if let Some(domain) = domain {
             text.push_str("; Domain=");
             text.push_str(domain);
         }
-        // A name that no browser can have sent is never removed.
+        if is_host || name.starts_with("__secure-") {
+            text.push_str("; Secure");
+        }
+        // The layer refuses other names before it asks.
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
     }
 

@@ -262,3 +262,48 @@ async fn without_a_schema_it_is_refused_when_checked() {
     let error = SessionLayer::new(MemoryStore::new()).adopt(legacy).check().unwrap_err();
     assert!(error.to_string().contains("schema"), "{error}");
 }
+
+#[test]
+fn the_removal_of_a_prefixed_cookie_is_one_that_browsers_obey() {
+    use session_runtime::legacy::Legacy;
+    let removal = |name: &str| {
+        let legacy = TowerSessionsLegacy::new(their_crate::MemoryStore::default());
+        let legacy = legacy.cookie_name(name).cookie_scope("/app", Some("example.org")).unwrap();
+        let removal = legacy.removal().to_str().unwrap().to_owned();
+        removal.split("; ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(removal("sid"), ["sid=", "Path=/app", "Max-Age=0", "Domain=example.org"]);
+    for name in ["__Secure-sid", "__secure-sid"] {
+        let plain = [&format!("{name}="), "Path=/app", "Max-Age=0", "Domain=example.org", "Secure"];
+        assert_eq!(removal(name), plain);
+    }
+    for name in ["__Host-sid", "__HOST-sid"] {
+        assert_eq!(removal(name), [&format!("{name}="), "Path=/", "Max-Age=0", "Secure"]);
+    }
+}
+
+#[test]
+fn an_old_cookie_that_cannot_be_removed_is_refused_when_the_layer_is_checked() {
+    let layer = |name: &str| {
+        let legacy = TowerSessionsLegacy::new(their_crate::MemoryStore::default());
+        let layer = SessionLayer::new(MemoryStore::new()).schema::<Visitor>();
+        layer.adopt(legacy.cookie_name(name))
+    };
+    for name in ["", "a b", "a;b", "a=b", "a\r\nSet-Cookie: b", "b\u{fc}cher"] {
+        let error = layer(name).check().unwrap_err().to_string();
+        assert!(error.starts_with("`adopt`: the old cookie has a name that no"), "{error}");
+    }
+    for (layer, is_good) in [
+        (layer("__Host-session"), false),
+        (layer("session"), true),
+        (layer("session").insecure_for_development(), false),
+        (layer("__Host-session").insecure_for_development(), true),
+        (layer("__Host-id"), true),
+    ] {
+        let checked = layer.check();
+        assert_eq!(checked.is_ok(), is_good, "{checked:?}");
+        if let Err(error) = checked {
+            assert!(error.to_string().contains("has the name of this layer's"), "{error}");
+        }
+    }
+}

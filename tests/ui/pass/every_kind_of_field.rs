@@ -48,6 +48,10 @@ pub struct Visitor {
     warning: String,
     #[session(flash)]
     jump: Option<Point>,
+    #[session(flash)]
+    notices: Vec<String>,
+    #[session(flash)]
+    points: Option<Vec<Point>>,
     wide: i128,
     narrow: std::primitive::u8,
     ratio: f32,

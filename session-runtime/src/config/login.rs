@@ -1,0 +1,58 @@
+//! Where visitors who are not signed in are sent.
+
+use super::error::ConfigError;
+
+/// The login page, and those of single paths.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LoginPages {
+    everywhere: Option<String>,
+    /// Each for a path and what is below it. `None`: there is no page.
+    below: Vec<(String, Option<String>)>,
+}
+
+impl LoginPages {
+    pub(crate) fn everywhere(mut self, page: impl Into<String>) -> Self {
+        self.everywhere = Some(page.into());
+        self
+    }
+
+    pub(crate) fn below(mut self, path: impl Into<String>, page: Option<&str>) -> Self {
+        self.below.push((path.into(), page.map(str::to_owned)));
+        self
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.everywhere.is_none() && self.below.is_empty()
+    }
+
+    /// The page for `path`: that of the longest path around it.
+    pub(crate) fn of(&self, path: &str) -> Option<&str> {
+        let around = self.below.iter().filter(|(above, _)| is_below(above, path));
+        match around.max_by_key(|(above, _)| above.len()) {
+            Some((_, page)) => page.as_deref(),
+            None => self.everywhere.as_deref(),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let is_url = |page: &str| page.bytes().all(|byte| byte.is_ascii_graphic());
+        let problem = "a URL of visible ASCII characters; write others as `%C3%BC`";
+        if !self.everywhere.as_deref().is_none_or(is_url) {
+            return Err(ConfigError::new("login_redirect", problem));
+        }
+        if !self.below.iter().all(|(_, page)| page.as_deref().is_none_or(is_url)) {
+            return Err(ConfigError::new("login_redirect_for", problem));
+        }
+        if !self.below.iter().all(|(path, _)| path.starts_with('/')) {
+            let problem = "paths that begin with `/`, such as `/admin`";
+            return Err(ConfigError::new("login_redirect_for", problem));
+        }
+        Ok(())
+    }
+}
+
+/// Whether `path` is `above`, or below it.
+pub(super) fn is_below(above: &str, path: &str) -> bool {
+    let rest = path.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || above.ends_with('/'))
+}

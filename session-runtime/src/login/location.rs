@@ -1,0 +1,220 @@
+//! The login page, with the address that was asked for; and what may be made of that.
+
+use http::{HeaderMap, Method, Uri};
+
+use super::navigation::is_navigation;
+use crate::config::LoginPages;
+
+/// A longer address is not brought along: encoded it is up to three times as long, and
+/// servers refuse long request lines.
+const LONGEST: usize = 2_048;
+
+/// What the layer notes of a request, for where a login page is set.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    method: Method,
+    uri: Uri,
+}
+
+impl Asked {
+    pub(crate) fn of<B>(request: &http::Request<B>) -> Self {
+        Self { method: request.method().clone(), uri: request.uri().clone() }
+    }
+}
+
+/// Where to send a request of a visitor who is not signed in; `None` if it is to be told
+/// so instead: no page is set, or nobody would see it.
+pub(crate) fn location(
+    pages: &LoginPages,
+    asked: Option<&Asked>,
+    headers: &HeaderMap,
+) -> Option<String> {
+    let page = pages.of(asked.map_or("/", |asked| asked.uri.path()))?;
+    if !is_navigation(headers) {
+        return None;
+    }
+    // What was posted is gone after a redirect, and its address may be of no page.
+    let asked = asked.filter(|asked| matches!(asked.method, Method::GET | Method::HEAD));
+    let next = asked.and_then(|asked| next_of(&asked.uri));
+    Some(match next {
+        // Another host cannot send anybody back to a path.
+        Some(next) if !names_a_host(page) => with_next(page, &next),
+        _ => page.to_owned(),
+    })
+}
+
+/// The path and query in ASCII, if they are of this host and not too long.
+fn next_of(uri: &Uri) -> Option<String> {
+    let asked = uri.path_and_query()?.as_str();
+    let mut next = String::with_capacity(asked.len());
+    encode(asked, &mut next, |byte| byte.is_ascii_graphic());
+    local_path(&next).filter(|next| next.len() <= LONGEST)?;
+    Some(next)
+}
+
+/// `//host`, `https://host` and the like.
+fn names_a_host(page: &str) -> bool {
+    let before_path = page.split(['/', '?', '#']).next().unwrap_or_default();
+    page.starts_with("//") || page.starts_with("/\\") || before_path.ends_with(':')
+}
+
+fn with_next(page: &str, next: &str) -> String {
+    let (page, fragment) = page.find('#').map_or((page, ""), |at| page.split_at(at));
+    let mut location = String::with_capacity(page.len() + 3 * next.len() + 8);
+    location.push_str(page);
+    location.push_str(if page.contains('?') { "&next=" } else { "?next=" });
+    // A form decodes `+` as a space, and `&` ends a value.
+    encode(next, &mut location, |byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
+    location.push_str(fragment);
+    location
+}
+
+/// Percent-encodes what is not to stay as it is (RFC 3986 §2.1).
+fn encode(text: &str, into: &mut String, stays: fn(u8) -> bool) {
+    for byte in text.bytes() {
+        if stays(byte) {
+            into.push(char::from(byte));
+        } else {
+            const HEX: &[u8; 16] = b"0123456789ABCDEF";
+            into.push('%');
+            into.push(char::from(HEX[usize::from(byte >> 4)]));
+            into.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+}
+
+/// Returns `next` if it is a path of this host, to which a browser may be redirected;
+/// `None` for everything else that may stand in a query or a form that a stranger wrote.
+///
+/// [`login_redirect`](crate::SessionLayer::login_redirect) brings the address that was asked
+/// for along, as `next`. After the sign-in, send the browser there:
+///
+/// ```
+/// use session_runtime::local_path;
+///
+/// let next = Some("/orders?page=2"); // of the form, decoded
+/// assert_eq!(next.and_then(local_path).unwrap_or("/"), "/orders?page=2");
+///
+/// for elsewhere in ["https://evil.example", "//evil.example", "/\\evil.example", "orders"] {
+///     assert_eq!(local_path(elsewhere), None);
+/// }
+/// ```
+///
+/// It begins with one `/`, and is of visible ASCII characters without `\`, which browsers
+/// take for `/` (as they leave out tabs and line breaks): so it is a header's value too.
+#[must_use]
+pub fn local_path(next: &str) -> Option<&str> {
+    let rest = next.strip_prefix('/')?;
+    let is_local =
+        !rest.starts_with('/') && rest.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    is_local.then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(pages: &LoginPages, method: Method, uri: &str) -> Option<String> {
+        let asked = Asked { method, uri: uri.parse().unwrap() };
+        super::location(pages, Some(&asked), &HeaderMap::new())
+    }
+
+    #[test]
+    fn the_address_asked_for_comes_along_encoded() {
+        for (page, uri, expected) in [
+            ("/login", "/orders", "/login?next=/orders"),
+            ("/login", "/", "/login?next=/"),
+            ("/login", "/a?b=1&c=d+e%20f", "/login?next=/a%3Fb%3D1%26c%3Dd%2Be%2520f"),
+            ("/login?lang=de", "/a", "/login?lang=de&next=/a"),
+            ("/#account", "/a", "/?next=/a#account"),
+            ("/#a?b", "/a", "/?next=/a#a?b"),
+            ("login", "/a", "login?next=/a"),
+            ("/login", "https://shop.example/a?b", "/login?next=/a%3Fb"),
+            ("/login", "/b\u{fc}cher", "/login?next=/b%25C3%25BCcher"),
+            ("/login?to=a:b", "/a", "/login?to=a:b&next=/a"),
+            ("/login", "//evil.example/x", "/login"),
+            ("https://id.example/login", "/a", "https://id.example/login"),
+            ("//id.example/login", "/a", "//id.example/login"),
+        ] {
+            let pages = LoginPages::default().everywhere(page);
+            assert_eq!(location(&pages, Method::GET, uri).as_deref(), Some(expected), "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_was_posted_and_what_is_too_long_does_not_come_along() {
+        let pages = LoginPages::default().everywhere("/login");
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            assert_eq!(location(&pages, method, "/a").as_deref(), Some("/login"));
+        }
+        assert_eq!(location(&pages, Method::HEAD, "/a").as_deref(), Some("/login?next=/a"));
+        let longest = format!("/{}", "a".repeat(LONGEST - 1));
+        let expected = format!("/login?next={longest}");
+        assert_eq!(location(&pages, Method::GET, &longest), Some(expected));
+        assert_eq!(location(&pages, Method::GET, &(longest + "a")).as_deref(), Some("/login"));
+    }
+
+    #[test]
+    fn the_page_of_the_longest_path_counts_and_a_path_may_have_none() {
+        let pages = LoginPages::default()
+            .below("/admin", Some("/admin/login"))
+            .everywhere("/login")
+            .below("/admin/api", None);
+        for (uri, expected) in [
+            ("/", Some("/login?next=/")),
+            ("/administration", Some("/login?next=/administration")),
+            ("/admin", Some("/admin/login?next=/admin")),
+            ("/admin/users", Some("/admin/login?next=/admin/users")),
+            ("/admin/api", None),
+            ("/admin/api/users", None),
+            ("/admin/apis", Some("/admin/login?next=/admin/apis")),
+        ] {
+            assert_eq!(location(&pages, Method::GET, uri).as_deref(), expected, "{uri}");
+        }
+        let pages = LoginPages::default().below("/admin", Some("/admin/login"));
+        assert_eq!(location(&pages, Method::GET, "/"), None);
+    }
+
+    #[test]
+    fn a_path_of_this_host_is_local_and_nothing_else_is() {
+        for local in ["/", "/a", "/a/b?c=d&e=//f#g", "/a:b@c", "/%2F%2Fx", "/.//x", "/a//b"] {
+            assert_eq!(local_path(local), Some(local));
+        }
+        for elsewhere in [
+            "",
+            "a",
+            "a/b",
+            "?a",
+            "#a",
+            ".",
+            "..",
+            "//",
+            "//x",
+            "///x",
+            "/\\x",
+            "\\\\x",
+            "\\/x",
+            "/a\\b",
+            "https://x",
+            "https:/x",
+            "https:x",
+            "javascript:x",
+            "data:x",
+            " /x",
+            "/x ",
+            "\t/x",
+            "/\t/x",
+            "/\n/x",
+            "/\r/x",
+            "/x\r\nSet-Cookie: a=b",
+            "/\0",
+            "/\u{7f}",
+            "/ü",
+            "/a b",
+            "\u{ff0f}/x",
+            "/\u{ff0f}x",
+        ] {
+            assert_eq!(local_path(elsewhere), None, "{elsewhere:?}");
+        }
+    }
+}
