@@ -176,7 +176,7 @@ fn site_data(root: &mut Section) -> Option<HeaderValue> {
             "execution_contexts" | "executioncontexts" => all.push(SiteData::ExecutionContexts),
             _ => root.wrong(
                 "clear_site_data",
-                format!("`{name}` is not `cache`, `storage`, `cookies` or `execution_contexts`"),
+                "is not a list of `cache`, `storage`, `cookies` and `execution_contexts`",
             ),
         }
     }
