@@ -171,7 +171,8 @@ enum Nested {
 
 #[test]
 fn nesting_is_stored_as_deep_as_it_is_read_and_no_deeper() {
-    let wraps: [(usize, fn(Nested) -> Nested); 4] = [
+    type Wrap = fn(Nested) -> Nested;
+    let wraps: [(usize, Wrap); 4] = [
         (1, |inner| Nested::In(inner.into())),
         (2, |inner| Nested::List(vec![inner])),
         (2, |inner| Nested::Named { inner: inner.into() }),

@@ -29,7 +29,7 @@ enum Prices {
     },
 }
 
-/// Stored as its length.
+/// Comes back as another text.
 mod length {
     pub(super) fn serialize<S: serde::Serializer>(text: &String, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&text[..1])
