@@ -128,7 +128,7 @@ struct Merging {
     draft: Vec<String>,
 }
 
-fn both(base: &Vec<String>, stored: &Vec<String>, mine: Vec<String>) -> Vec<String> {
+fn both(base: &[String], stored: &[String], mine: Vec<String>) -> Vec<String> {
     let added = mine.into_iter().filter(|item| !base.contains(item));
     stored.iter().cloned().chain(added).collect()
 }

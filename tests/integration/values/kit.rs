@@ -31,7 +31,7 @@ enum Prices {
 
 /// Comes back as another text.
 mod length {
-    pub(super) fn serialize<S: serde::Serializer>(text: &String, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: serde::Serializer>(text: &str, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&text[..1])
     }
 
@@ -43,6 +43,12 @@ mod length {
     }
 }
 
+/// Never the same twice.
+fn another() -> u64 {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    MADE.fetch_add(1, Ordering::Relaxed)
+}
+
 #[derive(SessionSchema)]
 struct Page {
     hits: Hits,
@@ -51,7 +57,7 @@ struct Page {
     #[session(with = "length")]
     short: String,
     tags: HashSet<u32>,
-    #[session(default = std::time::Instant::now().elapsed().as_nanos() as u64)]
+    #[session(default = another())]
     made: u64,
     #[session(ttl = "1m")]
     code: u32,
