@@ -36,7 +36,7 @@ fn cookie_headers() {
                 2 => format!("; {NAME}={value}; ").into_bytes(),
                 3 => format!("{NAME}=\"{value}\"").into_bytes(),
                 4 => NAME.as_bytes().to_vec(),
-                5 => value[..usize::from(number) * 11].as_bytes().to_vec(),
+                5 => value.as_bytes()[..usize::from(number) * 11].to_vec(),
                 6 => b";".to_vec(),
                 7 => b"=".to_vec(),
                 8 => b"\xff\xfe".to_vec(),
