@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::metrics::Counters;
+use crate::metrics::{Count, Counters};
 use crate::record::{Principal, PrincipalHash};
 
 /// Something that happened to a session and matters to its security (OWASP ASVS 5.0,
@@ -100,6 +100,23 @@ impl SecurityEventKind {
         Self::Withheld,
     ];
 
+    const fn counter(self, counters: &Counters) -> &Count {
+        match self {
+            Self::SignedIn => &counters.signed_in,
+            Self::SignedInCrossSite => &counters.signed_in_cross_site,
+            Self::Renewed => &counters.renewed,
+            Self::Denied => &counters.denied,
+            Self::Destroyed => &counters.destroyed,
+            Self::Revoked => &counters.revoked,
+            Self::Replayed => &counters.replayed,
+            Self::SeveralTokens => &counters.several_tokens,
+            Self::TooManyTokens => &counters.too_many_tokens,
+            Self::Adopted => &counters.adopted,
+            Self::StartedAfresh => &counters.started_afresh,
+            Self::Withheld => &counters.withheld,
+        }
+    }
+
     /// What is logged, as a warning if it asks for somebody's attention.
     const fn text(self) -> (bool, &'static str) {
         match self {
@@ -173,7 +190,7 @@ impl Events {
         counters: &Counters,
         now: Timestamp,
     ) {
-        counters.of(event.kind).more(event.sessions);
+        event.kind.counter(counters).more(event.sessions);
         if let Some(Listener(listener)) = listener {
             listener(event);
         }

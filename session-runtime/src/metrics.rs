@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::event::SecurityEventKind;
-
 /// What has happened since the layer was built, in this process.
 ///
 /// Read by [`SessionManager::metrics`](crate::SessionManager::metrics).
@@ -24,29 +22,29 @@ pub struct Metrics {
     pub waits: u64,
     /// How long those took together, in microseconds.
     pub waited_micros: u64,
-    /// [`SignedIn`](SecurityEventKind::SignedIn).
+    /// [`SignedIn`](crate::SecurityEventKind::SignedIn).
     pub signed_in: u64,
-    /// [`SignedInCrossSite`](SecurityEventKind::SignedInCrossSite).
+    /// [`SignedInCrossSite`](crate::SecurityEventKind::SignedInCrossSite).
     pub signed_in_cross_site: u64,
-    /// [`Renewed`](SecurityEventKind::Renewed).
+    /// [`Renewed`](crate::SecurityEventKind::Renewed).
     pub renewed: u64,
-    /// [`Denied`](SecurityEventKind::Denied).
+    /// [`Denied`](crate::SecurityEventKind::Denied).
     pub denied: u64,
-    /// [`Destroyed`](SecurityEventKind::Destroyed).
+    /// [`Destroyed`](crate::SecurityEventKind::Destroyed).
     pub destroyed: u64,
-    /// [`Revoked`](SecurityEventKind::Revoked): sessions, not calls.
+    /// [`Revoked`](crate::SecurityEventKind::Revoked): sessions, not calls.
     pub revoked: u64,
-    /// [`Replayed`](SecurityEventKind::Replayed).
+    /// [`Replayed`](crate::SecurityEventKind::Replayed).
     pub replayed: u64,
-    /// [`SeveralTokens`](SecurityEventKind::SeveralTokens).
+    /// [`SeveralTokens`](crate::SecurityEventKind::SeveralTokens).
     pub several_tokens: u64,
-    /// [`TooManyTokens`](SecurityEventKind::TooManyTokens).
+    /// [`TooManyTokens`](crate::SecurityEventKind::TooManyTokens).
     pub too_many_tokens: u64,
-    /// [`Adopted`](SecurityEventKind::Adopted).
+    /// [`Adopted`](crate::SecurityEventKind::Adopted).
     pub adopted: u64,
-    /// [`StartedAfresh`](SecurityEventKind::StartedAfresh).
+    /// [`StartedAfresh`](crate::SecurityEventKind::StartedAfresh).
     pub started_afresh: u64,
-    /// [`Withheld`](SecurityEventKind::Withheld).
+    /// [`Withheld`](crate::SecurityEventKind::Withheld).
     pub withheld: u64,
 }
 
@@ -84,26 +82,6 @@ counters!(
     started_afresh,
     withheld
 );
-
-impl Counters {
-    /// The counter of these events.
-    pub(crate) const fn of(&self, kind: SecurityEventKind) -> &Count {
-        match kind {
-            SecurityEventKind::SignedIn => &self.signed_in,
-            SecurityEventKind::SignedInCrossSite => &self.signed_in_cross_site,
-            SecurityEventKind::Renewed => &self.renewed,
-            SecurityEventKind::Denied => &self.denied,
-            SecurityEventKind::Destroyed => &self.destroyed,
-            SecurityEventKind::Revoked => &self.revoked,
-            SecurityEventKind::Replayed => &self.replayed,
-            SecurityEventKind::SeveralTokens => &self.several_tokens,
-            SecurityEventKind::TooManyTokens => &self.too_many_tokens,
-            SecurityEventKind::Adopted => &self.adopted,
-            SecurityEventKind::StartedAfresh => &self.started_afresh,
-            SecurityEventKind::Withheld => &self.withheld,
-        }
-    }
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
