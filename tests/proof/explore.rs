@@ -272,12 +272,14 @@ fn end(store: &Watched) {
     if world.failure.is_some() {
         return;
     }
-    let verdict = world.handed.iter().try_for_each(|(text, token)| {
+    let (handed, arrived) = (world.handed.clone(), world.now);
+    let verdict = handed.iter().try_for_each(|(text, token)| {
         let presented = SessionToken::parse(text).ok_or("a cookie that is no token")?;
         (0..2).try_for_each(|number| {
             let hash = presented.secret_hash(&realm(number));
             let found = now(store.inner.load(presented.id(), &[hash], Touch::Never.into()));
-            world.agrees(*token, number, &found.map_err(|error| error.to_string())?)
+            let found = found.map_err(|error| error.to_string())?;
+            world.agrees(*token, number, arrived, &found)
         })
     });
     let users = (0..2).flat_map(|realm| (1..=3).map(move |user| (realm, user)));

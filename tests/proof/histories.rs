@@ -142,7 +142,7 @@ impl History {
                 match ends {
                     Some(former) => {
                         let values = values.clone();
-                        run.ending = Some(Ending { former, new, token, values });
+                        run.ending = Some(Ending { former, new, token, values, joined: false });
                     }
                     None => {
                         run.forget();
@@ -296,8 +296,10 @@ fn random_acts(dice: &mut u64, number: u32) -> Vec<Act> {
             17 => Once(number),
             18 => Role(number),
             19 => Renew,
-            20 => SignIn(1),
-            21 => SignIn(2),
+            // Of two users of its own: what a sign-in that is sent twice comes to has an
+            // order only where it is known which of them was the first.
+            20 => SignIn(u64::from(number - 2) / 8 * 2 + 1),
+            21 => SignIn(u64::from(number - 2) / 8 * 2 + 2),
             22 => SignOut,
             23 => Kept(number),
             _ if roll(dice, 2) == 0 => Destroy,

@@ -56,6 +56,8 @@ pub(crate) struct Wanted {
     pub(crate) changes: Changes,
     pub(crate) signs_in: bool,
     pub(crate) raises: bool,
+    /// It goes on with the session of another request, beside that one's token.
+    pub(crate) joins: bool,
     pub(crate) explicit: bool,
     /// Fields that must be as this request knows them.
     pub(crate) minds: Vec<&'static str>,
@@ -88,6 +90,35 @@ pub(crate) struct Ending {
     pub(crate) new: usize,
     pub(crate) token: Token,
     pub(crate) values: Values,
+    /// Whether the record was made by another request.
+    pub(crate) joined: bool,
+}
+
+/// Which other sessions a commit goes on with, and which it ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Kin {
+    /// A sign-in that this one may repeat: its record, and the epoch that it gave.
+    pub(crate) first: Option<(usize, u64)>,
+    /// The next load is to find that out.
+    pub(crate) looks: bool,
+    /// Its place is taken by this record, which is to be read.
+    pub(crate) taken: Option<usize>,
+    /// It takes a place of its own.
+    pub(crate) apart: bool,
+    /// What the request went by before it joined.
+    pub(crate) before: Option<Before>,
+    pub(crate) ends: Option<usize>,
+    /// Whoever has its place is not of its kind.
+    pub(crate) too_late: bool,
+    /// The token of its last patch.
+    pub(crate) minted: Option<Token>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Before {
+    pub(crate) origin: Origin,
+    pub(crate) seen: Values,
+    pub(crate) last: Option<i64>,
 }
 
 /// Whose a record was last, once its fields changed.
@@ -144,6 +175,15 @@ pub(crate) struct Run {
     pub(crate) unanswered: Option<u64>,
     pub(crate) answered: Option<u16>,
     pub(crate) presented: Option<Token>,
+    /// When it arrived.
+    pub(crate) arrived: u64,
+    /// The token that it goes on with.
+    pub(crate) token: Option<Token>,
+    /// What was presented is over: of which record, and the sign-in that ended it.
+    pub(crate) over: Option<(usize, Option<u64>)>,
+    /// The session whose former token was presented has to end.
+    pub(crate) replayed: Option<usize>,
+    pub(crate) kin: Kin,
 }
 
 impl Run {
@@ -169,6 +209,52 @@ impl Run {
             unanswered: None,
             answered: None,
             presented,
+            arrived: 0,
+            token: None,
+            over: None,
+            replayed: None,
+            kin: Kin::default(),
+        }
+    }
+
+    /// Another commit begins.
+    pub(crate) fn anew(&mut self) {
+        let first = self.over.and_then(|(record, epoch)| Some((record, epoch?)));
+        self.kin = Kin { first, ..Kin::default() };
+        self.fork = None;
+    }
+
+    /// The session in whose place a new one begins.
+    pub(crate) fn follows(&self) -> Option<usize> {
+        let over = match self.origin {
+            Origin::Stored { record, .. } => Some(record),
+            _ => self.over.map(|(record, _)| record),
+        };
+        let is_transaction = matches!(self.within, Within::Transaction { .. });
+        over.filter(|_| !self.kin.apart && !is_transaction)
+    }
+
+    /// Whom it signs in.
+    pub(crate) fn comes(&self) -> Option<i64> {
+        match self.pending.get("user") {
+            Some(Change::Set(user)) => Some(*user),
+            _ => None,
+        }
+    }
+
+    /// It goes on with this record in place of its own.
+    pub(crate) fn join(&mut self, record: usize, epoch: u64, values: Values, last: Option<i64>) {
+        let (origin, seen) = (self.origin, std::mem::replace(&mut self.seen, values));
+        let before = Before { origin, seen, last: std::mem::replace(&mut self.last, last) };
+        self.kin.before = Some(before);
+        self.origin = Origin::Stored { record, epoch };
+        self.fork = None;
+    }
+
+    /// The record that it joined is not there any more for it.
+    pub(crate) fn part(&mut self) {
+        if let Some(Before { origin, seen, last }) = self.kin.before.take() {
+            (self.origin, self.seen, self.last) = (origin, seen, last);
         }
     }
 
@@ -279,6 +365,7 @@ impl Run {
         self.forget();
         self.seen.clear();
         self.last = None;
+        self.token = None;
         self.lost = false;
     }
 
@@ -301,9 +388,9 @@ impl Run {
         self.pending.clear();
         self.bases.clear();
         self.renew = false;
-        self.fork = None;
         self.shown = Shown::All;
         self.ending = None;
+        self.anew();
     }
 
     /// The documented meaning of one change, on whatever is there by then.
@@ -338,6 +425,9 @@ impl Run {
 
     /// What is left to do. `keep`: whether changes of fields count.
     pub(crate) fn need(&self, keep: bool) -> Need {
+        if let Some(record) = self.replayed {
+            return Need::Delete(record);
+        }
         if let Some(Ending { former, .. }) = &self.ending {
             return Need::Delete(*former);
         }
@@ -350,6 +440,9 @@ impl Run {
         let pending = self.pending.iter().filter(|(name, change)| keep || takes(name, change));
         let pending: Changes = pending.map(|(name, change)| (*name, *change)).collect();
         let signs_in = matches!(pending.get("user"), Some(Change::Set(_)));
+        if self.kin.too_late {
+            return Need::Lost { explicit: pending.iter().any(is_explicit) };
+        }
         let create = |below, values| self.creation(&pending, signs_in, below, values);
         match self.origin {
             Origin::Nobody => create(Below::Other, Values::new()),
@@ -392,10 +485,11 @@ impl Run {
     }
 
     fn patch(&self, pending: Changes, signs_in: bool, keep: bool) -> Need {
+        let joins = self.kin.before.is_some();
         let mut wanted = Wanted { signs_in, ..Wanted::default() };
         // Whatever is stored of them by then.
         let mut gone = Vec::new();
-        if signs_in {
+        if signs_in && !joins {
             gone.push("plant");
         }
         if self.change_of_user(&pending) == Shown::WithoutPrivileges {
@@ -420,8 +514,9 @@ impl Run {
         }
         wanted.changes.extend(gone.into_iter().map(|name| (name, Change::Remove)));
         wanted.explicit |= signs_in;
-        wanted.raises |= signs_in || (keep && self.renew);
-        match wanted.changes.is_empty() && !wanted.raises {
+        wanted.raises |= (signs_in && !joins) || (keep && self.renew);
+        wanted.joins = joins && !wanted.raises;
+        match wanted.changes.is_empty() && !wanted.raises && !joins {
             true => Need::Nothing,
             false => Need::Apply(wanted),
         }
@@ -437,7 +532,8 @@ impl Run {
         self.seen = seen;
         if let Some(token) = token {
             self.cookie = Some(SetCookie::Token(token));
-            if let Origin::Stored { epoch, .. } = &mut self.origin {
+            self.token = Some(token);
+            if let (Origin::Stored { epoch, .. }, true) = (&mut self.origin, wanted.raises) {
                 *epoch += 1;
             }
         }
@@ -450,6 +546,7 @@ impl Run {
         (self.seen, self.last) = (ending.values, None);
         self.origin = Origin::Stored { record: ending.new, epoch: 1 };
         self.cookie = Some(SetCookie::Token(ending.token));
+        self.token = Some(ending.token);
     }
 
     /// Its session turned out to be over.

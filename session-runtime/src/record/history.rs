@@ -44,7 +44,14 @@ impl FromIterator<PatchId> for PatchLog {
 /// Secrets that were replaced not long ago, oldest first.
 // A thin pointer: every record has one, and hardly any has such secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RetiredSecrets(Option<Arc<Vec<RetiredSecret>>>);
+pub struct RetiredSecrets(Option<Arc<Retired>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Retired {
+    secrets: Vec<RetiredSecret>,
+    /// Whether it was a sign-in that replaced the last ones.
+    by_sign_in: bool,
+}
 
 /// A secret that a privilege renewal replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,18 +80,31 @@ impl RetiredSecrets {
         kept.extend(fresh.chain([RetiredSecret { secret, at: now }]));
         let surplus = kept.len().saturating_sub(Self::LEN);
         kept.drain(..surplus);
-        self.0 = Some(Arc::new(kept));
+        self.0 = Some(Arc::new(Retired { secrets: kept, by_sign_in: false }));
+    }
+
+    /// It was a sign-in that replaced the last ones.
+    pub(crate) fn by_sign_in(&mut self) {
+        if let Some(retired) = &mut self.0 {
+            Arc::make_mut(retired).by_sign_in = true;
+        }
+    }
+
+    /// The last secret that was replaced, if it was a sign-in that did so.
+    pub(crate) fn last_by_sign_in(&self) -> Option<&RetiredSecret> {
+        self.0.as_deref().filter(|it| it.by_sign_in)?.secrets.last()
     }
 
     /// The remembered secrets, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &RetiredSecret> {
-        self.0.iter().flat_map(|all| all.iter())
+        self.0.iter().flat_map(|all| &all.secrets)
     }
 }
 
 impl FromIterator<RetiredSecret> for RetiredSecrets {
     fn from_iter<I: IntoIterator<Item = RetiredSecret>>(secrets: I) -> Self {
-        let all: Vec<_> = secrets.into_iter().collect();
-        Self((!all.is_empty()).then(|| Arc::new(all)))
+        let secrets: Vec<_> = secrets.into_iter().collect();
+        let some = !secrets.is_empty();
+        Self(some.then(|| Arc::new(Retired { secrets, by_sign_in: false })))
     }
 }

@@ -214,6 +214,9 @@ impl Meta {
     fn apply(&mut self, patch: &MetaPatch, now: Timestamp) {
         if let Some(secret) = patch.renew {
             self.retire_secrets(now);
+            if patch.authenticated {
+                self.retired.by_sign_in();
+            }
             self.secret = secret;
             self.secret_since = now;
             self.epoch = self.epoch.saturating_add(1);

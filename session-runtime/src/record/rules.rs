@@ -100,7 +100,7 @@ impl Meta {
             Standing::Current | Standing::Previous => Judgement::Opens(Due::Nothing),
             Standing::Replayed => Judgement::Replayed,
             Standing::Retired(at) => {
-                let sign_in = self.epoch_of_sign_in(secret, at);
+                let sign_in = self.epoch_of_sign_in(secret);
                 let ended = Ended { sign_in, ..Ended::new(EndedBy::Browser, at) };
                 Judgement::Ended(ended.told(visit, now))
             }
@@ -108,12 +108,11 @@ impl Meta {
         }
     }
 
-    /// The present epoch, if it is that of the sign-in which replaced `secret` at `at`:
-    /// the last of all changes of privilege.
-    fn epoch_of_sign_in(&self, secret: &SecretHash, at: Timestamp) -> Option<u64> {
-        let is_sign_in = self.principal.is_some() && self.authenticated == Some(at);
-        let is_last = self.retired.iter().last().is_some_and(|last| last.secret == *secret);
-        (is_sign_in && is_last).then_some(self.epoch)
+    /// The present epoch, if it is that of the sign-in which replaced `secret`: the last of
+    /// all changes of privilege.
+    fn epoch_of_sign_in(&self, secret: &SecretHash) -> Option<u64> {
+        let last = self.retired.last_by_sign_in().filter(|_| self.principal.is_some())?;
+        (last.secret == *secret).then_some(self.epoch)
     }
 
     /// Writes what a load has to write. Changes neither epoch nor revision.

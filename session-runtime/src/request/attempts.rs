@@ -85,9 +85,18 @@ pub(super) struct Attempts<'c> {
 
 impl<'c> Attempts<'c> {
     pub(super) fn new(request: &'c Arc<RequestSession>, work: Work<'c>, generation: u32) -> Self {
+        let alone = match &work {
+            Work::Published { pending, .. } => pending.unchanged,
+            Work::Take { .. } => false,
+        };
         let (origin, token, schemas, kin) = {
             let state = request.scope.state();
-            (state.origin.clone(), state.token.clone(), state.schemas.clone(), Kin::of(&state))
+            (
+                state.origin.clone(),
+                state.token.clone(),
+                state.schemas.clone(),
+                Kin::of(&state, alone),
+            )
         };
         let (marked, ops) = match &work {
             Work::Published { pending, .. } if pending.may_change_user() => {

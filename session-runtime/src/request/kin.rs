@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use super::RequestSession;
-use super::attempts::{Attempts, Basis, Step};
+use super::attempts::{Attempts, Basis, Step, Work};
 use crate::error::SessionError;
 use crate::event::{SecurityEvent, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{Applied, Patch};
 use crate::record::{Ended, Record};
-use crate::session::{Origin, Over, State, Why};
+use crate::session::{Origin, Over, PendingOp, State, Why};
 use crate::store::{EndedBy, Lookup, Touch};
 
 /// Within this time of a sign-in the same one counts as sent twice.
@@ -36,11 +36,13 @@ pub(super) struct Kin {
 }
 
 impl Kin {
-    pub(super) fn of(state: &State) -> Self {
+    /// `alone`: it is a transaction, and goes on with nothing that it has not read.
+    pub(super) fn of(state: &State, alone: bool) -> Self {
         let first = state.over.and_then(|over| Some((over.id, over.sign_in?)));
+        let first = first.filter(|_| !alone);
         let withheld = matches!(state.origin, Origin::SignInOnly { why: Why::Withheld, .. });
         let (ends, proved) = (Vec::new(), state.proved.clone());
-        Self { over: state.over, follows: true, first, before: None, ends, proved, withheld }
+        Self { over: state.over, follows: !alone, first, before: None, ends, proved, withheld }
     }
 
     /// The session in whose place a new one begins.
@@ -141,12 +143,25 @@ impl Attempts<'_> {
                 .all(|it| it.meta.principal.is_none() && it.meta.authenticated.is_none()),
         };
         if is_kin {
+            self.leave_in_place_changes(&stored);
             tracing::debug!(session = %id, "a request goes on with the session of another one");
             let joined = Basis::Seen(Origin::Stored(stored));
             let before = std::mem::replace(&mut self.basis, joined);
             self.kin.before = Some(before.origin().clone());
         }
         Ok(is_kin)
+    }
+
+    /// What was changed in place in the session of another user stays behind, as it does
+    /// where the session is a new one.
+    fn leave_in_place_changes(&mut self, joined: &Record) {
+        let is_another = match (self.basis.origin().record(), &joined.meta.principal) {
+            (Some(before), Some(comes)) => before.meta.is_of_another(comes),
+            _ => false,
+        };
+        if let (Work::Published { pending, .. }, true) = (&mut self.work, is_another) {
+            pending.ops.retain(PendingOp::is_of_the_request_alone);
+        }
     }
 
     /// Ends what ends with a sign-in, now that it is stored in the session `new`.

@@ -68,6 +68,12 @@ impl PendingOp {
         self.field.conflict != ConflictPolicy::LastWins && self.under.is_none()
     }
 
+    /// Whether it holds nothing but what this request has in hand, or a merge can tell
+    /// that from what was there.
+    pub(crate) fn is_of_the_request_alone(&self) -> bool {
+        self.made == Made::Anew || self.field.principal || self.minds_conflicts()
+    }
+
     pub(crate) fn field_op(&self, op: Op) -> FieldOp {
         let name = match &self.under {
             Some(under) => under.clone(),

@@ -3,11 +3,10 @@
 use session_runtime::SessionId;
 use session_runtime::patch::{Gone, Outcome, Patch};
 use session_runtime::record::Record;
-use session_runtime::store::Lookup;
+use session_runtime::store::{Created, Lookup};
 
-use super::{ABSOLUTE, Fault, Found, IDLE, Kind, Verdict, World};
+use super::{ABSOLUTE, Fault, Found, IDLE, Kind, Rec, Verdict, World};
 use crate::run::{Change, Ending, Need, Origin, SetCookie, Token, Wanted, Within, last_after};
-use crate::schema::Values;
 
 impl World {
     pub(crate) fn loaded(
@@ -17,29 +16,52 @@ impl World {
         fault: Option<Fault>,
     ) -> Verdict {
         let run = self.run(client)?;
-        let (token, realm) = (run.presented.ok_or("a load without a cookie")?, run.realm);
-        let found = self.find(token, realm);
-        if let Found::Live(record) = found {
+        let (looks, arrived, realm) = (run.kin.looks, run.arrived, run.realm);
+        let token = if looks { run.token } else { run.presented };
+        let token = token.ok_or("a load without a cookie")?;
+        // A look by itself is no visit: it has not waited.
+        let arrived = if looks { self.now } else { arrived };
+        let found = self.find(token, realm, arrived);
+        if let (Found::Live(record), false) = (&found, looks) {
             let now = self.now;
-            let rec = &mut self.records[record];
+            let rec = &mut self.records[*record];
             if now - rec.last_seen >= IDLE / 10 {
                 rec.last_seen = now;
             }
         }
-        self.agrees(token, realm, lookup)?;
+        self.agrees(token, realm, arrived, lookup)?;
         if fault.is_some() {
             return self.failed(client, Kind::Load);
         }
-        let (origin, seen, last) = match found {
-            Found::Live(record) => {
-                let rec = &self.records[record];
-                (Origin::Stored { record, epoch: rec.epoch }, rec.values.clone(), rec.last)
+        if looks {
+            let run = self.run(client)?;
+            run.kin.looks = false;
+            if let Found::Retired(record, Some(epoch)) = found {
+                run.kin.first = Some((record, epoch));
             }
-            Found::Retired => (Origin::Retired { was: None }, Values::new(), None),
-            Found::Absent => (Origin::Nobody, Values::new(), None),
+            return Ok(());
+        }
+        let rec = match found {
+            Found::Live(record) | Found::Replayed(record) => Some(self.records[record].clone()),
+            _ => None,
         };
         let run = self.run(client)?;
-        (run.origin, run.seen, run.last) = (origin, seen, last);
+        match (found, rec) {
+            (Found::Live(record), Some(rec)) => {
+                run.origin = Origin::Stored { record, epoch: rec.epoch };
+                (run.seen, run.last, run.token) = (rec.values, rec.last, Some(token));
+            }
+            (Found::Retired(record, sign_in), _) => {
+                run.origin = Origin::Retired { was: None };
+                run.over = Some((record, sign_in));
+            }
+            (Found::Over(record), _) => run.over = Some((record, None)),
+            (Found::Replayed(record), Some(rec)) if rec.values.contains_key("user") => {
+                run.replayed = Some(record);
+            }
+            _ => {}
+        }
+        run.anew();
         Ok(())
     }
 
@@ -51,6 +73,20 @@ impl World {
         fault: Option<Fault>,
     ) -> Verdict {
         let record = *self.ids.get(&id).ok_or("a reload of nothing")?;
+        let keep = self.keeps(client)?;
+        let run = self.run(client)?;
+        let repeats = run.comes().is_some() && matches!(run.need(keep), Need::Create { .. });
+        let joins = match run.kin.taken.take() {
+            Some(taken) => Some((taken, 1)),
+            None if repeats => run.kin.first.take(),
+            None => None,
+        };
+        if let Some((other, epoch)) = joins {
+            if other != record {
+                return Err("a reload of another session than the one to join".to_owned());
+            }
+            return self.joins(client, record, epoch, answer, fault);
+        }
         let (now, rec) = (self.now, self.records[record].clone());
         let run = self.run(client)?;
         let Origin::Stored { record: own, epoch } = run.origin else {
@@ -88,10 +124,46 @@ impl World {
         Ok(())
     }
 
+    /// A request has read the session that it may go on with.
+    fn joins(
+        &mut self,
+        client: usize,
+        record: usize,
+        epoch: u64,
+        answer: Option<&Record>,
+        fault: Option<Fault>,
+    ) -> Verdict {
+        let (now, rec) = (self.now, self.records[record].clone());
+        let live = rec.is_live(now) && rec.epoch == epoch;
+        match answer {
+            Some(stored) if live => self.same(record, stored)?,
+            None if !live => {}
+            _ => return Err(format!("reloaded: {answer:?}, must be {live}: {rec:?}")),
+        }
+        if fault.is_some() {
+            return self.failed(client, Kind::Reload);
+        }
+        let run = self.run(client)?;
+        let is_kin = match run.comes() {
+            Some(user) => {
+                let recently = rec.signed_in.is_some_and(|(at, _)| at == now);
+                rec.values.get("user") == Some(&user) && recently
+            }
+            None => !rec.values.contains_key("user"),
+        };
+        if live && is_kin {
+            run.join(record, epoch, rec.values, rec.last);
+        } else if run.comes().is_none() {
+            run.kin.too_late = true;
+        }
+        Ok(())
+    }
+
     pub(crate) fn created(
         &mut self,
         client: usize,
         record: &Record,
+        answer: &Created,
         fault: Option<Fault>,
     ) -> Verdict {
         let keep = self.keeps(client)?;
@@ -103,9 +175,31 @@ impl World {
         let Need::Create { values, ends } = need else {
             return Err(format!("created {record:?}; must do {need:?}"));
         };
-        let realm = self.run(client)?.realm;
+        let run = self.run(client)?;
+        if run.comes().is_some() && run.kin.first.is_some() {
+            return Err("created beside the sign-in that it may repeat".to_owned());
+        }
+        run.kin.ends = ends.or(run.kin.ends);
+        let (realm, follows, ends, now) = (run.realm, run.follows(), run.kin.ends, self.now);
+        let there = |rec: &Rec| follows.is_some() && rec.follows == follows && rec.is_in_place(now);
+        let taken = self.records.iter().rposition(there);
+        if (*answer == Created::Exists) != taken.is_some() {
+            return Err(format!("creating: {answer:?}; in its place is {taken:?}"));
+        }
+        if let Some(taken) = taken {
+            if fault.is_some() {
+                return self.failed(client, Kind::Create);
+            }
+            let run = self.run(client)?;
+            (run.kin.apart, run.kin.taken) = (true, Some(taken));
+            return Ok(());
+        }
         let token = self.add(record.id, values.clone(), realm);
         let index = self.records.len() - 1;
+        self.records[index].follows = follows;
+        if values.contains_key("user") {
+            self.records[index].signed_in = Some((now, None));
+        }
         // Its life is counted from when it was made, a little before.
         let made = record.meta.created.as_millis() / 60_000;
         let rec = &mut self.records[index];
@@ -117,13 +211,14 @@ impl World {
         }
         let run = self.run(client)?;
         if let Some(former) = ends {
-            run.ending = Some(Ending { former, new: index, token, values });
+            run.ending = Some(Ending { former, new: index, token, values, joined: false });
             return Ok(());
         }
         run.forget();
         (run.seen, run.last) = (values, None);
         run.origin = Origin::Stored { record: index, epoch: 1 };
         run.cookie = Some(SetCookie::Token(token));
+        run.token = Some(token);
         Ok(())
     }
 
@@ -144,11 +239,16 @@ impl World {
         if live != was_live {
             return Err(format!("deleted {record}: live {was_live}, must be {live}"));
         }
-        self.end(record);
+        let replayed = self.run(client)?.replayed.is_some();
+        self.end(record, !replayed);
         if fault.is_some() {
             return self.failed(client, Kind::Delete);
         }
         let run = self.run(client)?;
+        if run.replayed.take().is_some() {
+            run.cookie = Some(SetCookie::Remove);
+            return Ok(());
+        }
         if let Some(ending) = run.ending.take() {
             run.succeeded(ending);
             return Ok(());
@@ -165,7 +265,7 @@ impl World {
         let record = *self.ids.get(&id).ok_or("a removal of nothing")?;
         let orphan = self.orphans.iter().position(|orphan| *orphan == record);
         self.orphans.swap_remove(orphan.ok_or("what somebody may hold was removed")?);
-        self.end(record);
+        self.end(record, true);
         Ok(())
     }
 
@@ -225,11 +325,12 @@ impl World {
         let conflict = matches!(outcome, Outcome::Conflict(_));
         let mut token = None;
         if gone.is_none() && !conflict && !known {
-            token = wanted.raises.then_some(self.owners.len());
+            token = (wanted.raises || wanted.joins).then_some(self.owners.len());
             self.store(client, record, &wanted, patch, token)?;
-        } else if known && wanted.raises {
+            self.run(client)?.kin.minted = token;
+        } else if known {
             // The one that the first attempt made.
-            token = self.owners.iter().rposition(|owner| *owner == record);
+            token = self.run(client)?.kin.minted;
         }
         if fault == Some(Fault::Lost) {
             let run = self.run(client)?;
@@ -259,11 +360,29 @@ impl World {
                 run.begin_transaction(rec.rev);
             }
             (_, Some(gone)) if wanted.signs_in => {
-                let seen = run.seen.clone();
-                run.fork = Some((gone == Gone::Superseded).then_some(seen));
+                run.part();
+                let is_own =
+                    matches!(run.origin, Origin::Stored { record: own, .. } if own == record);
+                let superseded = gone == Gone::Superseded && is_own;
+                run.kin.looks = superseded && run.token.is_some();
+                run.fork = Some(superseded.then(|| run.seen.clone()));
             }
             (_, Some(_)) => run.is_gone(wanted.explicit),
             (_, None) if conflict => run.seen = rec.values,
+            (_, None) if wanted.joins && run.kin.ends.is_some() => {
+                let mut values = run.seen.clone();
+                for (name, change) in &wanted.changes {
+                    let _ = run.change(&mut values, name, *change);
+                }
+                let (former, token) = (run.kin.ends.take(), token.ok_or("no token")?);
+                run.ending = former.map(|former| Ending {
+                    former,
+                    new: record,
+                    token,
+                    values,
+                    joined: true,
+                });
+            }
             (_, None) => run.stored(&wanted, token),
         }
         Ok(())
@@ -279,6 +398,8 @@ impl World {
     ) -> Verdict {
         let now = self.now;
         let run = self.run(client)?.clone();
+        // Whoever goes on with a sign-in inherits its proof, and adds none.
+        let proves = wanted.signs_in && run.kin.before.is_none();
         if token.is_some() {
             self.owners.push(record);
         }
@@ -294,12 +415,19 @@ impl World {
         if rec.patches.len() > 4 {
             rec.patches.remove(0);
         }
-        if let Some(token) = token {
-            rec.retired.push((rec.token, now));
-            rec.token = token;
-            rec.epoch += 1;
+        match token {
+            Some(token) if wanted.raises => {
+                rec.retire(now);
+                if proves {
+                    rec.signed_in = Some((now, Some(rec.token)));
+                }
+                rec.token = token;
+                rec.epoch += 1;
+            }
+            Some(token) => rec.joined.push(token),
+            None => {}
         }
-        if wanted.signs_in {
+        if proves {
             (rec.last_seen, rec.absolute) = (now, now + ABSOLUTE);
         }
         Ok(())
@@ -313,10 +441,15 @@ impl World {
             return Ok(());
         }
         let after_lost = run.unanswered.take().is_some();
-        let ending = run.ending.take();
+        let ending = run.ending.take().filter(|ending| !ending.joined);
+        let looked = run.kin.looks;
+        run.part();
+        run.replayed = None;
+        run.anew();
         run.error = Some(503);
         run.retained = !after_lost && matches!(kind, Kind::Apply | Kind::Delete | Kind::Reload)
-            || (kind == Kind::Create);
+            || kind == Kind::Create
+            || looked;
         if matches!(run.within, Within::Transaction { .. }) {
             run.retained = false;
         }

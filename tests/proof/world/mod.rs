@@ -8,7 +8,7 @@ mod calls;
 use std::collections::{HashMap, HashSet};
 
 use session_runtime::record::{Principal, Record};
-use session_runtime::store::Lookup;
+use session_runtime::store::{Ended, Lookup};
 use session_runtime::{Realm, SessionId};
 
 use crate::program::Cookie;
@@ -28,10 +28,19 @@ pub(crate) struct Rec {
     pub(crate) epoch: u64,
     rev: u64,
     token: Token,
+    /// Pending beside it.
+    joined: Vec<Token>,
+    /// Before it, and since when.
+    previous: Vec<(Token, u64)>,
     retired: Vec<(Token, u64)>,
+    /// When somebody signed in, and the token that this replaced.
+    signed_in: Option<(u64, Option<Token>)>,
+    /// The session in whose place it began.
+    follows: Option<usize>,
     last_seen: u64,
     absolute: u64,
-    ended: Option<u64>,
+    /// When, and whether by its own browser.
+    ended: Option<(u64, bool)>,
     swept: bool,
     /// Whose it was last, if it is nobody's.
     pub(crate) last: Option<i64>,
@@ -51,6 +60,29 @@ impl Rec {
 
     pub(crate) fn is_live(&self, now: u64) -> bool {
         self.is_there() && now < self.expires()
+    }
+
+    /// Whether there is no place for another record of its id.
+    fn is_in_place(&self, now: u64) -> bool {
+        !self.swept && self.ended.is_none_or(|(at, _)| now < at + TOMBSTONE)
+    }
+
+    /// A pending token was presented: it is the current one from now on.
+    fn confirm(&mut self, token: Token, now: u64) {
+        if self.joined.contains(&token) {
+            let others = std::mem::take(&mut self.joined).into_iter();
+            let old = std::iter::once(self.token).chain(others.filter(|it| *it != token));
+            self.previous = old.map(|it| (it, now)).collect();
+            self.token = token;
+        }
+    }
+
+    /// Nothing that opened it does so any more.
+    fn retire(&mut self, now: u64) {
+        let recent = self.previous.drain(..).filter(|(_, at)| now < at + TOMBSTONE);
+        self.retired.extend(recent.map(|(token, _)| (token, now)));
+        self.retired.extend(self.joined.drain(..).map(|token| (token, now)));
+        self.retired.push((self.token, now));
     }
 
     fn takes_patches(&self, now: u64) -> bool {
@@ -85,7 +117,12 @@ pub(crate) enum Kind {
 pub(crate) enum Found {
     Live(usize),
     Absent,
-    Retired,
+    /// Ended by its own browser, and the request was on its way; with the epoch of the
+    /// sign-in that did it, while that holds.
+    Retired(usize, Option<u64>),
+    /// Ended elsewhere.
+    Over(usize),
+    Replayed(usize),
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +177,11 @@ impl World {
             epoch: 1,
             rev: 1,
             token,
+            joined: Vec::new(),
+            previous: Vec::new(),
             retired: Vec::new(),
+            signed_in: None,
+            follows: None,
             last_seen: self.now,
             absolute: self.now + ABSOLUTE,
             ended: None,
@@ -160,7 +201,9 @@ impl World {
             Cookie::None => None,
         };
         let (text, token) = sent.unzip();
-        self.runs[client] = Some(Run::new(token));
+        let mut run = Run::new(token);
+        run.arrived = self.now;
+        self.runs[client] = Some(run);
         text
     }
 
@@ -169,7 +212,7 @@ impl World {
         let sent = self.others[client].clone().or_else(|| self.first.clone());
         let (text, token) = sent.unzip();
         let mut run = Run::new(token);
-        run.realm = 1;
+        (run.realm, run.arrived) = (1, self.now);
         self.runs[client] = Some(run);
         text
     }
@@ -178,34 +221,62 @@ impl World {
         self.runs[client].as_mut().ok_or_else(|| format!("client {client} has no request"))
     }
 
-    pub(crate) fn find(&self, token: Token, realm: usize) -> Found {
+    pub(crate) fn find(&self, token: Token, realm: usize, arrived: u64) -> Found {
         let record = self.owners[token];
         let rec = &self.records[record];
         if rec.realm != realm {
             return Found::Absent;
         }
-        let retired = || {
-            let fresh = |(old, at): &(Token, u64)| *old == token && self.now < at + TOMBSTONE;
-            rec.retired.iter().any(fresh)
-        };
+        let fresh = |(old, at): &&(Token, u64)| *old == token && self.now < at + TOMBSTONE;
+        let retired = rec.retired.iter().find(fresh);
+        let previous = rec.previous.iter().find(|(old, _)| *old == token).map(|(_, at)| *at);
+        let opens = rec.token == token || rec.joined.contains(&token);
         match rec.ended {
-            Some(at) if self.now < at + TOMBSTONE && (rec.token == token || retired()) => {
-                Found::Retired
+            // Within that minute a request cannot have arrived after it.
+            Some((at, by_browser)) if self.now < at + TOMBSTONE => {
+                match opens || previous.is_some_and(|it| at < it + 1) || retired.is_some() {
+                    true if by_browser => Found::Retired(record, None),
+                    true => Found::Over(record),
+                    false => Found::Absent,
+                }
             }
             Some(_) => Found::Absent,
             None if !rec.is_live(self.now) => Found::Absent,
-            None if rec.token == token => Found::Live(record),
-            None if retired() => Found::Retired,
-            None => Found::Absent,
+            None if opens => Found::Live(record),
+            None => match (previous, retired) {
+                (Some(at), _) if arrived < at + 1 => Found::Live(record),
+                (Some(_), _) => Found::Replayed(record),
+                (None, Some(_)) => {
+                    let last = rec.retired.last().map(|(last, _)| *last);
+                    let replaced = rec.signed_in.and_then(|(_, replaced)| replaced);
+                    let holds = last == Some(token) && replaced == Some(token);
+                    Found::Retired(record, holds.then_some(rec.epoch))
+                }
+                (None, None) => Found::Absent,
+            },
         }
     }
 
     /// Whether what a lookup said is what it must say.
-    pub(crate) fn agrees(&self, token: Token, realm: usize, seen: &Lookup) -> Verdict {
-        let expected = self.find(token, realm);
+    pub(crate) fn agrees(
+        &mut self,
+        token: Token,
+        realm: usize,
+        arrived: u64,
+        seen: &Lookup,
+    ) -> Verdict {
+        let (expected, now) = (self.find(token, realm, arrived), self.now);
         match (&expected, seen) {
-            (Found::Live(record), Lookup::Found(found)) => self.same(*record, found),
-            (Found::Absent, Lookup::Absent) | (Found::Retired, Lookup::Ended(_)) => Ok(()),
+            (Found::Live(record), Lookup::Found(found)) => {
+                self.records[*record].confirm(token, now);
+                self.same(*record, found)
+            }
+            (Found::Retired(_, sign_in), Lookup::Ended(ended)) if ended.sign_in == *sign_in => {
+                Ok(())
+            }
+            (Found::Absent, Lookup::Absent)
+            | (Found::Over(_), Lookup::Ended(Ended { late: false, sign_in: None, .. }))
+            | (Found::Replayed(_), Lookup::Replayed(_)) => Ok(()),
             _ => Err(format!("token {token} must find {expected:?}, and finds {seen:?}")),
         }
     }
@@ -230,11 +301,11 @@ impl World {
         Err(format!("stored: {values:?} of {principal:?} at {:?}; must be {rec:?}", stored.meta))
     }
 
-    fn end(&mut self, record: usize) {
+    fn end(&mut self, record: usize, by_browser: bool) {
         let now = self.now;
         let rec = &mut self.records[record];
         if rec.is_there() {
-            rec.ended = Some(now);
+            rec.ended = Some((now, by_browser));
         }
     }
 
@@ -252,6 +323,6 @@ impl World {
         let theirs =
             |rec: &Rec| rec.is_there() && rec.realm == 0 && rec.values.get("user") == Some(&user);
         let all: Vec<_> = (0..self.records.len()).filter(|it| theirs(&self.records[*it])).collect();
-        all.into_iter().for_each(|record| self.end(record));
+        all.into_iter().for_each(|record| self.end(record, false));
     }
 }

@@ -73,8 +73,10 @@ pub(super) fn write(out: &mut Vec<u8>, meta: &Meta) {
         hash(out, b'b', &old.secret);
         relative(out, old.at);
     }
+    let by_sign_in = meta.retired.last_by_sign_in();
     for old in meta.retired.iter() {
-        hash(out, b'd', &old.secret);
+        let is_last = by_sign_in.is_some_and(|last| std::ptr::eq(last, old));
+        hash(out, if is_last { b'D' } else { b'd' }, &old.secret);
         relative(out, old.at);
     }
     for (namespace, version) in meta.versions.iter() {
@@ -106,7 +108,7 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
     let retired = |reader: &mut Reader<'_>| {
         Some(RetiredSecret { secret: reader.hash()?, at: relative(reader)? })
     };
-    let mut pending = None;
+    let (mut pending, mut by_sign_in) = (None, false);
     let (mut converging, mut previous, mut replaced) = (Vec::new(), Vec::new(), Vec::new());
     let mut versions: Vec<(&str, u32)> = Vec::new();
     while let Some(letter) = reader.byte() {
@@ -132,7 +134,10 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
             }
             b'g' => converging.push(reader.hash()?),
             b'b' => previous.push(retired(reader)?),
-            b'd' => replaced.push(retired(reader)?),
+            b'd' | b'D' => {
+                by_sign_in = letter == b'D';
+                replaced.push(retired(reader)?);
+            }
             b'w' => {
                 let namespace = reader.text()?;
                 versions.push((namespace, u32::try_from(reader.number()?).ok()?));
@@ -150,6 +155,9 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
         meta.renewal = meta.renewal.with_replaced(old);
     }
     meta.retired = replaced.into_iter().collect();
+    if by_sign_in {
+        meta.retired.by_sign_in();
+    }
     meta.versions = versions.into_iter().collect();
     Some(meta)
 }

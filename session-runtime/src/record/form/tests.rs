@@ -59,6 +59,7 @@ fn full() -> Record {
         .with_converging(hash(8))
         .with_replaced(old(9, 15));
     meta.retired = [old(5, -9), old(7, 20)].into_iter().collect();
+    meta.retired.by_sign_in();
     meta.versions = [("", 3), ("admin", 2)].into_iter().collect();
     record.fields = [
         ("", &b" {\"b\":1, \"a\":\"\\u0000\"}"[..]),

@@ -42,7 +42,7 @@ pub(super) fn apply(
         writes.push(situation, record, &view, op)?;
     }
     // Somebody who was not signed in may have planted what is there.
-    if signs_in || (authenticated && record.meta.authenticated.is_none()) {
+    if authenticated && (signs_in || record.meta.authenticated.is_none()) {
         writes.remove(&situation.marked.planted, ops, &view.fields);
     }
     if change == Change::Leaves {
