@@ -1,6 +1,7 @@
 //! What a layer made is nothing to a layer of another realm.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use session_runtime::Realm;
@@ -242,4 +243,79 @@ async fn two_kinds_of_users_in_one_realm_and_store_are_warned_about() {
     let unrelated = Traced::start();
     Tab::new(&two).ask(|s: Session<Manager>| async move { s.user() }).await.ok();
     assert!(!unrelated.text().contains("share a store"), "once");
+}
+
+fn cookie(name: &str) -> CookieConfig {
+    CookieConfig::builder().name(name).build().unwrap()
+}
+
+/// The cookie gets another name, and so the realm; then the setting for that is taken out.
+#[tokio::test]
+async fn another_name_of_the_cookie_signs_nobody_out_over_two_deploys() {
+    for under in all().await {
+        let first = SessionLayer::new(under.store.clone()).keys(keys()).sign_tokens();
+        let second = first.clone().cookie(cookie("shop")).accept_cookie(CookieConfig::default());
+        let third = first.clone().cookie(cookie("shop")).accept_realm("session");
+        let mut before = Tab::new(&first);
+        let signed_in = before.run(|mut s: Session<Vault>| async move {
+            s.set_user(7);
+            s.set_token("gho");
+        });
+        signed_in.await.ok();
+        let seen = |s: Session<Vault>| async move { (s.user(), s.token().map(str::to_owned)) };
+        let known = (Some(7), Some("gho".to_owned()));
+        // The browser knows the former name alone.
+        let answer = before.by(&second).ask(seen).await;
+        let set: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
+        let set: Vec<_> = set.iter().map(|it| it.to_str().unwrap()).collect();
+        assert!(set[0].starts_with("__Host-shop="), "{set:?}");
+        assert!(set[1].starts_with("__Host-session=; ") && set[1].contains("Max-Age=0"), "{set:?}");
+        assert_eq!(set.len(), 2);
+        let mut after = Tab::named(&second, "__Host-shop");
+        after.keep(&answer.headers);
+        assert_eq!(answer.ok(), known);
+        // From then on the new one, and nothing more is sent.
+        let answer = after.ask(seen).await;
+        assert!(!answer.headers.contains_key("set-cookie"), "{:?}", answer.headers);
+        assert_eq!(answer.ok(), known);
+        assert_eq!(after.by(&third).ask(seen).await.ok(), known);
+        // Beside the new one the former one is nothing, whatever it holds.
+        let other = format!("__Host-session={}", before.cookie.as_deref().unwrap());
+        let both = after.with(http::header::COOKIE, &other);
+        assert_eq!(both.ask(seen).await.ok(), known);
+        // Signing in makes the session one of the new name; signing out ends it under both.
+        let mut again = before.by(&second);
+        let out = again.run(|mut s: Session<Vault>| async move { s.destroy() }).await;
+        let removed = out.headers.get_all("set-cookie").iter();
+        assert_eq!(removed.filter(|it| it.to_str().unwrap().contains("Max-Age=0")).count(), 2);
+        assert_eq!(after.ask(seen).await.ok(), (None, None));
+        // Somebody else's cookie of the former name is nobody's.
+        let forged = before.by(&second).holding(Some(SessionToken::generate().unwrap().expose()));
+        let answer = forged.ask(seen).await;
+        assert!(!answer.headers.contains_key("set-cookie"));
+        assert_eq!(answer.ok(), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn who_is_remembered_stays_so_under_another_name() {
+    let under = memory();
+    let first = SessionLayer::new(under.store.clone()).keys(keys());
+    let mut tab = Tab::new(&first);
+    let signed_in = tab.run(|mut s: Session<Vault>| async move {
+        s.set_user(7);
+        s.remember(Duration::from_secs(1_000));
+    });
+    signed_in.await.ok();
+    let second = first.cookie(cookie("shop")).accept_cookie(CookieConfig::default());
+    let answer = tab.by(&second).ask(|_: Session<Vault>| async {}).await;
+    let set = answer.headers["set-cookie"].to_str().unwrap();
+    assert!(set.starts_with("__Host-shop=") && set.contains("Max-Age=1000"), "{set}");
+}
+
+#[test]
+fn the_layers_own_cookie_is_no_former_one() {
+    let layer = SessionLayer::new(MemoryStore::new()).accept_cookie(CookieConfig::default());
+    let error = layer.check().unwrap_err().to_string();
+    assert!(error.contains("accept_cookie"), "{error}");
 }

@@ -46,6 +46,8 @@ pub(crate) struct Policy {
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) cookie: CookieConfig,
+    /// Those that it had before, which are still read.
+    pub(crate) former_cookies: Vec<CookieConfig>,
     /// Which sessions are this layer's.
     pub(crate) realms: Realms,
     /// The cookie goes over plain http, whatever its settings say.
@@ -91,6 +93,7 @@ impl Default for Config {
                 cap: None,
             },
             cookie: CookieConfig::default(),
+            former_cookies: Vec::new(),
             realms: Realms::default(),
             insecure: false,
             renew_after: None,
@@ -165,7 +168,13 @@ impl Config {
         if let Some(adopt) = &self.adopt {
             self.check_legacy_cookie(adopt.legacy.cookie_name())?;
         }
-        self.realms.clone().settled(&self.cookie)?;
+        if self.former_cookies.iter().any(|former| former.name() == self.cookie.name()) {
+            return Err(ConfigError::new(
+                "accept_cookie",
+                "the layer's own cookie is read anyway: name those that it had before",
+            ));
+        }
+        self.realms.clone().settled(&self.cookie, &self.former_cookies)?;
         self.check_keys()?;
         if self.store_timeout.is_zero() {
             return Err(ConfigError::new("store_timeout", "longer than nothing"));

@@ -34,8 +34,17 @@ impl Realms {
         Ok(())
     }
 
-    /// The same, once the cookie is known.
-    pub(crate) fn settled(mut self, cookie: &CookieConfig) -> Result<Self, ConfigError> {
+    /// The same, once the cookie is known, and those that it had before.
+    pub(crate) fn settled(
+        mut self,
+        cookie: &CookieConfig,
+        former: &[CookieConfig],
+    ) -> Result<Self, ConfigError> {
+        if self.named.is_none() {
+            for former in former {
+                self.accept(former.bare_name())?;
+            }
+        }
         self.own = match &self.named {
             Some(named) => named.clone(),
             None => Realm::new(cookie.bare_name()).map_err(|InvalidRealm| {
@@ -113,7 +122,7 @@ mod tests {
 
     fn settled(realms: &Realms, cookie: &str) -> Result<Realms, &'static str> {
         let cookie = CookieConfig::builder().name(cookie).build().unwrap();
-        realms.clone().settled(&cookie).map_err(|error| error.entry())
+        realms.clone().settled(&cookie, &[]).map_err(|error| error.entry())
     }
 
     #[test]
@@ -121,7 +130,7 @@ mod tests {
         for prefix in [CookiePrefix::Host, CookiePrefix::Secure, CookiePrefix::None] {
             let cookie = CookieConfig::builder().name("sid").prefix(prefix).build().unwrap();
             for cookie in [cookie.clone(), cookie.insecure()] {
-                let realms = Realms::default().settled(&cookie).unwrap();
+                let realms = Realms::default().settled(&cookie, &[]).unwrap();
                 assert_eq!(realms.own().as_str(), "sid", "{prefix:?}");
             }
         }

@@ -220,6 +220,35 @@ impl SessionLayer {
         self.set(|config| config.cookie = cookie)
     }
 
+    /// Reads the cookie that this layer had before, too, so that another
+    /// [`cookie`](Self::cookie) signs nobody out: who comes with the former one is sent the
+    /// same token in the new one, and the removal of the former. May be called several times.
+    ///
+    /// The name of a cookie is also the [`realm`](Self::realm) of its sessions, unless that
+    /// was named; it is [accepted](Self::accept_realm) then. Once no browser comes with the
+    /// former cookie any more, take this out; and leave `accept_realm` with its name as long
+    /// as sessions from before may live.
+    ///
+    /// ```
+    /// use session_runtime::{CookieConfig, SessionLayer, store::MemoryStore};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let layer = SessionLayer::new(MemoryStore::new())
+    ///     .cookie(CookieConfig::builder().name("shop").build()?)
+    ///     .accept_cookie(CookieConfig::default());
+    /// layer.check()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// None.
+    #[must_use]
+    pub fn accept_cookie(self, former: CookieConfig) -> Self {
+        self.set(|config| config.former_cookies.push(former))
+    }
+
     /// Names the realm of this layer's sessions: 1 to 64 visible ASCII characters
     /// without `:`.
     ///
@@ -245,8 +274,8 @@ impl SessionLayer {
     ///
     /// Such a session stays in its realm, and a new one gets that of the layer.
     /// [`SessionManager`] lists and ends the sessions of both; a cap counts each
-    /// realm by itself. Another name of the *cookie* still signs everybody out, for
-    /// browsers send theirs under the old one.
+    /// realm by itself. For another name of the *cookie* see
+    /// [`accept_cookie`](Self::accept_cookie).
     ///
     /// Every load costs one more hash. Take it out once no session is left from
     /// before: after the [`absolute_timeout`](Self::absolute_timeout), or 400 days
@@ -476,13 +505,17 @@ impl SessionLayer {
             let mut config = self.config.clone();
             if config.insecure {
                 config.cookie = config.cookie.insecure();
+                let former = std::mem::take(&mut config.former_cookies).into_iter();
+                config.former_cookies = former.map(CookieConfig::insecure).collect();
                 tracing::warn!(
                     cookie = config.cookie.name(),
                     "session cookies go over plain http, for development: whoever can read the network can steal every session; leave `insecure_for_development` out behind https"
                 );
             }
             config.error = self.check_config().err();
-            if let Ok(realms) = config.realms.clone().settled(&config.cookie) {
+            if let Ok(realms) =
+                config.realms.clone().settled(&config.cookie, &config.former_cookies)
+            {
                 config.realms = realms;
             }
             let mut schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());

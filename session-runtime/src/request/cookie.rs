@@ -56,6 +56,16 @@ pub(super) fn decide(state: &mut State, next: Next) {
     state.cookie = Some(cookie);
 }
 
+/// The session goes on under the cookie that the layer has now.
+pub(super) fn move_to_new_name(state: &mut State) {
+    let (Some(record), Some(token)) = (state.record(), &state.token) else { return };
+    let meta = &record.meta;
+    let expires = meta.remember.and(meta.absolute);
+    let cookie = CookieChange::Set { token: token.clone(), expires };
+    // What the load has decided comes first.
+    state.cookie.get_or_insert(cookie);
+}
+
 /// The request's response brings what an attempt at a transaction, whose token
 /// it has taken over, made necessary.
 pub(super) fn inherit(ours: &mut State, attempt: &mut State) {

@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::RequestSession;
 use super::cookie::{self, Next};
-use crate::config::OnReplay;
+use crate::config::{CookieConfig, OnReplay};
 use crate::cookie::{Presented, may_be_withheld, presented};
 use crate::error::SessionError;
 use crate::event::{SecurityEvent, SecurityEventKind};
@@ -67,9 +67,8 @@ impl RequestSession {
             return Box::pin(self.ask_the_store(stale)).await;
         }
         let config = &self.engine.config;
-        let mut looked = match presented(headers, config.cookie.name(), |text| {
-            config.token_in(text)
-        }) {
+        let (presented, moved) = self.presented(headers);
+        let mut looked = match presented {
             Presented::Nothing if may_be_withheld(headers, &config.cookie, self.safe_method) => {
                 LookedUp::sign_in_only(Why::Withheld)
             }
@@ -92,8 +91,29 @@ impl RequestSession {
         if matches!(state.origin, Origin::Unloaded) {
             self.has_loaded(&mut state, looked);
             state.pending.rotate |= adopted;
+            if moved {
+                state.moved = true;
+                cookie::move_to_new_name(&mut state);
+            }
         }
         Ok(())
+    }
+
+    /// The tokens that the request presents, and whether in a cookie that the layer had
+    /// before.
+    fn presented(&self, headers: &HeaderMap) -> (Presented, bool) {
+        let config = &self.engine.config;
+        let read =
+            |cookie: &CookieConfig| presented(headers, cookie.name(), |text| config.token_in(text));
+        let is_there = |presented: &Presented| *presented != Presented::Nothing;
+        let own = read(&config.cookie);
+        if is_there(&own) || config.former_cookies.is_empty() {
+            return (own, false);
+        }
+        match config.former_cookies.iter().map(read).find(is_there) {
+            Some(former) => (former, true),
+            None => (own, false),
+        }
     }
 
     fn has_loaded(&self, state: &mut State, looked: LookedUp) {

@@ -8,7 +8,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use super::{RequestSession, ToEnd};
 use crate::cookie::{apply_to, guard, vary_on_cookie};
 use crate::error::{SessionError, report};
-use crate::session::{Backend, Keep, Pending};
+use crate::session::{Backend, CookieChange, Keep, Pending};
 use crate::token::SessionToken;
 
 /// The commit for which a response of this status waits, if there is one.
@@ -72,6 +72,12 @@ pub(crate) fn finish<B: From<&'static str>>(
     if let Some(cookie) = state.cookie.take() {
         let text = |token: &SessionToken| config.text_of(token);
         apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
+        if state.moved {
+            for former in &config.former_cookies {
+                let removal = &CookieChange::Remove;
+                apply_to(response.headers_mut(), former, removal, text, session.engine.now());
+            }
+        }
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
             // Theirs goes together with the first cookie of ours.
             response.headers_mut().append(header::SET_COOKIE, adopt.legacy.removal());

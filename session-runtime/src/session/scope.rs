@@ -131,6 +131,8 @@ pub(crate) struct State {
     pub(crate) read: bool,
     /// The client presented a cookie of a session that was taken over.
     pub(crate) legacy: bool,
+    /// The client presented a cookie that the layer had before.
+    pub(crate) moved: bool,
     /// An explicit change of a field found no session to go to.
     pub(crate) lost: bool,
     /// The last stored change of who is signed in was a sign-out.

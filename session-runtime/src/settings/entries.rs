@@ -40,6 +40,8 @@ pub(super) fn read(node: Node) -> SessionConfig {
             cap,
         },
         cookie,
+        // Cookies with settings of their own: named on the layer.
+        former_cookies: default.former_cookies,
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
         renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
         late_grace: root.duration("late_grace").unwrap_or(default.late_grace),
