@@ -142,7 +142,8 @@ impl History {
                 match ends {
                     Some(former) => {
                         let values = values.clone();
-                        run.ending = Some(Ending { former, new, token, values, joined: false });
+                        run.ending =
+                            Some(Ending { former, new, token, values, epoch: 1, joined: false });
                     }
                     None => {
                         run.forget();

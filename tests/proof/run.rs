@@ -90,6 +90,8 @@ pub(crate) struct Ending {
     pub(crate) new: usize,
     pub(crate) token: Token,
     pub(crate) values: Values,
+    /// The record's own, after that.
+    pub(crate) epoch: u64,
     /// Whether the record was made by another request.
     pub(crate) joined: bool,
 }
@@ -544,7 +546,7 @@ impl Run {
     pub(crate) fn succeeded(&mut self, ending: Ending) {
         self.forget();
         (self.seen, self.last) = (ending.values, None);
-        self.origin = Origin::Stored { record: ending.new, epoch: 1 };
+        self.origin = Origin::Stored { record: ending.new, epoch: ending.epoch };
         self.cookie = Some(SetCookie::Token(ending.token));
         self.token = Some(ending.token);
     }

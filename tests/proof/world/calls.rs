@@ -211,7 +211,8 @@ impl World {
         }
         let run = self.run(client)?;
         if let Some(former) = ends {
-            run.ending = Some(Ending { former, new: index, token, values, joined: false });
+            run.ending =
+                Some(Ending { former, new: index, token, values, epoch: 1, joined: false });
             return Ok(());
         }
         run.forget();
@@ -369,7 +370,7 @@ impl World {
             }
             (_, Some(_)) => run.is_gone(wanted.explicit),
             (_, None) if conflict => run.seen = rec.values,
-            (_, None) if wanted.joins && run.kin.ends.is_some() => {
+            (_, None) if run.kin.before.is_some() && run.kin.ends.is_some() => {
                 let mut values = run.seen.clone();
                 for (name, change) in &wanted.changes {
                     let _ = run.change(&mut values, name, *change);
@@ -380,6 +381,7 @@ impl World {
                     new: record,
                     token,
                     values,
+                    epoch: 1 + u64::from(wanted.raises),
                     joined: true,
                 });
             }
