@@ -167,12 +167,12 @@ macro_rules! __store_rules {
                 rotation [revocation] {
                     the_secret_before_is_good_for_the_grace
                     a_request_that_arrived_within_the_grace_is_answered
+                    secrets_that_join_open_beside_the_present_one
                     a_replayed_secret_is_reported_and_opens_nothing
                     a_change_of_privilege_retires_the_neighbours_of_the_secret
                     a_destroyed_session_retires_the_neighbours_of_its_secret
                 }
                 rotation [atomic_patches] {
-                    secrets_that_join_open_beside_the_present_one
                     concurrent_rotations_agree_on_one_nonce
                 }
                 versions [] {
