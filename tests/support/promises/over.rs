@@ -202,9 +202,16 @@ pub async fn a_change_of_user_that_is_sent_twice_is_one_session(
         let layer = layer(store).max_sessions(1, AtLimit::Reject);
         let mut tab = Tab::new(&layer);
         sign_in(&mut tab, before).await.ok();
+        tab.run(|mut s: S| async move { s.cart_mut().push("theirs".into()) }).await.ok();
         let login = |tab: &Tab| {
             let tab = tab.clone();
-            async move { tab.ask(move |mut s: S| async move { s.set_user(after) }).await }
+            async move {
+                let login = tab.ask(move |mut s: S| async move {
+                    s.cart_mut().push("pen".into());
+                    s.set_user(after);
+                });
+                login.await
+            }
         };
         let (first, second) = match at_once {
             true => tokio::join!(login(&tab), login(&tab)),
@@ -215,6 +222,8 @@ pub async fn a_change_of_user_that_is_sent_twice_is_one_session(
             let mut kept = tab.clone();
             kept.keep(&answer.headers);
             assert_eq!(user(&kept).await, Some(after), "{round}");
+            // Nor does the second one bring what was changed in place.
+            assert!(!cart(&kept).await.contains(&"theirs".to_owned()), "{round}");
         }
         assert_eq!(sessions_of(&layer, after).await, 1, "{round}");
         assert_eq!(sessions_of(&layer, before).await, 0, "{round}");
@@ -245,21 +254,30 @@ pub async fn a_planted_cookie_joins_no_sign_in(store: &(impl SessionStore + Clon
     assert_eq!(sessions_of(&layer, 1).await, 1);
 }
 
-/// A repetition gets what the first sign-in gave, and no privilege that came later.
+/// A repetition gets what the first sign-in gave, and neither a privilege nor a proof that
+/// came later; nor is a change of privilege taken for a sign-in.
 pub async fn a_repeated_sign_in_inherits_no_later_privilege(store: &(impl SessionStore + Clone)) {
     let layer = layer(store);
-    let mut tab = Tab::new(&layer);
-    tab.run(|mut s: S| async move { s.set_language("de") }).await.ok();
-    let mut again = tab.clone();
-    sign_in(&mut tab, 1).await.ok();
-    tab.run(|mut s: S| async move { s.set_role("admin") }).await.ok();
-    sign_in(&mut again, 1).await.ok();
-    let seen = again.ask(|s: S| async move { (s.user(), s.role().map(str::to_owned)) }).await.ok();
-    assert_eq!(seen, (Some(1), None));
-    assert_eq!(sessions_of(&layer, 1).await, 2);
-    // Nor does it bring the first one to an end.
-    let seen = tab.ask(|s: S| async move { (s.user(), s.role().map(str::to_owned)) }).await.ok();
-    assert_eq!(seen, (Some(1), Some("admin".to_owned())));
+    for (who, later) in [(1, "role"), (2, "proof"), (3, "role after that")] {
+        let mut tab = Tab::new(&layer);
+        tab.run(|mut s: S| async move { s.set_language("de") }).await.ok();
+        let mut again = tab.clone();
+        sign_in(&mut tab, who).await.ok();
+        if later == "role after that" {
+            again = tab.clone();
+        }
+        let change = tab.run(move |mut s: S| async move {
+            if later == "proof" { s.reauthenticated() } else { s.set_role("admin") }
+        });
+        change.await.ok();
+        sign_in(&mut again, who).await.ok();
+        let seen = |s: S| async move { (s.user(), s.role().map(str::to_owned)) };
+        assert_eq!(again.ask(seen).await.ok(), (Some(who), None), "{later}");
+        assert_eq!(sessions_of(&layer, who).await, 2, "{later}");
+        // Nor does it bring the first one to an end.
+        let role = (later != "proof").then(|| "admin".to_owned());
+        assert_eq!(tab.ask(seen).await.ok(), (Some(who), role), "{later}");
+    }
 }
 
 /// What a browser says of a request from another site.
