@@ -1,4 +1,4 @@
-//! What happens to sessions that whoever runs the service wants to know of.
+//! Security events of sessions: counted, told to a listener, and logged.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct SecurityEvent {
     pub kind: SecurityEventKind,
     /// The session that it is about, if it is about one.
     pub session: Option<SessionId>,
-    /// Whose session it is, if somebody is signed in to it and that is known.
+    /// Whose session it is, if a user is signed in to it and that is known.
     pub principal: Option<PrincipalHash>,
     /// How many sessions it is about: 1, but for a revocation.
     pub sessions: u64,
@@ -49,14 +49,13 @@ impl SecurityEvent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityEventKind {
-    /// Somebody signed in, or proved again who they are.
+    /// A user signed in, or authenticated again.
     SignedIn,
     /// The same in a request from another site that came without the session's cookie,
     /// which the browser may have withheld: a login form of that site, if it is not the
     /// return of a login that began here. Follows `SignedIn`.
     SignedInCrossSite,
-    /// A session has a new token, and nobody signed in: a change of privilege, or a
-    /// renewal by age.
+    /// A session has a new token without a sign-in: after a change of privilege, or by age.
     Renewed,
     /// A sign-in was refused: by `max_sessions`, or because all sessions of its user
     /// were revoked since it began.
@@ -117,13 +116,13 @@ impl SecurityEventKind {
         }
     }
 
-    /// What is logged, as a warning if it asks for somebody's attention.
+    /// What is logged, and whether as a warning.
     const fn text(self) -> (bool, &'static str) {
         match self {
-            Self::SignedIn => (false, "somebody signed in"),
+            Self::SignedIn => (false, "a user signed in"),
             Self::SignedInCrossSite => (
                 true,
-                "somebody signed in by a request from another site, which came without a session cookie: a cross-site form must not sign anybody in (login CSRF)",
+                "a user signed in by a request from another site that came without a session cookie: a cross-site form must not sign users in (login CSRF)",
             ),
             Self::Renewed => (false, "a session token was renewed"),
             Self::Denied => (false, "a sign-in was refused"),

@@ -82,23 +82,25 @@ impl Engine {
     ) -> Result<u64, StoreError> {
         let mut ended = 0;
         for principal in principals {
-            let (mut from, before) = (None, ended);
+            let mut from = None;
             loop {
                 let step = self.store.revoke(principal, which, from.as_ref());
                 let step = self.within(step).await?;
                 ended += step.ended;
+                // Each by itself: a later one may fail.
+                if step.ended > 0 {
+                    let mut event =
+                        SecurityEvent::new(SecurityEventKind::Revoked).by(Some(principal));
+                    event.sessions = step.ended;
+                    if let Revoke::One(id) = which {
+                        event = event.of(id);
+                    }
+                    self.happened(&event);
+                }
                 from = step.next;
                 if from.is_none() {
                     break;
                 }
-            }
-            if ended > before {
-                let mut event = SecurityEvent::new(SecurityEventKind::Revoked).by(Some(principal));
-                event.sessions = ended - before;
-                if let Revoke::One(id) = which {
-                    event = event.of(id);
-                }
-                self.happened(&event);
             }
         }
         Ok(ended)

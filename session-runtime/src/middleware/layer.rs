@@ -101,9 +101,9 @@ impl SessionLayer {
     ///
     /// The old token stays good until the new one has been presented, so that a
     /// response that is lost logs nobody out; and for a minute after that, for
-    /// requests that were on their way. Whoever presents it later is refused
-    /// and reported: it may have been stolen. Requests and sockets that are
-    /// under way go on. Costs one write each time.
+    /// requests that were on their way. When it is presented later, one of two clients has
+    /// stolen it: see [`on_replay`](Self::on_replay). Requests and sockets that are under
+    /// way go on. Costs one write each time.
     ///
     /// # Default
     ///
@@ -210,89 +210,6 @@ impl SessionLayer {
         self.set(|config| config.excluded.push(path))
     }
 
-    /// The cookie's name and attributes.
-    ///
-    /// # Default
-    ///
-    /// [`CookieConfig::default`].
-    #[must_use]
-    pub fn cookie(self, cookie: CookieConfig) -> Self {
-        self.set(|config| config.cookie = cookie)
-    }
-
-    /// Reads the cookie that this layer had before, too, so that another
-    /// [`cookie`](Self::cookie) signs nobody out: who comes with the former one is sent the
-    /// same token in the new one, and the removal of the former. May be called several times.
-    ///
-    /// The name of a cookie is also the [`realm`](Self::realm) of its sessions, unless that
-    /// was named; it is [accepted](Self::accept_realm) then. Once no browser comes with the
-    /// former cookie any more, take this out; and leave `accept_realm` with its name as long
-    /// as sessions from before may live.
-    ///
-    /// ```
-    /// use session_runtime::{CookieConfig, SessionLayer, store::MemoryStore};
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let layer = SessionLayer::new(MemoryStore::new())
-    ///     .cookie(CookieConfig::builder().name("shop").build()?)
-    ///     .accept_cookie(CookieConfig::default());
-    /// layer.check()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Default
-    ///
-    /// None.
-    #[must_use]
-    pub fn accept_cookie(self, former: CookieConfig) -> Self {
-        self.set(|config| config.former_cookies.push(former))
-    }
-
-    /// Names the realm of this layer's sessions: 1 to 64 visible ASCII characters
-    /// without `:`.
-    ///
-    /// A session belongs to the realm of the layer that made it. In every other
-    /// realm its token is unknown, and so are the token's signature, its encrypted
-    /// fields and its user's number, whatever store the layers share. Layers, and
-    /// applications, that are to share their sessions need the same realm.
-    ///
-    /// # Default
-    ///
-    /// The name of the [`cookie`](Self::cookie) without its prefix: `session`.
-    #[must_use]
-    pub fn realm(self, name: &str) -> Self {
-        self.set(|config| {
-            if let Err(error) = config.realms.name(name) {
-                config.error.get_or_insert(error);
-            }
-        })
-    }
-
-    /// Opens the sessions of a realm that this layer had before, too, so that
-    /// another [`realm`](Self::realm) signs nobody out. May be called three times.
-    ///
-    /// Such a session stays in its realm, and a new one gets that of the layer.
-    /// [`SessionManager`] lists and ends the sessions of both; a cap counts each
-    /// realm by itself. For another name of the *cookie* see
-    /// [`accept_cookie`](Self::accept_cookie).
-    ///
-    /// Every load costs one more hash. Take it out once no session is left from
-    /// before: after the [`absolute_timeout`](Self::absolute_timeout), or 400 days
-    /// where there is none or sessions are remembered.
-    ///
-    /// # Default
-    ///
-    /// None.
-    #[must_use]
-    pub fn accept_realm(self, name: &str) -> Self {
-        self.set(|config| {
-            if let Err(error) = config.realms.accept(name) {
-                config.error.get_or_insert(error);
-            }
-        })
-    }
-
     /// How long one call of the store may take before the request fails with
     /// 503. A patch whose answer does not come is sent once more, under the
     /// same id, so that it counts once: such a request takes twice as long.
@@ -328,62 +245,6 @@ impl SessionLayer {
     #[must_use]
     pub fn conflict_on_lost_changes(self, conflict: bool) -> Self {
         self.set(|config| config.conflict_on_lost_changes = conflict)
-    }
-
-    /// The keys that encrypt fields marked `secret`, and sign tokens with
-    /// [`sign_tokens`](Self::sign_tokens). See [`keys`](crate::keys).
-    ///
-    /// # Default
-    ///
-    /// None: a schema with a `secret` field is refused.
-    #[cfg(feature = "keys")]
-    #[must_use]
-    pub fn keys(self, keys: crate::keys::KeyRing) -> Self {
-        self.set(|config| config.keys.ring = Some(keys))
-    }
-
-    /// Reads a value in clear in a `secret` field, as it was stored before the
-    /// field became secret. It is encrypted when the field is next set. Whoever
-    /// can write the store can then put any value of theirs in the place of an
-    /// encrypted one: turn it off once no session is left from before.
-    ///
-    /// # Default
-    ///
-    /// No: such a value does not decode, and the field's `on_invalid` says what
-    /// happens.
-    #[cfg(feature = "keys")]
-    #[must_use]
-    pub fn accept_plain_secrets(self, accept: bool) -> Self {
-        self.set(|config| config.keys.accept_plain_fields = accept)
-    }
-
-    /// Signs the token in the cookie, so that one that was made up costs no
-    /// call of the store. Tokens without a signature are refused: whoever has
-    /// one starts afresh. Needs [`keys`](Self::keys), whose every key verifies.
-    ///
-    /// The cookie's value has 66 characters then, instead of 43.
-    ///
-    /// # Default
-    ///
-    /// No: a token cannot be guessed anyway, and finding that out costs one
-    /// look-up.
-    #[cfg(feature = "keys")]
-    #[must_use]
-    pub fn sign_tokens(self) -> Self {
-        self.set(|config| config.keys.sign_tokens = true)
-    }
-
-    /// Takes tokens without a signature too, of sessions from before
-    /// [`sign_tokens`](Self::sign_tokens). One that was made up costs a look-up
-    /// as long as this is on.
-    ///
-    /// # Default
-    ///
-    /// No.
-    #[cfg(feature = "keys")]
-    #[must_use]
-    pub fn accept_unsigned_tokens(self, accept: bool) -> Self {
-        self.set(|config| config.keys.accept_unsigned_tokens = accept)
     }
 
     /// Takes over the sessions of another library, each with the first request

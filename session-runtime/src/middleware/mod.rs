@@ -1,8 +1,11 @@
 //! The tower layer: glue that decides nothing.
 
+mod belonging;
 mod body;
 mod browser;
 mod future;
+#[cfg(feature = "keys")]
+mod keys;
 mod layer;
 mod plain_http;
 mod probe;

@@ -38,7 +38,7 @@ impl Ended {
         Self { by, at, late: false, sign_in: None }
     }
 
-    /// As a request is told that arrived at `arrived`. What ended elsewhere has no late
+    /// As a request is told that has waited so long. What ended elsewhere has no late
     /// requests: its browser never got another cookie that they could undo.
     pub(super) fn told(self, visit: Visit, now: Timestamp) -> Self {
         let arrived = now.before(visit.waited);

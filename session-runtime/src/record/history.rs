@@ -83,15 +83,16 @@ impl RetiredSecrets {
         self.0 = Some(Arc::new(Retired { secrets: kept, by_sign_in: false }));
     }
 
-    /// It was a sign-in that replaced the last ones.
-    pub(crate) fn by_sign_in(&mut self) {
+    /// It was a sign-in that replaced the last ones: for a store that reads them back.
+    pub fn by_sign_in(&mut self) {
         if let Some(retired) = &mut self.0 {
             Arc::make_mut(retired).by_sign_in = true;
         }
     }
 
     /// The last secret that was replaced, if it was a sign-in that did so.
-    pub(crate) fn last_by_sign_in(&self) -> Option<&RetiredSecret> {
+    #[must_use]
+    pub fn last_by_sign_in(&self) -> Option<&RetiredSecret> {
         self.0.as_deref().filter(|it| it.by_sign_in)?.secrets.last()
     }
 

@@ -104,8 +104,10 @@ impl Renewal {
         self.0.iter().flat_map(|it| &it.previous)
     }
 
-    /// The same with this replaced secret behind those that are known.
-    pub(crate) fn with_replaced(&self, old: RetiredSecret) -> Self {
+    /// The same with this replaced secret behind those that are known, as a store reads it
+    /// back.
+    #[must_use]
+    pub fn with_replaced(&self, old: RetiredSecret) -> Self {
         let mut neighbours = self.neighbours();
         neighbours.previous.push(old);
         Self::of(neighbours)

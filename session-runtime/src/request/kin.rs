@@ -4,35 +4,35 @@
 
 use std::time::Duration;
 
-use super::RequestSession;
 use super::attempts::{Attempts, Basis, Step, Work};
 use crate::error::SessionError;
-use crate::event::{SecurityEvent, SecurityEventKind};
 use crate::id::SessionId;
-use crate::patch::{Applied, Patch};
 use crate::record::{Ended, Record};
-use crate::session::{Origin, Over, PendingOp, State, Why};
+use crate::session::{Origin, Over, State, Why, stays_behind};
 use crate::store::{EndedBy, Lookup, Touch};
 
 /// Within this time of a sign-in the same one counts as sent twice.
 const SENT_TWICE: Duration = Duration::from_secs(10);
 
+/// The epoch of every session that has just been stored.
+const FIRST_EPOCH: u64 = 1;
+
 /// Which other sessions a commit may go on with, and which it ends.
 pub(super) struct Kin {
     /// A session whose token was presented, and that is over.
-    over: Option<Over>,
+    pub(super) over: Option<Over>,
     /// Whether a new session may take the place after it.
     follows: bool,
     /// A sign-in of this browser under that epoch, which this one may repeat.
     first: Option<(SessionId, u64)>,
     /// What this request went by before it joined the session of another one.
     before: Option<Origin>,
-    /// Sessions that end once somebody has signed in.
-    ends: Vec<SessionId>,
+    /// The session of another user, which ends once this sign-in is stored.
+    ends: Option<SessionId>,
     /// Those of which the request presented tokens.
     proved: Vec<SessionId>,
     /// Whether the browser may have withheld the cookie of its session.
-    withheld: bool,
+    pub(super) withheld: bool,
 }
 
 impl Kin {
@@ -41,8 +41,16 @@ impl Kin {
         let first = state.over.and_then(|over| Some((over.id, over.sign_in?)));
         let first = first.filter(|_| !alone);
         let withheld = matches!(state.origin, Origin::SignInOnly { why: Why::Withheld, .. });
-        let (ends, proved) = (Vec::new(), state.proved.clone());
-        Self { over: state.over, follows: !alone, first, before: None, ends, proved, withheld }
+        let proved = state.proved.clone();
+        Self {
+            over: state.over,
+            follows: !alone,
+            first,
+            before: None,
+            ends: None,
+            proved,
+            withheld,
+        }
     }
 
     /// The session in whose place a new one begins.
@@ -56,7 +64,7 @@ impl Kin {
 
     /// Whether anything is to end once this is stored.
     pub(super) fn ends_others(&self) -> bool {
-        !self.ends.is_empty() || !self.proved.is_empty()
+        self.ends.is_some() || !self.proved.is_empty()
     }
 
     pub(super) const fn may_repeat(&self) -> bool {
@@ -74,7 +82,7 @@ impl Kin {
 
     /// That session of another user ends with the sign-in.
     pub(super) fn will_end(&mut self, former: Option<SessionId>) {
-        self.ends.extend(former.filter(|former| !self.ends.contains(former)));
+        self.ends = former.or(self.ends);
     }
 }
 
@@ -160,13 +168,19 @@ impl Attempts<'_> {
             _ => false,
         };
         if let (Work::Published { pending, .. }, true) = (&mut self.work, is_another) {
-            pending.ops.retain(PendingOp::is_of_the_request_alone);
+            pending.ops.retain(|op| {
+                let goes_along = op.is_of_the_request_alone();
+                if !goes_along {
+                    stays_behind(op);
+                }
+                goes_along
+            });
         }
     }
 
     /// Ends what ends with a sign-in, now that it is stored in the session `new`.
     pub(super) async fn end_kin(&mut self, new: SessionId) -> Result<(), SessionError> {
-        let mut ends = std::mem::take(&mut self.kin.ends);
+        let mut ends: Vec<_> = self.kin.ends.take().into_iter().collect();
         if self.is_sign_in() {
             ends.append(&mut self.kin.proved);
         }
@@ -176,57 +190,5 @@ impl Attempts<'_> {
             tracing::debug!(session = %former, was_live, successor = %new, "a sign-in ended it");
         }
         Ok(())
-    }
-
-    pub(super) fn report_created(&self, record: &Record) {
-        let event =
-            |kind| SecurityEvent::new(kind).of(record.id).by(record.meta.principal.as_ref());
-        let engine = &self.request.engine;
-        tracing::debug!(session = %record.id, "session created");
-        if self.kin.over.is_some() {
-            engine.happened(&event(SecurityEventKind::StartedAfresh));
-        }
-        if record.meta.authenticated.is_some() {
-            engine.happened(&event(SecurityEventKind::SignedIn));
-            if self.kin.withheld {
-                engine.happened(&event(SecurityEventKind::SignedInCrossSite));
-            }
-        }
-    }
-
-    pub(super) fn report_applied(&self, id: SessionId, patch: &Patch, applied: &Applied) {
-        let meta = &patch.meta;
-        let ours = meta.rotate.as_ref().map(|rotate| rotate.rotation.nonce);
-        let kind = if meta.authenticated {
-            SecurityEventKind::SignedIn
-        } else if meta.renew.is_some() || (ours.is_some() && ours == applied.rotation) {
-            SecurityEventKind::Renewed
-        } else {
-            return;
-        };
-        let principal = match &meta.principal {
-            Some(principal) => principal.as_ref(),
-            None => self.basis.origin().record().and_then(|it| it.meta.principal.as_ref()),
-        };
-        self.request.engine.happened(&SecurityEvent::new(kind).of(id).by(principal));
-    }
-}
-
-/// That of every session that has just been stored.
-const FIRST_EPOCH: u64 = 1;
-
-impl RequestSession {
-    /// Says what becomes of changes that have no session to go to.
-    pub(super) fn report_lost(&self, why: Option<Why>, fields: &[&str], explicit: bool) {
-        match why {
-            Some(Why::Withheld) if explicit => {
-                self.engine.happened(&SecurityEvent::new(SecurityEventKind::Withheld));
-            }
-            why => tracing::info!(
-                ?fields,
-                ?why,
-                "what a request changed is not stored: its session is over, or is not known to be its own"
-            ),
-        }
     }
 }

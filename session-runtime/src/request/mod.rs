@@ -8,6 +8,7 @@
 //! - `commit`: storing what they published, one commit after the other
 //! - `attempts`: one attempt of a commit after the other, until it is decided
 //! - `kin`: which other sessions of the browser it goes on with, or ends
+//! - `report`: what it came to, for whoever listens
 //! - `ask`: calls whose answers may be lost
 //! - `settle`: what the request's session is once the store has answered
 //! - `cookie`: which cookie follows from that
@@ -26,6 +27,7 @@ mod extension;
 mod kin;
 mod load;
 mod replay;
+mod report;
 mod response;
 mod session;
 mod settle;

@@ -222,8 +222,9 @@ impl<S: SessionSchema> Handle<S> {
     /// other handles or requests do. What is set afterwards starts a fresh
     /// session in the same response.
     ///
-    /// For a minute, requests that still come with the old token can sign in
-    /// and store nothing else, so that a late answer does not undo the logout.
+    /// A request with the old token that arrives within
+    /// [`late_grace`](crate::SessionLayer::late_grace) of it can sign in and store nothing
+    /// else, so that a late answer does not undo the logout.
     #[doc(alias("flush", "delete", "logout", "invalidate"))]
     pub fn destroy(&mut self) {
         self.core.destroy();

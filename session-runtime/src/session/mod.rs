@@ -30,6 +30,6 @@ pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
 pub(crate) use scope::{
     Attempt, Backend, BoxFuture, CookieChange, Origin, Over, Scope, State, Why,
 };
-pub(crate) use users::Marked;
+pub(crate) use users::{Marked, stays_behind};
 pub(crate) use value::{form, identifying};
 pub(crate) use view::home;

@@ -161,6 +161,14 @@ pub(super) fn carried_op<'p>(
     }
 }
 
+/// Says that a change stays behind.
+pub(crate) fn stays_behind(op: &PendingOp) {
+    tracing::warn!(
+        field = op.field.name,
+        "a field that was changed in place is left out of the session of another user, whose it is not: set it instead"
+    );
+}
+
 /// The default of a counter.
 fn default_of(field: &'static Field) -> Option<i128> {
     let json = field.codec().bytes_of(&*field.default_value()).ok()?;

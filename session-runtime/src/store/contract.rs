@@ -330,8 +330,8 @@ pub enum Lookup {
     Cached(Arc<Record>),
     /// Nothing: unknown, expired, or the wrong secret.
     Absent,
-    /// A record destroyed, or a secret replaced, within the last minute: the
-    /// answer to this request must not undo that.
+    /// A record destroyed, or a secret replaced, within the last minute: by whom, and
+    /// whether this request was on its way then, so that its answer must not undo it.
     Ended(Ended),
     /// The secret that a renewal by age replaced, after its grace: it may be
     /// stolen. It opens nothing; the caller decides what becomes of the session.

@@ -96,11 +96,7 @@ impl World {
             return Err("a reload of another session".to_owned());
         }
         let live = rec.is_live(now) && rec.epoch == epoch;
-        match answer {
-            Some(stored) if live => self.same(record, stored)?,
-            None if !live => {}
-            _ => return Err(format!("reloaded: {answer:?}, must be {live}: {rec:?}")),
-        }
+        self.shows_only_if(live, record, answer)?;
         if fault.is_some() {
             return self.failed(client, Kind::Reload);
         }
@@ -124,6 +120,17 @@ impl World {
         Ok(())
     }
 
+    fn shows_only_if(&self, live: bool, record: usize, answer: Option<&Record>) -> Verdict {
+        match answer {
+            Some(stored) if live => self.same(record, stored),
+            None if !live => Ok(()),
+            _ => {
+                let rec = &self.records[record];
+                Err(format!("reloaded: {answer:?}, must be {live}: {rec:?}"))
+            }
+        }
+    }
+
     /// A request has read the session that it may go on with.
     fn joins(
         &mut self,
@@ -135,11 +142,7 @@ impl World {
     ) -> Verdict {
         let (now, rec) = (self.now, self.records[record].clone());
         let live = rec.is_live(now) && rec.epoch == epoch;
-        match answer {
-            Some(stored) if live => self.same(record, stored)?,
-            None if !live => {}
-            _ => return Err(format!("reloaded: {answer:?}, must be {live}: {rec:?}")),
-        }
+        self.shows_only_if(live, record, answer)?;
         if fault.is_some() {
             return self.failed(client, Kind::Reload);
         }

@@ -10,7 +10,7 @@ use crate::error::SessionError;
 use crate::patch::{Op, Refused, SignIn};
 use crate::record::{Fields, Meta, Record, Versions};
 use crate::session::op::{Made, PendingOp};
-use crate::session::users::{Change, carried, carried_op, principal_of, without};
+use crate::session::users::{Change, carried, carried_op, principal_of, stays_behind, without};
 use crate::session::view::View;
 
 /// What a new record begins with.
@@ -161,10 +161,7 @@ fn on_carried<'p>(
     for op in ops.iter().copied() {
         match carried_op(op, carried, now)? {
             Some(here) => meant.push((op, here)),
-            None if op.made == Made::InPlace && !op.minds_conflicts() => tracing::warn!(
-                field = op.name(),
-                "a field that was changed in place is left out of the session of another user, whose it is not: set it instead"
-            ),
+            None if op.made == Made::InPlace && !op.minds_conflicts() => stays_behind(op),
             None => {}
         }
     }

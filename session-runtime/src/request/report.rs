@@ -1,0 +1,60 @@
+//! What a commit came to, for whoever listens and for the log.
+
+use super::RequestSession;
+use super::attempts::Attempts;
+use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::id::SessionId;
+use crate::patch::{Applied, Patch};
+use crate::record::Record;
+use crate::session::Why;
+
+impl Attempts<'_> {
+    pub(super) fn report_created(&self, record: &Record) {
+        let event =
+            |kind| SecurityEvent::new(kind).of(record.id).by(record.meta.principal.as_ref());
+        let engine = &self.request.engine;
+        tracing::debug!(session = %record.id, "session created");
+        if self.kin.over.is_some() {
+            engine.happened(&event(SecurityEventKind::StartedAfresh));
+        }
+        if record.meta.authenticated.is_some() {
+            engine.happened(&event(SecurityEventKind::SignedIn));
+            if self.kin.withheld {
+                engine.happened(&event(SecurityEventKind::SignedInCrossSite));
+            }
+        }
+    }
+
+    pub(super) fn report_applied(&self, id: SessionId, patch: &Patch, applied: &Applied) {
+        let meta = &patch.meta;
+        let ours = meta.rotate.as_ref().map(|rotate| rotate.rotation.nonce);
+        let kind = if meta.authenticated {
+            SecurityEventKind::SignedIn
+        } else if meta.renew.is_some() || (ours.is_some() && ours == applied.rotation) {
+            SecurityEventKind::Renewed
+        } else {
+            return;
+        };
+        let principal = match &meta.principal {
+            Some(principal) => principal.as_ref(),
+            None => self.basis.origin().record().and_then(|it| it.meta.principal.as_ref()),
+        };
+        self.request.engine.happened(&SecurityEvent::new(kind).of(id).by(principal));
+    }
+}
+
+impl RequestSession {
+    /// Says what becomes of changes that have no session to go to.
+    pub(super) fn report_lost(&self, why: Option<Why>, fields: &[&str], explicit: bool) {
+        match why {
+            Some(Why::Withheld) if explicit => {
+                self.engine.happened(&SecurityEvent::new(SecurityEventKind::Withheld));
+            }
+            why => tracing::info!(
+                ?fields,
+                ?why,
+                "what a request changed is not stored: its session is over, or is not known to be its own"
+            ),
+        }
+    }
+}
