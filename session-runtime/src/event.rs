@@ -60,6 +60,9 @@ pub enum SecurityEventKind {
     /// A sign-in was refused: by `max_sessions`, or because all sessions of its user
     /// were revoked since it began.
     Denied,
+    /// A session was ended because its user signed in elsewhere and `max_sessions` left
+    /// it no room. One whose answer from the store was lost may not be told.
+    Evicted,
     /// A session was destroyed by a request of its own.
     Destroyed,
     /// Sessions of a user were ended by [`SessionManager`](crate::SessionManager), or
@@ -84,11 +87,12 @@ pub enum SecurityEventKind {
 }
 
 impl SecurityEventKind {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::SignedIn,
         Self::SignedInCrossSite,
         Self::Renewed,
         Self::Denied,
+        Self::Evicted,
         Self::Destroyed,
         Self::Revoked,
         Self::Replayed,
@@ -105,6 +109,7 @@ impl SecurityEventKind {
             Self::SignedInCrossSite => &counters.signed_in_cross_site,
             Self::Renewed => &counters.renewed,
             Self::Denied => &counters.denied,
+            Self::Evicted => &counters.evicted,
             Self::Destroyed => &counters.destroyed,
             Self::Revoked => &counters.revoked,
             Self::Replayed => &counters.replayed,
@@ -126,6 +131,7 @@ impl SecurityEventKind {
             ),
             Self::Renewed => (false, "a session token was renewed"),
             Self::Denied => (false, "a sign-in was refused"),
+            Self::Evicted => (false, "a session made room for a newer one of its user"),
             Self::Destroyed => (false, "a session was destroyed"),
             Self::Revoked => (false, "sessions were revoked"),
             Self::Replayed => (

@@ -30,6 +30,8 @@ pub struct Metrics {
     pub renewed: u64,
     /// [`Denied`](crate::SecurityEventKind::Denied).
     pub denied: u64,
+    /// [`Evicted`](crate::SecurityEventKind::Evicted).
+    pub evicted: u64,
     /// [`Destroyed`](crate::SecurityEventKind::Destroyed).
     pub destroyed: u64,
     /// [`Revoked`](crate::SecurityEventKind::Revoked): sessions, not calls.
@@ -73,6 +75,7 @@ counters!(
     signed_in_cross_site,
     renewed,
     denied,
+    evicted,
     destroyed,
     revoked,
     replayed,

@@ -326,8 +326,26 @@ mod tests {
     }
 
     #[test]
+    fn pauses_differ_and_stay_below_their_bound() {
+        let bound = Duration::from_millis(20);
+        let pauses: HashSet<_> = (0..64).map(|_| random_below(bound)).collect();
+        assert!(pauses.iter().all(|pause| *pause < bound), "{pauses:?}");
+        // 64 of 65,536: any two are alike once in 32 runs, a dozen never.
+        assert!(pauses.len() > 52, "{pauses:?}");
+    }
+
+    #[test]
+    fn what_is_no_secret_says_what_it_is() {
+        let nonce = RotationNonce([7; 16]);
+        assert_eq!(format!("{nonce:?}"), "RotationNonce");
+        let failed = NoRandomness.to_string();
+        assert_eq!(failed, "the operating system's random generator failed");
+    }
+
+    #[test]
     fn debug_shows_neither_the_secret_nor_its_hash() {
         let token = SessionToken::generate().unwrap();
+        assert!(format!("{token:?}").contains(&token.id().to_string()));
         let text = token.expose();
         let secret = &text[text.len() - 20..];
         assert!(!format!("{token:?}").contains(secret));

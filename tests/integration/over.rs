@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{HeaderName, StatusCode, header};
 use session_runtime::{
-    CookieConfig, OnReplay, SameSite, SecurityEvent, SecurityEventKind, Session, SessionLayer,
-    SessionSchema,
+    AtLimit, CookieConfig, OnReplay, SameSite, SecurityEvent, SecurityEventKind, Session,
+    SessionLayer, SessionSchema,
 };
 use session_tests::Tab;
 use session_tests::promises::over;
@@ -260,7 +260,7 @@ async fn everything_that_matters_is_told_and_counted() {
     let told: Arc<Mutex<Vec<SecurityEvent>>> = Arc::default();
     let listener = Arc::clone(&told);
     let layer = SessionLayer::new(under.store.clone())
-        .max_sessions(1, session_runtime::AtLimit::Reject)
+        .max_sessions(1, AtLimit::Reject)
         .schema::<Visitor>()
         .on_event(move |event| listener.lock().unwrap().push(*event));
     let kinds = || -> Vec<_> { told.lock().unwrap().drain(..).collect() };
@@ -299,6 +299,38 @@ async fn everything_that_matters_is_told_and_counted() {
         metrics.destroyed,
     ];
     assert_eq!(counted, [2, 1, 1, 1, 1, 1]);
+}
+
+/// A cap leaves no room for a session: that is told of the session that ends, whether the
+/// user signs in to a new one or to one that is there.
+#[tokio::test]
+async fn a_session_that_a_cap_ends_is_told_of() {
+    use SecurityEventKind::Evicted;
+    let under = memory();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let layer = SessionLayer::new(under.store.clone())
+        .max_sessions(1, AtLimit::EvictOldest)
+        .on_event(move |event| listener.lock().unwrap().push(*event));
+    let evicted = || -> Vec<_> {
+        let told: Vec<SecurityEvent> = told.lock().unwrap().drain(..).collect();
+        told.into_iter().filter(|event| event.kind == Evicted).collect()
+    };
+    let id = |tab: Tab| async move { tab.ask(|s: S| async move { *s.id().unwrap() }).await.ok() };
+    let (mut first, mut second, mut third) = (Tab::new(&layer), Tab::new(&layer), Tab::new(&layer));
+    sign_in(&mut first, 1).await;
+    let first = id(first).await;
+    assert_eq!(evicted(), []);
+    sign_in(&mut second, 1).await;
+    let [event] = evicted()[..] else { panic!() };
+    assert_eq!((event.session, event.sessions), (Some(first), 1));
+    assert!(event.principal.is_some());
+    let second = id(second).await;
+    fill(&mut third).await;
+    sign_in(&mut third, 1).await;
+    let [event] = evicted()[..] else { panic!() };
+    assert_eq!(event.session, Some(second));
+    assert_eq!(layer.manager().metrics().evicted, 2);
 }
 
 /// A stranger can send any number of cookies.

@@ -83,7 +83,7 @@ async fn a_sealed_value_of_another_realm_does_not_open() {
             let store = if opens { from.store.clone() } else { to.store.clone() };
             if !opens {
                 let created = store.create(pasted, SignIn::default()).await.unwrap();
-                assert_eq!(created, Created::Created);
+                assert_eq!(created, Created::ALONE);
             }
             let layer = SessionLayer::new(store).keys(keys()).realm(realm.as_str());
             let holds = Tab::new(&layer).holding(Some(text.clone()));

@@ -27,7 +27,7 @@ async fn the_process_of_a_node() {
     let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     let record = Record::new(token.id(), meta, Fields::new());
     match store.create(record, SignIn::default()).await.unwrap() {
-        Created::Created => println!("\ncreated"),
+        Created::Created { .. } => println!("\ncreated"),
         Created::Exists => {}
         other => panic!("{other:?}"),
     }

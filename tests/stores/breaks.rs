@@ -147,15 +147,17 @@ each_rule_is_failed_by! {
 
     a_sign_in_beyond_the_cap_is_refused:
         IgnoresCaps IgnoresCapsOfCreates IgnoresCapsOfPatches DeniedWrites RemembersRefused;
-    a_sign_in_beyond_the_cap_ends_the_oldest: EvictsNewest EvictsByCreation IgnoresCaps;
-    as_many_sessions_end_as_make_room: EvictsOne EvictsAtOnce;
+    a_sign_in_beyond_the_cap_ends_the_oldest:
+        EvictsNewest EvictsByCreation IgnoresCaps TellsOfNoEviction;
+    as_many_sessions_end_as_make_room: EvictsOne EvictsAtOnce TellsOfNoEviction;
     only_live_sessions_of_that_principal_count: CapCountsExpired IgnoresPrincipals;
     a_session_does_not_count_itself: CapCountsItself;
     the_cap_concerns_who_is_signed_in_afterwards: CapSparesMovers CapSparesStayers;
     a_repeated_sign_in_is_known_before_its_cap: CapBeforeRepeats EvictsAtOnce;
     an_evicted_session_is_retired: ForgetsRevoked ListsFormer IgnoresCaps;
     a_cap_is_exact_under_concurrent_sign_ins: CapInTwoSteps;
-    of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says: EvictsInTwoSteps;
+    of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says:
+        EvictsInTwoSteps TellsOfNoEviction;
 
     revoking_all_stops_a_login_that_began_before: ForgetsRevocations RevocationsNeedSessions;
     a_login_of_the_same_millisecond_began_before: SameMillisecondIsLater;

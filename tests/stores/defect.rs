@@ -42,7 +42,7 @@ pub(crate) enum Defect {
     // Caps and tickets.
     IgnoresCaps, IgnoresCapsOfCreates, IgnoresCapsOfPatches, DeniedWrites, CapCountsExpired, CapCountsItself,
     CapSparesMovers, CapSparesStayers, CapBeforeRepeats, CapInTwoSteps, EvictsNewest, EvictsByCreation, EvictsOne,
-    EvictsInTwoSteps, EvictsAtOnce,
+    EvictsInTwoSteps, EvictsAtOnce, TellsOfNoEviction,
     ForgetsRevocations, RevocationsNeedSessions, SameMillisecondIsLater, AnyRevocationStopsLogins,
     NeverForgetsRevocations, ForgetsRevocationsEarly, NotesRevocationsLast,
     // Whose it was last.

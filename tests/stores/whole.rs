@@ -114,7 +114,7 @@ async fn stored() -> (WholeRecords<Map>, Map) {
     let map = over(Clock::frozen(Timestamp::from_millis(1_700_000_000_000)));
     let store = WholeRecords::single_process(map.clone());
     let created = store.create(record(&map.clock), SignIn::default()).await.unwrap();
-    assert_eq!(created, Created::Created);
+    assert_eq!(created, Created::ALONE);
     (store, map)
 }
 

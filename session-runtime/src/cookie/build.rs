@@ -215,6 +215,9 @@ mod tests {
         vary_on_cookie(&mut headers);
         assert_eq!(headers.get_all(header::VARY).iter().count(), 1);
         assert_eq!(headers[header::CACHE_CONTROL], "max-age=5");
+        headers.insert(header::VARY, HeaderValue::from_static("*"));
+        vary_on_cookie(&mut headers);
+        assert_eq!(headers.get_all(header::VARY).iter().count(), 1);
         let mut fresh = HeaderMap::new();
         vary_on_cookie(&mut fresh);
         assert_eq!(fresh[header::VARY], "Cookie");

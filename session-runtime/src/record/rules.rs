@@ -160,6 +160,7 @@ impl Record {
                 taken: Vec::new(),
                 repeated: true,
                 rotation: patch.meta.rotate.as_ref().and_then(|it| meta.rotation_for(it)),
+                evicted: Vec::new(),
             };
             return Applying::Answer(Outcome::Applied(applied));
         }
@@ -190,7 +191,8 @@ impl Record {
                 let (rev, epoch) = (record.meta.rev, record.meta.epoch);
                 let rotate = patch.meta.rotate.as_ref();
                 let rotation = rotate.and_then(|rotate| record.meta.rotation_for(rotate));
-                let applied = Applied { rev, epoch, taken, repeated: false, rotation };
+                let applied =
+                    Applied { rev, epoch, taken, repeated: false, rotation, evicted: Vec::new() };
                 Applying::Stored(Arc::new(record), applied)
             }
         }

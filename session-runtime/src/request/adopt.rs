@@ -94,7 +94,7 @@ impl RequestSession {
         let Write::Create { record, sign_in, .. } = write else { return Ok(()) };
         let principal = record.meta.principal.clone();
         match self.engine.within(self.engine.store.create(*record, sign_in)).await? {
-            Created::Created => {
+            Created::Created { .. } => {
                 let event = SecurityEvent::new(SecurityEventKind::Adopted).of(token.id());
                 self.engine.happened(&event.by(principal.as_ref()));
             }

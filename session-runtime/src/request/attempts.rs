@@ -221,12 +221,12 @@ impl<'c> Attempts<'c> {
         follows: bool,
     ) -> Result<Step, SessionError> {
         match self.request.create(&record, sign_in).await? {
-            Created::Created => {
+            Created::Created { evicted } => {
                 if let Err(error) = self.end_kin(record.id).await {
                     self.request.remove_unused(&record);
                     return Err(error);
                 }
-                self.report_created(&record);
+                self.report_created(&record, &evicted);
                 self.request.became(record, cookie, self.generation);
                 Ok(Step::Done(Committed::Stored))
             }

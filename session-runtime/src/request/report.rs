@@ -5,11 +5,11 @@ use super::attempts::Attempts;
 use crate::event::{SecurityEvent, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{Applied, Patch};
-use crate::record::Record;
+use crate::record::{Principal, Record};
 use crate::session::Why;
 
 impl Attempts<'_> {
-    pub(super) fn report_created(&self, record: &Record) {
+    pub(super) fn report_created(&self, record: &Record, evicted: &[SessionId]) {
         let event =
             |kind| SecurityEvent::new(kind).of(record.id).by(record.meta.principal.as_ref());
         let engine = &self.request.engine;
@@ -17,6 +17,7 @@ impl Attempts<'_> {
         if self.kin.over.is_some() {
             engine.happened(&event(SecurityEventKind::StartedAfresh));
         }
+        self.report_evicted(evicted, record.meta.principal.as_ref());
         if record.meta.authenticated.is_some() {
             engine.happened(&event(SecurityEventKind::SignedIn));
             if self.kin.withheld {
@@ -28,6 +29,11 @@ impl Attempts<'_> {
     pub(super) fn report_applied(&self, id: SessionId, patch: &Patch, applied: &Applied) {
         let meta = &patch.meta;
         let ours = meta.rotate.as_ref().map(|rotate| rotate.rotation.nonce);
+        let principal = match &meta.principal {
+            Some(principal) => principal.as_ref(),
+            None => self.basis.origin().record().and_then(|it| it.meta.principal.as_ref()),
+        };
+        self.report_evicted(&applied.evicted, principal);
         let kind = if meta.authenticated {
             SecurityEventKind::SignedIn
         } else if meta.renew.is_some() || (ours.is_some() && ours == applied.rotation) {
@@ -35,11 +41,15 @@ impl Attempts<'_> {
         } else {
             return;
         };
-        let principal = match &meta.principal {
-            Some(principal) => principal.as_ref(),
-            None => self.basis.origin().record().and_then(|it| it.meta.principal.as_ref()),
-        };
         self.request.engine.happened(&SecurityEvent::new(kind).of(id).by(principal));
+    }
+
+    /// The sessions that a cap had no room for.
+    fn report_evicted(&self, evicted: &[SessionId], principal: Option<&Principal>) {
+        for id in evicted {
+            let event = SecurityEvent::new(SecurityEventKind::Evicted).of(*id).by(principal);
+            self.request.engine.happened(&event);
+        }
     }
 }
 

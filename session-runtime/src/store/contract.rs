@@ -360,8 +360,13 @@ impl Replayed {
 /// What became of a new record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is stored.
-    Created,
+    /// It is stored. Under a cap that evicts the oldest, sessions of its principal ended
+    /// to make room: each is named by the answer to one sign-in, if that answer is not
+    /// lost. The new one may be among them, where newer ones came at the same time.
+    Created {
+        /// Those sessions.
+        evicted: Vec<SessionId>,
+    },
     /// A record of this id exists, live or not. Nothing was written.
     Exists,
     /// The sign-in is not allowed. Nothing was written.
@@ -369,6 +374,17 @@ pub enum Created {
     /// A field or the record is larger than the store's limit. Nothing was
     /// written.
     Refused(Refused),
+}
+
+impl Created {
+    /// Stored, and nobody was evicted.
+    pub const ALONE: Self = Self::Created { evicted: Vec::new() };
+
+    /// Whether the record is stored.
+    #[must_use]
+    pub const fn is_created(&self) -> bool {
+        matches!(self, Self::Created { .. })
+    }
 }
 
 /// Which sessions of a principal end.

@@ -84,7 +84,7 @@ impl<S: SessionStore> AsTowerSessions<S> {
         let fields = encode(theirs)?.into_iter().collect();
         let created = self.0.create(Record::new(id, meta, fields), SignIn::default());
         match created.await.map_err(failed)? {
-            Created::Created => Ok(true),
+            Created::Created { .. } => Ok(true),
             Created::Exists => Ok(false),
             Created::Refused(refused) => Err(Error::Backend(refused.to_string())),
             // Of principals alone.

@@ -39,7 +39,7 @@ async fn a_full_disk_costs_a_deadline_and_nothing_that_was_acknowledged() {
         let created = store.create(new.clone(), SignIn::default()).await;
         assert!(began.elapsed() < 5 * deadline, "{:?}", began.elapsed());
         match created {
-            Ok(answer) => assert_eq!(answer, Created::Created),
+            Ok(answer) => assert_eq!(answer, Created::ALONE),
             Err(error) => break error,
         }
         acknowledged.push(new);

@@ -104,7 +104,7 @@ async fn creating_and_destroying_answer_what_they_did_although_the_answer_got_lo
     let record = record(&[("n", b"0")]);
     wire.cuts.store(1, Ordering::Release);
     let created = store.create(record.clone(), SignIn::default()).await.unwrap();
-    assert_eq!((created, wire.cuts.load(Ordering::Acquire)), (Created::Created, 0));
+    assert_eq!((created, wire.cuts.load(Ordering::Acquire)), (Created::ALONE, 0));
     assert_eq!(found(&store, &record).await.fields, record.fields);
     wire.cuts.store(1, Ordering::Release);
     assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
@@ -152,7 +152,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     };
     let (created, ()) = tokio::join!(create, destroy);
     // The layer would make another one after `Exists`.
-    assert_eq!(created.unwrap(), Created::Created);
+    assert_eq!(created.unwrap(), Created::ALONE);
     let seen = other.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     assert!(other.reload(record.id, 1).await.unwrap().is_none());

@@ -67,7 +67,7 @@ impl<'s> Churned<'s> {
                     new.fields = fields(n as u64);
                     filled.push((new.id, secret));
                     let created = store.create(new, SignIn::default()).await.unwrap();
-                    assert_eq!(created, Created::Created);
+                    assert_eq!(created, Created::ALONE);
                 }
                 filled
             });

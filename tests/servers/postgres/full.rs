@@ -63,7 +63,7 @@ async fn where_the_tables_cannot_grow_writes_are_refused_and_all_else_works() {
         let Op::Set(noise) = &large().ops[0].op else { unreachable!() };
         new.fields = [("large", &noise[..])].into_iter().collect();
         match store.create(new, SignIn::default()).await {
-            Ok(created) => assert_eq!(created, Created::Created),
+            Ok(created) => assert_eq!(created, Created::ALONE),
             Err(error) => break error,
         }
         stored += 1;

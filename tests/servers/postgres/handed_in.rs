@@ -40,7 +40,7 @@ async fn everything(store: &PostgresStore, leave: impl AsyncFn()) {
         let (mut new, _) = record(store, HOUR);
         new.meta.principal = Some(principal.clone());
         leave().await;
-        assert_eq!(store.create(new, sign_in).await.unwrap(), Created::Created);
+        assert_eq!(store.create(new, sign_in).await.unwrap(), Created::ALONE);
     }
     leave().await;
     assert_eq!(store.list(&principal, None, 9).await.unwrap().records.len(), 1);

@@ -131,7 +131,7 @@ async fn a_cap_is_exact() {
             });
         }
         let created = running.join_all().await;
-        let admitted = created.iter().filter(|it| **it == Created::Created).count();
+        let admitted = created.iter().filter(|it| **it == Created::ALONE).count();
         assert_eq!(admitted, 2, "{level}: {created:?}");
         assert_eq!(store.list(&principal, None, 1_000).await.unwrap().records.len(), 2, "{level}");
     }

@@ -146,7 +146,7 @@ pub(super) async fn insert(store: &impl SessionStore, idle: Duration) -> (Sessio
     let (record, secret) = record(store, idle);
     let id = record.id;
     let created = store.create(record, SignIn::default()).await.unwrap();
-    assert_eq!(created, Created::Created);
+    assert_eq!(created, Created::ALONE);
     (id, secret)
 }
 

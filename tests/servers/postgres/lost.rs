@@ -80,7 +80,7 @@ async fn an_end_says_the_same_when_it_is_asked_for_again() {
         let (mut new, _) = record(&store, HOUR);
         new.meta.principal = Some(who.clone());
         let id = new.id;
-        assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::Created);
+        assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::ALONE);
         id
     };
     for (_, cut) in cuts(COMMIT) {
@@ -142,7 +142,7 @@ async fn what_was_created_is_not_said_to_have_been_there_already() {
         cut(&wire);
         let created = store.create(new.clone(), SignIn::default()).await.unwrap();
         assert!(!wire.is_to_cut(), "nothing was cut");
-        assert_eq!(created, Created::Created);
+        assert_eq!(created, Created::ALONE);
         assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::Exists);
     }
     for (round, (_, cut)) in cuts(COMMIT).into_iter().enumerate() {
@@ -154,7 +154,7 @@ async fn what_was_created_is_not_said_to_have_been_there_already() {
         // Nor is it counted against its own cap.
         let created = store.create(new.clone(), one_each()).await.unwrap();
         assert!(!wire.is_to_cut(), "nothing was cut");
-        assert_eq!(created, Created::Created);
+        assert_eq!(created, Created::ALONE);
         let found = store.load(id, &[secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{found:?}");
         assert_eq!(store.list(&who, None, 1_000).await.unwrap().records.len(), 1);
@@ -195,7 +195,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     after.rollback().await.unwrap();
 
     // The layer would make another one after `Exists`.
-    assert_eq!(creating.await.unwrap(), Created::Created);
+    assert_eq!(creating.await.unwrap(), Created::ALONE);
     assert!(!wire.is_to_cut(), "nothing was cut");
     let seen = other.load(id, &[secret], Touch::Never.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");

@@ -32,7 +32,7 @@ pub(super) async fn logins(place: Place) {
         pause().await;
         let late = begins();
         let answer = node.create(record(&other, Some(&who)), late).await.unwrap();
-        assert_eq!(answer, Created::Created, "{name}: it began after");
+        assert_eq!(answer, Created::ALONE, "{name}: it began after");
         other.revoke(&who, Revoke::All, None).await.unwrap();
     }
 }
@@ -67,7 +67,7 @@ pub(super) async fn patience(place: Place) {
     let record = record(&store, None);
     let (id, secret) = (record.id, record.meta.secret);
     let created = store.create(record, SignIn::default()).await.unwrap();
-    assert_eq!(created, Created::Created);
+    assert_eq!(created, Created::ALONE);
     let touch = session_runtime::store::Touch::IfDue.into();
     store.load(id, &[secret], touch).await.unwrap();
     store.sweep(9).await.unwrap();

@@ -27,7 +27,7 @@ pub(super) fn record(store: &AnyStore, principal: Option<&Principal>) -> Record 
 async fn create(store: &AnyStore) -> Record {
     let record = record(store, None);
     let created = store.create(record.clone(), SignIn::default()).await.unwrap();
-    assert_eq!(created, Created::Created);
+    assert_eq!(created, Created::ALONE);
     record
 }
 
@@ -129,7 +129,7 @@ async fn sign_in_as(
         let record = record(node, Some(who));
         let id = record.id;
         return match node.create(record, sign_in).await.unwrap() {
-            Created::Created => Some(id),
+            Created::Created { .. } => Some(id),
             Created::Denied(Denied::AtLimit) => None,
             other => panic!("{other:?}"),
         };

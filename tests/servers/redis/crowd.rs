@@ -23,13 +23,17 @@ async fn a_crowd_is_listed_capped_and_revoked_in_steps() {
         }
         let denied = Created::Denied(Denied::AtLimit);
         assert_eq!(signs_in(&store, at_most(900, AtLimit::Reject)).await, denied);
-        assert_eq!(signs_in(&store, at_most(700, AtLimit::EvictOldest)).await, Created::Created);
+        let before = listed(&store, 500).await;
+        let signed_in = signs_in(&store, at_most(700, AtLimit::EvictOldest)).await;
+        let Created::Created { evicted } = signed_in else { panic!("{signed_in:?}") };
         let left = listed(&store, 500).await;
+        let evicted: BTreeSet<_> = evicted.iter().map(|it| it.to_string()).collect();
+        assert_eq!(evicted, before.difference(&left).cloned().collect(), "told, each of them");
         let youngest: BTreeSet<_> = all[1_001..].iter().map(|it| it.id.to_string()).collect();
         assert_eq!(left.len(), 700, "a cap that was turned on");
         assert!(youngest.is_subset(&left), "the oldest have made room");
         assert_eq!(signs_in(&store, at_most(700, AtLimit::Reject)).await, denied);
-        assert_eq!(signs_in(&store, at_most(701, AtLimit::Reject)).await, Created::Created);
+        assert_eq!(signs_in(&store, at_most(701, AtLimit::Reject)).await, Created::ALONE);
         let kept = all[1_500].id;
         let (ended, steps) = revoked(&store, Revoke::Others(kept)).await;
         assert_eq!(ended, 700, "in {steps} steps");

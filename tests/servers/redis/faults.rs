@@ -168,7 +168,7 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
     let record = record(&store, Some(&customer()));
     proxy.cut_next_reply();
     let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
-    assert_eq!(answer, Created::Created, "its own record is not somebody else's");
+    assert_eq!(answer, Created::ALONE, "its own record is not somebody else's");
     for n in 1..=5 {
         let read = found(&store, &record).await;
         proxy.cut_next_reply();
@@ -199,7 +199,7 @@ async fn nothing_is_sent_twice_behind_the_store_in_a_cluster() {
         large.fields = large.fields.apply(&[text]).unwrap().0;
         proxy.cut_next_reply();
         let answer = store.create(large.clone(), SignIn::default()).await.unwrap();
-        assert_eq!(answer, Created::Created, "its own record is not somebody else's");
+        assert_eq!(answer, Created::ALONE, "its own record is not somebody else's");
         // Now and then it is the library's look at the cluster that is cut.
         for n in 1.. {
             assert!(n < 100, "no reply to a change was lost");
@@ -244,7 +244,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
         assert!(direct.delete(record.id, EndedBy::Browser).await.unwrap(), "it was stored");
         proxy.refuse(None);
         // The layer would make another one after `Exists`.
-        assert_eq!(creating.await.unwrap(), Created::Created);
+        assert_eq!(creating.await.unwrap(), Created::ALONE);
         let seen =
             direct.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");

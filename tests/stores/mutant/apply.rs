@@ -51,8 +51,9 @@ impl Mutant {
             Some(principal) => principal.clone(),
             None => current.as_ref().and_then(|record| record.meta.principal.clone()),
         };
+        let ended;
         match self.conditions(id, after.as_ref(), current.as_ref(), patch.meta.sign_in).await? {
-            Ok(sign_in) => patch.meta.sign_in = sign_in,
+            Ok(conditions) => (patch.meta.sign_in, ended) = conditions,
             Err(denied) => return Ok(Outcome::Denied(denied)),
         }
         if let Some(refused) = self.too_large_apart(&patch, current.as_ref()) {
@@ -62,7 +63,7 @@ impl Mutant {
             tokio::task::yield_now().await;
         }
         let theirs = self.theirs(after.as_ref(), patch.meta.sign_in).await?;
-        let outcome = match (self.defect, &current) {
+        let mut outcome = match (self.defect, &current) {
             (Defect::TakesTwice, Some(record)) => self.in_two_steps(epoch, &patch, record).await?,
             (
                 Defect::AddsInTwoSteps
@@ -87,6 +88,9 @@ impl Mutant {
             _ => self.inner.apply(id, epoch, &patch, read).await?,
         };
         self.note_evicted(theirs).await?;
+        if let Outcome::Applied(applied) = &mut outcome {
+            self.tell_of(&mut applied.evicted, ended);
+        }
         self.after(id, epoch, &patch, outcome, current).await
     }
 

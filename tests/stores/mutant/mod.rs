@@ -264,12 +264,12 @@ impl SessionStore for Mutant {
         StoreFuture::new(async move {
             let record = self.rewritten_record(record);
             let created = self.signing_in(record.clone(), sign_in).await?;
-            if created == Created::Created {
+            if created.is_created() {
                 let mut seen = self.seen();
                 seen.secrets.insert(record.id, vec![record.meta.secret]);
                 seen.created.insert(record.id, Arc::new(record));
             }
-            Ok(if self.has(Defect::CreateSaysCreated) { Created::Created } else { created })
+            Ok(if self.has(Defect::CreateSaysCreated) { Created::ALONE } else { created })
         })
     }
 

@@ -21,17 +21,20 @@ impl Mutant {
     ) -> Result<Created, StoreError> {
         let principal = record.meta.principal.clone();
         let conditions = self.conditions(record.id, principal.as_ref(), None, sign_in);
-        let mut sign_in = match conditions.await? {
-            Ok(sign_in) => sign_in,
+        let (mut sign_in, ended) = match conditions.await? {
+            Ok(conditions) => conditions,
             Err(denied) => return Ok(Created::Denied(denied)),
         };
         if self.has(Defect::IgnoresCapsOfCreates) {
             sign_in.cap = None;
         }
         let theirs = self.theirs(principal.as_ref(), sign_in).await?;
-        let created = self.inner.create(record, sign_in).await;
+        let mut created = self.inner.create(record, sign_in).await?;
         self.note_evicted(theirs).await?;
-        created
+        if let Created::Created { evicted } = &mut created {
+            self.tell_of(evicted, ended);
+        }
+        Ok(created)
     }
 
     /// The sessions that may be evicted.
@@ -56,15 +59,24 @@ impl Mutant {
         Ok(())
     }
 
-    /// What a broken store makes of the conditions of a sign-in.
+    /// Which evictions a broken store tells of; `ended`: those by its defect.
+    pub(super) fn tell_of(&self, evicted: &mut Vec<SessionId>, ended: Vec<SessionId>) {
+        evicted.extend(ended);
+        if self.has(Defect::TellsOfNoEviction) {
+            evicted.clear();
+        }
+    }
+
+    /// What a broken store makes of the conditions of a sign-in, and whom it evicts before.
     pub(super) async fn conditions(
         &self,
         id: SessionId,
         principal: Option<&Principal>,
         before: Option<&Arc<Record>>,
         mut sign_in: SignIn,
-    ) -> Result<Result<SignIn, Denied>, StoreError> {
-        let Some(principal) = principal else { return Ok(Ok(sign_in)) };
+    ) -> Result<Result<(SignIn, Vec<SessionId>), Denied>, StoreError> {
+        let mut ended = Vec::new();
+        let Some(principal) = principal else { return Ok(Ok((sign_in, ended))) };
         if let Some(since) = sign_in.not_revoked_since {
             match self.revoked_since(principal, since) {
                 Some(true) => return Ok(Err(Denied::Revoked)),
@@ -75,7 +87,7 @@ impl Mutant {
                 sign_in.not_revoked_since = Some(since.after(Duration::from_millis(1)));
             }
         }
-        let Some(cap) = sign_in.cap else { return Ok(Ok(sign_in)) };
+        let Some(cap) = sign_in.cap else { return Ok(Ok((sign_in, ended))) };
         let mut others = self.all_of(principal).await?;
         others.retain(|record| record.id != id);
         let stays = before.is_some_and(|record| record.meta.principal.as_ref() == Some(principal));
@@ -98,7 +110,7 @@ impl Mutant {
                 return Ok(Err(Denied::AtLimit));
             }
             Defect::EvictsAtOnce if cap.at_limit == AtLimit::EvictOldest && !others.is_empty() => {
-                self.evict(others, usize::MAX).await?;
+                ended = self.evict(others, usize::MAX).await?;
                 true
             }
             Defect::CapInTwoSteps if cap.at_limit == AtLimit::Reject => {
@@ -123,7 +135,7 @@ impl Mutant {
                     _ => {}
                 }
                 let one = self.has(Defect::EvictsOne);
-                self.evict(others, if one { surplus.min(1) } else { surplus }).await?;
+                ended = self.evict(others, if one { surplus.min(1) } else { surplus }).await?;
                 true
             }
             _ => false,
@@ -131,14 +143,21 @@ impl Mutant {
         if ignored {
             sign_in.cap = None;
         }
-        Ok(Ok(sign_in))
+        Ok(Ok((sign_in, ended)))
     }
 
-    async fn evict(&self, records: Vec<Arc<Record>>, count: usize) -> Result<(), StoreError> {
+    async fn evict(
+        &self,
+        records: Vec<Arc<Record>>,
+        count: usize,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let mut ended = Vec::new();
         for record in records.into_iter().take(count) {
-            self.inner.delete(record.id, EndedBy::Elsewhere).await?;
+            if self.inner.delete(record.id, EndedBy::Elsewhere).await? {
+                ended.push(record.id);
+            }
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// How many of their sessions have expired, by what was created.

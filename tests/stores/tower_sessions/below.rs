@@ -59,7 +59,7 @@ async fn a_session_is_one_entry_under_a_hash_of_its_id_and_kept_a_little_longer_
     let store = TowerSessionsStore::single_process(theirs.clone());
     let record = record();
     let until = record.meta.expires_at();
-    assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::Created);
+    assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::ALONE);
     let stored = theirs.load(&KEY).await.unwrap().unwrap();
     assert_eq!(stored.data.keys().collect::<Vec<_>>(), ["session-runtime"]);
     let kept = stored.expiry_date.unix_timestamp() - (until.as_millis() / 1_000) as i64;

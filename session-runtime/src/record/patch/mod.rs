@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use self::meta::{AtLimit, Cap, Denied, Lifetime, MetaPatch, SignIn};
+use crate::id::SessionId;
 use crate::record::{Record, shown};
 use crate::token::{PatchId, RotationNonce};
 
@@ -235,6 +236,9 @@ pub struct Applied {
     /// still the current one: the nonce of the rotation that is pending now,
     /// ours or an earlier one.
     pub rotation: Option<RotationNonce>,
+    /// The sessions of the same principal that ended under the cap of this sign-in, as
+    /// [`Created::Created`](crate::store::Created::Created) tells of them.
+    pub evicted: Vec<SessionId>,
 }
 
 /// A value that was taken out of the store.

@@ -56,7 +56,7 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
                 }
                 Decision::Append { value, rev } => (value, Stepped::Appended { rev }),
                 Decision::Replace => match &step.replace {
-                    Some(replace) => (replace.form.value.clone(), Stepped::Replaced),
+                    Some(replace) => (replace.form.value.clone(), Stepped::Replaced(Vec::new())),
                     None => return Err(Failure::corrupt("a step replaces a form by none")),
                 },
             };
@@ -80,7 +80,10 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
             }
         };
         Ok(match conclude(reservation, deadline).await? {
-            Concluded::Stands => stepped,
+            Concluded::Stands(evicted) => match stepped {
+                Stepped::Replaced(_) => Stepped::Replaced(evicted),
+                other => other,
+            },
             Concluded::Denied(denied) => Stepped::Denied(denied),
         })
     }
@@ -94,7 +97,7 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
     ) -> Result<Option<Denied>, Failure> {
         let reservation = Reservation::resume(self, id, patch, joins, deadline).await?;
         Ok(match conclude(reservation, deadline).await? {
-            Concluded::Stands => None,
+            Concluded::Stands(_) => None,
             Concluded::Denied(denied) => Some(denied),
         })
     }
@@ -130,7 +133,7 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
             }
         }
         Ok(match conclude(reservation, deadline).await? {
-            Concluded::Stands => Inserted::Stored,
+            Concluded::Stands(evicted) => Inserted::Stored(evicted),
             Concluded::Denied(denied) => Inserted::Denied(denied),
         })
     }
@@ -220,7 +223,7 @@ async fn conclude<M: CompareAndSwap>(
     reservation: Option<Reservation<'_, M>>,
     deadline: Instant,
 ) -> Result<Concluded, Failure> {
-    let Some(reservation) = reservation else { return Ok(Concluded::Stands) };
+    let Some(reservation) = reservation else { return Ok(Concluded::Stands(Vec::new())) };
     let concluded = reservation.conclude(deadline).await;
     concluded.map_err(|failure| failure.in_doubt(Doubt::MaybeDone))
 }

@@ -28,7 +28,8 @@ pub(super) struct Reservation<'s, M> {
     root: Root,
     /// After this nothing may be written any more.
     not_after: Timestamp,
-    evicted: Vec<Victim>,
+    victims: Vec<Victim>,
+    evicted: Vec<SessionId>,
     notes: Notes,
 }
 
@@ -42,7 +43,8 @@ struct Victim {
 
 /// How a sign-in ended.
 pub(super) enum Concluded {
-    Stands,
+    /// With it, which sessions it evicted.
+    Stands(Vec<SessionId>),
     /// It is not stored any more, as if it never had been.
     Denied(Denied),
 }
@@ -104,6 +106,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
             it: Joining { id, tag, bound, order, sign_in, is_new: false },
             root: Root::default(),
             not_after: store.now().after(RESERVATION / 2),
+            victims: Vec::new(),
             evicted: Vec::new(),
             notes: Notes::default(),
         }
@@ -130,7 +133,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
                 }
                 Next::Done(Verdict::Admitted(ids)) => {
                     self.notes.take(&survey.take_found());
-                    self.evicted = ids
+                    self.victims = ids
                         .into_iter()
                         .map(|(order, id)| Victim {
                             id,
@@ -182,9 +185,9 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         }
         match standing {
             Standing::Stands => {
-                let Self { store, key, root, principal, .. } = self;
+                let Self { store, key, root, principal, evicted, .. } = self;
                 store.make_room(&key, root, &principal, deadline).await;
-                Ok(Concluded::Stands)
+                Ok(Concluded::Stands(evicted))
             }
             taken => self.give_up(taken, deadline).await,
         }
@@ -192,7 +195,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
 
     /// Ends the sessions that make room.
     async fn evict(&mut self, deadline: Instant) -> Result<(), Failure> {
-        let entries = || self.evicted.iter().flat_map(|victim| &victim.entries);
+        let entries = || self.victims.iter().flat_map(|victim| &victim.entries);
         let under_way: Vec<_> =
             entries().map(|(_, it)| it).filter(|it| it.is_under_way()).collect();
         if !under_way.is_empty() {
@@ -201,12 +204,17 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
             self.store.update(&self.key, deadline, evict).await?;
         }
         let end = |victim: &Victim| self.end(victim.id, victim.order, deadline);
-        for ended in abreast(self.evicted.iter().map(end)).await {
-            ended?;
+        let mut evicted = Vec::new();
+        for (victim, ended) in self.victims.iter().zip(abreast(self.victims.iter().map(end)).await)
+        {
+            if ended? {
+                evicted.push(victim.id);
+            }
         }
         let ended: Vec<_> = entries().cloned().collect();
         let notes = self.store.note(&self.key, &self.root, &ended, deadline).await?;
         self.notes.join(notes);
+        self.evicted = evicted;
         Ok(())
     }
 
@@ -222,9 +230,10 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
     }
 
     /// The reservation was taken away while the session was written: it ends here.
-    async fn give_up(self, taken: Standing, deadline: Instant) -> Result<Concluded, Failure> {
+    async fn give_up(mut self, taken: Standing, deadline: Instant) -> Result<Concluded, Failure> {
         let Joining { id, order, sign_in, .. } = self.it;
         let ended_here = self.end(id, order, deadline).await?;
+        let mut evicted = std::mem::take(&mut self.evicted);
         self.cancel(deadline).await;
         match taken {
             Standing::TooLate => Err(Failure::timeout("a sign-in took too long")),
@@ -233,7 +242,13 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
             Standing::Revoked if ended_here && sign_in.not_revoked_since.is_some() => {
                 Ok(Concluded::Denied(Denied::Revoked))
             }
-            Standing::Revoked | Standing::Evicted | Standing::Stands => Ok(Concluded::Stands),
+            Standing::Revoked | Standing::Evicted | Standing::Stands => {
+                if taken == Standing::Evicted && ended_here {
+                    // Who made it end found nothing there yet.
+                    evicted.push(id);
+                }
+                Ok(Concluded::Stands(evicted))
+            }
         }
     }
 }

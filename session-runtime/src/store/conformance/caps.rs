@@ -57,7 +57,7 @@ pub async fn a_sign_in_beyond_the_cap_is_refused<S: SessionStore>(fixture: Fixtu
     let visitor = fixture.insert(fixture.with(&[("n", "1")])).await;
     let cap = at_most(2, AtLimit::Reject);
     let second = fixture.of(&customer());
-    assert_eq!(fixture.sign_in(second.clone(), cap).await, Created::Created, "the second of two");
+    assert_eq!(fixture.sign_in(second.clone(), cap).await, Created::ALONE, "the second of two");
     let third = fixture.of(&customer());
     let created = fixture.sign_in(third.clone(), cap).await;
     assert_eq!(created, Created::Denied(Denied::AtLimit), "the third of two");
@@ -76,11 +76,11 @@ pub async fn a_sign_in_beyond_the_cap_is_refused<S: SessionStore>(fixture: Fixtu
     let listed = [theirs[0].id, visitor.id];
     fixture.assert_listed(&customer(), &listed, "the listing after the sign-in").await;
     let third = fixture.create(third).await;
-    assert_eq!(third, Created::Created, "a sign-in without a cap, and the id of a denied record");
+    assert_eq!(third, Created::ALONE, "a sign-in without a cap, and the id of a denied record");
 }
 
-/// A sign-in that makes room ends the oldest other session: the one whose user
-/// proved who they are the longest ago, never first; then the one created
+/// A sign-in that makes room ends the oldest other session, and tells which: the one
+/// whose user proved who they are the longest ago, never first; then the one created
 /// first; then by id.
 pub async fn a_sign_in_beyond_the_cap_ends_the_oldest<S: SessionStore>(fixture: Fixture<S>) {
     let start = fixture.now();
@@ -107,12 +107,14 @@ pub async fn a_sign_in_beyond_the_cap_ends_the_oldest<S: SessionStore>(fixture: 
     for turn in 0..order.len() {
         let mut record = fixture.of(&customer());
         record.meta.authenticated = Some(fixture.now());
+        let evicted = vec![order[turn].id];
         if turn % 2 == 0 {
             let created = fixture.sign_in(record, cap).await;
-            assert_eq!(created, Created::Created, "a sign-in that makes room");
+            assert_eq!(created, Created::Created { evicted }, "a sign-in that makes room");
         } else {
             let visitor = fixture.insert(fixture.record()).await;
-            fixture.applied(visitor.id, &signing_in(visitor.id, cap)).await;
+            let applied = fixture.applied(visitor.id, &signing_in(visitor.id, cap)).await;
+            assert_eq!(applied.evicted, evicted, "a patch that makes room");
         }
         let expected = "R".repeat(turn + 1) + &"F".repeat(order.len() - turn - 1);
         assert_eq!(lives(&fixture, &order).await, expected, "retired, found: the oldest first");
@@ -126,11 +128,18 @@ pub async fn as_many_sessions_end_as_make_room<S: SessionStore>(fixture: Fixture
     let theirs = several(&fixture, 5).await;
     let visitor = fixture.insert(fixture.record()).await;
     let cap = at_most(3, AtLimit::EvictOldest);
-    fixture.applied(visitor.id, &signing_in(visitor.id, cap)).await;
+    let mut applied = fixture.applied(visitor.id, &signing_in(visitor.id, cap)).await;
     assert_eq!(lives(&fixture, &theirs).await, "RRRFF", "five, and a sign-in with a cap of three");
+    let mut evicted = [theirs[0].id, theirs[1].id, theirs[2].id];
+    applied.evicted.sort_unstable();
+    evicted.sort_unstable();
+    assert_eq!(applied.evicted, evicted, "the store tells which three");
     let last = fixture.of(&customer());
     let one = at_most(1, AtLimit::EvictOldest);
-    assert_eq!(fixture.sign_in(last.clone(), one).await, Created::Created, "a cap of one");
+    let Created::Created { evicted } = fixture.sign_in(last.clone(), one).await else {
+        panic!("a cap of one that evicts refuses a sign-in");
+    };
+    assert_eq!(evicted.len(), 3, "the store tells of those that a cap of one leaves no room");
     fixture.assert_listed(&customer(), &[last.id], "the listing at a cap of one").await;
     fixture.assert_count(1, "the count at a cap of one").await;
 }
@@ -153,7 +162,7 @@ pub async fn only_live_sessions_of_that_principal_count<S: SessionStore>(fixture
     fixture.clock.advance(MS);
     let first = fixture.of(&customer());
     let created = fixture.sign_in(first.clone(), at_most(1, AtLimit::Reject)).await;
-    assert_eq!(created, Created::Created, "the first live session of a cap of one");
+    assert_eq!(created, Created::ALONE, "the first live session of a cap of one");
     let second = fixture.insert(fixture.record()).await;
     let evicting = at_most(1, AtLimit::EvictOldest);
     fixture.applied(second.id, &signing_in(second.id, evicting)).await;
@@ -204,7 +213,7 @@ pub async fn the_cap_concerns_who_is_signed_in_afterwards<S: SessionStore>(fixtu
     sign_out.meta.sign_in = cap;
     fixture.applied(other.id, &sign_out).await;
     let nobody = fixture.sign_in(fixture.record(), cap).await;
-    assert_eq!(nobody, Created::Created, "a record of nobody, under a cap");
+    assert_eq!(nobody, Created::ALONE, "a record of nobody, under a cap");
 }
 
 /// A sign-in whose answer was lost and that is sent again is answered, though
@@ -217,6 +226,7 @@ pub async fn a_repeated_sign_in_is_known_before_its_cap<S: SessionStore>(fixture
         let later = several(&fixture, 2).await;
         let again = fixture.applied(visitor.id, &patch).await;
         assert!(again.repeated, "a sign-in that is sent again");
+        assert!(again.evicted.is_empty(), "a repeated sign-in evicts nobody");
         assert_eq!(lives(&fixture, &later).await, "FF", "sessions after a repeated sign-in");
         fixture.assert_revokes(&customer(), 3, "their sessions").await;
     }
@@ -233,7 +243,8 @@ pub async fn an_evicted_session_is_retired<S: SessionStore>(fixture: Fixture<S>)
             new = fixture.insert(fixture.record()).await;
             fixture.applied(new.id, &signing_in(new.id, cap)).await;
         } else {
-            assert_eq!(fixture.sign_in(new.clone(), cap).await, Created::Created, "a sign-in");
+            let created = fixture.sign_in(new.clone(), cap).await;
+            assert_eq!(created, Created::Created { evicted: vec![old.id] }, "a sign-in");
         }
         let seen = fixture.look(&old).await;
         assert!(matches!(seen, Lookup::Ended(_)), "an evicted session: {seen:?}");
@@ -257,7 +268,11 @@ pub async fn a_cap_is_exact_under_concurrent_sign_ins<S: SessionStore>(fixture: 
     rounds(100, async |round| {
         let theirs = several(&fixture, 2).await;
         let admitted = sign_in_16(&fixture, round, at_most(5, AtLimit::Reject)).await;
-        assert_eq!(admitted, 3, "round {round}: of 16 sign-ins into a cap of 5, with 2 before");
+        assert_eq!(
+            admitted.len(),
+            3,
+            "round {round}: of 16 sign-ins into a cap of 5, with 2 before"
+        );
         assert_eq!(fixture.listed(&customer()).await.len(), 5, "round {round}: live at the cap");
         assert_eq!(lives(&fixture, &theirs).await, "FF", "round {round}: who was there before");
         fixture.revoke(&customer(), crate::store::Revoke::All).await;
@@ -266,14 +281,20 @@ pub async fn a_cap_is_exact_under_concurrent_sign_ins<S: SessionStore>(fixture: 
 }
 
 /// 16 sign-ins at once that each make room all go through, and as many
-/// sessions are left as the cap says: the last ones.
+/// sessions are left as the cap says: the last ones. Of each of the others one
+/// sign-in tells.
 pub async fn of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
     rounds(100, async |round| {
         let theirs = several(&fixture, 2).await;
         let admitted = sign_in_16(&fixture, round, at_most(4, AtLimit::EvictOldest)).await;
-        assert_eq!(admitted, 16, "round {round}: of 16 sign-ins that make room");
+        assert_eq!(admitted.len(), 16, "round {round}: of 16 sign-ins that make room");
+        let mut evicted: Vec<_> = admitted.into_iter().flatten().collect();
+        evicted.sort_unstable();
+        let told = evicted.len();
+        evicted.dedup();
+        assert_eq!((told, evicted.len()), (14, 14), "round {round}: told of, each once");
         assert_eq!(fixture.listed(&customer()).await.len(), 4, "round {round}: live at the cap");
         assert_eq!(lives(&fixture, &theirs).await, "RR", "round {round}: who was there before");
         fixture.revoke(&customer(), crate::store::Revoke::All).await;
@@ -281,9 +302,13 @@ pub async fn of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says<S: Sessi
     .await;
 }
 
-/// 16 sign-ins at once; how many were admitted. Those that were refused left
-/// no trace.
-async fn sign_in_16<S: SessionStore>(fixture: &Fixture<S>, round: usize, cap: SignIn) -> usize {
+/// 16 sign-ins at once: for each that was admitted, whom it evicted. Those that were
+/// refused left no trace.
+async fn sign_in_16<S: SessionStore>(
+    fixture: &Fixture<S>,
+    round: usize,
+    cap: SignIn,
+) -> Vec<Vec<SessionId>> {
     let admitted = together(16, |task| {
         let fixture = fixture.clone();
         async move {
@@ -291,8 +316,8 @@ async fn sign_in_16<S: SessionStore>(fixture: &Fixture<S>, round: usize, cap: Si
                 let mut record = fixture.of(&customer());
                 record.meta.authenticated = Some(fixture.now());
                 return match fixture.sign_in(record, cap).await {
-                    Created::Created => true,
-                    Created::Denied(Denied::AtLimit) => false,
+                    Created::Created { evicted } => Some(evicted),
+                    Created::Denied(Denied::AtLimit) => None,
                     other => panic!("round {round}: a new record under a cap: {other:?}"),
                 };
             }
@@ -300,17 +325,17 @@ async fn sign_in_16<S: SessionStore>(fixture: &Fixture<S>, round: usize, cap: Si
             let mut patch = signing_in(visitor.id, cap);
             patch.ops.push(set("n", "1"));
             match fixture.apply(visitor.id, 1, &patch).await {
-                Outcome::Applied(_) => true,
+                Outcome::Applied(applied) => Some(applied.evicted),
                 Outcome::Denied(Denied::AtLimit) => {
                     let found = fixture.found(&visitor).await;
                     assert_eq!(text(&found, "n"), None, "round {round}: a denied patch wrote");
                     fixture.delete(visitor.id).await;
-                    false
+                    None
                 }
                 other => panic!("round {round}: a patch under a cap: {other:?}"),
             }
         }
     })
     .await;
-    admitted.into_iter().filter(|admitted| *admitted).count()
+    admitted.into_iter().flatten().collect()
 }

@@ -67,7 +67,8 @@ pub async fn a_destroyed_session_says_who_ended_it_and_when<S: SessionStore>(fix
     fixture.clock.advance(MS * 7);
     let at = fixture.now();
     let second = fixture.of(&customer());
-    assert_eq!(fixture.sign_in(second.clone(), one).await, Created::Created, "evicting");
+    let created = fixture.sign_in(second.clone(), one).await;
+    assert_eq!(created, Created::Created { evicted: vec![first.id] }, "evicting");
     fixture.clock.advance(TOMBSTONE / 2);
     says(&fixture, &first, &first.meta.secret, (Elsewhere, at), "evicted by a new record").await;
     let visitor = fixture.insert(fixture.record()).await;

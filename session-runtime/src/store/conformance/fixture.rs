@@ -176,7 +176,7 @@ impl<S: SessionStore> Fixture<S> {
     /// Stores `record`.
     pub(super) async fn insert(&self, record: Record) -> Record {
         let created = self.create(record.clone()).await;
-        assert_eq!(created, Created::Created, "a record with a new id must be created");
+        assert_eq!(created, Created::ALONE, "a record with a new id must be created");
         record
     }
 

@@ -51,7 +51,7 @@ pub async fn a_field_may_reach_the_limit_and_not_exceed_it<S: SessionStore>(fixt
         let created = fixture.create(new.clone()).await;
         let outcome = fixture.apply(record.id, 1, &Patch::of(vec![set("field", bytes)])).await;
         if fits {
-            assert_eq!(created, Created::Created, "a record with a field of the limit");
+            assert_eq!(created, Created::ALONE, "a record with a field of the limit");
             assert!(matches!(outcome, Outcome::Applied(_)), "a field of the limit: {outcome:?}");
         } else {
             assert_eq!(created, Created::Refused(refused.clone()), "a new record, {bytes} bytes");

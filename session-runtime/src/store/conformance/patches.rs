@@ -36,7 +36,7 @@ pub async fn a_patch_is_never_an_upsert<S: SessionStore>(fixture: Fixture<S>) {
     check_absent(&fixture, "never stored", &missing).await;
     check_absent(&fixture, "destroyed", &deleted).await;
     let created = fixture.create(missing).await;
-    assert_eq!(created, Created::Created, "a patch to an id that was never stored took the id");
+    assert_eq!(created, Created::ALONE, "a patch to an id that was never stored took the id");
 
     let expired = fixture.insert(fixture.with(&[("n", "1")])).await;
     fixture.clock.advance(ABSOLUTE + COMMIT_LEEWAY);

@@ -105,11 +105,11 @@ pub async fn of_many_creates_of_one_id_one_succeeds<S: SessionStore>(fixture: Fi
         }
     })
     .await;
-    let won: Vec<_> = answers.iter().filter(|(created, _)| *created == Created::Created).collect();
+    let won: Vec<_> = answers.iter().filter(|(created, _)| *created == Created::ALONE).collect();
     assert_eq!(won.len(), 1, "of 32 creates of one id this many answered `Created`");
     for (created, record) in &answers {
         let found = matches!(fixture.look(record).await, Lookup::Found(_));
-        assert_eq!(found, *created == Created::Created, "stored or not, against the answer");
+        assert_eq!(found, *created == Created::ALONE, "stored or not, against the answer");
     }
 }
 
@@ -122,7 +122,7 @@ pub async fn an_unknown_id_is_absent<S: SessionStore>(fixture: Fixture<S>) {
     assert!(!fixture.delete(record.id).await, "a delete of an unknown id said that it was there");
     fixture.assert_count(0, "asking for an unknown id stored something").await;
     let created = fixture.create(record).await;
-    assert_eq!(created, Created::Created, "asking for an unknown id took it");
+    assert_eq!(created, Created::ALONE, "asking for an unknown id took it");
 }
 
 /// A load with any secret but the record's own is `Absent`: neither another

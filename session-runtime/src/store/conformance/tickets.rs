@@ -33,7 +33,7 @@ async fn admits<S: SessionStore>(fixture: &Fixture<S>, at: Timestamp) -> bool {
     let created = fixture.sign_in(record.clone(), begun(at)).await;
     let outcome = fixture.apply(visitor.id, 1, &signing_in(visitor.id, begun(at))).await;
     match (&created, &outcome) {
-        (Created::Created, Outcome::Applied(_)) => {
+        (Created::Created { .. }, Outcome::Applied(_)) => {
             fixture.delete(record.id).await;
             fixture.delete(visitor.id).await;
             true
@@ -65,9 +65,9 @@ pub async fn revoking_all_stops_a_login_that_began_before<S: SessionStore>(fixtu
     assert!(admits(&fixture, fixture.now()).await, "a login that began after the revocation");
     let admin = fixture.of(&Principal::new("admin", "42"));
     let created = fixture.sign_in(admin, begun(before)).await;
-    assert_eq!(created, Created::Created, "a login of somebody else");
+    assert_eq!(created, Created::ALONE, "a login of somebody else");
     let nobody = fixture.sign_in(fixture.record(), begun(before)).await;
-    assert_eq!(nobody, Created::Created, "a record of nobody");
+    assert_eq!(nobody, Created::ALONE, "a record of nobody");
     let plain = fixture.insert(fixture.of(&customer())).await;
     let mut stays = Patch::new();
     stays.meta.sign_in = begun(before);
@@ -133,7 +133,7 @@ pub async fn no_login_survives_a_revocation_that_it_races_with<S: SessionStore>(
                 let outcome = writer.apply(visitor.id, 1, &patch).await;
                 let created = writer.sign_in(new, begun(began)).await;
                 let applied = u64::from(matches!(outcome, Outcome::Applied(_)));
-                applied + u64::from(created == Created::Created)
+                applied + u64::from(created == Created::ALONE)
             },
             async move {
                 for _ in 0..round % 4 {

@@ -60,7 +60,9 @@ pub(in crate::store) async fn apply(
         let plan = Plan::of(engine, &before, &after, &patch)?;
         let step = plan.step(&before, &after, &patch);
         let refused = match engine.step(id, &step, deadline).await {
-            Ok(Stepped::Replaced) => return Ok(Outcome::Applied(applied)),
+            Ok(Stepped::Replaced(evicted)) => {
+                return Ok(Outcome::Applied(Applied { evicted, ..applied }));
+            }
             Ok(Stepped::Appended { rev }) => {
                 return Ok(Outcome::Applied(Applied { rev, ..applied }));
             }

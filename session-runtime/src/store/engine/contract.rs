@@ -201,8 +201,8 @@ impl<'s> Joins<'s> {
 /// What became of a step.
 #[derive(Debug)]
 pub(in crate::store) enum Stepped {
-    /// The form was as it was read, and is replaced.
-    Replaced,
+    /// The form was as it was read, and is replaced. The sign-in evicted these.
+    Replaced(Vec<SessionId>),
     /// The operations are appended, or have taken the place of the tail.
     Appended { rev: u64 },
     /// Neither. The form as it stood in the same atomic step; with it, whether an
@@ -213,9 +213,10 @@ pub(in crate::store) enum Stepped {
 }
 
 /// What became of a new session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Inserted {
-    Stored,
+    /// With it, the sessions that the sign-in evicted.
+    Stored(Vec<SessionId>),
     /// Something is there. With it, whether an earlier try may have put it there.
     Exists(Doubt),
     Denied(Denied),

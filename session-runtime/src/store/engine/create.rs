@@ -27,13 +27,13 @@ pub(in crate::store) async fn create(
     let joins = principal.map(|principal| Joins::of(record, principal, sign_in, true));
     let expires = meta.expires_at();
     match engine.insert(record.id, &form, expires, joins.as_ref(), deadline).await? {
-        Inserted::Stored => Ok(Created::Created),
+        Inserted::Stored(evicted) => Ok(Created::Created { evicted }),
         Inserted::Denied(denied) => Ok(Created::Denied(denied)),
         Inserted::Exists(Doubt::None) => Ok(Created::Exists),
         Inserted::Exists(Doubt::MaybeDone) => {
             let read = engine.read(record.id, deadline).await?;
             let is_ours = read.value.is_some_and(|value| is_ours(&value, record));
-            Ok(if is_ours { Created::Created } else { Created::Exists })
+            Ok(if is_ours { Created::ALONE } else { Created::Exists })
         }
     }
 }

@@ -174,7 +174,7 @@ async fn settle(
         joins: outlives_its_index(record, &after),
     };
     match engine.step(record.id, &step, deadline).await? {
-        Stepped::Replaced => Ok(Settled::Done(Arc::new(after))),
+        Stepped::Replaced(_) => Ok(Settled::Done(Arc::new(after))),
         Stepped::Refused(read, _) => Ok(Settled::Refused(read)),
         Stepped::Appended { .. } | Stepped::Denied(_) => {
             Err(Failure::corrupt("an engine did something other than it was asked"))

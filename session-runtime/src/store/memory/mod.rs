@@ -155,7 +155,7 @@ impl Inner {
             None => self.shard(record.id).create(record, self.clock.now()),
             Some(principal) => self.create_signed_in(record, &principal, sign_in),
         };
-        if created != Created::Created {
+        if !created.is_created() {
             self.one_less();
         }
         Ok(created)

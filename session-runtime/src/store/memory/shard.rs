@@ -134,7 +134,7 @@ impl Shard {
             return Created::Exists;
         }
         self.insert(record);
-        Created::Created
+        Created::ALONE
     }
 
     /// What the record becomes under a patch, or why not. Changes nothing.

@@ -45,7 +45,7 @@ impl Inner {
         shards.own.insert(record);
         drop(shards);
         principals.add(principal, id, order, |id| self.order_of(id));
-        Created::Created
+        Created::Created { evicted }
     }
 
     /// Applies a patch that the index has to know of: the outcome, and the principal
@@ -98,7 +98,10 @@ impl Inner {
             if let (Some(principals), Some(principal)) = (&mut principals, &principal) {
                 self.evict(principals, &mut shards, principal, &evicted, now);
             }
-            let committed = shards.own.commit(prepared);
+            let mut committed = shards.own.commit(prepared);
+            if let Outcome::Applied(applied) = &mut committed.0 {
+                applied.evicted = evicted;
+            }
             drop(shards);
             if let (Some(principals), Some(principal)) = (&mut principals, &principal) {
                 principals.add(principal, id, order, |id| self.order_of(id));

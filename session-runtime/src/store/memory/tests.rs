@@ -92,10 +92,11 @@ async fn below_its_cap_a_sign_in_looks_at_nothing_and_at_it_at_the_oldest() {
     let store = store();
     let cap = capped(1_000, AtLimit::EvictOldest);
     for number in 0..1_000 {
-        assert_eq!(sign_in(&store, number, cap).await, Created::Created);
+        assert_eq!(sign_in(&store, number, cap).await, Created::ALONE);
     }
     assert_eq!(looks(&store), 0);
-    assert_eq!(sign_in(&store, 1_000, cap).await, Created::Created);
+    let evicted = vec![id_of(0)];
+    assert_eq!(sign_in(&store, 1_000, cap).await, Created::Created { evicted });
     assert_eq!((looks(&store), count(&store).await), (1_000, 1_000));
     assert!(store.reload(id_of(0), 1).await.unwrap().is_none(), "the oldest");
     assert_eq!(
@@ -147,7 +148,7 @@ async fn what_has_expired_is_looked_at_once_and_still_ends_by_a_revocation() {
     store.clock().advance(HOUR);
     let cap = capped(5, AtLimit::Reject);
     for number in 2_000..2_005 {
-        assert_eq!(sign_in(&store, number, cap).await, Created::Created);
+        assert_eq!(sign_in(&store, number, cap).await, Created::ALONE);
     }
     assert_eq!(looks(&store), 2_000);
     // In its leeway a request that is under way makes one live again.

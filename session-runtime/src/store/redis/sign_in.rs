@@ -35,18 +35,25 @@ struct Enter<'e> {
 }
 
 enum Entered {
-    Stored,
+    /// With it, the sessions that were evicted.
+    Stored(Vec<SessionId>),
     Refused(Read, Doubt),
     Denied(Denied),
 }
 
-/// A session that makes room or has expired, and its head as it was read.
-pub(super) type Evicted = (SessionId, Vec<u8>);
+/// A session that ends so that another one has room.
+pub(super) struct Leaving {
+    id: SessionId,
+    /// Its head as it was read.
+    head: Vec<u8>,
+    /// It has not expired.
+    is_live: bool,
+}
 
 /// What a walk through the index found for a sign-in.
 pub(super) enum Room {
     /// These end, or do not count if they have expired; or there is room without that.
-    After(Vec<Evicted>),
+    After(Vec<Leaving>),
     /// The cap is reached.
     None,
 }
@@ -66,7 +73,7 @@ impl Server {
         let what = if step.patch.is_some() { "p" } else { "" };
         let enter = Enter { what, as_read: replace.as_read, form: replace.form };
         Ok(match self.enter(id, &enter, joins, step.renews, deadline).await? {
-            Entered::Stored => Stepped::Replaced,
+            Entered::Stored(evicted) => Stepped::Replaced(evicted),
             Entered::Refused(read, doubt) => Stepped::Refused(read, doubt),
             Entered::Denied(denied) => Stepped::Denied(denied),
         })
@@ -83,7 +90,7 @@ impl Server {
         loop {
             let enter = Enter { what: "c", as_read: &over, form };
             match self.enter(id, &enter, joins, false, deadline).await? {
-                Entered::Stored => return Ok(Inserted::Stored),
+                Entered::Stored(evicted) => return Ok(Inserted::Stored(evicted)),
                 Entered::Denied(denied) => return Ok(Inserted::Denied(denied)),
                 Entered::Refused(Read { value, now, .. }, doubt) => match value {
                     Some(value) if is_over(&value, now) && value != over => over = value,
@@ -103,19 +110,22 @@ impl Server {
         deadline: Instant,
     ) -> Result<Entered, engine::Failure> {
         let mut pause = Pause::until(deadline);
-        let mut evicted = Vec::new();
+        let (mut leaving, mut evicted) = (Vec::new(), Vec::new());
         loop {
-            let told = self.call_enter(id, enter, joins, &evicted, renews, deadline).await?;
+            let told = self.call_enter(id, enter, joins, &leaving, renews, deadline).await?;
             match text(&told.value) {
-                Some("full") => match self.make_room(id, joins, deadline).await? {
-                    Room::After(ending) => evicted = ending,
+                Some("full") => match self.make_room(id, joins, &mut evicted, deadline).await? {
+                    Room::After(others) => leaving = others,
                     Room::None => return Ok(Entered::Denied(Denied::AtLimit)),
                 },
                 Some(other) => {
                     let denied = ask::denial(other).ok_or_else(|| Failure::corrupt("answer"))?;
                     return Ok(Entered::Denied(denied));
                 }
-                None if told.number() == Some(0) => return Ok(Entered::Stored),
+                None if told.number() == Some(0) => {
+                    evicted.extend(leaving.iter().filter(|it| it.is_live).map(|it| it.id));
+                    return Ok(Entered::Stored(evicted));
+                }
                 None => return Ok(Entered::Refused(as_it_stands(told.value)?, told.doubt)),
             }
             pause.again().await?;
@@ -127,12 +137,12 @@ impl Server {
         id: SessionId,
         enter: &Enter<'_>,
         joins: &Joins<'_>,
-        evicted: &[Evicted],
+        leaving: &[Leaving],
         renews: bool,
         deadline: Instant,
     ) -> Result<Told, Failure> {
         let mut keys = vec![self.session(id), self.index(joins.principal)];
-        keys.extend(evicted.iter().map(|(id, _)| self.session(*id)));
+        keys.extend(leaving.iter().map(|it| self.session(it.id)));
         let name = id.to_string();
         let bound = joins.bound.as_millis().to_string();
         let cap = joins.sign_in.cap.map_or(String::new(), |cap| cap.max.to_string());
@@ -149,7 +159,7 @@ impl Server {
             since.as_bytes(),
             &end,
         ];
-        args.extend(evicted.iter().map(|(_, head)| &head[..]));
+        args.extend(leaving.iter().map(|it| &it.head[..]));
         match renews {
             true => self.run_safely(&self.scripts.enter, &keys, &args, deadline).await,
             false => self.tell(&self.scripts.enter, &keys, &args, deadline).await,
@@ -157,10 +167,12 @@ impl Server {
     }
 
     /// Walks through the index of a principal for the session `own`, which signs in.
+    /// Those that end here already are added to `evicted`.
     pub(super) async fn make_room(
         &self,
         own: SessionId,
         joins: &Joins<'_>,
+        evicted: &mut Vec<SessionId>,
         deadline: Instant,
     ) -> Result<Room, engine::Failure> {
         let Some(cap) = joins.sign_in.cap else { return Ok(Room::After(Vec::new())) };
@@ -187,7 +199,7 @@ impl Server {
             if live.len() > max + AT_ONCE {
                 let all_but_max = Cap { max: cap.max.saturating_add(1), ..cap };
                 let surplus = oldest(&mut live, all_but_max);
-                self.end_surplus(index, surplus, deadline).await?;
+                evicted.extend(self.end_surplus(index, surplus, deadline).await?);
             }
             match page.next {
                 Some(next) => from = Some(next),
@@ -195,42 +207,45 @@ impl Server {
             }
         }
         let mut make_room = oldest(&mut live, cap);
-        make_room.extend(expiring);
+        let expiring = expiring.into_iter();
+        make_room.extend(expiring.map(|(id, head)| Leaving { id, head, is_live: false }));
         Ok(Room::After(make_room))
     }
 
-    /// Ends sessions that a cap has no room for. One that changed meanwhile is looked at
-    /// again by the next walk.
+    /// Ends sessions that a cap has no room for: those that it ended. One that changed
+    /// meanwhile is looked at again by the next walk.
     async fn end_surplus(
         &self,
         index: Key<'_>,
-        surplus: Vec<Evicted>,
+        surplus: Vec<Leaving>,
         deadline: Instant,
-    ) -> Result<(), engine::Failure> {
-        let id = PatchId::next();
+    ) -> Result<Vec<SessionId>, engine::Failure> {
+        let (id, mut evicted) = (PatchId::next(), Vec::new());
         let ended = Ended::new(EndedBy::Elsewhere, self.offset.now());
         for some in surplus.chunks(super::read::ABREAST) {
-            let ending = some.iter().map(|(session, head)| async move {
-                let end = End { ended, id, as_read: Some(head) };
-                let gone = match self.entomb(*session, &end, deadline).await? {
-                    Entombed::Ended { .. } | Entombed::Absent => Some(Entry::of(*session)),
-                    Entombed::Refused(_) => None,
-                };
-                Ok::<_, engine::Failure>(gone)
+            let ending = some.iter().map(|it| async move {
+                let end = End { ended, id, as_read: Some(&it.head) };
+                let entombed = self.entomb(it.id, &end, deadline).await?;
+                Ok::<_, engine::Failure>((it.id, entombed))
             });
-            let gone = futures_util::future::try_join_all(ending).await?;
-            let gone: Vec<_> = gone.into_iter().flatten().collect();
+            let told = futures_util::future::try_join_all(ending).await?;
+            let gone = told.iter().filter(|(_, it)| !matches!(it, Entombed::Refused(_)));
+            let gone: Vec<_> = gone.map(|(id, _)| Entry::of(*id)).collect();
             self.forget_all(index, &gone, deadline).await;
+            let ended =
+                told.iter().filter(|(_, it)| matches!(it, Entombed::Ended { was_live: true }));
+            evicted.extend(ended.map(|(id, _)| *id));
         }
-        Ok(())
+        Ok(evicted)
     }
 }
 
 /// Takes those that have to make room under `cap` out of `live`.
-fn oldest(live: &mut BTreeMap<SessionId, (Record, Vec<u8>)>, cap: Cap) -> Vec<Evicted> {
+fn oldest(live: &mut BTreeMap<SessionId, (Record, Vec<u8>)>, cap: Cap) -> Vec<Leaving> {
     let sign_in = SignIn { cap: Some(cap), not_revoked_since: None };
     let ids = sign_in.admit(live.values().map(|(record, _)| record), None).unwrap_or_default();
-    ids.into_iter().filter_map(|id| Some((id, live.remove(&id)?.1))).collect()
+    let leaving = |id| Some(Leaving { id, head: live.remove(&id)?.1, is_live: true });
+    ids.into_iter().filter_map(leaving).collect()
 }
 
 impl Server {

@@ -47,6 +47,9 @@ struct Reservation<'s> {
     since: String,
     /// After this nothing may be written under it.
     until: String,
+    /// Those that have to go.
+    surplus: Vec<SessionId>,
+    /// Those that went.
     evicted: Vec<SessionId>,
     under_way: Vec<Entry>,
 }
@@ -59,9 +62,9 @@ enum Before {
 }
 
 /// How the sign-in ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Concluded {
-    Stands,
+    /// With it, which sessions it evicted.
+    Stands(Vec<SessionId>),
     /// All sessions were revoked meanwhile, before it was seen: it is not stored.
     Revoked,
 }
@@ -102,7 +105,7 @@ impl Server {
                 Ok(Stepped::Refused(read, doubt))
             }
             Put::Late => Err(Failure::timeout("the sign-in took too long").into()),
-            Put::Stepped(Stepped::Replaced) => reservation.concluded(deadline).await,
+            Put::Stepped(Stepped::Replaced(_)) => reservation.concluded(deadline).await,
             _ => Err(Failure::corrupt("answer").into()),
         }
     }
@@ -148,7 +151,7 @@ impl Server {
         };
         let until = Some(&*reservation.until);
         let exists = match self.insert_alone(id, form, expires, until, deadline).await? {
-            Put::Inserted(Inserted::Stored) => None,
+            Put::Inserted(Inserted::Stored(_)) => None,
             Put::Inserted(Inserted::Exists(Doubt::MaybeDone)) => {
                 // Only this program knows its secret: nothing else has changed it.
                 let read = self.look_at(id, deadline).await?;
@@ -166,7 +169,7 @@ impl Server {
         // Leaves some time to undo it.
         let by = deadline.checked_sub(self.options.deadline / 8).unwrap_or(deadline);
         match reservation.conclude(by).await {
-            Ok(Concluded::Stands) => Ok(Inserted::Stored),
+            Ok(Concluded::Stands(evicted)) => Ok(Inserted::Stored(evicted)),
             Ok(Concluded::Revoked) => Ok(Inserted::Denied(Denied::Revoked)),
             Err(failure) => {
                 // Its token reaches no browser, so it should not count.
@@ -199,7 +202,7 @@ impl Server {
             Reserved::Denied(_) => self.reservation(id, patch, joins),
         };
         Ok(match reservation.conclude(deadline).await? {
-            Concluded::Stands => None,
+            Concluded::Stands(_) => None,
             Concluded::Revoked => Some(Denied::Revoked),
         })
     }
@@ -220,6 +223,7 @@ impl Server {
             before: Before::Nothing,
             since: self.since(&joins.sign_in),
             until: String::new(),
+            surplus: Vec::new(),
             evicted: Vec::new(),
             under_way: Vec::new(),
         }
@@ -247,7 +251,7 @@ impl Server {
         let mut reservation = self.reservation(id, number, joins);
         let (name, bound) = (id.to_string(), bound(joins));
         // How many of those that the index knows are known not to count.
-        let mut expiring = 0;
+        let (mut expiring, mut evicted) = (0, Vec::new());
         let mut pause = Pause::until(deadline);
         let answer = loop {
             let Reservation { what, since, index, .. } = &reservation;
@@ -264,7 +268,7 @@ impl Server {
                 _ => return Err(Failure::corrupt("answer").into()),
             }
             // More entries than any cap: most have ended, or a cap was turned on.
-            match self.make_room(id, joins, deadline).await? {
+            match self.make_room(id, joins, &mut evicted, deadline).await? {
                 Room::None => return Ok(Reserved::Denied(Denied::AtLimit)),
                 Room::After(others) => expiring = others.len(),
             }
@@ -275,6 +279,7 @@ impl Server {
         };
         let until = int(until).and_then(|until| u64::try_from(until).ok());
         let until = until.ok_or_else(|| Failure::corrupt("answer"))?;
+        reservation.evicted = evicted;
         reservation.until = (until - RESERVATION / 2).to_string();
         reservation.before = match text(before) {
             Some("confirmed") => Before::Confirmed,
@@ -384,7 +389,7 @@ impl Reservation<'_> {
             return Ok(Some(Denied::AtLimit));
         }
         others.sort_unstable_by_key(|other| (other.order, other.id));
-        self.evicted = others.into_iter().take(surplus).map(|other| other.id).collect();
+        self.surplus = others.into_iter().take(surplus).map(|other| other.id).collect();
         Ok(None)
     }
 
@@ -402,7 +407,7 @@ impl Reservation<'_> {
     /// The patch is written: what came of it.
     async fn concluded(self, deadline: Instant) -> Result<Stepped, engine::Failure> {
         match self.conclude(deadline).await {
-            Ok(Concluded::Stands) => Ok(Stepped::Replaced),
+            Ok(Concluded::Stands(evicted)) => Ok(Stepped::Replaced(evicted)),
             Ok(Concluded::Revoked) => Ok(Stepped::Denied(Denied::Revoked)),
             // It is stored, and whether it stands is not known.
             Err(failure) => Err(failure.in_doubt(Doubt::MaybeDone)),
@@ -410,30 +415,37 @@ impl Reservation<'_> {
     }
 
     /// The session is written.
-    async fn conclude(self, deadline: Instant) -> Result<Concluded, engine::Failure> {
+    async fn conclude(mut self, deadline: Instant) -> Result<Concluded, engine::Failure> {
         let (server, id) = (self.server, self.id);
         // First what would let a sign-in under way stand.
-        let makes_room = |other: &&Entry| other.id.is_some_and(|id| self.evicted.contains(&id));
+        let makes_room = |other: &&Entry| other.id.is_some_and(|id| self.surplus.contains(&id));
         let theirs = self.under_way.iter().filter(makes_room);
         let args: Vec<&[u8]> =
             theirs.flat_map(|other| [other.name.as_bytes(), b"".as_slice()]).collect();
         if !args.is_empty() {
             server.run(&server.scripts.forget, &[self.index], &args, deadline).await?;
         }
-        for some in self.evicted.chunks(ABREAST) {
+        for some in self.surplus.chunks(ABREAST) {
             let end = |id: &SessionId| server.end_theirs(*id, self.principal, deadline);
-            try_join_all(some.iter().map(end)).await?;
+            let ended = try_join_all(some.iter().map(end)).await?;
+            let ended = some.iter().zip(ended).filter(|(_, ended)| *ended);
+            self.evicted.extend(ended.map(|(id, _)| *id));
         }
         let name = id.to_string();
         let args = [name.as_bytes(), self.what.as_bytes(), self.since.as_bytes()];
         let stands = server.run(&server.scripts.confirm, &[self.index], &args, deadline).await?;
-        let evicted = match int(&stands) {
-            Some(1) => return Ok(Concluded::Stands),
+        let is_evicted = match int(&stands) {
+            Some(1) => return Ok(Concluded::Stands(self.evicted)),
             answer => answer == Some(0),
         };
         let ended_here = server.end_theirs(id, self.principal, deadline).await?;
         // What another call ended was stored before that, and so was what was
         // evicted; what only ends here never came to be.
-        Ok(if ended_here && !evicted { Concluded::Revoked } else { Concluded::Stands })
+        if ended_here && !is_evicted {
+            return Ok(Concluded::Revoked);
+        }
+        // Who made it end found nothing there yet.
+        self.evicted.extend(ended_here.then_some(id));
+        Ok(Concluded::Stands(self.evicted))
     }
 }

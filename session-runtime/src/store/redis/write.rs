@@ -165,7 +165,7 @@ impl Server {
         };
         let Told { value, doubt } = told?;
         Ok(match value {
-            Value::Int(0) => Put::Stepped(Stepped::Replaced),
+            Value::Int(0) => Put::Stepped(Stepped::Replaced(Vec::new())),
             Value::Int(rev) => match u64::try_from(rev) {
                 Ok(rev) => Put::Stepped(Stepped::Appended { rev }),
                 Err(_) => Put::Late,
@@ -206,7 +206,7 @@ impl Server {
             }
         }
         match told.number() {
-            Some(1) => Ok(Put::Inserted(Inserted::Stored)),
+            Some(1) => Ok(Put::Inserted(Inserted::Stored(Vec::new()))),
             Some(0) => Ok(Put::Inserted(Inserted::Exists(doubt))),
             Some(-1) => Ok(Put::Late),
             _ => Err(Failure::corrupt("answer")),

@@ -179,14 +179,14 @@ impl Apply<'_> {
         if let Err(refused) = limits.check_change(&before.fields, &after.fields, &patch.ops) {
             return answer(Outcome::Refused(refused));
         }
-        let sign_in = patch.meta.sign_in;
+        let (sign_in, mut evicted) = (patch.meta.sign_in, Vec::new());
         if !sign_in.is_unconditional() {
             let holds = self.holds(before.meta.principal.as_ref());
             if holds != held {
                 return Ok(Step::Hold(holds));
             }
             match sign_in::admit(line, &after, sign_in, now).await? {
-                Admitted::Yes => {}
+                Admitted::After(some) => evicted = some,
                 Admitted::Denied(denied) => return answer(Outcome::Denied(denied)),
                 Admitted::Later => return Ok(Step::Again),
             }
@@ -196,7 +196,7 @@ impl Apply<'_> {
         replace(line, &before, &after, all).await?;
         self.decided_on.get_or_insert(before.meta.rev);
         line.commit().await?;
-        answer(Outcome::Applied(applied))
+        answer(Outcome::Applied(Applied { evicted, ..applied }))
     }
 }
 

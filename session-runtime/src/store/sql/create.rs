@@ -46,7 +46,7 @@ impl<D: Dialect> Work<D> for Create<'_> {
         let signs_in = self.record.meta.principal.as_ref();
         let signs_in = signs_in.filter(|_| !self.sign_in.is_unconditional());
         if signs_in.is_none() && line.write(&line.sql().insert, &row).await? > 0 {
-            return Ok(Created::Created);
+            return Ok(Created::ALONE);
         }
         loop {
             line.begin().await?;
@@ -59,7 +59,7 @@ impl<D: Dialect> Work<D> for Create<'_> {
                 Some(value)
                     if doubt == Doubt::MaybeDone && engine::is_ours(&value, self.record) =>
                 {
-                    return Ok(Created::Created);
+                    return Ok(Created::ALONE);
                 }
                 Some(value) if engine::is_over(&value, now) => {
                     line.run(&line.sql().delete, &[Arg::Text(&id)]).await?;
@@ -67,17 +67,17 @@ impl<D: Dialect> Work<D> for Create<'_> {
                 Some(_) => return Ok(Created::Exists),
                 None => now = line.time().await?,
             }
-            match sign_in::admit(line, self.record, self.sign_in, now).await? {
-                Admitted::Yes => {}
+            let evicted = match sign_in::admit(line, self.record, self.sign_in, now).await? {
+                Admitted::After(evicted) => evicted,
                 Admitted::Denied(denied) => return Ok(Created::Denied(denied)),
                 Admitted::Later => {
                     line.commit().await?;
                     continue;
                 }
-            }
+            };
             if line.run(&line.sql().insert, &row).await?.affected > 0 {
                 line.commit().await?;
-                return Ok(Created::Created);
+                return Ok(Created::Created { evicted });
             }
             // Another request was faster: look at what is there.
             line.roll_back().await?;

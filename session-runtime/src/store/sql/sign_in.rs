@@ -11,6 +11,7 @@ use super::line::Line;
 use super::place::Place;
 use super::{Arg, Dialect, Fault};
 use crate::clock::Timestamp;
+use crate::id::SessionId;
 use crate::patch::{Cap, Denied, SignIn};
 use crate::record::form::Raw;
 use crate::record::{Ended, EndedBy, Principal, PrincipalHash, Record};
@@ -36,7 +37,8 @@ pub(super) fn principal_of(form: &[u8]) -> Option<Principal> {
 
 /// Whether a sign-in may be stored.
 pub(super) enum Admitted {
-    Yes,
+    /// After these were evicted.
+    After(Vec<SessionId>),
     Denied(Denied),
     /// So many sessions of the principal have expired and were not swept yet that only
     /// some were looked at. Those have left the index: commit, and ask again.
@@ -58,7 +60,7 @@ pub(super) async fn admit<D: Dialect>(
     sign_in: SignIn,
     now: Timestamp,
 ) -> Result<Admitted, Fault> {
-    let Some(principal) = &record.meta.principal else { return Ok(Admitted::Yes) };
+    let Some(principal) = &record.meta.principal else { return Ok(Admitted::After(Vec::new())) };
     let principal = principal.hash();
     if let Some(since) = sign_in.not_revoked_since {
         // A node notes when a login began, and the server when it revoked.
@@ -68,7 +70,7 @@ pub(super) async fn admit<D: Dialect>(
             return Ok(Admitted::Denied(denied));
         }
     }
-    let Some(cap) = sign_in.cap else { return Ok(Admitted::Yes) };
+    let Some(cap) = sign_in.cap else { return Ok(Admitted::After(Vec::new())) };
     let id = record.id.to_string();
     Others { line, principal, id: &id, now }.admit(cap).await
 }
@@ -96,7 +98,7 @@ impl<D: Dialect> Others<'_, '_, D> {
     async fn admit(&mut self, cap: Cap) -> Result<Admitted, Fault> {
         let max = cap.max.get() as usize;
         if self.count(max).await? < max {
-            return Ok(Admitted::Yes);
+            return Ok(Admitted::After(Vec::new()));
         }
         // More than are looked at here, so that those beyond them are not forgotten.
         let mut admission = Admission::new(cap, self.count(max + STEP + LOOKS).await?);
@@ -105,8 +107,8 @@ impl<D: Dialect> Others<'_, '_, D> {
             let most = match admission.verdict() {
                 Verdict::Admitted(evicted) => {
                     let evicted = evicted.into_iter().map(|(order, id)| Place::of(id, order));
-                    self.end(&evicted.collect::<Vec<_>>()).await?;
-                    return Ok(Admitted::Yes);
+                    let evicted = self.end(&evicted.collect::<Vec<_>>()).await?;
+                    return Ok(Admitted::After(evicted));
                 }
                 Verdict::Denied => return Ok(Admitted::Denied(Denied::AtLimit)),
                 Verdict::Look(_) if expired && looked >= LOOKS => return Ok(Admitted::Later),
@@ -168,15 +170,17 @@ impl<D: Dialect> Others<'_, '_, D> {
         Ok(())
     }
 
-    /// Ends these, as far as they still belong to the principal.
-    async fn end(&mut self, evicted: &[Place]) -> Result<(), Fault> {
-        let Some(last) = evicted.iter().max() else { return Ok(()) };
+    /// Ends these, as far as they still belong to the principal: those that did.
+    async fn end(&mut self, evicted: &[Place]) -> Result<Vec<SessionId>, Fault> {
+        let Some(last) = evicted.iter().max() else { return Ok(Vec::new()) };
         let ended = Ended::new(EndedBy::Elsewhere, self.now);
         let number = PatchId::next();
         let page = end::lock_page(self.line, self.principal, *last, usize::MAX).await?;
         let theirs = page.into_iter().filter(|(place, _)| evicted.contains(place));
         let ends = theirs.map(|(place, form)| (place.id(), End::of(&form, ended, number)));
-        end::write(self.line, ends.collect(), ended).await?;
-        Ok(())
+        let ends: Vec<_> = ends.collect();
+        let ids = ends.iter().map(|(id, _)| *id).collect();
+        end::write(self.line, ends, ended).await?;
+        Ok(ids)
     }
 }

@@ -16,7 +16,8 @@ use crate::store::engine::index::{Admission, STEP, Verdict};
 
 /// Whether a sign-in may be stored.
 pub(super) enum Admitted {
-    Yes,
+    /// After these were evicted.
+    After(Vec<SessionId>),
     Denied(Denied),
     /// So many sessions of the principal have expired and were not swept yet that only
     /// some were looked at. Those have left the index: ask again.
@@ -38,7 +39,9 @@ pub(super) fn admit(
     sign_in: SignIn,
     now: Timestamp,
 ) -> Result<Admitted, Failure> {
-    let Some(principal) = record.meta.principal.as_ref() else { return Ok(Admitted::Yes) };
+    let Some(principal) = record.meta.principal.as_ref() else {
+        return Ok(Admitted::After(Vec::new()));
+    };
     if sign_in.not_revoked_since.is_some() {
         let ticket = SignIn { cap: None, ..sign_in };
         if let Err(denied) = ticket.admit([], read::revoked(db, principal)?) {
@@ -47,7 +50,7 @@ pub(super) fn admit(
     }
     match sign_in.cap {
         Some(cap) => Others { db, principal, id: record.id, now }.admit(cap),
-        None => Ok(Admitted::Yes),
+        None => Ok(Admitted::After(Vec::new())),
     }
 }
 
@@ -63,7 +66,7 @@ impl Others<'_> {
     fn admit(&self, cap: Cap) -> Result<Admitted, Failure> {
         let max = cap.max.get() as usize;
         if self.count(max)? < max {
-            return Ok(Admitted::Yes);
+            return Ok(Admitted::After(Vec::new()));
         }
         // More than are looked at here, so that those beyond them are not forgotten.
         let mut admission = Admission::new(cap, self.count(max + STEP + LOOKS)?);
@@ -71,10 +74,11 @@ impl Others<'_> {
         loop {
             let most = match admission.verdict() {
                 Verdict::Admitted(evicted) => {
-                    for (_, id) in evicted {
-                        end::delete(self.db, id, EndedBy::Elsewhere, self.now)?;
+                    let evicted: Vec<_> = evicted.into_iter().map(|(_, id)| id).collect();
+                    for id in &evicted {
+                        end::delete(self.db, *id, EndedBy::Elsewhere, self.now)?;
                     }
-                    return Ok(Admitted::Yes);
+                    return Ok(Admitted::After(evicted));
                 }
                 Verdict::Denied => return Ok(Admitted::Denied(Denied::AtLimit)),
                 Verdict::Look(_) if expired && looked >= LOOKS => return Ok(Admitted::Later),

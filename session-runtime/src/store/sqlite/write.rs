@@ -92,13 +92,13 @@ pub(super) fn apply(
     if let Err(refused) = limits.check_change(&before.fields, &after.fields, &patch.ops) {
         return answer(Outcome::Refused(refused));
     }
-    match sign_in::admit(db, &after, patch.meta.sign_in, now)? {
-        Admitted::Yes => {}
+    let evicted = match sign_in::admit(db, &after, patch.meta.sign_in, now)? {
+        Admitted::After(evicted) => evicted,
         Admitted::Denied(denied) => return answer(Outcome::Denied(denied)),
         Admitted::Later => return Ok(Stepped::Again),
-    }
+    };
     replace(db, &before, &after, now)?;
-    answer(Outcome::Applied(applied))
+    answer(Outcome::Applied(Applied { evicted, ..applied }))
 }
 
 /// Stores a new record.
@@ -121,13 +121,13 @@ pub(super) fn create(
     if let Err(refused) = limits.check_new(&record.fields) {
         return answer(Created::Refused(refused));
     }
-    match sign_in::admit(db, record, sign_in, now)? {
-        Admitted::Yes => {}
+    let evicted = match sign_in::admit(db, record, sign_in, now)? {
+        Admitted::After(evicted) => evicted,
         Admitted::Denied(denied) => return answer(Created::Denied(denied)),
         Admitted::Later => return Ok(Stepped::Again),
-    }
+    };
     write(db, &db.sql.insert, record, &form::whole(record, 1)?.value)?;
-    answer(Created::Created)
+    answer(Created::Created { evicted })
 }
 
 /// A load that has to write first: it confirms a pending secret.

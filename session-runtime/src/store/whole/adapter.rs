@@ -197,7 +197,7 @@ impl<W: WholeRecordStore> Inner<W> {
         let until = record.meta.expires_at().after(COMMIT_LEEWAY);
         let form = form::whole(&record, 1).map_err(does_not_fit)?;
         self.records.insert(id, form.value, until).await?;
-        Ok(Created::Created)
+        Ok(Created::ALONE)
     }
 
     async fn apply(&self, id: SessionId, epoch: u64, patch: &Patch) -> Result<Outcome, StoreError> {

@@ -58,7 +58,7 @@ async fn a_cap_and_a_revocation_hold_across_both() {
             let mut record = record(number, &[]);
             record.meta.principal = Some(shop);
             let sign_in = SignIn { cap, ..SignIn::default() };
-            store.create(record, sign_in).await.unwrap() == Created::Created
+            store.create(record, sign_in).await.unwrap() == Created::ALONE
         })
     };
     let mut admitted = 0;
