@@ -88,6 +88,11 @@ fn field(record: &Record, name: &str) -> String {
     String::from_utf8(json.to_vec()).unwrap()
 }
 
+/// Without those whom a cap evicted.
+fn name(created: &Created) -> String {
+    if created.is_created() { "Created".to_owned() } else { format!("{created:?}") }
+}
+
 fn count(answers: &[String], answer: &str) -> usize {
     answers.iter().filter(|it| *it == answer).count()
 }
@@ -485,10 +490,7 @@ fn two_into_one(at_limit: AtLimit, faults: usize) {
             record.meta.principal = Some(customer());
             record.meta.authenticated = Some(clock.now());
             world.task(async move |store| {
-                match store.create(record, capped(at_limit)).await.unwrap() {
-                    Created::Created { .. } => "Created".to_owned(),
-                    other => format!("{other:?}"),
-                }
+                name(&store.create(record, capped(at_limit)).await.unwrap())
             });
         }
         world
@@ -519,7 +521,7 @@ fn no_login_survives_a_revocation_that_it_races_with() {
         let mut record = record(&clock, ID);
         record.meta.principal = Some(customer());
         let ticket = SignIn { cap: None, not_revoked_since: Some(clock.now()) };
-        world.task(async move |store| format!("{:?}", store.create(record, ticket).await.unwrap()));
+        world.task(async move |store| name(&store.create(record, ticket).await.unwrap()));
         world.task(async |store| {
             let revoked = store.revoke(&customer(), Revoke::All, None).await.unwrap();
             revoked.ended.to_string()
