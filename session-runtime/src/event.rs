@@ -28,7 +28,16 @@ pub struct SecurityEvent {
     pub sessions: u64,
 }
 
-impl SecurityEvent {
+/// An event before anybody hears it: a principal is hashed only then.
+#[derive(Clone, Copy)]
+pub(crate) struct Happening<'p> {
+    kind: SecurityEventKind,
+    session: Option<SessionId>,
+    principal: Option<&'p Principal>,
+    pub(crate) sessions: u64,
+}
+
+impl<'p> Happening<'p> {
     pub(crate) const fn new(kind: SecurityEventKind) -> Self {
         Self { kind, session: None, principal: None, sessions: 1 }
     }
@@ -38,9 +47,14 @@ impl SecurityEvent {
         self
     }
 
-    pub(crate) fn by(mut self, principal: Option<&Principal>) -> Self {
-        self.principal = principal.map(Principal::hash);
+    pub(crate) const fn by(mut self, principal: Option<&'p Principal>) -> Self {
+        self.principal = principal;
         self
+    }
+
+    fn event(&self) -> SecurityEvent {
+        let &Self { kind, session, principal, sessions } = self;
+        SecurityEvent { kind, session, principal: principal.map(Principal::hash), sessions }
     }
 }
 
@@ -190,23 +204,23 @@ struct Quiet {
 impl Events {
     pub(crate) fn happened(
         &self,
-        event: &SecurityEvent,
+        happening: &Happening<'_>,
         listener: Option<&Listener>,
         counters: &Counters,
-        now: Timestamp,
+        now: impl FnOnce() -> Timestamp,
     ) {
-        event.kind.counter(counters).more(event.sessions);
+        let (kind, sessions) = (happening.kind, happening.sessions);
+        kind.counter(counters).more(sessions);
         if let Some(Listener(listener)) = listener {
-            listener(event);
+            listener(&happening.event());
         }
-        let &SecurityEvent { kind, session, principal, sessions } = event;
-        let session = session.map(tracing::field::display);
-        let principal = principal.map(tracing::field::display);
+        let session = happening.session.map(tracing::field::display);
+        let principal = || happening.event().principal.map(tracing::field::display);
         let (warns, text) = kind.text();
         if !warns {
-            tracing::info!(?kind, session, principal, sessions, "{text}");
-        } else if let Some(left_out) = self.warnings[kind as usize].speak(now) {
-            tracing::warn!(?kind, session, principal, left_out, "{text}");
+            tracing::info!(?kind, session, principal = principal(), sessions, "{text}");
+        } else if let Some(left_out) = self.warnings[kind as usize].speak(now()) {
+            tracing::warn!(?kind, session, principal = principal(), left_out, "{text}");
         }
     }
 }

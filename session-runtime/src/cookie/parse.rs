@@ -1,6 +1,5 @@
 //! From the `Cookie` headers to the tokens they present.
 
-use cookie::Cookie;
 use http::{HeaderMap, header};
 
 use crate::token::SessionToken;
@@ -38,17 +37,14 @@ pub(crate) fn presented(
     };
     for header in headers.get_all(header::COOKIE) {
         match header.to_str() {
-            Ok(pairs) => pairs
-                .split(';')
-                .filter_map(|pair| read(cookie_in(pair, name)?.value_trimmed()))
-                .for_each(&mut see),
+            Ok(pairs) => {
+                pairs.split(';').filter_map(|pair| read(value_in(pair, name)?)).for_each(&mut see)
+            }
             // Other cookies may hold any bytes: then pair by pair.
             Err(_) => header
                 .as_bytes()
                 .split(|byte| *byte == b';')
-                .filter_map(|pair| {
-                    read(cookie_in(std::str::from_utf8(pair).ok()?, name)?.value_trimmed())
-                })
+                .filter_map(|pair| read(value_in(std::str::from_utf8(pair).ok()?, name)?))
                 .for_each(&mut see),
         }
     }
@@ -68,16 +64,16 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> impl Iterator<Item = St
     let pairs =
         headers.get_all(header::COOKIE).iter().flat_map(|it| it.as_bytes().split(|b| *b == b';'));
     let texts = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
-    texts.filter_map(move |pair| Some(cookie_in(pair, name)?.value_trimmed().to_owned())).take(MOST)
+    texts.filter_map(move |pair| Some(value_in(pair, name)?.to_owned())).take(MOST)
 }
 
-fn cookie_in<'p>(pair: &'p str, name: &str) -> Option<Cookie<'p>> {
-    // Nearly always decides without parsing.
-    if !pair.trim_ascii_start().starts_with(name) {
-        return None;
-    }
-    let cookie = Cookie::parse(pair).ok()?;
-    (cookie.name() == name).then_some(cookie)
+/// The value of a pair of this name, as RFC 6265 §5.2 reads one, without the quotes that
+/// some clients put around it.
+fn value_in<'p>(pair: &'p str, name: &str) -> Option<&'p str> {
+    let rest = pair.trim_ascii_start().strip_prefix(name)?;
+    let value = rest.trim_ascii_start().strip_prefix('=')?.trim_ascii();
+    let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    Some(quoted.unwrap_or(value))
 }
 
 #[cfg(test)]

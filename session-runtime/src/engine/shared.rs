@@ -8,7 +8,7 @@ use super::schemas::{Admitted, Schemas};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::error::SessionError;
-use crate::event::{Events, SecurityEvent, SecurityEventKind};
+use crate::event::{Events, Happening, SecurityEventKind};
 use crate::metrics::Counters;
 use crate::record::{Principal, Record};
 use crate::retry::Queues;
@@ -44,9 +44,9 @@ impl Engine {
     }
 
     /// Counts an event, and tells it to whoever listens and to the log.
-    pub(crate) fn happened(&self, event: &SecurityEvent) {
+    pub(crate) fn happened(&self, happening: &Happening<'_>) {
         let listener = self.config.listener.as_ref();
-        self.events.happened(event, listener, &self.metrics, self.now());
+        self.events.happened(happening, listener, &self.metrics, || self.now());
     }
 
     /// Checks the settings and the schema; cheap once both are known good.
@@ -89,8 +89,7 @@ impl Engine {
                 ended += step.ended;
                 // Each by itself: a later one may fail.
                 if step.ended > 0 {
-                    let mut event =
-                        SecurityEvent::new(SecurityEventKind::Revoked).by(Some(principal));
+                    let mut event = Happening::new(SecurityEventKind::Revoked).by(Some(principal));
                     event.sessions = step.ended;
                     if let Revoke::One(id) = which {
                         event = event.of(id);

@@ -29,7 +29,8 @@ impl Principal {
     #[must_use]
     pub fn of(realm: &Realm, namespace: &str, json: &str) -> Self {
         let json = canonical(json.as_bytes());
-        Self(format!("{realm}:{namespace}:{}", String::from_utf8_lossy(&json)).into())
+        let json = String::from_utf8_lossy(&json);
+        Self([realm.as_str(), ":", namespace, ":", &json].concat().into())
     }
 
     /// Reads [`Principal::as_str`] back.

@@ -7,7 +7,7 @@ use super::{LookedUp, RequestSession};
 use crate::codec::NULL;
 use crate::cookie::values;
 use crate::error::SessionError;
-use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::legacy::{Adopt, LegacyFields};
 use crate::patch::{Lifetime, SignIn};
@@ -95,7 +95,7 @@ impl RequestSession {
         let principal = record.meta.principal.clone();
         match self.engine.within(self.engine.store.create(*record, sign_in)).await? {
             Created::Created { .. } => {
-                let event = SecurityEvent::new(SecurityEventKind::Adopted).of(token.id());
+                let event = Happening::new(SecurityEventKind::Adopted).of(token.id());
                 self.engine.happened(&event.by(principal.as_ref()));
             }
             Created::Exists => {}

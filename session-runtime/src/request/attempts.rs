@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::kin::Kin;
 use super::{Committed, RequestSession};
 use crate::error::SessionError;
-use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{
     Applied, Conflict, Denied, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn, Taken,
@@ -375,7 +375,7 @@ impl<'c> Attempts<'c> {
     }
 
     fn denied(&self, denied: Denied, principal: Option<&Principal>) -> SessionError {
-        let event = SecurityEvent::new(SecurityEventKind::Denied).by(principal);
+        let event = Happening::new(SecurityEventKind::Denied).by(principal);
         self.request.engine.happened(&event);
         SessionError::SignInDenied(denied)
     }

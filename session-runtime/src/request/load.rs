@@ -10,7 +10,7 @@ use super::cookie::{self, Next};
 use crate::config::{CookieConfig, OnReplay};
 use crate::cookie::{Presented, may_be_withheld, presented};
 use crate::error::SessionError;
-use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::record::Record;
 use crate::session::{Origin, Over, State, Why};
@@ -77,7 +77,7 @@ impl RequestSession {
             // Two cookies are rare, and somebody may have planted one.
             Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
             Presented::TooMany => {
-                let event = SecurityEvent::new(SecurityEventKind::TooManyTokens);
+                let event = Happening::new(SecurityEventKind::TooManyTokens);
                 self.engine.happened(&event);
                 LookedUp::sign_in_only(Why::Several)
             }
@@ -259,7 +259,7 @@ impl RequestSession {
             }
         }
         if live.len() > 1 {
-            self.engine.happened(&SecurityEvent::new(SecurityEventKind::SeveralTokens).of(live[0]));
+            self.engine.happened(&Happening::new(SecurityEventKind::SeveralTokens).of(live[0]));
             return Ok(LookedUp { proved: live, ..LookedUp::sign_in_only(Why::Several) });
         }
         match (&best.origin, &best.token) {

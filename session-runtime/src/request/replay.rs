@@ -6,7 +6,7 @@ use super::RequestSession;
 use super::to_end::spawn;
 use crate::config::OnReplay;
 use crate::error::SessionError;
-use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::store::{EndedBy, Replayed, Revoke};
 
@@ -20,7 +20,7 @@ impl RequestSession {
         reaction: OnReplay,
     ) -> Result<bool, SessionError> {
         let Replayed { principal, authenticated } = replayed;
-        let event = |kind| SecurityEvent::new(kind).of(id).by(principal.as_ref());
+        let event = |kind| Happening::new(kind).of(id).by(principal.as_ref());
         self.engine.happened(&event(SecurityEventKind::Replayed));
         if reaction == OnReplay::Report || !authenticated {
             return Ok(false);

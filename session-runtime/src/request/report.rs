@@ -2,7 +2,7 @@
 
 use super::RequestSession;
 use super::attempts::Attempts;
-use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{Applied, Patch};
 use crate::record::{Principal, Record};
@@ -10,8 +10,7 @@ use crate::session::Why;
 
 impl Attempts<'_> {
     pub(super) fn report_created(&self, record: &Record, evicted: &[SessionId]) {
-        let event =
-            |kind| SecurityEvent::new(kind).of(record.id).by(record.meta.principal.as_ref());
+        let event = |kind| Happening::new(kind).of(record.id).by(record.meta.principal.as_ref());
         let engine = &self.request.engine;
         tracing::debug!(session = %record.id, "session created");
         if self.kin.over.is_some() {
@@ -41,13 +40,13 @@ impl Attempts<'_> {
         } else {
             return;
         };
-        self.request.engine.happened(&SecurityEvent::new(kind).of(id).by(principal));
+        self.request.engine.happened(&Happening::new(kind).of(id).by(principal));
     }
 
     /// The sessions that a cap had no room for.
     fn report_evicted(&self, evicted: &[SessionId], principal: Option<&Principal>) {
         for id in evicted {
-            let event = SecurityEvent::new(SecurityEventKind::Evicted).of(*id).by(principal);
+            let event = Happening::new(SecurityEventKind::Evicted).of(*id).by(principal);
             self.request.engine.happened(&event);
         }
     }
@@ -58,7 +57,7 @@ impl RequestSession {
     pub(super) fn report_lost(&self, why: Option<Why>, fields: &[&str], explicit: bool) {
         match why {
             Some(Why::Withheld) if explicit => {
-                self.engine.happened(&SecurityEvent::new(SecurityEventKind::Withheld));
+                self.engine.happened(&Happening::new(SecurityEventKind::Withheld));
             }
             why => tracing::info!(
                 ?fields,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cookie::{self, Next};
 use super::{Committed, RequestSession};
-use crate::event::{SecurityEvent, SecurityEventKind};
+use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::patch::{Applied, Patch};
 use crate::record::{Applying, Record};
@@ -95,7 +95,7 @@ impl RequestSession {
         }
         drop(state);
         if was_live {
-            self.engine.happened(&SecurityEvent::new(SecurityEventKind::Destroyed).of(id));
+            self.engine.happened(&Happening::new(SecurityEventKind::Destroyed).of(id));
         }
     }
 

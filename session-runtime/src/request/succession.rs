@@ -62,7 +62,7 @@ impl RequestSession {
                 tracing::error!(
                     session = %id,
                     %error,
-                    "a session that nobody can open may not be removed; it counts and is listed until it expires"
+                    "a session that nobody can open could not be removed; it counts and is listed until it expires"
                 );
             }
         });

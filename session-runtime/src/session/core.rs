@@ -334,7 +334,7 @@ impl Core {
     pub(super) fn differs(&self, change: &Change) -> bool {
         let mut differs = false;
         // A value that does not encode is a change: the commit reports it.
-        self.ops_of(change, |_| differs = true).is_err() || differs
+        self.ops_of(change, self.backend.now(), |_| differs = true).is_err() || differs
     }
 
     /// A value of its own, through the codec: no `Clone` needed.

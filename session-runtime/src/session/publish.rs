@@ -50,7 +50,7 @@ impl Core {
             }
             let in_place = change.how == How::Touched && field.conflict == ConflictPolicy::LastWins;
             let mut publish = || {
-                self.ops_of(&change, |op| {
+                self.ops_of(&change, now, |op| {
                     if what == Publish::Everything || op.takes_privileges() {
                         let unseen = state.changes_unseen(field.name, change.seen, publication);
                         if unseen && in_place {
@@ -118,10 +118,11 @@ impl Core {
     pub(super) fn ops_of(
         &self,
         change: &Change,
+        now: Timestamp,
         mut push: impl FnMut(PendingOp),
     ) -> Result<(), SessionError> {
         let field = self.field(usize::from(change.index));
-        let (seq, now) = (change.seq, self.backend.now());
+        let seq = change.seq;
         let made = self.made(change);
         let make =
             |op, under, base| PendingOp { field, schema: self.schema, seq, op, under, base, made };

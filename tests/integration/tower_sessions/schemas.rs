@@ -14,6 +14,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::StatusCode;
 use serde_json::json;
+use session_runtime::schema::{MigrateError, Migration};
 use session_runtime::store::{MemoryStore, SessionStore, SqliteStore};
 use session_runtime::testing::{Fault, FaultStore, Gate, Operation};
 use session_runtime::{Authenticated, Session, SessionLayer, SessionRejection, SessionSchema};
@@ -33,6 +34,17 @@ struct Common {
 struct Admin {
     #[session(principal)]
     user: Option<u64>,
+}
+
+/// The present version of a schema that has had another.
+#[derive(SessionSchema)]
+#[session(version = 2, migrate = upgrade)]
+struct Later {
+    locale: String,
+}
+
+fn upgrade(old: &mut Migration<'_>) -> Result<(), MigrateError> {
+    old.set("locale", "upgraded")
 }
 
 async fn stored(theirs: &impl TheirStore) -> Id {
@@ -96,6 +108,20 @@ async fn a_schema_that_was_forgotten_is_named_before_it_takes_anything_over() {
     let mut client = browser(&app, id);
     assert_eq!(client.get("/locale").await.body, "de");
     assert_eq!(client.get("/account").await.body, "7", "whichever handler came first");
+}
+
+/// What the application's `map` makes of an old session is of the schema as it is now.
+#[tokio::test]
+async fn what_is_taken_over_is_of_the_present_version() {
+    let (store, theirs) = (MemoryStore::with_clock(clock()), their_crate::MemoryStore::default());
+    let layer = SessionLayer::new(store).schema::<Later>();
+    let app = Router::new()
+        .route("/", get(|it: Session<Later>| async move { it.locale().to_owned() }))
+        .layer(layer.adopt(TowerSessionsLegacy::new(theirs.clone())));
+    let mut client = browser(&app, stored(&theirs).await);
+    for _ in 0..2 {
+        assert_eq!(client.get("/").await.body, "de");
+    }
 }
 
 #[tokio::test]
