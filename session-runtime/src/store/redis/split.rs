@@ -69,12 +69,6 @@ enum Concluded {
     Revoked,
 }
 
-/// What came of asking for a reservation.
-enum Reserved<'s> {
-    Under(Reservation<'s>),
-    Denied(Denied),
-}
-
 impl Server {
     pub(super) async fn step_split(
         &self,
@@ -92,8 +86,8 @@ impl Server {
             }
         };
         let reservation = match self.reserve(id, number, joins, deadline).await? {
-            Reserved::Under(reservation) => reservation,
-            Reserved::Denied(denied) => return self.denied(id, step, denied, deadline).await,
+            Ok(reservation) => reservation,
+            Err(denied) => return self.denied(id, step, denied, deadline).await,
         };
         match self.step_alone(id, step, Some(&reservation.until), deadline).await? {
             Put::Stepped(Stepped::Refused(read, doubt)) => {
@@ -139,8 +133,8 @@ impl Server {
         deadline: Instant,
     ) -> Result<Inserted, engine::Failure> {
         let reservation = match self.reserve(id, PatchId::next(), joins, deadline).await? {
-            Reserved::Under(reservation) => reservation,
-            Reserved::Denied(denied) => {
+            Ok(reservation) => reservation,
+            Err(denied) => {
                 let Read { value, now, .. } = self.look_at(id, deadline).await?;
                 let is_there = value.is_some_and(|value| !engine::is_over(&value, now));
                 return Ok(match is_there {
@@ -189,7 +183,7 @@ impl Server {
         deadline: Instant,
     ) -> Result<Option<Denied>, engine::Failure> {
         let reservation = match self.reserve(id, patch, joins, deadline).await? {
-            Reserved::Under(reservation) => match reservation.before {
+            Ok(reservation) => match reservation.before {
                 Before::Confirmed => return Ok(None),
                 Before::Reserved => reservation,
                 // It was taken away before. The one just made does not count.
@@ -199,7 +193,7 @@ impl Server {
                 }
             },
             // What came since is weighed where it is confirmed.
-            Reserved::Denied(_) => self.reservation(id, patch, joins),
+            Err(_) => self.reservation(id, patch, joins),
         };
         Ok(match reservation.conclude(deadline).await? {
             Concluded::Stands(_) => None,
@@ -241,13 +235,14 @@ impl Server {
         Ok(())
     }
 
+    /// A place in the index, if the sign-in may be made.
     async fn reserve<'s>(
         &'s self,
         id: SessionId,
         number: PatchId,
         joins: &Joins<'s>,
         deadline: Instant,
-    ) -> Result<Reserved<'s>, engine::Failure> {
+    ) -> Result<Result<Reservation<'s>, Denied>, engine::Failure> {
         let mut reservation = self.reservation(id, number, joins);
         let (name, bound) = (id.to_string(), bound(joins));
         // How many of those that the index knows are known not to count.
@@ -262,14 +257,14 @@ impl Server {
             match answer {
                 Value::Array(answer) => break answer,
                 other if text(&other) == Some("revoked") => {
-                    return Ok(Reserved::Denied(Denied::Revoked));
+                    return Ok(Err(Denied::Revoked));
                 }
                 other if text(&other) == Some("crowded") => {}
                 _ => return Err(Failure::corrupt("answer").into()),
             }
             // More entries than any cap: most have ended, or a cap was turned on.
             match self.make_room(id, joins, &mut evicted, deadline).await? {
-                Room::None => return Ok(Reserved::Denied(Denied::AtLimit)),
+                Room::None => return Ok(Err(Denied::AtLimit)),
                 Room::After(others) => expiring = others.len(),
             }
             pause.again().await?;
@@ -290,9 +285,9 @@ impl Server {
             && let Some(denied) = reservation.count(cap, entries(members)?, deadline).await?
         {
             reservation.cancel(deadline).await;
-            return Ok(Reserved::Denied(denied));
+            return Ok(Err(denied));
         }
-        Ok(Reserved::Under(reservation))
+        Ok(Ok(reservation))
     }
 
     /// Ends a session from elsewhere if it is theirs, and says whether it was live.
