@@ -27,6 +27,7 @@ macro_rules! on_every_store {
 on_every_store! {
     who_was_signed_out_elsewhere_starts_afresh_at_once;
     requests_with_one_dead_cookie_share_one_session;
+    a_proof_is_no_session_to_share;
     a_slow_answer_does_not_undo_the_next_sign_in;
     a_late_request_of_a_browser_that_signed_out_stores_nothing;
     a_login_that_is_sent_twice_is_one_session;

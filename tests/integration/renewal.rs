@@ -87,7 +87,8 @@ async fn lost_responses_log_nobody_out_and_all_renewals_agree() {
 #[tokio::test]
 async fn concurrent_renewals_send_one_and_the_same_token() {
     for under in all().await {
-        let tab = signed_in(&layer(&under)).await;
+        let layer = layer(&under);
+        let tab = signed_in(&layer).await;
         under.clock.advance(HOUR);
         // All three have found it due before the first of them renews it.
         let together = Arc::new(Barrier::new(3));
@@ -108,6 +109,7 @@ async fn concurrent_renewals_send_one_and_the_same_token() {
             .into();
         assert_ne!(cookies[0], tab.cookie, "{}", under.name);
         assert!(cookies.iter().all(|cookie| *cookie == cookies[0]), "{}", under.name);
+        assert_eq!(layer.manager().metrics().renewed, 1, "{}: of one renewal", under.name);
     }
 }
 

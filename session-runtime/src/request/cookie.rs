@@ -27,10 +27,11 @@ impl Next {
         state: &State,
     ) -> Self {
         let Some(cookie) = planned else { return Self::Same };
-        let Some(ours) = &patch.meta.rotate else { return Self::Replaced(cookie) };
+        if patch.meta.rotate.is_none() {
+            return Self::Replaced(cookie);
+        }
         match (applied.rotation, &state.token, cookie) {
-            (Some(nonce), _, cookie) if nonce == ours.rotation.nonce => Self::Followed(cookie),
-            // Another request has begun the renewal: its nonce counts.
+            // The nonce is ours, or that of another request which has begun before.
             (Some(nonce), Some(token), CookieChange::Set { expires, .. }) => {
                 Self::Followed(CookieChange::Set { token: token.next(nonce), expires })
             }

@@ -91,6 +91,28 @@ async fn a_flash_that_was_set_meanwhile_is_not_taken_with_the_old_one() {
     assert_eq!(notice, None);
 }
 
+/// The store sees a conflict of another field, and the plan is made anew on what it has.
+#[tokio::test]
+async fn a_flash_that_was_set_meanwhile_outlives_a_conflict_of_another_field() {
+    let (_bench, mut tab) = begun().await;
+    let (taken, saved) = meanwhile(
+        &tab,
+        |s| {
+            s.set_notice("again");
+            s.tags_mut().push(2);
+        },
+        |s| {
+            s.tags_mut().push(3);
+            s.take_notice()
+        },
+    )
+    .await;
+    saved.unwrap();
+    assert_eq!(taken.as_deref(), Some("hello"));
+    let seen = tab.run(|mut s: SharedSession| async move { (s.tags().to_vec(), s.take_notice()) });
+    assert_eq!(seen.await.ok(), (vec![1, 2, 3], Some("again".to_owned())));
+}
+
 #[tokio::test]
 async fn a_transaction_reads_and_writes_secrets() {
     let (_bench, mut tab) = begun().await;

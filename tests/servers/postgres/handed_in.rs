@@ -5,9 +5,7 @@ use std::time::Duration;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Outcome, SignIn};
 use session_runtime::record::Principal;
-use session_runtime::store::{
-    Created, EndedBy, Lookup, PostgresStore, Revoke, SessionStore, Touch,
-};
+use session_runtime::store::{EndedBy, Lookup, PostgresStore, Revoke, SessionStore, Touch};
 use session_tests::servers::Postgres;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgPool};
@@ -40,7 +38,7 @@ async fn everything(store: &PostgresStore, leave: impl AsyncFn()) {
         let (mut new, _) = record(store, HOUR);
         new.meta.principal = Some(principal.clone());
         leave().await;
-        assert_eq!(store.create(new, sign_in).await.unwrap(), Created::ALONE);
+        assert!(store.create(new, sign_in).await.unwrap().is_created());
     }
     leave().await;
     assert_eq!(store.list(&principal, None, 9).await.unwrap().records.len(), 1);

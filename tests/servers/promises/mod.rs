@@ -137,6 +137,7 @@ macro_rules! on {
                 realms: a_former_realm_is_opened_as_long_as_it_is_accepted;
                 over: who_was_signed_out_elsewhere_starts_afresh_at_once;
                 over: requests_with_one_dead_cookie_share_one_session;
+                over: a_proof_is_no_session_to_share;
                 over: a_slow_answer_does_not_undo_the_next_sign_in;
                 over: a_late_request_of_a_browser_that_signed_out_stores_nothing;
                 over: a_login_that_is_sent_twice_is_one_session;

@@ -1,12 +1,14 @@
 //! Cookies that open nothing: of sessions that are over, of a browser that withheld
 //! its own, and of several sessions at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, StatusCode, header};
 use session_runtime::store::{AnyStore, SessionStore};
 use session_runtime::testing::{Fault, FaultStore, Operation};
 use session_runtime::{AtLimit, Session, SessionLayer, SessionSchema};
+use tokio::sync::Barrier;
 
 use crate::{Answer, Tab};
 
@@ -50,6 +52,12 @@ async fn sessions_of(layer: &SessionLayer, user: u64) -> usize {
 
 fn sets_no_cookie<R>(answer: &Answer<R>) -> bool {
     !answer.headers.contains_key(header::SET_COOKIE)
+}
+
+/// Where the handlers of two requests meet, both with their session in hand, if they come
+/// at once.
+fn meeting(at_once: bool) -> Arc<Barrier> {
+    Arc::new(Barrier::new(if at_once { 2 } else { 1 }))
 }
 
 /// Two devices of user 1, the second of which was signed out from the first.
@@ -106,6 +114,20 @@ pub async fn requests_with_one_dead_cookie_share_one_session(store: &(impl Sessi
     }
     // Each round signs out what the one before left here.
     assert_eq!(store.count().await.unwrap(), 10 + 1, "one there each time, and one here");
+}
+
+/// A proof of somebody whom this program does not know by name is shared with nobody.
+pub async fn a_proof_is_no_session_to_share(store: &(impl SessionStore + Clone)) {
+    let layer = layer(store);
+    let (_, mut there) = signed_out_elsewhere(&layer).await;
+    let other = there.clone();
+    there.run(|mut s: S| async move { s.reauthenticated() }).await.ok();
+    let late = other.ask(|mut s: S| async move { s.set_language("de") }).await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    assert!(sets_no_cookie(&late));
+    let seen = there.ask(|s: S| async move { (s.language().to_owned(), s.authenticated_at()) });
+    let (language, proved) = seen.await.ok();
+    assert_eq!((language.as_str(), proved.is_some()), ("", true));
 }
 
 /// It signs in on a device that was signed out, while a slower request is on its way.
@@ -172,9 +194,16 @@ pub async fn a_login_that_is_sent_twice_is_one_session(store: &(impl SessionStor
         };
         let mut tab = Tab::new(&layer);
         tab.run(|mut s: S| async move { s.cart_mut().push("pen".into()) }).await.ok();
+        let meet = meeting(at_once);
         let login = |tab: &Tab| {
-            let tab = tab.clone();
-            async move { tab.ask(move |mut s: S| async move { s.set_user(who) }).await }
+            let (tab, meet) = (tab.clone(), Arc::clone(&meet));
+            async move {
+                let login = tab.ask(move |mut s: S| async move {
+                    meet.wait().await;
+                    s.set_user(who);
+                });
+                login.await
+            }
         };
         let (first, second) = match at_once {
             true => tokio::join!(login(&tab), login(&tab)),
@@ -203,10 +232,12 @@ pub async fn a_change_of_user_that_is_sent_twice_is_one_session(
         let mut tab = Tab::new(&layer);
         sign_in(&mut tab, before).await.ok();
         tab.run(|mut s: S| async move { s.cart_mut().push("theirs".into()) }).await.ok();
+        let meet = meeting(at_once);
         let login = |tab: &Tab| {
-            let tab = tab.clone();
+            let (tab, meet) = (tab.clone(), Arc::clone(&meet));
             async move {
                 let login = tab.ask(move |mut s: S| async move {
+                    meet.wait().await;
                     s.cart_mut().push("pen".into());
                     s.set_user(after);
                 });
