@@ -387,6 +387,31 @@ async fn a_late_second_logout_does_not_remove_the_cookie_of_a_new_login() {
     }
 }
 
+/// Who asks for the session once more, in the request to which `save()` has said that it is
+/// over, sees nobody.
+#[tokio::test]
+async fn after_save_has_said_that_a_session_is_over_its_request_sees_nobody() {
+    for under in all().await {
+        let meet = Arc::new(Barrier::new(2));
+        let waits = Arc::clone(&meet);
+        let handler = move |parts: Parts| async move {
+            let look = || session_of::<Visitor>(&parts.extensions, &parts.headers);
+            let mut first = look().await.unwrap();
+            waits.wait().await;
+            waits.wait().await;
+            first.add_visits(1);
+            let saved = first.save().await;
+            drop(first);
+            format!("{saved:?} {:?}", look().await.unwrap().user_id())
+        };
+        let (app, _) = app(SessionLayer::new(under.store), post(handler));
+        let mut client = been_to(&app, "/sign-in/1").await;
+        let first = client.tab();
+        let reply = late(&first, &meet, async { drop(client.post("/logout").await) }).await;
+        assert_eq!(reply.body, "Err(Gone) None", "{}", under.name);
+    }
+}
+
 #[tokio::test]
 async fn destroy_ends_a_session_that_changed_hands_also_after_save_has_said_so() {
     for saves in [true, false] {
