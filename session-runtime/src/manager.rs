@@ -155,7 +155,7 @@ impl<S> SessionManager<S> {
         let Some(principal) = session.core.principal()? else { return Ok(0) };
         session.core.vouched().await?;
         let which = session.id().map_or(Revoke::All, |id| Revoke::Others(*id));
-        self.end(&self.principals(principal.namespace(), principal.json()), which).await
+        self.end(&self.principals(V::SCHEMA.namespace, &principal), which).await
     }
 
     /// How the store has been doing since the layer was built, in this process.

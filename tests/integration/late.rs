@@ -387,6 +387,31 @@ async fn a_late_second_logout_does_not_remove_the_cookie_of_a_new_login() {
     }
 }
 
+/// Where the later commit counts, the store is not asked to compare.
+#[tokio::test]
+async fn a_field_whose_later_commit_counts_meets_no_conflict() {
+    for under in all().await {
+        let meet = Arc::new(Barrier::new(2));
+        let waits = Arc::clone(&meet);
+        let handler = move |mut s: Session<Visitor>| async move {
+            waits.wait().await;
+            waits.wait().await;
+            s.set_locale("fr");
+        };
+        let (app, manager) = app(SessionLayer::new(under.store), post(handler));
+        let mut client = been_to(&app, "/sign-in/1").await;
+        let first = client.tab();
+        let reply = late(&first, &meet, async { drop(client.post("/start").await) }).await;
+        assert_eq!(
+            (reply.status.as_u16(), manager.metrics().conflicts),
+            (200, 0),
+            "{}",
+            under.name
+        );
+        assert_eq!(client.post("/read").await.body, "1 fr 0 []", "{}", under.name);
+    }
+}
+
 /// Who asks for the session once more, in the request to which `save()` has said that it is
 /// over, sees nobody.
 #[tokio::test]

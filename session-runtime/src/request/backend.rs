@@ -8,7 +8,6 @@ use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::keys::Keys;
-use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::Field;
 use crate::session::{Attempt, Audit, Backend, BoxFuture, Keep, Marked, Scope};
@@ -28,10 +27,6 @@ impl Backend for RequestSession {
 
     fn is_head(&self) -> bool {
         self.is_head
-    }
-
-    fn realm(&self) -> &Realm {
-        self.engine.config.realms.own()
     }
 
     fn marked(&self) -> Marked {

@@ -11,9 +11,8 @@ use crate::codec::{CodecError, NULL, Value};
 use crate::error::SessionError;
 use crate::keys::is_locked;
 use crate::patch::Add;
-use crate::realm::Realm;
 use crate::record::Fields;
-use crate::record::{Principal, Record};
+use crate::record::Record;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 use crate::ticket::LoginTicket;
 
@@ -367,13 +366,8 @@ impl Core {
             .collect()
     }
 
-    /// Which realm this session belongs to, or will.
-    fn realm(&self) -> &Realm {
-        self.record.as_ref().map_or_else(|| self.backend.realm(), |record| &record.meta.realm)
-    }
-
-    /// Who is signed in, as this handle sees it.
-    pub(crate) fn principal(&self) -> Result<Option<Principal>, SessionError> {
+    /// The JSON of who is signed in, as this handle sees it.
+    pub(crate) fn principal(&self) -> Result<Option<String>, SessionError> {
         let Some(index) = self.schema.principal_index() else { return Ok(None) };
         let mut json = Vec::new();
         let field = self.field(index);
@@ -381,9 +375,7 @@ impl Core {
             .codec()
             .encode_into(self.value(index), &mut json)
             .map_err(|source| SessionError::Unencodable { field: field.name, source })?;
-        let json = String::from_utf8_lossy(&json);
-        Ok((json.as_bytes() != NULL)
-            .then(|| Principal::of(self.realm(), self.schema.namespace, &json)))
+        Ok((json != NULL).then(|| String::from_utf8_lossy(&json).into_owned()))
     }
 }
 

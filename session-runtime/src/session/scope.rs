@@ -13,7 +13,6 @@ use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::keys::Keys;
-use crate::realm::Realm;
 use crate::record::Record;
 use crate::schema::{Field, Schema};
 use crate::token::SessionToken;
@@ -27,8 +26,6 @@ pub(crate) trait Backend: Send + Sync {
     fn keys(&self) -> &Keys;
     /// Whether the response has no body (`HEAD`), so that nobody reads what it says.
     fn is_head(&self) -> bool;
-    /// Which layer this request came through.
-    fn realm(&self) -> &Realm;
     /// The fields that a change of user is about.
     fn marked(&self) -> Marked;
     /// Who looks at values, in a test.
