@@ -326,6 +326,8 @@ mod retyped {
         pub(super) page: u32,
         #[session(counter)]
         pub(super) nickname: i64,
+        #[session(counter)]
+        pub(super) hits: u64,
         #[session(flash)]
         pub(super) locale: Option<Vec<u8>>,
         pub(super) limit: u8,
@@ -342,6 +344,7 @@ async fn retyped_fields_read_as_their_defaults_and_a_rolled_back_release_finds_i
             .says::<Retyped>(|s| {
                 let taken = s.take_locale();
                 s.add_nickname(1);
+                s.add_hits(1);
                 s.set_visits(s.visits() + 1);
                 format!("{:?} {} {} {taken:?} {}", s.basket(), s.page(), s.nickname(), s.limit())
             })
@@ -349,6 +352,7 @@ async fn retyped_fields_read_as_their_defaults_and_a_rolled_back_release_finds_i
         assert_eq!(shown, "{} 9 1 None 20");
         let mut golden = fields(GOLDEN);
         golden.insert("visits".into(), "4".into());
+        golden.insert("hits".into(), "1".into());
         assert_eq!(browser.stored().await, golden, "what could not be read was left alone");
         browser.does::<Retyped>(|s| s.set_page(1)).await;
         let page = browser.says::<Released>(|s| format!("{:?} {:?}", s.page(), s.basket())).await;

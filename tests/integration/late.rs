@@ -387,6 +387,27 @@ async fn a_late_second_logout_does_not_remove_the_cookie_of_a_new_login() {
     }
 }
 
+/// What was in a session that somebody has ended begins no other one.
+#[tokio::test]
+async fn a_sign_in_after_a_logout_beside_it_brings_nothing_of_the_session_that_ended() {
+    for under in all().await {
+        let meet = Arc::new(Barrier::new(2));
+        let waits = Arc::clone(&meet);
+        let handler = move |mut s: Session<Visitor>| async move {
+            waits.wait().await;
+            waits.wait().await;
+            s.set_user_id(1);
+        };
+        let (app, _) = app(SessionLayer::new(under.store), post(handler));
+        let mut client = been_to(&app, "/start").await;
+        let first = client.tab();
+        let reply = late(&first, &meet, async { drop(client.post("/logout").await) }).await;
+        assert_eq!(reply.status, 200, "{}", under.name);
+        client.keep(&reply);
+        assert_eq!(client.post("/read").await.body, "1 en 0 []", "{}", under.name);
+    }
+}
+
 /// Where the later commit counts, the store is not asked to compare.
 #[tokio::test]
 async fn a_field_whose_later_commit_counts_meets_no_conflict() {
