@@ -168,6 +168,27 @@ async fn a_client_that_hangs_up_during_the_commit_of_its_logout_is_logged_out() 
     }
 }
 
+/// A logout that fails when nobody listens any more is at least in the log.
+#[tokio::test]
+async fn a_commit_that_fails_after_its_client_has_hung_up_is_logged() {
+    let (under, traced) = (memory(), Traced::start());
+    let slow = Slow::on(under.store);
+    let handler = |mut s: Session<Visitor>| async move { s.destroy() };
+    let (app, _) = app(SessionLayer::new(slow.clone()), post(handler));
+    let client = been_to(&app, "/sign-in/1").await;
+    let gate = slow.next(Call::Delete, Fault::Fails);
+    hangs_up(&client, "/run", gate.reached()).await;
+    gate.open();
+    let said = || traced.text().contains("could not be saved, and nobody waits for the answer");
+    for _ in 0..1_000 {
+        if said() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{}", traced.text());
+}
+
 #[tokio::test]
 async fn a_task_destroys_the_session_after_its_client_has_hung_up() {
     for under in all().await {

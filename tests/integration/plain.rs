@@ -153,7 +153,7 @@ async fn a_service_that_fails_altogether_still_logs_out_and_stores_nothing_else(
 
 #[tokio::test]
 async fn the_layer_passes_readiness_and_clones_through() {
-    #[derive(Clone)]
+    #[derive(Clone, Debug)]
     struct Busy(std::sync::Arc<std::sync::atomic::AtomicBool>);
     impl Service<Request<()>> for Busy {
         type Response = Response<String>;
@@ -178,6 +178,7 @@ async fn the_layer_passes_readiness_and_clones_through() {
     let busy = Busy(std::sync::Arc::new(true.into()));
     let spy = Spy::on(memory().store);
     let mut app = SessionLayer::new(spy.clone()).layer(busy.clone());
+    assert!(format!("{app:?}").starts_with("SessionService { inner: Busy("));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(app.poll_ready(&mut context).is_pending(), "load shedding is not hidden");
     busy.0.store(false, std::sync::atomic::Ordering::SeqCst);
