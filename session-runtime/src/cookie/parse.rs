@@ -67,8 +67,8 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> impl Iterator<Item = St
     texts.filter_map(move |pair| Some(value_in(pair, name)?.to_owned())).take(MOST)
 }
 
-/// The value of a pair of this name, as RFC 6265 §5.2 reads one, without the quotes that
-/// some clients put around it.
+/// The value of a pair of this name (RFC 6265 §4.2.1), without the quotes that may be
+/// around it.
 fn value_in<'p>(pair: &'p str, name: &str) -> Option<&'p str> {
     let rest = pair.trim_ascii_start().strip_prefix(name)?;
     let value = rest.trim_ascii_start().strip_prefix('=')?.trim_ascii();
