@@ -1,9 +1,12 @@
 //! Run with: cargo run -p session-examples --example two_kinds_of_users
 //!
-//! Customers at `/` and administrators at `/admin`: a layer and a cookie each, and
-//! one store. Customer 42 is not administrator 42: what a layer made belongs to its
-//! realm, by default the cookie's name, and is unknown to the other. Put one cookie's
-//! value under the other one's name and see.
+//! Customers and administrators: a layer and a cookie each, and one store. Customer 42
+//! is not administrator 42: what a layer made belongs to its realm, by default the
+//! cookie's name, and is unknown to the other. Put one cookie's value under the other
+//! one's name and see.
+//!
+//! The shop has both sessions at hand: an administrator who looks at it sees so. Each
+//! layer names its schema, which is how a handler gets the right one.
 //!
 //! And a customer who signs in where another one was finds a session of their own,
 //! with the language of the browser and nothing else.
@@ -38,12 +41,17 @@ struct Login {
     number: u64,
 }
 
-async fn shop(customer: Session<Customer>) -> Html<String> {
+async fn shop(
+    customer: Session<Customer>,
+    administrator: Option<Authenticated<Administrator>>,
+) -> Html<String> {
+    let bar = administrator.map(|who| format!("<p>You are administrator {}.", who.principal()));
     Html(format!(
-        r#"<p>Customer {:?}, {} things, in {}. <a href=/admin>Administration</a>
+        r#"{}<p>Customer {:?}, {} things, in {}. <a href=/admin>Administration</a>
         <form method=post action=/sign-in><input name=number value=42> <button>Sign in</button>
         </form> <form method=post><button formaction=/add>Add a pen</button>
         <button formaction=/language>Deutsch</button></form>"#,
+        bar.unwrap_or_default(),
         customer.number(),
         customer.cart().len(),
         customer.language(),
@@ -92,17 +100,15 @@ fn layers(
 }
 
 fn app([customers, administrators]: [SessionLayer; 2]) -> axum::Router {
-    let admin = axum::Router::new()
-        .route("/admin", get(administration))
-        .route("/admin/sign-in", post(admin_sign_in))
-        .layer(administrators);
     axum::Router::new()
         .route("/", get(shop))
         .route("/sign-in", post(sign_in))
         .route("/add", post(add))
         .route("/language", post(language))
+        .route("/admin", get(administration))
+        .route("/admin/sign-in", post(admin_sign_in))
         .layer(customers)
-        .merge(admin)
+        .layer(administrators)
 }
 
 #[tokio::main]

@@ -46,6 +46,10 @@ async fn customer_42_is_not_administrator_42() {
         assert_eq!((status, &*page, set), (StatusCode::UNAUTHORIZED, "sign in first", None));
         let (_, page, _) = ask(&app, "GET", "/", &format!("__Host-session={admin}")).await;
         assert!(page.starts_with("<p>Customer None"), "{page}");
+
+        let both = format!("__Host-session={customer}; __Host-admin={admin}");
+        let (_, page, _) = ask(&app, "GET", "/", &both).await;
+        assert!(page.starts_with("<p>You are administrator 42.<p>Customer Some(42)"), "{page}");
     }
 }
 

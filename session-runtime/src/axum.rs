@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode, header};
 
 use crate::error::{SessionError, report};
-use crate::extract::{Authenticated, request_of};
+use crate::extract::{Authenticated, innermost, request_of};
 use crate::manager::SessionManager;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::schema::HasPrincipal;
@@ -81,7 +81,7 @@ impl<State: Send + Sync> FromRequestParts<State> for SessionManager {
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
-        Ok(Self::new(Arc::clone(&request_of(&parts.extensions, || "SessionManager")?.engine)))
+        Ok(Self::new(Arc::clone(&innermost(&parts.extensions, "SessionManager")?.engine)))
     }
 }
 
@@ -89,7 +89,7 @@ impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for SessionMan
     type Rejection = SessionRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
-        let request = request_of(&parts.extensions, std::any::type_name::<Self>)?;
+        let request = request_of::<S>(&parts.extensions)?;
         request.engine.admit(S::SCHEMA)?;
         Ok(Self::new(Arc::clone(&request.engine)))
     }

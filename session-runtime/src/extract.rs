@@ -7,9 +7,8 @@ use std::sync::Arc;
 use http::{Extensions, HeaderMap};
 
 use crate::login;
-use crate::middleware::Excluded;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
-use crate::request::{RequestExtension, RequestSession};
+use crate::request::{Passed, RequestExtension, RequestSession};
 use crate::schema::{HasPrincipal, SessionSchema};
 use crate::session::Handle;
 
@@ -35,8 +34,7 @@ pub async fn session_of<S: SessionSchema>(
     extensions: &Extensions,
     headers: &HeaderMap,
 ) -> Result<S::Session, SessionRejection> {
-    let request = request_of(extensions, std::any::type_name::<S>)?;
-    Ok(request.handle::<S>(headers, true).await?.into())
+    Ok(request_of::<S>(extensions)?.handle::<S>(headers, true).await?.into())
 }
 
 /// As [`session_of`], but only a session that exists.
@@ -48,20 +46,35 @@ pub async fn existing_session_of<S: SessionSchema>(
     extensions: &Extensions,
     headers: &HeaderMap,
 ) -> Result<Option<S::Session>, SessionRejection> {
-    let request = request_of(extensions, std::any::type_name::<S>)?;
+    let request = request_of::<S>(extensions)?;
     let handle: Handle<S> = request.handle(headers, true).await?;
     Ok(request.exists().then(|| handle.into()))
 }
 
-pub(crate) fn request_of(
+/// Where a handler's session of `S` is: in the innermost layer that names `S`, or in the
+/// innermost of all.
+pub(crate) fn request_of<S: SessionSchema>(
     extensions: &Extensions,
-    wanted: fn() -> &'static str,
 ) -> Result<&Arc<RequestSession>, SessionRejection> {
-    match extensions.get::<RequestExtension>() {
-        Some(extension) => Ok(extension.session()),
-        None if extensions.get::<Excluded>().is_some() => {
-            Err(SessionRejection::Excluded { wanted: wanted() })
-        }
+    let layer = extensions.get::<RequestExtension>().map(|it| it.of(S::SCHEMA));
+    session_in(layer, std::any::type_name::<S>)
+}
+
+/// That of the innermost layer.
+pub(crate) fn innermost<'a>(
+    extensions: &'a Extensions,
+    wanted: &'static str,
+) -> Result<&'a Arc<RequestSession>, SessionRejection> {
+    session_in(extensions.get().map(RequestExtension::innermost), || wanted)
+}
+
+fn session_in(
+    layer: Option<&Passed>,
+    wanted: impl FnOnce() -> &'static str,
+) -> Result<&Arc<RequestSession>, SessionRejection> {
+    match layer {
+        Some(Passed::With(session)) => Ok(session),
+        Some(Passed::Excluded(_)) => Err(SessionRejection::Excluded { wanted: wanted() }),
         None => Err(SessionRejection::missing_layer(wanted())),
     }
 }
@@ -99,7 +112,7 @@ impl<S: HasPrincipal> Authenticated<S> {
         if let Some(found) = Self::find(extensions, headers).await? {
             return Ok(found);
         }
-        let pages = &request_of(extensions, std::any::type_name::<S>)?.engine.config.login;
+        let pages = &request_of::<S>(extensions)?.engine.config.login;
         let login = login::location(pages, extensions.get(), headers);
         Err(AuthenticatedRejection::Nobody { login })
     }
@@ -113,7 +126,7 @@ impl<S: HasPrincipal> Authenticated<S> {
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Option<Self>, SessionRejection> {
-        let request = request_of(extensions, std::any::type_name::<S>)?;
+        let request = request_of::<S>(extensions)?;
         let handle: Handle<S> = request.handle(headers, false).await?;
         let principal = handle.__owned(S::PRINCIPAL);
         Ok(principal.map(|principal| Self { principal, session: handle.into() }))

@@ -4,6 +4,7 @@
 mod abort;
 mod answers;
 mod around;
+mod both;
 mod cache;
 mod caps;
 mod concurrency;

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{any, get, post};
+use axum::routing::{any, get};
 use http::{Method, StatusCode, header};
 use session_runtime::{Authenticated, CookieConfig, Session, SessionLayer};
 use session_tests::stores::memory;
@@ -126,39 +126,6 @@ async fn middleware_outside_of_the_layer_says_what_is_missing_and_runs_nothing()
     assert_eq!((reply.status.as_u16(), reply.body.as_str()), (500, "session layer missing"));
     assert!(traced.text().contains("SessionLayer::new(store)"), "{}", traced.text());
     assert!(spy.calls().is_empty());
-}
-
-#[tokio::test]
-async fn between_two_different_layers_each_has_a_session_of_its_own_and_the_log_says_so() {
-    let traced = Traced::start();
-    let (inner, outer) = (Spy::new(), Spy::new());
-    let app = Router::new()
-        .route("/visit", get(visit))
-        .layer(SessionLayer::new(inner.clone()))
-        .layer(from_fn(count_before))
-        .layer(SessionLayer::new(outer.clone()));
-    let reply = Client::new(&app).get("/visit").await;
-    assert_eq!(reply.body, "nobody en 1 []", "not that of the middleware");
-    assert_eq!((inner.calls().len(), outer.calls().len()), (1, 1));
-    let text = traced.text();
-    assert!(text.contains("two different session layers"), "{text}");
-}
-
-#[tokio::test]
-async fn two_layers_with_cookies_of_their_own_serve_one_route_side_by_side() {
-    let layer = |name: &'static str| {
-        let cookie = CookieConfig::builder().name(name).build().unwrap();
-        SessionLayer::new(memory().store).cookie(cookie)
-    };
-    let app = Router::new()
-        .route("/visit", post(visit))
-        .layer(layer("inner"))
-        .layer(from_fn(count_before))
-        .layer(layer("outer"));
-    let mut client = Client::new(&app);
-    assert_eq!(client.post("/visit").await.body, "nobody en 1 []");
-    assert_eq!(client.post("/visit").await.body, "nobody en 2 []");
-    assert_eq!(client.cookies.len(), 2, "{:?}", client.cookies);
 }
 
 #[tokio::test]

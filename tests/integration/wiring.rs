@@ -44,21 +44,6 @@ async fn the_same_layer_twice_is_one_layer() {
 }
 
 #[tokio::test]
-async fn two_different_layers_are_reported_and_the_inner_one_counts() {
-    let traced = Traced::start();
-    let (inner, outer) = (Spy::new(), Spy::new());
-    let app = Router::new()
-        .route("/", get(|mut s: Session<Visitor>| async move { s.add_visits(1) }))
-        .layer(SessionLayer::new(inner.clone()))
-        .layer(SessionLayer::new(outer.clone()));
-    for _ in 0..3 {
-        Client::new(&app).get("/").await;
-    }
-    assert_eq!(traced.warnings("two different session layers"), 1, "once, not with each request");
-    assert!(outer.calls().is_empty() && inner.calls().len() == 3);
-}
-
-#[tokio::test]
 async fn nobody_signed_in_is_a_401_or_the_configured_redirect() {
     let plain = app(memory().store);
     assert_eq!(Client::new(&plain).get("/account").await.status, 401);

@@ -63,7 +63,7 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// Has no cache keep the response: neither one that obeys `Cache-Control`, nor one that
 /// prefers a field for caches of its kind, such as `CDN-Cache-Control` (RFC 9213) or
 /// `Surrogate-Control` (Edge Architecture Specification).
-fn forbid_caching(headers: &mut HeaderMap) {
+pub(crate) fn forbid_caching(headers: &mut HeaderMap) {
     let names = headers
         .keys()
         .filter(|name| name.as_str().ends_with("-cache-control") || *name == "surrogate-control");

@@ -43,6 +43,30 @@ impl Engine {
         }
     }
 
+    /// Warns if the cookie of a layer around this one has the same name.
+    pub(crate) fn is_within(&self, outer: &Self) {
+        let name = self.config.cookie.name();
+        if name == outer.config.cookie.name() {
+            self.same_cookie.call_once(|| {
+                tracing::warn!(
+                    cookie = name,
+                    "two session layers around one handler have cookies of one name, and a browser may keep only one of them: give one of them another `.cookie(…)`"
+                );
+            });
+        }
+    }
+
+    /// Warns of a schema that a handler within several layers asks for, and none names.
+    #[cold]
+    pub(crate) fn asked_for_unnamed(&self, schema: &'static Schema) {
+        self.unnamed.call_once(|| {
+            tracing::warn!(
+                schema = schema.name,
+                "a handler within two session layers asks for a schema that neither names, and gets the session of the inner one: call `.schema::<…>()` on the layer that it belongs to"
+            );
+        });
+    }
+
     /// The schemas that say who is signed in.
     fn of_users(&self) -> Vec<&'static Schema> {
         let all = self.schemas().all().into_iter();

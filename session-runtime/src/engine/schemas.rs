@@ -23,22 +23,33 @@ pub(crate) struct Schemas {
     /// Nearly every layer has one; it is found without a lock.
     first: OnceLock<&'static Schema>,
     others: RwLock<Vec<&'static Schema>>,
-    /// How many were named when the layer was built; the others came with a request.
-    named: usize,
+    /// Those that were named; the others came with a request.
+    named: RwLock<Vec<&'static Schema>>,
     /// All that there are must have been named.
     complete: bool,
 }
 
 impl Schemas {
     pub(crate) fn new(capabilities: Capabilities, has_keys: bool) -> Self {
-        let (first, others) = (OnceLock::new(), RwLock::default());
-        Self { capabilities, has_keys, first, others, named: usize::MAX, complete: false }
+        let (first, others, named) = (OnceLock::new(), RwLock::default(), RwLock::default());
+        Self { capabilities, has_keys, first, others, named, complete: false }
     }
 
-    /// The schemas that are known by now were named; what comes from now on, comes with
-    /// a request.
-    pub(crate) fn are_named(&mut self) {
-        self.named = self.all().len();
+    /// Admits a schema that whoever builds the layer names.
+    pub(crate) fn name(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
+        let named = || self.named.write().unwrap_or_else(PoisonError::into_inner);
+        named().push(schema);
+        let admitted = self.admit(schema);
+        if admitted.is_err() {
+            named().retain(|known| !known.is(schema));
+        }
+        admitted
+    }
+
+    /// Whether the schema was named for this layer.
+    pub(crate) fn has_named(&self, schema: &'static Schema) -> bool {
+        let named = self.named.read().unwrap_or_else(PoisonError::into_inner);
+        named.iter().any(|known| known.is(schema))
     }
 
     /// No other schema is admitted from now on: what was stored without it
@@ -100,7 +111,7 @@ impl Schemas {
         schema: &'static Schema,
     ) -> Result<(), SessionError> {
         let known = self.first.get().into_iter().chain(others).copied().chain([schema]);
-        let mut came_later = known.skip(self.named);
+        let mut came_later = known.filter(|schema| !self.has_named(schema));
         match came_later.find(|schema| schema.fields.iter().any(Field::is_about_users)) {
             Some(schema) => Err(SessionError::SchemaNotNamed { schema: schema.name }),
             None => Ok(()),

@@ -24,8 +24,11 @@ pub(crate) struct Engine {
     /// What a test kit looks at.
     pub(crate) audit: OnceLock<Audit>,
     events: Events,
-    /// Another layer is around this one, which was reported.
-    pub(crate) nested: Once,
+    /// A layer around this one has a cookie of the same name, which was reported.
+    pub(crate) same_cookie: Once,
+    /// A handler within another layer asked for a schema that neither names, which was
+    /// reported.
+    pub(crate) unnamed: Once,
     /// A browser on plain http was sent the cookie, which was reported.
     pub(crate) plain_http: Once,
     schemas: Schemas,
@@ -35,8 +38,19 @@ impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let (queues, metrics) = (Queues::default(), Counters::default());
         let (audit, events) = (OnceLock::new(), Events::default());
-        let (nested, plain_http) = (Once::new(), Once::new());
-        Self { store, config, queues, metrics, audit, events, nested, plain_http, schemas }
+        let (same_cookie, unnamed, plain_http) = (Once::new(), Once::new(), Once::new());
+        Self {
+            store,
+            config,
+            queues,
+            metrics,
+            audit,
+            events,
+            same_cookie,
+            unnamed,
+            plain_http,
+            schemas,
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -51,10 +65,23 @@ impl Engine {
 
     /// Checks the settings and the schema; cheap once both are known good.
     pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
+        self.admit_by(Schemas::admit, schema)
+    }
+
+    /// The same of a schema that whoever builds the layer names.
+    pub(crate) fn name(&self, schema: &'static Schema) -> Result<(), SessionError> {
+        self.admit_by(Schemas::name, schema)
+    }
+
+    fn admit_by(
+        &self,
+        admit: fn(&Schemas, &'static Schema) -> Result<Admitted, SessionError>,
+        schema: &'static Schema,
+    ) -> Result<(), SessionError> {
         if let Some(error) = &self.config.error {
             return Err(SessionError::Config(error.clone()));
         }
-        if self.schemas.admit(schema)? == Admitted::Now {
+        if admit(&self.schemas, schema)? == Admitted::Now {
             self.look_around(schema);
         }
         Ok(())

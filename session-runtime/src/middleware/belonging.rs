@@ -1,7 +1,10 @@
-//! Settings of which sessions are a layer's: its cookie and its realm.
+//! Settings of which sessions are a layer's: its cookie, its realm and its schemas.
+
+use std::sync::Arc;
 
 use super::layer::SessionLayer;
 use crate::config::CookieConfig;
+use crate::schema::SessionSchema;
 
 /// The cookie, and which sessions are this layer's.
 impl SessionLayer {
@@ -86,5 +89,67 @@ impl SessionLayer {
                 config.error.get_or_insert(error);
             }
         })
+    }
+
+    /// Makes a schema known before the first request: two schemas that disagree
+    /// on a field are then refused by [`check`](Self::check), and
+    /// a [`SessionManager`] knows its principal, also one that was taken before.
+    ///
+    /// A layer with two or more schemas needs this call for each that has a field marked
+    /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
+    /// about all of them, also in a process that has not served them yet. Otherwise the
+    /// second schema cannot be extracted
+    /// ([`SessionError::SchemaNotNamed`](crate::SessionError::SchemaNotNamed)).
+    ///
+    /// Where a route has several layers, one around the other, this call says which of them
+    /// a handler means: the session of `S` is that of the innermost layer that names `S`. A
+    /// schema that none of them names belongs to the innermost layer, and the log says so.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use session_runtime::{
+    ///     Authenticated, CookieConfig, SessionLayer, SessionSchema, store::MemoryStore,
+    /// };
+    ///
+    /// #[derive(SessionSchema)]
+    /// struct Customer {
+    ///     #[session(principal)]
+    ///     number: Option<u64>,
+    /// }
+    ///
+    /// #[derive(SessionSchema)]
+    /// struct Employee {
+    ///     #[session(principal)]
+    ///     login: Option<String>,
+    /// }
+    ///
+    /// /// A page of the shop, with a bar above it for whoever works there.
+    /// async fn page(customer: Authenticated<Customer>, staff: Option<Authenticated<Employee>>) {
+    ///     # let _ = (customer, staff);
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let store = MemoryStore::new();
+    /// let app: Router = Router::new()
+    ///     .route("/", get(page))
+    ///     .layer(SessionLayer::new(store.clone()).schema::<Customer>())
+    ///     .layer(
+    ///         SessionLayer::new(store)
+    ///             .cookie(CookieConfig::builder().name("staff").build()?)
+    ///             .schema::<Employee>(),
+    ///     );
+    /// # drop(app);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn schema<S: SessionSchema>(mut self) -> Self {
+        self.schemas.push(S::SCHEMA);
+        // What was built goes on, if the schema fits it: managers hold it.
+        let is_known = self.engine.get().is_some_and(|engine| engine.name(S::SCHEMA).is_ok());
+        if !is_known {
+            self.engine = Arc::default();
+        }
+        self
     }
 }

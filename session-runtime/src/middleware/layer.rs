@@ -15,7 +15,7 @@ use crate::error::SessionError;
 use crate::event::{Listener, SecurityEvent};
 use crate::manager::SessionManager;
 use crate::patch::{AtLimit, Cap};
-use crate::schema::{HasPrincipal, SessionSchema};
+use crate::schema::HasPrincipal;
 use crate::store::SessionStore;
 
 /// Gives the services inside it typed sessions.
@@ -39,9 +39,9 @@ use crate::store::SessionStore;
 pub struct SessionLayer {
     store: Arc<dyn SessionStore>,
     pub(super) config: Config,
-    schemas: Vec<&'static crate::schema::Schema>,
+    pub(super) schemas: Vec<&'static crate::schema::Schema>,
     /// Built once, so that every clone and every manager shares it.
-    engine: Arc<OnceLock<Arc<Engine>>>,
+    pub(super) engine: Arc<OnceLock<Arc<Engine>>>,
 }
 
 impl SessionLayer {
@@ -273,26 +273,6 @@ impl SessionLayer {
         self.set(|config| config.adopt = Some(crate::legacy::Adopt::new(legacy)))
     }
 
-    /// Makes a schema known before the first request: two schemas that disagree
-    /// on a field are then refused by [`check`](Self::check), and
-    /// a [`SessionManager`] knows its principal, also one that was taken before.
-    ///
-    /// A layer with two or more schemas needs this call for each that has a field marked
-    /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
-    /// about all of them, also in a process that has not served them yet. Otherwise the
-    /// second schema cannot be extracted
-    /// ([`SessionError::SchemaNotNamed`](crate::SessionError::SchemaNotNamed)).
-    #[must_use]
-    pub fn schema<S: SessionSchema>(mut self) -> Self {
-        self.schemas.push(S::SCHEMA);
-        // What was built goes on, if the schema fits it: managers hold it.
-        let is_known = self.engine.get().is_some_and(|engine| engine.admit(S::SCHEMA).is_ok());
-        if !is_known {
-            self.engine = Arc::default();
-        }
-        self
-    }
-
     /// Checks the settings and schemas. Without this call, invalid settings
     /// make every extraction fail with the same error.
     ///
@@ -302,7 +282,7 @@ impl SessionLayer {
     pub fn check(&self) -> Result<(), SessionError> {
         self.check_config().map_err(SessionError::Config)?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
-        self.schemas.iter().try_for_each(|schema| schemas.admit(schema).map(drop))
+        self.schemas.iter().try_for_each(|schema| schemas.name(schema).map(drop))
     }
 
     fn check_config(&self) -> Result<(), ConfigError> {
@@ -381,7 +361,7 @@ impl SessionLayer {
             }
             let mut schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
             for schema in &self.schemas {
-                if let Err(error) = schemas.admit(schema) {
+                if let Err(error) = schemas.name(schema) {
                     tracing::error!(%error, "a session schema cannot be used");
                     config.error.get_or_insert(ConfigError::new(
                         "schema",
@@ -389,7 +369,6 @@ impl SessionLayer {
                     ));
                 }
             }
-            schemas.are_named();
             if config.adopt.is_some() {
                 schemas.complete();
             }

@@ -15,5 +15,4 @@ pub use body::AnswerBody;
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
 pub(crate) use probe::Probe;
-pub(crate) use service::Excluded;
 pub use service::SessionService;

@@ -12,11 +12,7 @@ use super::plain_http::PlainHttp;
 use super::probe::Probe;
 use crate::engine::Engine;
 use crate::login::Asked;
-use crate::request::{RequestExtension, RequestSession};
-
-/// What the layer leaves there if the path is excluded.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Excluded;
+use crate::request::{Passed, RequestExtension, RequestSession};
 
 /// The service made by [`SessionLayer`](super::SessionLayer).
 #[derive(Clone)]
@@ -51,34 +47,32 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> ResponseFuture<I::Future, ResBody> {
+        let outer = request.extensions().get::<RequestExtension>();
+        let is_within = outer.is_some();
+        if outer.is_some_and(|outer| outer.passed(&self.engine)) {
+            // The same layer twice is one layer.
+            return ResponseFuture::unchanged(self.inner.call(request));
+        }
         if !self.engine.config.excluded.is_empty()
             && self.engine.config.excludes(request.uri().path())
         {
-            request.extensions_mut().insert(Excluded);
+            let excluded = Passed::Excluded(Arc::clone(&self.engine));
+            RequestExtension::put(excluded, request.extensions_mut());
             return ResponseFuture::unchanged(self.inner.call(request));
-        }
-        if let Some(outer) = request.extensions().get::<RequestExtension>() {
-            if Arc::ptr_eq(&outer.session().engine, &self.engine) {
-                // The same layer twice is one layer.
-                return ResponseFuture::unchanged(self.inner.call(request));
-            }
-            self.engine.nested.call_once(|| {
-                tracing::warn!(
-                    "two different session layers around one handler: it sees the inner one; give a route one `SessionLayer`"
-                );
-            });
         }
         if let Some(probe) = request.extensions().get::<Probe>() {
             probe.reached(request.extensions());
             return ResponseFuture::answered(Response::new(ResBody::from("")));
         }
-        if !self.engine.config.login.is_empty() {
+        // A layer around this one saw more of the address.
+        if !self.engine.config.login.is_empty() && request.extensions().get::<Asked>().is_none() {
             let asked = Asked::of(&request);
             request.extensions_mut().insert(asked);
         }
-        let session = RequestSession::new(Arc::clone(&self.engine), request.method());
+        let mut session = RequestSession::new(Arc::clone(&self.engine), request.method());
+        session.is_within = is_within;
         let session = Arc::new(session);
-        request.extensions_mut().insert(RequestExtension::new(Arc::clone(&session)));
+        RequestExtension::put(Passed::With(Arc::clone(&session)), request.extensions_mut());
         let plain_http = PlainHttp::of(&self.engine, request.headers());
         ResponseFuture::new(self.inner.call(request), session).seen_by(plain_http)
     }

@@ -1,33 +1,98 @@
 //! How extractors find the session of their request.
 
+use std::iter::successors;
 use std::sync::Arc;
 
-use super::RequestSession;
+use http::Extensions;
 
-/// What the layer leaves in the request's extensions. As long as one of these
+use super::RequestSession;
+use crate::engine::Engine;
+use crate::schema::Schema;
+
+/// What the layers that a request passed leave in its extensions. As long as one of these
 /// is there, somebody may still ask for the session.
-#[derive(Debug)]
-pub(crate) struct RequestExtension(Arc<RequestSession>);
+pub(crate) struct RequestExtension {
+    passed: Passed,
+    /// The layer around this one.
+    outer: Option<Box<Self>>,
+}
+
+/// What a layer did with a request.
+#[derive(Clone)]
+pub(crate) enum Passed {
+    With(Arc<RequestSession>),
+    /// It leaves the path out.
+    Excluded(Arc<Engine>),
+}
+
+impl Passed {
+    fn engine(&self) -> &Arc<Engine> {
+        match self {
+            Self::With(session) => &session.engine,
+            Self::Excluded(engine) => engine,
+        }
+    }
+}
 
 impl RequestExtension {
-    pub(crate) fn new(session: Arc<RequestSession>) -> Self {
-        session.scope.gained_viewer();
-        Self(session)
+    /// Adds a layer within those that the request has passed already.
+    pub(crate) fn put(passed: Passed, extensions: &mut Extensions) {
+        let outer = extensions.remove::<Self>().map(Box::new);
+        extensions.insert(Self::new(passed, outer));
     }
 
-    pub(crate) const fn session(&self) -> &Arc<RequestSession> {
-        &self.0
+    fn new(passed: Passed, outer: Option<Box<Self>>) -> Self {
+        if let Passed::With(session) = &passed {
+            session.scope.gained_viewer();
+        }
+        Self { passed, outer }
+    }
+
+    /// Whether the request passed the layer of this engine already. If not, it is compared
+    /// with those that it passed.
+    pub(crate) fn passed(&self, engine: &Arc<Engine>) -> bool {
+        let passed = self.layers().any(|it| Arc::ptr_eq(it.engine(), engine));
+        if !passed {
+            self.layers().for_each(|it| engine.is_within(it.engine()));
+        }
+        passed
+    }
+
+    /// The innermost layer first.
+    fn layers(&self) -> impl Iterator<Item = &Passed> {
+        successors(Some(self), |it| it.outer.as_deref()).map(|it| &it.passed)
+    }
+
+    pub(crate) const fn innermost(&self) -> &Passed {
+        &self.passed
+    }
+
+    /// The innermost layer that names the schema, or the innermost of all.
+    pub(crate) fn of(&self, schema: &'static Schema) -> &Passed {
+        if self.outer.is_none() {
+            return &self.passed;
+        }
+        let named = self.layers().find(|it| it.engine().schemas().has_named(schema));
+        named.unwrap_or_else(|| {
+            let sessions = self.layers().filter(|it| matches!(it, Passed::With(_)));
+            if sessions.count() > 1 {
+                self.passed.engine().asked_for_unnamed(schema);
+            }
+            &self.passed
+        })
     }
 }
 
 impl Clone for RequestExtension {
     fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.0))
+        Self::new(self.passed.clone(), self.outer.clone())
     }
 }
 
 impl Drop for RequestExtension {
     fn drop(&mut self) {
-        self.0.scope.lost_viewer();
+        if let Passed::With(session) = &self.passed {
+            session.scope.lost_viewer();
+        }
     }
 }

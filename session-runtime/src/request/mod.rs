@@ -38,7 +38,7 @@ mod transaction;
 
 use self::attempts::{Attempts, Work};
 use self::commit::Committed;
-pub(crate) use self::extension::RequestExtension;
+pub(crate) use self::extension::{Passed, RequestExtension};
 use self::load::LookedUp;
 pub(crate) use self::response::{abandoned, begin, finish};
 pub(crate) use self::session::RequestSession;

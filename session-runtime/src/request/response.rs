@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{RequestSession, ToEnd};
-use crate::cookie::{apply_to, guard, vary_on_cookie};
+use crate::cookie::{apply_to, forbid_caching, guard, vary_on_cookie};
 use crate::error::{SessionError, report};
 use crate::session::{Backend, CookieChange, Keep, Pending};
 use crate::token::SessionToken;
@@ -63,10 +63,11 @@ pub(crate) fn finish<B: From<&'static str>>(
     if let Err(error) = committed {
         // The response says it; nobody needs to be told again.
         state.pending = Pending::default();
-        replaced = Some(std::mem::replace(&mut response, failure(error)));
+        replaced = Some(replace(&mut response, error));
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
-        replaced = Some(std::mem::replace(&mut response, failure(SessionError::Gone)));
+        replaced = Some(replace(&mut response, SessionError::Gone));
     }
+    let before = response.headers().get_all(header::SET_COOKIE).iter().count();
     guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
@@ -83,6 +84,11 @@ pub(crate) fn finish<B: From<&'static str>>(
             response.headers_mut().append(header::SET_COOKIE, adopt.legacy.removal());
         }
     }
+    if session.is_within {
+        let own = response.headers().get_all(header::SET_COOKIE).iter().skip(before);
+        let own: Vec<_> = own.cloned().collect();
+        response.extensions_mut().get_or_insert_default::<InnerCookies>().0.extend(own);
+    }
     if state.read {
         vary_on_cookie(response.headers_mut());
     }
@@ -94,6 +100,25 @@ pub(crate) fn finish<B: From<&'static str>>(
         session.commit_later();
     }
     response
+}
+
+/// The cookies of layers within this one. What they tell of is stored, so the client gets
+/// them also with a response that says that this layer's session is not.
+#[derive(Clone, Default)]
+struct InnerCookies(Vec<HeaderValue>);
+
+/// Puts the response that says that the commit failed in the place of the handler's, which
+/// is returned.
+fn replace<B: From<&'static str>>(response: &mut Response<B>, error: SessionError) -> Response<B> {
+    let mut failure = failure(error);
+    if let Some(inner) = response.extensions_mut().remove::<InnerCookies>() {
+        forbid_caching(failure.headers_mut());
+        for cookie in &inner.0 {
+            failure.headers_mut().append(header::SET_COOKIE, cookie.clone());
+        }
+        failure.extensions_mut().insert(inner);
+    }
+    std::mem::replace(response, failure)
 }
 
 /// A fixed text for the client; the reason for the log and for outer layers.

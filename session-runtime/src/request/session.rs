@@ -19,6 +19,8 @@ pub(crate) struct RequestSession {
     pub(crate) safe_method: bool,
     /// Whether the response has no body.
     pub(super) is_head: bool,
+    /// Another layer is around this one, and may replace its response.
+    pub(crate) is_within: bool,
     /// Commits of one request run one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
     /// How many have begun or wait.
@@ -39,6 +41,7 @@ impl RequestSession {
             scope: Scope::default(),
             safe_method: method.is_safe(),
             is_head: *method == Method::HEAD,
+            is_within: false,
             turn: tokio::sync::Mutex::const_new(()),
             commits: AtomicUsize::new(0),
             is_attempt: false,

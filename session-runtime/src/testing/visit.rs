@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::middleware::ResponseFuture;
 use crate::record::Record;
-use crate::request::{RequestExtension, RequestSession};
+use crate::request::{Passed, RequestExtension, RequestSession};
 
 /// What a request came to.
 pub(super) type Outcome = Result<(), Arc<SessionError>>;
@@ -73,7 +73,7 @@ impl Visit {
             step: Step::Handling,
         };
         let mut extensions = Extensions::new();
-        extensions.insert(RequestExtension::new(session));
+        RequestExtension::put(Passed::With(session), &mut extensions);
         (visit, extensions)
     }
 
