@@ -6,11 +6,13 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::header;
+use http::request::Parts;
 use session_runtime::config::CookieConfig;
 use session_runtime::store::{SessionStore, StoreErrorKind};
 use session_runtime::testing::{Fault, FaultStore, Operation, assert_layered};
 use session_runtime::{
-    Authenticated, Session, SessionError, SessionLayer, SessionManager, SessionSchema,
+    Authenticated, Session, SessionError, SessionLayer, SessionManager, SessionRejection,
+    SessionSchema, session_of,
 };
 use session_tests::stores::{all, memory};
 use session_tests::traced::Traced;
@@ -209,11 +211,36 @@ async fn cookies_of_one_name_are_warned_about_once() {
 async fn a_layer_that_comes_again_within_another_is_one() {
     let spy = Spy::new();
     let layer = shop(spy.clone());
-    let app = routes().layer(layer.clone()).layer(office(memory().store)).layer(layer);
-    let mut client = Client::new(&app);
+    let before = from_fn(|mut s: Session<Customer>, request: Request, next: Next| async move {
+        s.add_visits(100);
+        s.publish();
+        next.run(request).await
+    });
+    let again = routes().layer(layer.clone()).layer(office(memory().store));
+    let mut client = Client::new(&again.layer(before).layer(layer));
     assert_eq!(cookies(&client.post("/visit").await), ["__Host-session", "__Host-staff"]);
     assert!(matches!(spy.calls()[..], [Call::Create(_)]));
-    assert_eq!(client.get("/").await.body, "customer - 1 staff - 10");
+    assert_eq!(client.get("/").await.body, "customer - 201 staff - 10");
+}
+
+/// A `Parts` has clones of the request's extensions.
+#[tokio::test]
+async fn parts_that_a_handler_keeps_lead_to_both_sessions() {
+    let handler = |parts: Parts| async move {
+        let (extensions, headers) = (&parts.extensions, &parts.headers);
+        let mut customer = session_of::<Customer>(extensions, headers).await?;
+        let mut staff = session_of::<Employee>(extensions, headers).await?;
+        customer.add_visits(1);
+        staff.add_visits(1);
+        Ok::<_, SessionRejection>(())
+    };
+    let layers = || [shop(memory().store), office(memory().store)];
+    let turned = |[inner, outer]: [SessionLayer; 2]| [outer, inner];
+    for [inner, outer] in [layers(), turned(layers())] {
+        let app = Router::new().route("/", post(handler)).layer(inner).layer(outer);
+        let reply = Client::new(&app).post("/").await;
+        assert_eq!(cookies(&reply), ["__Host-session", "__Host-staff"]);
+    }
 }
 
 #[tokio::test]
@@ -278,4 +305,31 @@ async fn all_three(
     customer.set_number(7);
     staff.set_number(7);
     theme.set_theme("dark");
+}
+
+#[tokio::test]
+async fn it_is_sent_too_if_two_layers_around_it_fail() {
+    let [inner, middle, outer] = [(); 3].map(|()| FaultStore::new(memory().store));
+    let third = CookieConfig::builder().name("third").build().unwrap();
+    let leave = |mut customer: Session<Customer>,
+                 mut staff: Session<Employee>,
+                 mut theme: Session<Theme>| async move {
+        customer.add_visits(1);
+        staff.add_visits(1);
+        theme.destroy();
+    };
+    let app = Router::new()
+        .route("/", post(leave))
+        .route("/theme", post(|mut s: Session<Theme>| async move { s.set_theme("dark") }))
+        .layer(shop(inner))
+        .layer(office(middle.clone()))
+        .layer(SessionLayer::new(outer.clone()).cookie(third).schema::<Theme>());
+    let mut client = Client::new(&app);
+    client.post("/theme").await;
+    middle.next(Operation::Create, Fault::Fails(StoreErrorKind::Unavailable));
+    outer.next(Operation::Delete, Fault::Fails(StoreErrorKind::Unavailable));
+    let reply = client.post("/").await;
+    assert_eq!((middle.remaining(), outer.remaining()), (0, 0));
+    assert_eq!(reply.status, 503);
+    assert_eq!(cookies(&reply), ["__Host-session"]);
 }

@@ -37,13 +37,8 @@ impl Schemas {
 
     /// Admits a schema that whoever builds the layer names.
     pub(crate) fn name(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
-        let named = || self.named.write().unwrap_or_else(PoisonError::into_inner);
-        named().push(schema);
-        let admitted = self.admit(schema);
-        if admitted.is_err() {
-            named().retain(|known| !known.is(schema));
-        }
-        admitted
+        self.named.write().unwrap_or_else(PoisonError::into_inner).push(schema);
+        self.admit(schema)
     }
 
     /// Whether the schema was named for this layer.
