@@ -1,5 +1,6 @@
 //! A store that is down, slow, or holds what nobody can read.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -69,7 +70,7 @@ async fn a_save_that_failed_is_tried_again_at_the_end() {
 async fn a_store_that_hangs_is_given_up_in_time() {
     let spy = Spy::new();
     let layer = SessionLayer::new(spy.clone()).store_timeout(Duration::from_millis(50));
-    let app = crate::visitor::app_in(layer, std::sync::Arc::new(tokio::sync::Barrier::new(1)));
+    let app = crate::visitor::app_in(layer, Arc::new(tokio::sync::Barrier::new(1)));
     let mut client = Client::new(&app);
     client.get("/visit").await;
     spy.hang(true);
@@ -255,7 +256,7 @@ impl SessionStore for Crowded {
         clock capabilities load reload apply delete list revoke count sweep scan
     }
 
-    fn create(&self, _: Record, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
+    fn create(&self, _: Arc<Record>, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {
         StoreFuture::new(async { Ok(Created::Exists) })
     }
 }

@@ -82,7 +82,7 @@ async fn a_sealed_value_of_another_realm_does_not_open() {
             // Another store each time: an id is used once.
             let store = if opens { from.store.clone() } else { to.store.clone() };
             if !opens {
-                let created = store.create(pasted, SignIn::default()).await.unwrap();
+                let created = store.create(pasted.into(), SignIn::default()).await.unwrap();
                 assert_eq!(created, Created::ALONE);
             }
             let layer = SessionLayer::new(store).keys(keys()).realm(realm.as_str());

@@ -148,7 +148,7 @@ async fn no_stored_number_is_too_large() {
             record.meta.principal = Some(Principal::new("", "7"));
             largest(&mut record);
             // A store may say that it has no room for such numbers.
-            if store.create(record, SignIn::default()).await.is_err() {
+            if store.create(record.into(), SignIn::default()).await.is_err() {
                 continue;
             }
             let layer = SessionLayer::new(store.clone()).schema::<Visitor>();

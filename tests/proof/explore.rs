@@ -190,7 +190,7 @@ fn begin(start: Start, store: &Watched) {
     let record = Record::new(token.id(), meta, values.iter().copied().collect());
     let begun = locked(&store.world).begin_with(&record, token.expose());
     locked(&store.world).failure = begun.err();
-    let _ = now(store.inner.create(record, Default::default()));
+    let _ = now(store.inner.create(record.into(), Default::default()));
 }
 
 async fn act(client: usize, steps: Vec<Step>, store: Watched, layers: [SessionLayer; 2]) {

@@ -172,7 +172,7 @@ impl SessionStore for Watched {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         StoreFuture::new(async move {

@@ -44,7 +44,7 @@ where
         for _ in 0..count {
             let (store, mut new) = (store.clone(), make());
             new.meta.principal = Some(principal.clone());
-            signing_in.spawn(async move { store.create(new, capped(2)).await.unwrap() });
+            signing_in.spawn(async move { store.create(new.into(), capped(2)).await.unwrap() });
         }
         for created in signing_in.join_all().await {
             assert!(created.is_created(), "{created:?}");

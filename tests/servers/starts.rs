@@ -26,7 +26,7 @@ async fn the_process_of_a_node() {
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     let record = Record::new(token.id(), meta, Fields::new());
-    match store.create(record, SignIn::default()).await.unwrap() {
+    match store.create(record.into(), SignIn::default()).await.unwrap() {
         Created::Created { .. } => println!("\ncreated"),
         Created::Exists => {}
         other => panic!("{other:?}"),

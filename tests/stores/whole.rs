@@ -113,7 +113,7 @@ fn record(clock: &Clock) -> Record {
 async fn stored() -> (WholeRecords<Map>, Map) {
     let map = over(Clock::frozen(Timestamp::from_millis(1_700_000_000_000)));
     let store = WholeRecords::single_process(map.clone());
-    let created = store.create(record(&map.clock), SignIn::default()).await.unwrap();
+    let created = store.create(record(&map.clock).into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     (store, map)
 }
@@ -137,7 +137,7 @@ async fn what_needs_an_index_is_a_typed_error() {
     assert_eq!(*map.records.lock().unwrap(), before, "nothing is written");
     let mut new = Record { id: SessionId::from_bytes([2; 16]), ..record(&map.clock) };
     new.meta.principal = Some(customer);
-    let error = store.create(new, patch.meta.sign_in).await.unwrap_err();
+    let error = store.create(new.into(), patch.meta.sign_in).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unsupported);
     assert_eq!(map.records.lock().unwrap().len(), 1);
 }
@@ -156,7 +156,7 @@ async fn a_record_of_a_newer_release_is_an_error_and_never_overwritten() {
         store.load(ID, &[SECRET], Touch::IfDue.into()).await.unwrap_err(),
         store.reload(ID, 1).await.unwrap_err(),
         store.apply(ID, 1, &Patch::new(), None).await.unwrap_err(),
-        store.create(record(&map.clock), SignIn::default()).await.unwrap_err(),
+        store.create(record(&map.clock).into(), SignIn::default()).await.unwrap_err(),
         store.delete(ID, EndedBy::Browser).await.unwrap_err(),
     ];
     for error in &errors {
@@ -189,7 +189,7 @@ async fn a_save_under_way_ends_before_the_next_begins_though_nobody_waits_for_it
     map.gate = Some(gate.clone());
     let store = WholeRecords::single_process(map.clone());
     gate.notify_one();
-    store.create(record(&map.clock), SignIn::default()).await.unwrap();
+    store.create(record(&map.clock).into(), SignIn::default()).await.unwrap();
     let add = |name: &str| {
         use session_runtime::patch::{FieldOp, Op};
         Patch::of(vec![FieldOp::new(name.to_owned(), Op::Set(b"1".to_vec()))])

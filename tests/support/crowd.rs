@@ -39,7 +39,9 @@ pub async fn crowd<S: SessionStore + Clone>(store: &S, count: usize) -> Vec<Reco
         let mut tasks = tokio::task::JoinSet::new();
         for record in some {
             let (store, record) = (store.clone(), record.clone());
-            tasks.spawn(async move { store.create(record, SignIn::default()).await.unwrap() });
+            tasks.spawn(
+                async move { store.create(record.into(), SignIn::default()).await.unwrap() },
+            );
         }
         assert!(tasks.join_all().await.into_iter().all(|it| it == Created::ALONE));
     }
@@ -47,7 +49,7 @@ pub async fn crowd<S: SessionStore + Clone>(store: &S, count: usize) -> Vec<Reco
 }
 
 pub async fn signs_in(store: &impl SessionStore, sign_in: SignIn) -> Created {
-    store.create(record(store, Duration::from_secs(600)), sign_in).await.unwrap()
+    store.create(record(store, Duration::from_secs(600)).into(), sign_in).await.unwrap()
 }
 
 pub async fn listed(store: &impl SessionStore, limit: usize) -> BTreeSet<String> {

@@ -141,7 +141,7 @@ impl SessionStore for Slow {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.ask(Method::Create, move || self.inner.create(record, sign_in))

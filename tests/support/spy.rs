@@ -17,8 +17,8 @@ use session_runtime::token::SecretHash;
 pub enum Call {
     Load(SessionId),
     Reload(SessionId),
-    Create(Record),
-    Apply(SessionId, Patch),
+    Create(Arc<Record>),
+    Apply(SessionId, Box<Patch>),
     Delete(SessionId),
     Other,
 }
@@ -111,10 +111,10 @@ impl SessionStore for Spy {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        self.ask(Call::Create(record.clone()), || self.inner.create(record, sign_in))
+        self.ask(Call::Create(Arc::clone(&record)), || self.inner.create(record, sign_in))
     }
 
     fn apply<'a>(
@@ -124,7 +124,9 @@ impl SessionStore for Spy {
         patch: &'a Patch,
         read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>> {
-        self.ask(Call::Apply(id, patch.clone()), || self.inner.apply(id, epoch, patch, read))
+        self.ask(Call::Apply(id, Box::new(patch.clone())), || {
+            self.inner.apply(id, epoch, patch, read)
+        })
     }
 
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {

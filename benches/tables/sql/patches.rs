@@ -70,7 +70,7 @@ impl<S: Shape> Session<S> {
         let fields = fields.as_object().into_iter().flatten();
         let fields = fields.map(|(name, value)| (name, value.to_string())).collect();
         let record = Record::new(id, meta, fields);
-        store.create(record, SignIn::default()).await.expect("stored");
+        store.create(record.into(), SignIn::default()).await.expect("stored");
         Self::Ours { store, id, visits: 0 }
     }
 }

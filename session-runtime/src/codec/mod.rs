@@ -45,8 +45,8 @@ impl Codec {
     pub(crate) fn has_one_text(&self, json: &[u8]) -> bool {
         let tries = if json.contains(&b'[') && json.contains(&b',') { 32 } else { 1 };
         (0..tries).all(|_| {
-            let again = (self.decode)(json).and_then(|value| self.bytes_of(&*value));
-            again.is_ok_and(|again| same_value(json, &again))
+            let same = |value: Value| self.encode_and(&*value, |again| same_value(json, again));
+            (self.decode)(json).and_then(same).unwrap_or_default()
         })
     }
 

@@ -87,13 +87,10 @@ impl Realms {
 
     /// What `token` is looked up by: the hash of its secret in each.
     pub(crate) fn secrets(&self, token: &SessionToken) -> Secrets {
-        let mut secrets =
-            Secrets { hashes: [SecretHash::from_bytes([0; 32]); 1 + Self::MOST_FORMER], count: 0 };
-        for (hash, realm) in secrets.hashes.iter_mut().zip(self.all()) {
-            *hash = token.secret_hash(realm);
-            secrets.count += 1;
+        match self.former.is_empty() {
+            true => Secrets::One([token.secret_hash(&self.own)]),
+            false => Secrets::Several(self.all().map(|realm| token.secret_hash(realm)).collect()),
         }
-        secrets
     }
 }
 
@@ -101,17 +98,20 @@ fn invalid(entry: &'static str) -> ConfigError {
     ConfigError::new(entry, "1 to 64 visible ASCII characters without `:`")
 }
 
-/// The hashes of one token's secret.
-pub(crate) struct Secrets {
-    hashes: [SecretHash; 1 + Realms::MOST_FORMER],
-    count: usize,
+/// The hashes of one token's secret. Every load has room for it, and nearly always for one.
+pub(crate) enum Secrets {
+    One([SecretHash; 1]),
+    Several(Vec<SecretHash>),
 }
 
 impl Deref for Secrets {
     type Target = [SecretHash];
 
     fn deref(&self) -> &[SecretHash] {
-        &self.hashes[..self.count]
+        match self {
+            Self::One(hash) => hash,
+            Self::Several(hashes) => hashes,
+        }
     }
 }
 

@@ -133,36 +133,46 @@ impl Engine {
     }
 
     /// Waits for the store, but not for ever.
-    pub(crate) async fn within<T: Unpin>(
-        &self,
-        answer: StoreFuture<'_, Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        self.in_time(answer).await.unwrap_or(Err(StoreError::new(StoreErrorKind::Timeout)))
+    pub(crate) fn within<'a, T: Unpin + Send + 'a>(
+        &'a self,
+        answer: StoreFuture<'a, Result<T, StoreError>>,
+    ) -> StoreFuture<'a, Result<T, StoreError>> {
+        let too_late = || Err(StoreError::new(StoreErrorKind::Timeout));
+        self.ask(answer, move |answer| answer.unwrap_or_else(too_late))
     }
 
     /// The store's answer, or `None` when it does not come in time: then nobody
     /// knows what it did.
-    pub(crate) async fn in_time<T: Unpin>(
-        &self,
-        answer: StoreFuture<'_, Result<T, StoreError>>,
-    ) -> Option<Result<T, StoreError>> {
-        let answer = match answer.take_ready() {
-            Ok(answer) => Some(answer),
-            // Boxed, so that the futures of handlers stay small: stores that
-            // answer at once never come here.
-            Err(waiting) => {
+    pub(crate) fn in_time<'a, T: Unpin + Send + 'a>(
+        &'a self,
+        answer: StoreFuture<'a, Result<T, StoreError>>,
+    ) -> StoreFuture<'a, Option<Result<T, StoreError>>> {
+        self.ask(answer, |answer| answer)
+    }
+
+    /// Boxed only where the store does not answer at once, so that futures of handlers stay
+    /// small.
+    fn ask<'a, T: Unpin + Send + 'a, R>(
+        &'a self,
+        answer: StoreFuture<'a, Result<T, StoreError>>,
+        then: impl FnOnce(Option<Result<T, StoreError>>) -> R + Send + 'a,
+    ) -> StoreFuture<'a, R> {
+        let counted = |answer: Option<Result<T, StoreError>>| {
+            if !matches!(answer, Some(Ok(_))) {
+                self.metrics.errors.one();
+            }
+            then(answer)
+        };
+        match answer.take_ready() {
+            Ok(answer) => StoreFuture::ready(counted(Some(answer))),
+            Err(waiting) => StoreFuture::new(async move {
                 let begun = Instant::now();
-                let waiting = Box::pin(timeout(self.config.store_timeout, waiting));
-                let answer = waiting.await.ok();
+                let answer = timeout(self.config.store_timeout, waiting).await.ok();
                 let waited = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
                 self.metrics.waits.one();
                 self.metrics.waited_micros.more(waited);
-                answer
-            }
-        };
-        if !matches!(answer, Some(Ok(_))) {
-            self.metrics.errors.one();
+                counted(answer)
+            }),
         }
-        answer
     }
 }

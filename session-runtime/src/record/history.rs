@@ -75,12 +75,14 @@ impl RetiredSecrets {
 
     /// Remembers `secret`, and forgets those that are too old or too many.
     pub fn push(&mut self, secret: SecretHash, now: Timestamp) {
-        let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE).copied();
-        let mut kept = Vec::with_capacity(Self::LEN + 1);
-        kept.extend(fresh.chain([RetiredSecret { secret, at: now }]));
-        let surplus = kept.len().saturating_sub(Self::LEN);
-        kept.drain(..surplus);
-        self.0 = Some(Arc::new(Retired { secrets: kept, by_sign_in: false }));
+        let fresh = || self.iter().filter(|old| now.since(old.at) < TOMBSTONE);
+        let count = fresh().count();
+        let surplus = (count + 1).saturating_sub(Self::LEN);
+        // Exactly: a session keeps it.
+        let mut secrets = Vec::with_capacity(count + 1 - surplus);
+        secrets.extend(fresh().skip(surplus));
+        secrets.push(RetiredSecret { secret, at: now });
+        self.0 = Some(Arc::new(Retired { secrets, by_sign_in: false }));
     }
 
     /// It was a sign-in that replaced the last ones: for a store that reads them back.

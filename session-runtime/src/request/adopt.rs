@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 use super::{LookedUp, RequestSession};
 use crate::codec::NULL;
@@ -87,13 +88,13 @@ impl RequestSession {
         }
         let record = Record::new(token.id(), meta, fields.into_iter().collect());
         let cookie = CookieChange::Set { token: token.clone(), expires: None };
-        let (record, sign_in) = (Box::new(record), SignIn::default());
+        let (record, sign_in) = (Arc::new(record), SignIn::default());
         let mut write =
             Write::Create { record, sign_in, cookie, from: None, ends: None, follows: false };
         seal(&mut write, &schemas, &config.keys)?;
         let Write::Create { record, sign_in, .. } = write else { return Ok(()) };
         let principal = record.meta.principal.clone();
-        match self.engine.within(self.engine.store.create(*record, sign_in)).await? {
+        match self.engine.within(self.engine.store.create(record, sign_in)).await? {
             Created::Created { .. } => {
                 let event = Happening::new(SecurityEventKind::Adopted).of(token.id());
                 self.engine.happened(&event.by(principal.as_ref()));

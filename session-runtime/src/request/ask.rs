@@ -12,10 +12,10 @@ use crate::store::{Created, StoreError};
 impl RequestSession {
     pub(super) async fn create(
         &self,
-        record: &Record,
+        record: &Arc<Record>,
         sign_in: SignIn,
     ) -> Result<Created, SessionError> {
-        match self.engine.in_time(self.engine.store.create(record.clone(), sign_in)).await {
+        match self.engine.in_time(self.engine.store.create(Arc::clone(record), sign_in)).await {
             Some(Ok(answer)) => Ok(answer),
             answer => {
                 // It may be stored all the same.
@@ -37,22 +37,28 @@ impl RequestSession {
         patch: &Patch,
         read: Option<&Arc<Record>>,
     ) -> Result<Outcome, StoreError> {
-        let mut again;
-        let mut patch = patch;
-        for attempt in 0..2 {
-            if attempt > 0 {
-                again = patch.clone();
-                again.again = read.map(|record| record.meta.rev);
-                patch = &again;
-            }
-            let answer = self.engine.in_time(self.engine.store.apply(id, epoch, patch, read)).await;
-            match answer {
-                None | Some(Ok(Outcome::Uncertain)) => {}
-                // The first one may have been applied all the same.
-                Some(Err(_)) if attempt > 0 => break,
-                Some(answer) => return answer,
-            }
+        let answer = self.engine.store.apply(id, epoch, patch, read);
+        match self.engine.in_time(answer).await {
+            None | Some(Ok(Outcome::Uncertain)) => {}
+            Some(answer) => return answer,
         }
-        Ok(Outcome::Uncertain)
+        // Boxed: it is rare, and its room would be in every commit.
+        Ok(Box::pin(self.apply_again(id, epoch, patch, read)).await)
+    }
+
+    async fn apply_again(
+        &self,
+        id: SessionId,
+        epoch: u64,
+        patch: &Patch,
+        read: Option<&Arc<Record>>,
+    ) -> Outcome {
+        let again = Patch { again: read.map(|record| record.meta.rev), ..patch.clone() };
+        let answer = self.engine.store.apply(id, epoch, &again, read);
+        match self.engine.in_time(answer).await {
+            Some(Ok(outcome)) => outcome,
+            // The first one may have been applied all the same.
+            None | Some(Err(_)) => Outcome::Uncertain,
+        }
     }
 }

@@ -9,9 +9,7 @@ use super::{Committed, RequestSession};
 use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
-use crate::patch::{
-    Applied, Conflict, Denied, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn, Taken,
-};
+use crate::patch::{Applied, Conflict, Denied, FieldOp, Gone, Op, Outcome, Patch, Refused, Taken};
 use crate::record::{Principal, Record};
 use crate::retry::Retry;
 use crate::schema::Schema;
@@ -109,18 +107,20 @@ impl<'c> Attempts<'c> {
         Self { request, work, generation, basis, token, schemas, marked, kin, retry: None, left }
     }
 
-    pub(super) async fn run(mut self) -> Result<Committed, SessionError> {
+    pub(super) async fn run(&mut self) -> Result<Committed, SessionError> {
         while self.left > 0 {
-            let step = match self.plan()? {
-                Plan::Nothing => Step::Done(Committed::Stored),
+            let mut write = match self.plan()? {
+                Plan::Nothing => return Ok(Committed::Stored),
                 Plan::Answer(cookie) => {
                     self.request.answered(cookie, self.generation);
-                    Step::Done(Committed::Stored)
+                    return Ok(Committed::Stored);
                 }
-                Plan::Lost { explicit } => Step::Done(self.lost(explicit)),
-                Plan::Write(write) => self.write(write).await?,
+                Plan::Lost { explicit } => return Ok(self.lost(explicit)),
+                Plan::Write(write) => write,
             };
-            if let Step::Done(committed) = step {
+            seal(&mut write, &self.schemas, &self.request.engine.config.keys)?;
+            // Borrowed, so that the commit has room for it once.
+            if let Step::Done(committed) = self.write(&mut write).await? {
                 return Ok(committed);
             }
         }
@@ -159,44 +159,63 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    async fn write(&mut self, mut write: Write) -> Result<Step, SessionError> {
-        seal(&mut write, &self.schemas, &self.request.engine.config.keys)?;
+    /// What is rare is boxed here: its room would be in every commit.
+    async fn write(&mut self, write: &mut Write) -> Result<Step, SessionError> {
         match write {
             Write::Create { record, sign_in, cookie, ends, follows, .. } => {
                 self.needs_head()?;
-                if let Some(current) = self.changed_before_succession(ends).await? {
+                if ends.is_some()
+                    && let Some(current) = Box::pin(self.changed_before_succession()).await?
+                {
                     return Ok(Step::Done(Committed::Outdated(current)));
                 }
-                self.kin.will_end(ends);
-                if self.kin.may_repeat() && Box::pin(self.joins_first_sign_in(&record)).await? {
+                self.kin.will_end(*ends);
+                if self.kin.may_repeat() && Box::pin(self.joins_first_sign_in(record)).await? {
                     return Ok(Step::Again);
                 }
-                self.create(*record, sign_in, cookie, follows).await
+                match self.request.create(record, *sign_in).await? {
+                    Created::Created { evicted } => {
+                        if self.kin.ends_others()
+                            && let Err(error) = Box::pin(self.end_kin(record.id)).await
+                        {
+                            self.request.remove_unused(record);
+                            return Err(error);
+                        }
+                        self.report_created(record, &evicted);
+                        let (record, cookie) = (Arc::clone(record), cookie.clone());
+                        self.request.became(record, cookie, self.generation);
+                        Ok(Step::Done(Committed::Stored))
+                    }
+                    Created::Exists => {
+                        self.left -= 1;
+                        Box::pin(self.on_taken(record, *follows)).await
+                    }
+                    Created::Denied(denied) => {
+                        Err(self.denied(denied, record.meta.principal.as_ref()))
+                    }
+                    Created::Refused(refused) => Err(SessionError::Refused(refused)),
+                }
             }
             Write::Apply { id, epoch, patch, cookie, signs_in, explicit, .. } => {
                 // What takes privileges away needs nobody to hear of it.
                 if cookie.is_some() && self.keeps_everything() {
                     self.needs_head()?;
                 }
-                let read = match self.basis.origin() {
-                    Origin::Stored(record) => Some(record),
-                    _ => None,
-                };
-                match self.request.apply(id, epoch, &patch, read).await? {
+                let (id, read) = (*id, self.basis.origin().record());
+                match self.request.apply(id, *epoch, patch, read).await? {
                     Outcome::Applied(applied) => {
                         if self.kin.ends_others() {
                             Box::pin(self.end_kin(id)).await?;
                         }
-                        self.on_applied(id, &patch, applied, cookie)
+                        self.on_applied(id, patch, applied, cookie.take())
                     }
-                    Outcome::Gone(gone) if signs_in => {
+                    Outcome::Gone(gone) if *signs_in => {
                         Box::pin(self.on_gone_before_sign_in(id, gone)).await
                     }
-                    Outcome::Gone(gone) => Ok(self.on_gone(id, gone, explicit)),
+                    Outcome::Gone(gone) => Ok(self.on_gone(id, gone, *explicit)),
                     Outcome::Refused(refused) => self.on_refused(refused),
-                    // Boxed: it is rare, and its room would be in every commit.
                     Outcome::Conflict(conflict) => {
-                        Box::pin(self.on_conflict(id, epoch, conflict)).await
+                        Box::pin(self.on_conflict(id, *epoch, conflict)).await
                     }
                     Outcome::Denied(denied) => {
                         let comes = patch.meta.principal.clone().flatten();
@@ -213,43 +232,14 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    async fn create(
-        &mut self,
-        record: Record,
-        sign_in: SignIn,
-        cookie: CookieChange,
-        follows: bool,
-    ) -> Result<Step, SessionError> {
-        match self.request.create(&record, sign_in).await? {
-            Created::Created { evicted } => {
-                if let Err(error) = self.end_kin(record.id).await {
-                    self.request.remove_unused(&record);
-                    return Err(error);
-                }
-                self.report_created(&record, &evicted);
-                self.request.became(record, cookie, self.generation);
-                Ok(Step::Done(Committed::Stored))
-            }
-            Created::Exists => {
-                self.left -= 1;
-                Box::pin(self.on_taken(&record, follows)).await
-            }
-            Created::Denied(denied) => Err(self.denied(denied, record.meta.principal.as_ref())),
-            Created::Refused(refused) => Err(SessionError::Refused(refused)),
-        }
-    }
-
     /// What a transaction had read of the session that is to end, if that changed.
-    async fn changed_before_succession(
-        &self,
-        ends: Option<SessionId>,
-    ) -> Result<Option<Arc<Record>>, SessionError> {
+    async fn changed_before_succession(&self) -> Result<Option<Arc<Record>>, SessionError> {
         let is_transaction = match &self.work {
             Work::Published { pending, .. } => pending.unchanged,
             Work::Take { .. } => false,
         };
-        match (ends, self.basis.origin()) {
-            (Some(_), Origin::Stored(read)) if is_transaction => self.request.outdated(read).await,
+        match self.basis.origin() {
+            Origin::Stored(read) if is_transaction => self.request.outdated(read).await,
             _ => Ok(None),
         }
     }

@@ -32,11 +32,19 @@ impl RequestSession {
     /// Once begun it must run to its end: see [`ToEnd`].
     pub(crate) async fn commit(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
         let _busy = Busy::on(&self.commits);
-        let _turn = self.turn.lock().await;
-        self.delete_destroyed().await?;
+        // What is rare is boxed here and below: its room would be in every commit.
+        let _turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => Box::pin(self.turn.lock()).await,
+        };
+        if self.has_destroyed() {
+            Box::pin(self.delete_destroyed()).await?;
+        }
         let committed = self.commit_pending(keep).await;
         // Whoever destroys the session while it is being stored wins.
-        self.delete_destroyed().await?;
+        if self.has_destroyed() {
+            Box::pin(self.delete_destroyed()).await?;
+        }
         committed
     }
 
@@ -48,6 +56,10 @@ impl RequestSession {
     /// Whether another commit than the one that runs has begun, and waits.
     pub(super) fn other_commits_wait(&self) -> bool {
         self.commits.load(Ordering::Acquire) > 1
+    }
+
+    fn has_destroyed(&self) -> bool {
+        !self.scope.state().destroyed.is_empty()
     }
 
     async fn delete_destroyed(&self) -> Result<(), SessionError> {

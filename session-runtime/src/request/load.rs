@@ -49,7 +49,7 @@ impl LookedUp {
 impl RequestSession {
     /// Loads the session, if that is not done yet; anew if it came out of a cache
     /// and `stale_ok` is `false`.
-    pub(super) async fn load(
+    pub(crate) async fn load(
         &self,
         headers: &HeaderMap,
         stale_ok: bool,
@@ -155,9 +155,7 @@ impl RequestSession {
         token: SessionToken,
         stale_ok: bool,
     ) -> Result<LookedUp, SessionError> {
-        let secrets = self.engine.config.realms.secrets(&token);
-        let found = self.ask(token.id(), &secrets, Touch::IfDue, stale_ok).await?;
-        self.looked_up(token, found, self.engine.config.on_replay).await
+        self.look_up_under(token, stale_ok, self.engine.config.on_replay).await
     }
 
     /// The same for the token that follows from the cookie of another library. A browser
@@ -166,9 +164,20 @@ impl RequestSession {
         &self,
         token: SessionToken,
     ) -> Result<LookedUp, SessionError> {
-        let secrets = self.engine.config.realms.secrets(&token);
-        let found = self.ask(token.id(), &secrets, Touch::IfDue, false).await?;
-        self.looked_up(token, found, OnReplay::Report).await
+        self.look_up_under(token, false, OnReplay::Report).await
+    }
+
+    async fn look_up_under(
+        &self,
+        token: SessionToken,
+        stale_ok: bool,
+        on_replay: OnReplay,
+    ) -> Result<LookedUp, SessionError> {
+        let found = {
+            let secrets = self.engine.config.realms.secrets(&token);
+            self.ask(token.id(), &secrets, Touch::IfDue, stale_ok).await?
+        };
+        self.looked_up(token, found, on_replay).await
     }
 
     async fn ask(

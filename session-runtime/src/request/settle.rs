@@ -13,13 +13,13 @@ use crate::session::{CookieChange, Origin, State, Why};
 impl RequestSession {
     /// This request's session is `record` from now on, unless a handle has
     /// destroyed it meanwhile.
-    pub(super) fn became(&self, record: Record, cookie: CookieChange, generation: u32) {
+    pub(super) fn became(&self, record: Arc<Record>, cookie: CookieChange, generation: u32) {
         let mut state = self.scope.state();
         if state.generation != generation {
             state.destroyed.push(record.id);
             return;
         }
-        state.origin = Origin::Stored(record.into());
+        state.origin = Origin::Stored(record);
         state.stale = false;
         cookie::decide(&mut state, Next::Replaced(cookie));
     }

@@ -24,6 +24,9 @@ pub(super) struct Slot {
     pub(super) change: u16,
 }
 
+/// For how many changes a handle makes room with the first one.
+const AT_FIRST: usize = 6;
+
 /// A field that this handle changed and has not published.
 pub(super) struct Change {
     pub(super) index: u16,
@@ -242,6 +245,9 @@ impl Core {
 
     fn add_change(&mut self, index: usize, seq: u64, value: Value, how: How) {
         let (before, seen) = (None, self.seen);
+        if self.changes.capacity() == 0 {
+            self.changes.reserve_exact(self.schema.fields.len().min(AT_FIRST));
+        }
         self.changes.push(Change { index: index as u16, seq, value, how, before, seen });
         self.slots[index].change = self.changes.len() as u16;
     }

@@ -75,18 +75,26 @@ impl Core {
             );
             return Some((field.name, OnInvalid::Default));
         }
-        if let Some(failure) = self.schema.principal().and_then(|field| self.failure(field)) {
+        if let Some(failure) = self.schema.principal_index().and_then(|it| self.failure(it)) {
             return Some(failure);
         }
         if !self.schema.is_strict() {
             return None;
         }
-        let strict = |field: &&Field| field.on_invalid != OnInvalid::Default;
-        self.schema.fields.iter().filter(strict).find_map(|field| self.failure(field))
+        let strict = |index: &usize| self.field(*index).on_invalid != OnInvalid::Default;
+        (0..self.schema.fields.len()).filter(strict).find_map(|index| self.failure(index))
     }
 
-    fn failure(&self, field: &'static Field) -> Option<(&'static str, OnInvalid)> {
-        let error = self.decode(field)?.err()?;
+    /// Why the field must not be read. What does decode is kept for whoever reads it.
+    fn failure(&self, index: usize) -> Option<(&'static str, OnInvalid)> {
+        let field = self.field(index);
+        let error = match self.decode(field)? {
+            Ok(value) => {
+                let _ = self.slots[index].loaded.set(value);
+                return None;
+            }
+            Err(error) => error,
+        };
         tracing::warn!(
             schema = self.schema.name,
             field = field.name,

@@ -40,6 +40,7 @@ impl Core {
             );
         }
         let publication = backend.scope().publishes(&mut state);
+        let others_view = backend.scope().is_shared();
         state.pending.ops.reserve_exact(changes.len());
         // A handle has at most one change of a field.
         let others = state.pending.ops.len();
@@ -52,7 +53,11 @@ impl Core {
             let mut publish = || {
                 self.ops_of(&change, now, |op| {
                     if what == Publish::Everything || op.takes_privileges() {
-                        let unseen = state.changes_unseen(field.name, change.seen, publication);
+                        let unseen = state.changes_unseen(
+                            field.name,
+                            change.seen,
+                            (publication, others_view),
+                        );
                         if unseen && in_place {
                             self.warn_of_two(field);
                         }

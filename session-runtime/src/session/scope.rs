@@ -117,7 +117,8 @@ pub(crate) struct State {
     /// Handles of an earlier generation publish to nobody.
     pub(crate) generation: u32,
     pub(crate) pending: Pending,
-    /// Which fields were published, and when last; also those that are stored by now.
+    /// Which fields were published beside another handle, and when last; also those that
+    /// are stored by now.
     changed: Vec<(&'static str, u64)>,
     /// Records that are to be deleted, whatever else happens.
     pub(crate) destroyed: Vec<SessionId>,
@@ -161,9 +162,14 @@ impl State {
         }
     }
 
-    /// Notes that `field` is changed by the publication `at`, and says whether a handle
-    /// that had seen those up to `seen` did not know its value.
-    pub(crate) fn changes_unseen(&mut self, field: &'static str, seen: u64, at: u64) -> bool {
+    /// Notes that `field` is changed by the publication `at`, beside other handles or not,
+    /// and says whether a handle that had seen those up to `seen` did not know its value.
+    pub(crate) fn changes_unseen(
+        &mut self,
+        field: &'static str,
+        seen: u64,
+        (at, others_view): (u64, bool),
+    ) -> bool {
         match self.changed.iter_mut().find(|(known, _)| *known == field) {
             Some((_, last)) => {
                 // One change may be several operations.
@@ -172,7 +178,10 @@ impl State {
                 unseen
             }
             None => {
-                self.changed.push((field, at));
+                // A handle that comes later will have seen it.
+                if others_view {
+                    self.changed.push((field, at));
+                }
                 false
             }
         }
@@ -259,6 +268,11 @@ impl Scope {
 
     pub(crate) fn lost_viewer(&self) {
         self.viewers.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether somebody else than one handle does, or may.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.viewers.load(Ordering::Acquire) > 1
     }
 
     /// Whether a handle looks at the session, or one may still be asked for.

@@ -135,7 +135,7 @@ pub trait SessionStore: Send + Sync + 'static {
     /// If the store cannot answer or is full.
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>>;
 

@@ -73,7 +73,7 @@ macro_rules! forward_store {
     (@create $this:ident => $to:expr) => {
         fn create(
             &self,
-            record: $crate::record::Record,
+            record: ::std::sync::Arc<$crate::record::Record>,
             sign_in: $crate::patch::SignIn,
         ) -> $crate::forward_store!(@answer '_, $crate::store::Created) {
             let $this = self;

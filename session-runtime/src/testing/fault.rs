@@ -249,7 +249,7 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         self.ask(Operation::Reload, move || self.inner.reload(id, epoch))
     }
 
-    fn create(&self, record: Record, sign_in: SignIn) -> Answer<'_, Created> {
+    fn create(&self, record: Arc<Record>, sign_in: SignIn) -> Answer<'_, Created> {
         self.ask(Operation::Create, move || self.inner.create(record, sign_in))
     }
 

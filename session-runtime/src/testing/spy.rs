@@ -34,7 +34,7 @@ pub enum Call {
     /// A new session was to be stored.
     Create {
         /// The session.
-        record: Box<Record>,
+        record: Arc<Record>,
         /// What its sign-in was bound to.
         sign_in: SignIn,
     },
@@ -203,10 +203,10 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        let call = Call::Create { record: Box::new(record.clone()), sign_in };
+        let call = Call::Create { record: Arc::clone(&record), sign_in };
         self.note(call).create(record, sign_in)
     }
 

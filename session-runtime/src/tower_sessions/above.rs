@@ -82,7 +82,7 @@ impl<S: SessionStore> AsTowerSessions<S> {
         let now = self.now();
         let meta = Meta::new(secret, now, lifetime(theirs, now));
         let fields = encode(theirs)?.into_iter().collect();
-        let created = self.0.create(Record::new(id, meta, fields), SignIn::default());
+        let created = self.0.create(Record::new(id, meta, fields).into(), SignIn::default());
         match created.await.map_err(failed)? {
             Created::Created { .. } => Ok(true),
             Created::Exists => Ok(false),

@@ -88,7 +88,7 @@ fn record(clock: &Clock, principal: &str) -> Record {
 
 async fn stored(store: &impl SessionStore, principal: &str) -> Record {
     let record = record(store.clock(), principal);
-    store.create(record.clone(), SignIn::default()).await.unwrap();
+    store.create(record.clone().into(), SignIn::default()).await.unwrap();
     record
 }
 

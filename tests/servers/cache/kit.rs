@@ -80,7 +80,7 @@ pub(super) async fn created(store: &impl SessionStore) -> Record {
         Lifetime { idle: Some(Duration::from_secs(1_800)), absolute: None, remember: false };
     let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
     let record = Record::new(token.id(), meta, Fields::new());
-    store.create(record.clone(), SignIn::default()).await.unwrap();
+    store.create(record.clone().into(), SignIn::default()).await.unwrap();
     record
 }
 

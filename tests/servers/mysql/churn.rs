@@ -39,7 +39,7 @@ async fn fill(store: &MySqlStore, sessions: usize, fields: fn(u64) -> Fields) ->
                 new.meta.last_seen = store.clock().now();
                 new.meta.principal = Some(Principal::new("user", &n.to_string()));
                 new.fields = fields(n as u64);
-                let created = store.create(new.clone(), SignIn::default()).await.unwrap();
+                let created = store.create(new.clone().into(), SignIn::default()).await.unwrap();
                 assert_eq!(created, Created::ALONE);
                 filled.push(new);
             }

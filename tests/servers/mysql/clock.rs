@@ -19,7 +19,7 @@ async fn a_patch_that_waited_for_the_row_beyond_the_end_of_the_session_is_refuse
     let left = Duration::from_millis(1_500);
     let end = store.clock().now().after(left).as_millis() - COMMIT_LEEWAY.as_millis() as u64;
     record.meta.absolute = Some(Timestamp::from_millis(end));
-    store.create(record.clone(), SignIn::default()).await.unwrap();
+    store.create(record.clone().into(), SignIn::default()).await.unwrap();
     let mut db = tables.db().await;
     let lock = format!("BEGIN; SELECT id FROM {}session FOR UPDATE", tables.prefix);
     run(&mut db, &lock).await;
@@ -49,7 +49,7 @@ async fn the_servers_clock_decides_in_whatever_zone_a_connection_is() {
     let mut old = record(&[]);
     let before = Clock::system().now();
     old.meta.last_seen = Timestamp::from_millis(before.as_millis() - 20 * 60 * 1_000);
-    store.create(old.clone(), SignIn::default()).await.unwrap();
+    store.create(old.clone().into(), SignIn::default()).await.unwrap();
     let lookup = store.load(old.id, &[old.meta.secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(found) = lookup else { panic!("{lookup:?}") };
     let after = Clock::system().now();

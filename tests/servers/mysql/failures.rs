@@ -143,7 +143,7 @@ async fn errors_and_debug_output_hold_no_values() {
     let store = tables.store().await;
     let record = record(&[("a", b"\"hunter2\"")]);
     run(&mut tables.db().await, &format!("DROP TABLE {}session", tables.prefix)).await;
-    let error = store.create(record, Default::default()).await.unwrap_err();
+    let error = store.create(record.into(), Default::default()).await.unwrap_err();
     let text = format!("{error} {error:?} {store:?}");
     assert!(!text.contains("hunter2") && !text.contains("68756E74"), "{text}");
     assert_eq!(error.kind(), StoreErrorKind::Config);

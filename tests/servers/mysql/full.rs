@@ -36,7 +36,7 @@ async fn a_full_disk_costs_a_deadline_and_nothing_that_was_acknowledged() {
     let error = loop {
         let new = record(&[("large", &[b'x'; 64 << 10])]);
         let began = tokio::time::Instant::now();
-        let created = store.create(new.clone(), SignIn::default()).await;
+        let created = store.create(new.clone().into(), SignIn::default()).await;
         assert!(began.elapsed() < 5 * deadline, "{:?}", began.elapsed());
         match created {
             Ok(answer) => assert_eq!(answer, Created::ALONE),

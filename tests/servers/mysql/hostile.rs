@@ -108,7 +108,7 @@ async fn the_least_rights_are_enough_and_each_missing_one_is_found_when_connecti
     let store: MySqlStore = connect().await.unwrap();
     let mut mine = record(&[("n", b"0")]);
     mine.meta.principal = Some(Principal::new("customer", "42"));
-    store.create(mine.clone(), capped(2)).await.unwrap();
+    store.create(mine.clone().into(), capped(2)).await.unwrap();
     store.apply(mine.id, 1, &add(), None).await.unwrap();
     assert!(store.delete(mine.id, EndedBy::Browser).await.unwrap());
     store.sweep(10).await.unwrap();

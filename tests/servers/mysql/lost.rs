@@ -103,13 +103,13 @@ async fn creating_and_destroying_answer_what_they_did_although_the_answer_got_lo
     let (wire, store) = through(&tables).await;
     let record = record(&[("n", b"0")]);
     wire.cuts.store(1, Ordering::Release);
-    let created = store.create(record.clone(), SignIn::default()).await.unwrap();
+    let created = store.create(record.clone().into(), SignIn::default()).await.unwrap();
     assert_eq!((created, wire.cuts.load(Ordering::Acquire)), (Created::ALONE, 0));
     assert_eq!(found(&store, &record).await.fields, record.fields);
     wire.cuts.store(1, Ordering::Release);
     assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
     assert_eq!(wire.cuts.load(Ordering::Acquire), 0);
-    assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::Exists);
+    assert_eq!(store.create(record.into(), SignIn::default()).await.unwrap(), Created::Exists);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +144,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     wire.cuts.store(1, Ordering::Release);
     let gate = wire.gate.lock().await;
     let other = tables.store().await;
-    let create = store.create(record.clone(), SignIn::default());
+    let create = store.create(record.clone().into(), SignIn::default());
     let destroy = async {
         while other.reload(record.id, 1).await.unwrap().is_none() {}
         assert!(other.delete(record.id, EndedBy::Browser).await.unwrap());
@@ -156,7 +156,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let seen = other.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     assert!(other.reload(record.id, 1).await.unwrap().is_none());
-    let again = other.create(record, SignIn::default()).await.unwrap();
+    let again = other.create(record.into(), SignIn::default()).await.unwrap();
     assert_eq!(again, Created::Exists, "from somebody else");
 }
 

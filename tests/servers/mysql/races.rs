@@ -31,10 +31,10 @@ async fn visitor(store: MySqlStore, number: usize) {
         let mut new = record(&[("n", b"0")]);
         if round % 2 == 0 {
             new.meta.principal = Some(principal.clone());
-            let created = store.create(new.clone(), capped(at_limit)).await.unwrap();
+            let created = store.create(new.clone().into(), capped(at_limit)).await.unwrap();
             assert!(matches!(created, Created::Created { .. } | Created::Denied(_)), "{created:?}");
         } else {
-            store.create(new.clone(), SignIn::default()).await.unwrap();
+            store.create(new.clone().into(), SignIn::default()).await.unwrap();
             let mut patch = Patch::new();
             patch.meta.renew =
                 Some(SessionToken::renew(new.id).unwrap().secret_hash(&Realm::default()));
@@ -83,7 +83,7 @@ async fn everything_at_once_loses_no_change_exceeds_no_cap_and_fails_nobody() {
                 for _ in 0..5 {
                     let mut old = record(&[("n", b"0")]);
                     old.meta.absolute = Some(Timestamp::from_millis(1_000));
-                    store.create(old, SignIn::default()).await.unwrap();
+                    store.create(old.into(), SignIn::default()).await.unwrap();
                 }
                 removed += store.sweep(3).await.unwrap().removed;
                 removed += store.sweep(100).await.unwrap().removed;
@@ -108,7 +108,7 @@ async fn the_background_sweeps_and_ends_with_the_last_clone() {
     let store = tables.options().sweep_interval(interval).connect(&tables.url).await.unwrap();
     let mut old = record(&[("n", b"0")]);
     old.meta.absolute = Some(Timestamp::from_millis(1_000));
-    store.create(old.clone(), SignIn::default()).await.unwrap();
+    store.create(old.clone().into(), SignIn::default()).await.unwrap();
     let rows = format!("SELECT id FROM {}session", tables.prefix);
     let mut db = tables.db().await;
     while !super::server::run(&mut db, &rows).await.is_empty() {

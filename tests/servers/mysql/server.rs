@@ -117,7 +117,7 @@ pub(super) fn record(fields: &[(&str, &[u8])]) -> Record {
 
 pub(super) async fn stored(store: &MySqlStore, fields: &[(&str, &[u8])]) -> Record {
     let record = record(fields);
-    let created = store.create(record.clone(), SignIn::default()).await.unwrap();
+    let created = store.create(record.clone().into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     record
 }

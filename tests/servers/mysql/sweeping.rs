@@ -17,7 +17,7 @@ use super::server::{MISSING, add, found, fresh, record, run, stored};
 async fn due(store: &MySqlStore) -> Record {
     let mut old = record(&[("n", b"0")]);
     old.meta.absolute = Some(Timestamp::from_millis(1_000));
-    store.create(old.clone(), SignIn::default()).await.unwrap();
+    store.create(old.clone().into(), SignIn::default()).await.unwrap();
     old
 }
 

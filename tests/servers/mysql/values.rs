@@ -60,7 +60,10 @@ async fn principals_that_a_collation_takes_for_one_are_several() {
     for name in names {
         let mut record = record(&[]);
         record.meta.principal = Some(Principal::new("", name));
-        assert_eq!(store.create(record.clone(), SignIn::default()).await.unwrap(), Created::ALONE);
+        assert_eq!(
+            store.create(record.clone().into(), SignIn::default()).await.unwrap(),
+            Created::ALONE
+        );
         all.push(record);
     }
     for record in all {

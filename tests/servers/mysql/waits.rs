@@ -91,7 +91,7 @@ async fn of_two_sign_ins_that_end_each_other_one_gets_through_and_none_fails() {
             let mut new = record(&[]);
             new.meta.principal = Some(principal.clone());
             ids.push(new.id);
-            store.create(new, SignIn::default()).await.unwrap();
+            store.create(new.into(), SignIn::default()).await.unwrap();
         }
         // Ann signs in where Ben is, and Ben where Ann is: the first one waits
         // for its own row, the second one has its own and waits for that, too.

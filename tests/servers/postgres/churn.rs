@@ -66,7 +66,7 @@ impl<'s> Churned<'s> {
                     new.meta.principal = Some(Principal::new("user", &n.to_string()));
                     new.fields = fields(n as u64);
                     filled.push((new.id, secret));
-                    let created = store.create(new, SignIn::default()).await.unwrap();
+                    let created = store.create(new.into(), SignIn::default()).await.unwrap();
                     assert_eq!(created, Created::ALONE);
                 }
                 filled

@@ -62,7 +62,7 @@ async fn where_the_tables_cannot_grow_writes_are_refused_and_all_else_works() {
         let (mut new, _) = record(&store, HOUR);
         let Op::Set(noise) = &large().ops[0].op else { unreachable!() };
         new.fields = [("large", &noise[..])].into_iter().collect();
-        match store.create(new, SignIn::default()).await {
+        match store.create(new.into(), SignIn::default()).await {
             Ok(created) => assert_eq!(created, Created::ALONE),
             Err(error) => break error,
         }

@@ -38,7 +38,7 @@ async fn everything(store: &PostgresStore, leave: impl AsyncFn()) {
         let (mut new, _) = record(store, HOUR);
         new.meta.principal = Some(principal.clone());
         leave().await;
-        assert!(store.create(new, sign_in).await.unwrap().is_created());
+        assert!(store.create(new.into(), sign_in).await.unwrap().is_created());
     }
     leave().await;
     assert_eq!(store.list(&principal, None, 9).await.unwrap().records.len(), 1);

@@ -72,7 +72,7 @@ async fn everything_comes_back(store: &PostgresStore) {
     let (mut new, secret) = record(store, HOUR);
     new.meta.principal = Some(principal.clone());
     let id = new.id;
-    store.create(new, SignIn::default()).await.unwrap();
+    store.create(new.into(), SignIn::default()).await.unwrap();
     let value = "\"\u{1f984} \\u0000 ' \\\\ \u{7f}\"".as_bytes().to_vec();
     let set = FieldOp::new("na\u{ef}ve", Op::Set(value.clone()));
     store.apply(id, 1, &Patch::of(vec![set]), None).await.unwrap();
@@ -229,7 +229,7 @@ async fn a_principal_may_be_as_long_as_any_text() {
         let (mut new, secret) = record(&store.store, HOUR);
         new.meta.principal = Some(long.clone());
         sessions.push((new.id, secret));
-        store.store.create(new, SignIn::default()).await.unwrap();
+        store.store.create(new.into(), SignIn::default()).await.unwrap();
     }
     assert_eq!(store.store.list(&long, None, 9).await.unwrap().records.len(), 2);
     assert_eq!(store.store.revoke(&long, Revoke::All, None).await.unwrap().ended, 2);

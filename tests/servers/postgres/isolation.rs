@@ -127,7 +127,7 @@ async fn a_cap_is_exact() {
                 let (mut record, _) = record(&store, HOUR);
                 record.meta.principal = Some(principal);
                 let sign_in = SignIn { cap: Some(cap), not_revoked_since: None };
-                store.create(record, sign_in).await.unwrap()
+                store.create(record.into(), sign_in).await.unwrap()
             });
         }
         let created = running.join_all().await;
@@ -156,7 +156,7 @@ async fn a_sign_in_that_waited_for_a_revocation_is_refused() {
         new.meta.principal = Some(principal.clone());
         let create = tokio::spawn({
             let store = store.clone();
-            async move { store.create(new, since).await.unwrap() }
+            async move { store.create(new.into(), since).await.unwrap() }
         });
         let mut patch = Patch::new();
         patch.meta.principal = Some(Some(principal.clone()));

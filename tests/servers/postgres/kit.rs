@@ -145,7 +145,7 @@ pub(super) fn record(store: &impl SessionStore, idle: Duration) -> (Record, Secr
 pub(super) async fn insert(store: &impl SessionStore, idle: Duration) -> (SessionId, SecretHash) {
     let (record, secret) = record(store, idle);
     let id = record.id;
-    let created = store.create(record, SignIn::default()).await.unwrap();
+    let created = store.create(record.into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     (id, secret)
 }

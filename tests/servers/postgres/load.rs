@@ -32,7 +32,7 @@ async fn everything_at_once_dead_locks_nobody_and_keeps_every_cap() {
                 let (mut new, _) = record(&store, HOUR);
                 let id = new.id;
                 new.meta.principal = Some(who(task + round));
-                store.create(new, sign_in).await.unwrap();
+                store.create(new.into(), sign_in).await.unwrap();
                 let mut patch = add("n");
                 patch.meta.principal = Some(Some(who(task + round + 1)));
                 patch.meta.sign_in = sign_in;

@@ -42,7 +42,7 @@ async fn a_patch_that_waited_past_the_end_of_the_session_is_refused() {
     let id = record.id;
     let end = now.as_millis() + 1_500 - COMMIT_LEEWAY.as_millis() as u64;
     record.meta.absolute = Some(Timestamp::from_millis(end));
-    opened.store.create(record, SignIn::default()).await.unwrap();
+    opened.store.create(record.into(), SignIn::default()).await.unwrap();
     let holder = hold(&opened.schema.0).await;
     let store = opened.store.clone();
     let waiting = tokio::spawn(async move { store.apply(id, 1, &add("n"), None).await });

@@ -80,7 +80,7 @@ async fn an_end_says_the_same_when_it_is_asked_for_again() {
         let (mut new, _) = record(&store, HOUR);
         new.meta.principal = Some(who.clone());
         let id = new.id;
-        assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::ALONE);
+        assert_eq!(store.create(new.into(), SignIn::default()).await.unwrap(), Created::ALONE);
         id
     };
     for (_, cut) in cuts(COMMIT) {
@@ -140,10 +140,10 @@ async fn what_was_created_is_not_said_to_have_been_there_already() {
         insert(&store, HOUR).await;
         let (new, _) = record(&store, HOUR);
         cut(&wire);
-        let created = store.create(new.clone(), SignIn::default()).await.unwrap();
+        let created = store.create(new.clone().into(), SignIn::default()).await.unwrap();
         assert!(!wire.is_to_cut(), "nothing was cut");
         assert_eq!(created, Created::ALONE);
-        assert_eq!(store.create(new, SignIn::default()).await.unwrap(), Created::Exists);
+        assert_eq!(store.create(new.into(), SignIn::default()).await.unwrap(), Created::Exists);
     }
     for (round, (_, cut)) in cuts(COMMIT).into_iter().enumerate() {
         let (mut new, secret) = record(&store, HOUR);
@@ -152,13 +152,13 @@ async fn what_was_created_is_not_said_to_have_been_there_already() {
         new.meta.principal = Some(who.clone());
         cut(&wire);
         // Nor is it counted against its own cap.
-        let created = store.create(new.clone(), one_each()).await.unwrap();
+        let created = store.create(new.clone().into(), one_each()).await.unwrap();
         assert!(!wire.is_to_cut(), "nothing was cut");
         assert_eq!(created, Created::ALONE);
         let found = store.load(id, &[secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{found:?}");
         assert_eq!(store.list(&who, None, 1_000).await.unwrap().records.len(), 1);
-        assert_eq!(store.create(new, one_each()).await.unwrap(), Created::Exists);
+        assert_eq!(store.create(new.into(), one_each()).await.unwrap(), Created::Exists);
     }
 }
 
@@ -178,7 +178,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     wire.cut_reply_to(COMMIT);
     let creating = tokio::spawn({
         let (store, new) = (store.clone(), new.clone());
-        async move { store.create(new, one_each()).await.unwrap() }
+        async move { store.create(new.into(), one_each()).await.unwrap() }
     });
     until_waiting(&schema.0, 1).await;
     let mut after = aside.begin().await.unwrap();
@@ -200,5 +200,9 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let seen = other.load(id, &[secret], Touch::Never.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     assert_eq!(other.count().await.unwrap(), 0);
-    assert_eq!(other.create(new, one_each()).await.unwrap(), Created::Exists, "from somebody else");
+    assert_eq!(
+        other.create(new.into(), one_each()).await.unwrap(),
+        Created::Exists,
+        "from somebody else"
+    );
 }

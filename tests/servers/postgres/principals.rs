@@ -34,7 +34,7 @@ async fn of_two_sign_ins_that_end_each_other_one_gets_through_and_none_fails() {
             let (mut new, _) = record(&store, HOUR);
             new.meta.principal = Some(principal.clone());
             ids.push(new.id);
-            store.create(new, SignIn::default()).await.unwrap();
+            store.create(new.into(), SignIn::default()).await.unwrap();
         }
         // Ann signs in where Ben is, and Ben where Ann is: each ends the other's
         // session. Both principals are locked before any row.
@@ -73,7 +73,7 @@ async fn who_waits_for_a_principal_holds_nothing_that_others_wait_for() {
             let (mut new, _) = record(&store, HOUR);
             new.meta.principal = Some(from.clone());
             ids.push(new.id);
-            store.create(new.clone(), SignIn::default()).await.unwrap();
+            store.create(new.clone().into(), SignIn::default()).await.unwrap();
             let mut patch = alone(to);
             patch.meta.sign_in.cap.as_mut().unwrap().max = 9.try_into().unwrap();
             moving.push((new.id, patch));
@@ -114,7 +114,7 @@ async fn a_sign_in_waits_for_whom_the_session_belongs_to_by_then() {
     let (mut new, _) = record(&store, HOUR);
     let id = new.id;
     new.meta.principal = Some(ann);
-    store.create(new, SignIn::default()).await.unwrap();
+    store.create(new.into(), SignIn::default()).await.unwrap();
     // Ben's sessions are being counted; this one becomes his, without conditions.
     let counting = database.hold_principal(&ben).await;
     let holder = database.hold(None).await;

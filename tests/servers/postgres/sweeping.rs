@@ -21,7 +21,7 @@ pub(super) async fn due(store: &PostgresStore) -> SessionId {
     let (mut old, _) = record(store, HOUR);
     old.meta.absolute = Some(Timestamp::from_millis(1_000));
     let id = old.id;
-    store.create(old, SignIn::default()).await.unwrap();
+    store.create(old.into(), SignIn::default()).await.unwrap();
     id
 }
 

@@ -27,11 +27,11 @@ pub(super) async fn logins(place: Place) {
         let early = begins();
         pause().await;
         other.revoke(&who, Revoke::All, None).await.unwrap();
-        let answer = node.create(record(&other, Some(&who)), early).await.unwrap();
+        let answer = node.create(record(&other, Some(&who)).into(), early).await.unwrap();
         assert_eq!(answer, Created::Denied(Denied::Revoked), "{name}: it began before");
         pause().await;
         let late = begins();
-        let answer = node.create(record(&other, Some(&who)), late).await.unwrap();
+        let answer = node.create(record(&other, Some(&who)).into(), late).await.unwrap();
         assert_eq!(answer, Created::ALONE, "{name}: it began after");
         other.revoke(&who, Revoke::All, None).await.unwrap();
     }
@@ -66,7 +66,7 @@ pub(super) async fn patience(place: Place) {
     };
     let record = record(&store, None);
     let (id, secret) = (record.id, record.meta.secret);
-    let created = store.create(record, SignIn::default()).await.unwrap();
+    let created = store.create(record.into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     let touch = session_runtime::store::Touch::IfDue.into();
     store.load(id, &[secret], touch).await.unwrap();

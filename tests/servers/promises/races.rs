@@ -26,7 +26,7 @@ pub(super) fn record(store: &AnyStore, principal: Option<&Principal>) -> Record 
 
 async fn create(store: &AnyStore) -> Record {
     let record = record(store, None);
-    let created = store.create(record.clone(), SignIn::default()).await.unwrap();
+    let created = store.create(record.clone().into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     record
 }
@@ -128,7 +128,7 @@ async fn sign_in_as(
     if task.is_multiple_of(3) {
         let record = record(node, Some(who));
         let id = record.id;
-        return match node.create(record, sign_in).await.unwrap() {
+        return match node.create(record.into(), sign_in).await.unwrap() {
             Created::Created { .. } => Some(id),
             Created::Denied(Denied::AtLimit) => None,
             other => panic!("{other:?}"),

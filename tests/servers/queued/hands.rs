@@ -25,7 +25,8 @@ pub(crate) async fn a_cap_is_that_of_whom_the_session_belongs_to_by_then(rows: &
                 Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), lifetime);
             meta.principal = Some(ben.clone());
             let fields = [("n", &b"1"[..])].into_iter().collect();
-            let created = store.create(Record::new(token.id(), meta, fields), SignIn::default());
+            let created =
+                store.create(Record::new(token.id(), meta, fields).into(), SignIn::default());
             assert_eq!(created.await.unwrap(), Created::ALONE);
         }
         let (id, _) = visited(&store).await;

@@ -66,7 +66,7 @@ async fn visited(store: &impl SessionStore) -> (SessionId, SecretHash) {
     let token = SessionToken::generate().unwrap();
     let meta = Meta::new(token.secret_hash(&Realm::default()), store.clock().now(), idle(IDLE));
     let record = Record::new(token.id(), meta, Fields::new());
-    let created = store.create(record, SignIn::default()).await.unwrap();
+    let created = store.create(record.into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     store.clock().advance(IDLE / 2);
     (token.id(), token.secret_hash(&Realm::default()))

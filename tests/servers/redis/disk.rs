@@ -42,7 +42,7 @@ async fn a_server_whose_disk_is_full_reads_and_keeps_what_it_acknowledged() {
     };
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
     assert_eq!(count_of(&store, &session).await, acknowledged, "nothing of what was refused");
-    let error = store.create(record(&store, None), SignIn::default()).await.unwrap_err();
+    let error = store.create(record(&store, None).into(), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
     let error = store.delete(session.id, EndedBy::Browser).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "a logout is not acknowledged: {error:?}");

@@ -65,7 +65,7 @@ async fn a_full_server_still_logs_people_out() {
     let other = created(&store, Some(&customer())).await;
     let stranger = created(&store, None).await;
     server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    let refused = store.create(record(&store, None), SignIn::default()).await.unwrap_err();
+    let refused = store.create(record(&store, None).into(), SignIn::default()).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
     let refused = store.apply(theirs.id, 1, &one_more(), None).await.unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Full, "{refused:?}");
@@ -167,7 +167,7 @@ async fn a_reply_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() 
     store.apply(other.id, 1, &one_more(), None).await.unwrap();
     let record = record(&store, Some(&customer()));
     proxy.cut_next_reply();
-    let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
+    let answer = store.create(record.clone().into(), SignIn::default()).await.unwrap();
     assert_eq!(answer, Created::ALONE, "its own record is not somebody else's");
     for n in 1..=5 {
         let read = found(&store, &record).await;
@@ -198,7 +198,7 @@ async fn nothing_is_sent_twice_behind_the_store_in_a_cluster() {
         let text = FieldOp::new("text", Op::Set(vec![b'x'; 4_000]));
         large.fields = large.fields.apply(&[text]).unwrap().0;
         proxy.cut_next_reply();
-        let answer = store.create(large.clone(), SignIn::default()).await.unwrap();
+        let answer = store.create(large.clone().into(), SignIn::default()).await.unwrap();
         assert_eq!(answer, Created::ALONE, "its own record is not somebody else's");
         // Now and then it is the library's look at the cluster that is cut.
         for n in 1.. {
@@ -236,7 +236,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
         proxy.cut_next_reply_and_refuse("SET");
         let creating = tokio::spawn({
             let (store, record) = (store.clone(), record.clone());
-            async move { store.create(record, SignIn::default()).await.unwrap() }
+            async move { store.create(record.into(), SignIn::default()).await.unwrap() }
         });
         while proxy.refusals() == 0 {
             tokio::task::yield_now().await;
@@ -248,7 +248,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
         let seen =
             direct.load(record.id, &[record.meta.secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
-        let again = direct.create(record, SignIn::default()).await.unwrap();
+        let again = direct.create(record.into(), SignIn::default()).await.unwrap();
         assert_eq!(again, Created::Exists, "from somebody else");
     }
 }

@@ -78,7 +78,7 @@ fn two() -> SignIn {
 async fn admitted(store: &RedisStore) -> usize {
     let mut admitted = 0;
     for _ in 0..3 {
-        match store.create(record(store, Some(&customer())), two()).await.unwrap() {
+        match store.create(record(store, Some(&customer())).into(), two()).await.unwrap() {
             Created::Created { .. } => admitted += 1,
             other => assert_eq!(other, Created::Denied(Denied::AtLimit)),
         }
@@ -104,7 +104,7 @@ async fn a_new_session_whose_sign_in_breaks_off_counts_for_half_a_minute_at_most
             .await;
         let mine = record(store, Some(&customer()));
         wire.proxy.refuse(Some(&scripts[step]));
-        store.create(mine.clone(), two()).await.unwrap_err();
+        store.create(mine.clone().into(), two()).await.unwrap_err();
         wire.proxy.refuse(None);
         let found = seen(store, &mine).await;
         match step {
@@ -131,7 +131,7 @@ async fn a_new_session_whose_request_was_given_up_is_one_of_those_that_the_cap_a
             .await;
         wire.proxy.refuse(Some(&scripts[step]));
         let mine = record(store, Some(&customer()));
-        let asked = store.create(mine, two());
+        let asked = store.create(mine.into(), two());
         let given_up = tokio::time::timeout(Duration::from_millis(300), asked).await;
         assert!(given_up.is_err(), "step {step}: it is still asking");
         wire.proxy.refuse(None);
@@ -260,7 +260,7 @@ async fn sign_ins_at_once_agree_on_who_is_oldest() {
     let third = record(store, Some(&customer()));
     let cap = Cap { max: NonZeroU32::new(2).unwrap(), at_limit: AtLimit::EvictOldest };
     let evicting = SignIn { cap: Some(cap), ..SignIn::default() };
-    let created = store.create(third, evicting).await.unwrap();
+    let created = store.create(third.into(), evicting).await.unwrap();
     assert!(matches!(&created, Created::Created { evicted } if evicted.len() == 1), "{created:?}");
     let left: Vec<_> = store
         .list(&customer(), None, 1_000)
@@ -320,7 +320,7 @@ async fn a_sign_in_that_was_evicted_before_it_was_finished_does_not_stand() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     let winner = record(store, Some(&customer()));
-    let answer = wire.direct.create(winner.clone(), one).await.unwrap();
+    let answer = wire.direct.create(winner.clone().into(), one).await.unwrap();
     assert!(answer.is_created(), "{answer:?}");
     wire.proxy.refuse(Some(&scripts[2]));
     let outcome = asked.await.unwrap().unwrap();

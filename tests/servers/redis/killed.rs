@@ -29,7 +29,7 @@ async fn one_life(store: &RedisStore, n: usize) {
     let cap = Cap { max: 3.try_into().unwrap(), at_limit: AtLimit::EvictOldest };
     let sign_in = SignIn { cap: Some(cap), ..SignIn::default() };
     let visitor = record(store, Some(&who).filter(|_| n.is_multiple_of(2)));
-    let _ = store.create(visitor.clone(), sign_in).await;
+    let _ = store.create(visitor.clone().into(), sign_in).await;
     let _ = store.apply(visitor.id, 1, &one_more(), None).await;
     let _ = store.load(visitor.id, &[visitor.meta.secret], Touch::IfDue.into()).await;
     let mut patch = Patch::new();

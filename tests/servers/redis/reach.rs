@@ -43,7 +43,10 @@ async fn any_store_is_chosen_by_the_same_urls() {
         let store = AnyStore::connect(&url).await.unwrap();
         let direct = RedisStore::connect(&url).await.unwrap();
         let record = record(&direct, None);
-        assert_eq!(store.create(record.clone(), Default::default()).await.unwrap(), Created::ALONE);
+        assert_eq!(
+            store.create(record.clone().into(), Default::default()).await.unwrap(),
+            Created::ALONE
+        );
         found(&direct, &record).await;
         assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "{url}");
     }

@@ -20,7 +20,7 @@ pub(super) fn record(store: &RedisStore, principal: Option<&Principal>) -> Recor
 
 pub(super) async fn created(store: &RedisStore, principal: Option<&Principal>) -> Record {
     let record = record(store, principal);
-    let answer = store.create(record.clone(), SignIn::default()).await.unwrap();
+    let answer = store.create(record.clone().into(), SignIn::default()).await.unwrap();
     assert_eq!(answer, Created::ALONE);
     record
 }

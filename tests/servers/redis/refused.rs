@@ -46,7 +46,10 @@ async fn an_error_holds_nothing_that_was_sent() {
     // Finds out that its connection has ended.
     found(&store, &stored).await;
     let errors = [
-        store.create(record(&store, Some(&customer())), SignIn::default()).await.unwrap_err(),
+        store
+            .create(record(&store, Some(&customer())).into(), SignIn::default())
+            .await
+            .unwrap_err(),
         store.apply(stored.id, 1, &one_more(), None).await.unwrap_err(),
         store.delete(stored.id, EndedBy::Browser).await.unwrap_err(),
     ];

@@ -30,7 +30,10 @@ fn set(name: String, value: &str) -> FieldOp {
 async fn filled(store: &RedisStore, fields: usize) -> Arc<Record> {
     let mut record = record(store, None);
     record.fields = (0..fields).map(|n| (format!("f{n:02}"), "x".repeat(66))).collect();
-    assert_eq!(store.create(record.clone(), SignIn::default()).await.unwrap(), Created::ALONE);
+    assert_eq!(
+        store.create(record.clone().into(), SignIn::default()).await.unwrap(),
+        Created::ALONE
+    );
     found(store, &record).await
 }
 

@@ -45,7 +45,7 @@ async fn world_of(change: impl FnOnce(&mut Record)) -> (World, Arc<Record>) {
     let world = World::new(clock.clone());
     let mut record = record(&clock, ID);
     change(&mut record);
-    let created = world.store.create(record, SignIn::default()).await.unwrap();
+    let created = world.store.create(record.into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
     let read = current(&world.store).await.unwrap();
     (world, read)
@@ -490,7 +490,7 @@ fn two_into_one(at_limit: AtLimit, faults: usize) {
             record.meta.principal = Some(customer());
             record.meta.authenticated = Some(clock.now());
             world.task(async move |store| {
-                name(&store.create(record, capped(at_limit)).await.unwrap())
+                name(&store.create(record.into(), capped(at_limit)).await.unwrap())
             });
         }
         world
@@ -521,7 +521,7 @@ fn no_login_survives_a_revocation_that_it_races_with() {
         let mut record = record(&clock, ID);
         record.meta.principal = Some(customer());
         let ticket = SignIn { cap: None, not_revoked_since: Some(clock.now()) };
-        world.task(async move |store| name(&store.create(record, ticket).await.unwrap()));
+        world.task(async move |store| name(&store.create(record.into(), ticket).await.unwrap()));
         world.task(async |store| {
             let revoked = store.revoke(&customer(), Revoke::All, None).await.unwrap();
             revoked.ended.to_string()

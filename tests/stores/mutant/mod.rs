@@ -257,12 +257,12 @@ impl SessionStore for Mutant {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.sync();
         StoreFuture::new(async move {
-            let record = self.rewritten_record(record);
+            let record = self.rewritten_record(Arc::unwrap_or_clone(record));
             let created = self.signing_in(record.clone(), sign_in).await?;
             if created.is_created() {
                 let mut seen = self.seen();

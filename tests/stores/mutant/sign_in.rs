@@ -29,7 +29,7 @@ impl Mutant {
             sign_in.cap = None;
         }
         let theirs = self.theirs(principal.as_ref(), sign_in).await?;
-        let mut created = self.inner.create(record, sign_in).await?;
+        let mut created = self.inner.create(record.into(), sign_in).await?;
         self.note_evicted(theirs).await?;
         if let Created::Created { evicted } = &mut created {
             self.tell_of(evicted, ended);

@@ -59,7 +59,7 @@ async fn a_session_is_one_entry_under_a_hash_of_its_id_and_kept_a_little_longer_
     let store = TowerSessionsStore::single_process(theirs.clone());
     let record = record();
     let until = record.meta.expires_at();
-    assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::ALONE);
+    assert_eq!(store.create(record.into(), SignIn::default()).await.unwrap(), Created::ALONE);
     let stored = theirs.load(&KEY).await.unwrap().unwrap();
     assert_eq!(stored.data.keys().collect::<Vec<_>>(), ["session-runtime"]);
     let kept = stored.expiry_date.unix_timestamp() - (until.as_millis() / 1_000) as i64;
@@ -80,7 +80,7 @@ async fn a_session_of_tower_sessions_is_no_session_of_ours_and_not_overwritten()
     let found = store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap();
     assert!(matches!(found, Lookup::Absent), "{found:?}");
     assert!(!store.delete(ID, EndedBy::Browser).await.unwrap());
-    let error = store.create(record(), SignIn::default()).await.unwrap_err();
+    let error = store.create(record().into(), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert_eq!(theirs.load(&KEY).await.unwrap(), Some(foreign));
 }
@@ -153,7 +153,7 @@ async fn their_failure_is_an_error_and_never_an_absent_session() {
     for error in [
         store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap_err(),
         store.delete(ID, EndedBy::Browser).await.unwrap_err(),
-        store.create(record(), SignIn::default()).await.unwrap_err(),
+        store.create(record().into(), SignIn::default()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         let source = std::error::Error::source(&error).unwrap().to_string();

@@ -20,7 +20,7 @@ use crate::token::{RotationNonce, SessionToken};
 
 pub(super) fn apply(
     situation: &Situation<'_>,
-    ops: &[&PendingOp],
+    ops: &[PendingOp],
     record: &Arc<Record>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
@@ -33,7 +33,7 @@ pub(super) fn apply(
     let authenticated = proves && !situation.joins;
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
-    let change = Change::of(record, &view, situation.schemas, ops.iter().copied());
+    let change = Change::of(record, &view, situation.schemas, ops.iter());
     if change == Change::Another {
         return succeed(situation, ops, record, mint);
     }
@@ -182,8 +182,8 @@ impl FieldWrites {
     }
 
     /// Removes `fields`, but for what the request itself sets.
-    fn remove(&mut self, fields: &[&'static Field], ops: &[&PendingOp], stored: &Fields) {
-        let sets = |op: &&&PendingOp| matches!(op.op, Op::Set(_) | Op::Add(_));
+    fn remove(&mut self, fields: &[&'static Field], ops: &[PendingOp], stored: &Fields) {
+        let sets = |op: &&PendingOp| matches!(op.op, Op::Set(_) | Op::Add(_));
         for removal in removals(fields, stored) {
             let is_set = ops.iter().filter(sets).any(|op| op.name() == removal.name);
             if !is_set && !self.ops.iter().any(|op| op.name == removal.name) {
@@ -227,7 +227,7 @@ fn migrated_meanwhile(
 }
 
 /// A patch is made for the versions under which its fields were read.
-fn expect_versions(ops: &[&PendingOp], record: &Record, expect: &mut Vec<Expect>) {
+fn expect_versions(ops: &[PendingOp], record: &Record, expect: &mut Vec<Expect>) {
     for op in ops {
         let namespace = op.schema.namespace;
         let known =

@@ -30,21 +30,21 @@ pub(crate) fn fork(
     snapshot: Option<&Arc<Record>>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
-    let ops: Vec<&PendingOp> = situation.pending.ops.iter().collect();
+    let ops = &situation.pending.ops;
     let beginning = snapshot.map_or(Beginning::Nothing, |record| {
         let view = View::of(record, situation.schemas, situation.keys, situation.now);
-        match Change::of(record, &view, situation.schemas, ops.iter().copied()) {
+        match Change::of(record, &view, situation.schemas, ops.iter()) {
             Change::Another => Beginning::OfAnother(record),
             Change::None | Change::Leaves => Beginning::Session(record),
         }
     });
-    create(situation, &ops, beginning, mint)
+    create(situation, ops, beginning, mint)
 }
 
 /// The session of another user than that of `record`, which ends with it.
 pub(super) fn succeed(
     situation: &Situation<'_>,
-    ops: &[&PendingOp],
+    ops: &[PendingOp],
     record: &Arc<Record>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
@@ -57,7 +57,7 @@ pub(super) fn succeed(
 
 pub(super) fn create(
     situation: &Situation<'_>,
-    ops: &[&PendingOp],
+    ops: &[PendingOp],
     beginning: Beginning<'_>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
@@ -78,9 +78,8 @@ pub(super) fn create(
     };
     // Nothing is created until something is set.
     let sets = ops.iter().any(|(op, _)| matches!(op.op, Op::Set(_) | Op::Add(_)));
-    let ops: Vec<_> = ops.into_iter().map(|(op, _)| op).collect();
-    let ops = &*ops;
-    let proves = authenticated && principal_op(ops).is_none();
+    let ops = || ops.iter().map(|(op, _)| *op);
+    let proves = authenticated && principal_op(ops()).is_none();
     if !sets && !proves {
         return Ok(Plan::Nothing);
     }
@@ -88,11 +87,11 @@ pub(super) fn create(
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
-    meta.principal = principal_op(ops).and_then(|op| principal_of(situation.realm, op));
+    meta.principal = principal_op(ops()).and_then(|op| principal_of(situation.realm, op));
     meta.authenticated = (authenticated
-        && (meta.principal.is_some() || principal_op(ops).is_none()))
+        && (meta.principal.is_some() || principal_op(ops()).is_none()))
     .then_some(situation.now);
-    for schema in ops.iter().map(|op| op.schema) {
+    for schema in ops().map(|op| op.schema) {
         if versions.get(schema.namespace) < schema.version {
             versions.set(schema.namespace, schema.version);
         }
@@ -108,7 +107,7 @@ pub(super) fn create(
         Beginning::Session(record) => Some(Arc::clone(record)),
         Beginning::Nothing | Beginning::OfAnother(_) => None,
     };
-    let (record, follows) = (Box::new(record), situation.after.is_some());
+    let (record, follows) = (Arc::new(record), situation.after.is_some());
     Ok(Plan::Write(Write::Create { record, sign_in, cookie, from, ends: None, follows }))
 }
 
@@ -121,7 +120,7 @@ struct Below<'p> {
 
 fn below<'p>(
     situation: &Situation<'_>,
-    ops: &[&'p PendingOp],
+    ops: &'p [PendingOp],
     beginning: Beginning<'_>,
 ) -> Result<Below<'p>, SessionError> {
     let view = |record| View::of(record, situation.schemas, situation.keys, situation.now);
@@ -134,7 +133,7 @@ fn below<'p>(
         Beginning::Session(record) => {
             let view = view(record);
             let versions = with_migrated(record.meta.versions.clone(), &view);
-            let ops = ops.iter().map(|op| (*op, Cow::Borrowed(&op.op))).collect();
+            let ops = ops.iter().map(|op| (op, Cow::Borrowed(&op.op))).collect();
             Below { fields: view.fields, versions, ops }
         }
         Beginning::OfAnother(record) => {
@@ -153,12 +152,12 @@ fn below<'p>(
 
 /// What `ops`, made on another session, are on one that begins with `carried`.
 fn on_carried<'p>(
-    ops: &[&'p PendingOp],
+    ops: &'p [PendingOp],
     carried: &Fields,
     now: Timestamp,
 ) -> Result<Vec<(&'p PendingOp, Cow<'p, Op>)>, SessionError> {
     let mut meant = Vec::with_capacity(ops.len());
-    for op in ops.iter().copied() {
+    for op in ops.iter() {
         match carried_op(op, carried, now)? {
             Some(here) => meant.push((op, here)),
             None if op.made == Made::InPlace && !op.minds_conflicts() => stays_behind(op),

@@ -1,8 +1,10 @@
 //! Which kind of plan it is.
 
+use std::borrow::Cow;
+
 use super::create::Beginning;
 use super::parts::signs_in;
-use super::situation::{Mint, Plan, Situation};
+use super::situation::{Keep, Mint, Plan, Situation};
 use super::{apply, create};
 use crate::error::SessionError;
 use crate::session::op::PendingOp;
@@ -10,9 +12,11 @@ use crate::session::scope::Origin;
 
 pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, SessionError> {
     let pending = &situation.pending.ops;
-    let mut ops: Vec<&PendingOp> = Vec::with_capacity(pending.len());
     // A failed response never brings a privilege back.
-    ops.extend(pending.iter().filter(|op| situation.keep.everything() || op.takes_privileges()));
+    let ops: Cow<'_, [PendingOp]> = match situation.keep {
+        Keep::Everything => Cow::Borrowed(pending),
+        Keep::SignOutOnly => pending.iter().filter(|op| op.takes_privileges()).cloned().collect(),
+    };
     match situation.origin {
         Origin::Unloaded | Origin::Nobody => {
             create::create(situation, &ops, Beginning::Nothing, mint)

@@ -12,11 +12,13 @@ use crate::session::scope::CookieChange;
 use crate::session::users::is_principal;
 use crate::token::SessionToken;
 
-pub(super) fn principal_op<'p>(ops: &[&'p PendingOp]) -> Option<&'p PendingOp> {
-    ops.iter().copied().find(|op| is_principal(op))
+pub(super) fn principal_op<'p>(
+    ops: impl IntoIterator<Item = &'p PendingOp>,
+) -> Option<&'p PendingOp> {
+    ops.into_iter().find(|op| is_principal(op))
 }
 
-pub(super) fn signs_in(situation: &Situation<'_>, ops: &[&PendingOp]) -> bool {
+pub(super) fn signs_in(situation: &Situation<'_>, ops: &[PendingOp]) -> bool {
     situation.keep.everything()
         && situation.pending.authenticated
         && principal_op(ops).is_some_and(|op| !op.clears())

@@ -3,6 +3,8 @@
 //! migrates anything but plain values, and a value is bound to the record that
 //! it goes to, also when that is another one than was planned at first.
 
+use std::sync::Arc;
+
 use super::situation::Write;
 use crate::error::SessionError;
 use crate::keys::{Home, Keys};
@@ -41,7 +43,8 @@ pub(crate) fn seal(
                 ops.push(FieldOp::new(name.to_owned(), sealed));
             }
             if !ops.is_empty() {
-                (record.fields, _) = record.fields.apply(&ops).map_err(SessionError::Refused)?;
+                let (fields, _) = record.fields.apply(&ops).map_err(SessionError::Refused)?;
+                Arc::make_mut(record).fields = fields;
             }
         }
         Write::Apply { id, realm, patch, .. } => {

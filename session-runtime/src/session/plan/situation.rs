@@ -80,7 +80,7 @@ pub(crate) enum Plan {
 #[allow(clippy::large_enum_variant)] // as the plan
 pub(crate) enum Write {
     Create {
-        record: Box<Record>,
+        record: Arc<Record>,
         sign_in: SignIn,
         cookie: CookieChange,
         /// The session of the same user, or of nobody, that it goes on from.

@@ -112,7 +112,7 @@ fn record(plan: Plan) -> Record {
             Write::Create { record, cookie: CookieChange::Set { token, .. }, .. } => {
                 assert_eq!(token.id(), record.id);
                 assert_eq!(token.secret_hash(&Realm::default()), record.meta.secret);
-                *record
+                Arc::unwrap_or_clone(record)
             }
             other => panic!("{other:?}"),
         },

@@ -108,7 +108,7 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         StoreFuture::new(async move {

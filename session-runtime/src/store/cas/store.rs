@@ -148,7 +148,7 @@ impl<M: CompareAndSwap> SessionStore for CasStore<M> {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         StoreFuture::new(

@@ -186,7 +186,7 @@ impl<S: SessionStore> Fixture<S> {
 
     /// Stores `record` under the conditions of `sign_in`.
     pub(super) async fn sign_in(&self, record: Record, sign_in: SignIn) -> Created {
-        answered("create", self.store.create(record, sign_in).await)
+        answered("create", self.store.create(record.into(), sign_in).await)
     }
 
     /// A load by a request that arrived then.

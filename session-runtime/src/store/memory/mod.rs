@@ -143,7 +143,7 @@ impl Inner {
         }
     }
 
-    fn create(&self, record: Record, sign_in: SignIn) -> Result<Created, StoreError> {
+    fn create(&self, record: Arc<Record>, sign_in: SignIn) -> Result<Created, StoreError> {
         if let Err(refused) = self.limits().check_new(&record.fields) {
             return Ok(Created::Refused(refused));
         }
@@ -316,7 +316,7 @@ impl SessionStore for MemoryStore {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         self.0.sweeper.get_or_init(|| sweeper::start(&self.0));

@@ -124,12 +124,12 @@ impl Shard {
     }
 
     /// Stores a record whose id [is free](Self::is_free).
-    pub(super) fn insert(&mut self, record: Record) {
+    pub(super) fn insert(&mut self, record: Arc<Record>) {
         self.look_again(record.id, removable_at(&record));
-        self.records.insert(record.id, Arc::new(record));
+        self.records.insert(record.id, record);
     }
 
-    pub(super) fn create(&mut self, record: Record, now: Timestamp) -> Created {
+    pub(super) fn create(&mut self, record: Arc<Record>, now: Timestamp) -> Created {
         if !self.is_free(record.id, now) {
             return Created::Exists;
         }

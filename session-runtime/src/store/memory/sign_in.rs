@@ -6,7 +6,7 @@
 //! those that make room are locked together, in ascending order: the write is one step.
 
 use std::collections::BTreeMap;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use super::index::Principals;
 use super::shard::{Seen, Shard};
@@ -22,7 +22,7 @@ impl Inner {
     /// Stores a new record of `principal` if `sign_in` allows it.
     pub(super) fn create_signed_in(
         &self,
-        record: Record,
+        record: Arc<Record>,
         principal: &Principal,
         sign_in: SignIn,
     ) -> Created {

@@ -19,7 +19,7 @@ async fn limits_hold_for_all_clones_and_what_is_larger_already_may_shrink() {
     let lifetime = Lifetime { idle: None, absolute: None, remember: false };
     let meta = Meta::new(SecretHash::from_bytes([7; 32]), store.clock().now(), lifetime);
     let fields = [("a", "1".repeat(100))].into_iter().collect();
-    store.create(Record::new(id, meta, fields), SignIn::default()).await.unwrap();
+    store.create(Record::new(id, meta, fields).into(), SignIn::default()).await.unwrap();
     let limits = Limits { field: 20, record: 30 };
     let limited = store.clone().limits(limits);
     assert_eq!((store.capabilities(), limited.0.limits()), (limited.capabilities(), limits));
@@ -76,7 +76,7 @@ async fn sign_in(store: &MemoryStore, number: u32, sign_in: SignIn) -> Created {
     let now = store.clock().now();
     let mut meta = Meta::new(SecretHash::from_bytes([7; 32]), now, LIFETIME);
     (meta.authenticated, meta.principal) = (Some(now), Some(principal()));
-    store.create(Record::new(id_of(number), meta, Fields::new()), sign_in).await.unwrap()
+    store.create(Record::new(id_of(number), meta, Fields::new()).into(), sign_in).await.unwrap()
 }
 
 fn looks(store: &MemoryStore) -> usize {

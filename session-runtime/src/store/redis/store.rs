@@ -130,7 +130,7 @@ impl SessionStore for RedisStore {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         let server = &self.0.server;

@@ -86,7 +86,7 @@ impl<D: Dialect> SessionStore for Store<D> {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         StoreFuture::new(async move { Ok(create::create(self.server(), &record, sign_in).await?) })

@@ -216,10 +216,10 @@ impl SessionStore for SqliteStore {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
-        let (record, limits) = (Arc::new(record), self.0.limits);
+        let limits = self.0.limits;
         let create = self.0.threads.writer.run_steps(sign_in.into(), move || {
             let record = Arc::clone(&record);
             move |db: &_, now| write::create(db, &record, sign_in, &limits, now)

@@ -183,7 +183,7 @@ impl<W: WholeRecordStore> Inner<W> {
         Ok(lookup)
     }
 
-    async fn create(&self, record: Record, sign_in: SignIn) -> Result<Created, StoreError> {
+    async fn create(&self, record: Arc<Record>, sign_in: SignIn) -> Result<Created, StoreError> {
         if let Err(refused) = self.limits.check_new(&record.fields) {
             return Ok(Created::Refused(refused));
         }
@@ -295,7 +295,7 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
 
     fn create(
         &self,
-        record: Record,
+        record: Arc<Record>,
         sign_in: SignIn,
     ) -> StoreFuture<'_, Result<Created, StoreError>> {
         StoreFuture::new(async move {

@@ -7,7 +7,7 @@ async fn all_calls(store: &SqliteStore) -> Vec<Result<(), StoreError>> {
     vec![
         store.load(id(1), &[SECRET], Touch::Never.into()).await.map(drop),
         store.reload(id(1), 1).await.map(drop),
-        store.create(record(2, &[]), SignIn::default()).await.map(drop),
+        store.create(record(2, &[]).into(), SignIn::default()).await.map(drop),
         store.apply(id(1), 1, &add(), None).await.map(drop),
         store.count().await.map(drop),
     ]

@@ -49,12 +49,12 @@ async fn a_cap_that_is_turned_on_later_catches_up_and_keeps_the_newest() {
     let (store, _) = open(&directory).await;
     fill(&store, 0..1_200, HOUR).await;
     let sign_in = at_most(3, AtLimit::Reject);
-    let denied = store.create(nth(5_000, HOUR), sign_in).await.unwrap();
+    let denied = store.create(nth(5_000, HOUR).into(), sign_in).await.unwrap();
     assert_eq!(denied, Created::Denied(Denied::AtLimit));
     assert_eq!(listed(&store, &customer(), 500).await.len(), 1_200, "a denial ends nothing");
     let sign_in = at_most(3, AtLimit::EvictOldest);
     for (index, left) in [(5_000, 701), (5_001, 202), (5_002, 3), (5_003, 3)] {
-        assert!(store.create(nth(index, HOUR), sign_in).await.unwrap().is_created());
+        assert!(store.create(nth(index, HOUR).into(), sign_in).await.unwrap().is_created());
         assert_eq!(listed(&store, &customer(), 500).await.len(), left);
     }
     let left: Vec<_> = listed(&store, &customer(), 2).await.iter().map(|it| it.id).collect();
@@ -69,13 +69,13 @@ async fn below_the_cap_no_session_is_looked_at() {
     // Whatever is in their rows: at the cap they would be removed.
     directory.sql().execute_batch("UPDATE session SET form = x'00'").unwrap();
     let sign_in = at_most(5, AtLimit::EvictOldest);
-    assert_eq!(store.create(nth(10, HOUR), sign_in).await.unwrap(), Created::ALONE);
+    assert_eq!(store.create(nth(10, HOUR).into(), sign_in).await.unwrap(), Created::ALONE);
     let rows = || -> i64 {
         let sql = "SELECT count(*) FROM session";
         directory.sql().query_row(sql, [], |row| row.get(0)).unwrap()
     };
     assert_eq!(rows(), 5);
-    let created = store.create(nth(11, HOUR), sign_in).await.unwrap();
+    let created = store.create(nth(11, HOUR).into(), sign_in).await.unwrap();
     assert_eq!(created, Created::Created { evicted: vec![number(0)] });
     assert_eq!(rows(), 5, "one that cannot be read made room");
 }
@@ -88,10 +88,10 @@ async fn expired_sessions_make_no_live_one_end() {
     fill(&store, 2..1_500, HOUR / 60).await;
     clock.advance(HOUR / 60);
     let sign_in = at_most(3, AtLimit::EvictOldest);
-    assert_eq!(store.create(nth(5_000, HOUR), sign_in).await.unwrap(), Created::ALONE);
+    assert_eq!(store.create(nth(5_000, HOUR).into(), sign_in).await.unwrap(), Created::ALONE);
     assert!(lives(&store, 0).await && lives(&store, 1).await && lives(&store, 5_000).await);
     let sign_in = at_most(3, AtLimit::Reject);
-    let denied = store.create(nth(5_001, HOUR), sign_in).await.unwrap();
+    let denied = store.create(nth(5_001, HOUR).into(), sign_in).await.unwrap();
     assert_eq!(denied, Created::Denied(Denied::AtLimit));
 }
 
@@ -102,7 +102,7 @@ async fn a_session_that_left_the_index_when_it_expired_is_back_when_it_signs_in(
     fill(&store, 0..1_100, HOUR / 60).await;
     clock.advance(HOUR / 60);
     let sign_in = at_most(3, AtLimit::EvictOldest);
-    assert_eq!(store.create(nth(5_000, HOUR), sign_in).await.unwrap(), Created::ALONE);
+    assert_eq!(store.create(nth(5_000, HOUR).into(), sign_in).await.unwrap(), Created::ALONE);
     let mut patch = add();
     let lifetime = Lifetime { idle: Some(HOUR), absolute: None, remember: false };
     patch.meta.lifetime = Some(lifetime);

@@ -93,7 +93,7 @@ fn record(number: u8, fields: &[(&str, &str)]) -> Record {
 }
 
 async fn create(store: &SqliteStore, record: Record) {
-    assert_eq!(store.create(record, SignIn::default()).await.unwrap(), Created::ALONE);
+    assert_eq!(store.create(record.into(), SignIn::default()).await.unwrap(), Created::ALONE);
 }
 
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {

@@ -39,7 +39,7 @@ async fn everything(store: &SqliteStore) {
         let max = std::num::NonZeroU32::new(2).unwrap();
         let cap = Some(Cap { max, at_limit: AtLimit::EvictOldest });
         let sign_in = SignIn { cap, not_revoked_since: Some(START) };
-        assert!(store.create(new, sign_in).await.unwrap().is_created());
+        assert!(store.create(new.into(), sign_in).await.unwrap().is_created());
     }
     applied(store, 2, &Patch::of(vec![set("b", b"\xff\0")])).await;
     let patched = found(store, 2, Touch::Never).await.unwrap();

@@ -18,7 +18,7 @@ async fn both_may_create_the_file_and_both_see_what_either_writes() {
     let (a, b) = pair(&directory).await;
     create(&a, record(1, &[])).await;
     assert!(found(&b, 1, Touch::Never).await.is_some());
-    assert_eq!(b.create(record(1, &[]), SignIn::default()).await.unwrap(), Created::Exists);
+    assert_eq!(b.create(record(1, &[]).into(), SignIn::default()).await.unwrap(), Created::Exists);
     let patch = add();
     assert!(!applied(&a, 1, &patch).await.repeated);
     assert!(applied(&b, 1, &patch).await.repeated, "the log is in the file");
@@ -58,7 +58,7 @@ async fn a_cap_and_a_revocation_hold_across_both() {
             let mut record = record(number, &[]);
             record.meta.principal = Some(shop);
             let sign_in = SignIn { cap, ..SignIn::default() };
-            store.create(record, sign_in).await.unwrap() == Created::ALONE
+            store.create(record.into(), sign_in).await.unwrap() == Created::ALONE
         })
     };
     let mut admitted = 0;
@@ -71,7 +71,7 @@ async fn a_cap_and_a_revocation_hold_across_both() {
     let mut late = record(40, &[]);
     late.meta.principal = Some(shop);
     let sign_in = SignIn { cap, not_revoked_since: Some(START) };
-    assert_eq!(a.create(late, sign_in).await.unwrap(), Created::Denied(Denied::Revoked));
+    assert_eq!(a.create(late.into(), sign_in).await.unwrap(), Created::Denied(Denied::Revoked));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_record_destroyed_through_one_is_gone_for_the_other() {
         Lookup::Ended(_)
     ));
     assert_eq!(
-        a.create(record(1, &[]), SignIn::default()).await.unwrap(),
+        a.create(record(1, &[]).into(), SignIn::default()).await.unwrap(),
         Created::Exists,
         "there is a tombstone"
     );

@@ -112,7 +112,7 @@ async fn a_sign_in_that_fails_has_ended_no_session_to_make_room() {
     directory.sql().execute_batch(refuse).unwrap();
     let cap = Some(Cap { max: NonZeroU32::MIN, at_limit: AtLimit::EvictOldest });
     let sign_in = SignIn { cap, not_revoked_since: None };
-    store.create(theirs(2), sign_in).await.unwrap_err();
+    store.create(theirs(2).into(), sign_in).await.unwrap_err();
     assert!(found(&store, 1, Touch::Never).await.is_some());
 }
 
