@@ -92,8 +92,9 @@ impl SessionLayer {
     }
 
     /// Makes a schema known before the first request: two schemas that disagree
-    /// on a field are then refused by [`check`](Self::check), and
-    /// a [`SessionManager`] knows its principal, also one that was taken before.
+    /// on a field are then refused by [`check`](Self::check), and a
+    /// [`SessionManager`](crate::SessionManager) knows its principal, also one that was taken
+    /// before.
     ///
     /// A layer with two or more schemas needs this call for each that has a field marked
     /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
