@@ -32,6 +32,7 @@ on_every_store! {
     a_late_request_of_a_browser_that_signed_out_stores_nothing;
     a_login_that_is_sent_twice_is_one_session;
     a_change_of_user_that_is_sent_twice_is_one_session;
+    a_login_that_is_sent_twice_keeps_what_its_user_changed_in_place;
     a_planted_cookie_joins_no_sign_in;
     a_repeated_sign_in_inherits_no_later_privilege;
     a_cookie_that_was_withheld_is_not_replaced;

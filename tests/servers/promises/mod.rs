@@ -142,6 +142,7 @@ macro_rules! on {
                 over: a_late_request_of_a_browser_that_signed_out_stores_nothing;
                 over: a_login_that_is_sent_twice_is_one_session;
                 over: a_change_of_user_that_is_sent_twice_is_one_session;
+                over: a_login_that_is_sent_twice_keeps_what_its_user_changed_in_place;
                 over: a_planted_cookie_joins_no_sign_in;
                 over: a_repeated_sign_in_inherits_no_later_privilege;
                 over: a_cookie_that_was_withheld_is_not_replaced;

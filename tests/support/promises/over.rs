@@ -261,6 +261,25 @@ pub async fn a_change_of_user_that_is_sent_twice_is_one_session(
     }
 }
 
+/// Where it is the same user, what the second login changed in place is theirs.
+pub async fn a_login_that_is_sent_twice_keeps_what_its_user_changed_in_place(
+    store: &(impl SessionStore + Clone),
+) {
+    let mut tab = Tab::new(&layer(store));
+    sign_in(&mut tab, 1).await.ok();
+    let login = |thing: &'static str| {
+        tab.ask(move |mut s: S| async move {
+            s.cart_mut().push(thing.into());
+            s.set_user(1);
+        })
+    };
+    let (_, second) = (login("pen").await, login("ink").await);
+    let mut kept = tab.clone();
+    kept.keep(&second.headers);
+    assert_eq!(user(&kept).await, Some(1));
+    assert!(cart(&kept).await.contains(&"ink".to_owned()));
+}
+
 /// Whoever planted the cookie that a login replaced gains nothing by presenting it.
 pub async fn a_planted_cookie_joins_no_sign_in(store: &(impl SessionStore + Clone)) {
     let layer = layer(store);
