@@ -235,6 +235,18 @@ fn a_fork_starts_from_what_the_request_saw() {
 }
 
 #[test]
+fn an_addition_to_what_is_no_integer_is_left_out_alone() {
+    let Origin::Stored(seen) = stored(&[("hits", "\"many\"")]) else { panic!() };
+    let add = op(&HITS, Op::Add(Add::unsigned(1, 0)));
+    let pending = pending(vec![set(&USER, "8"), add, set(&NAME, "\"al\"")]);
+    let situation = situation(&Origin::Nobody, &pending);
+    let forked = record(fork(&situation, Some(&seen), &mint).unwrap());
+    assert_eq!(forked.fields.get("hits"), Some(&b"\"many\""[..]));
+    assert_eq!(forked.fields.get("name"), Some(&b"\"al\""[..]));
+    assert_eq!(forked.meta.principal, Some(Principal::new("", "8")));
+}
+
+#[test]
 fn remembering_sends_the_same_token_in_a_cookie_that_lasts() {
     let origin = stored(&[]);
     let token = SessionToken::generate().unwrap();
