@@ -304,6 +304,20 @@ mod tests {
         assert_eq!(new.meta.retired.replaced_at(&old.secret, at(65_000)), None);
     }
 
+    #[test]
+    fn of_the_secrets_that_were_replaced_the_last_few_are_remembered() {
+        let mut current = record(meta(None, None));
+        for byte in 2..12 {
+            let mut patch = Patch::new();
+            patch.meta.renew = Some(hash(byte));
+            let applied = current.apply(current.meta.epoch, &patch, at(1_000));
+            let Applying::Stored(next, _) = applied else { panic!("{applied:?}") };
+            current = next;
+        }
+        let remembered: Vec<_> = current.meta.retired.iter().map(|old| old.secret).collect();
+        assert_eq!(remembered, (5..11).map(hash).collect::<Vec<_>>());
+    }
+
     fn hash(byte: u8) -> SecretHash {
         SecretHash::from_bytes([byte; 32])
     }
