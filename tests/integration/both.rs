@@ -103,7 +103,7 @@ fn cookies(reply: &Reply) -> Vec<&str> {
     names
 }
 
-/// Which of the two is the inner one is nobody's business.
+/// Which of the two is the inner one makes no difference.
 fn in_both_orders(inner: &SessionLayer, outer: &SessionLayer) -> [Router; 2] {
     let app = |inner: &SessionLayer, outer: &SessionLayer| {
         routes().layer(inner.clone()).layer(outer.clone())

@@ -147,3 +147,16 @@ async fn a_handler_that_calls_its_own_router_shares_one_session_and_one_commit()
     assert_eq!(reply.headers.get_all(header::SET_COOKIE).iter().count(), 1);
     assert!(matches!(spy.calls()[..], [Call::Create(_)]));
 }
+
+#[tokio::test]
+async fn a_handler_on_an_excluded_path_may_call_its_router_with_another_one() {
+    let layer = SessionLayer::new(memory().store).exclude("/outer");
+    let called = Router::new().route("/visit", get(visit)).layer(layer.clone());
+    let handler = move |request: Request| async move {
+        let (mut parts, body) = request.into_parts();
+        parts.uri = "/visit".parse().unwrap();
+        tower::ServiceExt::oneshot(called, Request::from_parts(parts, body)).await.unwrap()
+    };
+    let app = Router::new().route("/outer", get(handler)).layer(layer);
+    assert_eq!(Client::new(&app).get("/outer").await.body, "nobody en 1 []");
+}

@@ -1,8 +1,9 @@
 //! Sessions that another library left, taken over without signing anybody out.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 
 use super::{LookedUp, RequestSession};
 use crate::codec::NULL;

@@ -48,14 +48,22 @@ impl RequestExtension {
         Self { passed, outer }
     }
 
-    /// Whether the request passed the layer of this engine already. If not, it is compared
-    /// with those that it passed.
+    /// Whether the layer of this engine gave the request a session already. One that left
+    /// the path out is asked again: a handler may call its router with another path. If not,
+    /// it is compared with the layers that did.
     pub(crate) fn passed(&self, engine: &Arc<Engine>) -> bool {
-        let passed = self.layers().any(|it| Arc::ptr_eq(it.engine(), engine));
+        let passed = self.sessions().any(|it| Arc::ptr_eq(&it.engine, engine));
         if !passed {
-            self.layers().for_each(|it| engine.is_within(it.engine()));
+            self.sessions().for_each(|it| engine.is_within(&it.engine));
         }
         passed
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = &Arc<RequestSession>> {
+        self.layers().filter_map(|it| match it {
+            Passed::With(session) => Some(session),
+            Passed::Excluded(_) => None,
+        })
     }
 
     /// The innermost layer first.
@@ -74,8 +82,7 @@ impl RequestExtension {
         }
         let named = self.layers().find(|it| it.engine().schemas().has_named(schema));
         named.unwrap_or_else(|| {
-            let sessions = self.layers().filter(|it| matches!(it, Passed::With(_)));
-            if sessions.count() > 1 {
+            if self.sessions().count() > 1 {
                 self.passed.engine().asked_for_unnamed(schema);
             }
             &self.passed

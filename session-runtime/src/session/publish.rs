@@ -53,11 +53,8 @@ impl Core {
             let mut publish = || {
                 self.ops_of(&change, now, |op| {
                     if what == Publish::Everything || op.takes_privileges() {
-                        let unseen = state.changes_unseen(
-                            field.name,
-                            change.seen,
-                            (publication, others_view),
-                        );
+                        let unseen =
+                            state.changes_unseen(field.name, change.seen, publication, others_view);
                         if unseen && in_place {
                             self.warn_of_two(field);
                         }

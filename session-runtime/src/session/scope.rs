@@ -162,13 +162,14 @@ impl State {
         }
     }
 
-    /// Notes that `field` is changed by the publication `at`, beside other handles or not,
+    /// Notes that `field` is changed by the publication `at`, while others view it or not,
     /// and says whether a handle that had seen those up to `seen` did not know its value.
     pub(crate) fn changes_unseen(
         &mut self,
         field: &'static str,
         seen: u64,
-        (at, others_view): (u64, bool),
+        at: u64,
+        others_view: bool,
     ) -> bool {
         match self.changed.iter_mut().find(|(known, _)| *known == field) {
             Some((_, last)) => {

@@ -13,9 +13,10 @@ mod certain;
 mod entries;
 mod feed;
 
-use session_runtime::Realm;
 use std::sync::Arc;
 use std::time::Duration;
+
+use session_runtime::Realm;
 
 use axum::Router;
 use session_runtime::SessionLayer;

@@ -1,10 +1,11 @@
 //! Many of everything at once.
 
-use session_runtime::Realm;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
+
+use session_runtime::Realm;
 
 use session_runtime::clock::Timestamp;
 use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};

@@ -1,10 +1,11 @@
 //! Sign-ins that break off half-way, where session and index are on different
 //! servers.
 
-use session_runtime::Realm;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
+
+use session_runtime::Realm;
 
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};

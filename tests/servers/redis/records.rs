@@ -1,8 +1,9 @@
 //! Records, and what is done to them.
 
-use session_runtime::Realm;
 use std::sync::Arc;
 use std::time::Duration;
+
+use session_runtime::Realm;
 
 use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
 use session_runtime::record::{Fields, Meta, Principal, Record};
