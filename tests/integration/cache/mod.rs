@@ -16,9 +16,8 @@ mod feed;
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_runtime::Realm;
-
 use axum::Router;
+use session_runtime::Realm;
 use session_runtime::SessionLayer;
 use session_runtime::clock::Clock;
 use session_runtime::patch::{FieldOp, Lifetime, Op, Patch, SignIn};

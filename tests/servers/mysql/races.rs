@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use session_runtime::Realm;
-
 use session_runtime::clock::Timestamp;
 use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
 use session_runtime::record::Principal;

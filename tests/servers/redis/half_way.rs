@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::Realm;
-
 use session_runtime::clock::Clock;
 use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
 use session_runtime::record::{Principal, Record};

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use session_runtime::Realm;
-
 use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
 use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{Created, Lookup, RedisStore, SessionStore, Touch};
