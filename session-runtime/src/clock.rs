@@ -4,45 +4,111 @@
 //! that a test moves the time of a whole stack at once.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// A number up to `u64::MAX - 1`, such that an `Option` of it is no larger: a record has
+/// several.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Count(NonZeroU64);
+
+impl Count {
+    const fn new(number: u64) -> Self {
+        match NonZeroU64::new(number.saturating_add(1)) {
+            Some(above) => Self(above),
+            None => Self(NonZeroU64::MAX),
+        }
+    }
+
+    const fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z.
 ///
 /// All arithmetic saturates; a clock that jumps cannot make it overflow.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(Count);
 
 impl Timestamp {
-    /// The timestamp `millis` milliseconds after the Unix epoch.
+    /// The last one that there is.
+    pub const MAX: Self = Self::from_millis(u64::MAX);
+
+    /// The timestamp `millis` milliseconds after the Unix epoch, or [`MAX`](Self::MAX).
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(Count::new(millis))
     }
 
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
-    /// `self + duration`, at most the largest representable time.
+    /// `self + duration`, at most [`MAX`](Self::MAX).
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(millis(duration)))
+        Self::from_millis(self.as_millis().saturating_add(millis(duration)))
     }
 
     /// That long before, or the beginning of 1970.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(millis(duration)))
+        Self::from_millis(self.as_millis().saturating_sub(millis(duration)))
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_millis(self.as_millis().saturating_sub(earlier.as_millis()))
+    }
+}
+
+impl Default for Timestamp {
+    /// The beginning of 1970.
+    fn default() -> Self {
+        Self::from_millis(0)
+    }
+}
+
+/// How long something lasts, in whole milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(Count);
+
+impl Millis {
+    /// So many milliseconds.
+    #[must_use]
+    pub const fn new(millis: u64) -> Self {
+        Self(Count::new(millis))
+    }
+
+    /// The number of milliseconds.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl From<Duration> for Millis {
+    /// What is below a millisecond is cut off.
+    fn from(duration: Duration) -> Self {
+        Self::new(millis(duration))
+    }
+}
+
+impl From<Millis> for Duration {
+    fn from(millis: Millis) -> Self {
+        Self::from_millis(millis.get())
+    }
+}
+
+impl fmt::Debug for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.get())
     }
 }
 
@@ -53,21 +119,21 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}ms", self.0)
+        write!(f, "{}ms", self.as_millis())
     }
 }
 
 impl From<SystemTime> for Timestamp {
     /// Times before the Unix epoch become the epoch.
     fn from(time: SystemTime) -> Self {
-        Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
+        Self::from_millis(time.duration_since(UNIX_EPOCH).map_or(0, millis))
     }
 }
 
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
         // 2^63 ms is 292 million years: within what every platform represents.
-        UNIX_EPOCH + Duration::from_millis(time.0.min(i64::MAX as u64 / 1_000))
+        UNIX_EPOCH + Duration::from_millis(time.as_millis().min(i64::MAX as u64 / 1_000))
     }
 }
 
@@ -111,15 +177,17 @@ impl Clock {
     /// A clock that stands at `start` until it is told otherwise. Clones share it.
     #[must_use]
     pub fn frozen(start: Timestamp) -> Self {
-        Self(Source::Frozen(Arc::new(AtomicU64::new(start.0))))
+        Self(Source::Frozen(Arc::new(AtomicU64::new(start.as_millis()))))
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::Frozen(millis) => Timestamp(millis.load(Ordering::Acquire)),
-            Source::System { ahead } => Timestamp(system_now().0.saturating_add_signed(*ahead)),
+            Source::Frozen(millis) => Timestamp::from_millis(millis.load(Ordering::Acquire)),
+            Source::System { ahead } => {
+                Timestamp::from_millis(system_now().as_millis().saturating_add_signed(*ahead))
+            }
         }
     }
 
@@ -151,7 +219,7 @@ impl Clock {
     /// Sets a frozen clock, backwards too. Does nothing to the system clock.
     pub fn set(&self, to: Timestamp) {
         if let Source::Frozen(now) = &self.0 {
-            now.store(to.0, Ordering::Release);
+            now.store(to.as_millis(), Ordering::Release);
         }
     }
 }
@@ -210,9 +278,17 @@ mod tests {
     }
 
     #[test]
+    fn where_there_may_be_none_a_time_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), size_of::<u64>());
+        assert_eq!(size_of::<Option<Millis>>(), size_of::<u64>());
+        assert_eq!(Timestamp::default().as_millis(), 0);
+        assert_eq!(Duration::from(Millis::from(Duration::ZERO)), Duration::ZERO);
+    }
+
+    #[test]
     fn arithmetic_saturates_at_both_ends() {
         let late = Timestamp::from_millis(u64::MAX).after(Duration::MAX);
-        assert_eq!(late.as_millis(), u64::MAX);
+        assert_eq!((late, late.as_millis()), (Timestamp::MAX, u64::MAX - 1));
         assert_eq!(Timestamp::default().since(late), Duration::ZERO);
         let _: SystemTime = late.into();
     }

@@ -16,8 +16,6 @@ use crate::realm::Realm;
 
 const SECRET_BYTES: usize = 16;
 const TOKEN_BYTES: usize = SessionId::BYTES + SECRET_BYTES;
-/// 32 bytes as base64 without padding.
-const TOKEN_TEXT: usize = 43;
 
 /// The operating system's random generator failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +41,9 @@ pub struct SessionToken {
 }
 
 impl SessionToken {
+    /// The length of its text: 32 bytes as base64 without padding.
+    pub(crate) const TEXT: usize = 43;
+
     /// A token for a new record.
     ///
     /// # Errors
@@ -79,7 +80,7 @@ impl SessionToken {
     /// Reads the text a client sent. Anything but a token's exact form is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() != TOKEN_TEXT {
+        if text.len() != Self::TEXT {
             return None;
         }
         // The decoder wants room for its own estimate, which is rounded up.
@@ -127,10 +128,17 @@ impl SessionToken {
     /// The text for the cookie. This is the credential: do not log it.
     #[must_use]
     pub fn expose(&self) -> String {
+        let mut text = String::with_capacity(Self::TEXT);
+        self.write_to(&mut text);
+        text
+    }
+
+    /// Appends the text for the cookie.
+    pub(crate) fn write_to(&self, text: &mut String) {
         let mut bytes = [0; TOKEN_BYTES];
         bytes[..SessionId::BYTES].copy_from_slice(self.id.as_bytes());
         bytes[SessionId::BYTES..].copy_from_slice(&self.secret);
-        URL_SAFE_NO_PAD.encode(bytes)
+        URL_SAFE_NO_PAD.encode_string(bytes, text);
     }
 }
 

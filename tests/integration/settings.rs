@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use session_runtime::clock::{Clock, Timestamp};
+use session_runtime::clock::{Clock, Millis, Timestamp};
 use session_runtime::patch::{Lifetime, SignIn};
 use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{
@@ -125,7 +125,8 @@ fn largest(record: &mut Record) {
     (meta.epoch, meta.rev) = (u64::MAX, u64::MAX);
     (meta.created, meta.last_seen, meta.secret_since) = (last, last, last);
     (meta.authenticated, meta.absolute) = (Some(last), Some(last));
-    (meta.idle, meta.remember) = (Some(u64::MAX), Some(u64::MAX));
+    let endless = Some(Millis::new(u64::MAX));
+    (meta.idle, meta.remember) = (endless, endless);
 }
 
 #[tokio::test]

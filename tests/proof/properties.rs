@@ -64,8 +64,9 @@ fn plain(map: &Map, ops: &[FieldOp]) -> Option<(Map, Vec<Option<Vec<u8>>>)> {
                 None
             }
             Op::Add(add) => {
+                let (min, max) = add.absent.bounds();
                 let before = match stored {
-                    None => add.absent,
+                    None => add.absent.wide(),
                     Some(bytes) => {
                         let text = String::from_utf8(bytes).ok()?;
                         let number: i128 = text.parse().ok()?;
@@ -73,10 +74,10 @@ fn plain(map: &Map, ops: &[FieldOp]) -> Option<(Map, Vec<Option<Vec<u8>>>)> {
                         if number.to_string() != text && text != "-0" {
                             return None;
                         }
-                        (add.min..=add.max).contains(&number).then_some(number)?
+                        (min..=max).contains(&number).then_some(number)?
                     }
                 };
-                let sum = (before + i128::from(add.delta)).clamp(add.min, add.max);
+                let sum = (before + i128::from(add.delta)).clamp(min, max);
                 Some(sum.to_string().into_bytes())
             }
         };

@@ -121,9 +121,9 @@ impl Config {
         self.realms.all().find_map(|realm| self.keys.token_in(realm, text))
     }
 
-    /// The text for the cookie.
-    pub(crate) fn text_of(&self, token: &SessionToken) -> String {
-        self.keys.text_of(self.realms.own(), token)
+    /// Appends the text for the cookie.
+    pub(crate) fn write_text_of(&self, token: &SessionToken, text: &mut String) {
+        self.keys.write_text_of(self.realms.own(), token, text);
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {

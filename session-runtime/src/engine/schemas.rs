@@ -120,7 +120,8 @@ impl Schemas {
 
     /// The fields that a change of user is about.
     pub(crate) fn marked(&self) -> Marked {
-        Marked::of(&self.all())
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        Marked::of(self.first.get().into_iter().chain(others.iter()).copied())
     }
 
     /// The fields that are shown in listings.

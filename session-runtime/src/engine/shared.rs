@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout};
 use super::schemas::{Admitted, Schemas};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::cookie::SetCookie;
 use crate::error::SessionError;
 use crate::event::{Events, Happening, SecurityEventKind};
 use crate::metrics::Counters;
@@ -19,6 +20,7 @@ use crate::store::{Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture
 pub(crate) struct Engine {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) config: Config,
+    pub(crate) cookie: SetCookie,
     pub(crate) queues: Queues,
     pub(crate) metrics: Counters,
     /// What a test kit looks at.
@@ -36,12 +38,14 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
+        let cookie = SetCookie::of(&config.cookie);
         let (queues, metrics) = (Queues::default(), Counters::default());
         let (audit, events) = (OnceLock::new(), Events::default());
         let (same_cookie, unnamed, plain_http) = (Once::new(), Once::new(), Once::new());
         Self {
             store,
             config,
+            cookie,
             queues,
             metrics,
             audit,

@@ -177,15 +177,16 @@ impl Keys {
         SessionToken::parse(text)
     }
 
-    /// The text for the cookie of `realm`.
-    pub(crate) fn text_of(&self, realm: &Realm, token: &SessionToken) -> String {
+    /// Appends the text for the cookie of `realm`.
+    pub(crate) fn write_text_of(&self, realm: &Realm, token: &SessionToken, text: &mut String) {
         #[cfg(feature = "keys")]
         if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
-            return ring.sign(realm, token);
+            text.push_str(&ring.sign(realm, token));
+            return;
         }
         #[cfg(not(feature = "keys"))]
         let _ = realm;
-        token.expose()
+        token.write_to(text);
     }
 }
 

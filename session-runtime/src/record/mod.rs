@@ -24,7 +24,7 @@ pub use self::principal::{Principal, PrincipalHash};
 pub use self::rotation::{Renewal, Rotate, Rotation, Standing};
 pub use self::rules::{Applying, Due, Judgement, Touch, Visit};
 pub use self::versions::Versions;
-use crate::clock::{Timestamp, millis};
+use crate::clock::{Millis, Timestamp};
 use crate::id::SessionId;
 use crate::realm::Realm;
 use crate::token::SecretHash;
@@ -98,13 +98,12 @@ pub struct Meta {
     pub last_seen: Timestamp,
     /// When somebody last proved who they are.
     pub authenticated: Option<Timestamp>,
-    /// Ends after this many milliseconds without activity.
-    pub idle: Option<u64>,
+    /// Ends after so long without activity.
+    pub idle: Option<Millis>,
     /// Ends at this time, whatever happens.
     pub absolute: Option<Timestamp>,
-    /// The user asked to be remembered for this many milliseconds: the cookie
-    /// outlives the browser.
-    pub remember: Option<u64>,
+    /// The user asked to be remembered for so long: the cookie outlives the browser.
+    pub remember: Option<Millis>,
     /// Who the session belongs to.
     pub principal: Option<Principal>,
     /// The hash of the last principal, where there is none any more: the next one
@@ -155,7 +154,7 @@ impl Meta {
     /// When the session ends if nothing more happens.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        let idle = self.idle.map(|idle| self.last_seen.after(Duration::from_millis(idle)));
+        let idle = self.idle.map(|idle| self.last_seen.after(idle.into()));
         let cap = self.last_seen.after(MAX_LIFETIME);
         [idle, self.absolute].into_iter().flatten().fold(cap, Timestamp::min)
     }
@@ -180,7 +179,7 @@ impl Meta {
     }
 
     pub(crate) fn touch_interval(&self) -> Duration {
-        let every = self.idle.map_or(UNLIMITED_TOUCH, |idle| Duration::from_millis(idle / 10));
+        let every = self.idle.map_or(UNLIMITED_TOUCH, |idle| Duration::from(idle) / 10);
         every.max(Duration::from_millis(1))
     }
 
@@ -205,10 +204,10 @@ impl Meta {
 
     fn restart(&mut self, lifetime: Lifetime, now: Timestamp) {
         self.last_seen = now;
-        self.idle = lifetime.idle.map(|idle| millis(idle.min(MAX_LIFETIME)));
+        self.idle = lifetime.idle.map(|idle| idle.min(MAX_LIFETIME).into());
         self.absolute = lifetime.absolute.map(|absolute| now.after(absolute.min(MAX_LIFETIME)));
         let remember = lifetime.absolute.filter(|_| lifetime.remember);
-        self.remember = remember.map(|it| millis(it.min(MAX_LIFETIME)));
+        self.remember = remember.map(|it| it.min(MAX_LIFETIME).into());
     }
 
     fn apply(&mut self, patch: &MetaPatch, now: Timestamp) {

@@ -15,7 +15,7 @@ use crate::legacy::{Adopt, LegacyFields};
 use crate::patch::{Lifetime, SignIn};
 use crate::record::{Meta, Principal, Record};
 use crate::schema::Schema;
-use crate::session::{CookieChange, Origin, Write, seal};
+use crate::session::{CookieChange, Create, Origin};
 use crate::store::Created;
 use crate::token::SessionToken;
 
@@ -90,10 +90,9 @@ impl RequestSession {
         let record = Record::new(token.id(), meta, fields.into_iter().collect());
         let cookie = CookieChange::Set { token: token.clone(), expires: None };
         let (record, sign_in) = (Arc::new(record), SignIn::default());
-        let mut write =
-            Write::Create { record, sign_in, cookie, from: None, ends: None, follows: false };
-        seal(&mut write, &schemas, &config.keys)?;
-        let Write::Create { record, sign_in, .. } = write else { return Ok(()) };
+        let mut create = Create { record, sign_in, cookie, from: None, ends: None, follows: false };
+        create.seal(&schemas, &config.keys)?;
+        let Create { record, sign_in, .. } = create;
         let principal = record.meta.principal.clone();
         match self.engine.within(self.engine.store.create(record, sign_in)).await? {
             Created::Created { .. } => {

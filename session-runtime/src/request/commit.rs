@@ -98,7 +98,7 @@ impl RequestSession {
                 state.pending.absorb(newer, self.engine.now());
             }
         }
-        failed.map_or(stored, Err)
+        failed.map_or(stored, |error| Err(*error))
     }
 }
 

@@ -7,9 +7,9 @@
 //! - `backend`: what its handles ask of it
 //! - `commit`: storing what they published, one commit after the other
 //! - `attempts`: one attempt of a commit after the other, until it is decided
+//! - `answers`: what an attempt asks of the store, and what follows from the answer
 //! - `kin`: which other sessions of the browser it goes on with, or ends
 //! - `report`: what it came to, for whoever listens
-//! - `ask`: calls whose answers may be lost
 //! - `settle`: what the request's session is once the store has answered
 //! - `cookie`: which cookie follows from that
 //! - `take`: values that are handed out once
@@ -18,7 +18,7 @@
 //! - `response`: whether a response may leave, and with what
 
 mod adopt;
-mod ask;
+mod answers;
 mod attempts;
 mod backend;
 mod commit;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{RequestSession, ToEnd};
-use crate::cookie::{apply_to, forbid_caching, guard, vary_on_cookie};
+use crate::cookie::{SetCookie, forbid_caching, guard, vary_on_cookie};
 use crate::error::{SessionError, report};
 use crate::session::{Backend, CookieChange, Keep, Pending};
 use crate::token::SessionToken;
@@ -71,12 +71,12 @@ pub(crate) fn finish<B: From<&'static str>>(
     guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have made a cookie necessary, whatever came then.
     if let Some(cookie) = state.cookie.take() {
-        let text = |token: &SessionToken| config.text_of(token);
-        apply_to(response.headers_mut(), &config.cookie, &cookie, text, session.engine.now());
+        let text = |token: &SessionToken, text: &mut String| config.write_text_of(token, text);
+        let (headers, now) = (response.headers_mut(), session.engine.now());
+        session.engine.cookie.apply_to(headers, &cookie, text, now);
         if state.moved {
             for former in &config.former_cookies {
-                let removal = &CookieChange::Remove;
-                apply_to(response.headers_mut(), former, removal, text, session.engine.now());
+                SetCookie::of(former).apply_to(headers, &CookieChange::Remove, text, now);
             }
         }
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {

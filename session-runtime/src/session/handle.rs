@@ -357,8 +357,7 @@ impl Core {
                 let primary = self.fields.get(self.field(index).name).is_some();
                 let absent: T =
                     if primary { owned(self.field(index).default_value()) } else { before };
-                let (min, max) = T::BOUNDS;
-                How::Added(Add { delta, absent: absent.wide(), min, max })
+                How::Added(Add { delta, absent: absent.integer() })
             }
         };
         self.put(index, after, how);

@@ -26,7 +26,7 @@ pub use flash::FlashList;
 pub use handle::Handle;
 pub(crate) use op::PendingOp;
 pub(crate) use pending::Pending;
-pub(crate) use plan::{Keep, Plan, Situation, Write, fork, plan, seal};
+pub(crate) use plan::{Apply, Create, Keep, Plan, Situation, fork, plan};
 pub(crate) use scope::{
     Attempt, Backend, BoxFuture, CookieChange, Origin, Over, Scope, State, Why,
 };

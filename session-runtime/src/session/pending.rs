@@ -27,7 +27,7 @@ pub(crate) struct Pending {
     /// Nothing may have changed since it was read: a transaction.
     pub(crate) unchanged: bool,
     /// The first change that could not be published.
-    pub(crate) failed: Option<SessionError>,
+    pub(crate) failed: Option<Box<SessionError>>,
 }
 
 impl Pending {
@@ -50,7 +50,7 @@ impl Pending {
     }
 
     pub(crate) fn fail(&mut self, error: SessionError) {
-        self.failed.get_or_insert(error);
+        self.failed.get_or_insert_with(|| Box::new(error));
     }
 
     /// Adds what was published after this.
@@ -63,7 +63,7 @@ impl Pending {
         self.remember = newer.remember.or(self.remember);
         self.ticket = newer.ticket.or(self.ticket.take());
         if let Some(error) = newer.failed {
-            self.fail(error);
+            self.fail(*error);
         }
     }
 

@@ -9,7 +9,7 @@ use super::value;
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::{Add, FieldOp, Op};
+use crate::patch::{Add, FieldOp, Integer, Op};
 use crate::realm::Realm;
 use crate::record::{Fields, Principal, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
@@ -26,16 +26,20 @@ pub(crate) struct Marked {
 }
 
 impl Marked {
-    pub(crate) fn of(schemas: &[&'static Schema]) -> Self {
-        let fields = |which: fn(&Field) -> bool| {
-            let all = schemas.iter().flat_map(|schema| schema.fields);
-            all.filter(|field| which(field)).collect()
-        };
-        Self {
-            planted: fields(|field| field.clear_on_login),
-            carried: fields(|field| field.carry_over),
-            private: fields(|field| field.renew || field.secret),
+    pub(crate) fn of(schemas: impl Iterator<Item = &'static Schema>) -> Self {
+        let mut marked = Self::default();
+        for field in schemas.flat_map(|schema| schema.fields) {
+            if field.clear_on_login {
+                marked.planted.push(field);
+            }
+            if field.carry_over {
+                marked.carried.push(field);
+            }
+            if field.renew || field.secret {
+                marked.private.push(field);
+            }
         }
+        marked
     }
 }
 
@@ -153,7 +157,7 @@ pub(super) fn carried_op<'p>(
         }
         // It may have been counted under a former name, by the other user.
         (Op::Add(add), _) if stored.is_none() => {
-            let absent = default_of(op.field).unwrap_or(add.absent);
+            let absent = default_of(op.field, add.absent).unwrap_or(add.absent);
             Ok(Some(Cow::Owned(Op::Add(Add { absent, ..*add }))))
         }
         _ if op.made == Made::InPlace && stored.is_none() && !op.field.principal => Ok(None),
@@ -169,8 +173,12 @@ pub(crate) fn stays_behind(op: &PendingOp) {
     );
 }
 
-/// The default of a counter.
-fn default_of(field: &'static Field) -> Option<i128> {
+/// The default of a counter, which is of the type of `counted`.
+fn default_of(field: &'static Field, counted: Integer) -> Option<Integer> {
     let json = field.codec().bytes_of(&*field.default_value()).ok()?;
-    std::str::from_utf8(&json).ok()?.parse().ok()
+    let text = std::str::from_utf8(&json).ok()?;
+    match counted {
+        Integer::Signed(_) => text.parse().ok().map(Integer::Signed),
+        Integer::Unsigned(_) => text.parse().ok().map(Integer::Unsigned),
+    }
 }

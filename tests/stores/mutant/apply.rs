@@ -344,7 +344,7 @@ impl Mutant {
                 (Ok(sum), Defect::AddsInTwoSteps | Defect::AddsToRead) => sum.to_string(),
                 (Ok(sum), Defect::AddsAsDouble) => (sum as f64 as i128).to_string(),
                 (Ok(_), Defect::AddsWrapping) => {
-                    let base = text.map_or(add.absent, |text| text.parse().unwrap());
+                    let base = text.map_or(add.absent.wide(), |text| text.parse().unwrap());
                     (base + i128::from(add.delta)).to_string()
                 }
                 (Err(_), Defect::AddsToAnything) => add.delta.to_string(),

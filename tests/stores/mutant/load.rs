@@ -240,7 +240,7 @@ impl Mutant {
 fn lifetime(record: &Record) -> Lifetime {
     let meta = &record.meta;
     Lifetime {
-        idle: meta.idle.map(Duration::from_millis),
+        idle: meta.idle.map(Duration::from),
         absolute: meta.absolute.map(|end| end.since(meta.created)),
         remember: meta.remember.is_some(),
     }

@@ -23,7 +23,7 @@ impl Mutant {
             Defect::CreateForgetsRealm => meta.realm = Realm::default(),
             Defect::CreateForgetsVersions => meta.versions = Versions::default(),
             Defect::NeverMeansNow if meta.idle.is_none() => meta.absolute = Some(meta.created),
-            Defect::HugeLimitsWrap if meta.idle.is_some_and(|idle| idle > 1 << 34) => {
+            Defect::HugeLimitsWrap if meta.idle.is_some_and(|idle| idle.get() > 1 << 34) => {
                 meta.absolute = Some(meta.created);
             }
             Defect::FoldsPrincipals => {

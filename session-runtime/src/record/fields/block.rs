@@ -1,8 +1,10 @@
 //! One immutable block of fields, ordered by name.
 //!
-//! Layout of a block: `count: u32`, then per entry the offset of its text
-//! (`u32`), then the entries ordered by name: `name length: u32`,
-//! `value length: u32` (all ones: removed), name, value. Little endian.
+//! Layout of a block: the width of its numbers (1, 2 or 4: the first in which every number
+//! fits), how many entries there are, a place per entry, then the texts of the entries one
+//! after the other, each its name and its value. A place is two numbers, little endian: the
+//! end of the entry's text, counted from the first text, and twice the length of its name,
+//! plus one if the entry is removed. A small session is hardly larger than its texts.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -10,15 +12,35 @@ use std::sync::Arc;
 /// What a thread keeps of its buffer after a large record.
 const KEPT_SCRATCH: usize = 64 * 1024;
 
-const COUNT: usize = 4;
-const OFFSET: usize = 4;
-const HEAD: usize = 4 + 4;
-const REMOVED: u32 = u32::MAX;
+const WIDTHS: [usize; 3] = [1, 2, 4];
 
 #[derive(Clone)]
 pub(super) struct Block(Arc<[u8]>);
 
 pub(super) type Entry<'b> = (&'b str, Option<&'b [u8]>);
+
+/// The places of the entries of a block, and what comes before.
+#[derive(Default)]
+struct Places(Vec<[usize; 2]>);
+
+impl Places {
+    /// The first width in which every number fits. A longer text than 4 GiB has no place.
+    fn width(&self) -> usize {
+        let ends = self.0.last().map_or(0, |[end, _]| *end);
+        let names = self.0.iter().map(|[_, name]| *name).max().unwrap_or_default();
+        let largest = ends.max(names).max(self.0.len());
+        WIDTHS.into_iter().find(|width| largest >> (8 * width) == 0).unwrap_or(4)
+    }
+
+    /// The bytes that come before the texts.
+    fn write(&self, out: &mut Vec<u8>) {
+        let width = self.width();
+        out.push(width as u8);
+        for number in std::iter::once(&self.0.len()).chain(self.0.iter().flatten()) {
+            out.extend(&number.to_le_bytes()[..width]);
+        }
+    }
+}
 
 impl Block {
     /// Builds a block from entries ordered by name; `None` when there are none.
@@ -28,31 +50,25 @@ impl Block {
         keep_removed: bool,
     ) -> Option<Self> {
         thread_local! {
-            static SCRATCH: RefCell<(Vec<u8>, Vec<u32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+            static SCRATCH: RefCell<(Vec<u8>, Places)> = RefCell::default();
         }
-        SCRATCH.with_borrow_mut(|(text, offsets)| {
+        SCRATCH.with_borrow_mut(|(text, places)| {
             text.clear();
-            offsets.clear();
+            places.0.clear();
             for (name, value) in entries {
                 if value.is_none() && !keep_removed {
                     continue;
                 }
-                offsets.push(text.len() as u32);
-                text.extend((name.len() as u32).to_le_bytes());
-                text.extend(value.map_or(REMOVED, |v| v.len() as u32).to_le_bytes());
                 text.extend(name.as_bytes());
                 text.extend(value.unwrap_or_default());
+                places.0.push([text.len(), 2 * name.len() + usize::from(value.is_none())]);
             }
-            if offsets.is_empty() {
+            if places.0.is_empty() {
                 return None;
             }
-            let start = COUNT + OFFSET * offsets.len();
-            let entries = text.len();
-            text.extend((offsets.len() as u32).to_le_bytes());
-            for offset in offsets.iter() {
-                text.extend((offset + start as u32).to_le_bytes());
-            }
-            text.rotate_left(entries);
+            let texts = text.len();
+            places.write(text);
+            text.rotate_left(texts);
             let block = Self(Arc::from(text.as_slice()));
             text.clear();
             text.shrink_to(KEPT_SCRATCH);
@@ -61,7 +77,7 @@ impl Block {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.u32_at(0) as usize
+        self.number(0)
     }
 
     pub(super) fn byte_len(&self) -> usize {
@@ -72,24 +88,36 @@ impl Block {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn u32_at(&self, at: usize) -> u32 {
-        self.0.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+    fn width(&self) -> usize {
+        usize::from(self.0[0])
     }
 
-    fn name_at(&self, index: usize) -> &[u8] {
-        let at = self.u32_at(COUNT + OFFSET * index) as usize;
-        let len = self.u32_at(at) as usize;
-        &self.0[at + HEAD..at + HEAD + len]
+    /// The number at that position after the width.
+    fn number(&self, index: usize) -> usize {
+        let width = self.width();
+        match &self.0[1 + width * index..][..width] {
+            [number] => usize::from(*number),
+            [low, high] => usize::from(u16::from_le_bytes([*low, *high])),
+            bytes => bytes.try_into().map_or(0, |bytes| u32::from_le_bytes(bytes) as usize),
+        }
+    }
+
+    /// Where the text of that entry ends; that of the one before the first ends at 0.
+    fn end(&self, index: Option<usize>) -> usize {
+        index.map_or(0, |index| self.number(1 + 2 * index))
+    }
+
+    /// Name and value; no value: it is removed.
+    fn parts(&self, index: usize) -> (&[u8], Option<&[u8]>) {
+        let texts = 1 + self.width() * (1 + 2 * self.count());
+        let text = &self.0[texts + self.end(index.checked_sub(1))..texts + self.end(Some(index))];
+        let name = self.number(2 + 2 * index);
+        let (name, removed) = (name / 2, name % 2 == 1);
+        (&text[..name], (!removed).then(|| &text[name..]))
     }
 
     fn entry(&self, index: usize) -> Entry<'_> {
-        let name = self.name_at(index);
-        let at = self.u32_at(COUNT + OFFSET * index) as usize;
-        let start = at + HEAD + name.len();
-        let value = match self.u32_at(at + 4) {
-            REMOVED => None,
-            len => Some(&self.0[start..start + len as usize]),
-        };
+        let (name, value) = self.parts(index);
         (std::str::from_utf8(name).unwrap_or_default(), value)
     }
 
@@ -98,10 +126,11 @@ impl Block {
         let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.name_at(middle).cmp(name.as_bytes()) {
+            let (found, value) = self.parts(middle);
+            match found.cmp(name.as_bytes()) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
-                std::cmp::Ordering::Equal => return Some(self.entry(middle).1),
+                std::cmp::Ordering::Equal => return Some(value),
             }
         }
         None

@@ -233,6 +233,21 @@ mod tests {
     }
 
     #[test]
+    fn names_and_values_of_every_length_are_kept_and_a_small_record_adds_little() {
+        for length in [0, 1, 63, 64, 127, 128, 255, 256, 32_767, 32_768, 65_535, 65_536, 70_000] {
+            let (name, value) = ("n".repeat(length), "v".repeat(length));
+            let fields: Fields =
+                [(&*name, &*value), ("0", "1"), ("z", &value)].into_iter().collect();
+            let changed = apply(&fields, &[FieldOp::new("z", Op::Remove), set("0", "2")]);
+            assert_eq!(changed.get(&name), Some(value.as_bytes()), "{length}");
+            assert_eq!((changed.get("0"), changed.get("z")), (Some(&b"2"[..]), None), "{length}");
+            assert_eq!(fields.get("z"), Some(value.as_bytes()), "{length}");
+        }
+        let small: Fields = (0..5).map(|i| (format!("field{i}"), "value")).collect();
+        assert_eq!(small.byte_len_at_most(), small.byte_len() + 2 + 5 * 2);
+    }
+
+    #[test]
     fn a_small_change_shares_the_large_base() {
         let large: Fields = (0..200).map(|i| (format!("f{i:03}"), "x".repeat(50))).collect();
         let changed = apply(&large, &[set("f007", "1"), FieldOp::new("f008", Op::Remove)]);

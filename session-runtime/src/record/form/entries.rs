@@ -7,7 +7,7 @@ use super::text::{Reader, write_bytes, write_signed};
 use crate::id::SessionId;
 use crate::record::Fields;
 use crate::record::fields::Change;
-use crate::record::patch::{Add, Expect, MetaPatch, Op, Patch, SignIn};
+use crate::record::patch::{Add, Expect, Integer, MetaPatch, Op, Patch, SignIn};
 
 pub(super) fn write_fields(out: &mut Vec<u8>, fields: &Fields) {
     for (name, value) in fields.iter() {
@@ -88,24 +88,14 @@ pub(crate) fn operations(patch: &Patch) -> Vec<u8> {
     out
 }
 
-const SIGNED: (i128, i128) = (i64::MIN as i128, i64::MAX as i128);
-const UNSIGNED: (i128, i128) = (0, u64::MAX as i128);
-
 fn write_add(out: &mut Vec<u8>, add: &Add) {
     write_signed(out, i128::from(add.delta));
     out.push(b',');
-    write_signed(out, add.absent);
-    out.push(b',');
-    match (add.min, add.max) {
-        SIGNED => out.push(b'i'),
-        UNSIGNED => out.push(b'u'),
-        (min, max) => {
-            write_signed(out, min);
-            out.push(b':');
-            write_signed(out, max);
-        }
-    }
-    out.push(b';');
+    write_signed(out, add.absent.wide());
+    out.extend(match add.absent {
+        Integer::Signed(_) => b",i;",
+        Integer::Unsigned(_) => b",u;",
+    });
 }
 
 fn read_add(reader: &mut Reader<'_>) -> Option<Add> {
@@ -113,17 +103,13 @@ fn read_add(reader: &mut Reader<'_>) -> Option<Add> {
     reader.expect(b',')?;
     let absent = reader.signed()?;
     reader.expect(b',')?;
-    let (min, max) = match reader.peek()? {
-        b'i' => reader.byte().map(|_| SIGNED)?,
-        b'u' => reader.byte().map(|_| UNSIGNED)?,
-        _ => {
-            let min = reader.signed()?;
-            reader.expect(b':')?;
-            (min, reader.signed()?)
-        }
+    let absent = match reader.byte()? {
+        b'i' => Integer::Signed(absent.try_into().ok()?),
+        b'u' => Integer::Unsigned(absent.try_into().ok()?),
+        _ => return None,
     };
     reader.expect(b';')?;
-    (min <= max).then_some(Add { delta, absent, min, max })
+    Some(Add { delta, absent })
 }
 
 /// `below` with the operations of a tail, in their order.

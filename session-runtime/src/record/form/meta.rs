@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::InvalidForm;
 use super::head::Head;
 use super::text::{Reader, write_base64, write_bytes, write_number, write_signed};
-use crate::clock::Timestamp;
+use crate::clock::{Millis, Timestamp};
 use crate::realm::Realm;
 use crate::record::{
     Ended, EndedBy, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation,
@@ -39,9 +39,9 @@ pub(super) fn write(out: &mut Vec<u8>, meta: &Meta) {
     time(out, b'l', Some(meta.last_seen).filter(|it| *it != created));
     time(out, b'v', Some(meta.secret_since).filter(|it| *it != created));
     time(out, b'u', meta.authenticated);
-    number(out, b'i', meta.idle);
+    number(out, b'i', meta.idle.map(Millis::get));
     time(out, b'x', meta.absolute);
-    number(out, b'm', meta.remember);
+    number(out, b'm', meta.remember.map(Millis::get));
     if !meta.realm.is_default() {
         out.push(b'r');
         write_bytes(out, meta.realm.as_str().as_bytes());
@@ -116,9 +116,9 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
             b'l' => meta.last_seen = relative(reader)?,
             b'v' => meta.secret_since = relative(reader)?,
             b'u' => meta.authenticated = Some(relative(reader)?),
-            b'i' => meta.idle = Some(reader.number()?),
+            b'i' => meta.idle = Some(Millis::new(reader.number()?)),
             b'x' => meta.absolute = Some(relative(reader)?),
-            b'm' => meta.remember = Some(reader.number()?),
+            b'm' => meta.remember = Some(Millis::new(reader.number()?)),
             b'r' => meta.realm = Realm::new(reader.text()?).ok()?,
             b'p' => {
                 let (realm, text) = (&meta.realm, reader.text()?);

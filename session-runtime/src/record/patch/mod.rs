@@ -124,25 +124,51 @@ impl fmt::Debug for Op {
 pub struct Add {
     /// What to add.
     pub delta: i64,
-    /// Stands in for a field that is not stored.
-    pub absent: i128,
-    /// The result saturates here.
-    pub min: i128,
-    /// The result saturates here.
-    pub max: i128,
+    /// Stands in for a field that is not stored. The sum saturates at the bounds of its
+    /// type.
+    pub absent: Integer,
+}
+
+/// An integer of a type that can be added to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Integer {
+    /// An `i64`.
+    Signed(i64),
+    /// A `u64`.
+    Unsigned(u64),
+}
+
+impl Integer {
+    /// The value, widened.
+    #[must_use]
+    pub const fn wide(self) -> i128 {
+        match self {
+            Self::Signed(value) => value as i128,
+            Self::Unsigned(value) => value as i128,
+        }
+    }
+
+    /// The smallest and the largest value of its type.
+    #[must_use]
+    pub const fn bounds(self) -> (i128, i128) {
+        match self {
+            Self::Signed(_) => (i64::MIN as i128, i64::MAX as i128),
+            Self::Unsigned(_) => (0, u64::MAX as i128),
+        }
+    }
 }
 
 impl Add {
     /// An addition to an `i64`.
     #[must_use]
     pub const fn signed(delta: i64, absent: i64) -> Self {
-        Self { delta, absent: absent as i128, min: i64::MIN as i128, max: i64::MAX as i128 }
+        Self { delta, absent: Integer::Signed(absent) }
     }
 
     /// An addition to a `u64`.
     #[must_use]
     pub const fn unsigned(delta: i64, absent: u64) -> Self {
-        Self { delta, absent: absent as i128, min: 0, max: u64::MAX as i128 }
+        Self { delta, absent: Integer::Unsigned(absent) }
     }
 
     /// The sum with what is stored under `name`.
@@ -152,13 +178,14 @@ impl Add {
     /// If what is stored is not a plain JSON integer within the bounds
     /// (`1.0`, `1e3` and `null` are not).
     pub fn sum(&self, name: &str, stored: Option<&[u8]>) -> Result<i128, Refused> {
+        let (min, max) = self.absent.bounds();
         let base = match stored {
-            None => self.absent,
+            None => self.absent.wide(),
             Some(bytes) => integer(bytes)
-                .filter(|n| (self.min..=self.max).contains(n))
+                .filter(|n| (min..=max).contains(n))
                 .ok_or_else(|| Refused::NotAnInteger { field: name.to_owned() })?,
         };
-        Ok(base.saturating_add(i128::from(self.delta)).clamp(self.min, self.max))
+        Ok(base.saturating_add(i128::from(self.delta)).clamp(min, max))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::create::succeed;
 use super::parts::{cookie, lifetime, principal_op, sign_in, signs_in};
-use super::situation::{Mint, Plan, Situation, Write};
+use super::situation::{Apply, Mint, Plan, Situation};
 use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
@@ -109,7 +109,7 @@ pub(super) fn apply(
     if patch.is_empty() {
         return Ok(cookie.map_or(Plan::Nothing, Plan::Answer));
     }
-    Ok(Plan::Write(Write::Apply {
+    Ok(Plan::Apply(Apply {
         id: record.id,
         realm: record.meta.realm.clone(),
         epoch: record.meta.epoch,
@@ -133,7 +133,7 @@ struct FieldWrites {
 impl FieldWrites {
     fn new(capacity: usize) -> Self {
         let ops = Vec::with_capacity(capacity);
-        Self { ops, expect: Vec::with_capacity(1), privileged: false, explicit: false }
+        Self { ops, expect: Vec::new(), privileged: false, explicit: false }
     }
 
     fn push(
@@ -234,6 +234,7 @@ fn expect_versions(ops: &[PendingOp], record: &Record, expect: &mut Vec<Expect>)
             |it: &Expect| matches!(it, Expect::Version { namespace: it, .. } if *it == namespace);
         if !expect.iter().any(known) {
             let version = record.meta.versions.get(namespace);
+            expect.reserve_exact(1);
             expect.push(Expect::Version { namespace: namespace.into(), version });
         }
     }

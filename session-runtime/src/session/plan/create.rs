@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::parts::{cookie, lifetime, principal_op, sign_in};
-use super::situation::{Mint, Plan, Situation, Write};
+use super::situation::{Create, Mint, Plan, Situation};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::patch::{Op, Refused, SignIn};
@@ -49,7 +49,7 @@ pub(super) fn succeed(
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let mut plan = create(situation, ops, Beginning::OfAnother(record), mint)?;
-    if let Plan::Write(Write::Create { ends, .. }) = &mut plan {
+    if let Plan::Create(Create { ends, .. }) = &mut plan {
         *ends = Some(record.id);
     }
     Ok(plan)
@@ -108,7 +108,7 @@ pub(super) fn create(
         Beginning::Nothing | Beginning::OfAnother(_) => None,
     };
     let (record, follows) = (Arc::new(record), situation.after.is_some());
-    Ok(Plan::Write(Write::Create { record, sign_in, cookie, from, ends: None, follows }))
+    Ok(Plan::Create(Create { record, sign_in, cookie, from, ends: None, follows }))
 }
 
 /// What lies below the changes of a request, and what they mean there.

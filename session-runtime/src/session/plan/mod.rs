@@ -18,5 +18,4 @@ mod tests;
 
 pub(crate) use self::create::fork;
 pub(crate) use self::decide::plan;
-pub(crate) use self::seal::seal;
-pub(crate) use self::situation::{Keep, Plan, Situation, Write};
+pub(crate) use self::situation::{Apply, Create, Keep, Plan, Situation};

@@ -44,7 +44,7 @@ pub(super) fn sign_in(
 
 pub(super) fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Lifetime {
     // A remembered session that proves itself again stays remembered as long.
-    let again = before.and_then(|meta| meta.remember).map(Duration::from_millis);
+    let again = before.and_then(|meta| meta.remember).map(Duration::from);
     match situation.pending.remember.filter(|_| situation.keep.everything()).or(again) {
         Some(duration) => {
             Lifetime { idle: None, absolute: Some(duration.min(MAX_LIFETIME)), remember: true }

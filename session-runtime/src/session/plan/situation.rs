@@ -61,7 +61,8 @@ pub(crate) struct Situation<'s> {
     pub(crate) now: Timestamp,
 }
 
-/// What to do with the store, and which cookie that needs.
+/// What to do with the store, and which cookie that needs. Values of secret fields are in
+/// clear until [`Create::seal`] and [`Apply::seal`].
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // made once per request, and taken apart at once
 pub(crate) enum Plan {
@@ -70,37 +71,39 @@ pub(crate) enum Plan {
     /// Nothing is to be stored; the cookie is to be sent again.
     Answer(CookieChange),
     /// Something changed, and there is no session it may go to.
-    Lost { explicit: bool },
-    /// Store this.
-    Write(Write),
-}
-
-/// Values of secret fields are in clear here: see [`seal`](super::seal()).
-#[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // as the plan
-pub(crate) enum Write {
-    Create {
-        record: Arc<Record>,
-        sign_in: SignIn,
-        cookie: CookieChange,
-        /// The session of the same user, or of nobody, that it goes on from.
-        from: Option<Arc<Record>>,
-        /// The session of another user, which ends once this one is stored.
-        ends: Option<SessionId>,
-        /// Whether its place is that after another session, where a request beside this
-        /// one may have put its own.
-        follows: bool,
-    },
-    Apply {
-        id: SessionId,
-        /// Of the record: what is sealed belongs to it.
-        realm: Realm,
-        epoch: u64,
-        patch: Patch,
-        cookie: Option<CookieChange>,
-        /// If the record is gone, a sign-in starts another one.
-        signs_in: bool,
-        /// If the record is gone, the client must be told.
+    Lost {
         explicit: bool,
     },
+    Create(Create),
+    Apply(Apply),
+}
+
+/// A record that is not there yet.
+#[derive(Debug)]
+pub(crate) struct Create {
+    pub(crate) record: Arc<Record>,
+    pub(crate) sign_in: SignIn,
+    pub(crate) cookie: CookieChange,
+    /// The session of the same user, or of nobody, that it goes on from.
+    pub(crate) from: Option<Arc<Record>>,
+    /// The session of another user, which ends once this one is stored.
+    pub(crate) ends: Option<SessionId>,
+    /// Whether its place is that after another session, where a request beside this
+    /// one may have put its own.
+    pub(crate) follows: bool,
+}
+
+/// A change of a stored record.
+#[derive(Debug)]
+pub(crate) struct Apply {
+    pub(crate) id: SessionId,
+    /// Of the record: what is sealed belongs to it.
+    pub(crate) realm: Realm,
+    pub(crate) epoch: u64,
+    pub(crate) patch: Patch,
+    pub(crate) cookie: Option<CookieChange>,
+    /// If the record is gone, a sign-in starts another one.
+    pub(crate) signs_in: bool,
+    /// If the record is gone, the client must be told.
+    pub(crate) explicit: bool,
 }

@@ -5,7 +5,7 @@ mod users;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::{Keep, Plan, Situation, Write, fork, plan};
+use super::{Apply, Create, Keep, Plan, Situation, fork, plan};
 use crate::clock::Timestamp;
 use crate::codec::Json;
 use crate::config::Policy;
@@ -95,27 +95,21 @@ fn planned(origin: &Origin, pending: &Pending, keep: Keep) -> Plan {
 
 fn patch(plan: Plan) -> (Patch, Option<CookieChange>) {
     match plan {
-        Plan::Write(write) => match write {
-            Write::Apply { patch, cookie, epoch, .. } => {
-                assert_eq!(epoch, 5, "authorised by the epoch that was loaded");
-                (patch, cookie)
-            }
-            Write::Create { .. } => panic!("a new record"),
-        },
+        Plan::Apply(Apply { patch, cookie, epoch, .. }) => {
+            assert_eq!(epoch, 5, "authorised by the epoch that was loaded");
+            (patch, cookie)
+        }
         other => panic!("{other:?}"),
     }
 }
 
 fn record(plan: Plan) -> Record {
     match plan {
-        Plan::Write(write) => match write {
-            Write::Create { record, cookie: CookieChange::Set { token, .. }, .. } => {
-                assert_eq!(token.id(), record.id);
-                assert_eq!(token.secret_hash(&Realm::default()), record.meta.secret);
-                Arc::unwrap_or_clone(record)
-            }
-            other => panic!("{other:?}"),
-        },
+        Plan::Create(Create { record, cookie: CookieChange::Set { token, .. }, .. }) => {
+            assert_eq!(token.id(), record.id);
+            assert_eq!(token.secret_hash(&Realm::default()), record.meta.secret);
+            Arc::unwrap_or_clone(record)
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -43,7 +43,6 @@ pub async fn an_addition_starts_from_its_default<S: SessionStore>(fixture: Fixtu
 ///
 /// A `u64` that wraps to −1 can never be read again.
 pub async fn an_addition_saturates_at_its_bounds<S: SessionStore>(fixture: Fixture<S>) {
-    let narrow = Add { delta: 100, absent: 0, min: -5, max: 5 };
     for (stored, by, expected) in [
         ("3", Add::unsigned(-5, 0), "0"),
         ("18446744073709551615", Add::unsigned(9, 0), "18446744073709551615"),
@@ -51,8 +50,6 @@ pub async fn an_addition_saturates_at_its_bounds<S: SessionStore>(fixture: Fixtu
         ("9223372036854775807", Add::signed(1, 0), "9223372036854775807"),
         ("-9223372036854775808", Add::signed(i64::MIN, 0), "-9223372036854775808"),
         ("0", Add::signed(i64::MIN, 0), "-9223372036854775808"),
-        ("4", narrow, "5"),
-        ("4", Add { delta: -100, ..narrow }, "-5"),
     ] {
         assert_eq!(sum(&fixture, Some(stored), by).await, expected, "{stored} with {by:?}");
     }

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::fixture::{Fixture, IDLE, LIFETIME, new_secret, set, text};
 use super::running::together;
-use crate::clock::Timestamp;
+use crate::clock::{Millis, Timestamp};
 use crate::patch::Patch;
 use crate::realm::Realm;
 use crate::record::{Principal, Renewal, RetiredSecret, Rotation};
@@ -22,7 +22,7 @@ pub async fn a_created_record_is_read_back_whole<S: SessionStore>(fixture: Fixtu
     let mut record = fixture.with(&[("cart", "[1,2]"), ("locale", "\"en\"")]);
     let now = fixture.now();
     let meta = &mut record.meta;
-    (meta.epoch, meta.rev, meta.remember) = (3, 17, Some(60_000));
+    (meta.epoch, meta.rev, meta.remember) = (3, 17, Some(Millis::new(60_000)));
     meta.created = Timestamp::from_millis(now.as_millis() - 90_001);
     meta.authenticated = Some(Timestamp::from_millis(now.as_millis() - 5));
     meta.principal = Some(Principal::new("customer", "\"Zoë\""));

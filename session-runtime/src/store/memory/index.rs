@@ -1,10 +1,14 @@
 //! Who has which sessions: a superset of the live ones at all times.
+//!
+//! A principal stands here as a hash of eight bytes under a key of this store. Should two
+//! ever have the same one, each session is looked at before it counts as theirs.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::hash::Hashed;
 use super::members::Members;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
@@ -13,76 +17,24 @@ use crate::store::engine::index::Order;
 
 const SHARDS: usize = 16;
 
+type ByOwner<T> = HashMap<u64, T, Hashed>;
+
 /// The principals of one lock.
 #[derive(Default)]
-pub(super) struct Principals {
-    sessions: HashMap<Principal, Members>,
+struct Principals {
+    /// Nearly every principal has one session, which takes no block of its own here.
+    ones: ByOwner<SessionId>,
+    several: ByOwner<Members>,
     /// When all sessions of a principal were revoked last.
-    revoked: HashMap<Principal, Timestamp>,
+    revoked: ByOwner<Timestamp>,
     /// What to forget, the oldest first. A principal may stand here several
     /// times.
-    forget: VecDeque<(Timestamp, Principal)>,
+    forget: VecDeque<(Timestamp, u64)>,
 }
 
 impl Principals {
-    /// Notes a session, with its present age. `order_of` is asked for the age of others.
-    pub(super) fn add(
-        &mut self,
-        principal: &Principal,
-        id: SessionId,
-        order: Order,
-        order_of: impl Fn(SessionId) -> Option<Order>,
-    ) {
-        match self.sessions.entry(principal.clone()) {
-            Entry::Vacant(entry) => drop(entry.insert(Members::One(id))),
-            Entry::Occupied(mut entry) => entry.get_mut().add(id, order, order_of),
-        }
-    }
-
-    pub(super) fn remove(&mut self, principal: &Principal, id: SessionId) {
-        if self.sessions.get_mut(principal).is_some_and(|members| members.remove(id)) {
-            self.sessions.remove(principal);
-        }
-        if self.sessions.capacity() > 64 + 4 * self.sessions.len() {
-            let keep = 2 * self.sessions.len();
-            self.sessions.shrink_to(keep);
-        }
-    }
-
-    /// A session has expired: it does not count any more, unless it is [added](Self::add)
-    /// again.
-    pub(super) fn expired(&mut self, principal: &Principal, id: SessionId) {
-        if let Some(Members::Many(many)) = self.sessions.get_mut(principal) {
-            many.expired(id);
-        }
-    }
-
-    /// How many sessions but for this one may be live: at most so many are.
-    pub(super) fn others(&self, principal: &Principal, id: SessionId) -> usize {
-        self.sessions.get(principal).map_or(0, |members| members.others(id))
-    }
-
-    /// The next sessions to look at: the `most` oldest after that one, or all of them
-    /// where they are few.
-    pub(super) fn oldest(
-        &self,
-        principal: &Principal,
-        after: Option<SessionId>,
-        most: usize,
-    ) -> Vec<SessionId> {
-        let members = self.sessions.get(principal);
-        members.map_or_else(Vec::new, |members| members.oldest(after, most))
-    }
-
-    /// Notes that all sessions of `principal` are revoked.
-    pub(super) fn revoke(&mut self, principal: &Principal, now: Timestamp) {
-        let at = self.revoked.entry(principal.clone()).or_insert(now);
-        *at = now.max(*at);
-        self.forget.push_back((*at, principal.clone()));
-    }
-
-    pub(super) fn revoked(&self, principal: &Principal, now: Timestamp) -> Option<Timestamp> {
-        self.revoked.get(principal).copied().filter(|at| is_remembered(*at, now))
+    fn revoked(&self, owner: u64, now: Timestamp) -> Option<Timestamp> {
+        self.revoked.get(&owner).copied().filter(|at| is_remembered(*at, now))
     }
 
     /// Forgets at most `limit` revocations, and says whether more are due.
@@ -92,16 +44,118 @@ impl Principals {
                 Some((at, _)) if !is_remembered(*at, now) => {}
                 _ => return false,
             }
-            if let Some((_, principal)) = self.forget.pop_front()
-                && self.revoked(&principal, now).is_none()
+            if let Some((_, owner)) = self.forget.pop_front()
+                && self.revoked(owner, now).is_none()
             {
-                self.revoked.remove(&principal);
+                self.revoked.remove(&owner);
             }
         }
         if self.revoked.is_empty() {
             (self.revoked, self.forget) = Default::default();
         }
         self.forget.front().is_some_and(|(at, _)| !is_remembered(*at, now))
+    }
+}
+
+/// What the index knows of one principal, locked.
+pub(super) struct Theirs<'i> {
+    principals: MutexGuard<'i, Principals>,
+    owner: u64,
+}
+
+impl Theirs<'_> {
+    fn members(&self) -> Option<&Members> {
+        self.principals.several.get(&self.owner)
+    }
+
+    fn one(&self) -> Option<SessionId> {
+        self.principals.ones.get(&self.owner).copied()
+    }
+
+    /// Notes a session, with its present age. `order_of` is asked for the age of others.
+    pub(super) fn add(
+        &mut self,
+        id: SessionId,
+        order: Order,
+        order_of: impl Fn(SessionId) -> Option<Order>,
+    ) {
+        let Principals { ones, several, .. } = &mut *self.principals;
+        if let Some(members) = several.get_mut(&self.owner) {
+            return members.add(id, order, order_of);
+        }
+        match ones.entry(self.owner) {
+            Entry::Vacant(entry) => drop(entry.insert(id)),
+            Entry::Occupied(entry) if *entry.get() == id => {}
+            Entry::Occupied(entry) => {
+                several.insert(self.owner, Members::both(entry.remove(), id));
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: SessionId) {
+        let Principals { ones, several, .. } = &mut *self.principals;
+        if several.get_mut(&self.owner).is_some_and(|members| members.remove(id)) {
+            several.remove(&self.owner);
+            give_memory_back(several);
+        }
+        if ones.get(&self.owner) == Some(&id) {
+            ones.remove(&self.owner);
+            give_memory_back(ones);
+        }
+    }
+
+    /// A session has expired: it does not count any more, unless it is [added](Self::add)
+    /// again.
+    pub(super) fn expired(&mut self, id: SessionId) {
+        if let Some(Members::Many(many)) = self.principals.several.get_mut(&self.owner) {
+            many.expired(id);
+        }
+    }
+
+    /// How many sessions but for this one may be live: at most so many are.
+    pub(super) fn others(&self, id: SessionId) -> usize {
+        match self.members() {
+            Some(members) => members.others(id),
+            None => usize::from(self.one().is_some_and(|one| one != id)),
+        }
+    }
+
+    /// The next sessions to look at: the `most` oldest after that one, or all of them
+    /// where they are few.
+    pub(super) fn oldest(&self, after: Option<SessionId>, most: usize) -> Vec<SessionId> {
+        match self.members() {
+            Some(members) => members.oldest(after, most),
+            None => self.one().filter(|_| after.is_none()).into_iter().collect(),
+        }
+    }
+
+    /// The first `limit` sessions after that one, by id, and whether there are more.
+    pub(super) fn page(&self, after: Option<SessionId>, limit: usize) -> (Vec<SessionId>, bool) {
+        match self.members() {
+            Some(members) => members.page(after, limit),
+            None => {
+                let one = self.one().filter(|one| after.is_none_or(|after| *one > after));
+                (one.into_iter().collect(), false)
+            }
+        }
+    }
+
+    /// Notes that all of them are revoked.
+    pub(super) fn revoke(&mut self, now: Timestamp) {
+        let at = self.principals.revoked.entry(self.owner).or_insert(now);
+        *at = now.max(*at);
+        let note = (*at, self.owner);
+        self.principals.forget.push_back(note);
+    }
+
+    pub(super) fn revoked(&self, now: Timestamp) -> Option<Timestamp> {
+        self.principals.revoked(self.owner, now)
+    }
+}
+
+fn give_memory_back<T>(map: &mut ByOwner<T>) {
+    if map.capacity() > 64 + 4 * map.len() {
+        map.shrink_to(2 * map.len());
     }
 }
 
@@ -124,9 +178,11 @@ impl PrincipalIndex {
         }
     }
 
-    /// The shard that knows `principal`, locked.
-    pub(super) fn lock(&self, principal: &Principal) -> MutexGuard<'_, Principals> {
-        self.lock_at(self.hasher.hash_one(principal) as usize)
+    /// What is known of `principal`, locked.
+    pub(super) fn lock(&self, principal: &Principal) -> Theirs<'_> {
+        let owner = self.hasher.hash_one(principal);
+        // Its ends are for the maps.
+        Theirs { principals: self.lock_at((owner >> 32) as usize), owner }
     }
 
     fn lock_at(&self, index: usize) -> MutexGuard<'_, Principals> {
@@ -140,28 +196,10 @@ impl PrincipalIndex {
         id: SessionId,
         theirs: impl FnOnce() -> bool,
     ) {
-        let mut principals = self.lock(principal);
+        let mut sessions = self.lock(principal);
         if !theirs() {
-            principals.remove(principal, id);
+            sessions.remove(id);
         }
-    }
-
-    /// The first `limit` sessions of `principal` after that one, by id, and whether
-    /// there are more.
-    pub(super) fn page(
-        &self,
-        principal: &Principal,
-        after: Option<SessionId>,
-        limit: usize,
-    ) -> (Vec<SessionId>, bool) {
-        let principals = self.lock(principal);
-        let members = principals.sessions.get(principal);
-        members.map_or_else(Default::default, |members| members.page(after, limit))
-    }
-
-    /// Notes that all sessions of `principal` are revoked.
-    pub(super) fn revoke(&self, principal: &Principal, now: Timestamp) {
-        self.lock(principal).revoke(principal, now);
     }
 
     #[cfg(test)]

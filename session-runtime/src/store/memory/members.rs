@@ -1,4 +1,4 @@
-//! The sessions of one principal.
+//! The sessions of a principal who has had several.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -9,15 +9,19 @@ use crate::store::engine::index::Order;
 /// Up to so many are a list without ages: where they have to be looked at, all are.
 const FEW: usize = 32;
 
-/// Nearly every principal has one session, which then takes no block of its own.
 pub(super) enum Members {
-    One(SessionId),
     /// By id.
     Few(Vec<SessionId>),
     Many(Box<Many>),
 }
 
 impl Members {
+    pub(super) fn both(one: SessionId, other: SessionId) -> Self {
+        let mut both = vec![one, other];
+        both.sort_unstable();
+        Self::Few(both)
+    }
+
     pub(super) fn add(
         &mut self,
         id: SessionId,
@@ -25,12 +29,6 @@ impl Members {
         order_of: impl Fn(SessionId) -> Option<Order>,
     ) {
         match self {
-            Self::One(one) if *one == id => {}
-            Self::One(one) => {
-                let mut both = vec![*one, id];
-                both.sort_unstable();
-                *self = Self::Few(both);
-            }
             Self::Few(few) => {
                 let Err(place) = few.binary_search(&id) else { return };
                 if few.len() < FEW {
@@ -52,7 +50,6 @@ impl Members {
     /// Whether none is left.
     pub(super) fn remove(&mut self, id: SessionId) -> bool {
         match self {
-            Self::One(one) => *one == id,
             Self::Few(few) => {
                 if let Ok(place) = few.binary_search(&id) {
                     few.remove(place);
@@ -71,7 +68,6 @@ impl Members {
 
     pub(super) fn others(&self, id: SessionId) -> usize {
         match self {
-            Self::One(one) => usize::from(*one != id),
             Self::Few(few) => few.len() - usize::from(few.binary_search(&id).is_ok()),
             Self::Many(many) => many.ages.len() - usize::from(many.counts(id)),
         }
@@ -80,8 +76,7 @@ impl Members {
     pub(super) fn oldest(&self, after: Option<SessionId>, most: usize) -> Vec<SessionId> {
         match self {
             // All of them were on the first page.
-            Self::One(_) | Self::Few(_) if after.is_some() => Vec::new(),
-            Self::One(one) => vec![*one],
+            Self::Few(_) if after.is_some() => Vec::new(),
             Self::Few(few) => few.clone(),
             Self::Many(many) => many.oldest(after, most),
         }
@@ -91,9 +86,6 @@ impl Members {
     pub(super) fn page(&self, after: Option<SessionId>, limit: usize) -> (Vec<SessionId>, bool) {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         match self {
-            Self::One(id) => {
-                page([*id].into_iter().filter(|id| after.is_none_or(|it| *id > it)), limit)
-            }
             Self::Few(few) => {
                 let rest = few.iter().copied().filter(|id| after.is_none_or(|it| *id > it));
                 page(rest, limit)

@@ -5,6 +5,7 @@
 //! index of time buckets per shard, looked at in small steps: a touch moves
 //! nothing; a bucket that comes due re-arms the records that were touched.
 
+mod hash;
 mod index;
 mod members;
 mod shard;
@@ -216,7 +217,7 @@ impl Inner {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let (now, after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
-        let (ids, more) = self.index.page(principal, after, limit.max(1));
+        let (ids, more) = self.index.lock(principal).page(after, limit.max(1));
         let next = ids.last().filter(|_| more).map(|last| Cursor::after(*last));
         let live = ids.into_iter().filter_map(|id| self.shard(id).live(id, now).cloned());
         let theirs = live.filter(|record| record.meta.principal.as_ref() == Some(principal));
@@ -233,11 +234,11 @@ impl Inner {
         let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
         if which == Revoke::All && from.is_none() {
             // Before anything ends: a sign-in that comes later is told.
-            self.index.revoke(principal, now);
+            self.index.lock(principal).revoke(now);
         }
         let (ids, more) = match which {
             Revoke::One(id) => (vec![id], false),
-            Revoke::Others(_) | Revoke::All => self.index.page(principal, after, REVOKE_STEP),
+            Revoke::Others(_) | Revoke::All => self.index.lock(principal).page(after, REVOKE_STEP),
         };
         let next = ids.last().filter(|_| more).map(|last| Cursor::after(*last));
         let ending = ids.into_iter().filter(|id| which.ends(*id));

@@ -1,8 +1,11 @@
 //! One shard: records, tombstones, and when to look at them again.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::borrow::Borrow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use super::hash::Hashed;
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
@@ -18,12 +21,33 @@ use crate::token::SecretHash;
 /// Width of an expiry bucket, in milliseconds.
 const BUCKET: u64 = 1_000;
 
-type ById<T> = HashMap<SessionId, T, BuildHasherDefault<IdHasher>>;
+/// A record, which is its own key.
+struct Stored(Arc<Record>);
+
+impl Borrow<SessionId> for Stored {
+    fn borrow(&self) -> &SessionId {
+        &self.0.id
+    }
+}
+
+impl Hash for Stored {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.0.id.hash(hasher);
+    }
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for Stored {}
 
 #[derive(Default)]
 pub(super) struct Shard {
-    records: ById<Arc<Record>>,
-    tombstones: ById<Tombstone>,
+    records: HashSet<Stored, Hashed>,
+    tombstones: HashMap<SessionId, Tombstone, Hashed>,
     /// What to look at when a bucket has passed. An id may stand in several,
     /// and for nothing any more.
     due: BTreeMap<u64, Vec<SessionId>>,
@@ -51,12 +75,16 @@ pub(super) struct Removed {
 }
 
 impl Shard {
+    fn stored(&self, id: SessionId) -> Option<&Arc<Record>> {
+        self.records.get(&id).map(|Stored(record)| record)
+    }
+
     pub(super) fn live(&self, id: SessionId, now: Timestamp) -> Option<&Arc<Record>> {
-        self.records.get(&id).filter(|record| !record.meta.is_expired(now))
+        self.stored(id).filter(|record| !record.meta.is_expired(now))
     }
 
     pub(super) fn principal(&self, id: SessionId) -> Option<&Principal> {
-        self.records.get(&id)?.meta.principal.as_ref()
+        self.stored(id)?.meta.principal.as_ref()
     }
 
     /// What a sign-in of `principal` sees of a session.
@@ -70,11 +98,15 @@ impl Shard {
     }
 
     pub(super) fn order(&self, id: SessionId) -> Option<Order> {
-        self.records.get(&id).map(|record| order(record))
+        self.stored(id).map(|record| order(record))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.records.iter().map(|Stored(record)| record)
     }
 
     pub(super) fn count(&self, now: Timestamp) -> u64 {
-        self.records.values().filter(|record| !record.meta.is_expired(now)).count() as u64
+        self.all().filter(|record| !record.meta.is_expired(now)).count() as u64
     }
 
     /// The first `limit` live records after that one, by id.
@@ -84,7 +116,7 @@ impl Shard {
         limit: usize,
         now: Timestamp,
     ) -> Vec<Arc<Record>> {
-        let live = self.records.values().filter(|record| !record.meta.is_expired(now));
+        let live = self.all().filter(|record| !record.meta.is_expired(now));
         let mut page: Vec<_> =
             live.filter(|record| after.is_none_or(|after| record.id > after)).collect();
         if page.len() > limit {
@@ -102,31 +134,40 @@ impl Shard {
         visit: Visit,
         now: Timestamp,
     ) -> Lookup {
-        let Some(record) = self.records.get_mut(&id) else {
+        let Some(record) = self.stored(id) else {
             let ended = self.tombstones.get(&id).and_then(|it| it.judge(secrets, visit, now));
             return ended.map_or(Lookup::Absent, Lookup::Ended);
         };
         match record.meta.judge(secrets, visit, now) {
-            Judgement::Opens(Due::Nothing) => {}
-            // A touch ends the record later than its bucket says: that one re-arms it.
-            Judgement::Opens(due) => Arc::make_mut(record).meta.settle(due, now),
-            Judgement::Ended(ended) => return Lookup::Ended(ended),
-            Judgement::Replayed => return Lookup::Replayed(Replayed::of(&record.meta)),
-            Judgement::Absent => return Lookup::Absent,
+            Judgement::Opens(Due::Nothing) => Lookup::Found(Arc::clone(record)),
+            Judgement::Opens(due) => {
+                self.settle(id, due, now).map_or(Lookup::Absent, Lookup::Found)
+            }
+            Judgement::Ended(ended) => Lookup::Ended(ended),
+            Judgement::Replayed => Lookup::Replayed(Replayed::of(&record.meta)),
+            Judgement::Absent => Lookup::Absent,
         }
-        Lookup::Found(Arc::clone(record))
+    }
+
+    /// Writes what is due of a record that a load has found.
+    fn settle(&mut self, id: SessionId, due: Due, now: Timestamp) -> Option<Arc<Record>> {
+        let Stored(mut record) = self.records.take(&id)?;
+        // A touch ends the record later than its bucket says: that one re-arms it.
+        Arc::make_mut(&mut record).meta.settle(due, now);
+        self.records.insert(Stored(Arc::clone(&record)));
+        Some(record)
     }
 
     /// Whether the id is free.
     pub(super) fn is_free(&self, id: SessionId, now: Timestamp) -> bool {
         let buried = self.tombstones.get(&id).is_some_and(|tombstone| !tombstone.is_over(now));
-        !buried && !self.records.contains_key(&id)
+        !buried && !self.records.contains(&id)
     }
 
     /// Stores a record whose id [is free](Self::is_free).
     pub(super) fn insert(&mut self, record: Arc<Record>) {
         self.look_again(record.id, removable_at(&record));
-        self.records.insert(record.id, record);
+        self.records.insert(Stored(record));
     }
 
     pub(super) fn create(&mut self, record: Arc<Record>, now: Timestamp) -> Created {
@@ -146,7 +187,7 @@ impl Shard {
         now: Timestamp,
         limits: &Limits,
     ) -> Result<Prepared, Outcome> {
-        let Some(before) = self.records.get(&id) else { return Err(Outcome::Gone(Gone::Absent)) };
+        let Some(before) = self.stored(id) else { return Err(Outcome::Gone(Gone::Absent)) };
         match before.apply(epoch, patch, now) {
             Applying::Answer(outcome) => Err(outcome),
             Applying::Stored(after, applied) => {
@@ -163,7 +204,7 @@ impl Shard {
     pub(super) fn commit(&mut self, prepared: Prepared) -> (Outcome, Option<Principal>) {
         let Prepared { after, applied } = prepared;
         let (id, is) = (after.id, removable_at(&after));
-        let before = self.records.insert(id, after);
+        let before = self.records.replace(Stored(after)).map(|Stored(before)| before);
         if before.as_ref().is_none_or(|before| is < removable_at(before)) {
             self.look_again(id, is);
         }
@@ -178,8 +219,8 @@ impl Shard {
         now: Timestamp,
         may: impl Fn(&Record) -> bool,
     ) -> Option<Removed> {
-        self.records.get(&id).filter(|record| may(record))?;
-        let record = self.records.remove(&id)?;
+        self.stored(id).filter(|record| may(record))?;
+        let Stored(record) = self.records.take(&id)?;
         let tombstone = Tombstone { meta: record.meta.clone(), ended: Ended::new(by, now) };
         self.tombstones.insert(id, tombstone);
         self.look_again(id, now.after(TOMBSTONE));
@@ -208,11 +249,12 @@ impl Shard {
             if self.tombstones.get(&id).is_some_and(|tombstone| tombstone.is_over(now)) {
                 self.tombstones.remove(&id);
             }
-            match self.records.get(&id) {
+            match self.stored(id) {
                 None => {}
                 Some(record) if record.meta.is_removable(now) => {
-                    let record = self.records.remove(&id);
-                    removed.extend(record.map(|record| Removed { record, was_live: false }));
+                    let record = self.records.take(&id);
+                    removed
+                        .extend(record.map(|Stored(record)| Removed { record, was_live: false }));
                 }
                 Some(record) => {
                     let again = removable_at(record);
@@ -239,7 +281,7 @@ impl Shard {
         }
         self.due.clear();
         self.armed = 0;
-        let records = self.records.values().map(|record| (record.id, removable_at(record)));
+        let records = self.all().map(|record| (record.id, removable_at(record)));
         let tombstones = self.tombstones.iter().map(|(id, it)| (*id, it.ended.at.after(TOMBSTONE)));
         for (id, at) in records.chain(tombstones).collect::<Vec<_>>() {
             self.look_again(id, at);
@@ -268,23 +310,4 @@ fn order(record: &Record) -> Order {
 
 fn removable_at(record: &Record) -> Timestamp {
     record.meta.expires_at().after(COMMIT_LEEWAY)
-}
-
-/// Ids that get into the maps are random: their bytes are their hash.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // The first byte chose the shard, so the hash leaves it out.
-        if let Some(tail) = bytes.last_chunk() {
-            self.0 = u64::from_le_bytes(*tail);
-        }
-    }
-
-    fn write_usize(&mut self, _: usize) {}
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
 
-use super::index::Principals;
+use super::index::Theirs;
 use super::shard::{Seen, Shard};
 use super::{Inner, SHARDS};
 use crate::clock::Timestamp;
@@ -28,12 +28,12 @@ impl Inner {
     ) -> Created {
         let id = record.id;
         let order = (record.meta.authenticated, record.meta.created);
-        let mut principals = self.index.lock(principal);
+        let mut theirs = self.index.lock(principal);
         let now = self.clock.now();
         if !self.shard(id).is_free(id, now) {
             return Created::Exists;
         }
-        let evicted = match self.admit(&mut principals, principal, id, sign_in, now) {
+        let evicted = match self.admit(&mut theirs, principal, id, sign_in, now) {
             Ok(evicted) => evicted,
             Err(denied) => return Created::Denied(denied),
         };
@@ -41,10 +41,10 @@ impl Inner {
         if !shards.own.is_free(id, now) {
             return Created::Exists;
         }
-        self.evict(&mut principals, &mut shards, principal, &evicted, now);
+        self.evict(&mut theirs, &mut shards, principal, &evicted, now);
         shards.own.insert(record);
         drop(shards);
-        principals.add(principal, id, order, |id| self.order_of(id));
+        theirs.add(id, order, |id| self.order_of(id));
         Created::Created { evicted }
     }
 
@@ -62,9 +62,9 @@ impl Inner {
             None => self.shard(id).principal(id).cloned(),
         };
         loop {
-            let mut principals = principal.as_ref().map(|principal| self.index.lock(principal));
+            let mut theirs = principal.as_ref().map(|principal| self.index.lock(principal));
             let mut evicted = Vec::new();
-            if let (Some(principals), Some(theirs)) = (&mut principals, &principal)
+            if let (Some(theirs), Some(owner)) = (&mut theirs, &principal)
                 && !sign_in.is_unconditional()
             {
                 let now = self.clock.now();
@@ -78,7 +78,7 @@ impl Inner {
                         continue;
                     }
                 }
-                match self.admit(principals, theirs, id, sign_in, now) {
+                match self.admit(theirs, owner, id, sign_in, now) {
                     Ok(some) => evicted = some,
                     Err(denied) => return (Outcome::Denied(denied), None),
                 }
@@ -95,16 +95,16 @@ impl Inner {
                 continue;
             }
             let order = (meta.authenticated, meta.created);
-            if let (Some(principals), Some(principal)) = (&mut principals, &principal) {
-                self.evict(principals, &mut shards, principal, &evicted, now);
+            if let (Some(theirs), Some(principal)) = (&mut theirs, &principal) {
+                self.evict(theirs, &mut shards, principal, &evicted, now);
             }
             let mut committed = shards.own.commit(prepared);
             if let Outcome::Applied(applied) = &mut committed.0 {
                 applied.evicted = evicted;
             }
             drop(shards);
-            if let (Some(principals), Some(principal)) = (&mut principals, &principal) {
-                principals.add(principal, id, order, |id| self.order_of(id));
+            if let Some(theirs) = &mut theirs {
+                theirs.add(id, order, |id| self.order_of(id));
             }
             return committed;
         }
@@ -113,16 +113,16 @@ impl Inner {
     /// Whether the sign-in may be stored, and who makes room for it.
     fn admit(
         &self,
-        principals: &mut Principals,
+        theirs: &mut Theirs<'_>,
         principal: &Principal,
         id: SessionId,
         sign_in: SignIn,
         now: Timestamp,
     ) -> Result<Vec<SessionId>, Denied> {
         let ticket = SignIn { cap: None, ..sign_in };
-        ticket.admit([], principals.revoked(principal, now))?;
+        ticket.admit([], theirs.revoked(now))?;
         let Some(cap) = sign_in.cap else { return Ok(Vec::new()) };
-        let mut admission = Admission::new(cap, principals.others(principal, id));
+        let mut admission = Admission::new(cap, theirs.others(id));
         let mut after = None;
         loop {
             match admission.verdict() {
@@ -131,7 +131,7 @@ impl Inner {
                 }
                 Verdict::Denied => return Err(Denied::AtLimit),
                 Verdict::Look(most) => {
-                    let oldest = principals.oldest(principal, after, most);
+                    let oldest = theirs.oldest(after, most);
                     after = oldest.last().copied();
                     if oldest.is_empty() {
                         admission.fewer(usize::MAX);
@@ -146,7 +146,7 @@ impl Inner {
                         };
                         admission.saw(other, order);
                         if order.is_none() {
-                            principals.expired(principal, other);
+                            theirs.expired(other);
                         }
                     }
                 }
@@ -156,17 +156,17 @@ impl Inner {
 
     fn evict(
         &self,
-        principals: &mut Principals,
+        theirs: &mut Theirs<'_>,
         shards: &mut Locked<'_>,
         principal: &Principal,
         evicted: &[SessionId],
         now: Timestamp,
     ) {
-        let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
+        let is_theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
         for id in evicted {
             let Some(shard) = shards.get(*id) else { continue };
-            if shard.delete(*id, EndedBy::Elsewhere, now, theirs).is_some() {
-                principals.remove(principal, *id);
+            if shard.delete(*id, EndedBy::Elsewhere, now, is_theirs).is_some() {
+                theirs.remove(*id);
                 self.one_less();
             }
         }

@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use super::*;
+use crate::clock::Millis;
 use crate::codec::Value;
 use crate::record::PrincipalHash;
 use crate::schema::merge_with;
@@ -43,7 +44,7 @@ static FIELDS: [Field; 5] = [
 ];
 static MARKED: LazyLock<Marked> = LazyLock::new(|| {
     static KNOWN: Schema = Schema::new(&1, "Visitor", "", &FIELDS);
-    Marked::of(&[&KNOWN])
+    Marked::of(std::iter::once(&KNOWN))
 });
 
 /// The session of user 7, with something in every field.
@@ -87,7 +88,7 @@ fn fields(record: &Record) -> Vec<(&str, &str)> {
 }
 
 fn succession(plan: Plan) -> (Record, Option<SessionId>) {
-    let Plan::Write(Write::Create { record, ends, from, .. }) = plan else { panic!("{plan:?}") };
+    let Plan::Create(Create { record, ends, from, .. }) = plan else { panic!("{plan:?}") };
     assert!(from.is_none(), "no sealed value goes along");
     (Arc::unwrap_or_clone(record), ends)
 }
@@ -203,10 +204,10 @@ fn a_failed_response_signs_nobody_in_and_nothing_ends() {
 fn the_next_user_inherits_no_lifetime() {
     let Origin::Stored(record) = of_seven() else { panic!() };
     let mut record = (*record).clone();
-    record.meta.remember = Some(3_600_000);
+    record.meta.remember = Some(Millis::new(3_600_000));
     let origin = Origin::Stored(Arc::new(record));
     let (new, _) = succession(planned(&origin, &pending(vec![set(&USER, "8")])));
-    assert_eq!((new.meta.remember, new.meta.idle), (None, Some(3_600_000)));
+    assert_eq!((new.meta.remember, new.meta.idle), (None, Some(Millis::new(3_600_000))));
     assert_eq!(new.meta.created, now());
 }
 

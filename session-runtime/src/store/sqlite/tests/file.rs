@@ -1,6 +1,7 @@
 //! The file: what is in it, and which ones are refused.
 
 use super::*;
+use crate::clock::Millis;
 use crate::store::error::StoreErrorKind;
 
 #[tokio::test]
@@ -75,7 +76,7 @@ async fn a_record_comes_back_exactly_as_it_was_created() {
     full.meta.epoch = 9_999_999_999;
     full.meta.rev = 9_999_999_998;
     full.meta.authenticated = Some(START);
-    full.meta.remember = Some(5);
+    full.meta.remember = Some(Millis::new(5));
     full.meta.principal = Some(Principal::new("ns", "\"a:b\""));
     full.meta.retired.push(SecretHash::from_bytes([3; 32]), START);
     full.meta.patches.push(Patch::new().id);

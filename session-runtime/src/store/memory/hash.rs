@@ -1,0 +1,23 @@
+//! Keys that are random, so that their bytes are their hash.
+
+use std::hash::{BuildHasherDefault, Hasher};
+
+pub(super) type Hashed = BuildHasherDefault<LastBytes>;
+
+/// The last eight bytes of a key: the first byte of an id has chosen the shard.
+#[derive(Default)]
+pub(super) struct LastBytes(u64);
+
+impl Hasher for LastBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(tail) = bytes.last_chunk() {
+            self.0 = u64::from_le_bytes(*tail);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {}
+}
