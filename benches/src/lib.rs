@@ -5,7 +5,9 @@
 #![allow(clippy::expect_used)]
 
 pub mod client;
+pub mod many;
 pub mod marked;
+pub mod plot;
 pub mod scenario;
 pub mod shape;
 pub mod stats;

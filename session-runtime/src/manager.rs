@@ -161,7 +161,7 @@ impl<S> SessionManager<S> {
     /// How the store has been doing since the layer was built, in this process.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        self.engine.metrics.read()
+        self.engine.metrics.read(self.engine.store.cache())
     }
 
     /// The number of live sessions in the store.

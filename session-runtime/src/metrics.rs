@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::store::CacheStats;
+
 /// What has happened since the layer was built, in this process.
 ///
 /// Read by [`SessionManager::metrics`](crate::SessionManager::metrics).
@@ -48,6 +50,9 @@ pub struct Metrics {
     pub started_afresh: u64,
     /// [`Withheld`](crate::SecurityEventKind::Withheld).
     pub withheld: u64,
+    /// How the memory in front of the store is doing, where it has one: a
+    /// [`CachedStore`](crate::store::CachedStore).
+    pub cache: Option<CacheStats>,
 }
 
 macro_rules! counters {
@@ -56,8 +61,8 @@ macro_rules! counters {
         pub(crate) struct Counters { $(pub(crate) $name: Count),* }
 
         impl Counters {
-            pub(crate) fn read(&self) -> Metrics {
-                Metrics { $($name: self.$name.0.load(Ordering::Relaxed)),* }
+            pub(crate) fn read(&self, cache: Option<CacheStats>) -> Metrics {
+                Metrics { $($name: self.$name.0.load(Ordering::Relaxed),)* cache }
             }
         }
     };

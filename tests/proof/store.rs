@@ -128,6 +128,8 @@ impl SessionStore for Watched {
         self.inner.capabilities()
     }
 
+    session_runtime::forward_store! { this => this.inner; cache }
+
     fn load<'a>(
         &'a self,
         id: SessionId,

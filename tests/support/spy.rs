@@ -92,6 +92,8 @@ impl SessionStore for Spy {
         self.inner.capabilities()
     }
 
+    session_runtime::forward_store! { this => this.inner; cache }
+
     fn load<'a>(
         &'a self,
         id: SessionId,

@@ -74,6 +74,12 @@ impl Record {
     pub const fn new(id: SessionId, meta: Meta, fields: Fields) -> Self {
         Self { id, meta, fields, note: FormNote::NONE }
     }
+
+    /// About how many bytes of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let principal = self.meta.principal.as_ref().map_or(0, |it| it.as_str().len());
+        size_of::<Self>() + self.fields.byte_len_at_most() + principal
+    }
 }
 
 /// A record's own data.

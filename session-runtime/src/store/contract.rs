@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::cache::CacheStats;
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
 use crate::clock::Clock;
@@ -235,6 +236,16 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> StoreFuture<'a, Result<Page, StoreError>> {
         let _ = (from, limit);
         StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unsupported)))
+    }
+
+    /// How the memory in front of it has been doing, for the
+    /// [metrics](crate::Metrics::cache).
+    ///
+    /// # Default
+    ///
+    /// `None`: there is none.
+    fn cache(&self) -> Option<CacheStats> {
+        None
     }
 }
 

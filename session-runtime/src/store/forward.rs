@@ -21,7 +21,7 @@
 /// #[deny(clippy::missing_trait_methods)]
 /// impl SessionStore for Counting {
 ///     forward_store! { this => this.inner;
-///         clock capabilities load reload create apply list revoke count sweep scan
+///         clock capabilities load reload create apply list revoke count sweep scan cache
 ///     }
 ///
 ///     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
@@ -144,6 +144,12 @@ macro_rules! forward_store {
         ) -> $crate::forward_store!(@answer 'a, $crate::store::Page) {
             let $this = self;
             $to.scan(from, limit)
+        }
+    };
+    (@cache $this:ident => $to:expr) => {
+        fn cache(&self) -> ::core::option::Option<$crate::store::CacheStats> {
+            let $this = self;
+            $to.cache()
         }
     };
     (@answer $life:lifetime, $it:ty) => {

@@ -236,6 +236,8 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         self.inner.capabilities()
     }
 
+    crate::forward_store! { this => this.inner; cache }
+
     fn load<'a>(
         &'a self,
         id: SessionId,

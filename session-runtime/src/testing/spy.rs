@@ -184,6 +184,8 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
         self.inner.capabilities()
     }
 
+    crate::forward_store! { this => this.inner; cache }
+
     fn load<'a>(
         &'a self,
         id: SessionId,

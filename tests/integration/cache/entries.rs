@@ -37,6 +37,41 @@ async fn who_is_asked_for_stays_and_no_more_are_held_than_there_is_room_for() {
 }
 
 #[tokio::test]
+async fn metrics_tell_of_hits_and_of_the_memory_that_is_held_and_given_back() {
+    let cache = CachedStore::new(MemoryStore::with_clock(clock())).capacity(64);
+    let layer = SessionLayer::new(SpyStore::new(cache.clone()));
+    let metrics = || layer.manager().metrics().cache.unwrap();
+    assert_eq!((metrics().hits, metrics().misses, metrics().held), (0, 0, 0));
+    let first = stored(&cache, "7").await;
+    look(&cache, &first).await;
+    let one = metrics().bytes;
+    let mut held = vec![first];
+    for _ in 1..32 {
+        let next = stored(&cache, "7").await;
+        look(&cache, &next).await;
+        held.push(next);
+    }
+    // What a record takes, and its place in lists that double.
+    let each = (metrics().bytes - one) / 31;
+    assert!((300..700).contains(&each), "{each} bytes a session");
+    for record in &held {
+        assert_eq!(look(&cache, record).await, (Some(1), true));
+    }
+    assert_eq!((metrics().hits, metrics().misses, metrics().held), (32, 32, 32));
+    let full = metrics().bytes;
+    cache.revoke(&Principal::new("", "7"), Revoke::All, None).await.unwrap();
+    assert_eq!(metrics().held, 0);
+    assert!(full - metrics().bytes >= 32 * 250, "{full} bytes, and then {}", metrics().bytes);
+    for _ in 0..200 {
+        let next = stored(&cache, "8").await;
+        look(&cache, &next).await;
+    }
+    assert_eq!(metrics().held, 64, "no more than there is room for");
+    assert!(metrics().bytes < 3 * full, "{full} bytes with 32, {} with 64", metrics().bytes);
+    assert_eq!(SessionLayer::new(MemoryStore::new()).manager().metrics().cache, None);
+}
+
+#[tokio::test]
 async fn a_revocation_here_is_seen_here() {
     let cache = CachedStore::new(MemoryStore::with_clock(clock()));
     let (mine, other) = (stored(&cache, "7").await, stored(&cache, "7").await);

@@ -236,6 +236,8 @@ impl SessionStore for Mutant {
         self.inner.capabilities().with_limits(self.limits)
     }
 
+    session_runtime::forward_store! { this => this.inner; cache }
+
     fn load<'a>(
         &'a self,
         id: SessionId,

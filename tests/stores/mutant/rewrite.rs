@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::Realm;
-use session_runtime::patch::{Expect, FieldOp, Lifetime, Op, Patch};
+use session_runtime::patch::{Expect, FieldOp, Integer, Lifetime, Op, Patch};
 use session_runtime::record::{Principal, Record, Versions};
 
 use super::Mutant;
@@ -70,7 +70,7 @@ impl Mutant {
                 Op::Set(value) => *value = self.value(std::mem::take(value)),
                 Op::Remove if self.has(Defect::RemovesAsNull) => *op = Op::Set("null".into()),
                 Op::RemoveIf(_) if self.has(Defect::RemovesIfAnything) => *op = Op::Remove,
-                Op::Add(add) if self.has(Defect::AddsFromZero) => add.absent = 0,
+                Op::Add(add) if self.has(Defect::AddsFromZero) => add.absent = Integer::Unsigned(0),
                 _ => {}
             }
         }

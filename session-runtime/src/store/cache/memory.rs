@@ -170,6 +170,7 @@ impl Memory {
             stats.hits += shard.hits;
             stats.misses += shard.misses;
             stats.held += shard.len();
+            stats.bytes += shard.bytes();
         }
         stats
     }

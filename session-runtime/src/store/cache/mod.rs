@@ -154,6 +154,8 @@ pub struct CacheStats {
     pub misses: u64,
     /// How many sessions are remembered, whether that still counts or not.
     pub held: usize,
+    /// About how many bytes they take.
+    pub bytes: usize,
     /// Whether anything may be answered from memory now. Always so without a
     /// feed; with one, while it is known to work.
     pub usable: bool,

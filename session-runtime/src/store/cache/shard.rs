@@ -19,6 +19,8 @@ pub(super) struct Shard {
     /// Where the search for an entry that makes room goes on.
     hand: usize,
     gates: [Gate; GATES],
+    /// What the records that are held take.
+    bytes: usize,
     pub(super) hits: u64,
     pub(super) misses: u64,
 }
@@ -57,6 +59,7 @@ impl Shard {
             limit,
             hand: 0,
             gates: [Gate::default(); GATES],
+            bytes: 0,
             hits: 0,
             misses: 0,
         }
@@ -64,6 +67,12 @@ impl Shard {
 
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// About how many bytes are held.
+    pub(super) fn bytes(&self) -> usize {
+        let of_maps = self.by_id.capacity() * size_of::<(SessionId, usize)>();
+        self.bytes + of_maps + self.slots.capacity() * size_of::<Option<Slot>>()
     }
 
     /// The stamp for a load that begins now; none while something is being
@@ -108,10 +117,12 @@ impl Shard {
         if let Some(slot) = self.by_id.get(&id).and_then(|at| self.slots[*at].as_mut()) {
             let age = |it: &Entry| (it.record.meta.rev, it.read.steady);
             if age(&slot.entry) <= age(&entry) {
+                self.bytes = self.bytes - slot.entry.record.memory() + entry.record.memory();
                 slot.entry = entry;
             }
             return;
         }
+        self.bytes += entry.record.memory();
         let slot = Some(Slot { entry, used: false });
         let at = match self.free.pop() {
             Some(at) => at,
@@ -134,6 +145,7 @@ impl Shard {
                 Some(slot) if slot.used => slot.used = false,
                 Some(slot) => {
                     self.by_id.remove(&slot.entry.record.id);
+                    self.bytes -= slot.entry.record.memory();
                     return self.hand;
                 }
                 None => return self.hand,
@@ -150,7 +162,8 @@ impl Shard {
 
     fn remove(&mut self, id: SessionId) {
         if let Some(at) = self.by_id.remove(&id) {
-            self.slots[at] = None;
+            let slot = self.slots[at].take();
+            self.bytes -= slot.map_or(0, |slot| slot.entry.record.memory());
             self.free.push(at);
         }
     }
@@ -170,7 +183,7 @@ impl Shard {
         self.by_id.clear();
         self.slots.clear();
         self.free.clear();
-        self.hand = 0;
+        (self.hand, self.bytes) = (0, 0);
     }
 
     pub(super) fn begin_write(&mut self, id: SessionId) {

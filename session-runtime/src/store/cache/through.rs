@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::CachedStore;
 use super::memory::{Looked, Ticket};
+use super::{CacheStats, CachedStore};
 use crate::forward_store;
 use crate::id::SessionId;
 use crate::patch::{AtLimit, Outcome, Patch, SignIn};
@@ -61,6 +61,10 @@ fn makes_room(sign_in: SignIn) -> bool {
 impl<S: SessionStore> SessionStore for CachedStore<S> {
     // The capabilities too: what may be stale is never what a write goes by.
     forward_store! { this => this.0.store; clock capabilities list count sweep scan }
+
+    fn cache(&self) -> Option<CacheStats> {
+        Some(self.stats())
+    }
 
     fn load<'a>(
         &'a self,
