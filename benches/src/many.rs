@@ -1,12 +1,18 @@
 //! Many sessions in one store: signing them in, and what single requests take then.
 
+use std::time::Duration;
+
 use axum::Router;
+use session_runtime::SessionLayer;
+use session_runtime::store::SessionStore;
 use tokio::runtime::Runtime;
 
 use crate::client::Client;
 use crate::scenario::Scenario;
+use crate::shape::Small;
 use crate::stats::timed;
-use crate::table::whole;
+use crate::subjects::ours;
+use crate::table::{Table, whole};
 
 /// Signs in so many visitors, each as another user, and returns every so many-th cookie.
 pub fn sign_in(
@@ -106,5 +112,43 @@ impl Times {
     pub fn cells(&self) -> [String; 3] {
         let [median, most] = [0.5, 0.999].map(|part| format!("{:.1}", self.at(part)));
         [median, most, whole(self.worst)]
+    }
+}
+
+/// A thousand who stay signed in, and come again while all others expire.
+#[derive(Debug)]
+pub struct Lasting<'r> {
+    runtime: &'r Runtime,
+    router: Router,
+    /// Theirs.
+    pub cookies: Vec<String>,
+}
+
+impl<'r> Lasting<'r> {
+    /// Signs them in.
+    pub fn in_store(runtime: &'r Runtime, store: impl SessionStore) -> Self {
+        let day = Duration::from_secs(24 * 60 * 60);
+        let layer = SessionLayer::new(store).idle_timeout(Some(day));
+        let router = ours::layered::<Small>(layer);
+        let cookies = sign_in(runtime, &router, 1_000, 1, 1);
+        Self { runtime, router, cookies }
+    }
+
+    /// Reads, one at a time, until `done`.
+    pub fn reads(&self, done: impl Fn(u32, f64) -> bool) -> Times {
+        Times::of_requests(self.runtime, &self.router, Scenario::Read, &self.cookies, done)
+    }
+
+    /// What those reads take: for five seconds before `expire`, and then until `done`, and
+    /// how long that was.
+    pub fn through(&self, expire: impl FnOnce(), done: impl Fn(f64) -> bool) -> (String, Duration) {
+        let mut spent = Table::new(["median", "99.9 %", "worst"]);
+        spent.row("before", self.reads(|_, spent| spent > 5.0).cells());
+        expire();
+        let (time, times) = timed(|| self.reads(|_, spent| done(spent)));
+        spent.row("meanwhile", times.cells());
+        let others = whole(self.cookies.len() as f64);
+        let title = format!("All but {others} expire at once; a request, one at a time, µs:");
+        (format!("{title}\n\n{spent}"), time)
     }
 }

@@ -56,7 +56,10 @@ pub fn lines(x: &str, panels: &[(&str, Vec<Line<'_>>)]) -> Svg {
                 .draw()?;
             for (line, color) in lines.iter().zip(COLORS.into_iter().skip(2).cycle()) {
                 chart
-                    .draw_series(LineSeries::new(line.points.iter().copied(), color.stroke_width(2)))?
+                    .draw_series(LineSeries::new(
+                        line.points.iter().copied(),
+                        color.stroke_width(2),
+                    ))?
                     .label(line.name)
                     .legend(move |(x, y)| {
                         PathElement::new([(x, y), (x + 16, y)], color.stroke_width(2))
@@ -107,12 +110,9 @@ pub fn bars(title: &str, subjects: &[String], groups: &[(String, Vec<f64>)]) -> 
                 let height = values.get(index).copied().unwrap_or_default();
                 Rectangle::new([(left, 0.0), (left + 0.92 * width, height)], color.filled())
             };
-            chart
-                .draw_series(groups.iter().enumerate().map(bar))?
-                .label(subject)
-                .legend(move |(x, y)| {
-                    Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.filled())
-                });
+            chart.draw_series(groups.iter().enumerate().map(bar))?.label(subject).legend(
+                move |(x, y)| Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.filled()),
+            );
         }
         for (group, (name, _)) in groups.iter().enumerate() {
             let (x, y) = chart.backend_coord(&(group as f64 + 0.5, 0.0));
@@ -155,7 +155,8 @@ mod tests {
         let groups = [("S2".to_owned(), vec![1.0, 2.5]), ("S3".to_owned(), vec![1.0, 4.0])];
         let subjects = ["bare".to_owned(), "ours".to_owned()];
         let bars = bars("a multiple of bare", &subjects, &groups).unwrap();
-        for (svg, texts) in [(svg, ["a change", "sessions", "1M"]), (bars, ["ours", "S3", "bare"])] {
+        for (svg, texts) in [(svg, ["a change", "sessions", "1M"]), (bars, ["ours", "S3", "bare"])]
+        {
             assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"), "{svg}");
             for text in texts {
                 assert!(svg.contains(text), "{text} in {svg}");

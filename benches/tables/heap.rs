@@ -12,6 +12,7 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
     let output = Command::new(env!("CARGO_BIN_EXE_heap")).arg(sessions).output()?;
     Ok(Measured {
         tables: String::from_utf8(output.stdout)?,
+        plots: Vec::new(),
         versions: packages(&["tower-sessions"]),
     })
 }

@@ -10,10 +10,13 @@ mod heap;
 mod load;
 mod memory;
 mod options;
+mod places;
 mod profile;
 mod provenance;
 mod redis;
+mod scale;
 mod section;
+mod socket;
 mod sql;
 mod turns;
 

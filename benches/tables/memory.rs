@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use session_benches::client::Client;
+use session_benches::plot::bars;
 use session_benches::scenario::{Scenario, Size, Who};
 use session_benches::shape::{Fifty, Five, FiveHundred};
 use session_benches::stats::{median, ratio, runtime, timed};
@@ -14,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::options::Options;
 use crate::provenance::packages;
-use crate::section::Measured;
+use crate::section::{Measured, Plot};
 use crate::{Result, allocations};
 
 pub(crate) fn measure(options: &Options) -> Result<Measured> {
@@ -25,13 +26,18 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
     let mut time = Table::new(with_goal());
     let mut allocated = Table::new(with_goal());
     let mut instructions = Table::new(&subjects);
+    let mut groups = Vec::new();
     for &size in &options.sizes {
         for &scenario in &options.scenarios {
             let name = format!("{scenario} {size}");
             eprintln!("memory: {name}");
-            let cells = times(&runtime, options, size, scenario);
+            let ratios = times(&runtime, options, size, scenario);
+            let cells = ratios.iter().map(|(ratio, nanos)| format!("{ratio:.2} ({nanos:.0})"));
             let goal = format!("≤ {:.1}", scenario.goal(size));
-            time.row(&name, cells.into_iter().chain([goal]));
+            time.row(&name, cells.chain([goal]));
+            if size == Size::Small {
+                groups.push((name.clone(), ratios.iter().map(|(ratio, _)| *ratio).collect()));
+            }
 
             let of = |who| allocations::find(&counted, scenario, size, who);
             let floor = of(Who::Bare).map_or((0.0, 0.0), |one| (one.count, one.bytes));
@@ -52,20 +58,29 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
             }
         }
     }
+    let title = "time per request of a small session, as a multiple of bare axum".to_owned();
+    let svg = bars(&title, &subjects, &groups)?;
+    let plot = Plot { name: "memory".to_owned(), title, svg };
     let mut tables = format!(
-        "Time per request as a multiple of bare axum, nanoseconds in brackets:\n\n{time}\n\
-         Allocations above bare axum, bytes in brackets:\n\n{allocated}\n"
+        "{}\n\n\
+         Time per request as a multiple of bare axum, nanoseconds in brackets:\n\n{time}\n\
+         Allocations above bare axum, bytes in brackets:\n\n{allocated}\n",
+        plot.link(),
     );
     if options.instructions {
         tables += &format!("Instructions, as a multiple of bare axum:\n\n{instructions}\n");
     }
     tables += &fields(&runtime, options);
-    Ok(Measured { tables, versions: packages(&["axum", "dashmap", "tower-sessions"]) })
+    Ok(Measured {
+        tables,
+        plots: vec![plot],
+        versions: packages(&["axum", "dashmap", "tower-sessions"]),
+    })
 }
 
 /// The time of every subject, as a multiple of the floor and in nanoseconds. A
 /// round measures all in turn, so that other load on the machine hits all alike.
-fn times(runtime: &Runtime, options: &Options, size: Size, scenario: Scenario) -> Vec<String> {
+fn times(runtime: &Runtime, options: &Options, size: Size, scenario: Scenario) -> Vec<(f64, f64)> {
     let requests = options.count(1_000);
     let make = |who| {
         runtime.block_on(async {
@@ -87,9 +102,7 @@ fn times(runtime: &Runtime, options: &Options, size: Size, scenario: Scenario) -
             clients = Who::IN_PROCESS.map(make);
         }
     }
-    let cell =
-        |times: &Vec<f64>| format!("{:.2} ({:.0})", ratio(times, &columns[0]), median(times));
-    columns.iter().map(cell).collect()
+    columns.iter().map(|times| (ratio(times, &columns[0]), median(times))).collect()
 }
 
 /// Of one request: what 2,000 more of them need.

@@ -13,10 +13,14 @@ const HELP: &str = "\
 cargo bench --bench tables -- [WHAT …] [OPTIONS]
 
   WHAT              memory   in process, beside peers
+                    places   where the instructions of a request are, with valgrind
                     redis    one Redis server, beside peers
                     sql      databases, beside peers; or only those named:
                              postgres mariadb sqlite
                     heap     what a million sessions take, and what their expiry costs
+                    scale    a store that grows to ten million sessions, in memory and in a
+                             file of SQLite (10 GB of memory and as much disk, 1 hour)
+                    socket   whole requests over a socket, with `wrk`
                     derive   what the derive costs the compiler
                     (default: all of them)
   --write           put the tables into docs/performance.md

@@ -8,11 +8,10 @@ use crate::options::Options;
 use crate::section::Measured;
 
 /// One paragraph.
-pub(crate) fn of(section: &str, options: &Options, measured: &Measured) -> String {
+pub(crate) fn of(section: &str, commit: &str, options: &Options, measured: &Measured) -> String {
     let quick = if options.quick { ", a quick run" } else { "" };
     format!(
-        "`cargo bench --bench tables -- {section}`{quick}: commit {}, {}, {}, {}, {}.",
-        commit(),
+        "`cargo bench --bench tables -- {section}`{quick}: commit {commit}, {}, {}, {}, {}.",
         said("date", &["-u", "+%F"]),
         machine(),
         said("rustc", &["--version"]).split(" (").next().unwrap_or_default(),
@@ -36,7 +35,7 @@ pub(crate) fn is_changed() -> bool {
     !said("git", &["status", "--porcelain", "--", ":/", ":!/docs", ":!/*.md"]).is_empty()
 }
 
-fn commit() -> String {
+pub(crate) fn commit() -> String {
     let commit = said("git", &["rev-parse", "--short", "HEAD"]);
     if is_changed() { format!("{commit} with changes") } else { commit }
 }

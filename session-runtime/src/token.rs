@@ -221,6 +221,8 @@ pub struct PatchId(u64);
 
 impl PatchId {
     /// Eight characters of base64.
+    pub(crate) const BYTES: usize = 6;
+
     const BITS: u64 = (1 << 48) - 1;
 
     /// A new id.
@@ -253,6 +255,15 @@ impl PatchId {
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         self.0
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; Self::BYTES] {
+        let [_, _, bytes @ ..] = self.0.to_be_bytes();
+        bytes
+    }
+
+    pub(crate) const fn from_bytes([a, b, c, d, e, f]: [u8; Self::BYTES]) -> Self {
+        Self(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The tables.
 
+use session_benches::plot::bars;
 use session_benches::scenario::{Scenario, Size, Who};
 use session_benches::table::{Table, whole};
 
@@ -10,7 +11,7 @@ use super::{goals, memory};
 use crate::beside::{self, Rates, SCENARIOS};
 use crate::options::Options;
 use crate::provenance::packages;
-use crate::section::Measured;
+use crate::section::{Measured, Plot};
 use crate::{Result, allocations, load};
 
 /// A cache changes nothing of what is stored.
@@ -26,18 +27,31 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
             all.push((scenario, size, seen));
         }
     }
+    let title = format!("requests a second with {} in flight", load::IN_FLIGHT);
+    let group = |(scenario, size, seen): &(Scenario, Size, Vec<Seen>)| {
+        let rates = seen.iter().map(|seen| seen.median(|it| it.per_second)).collect();
+        (format!("{scenario} {size}"), rates)
+    };
+    let groups: Vec<_> = all.iter().map(group).collect();
+    let svg = bars(&title, &Who::ON_REDIS.map(|who| who.to_string()), &groups)?;
+    let plot = Plot { name: "redis".to_owned(), title, svg };
     let tables = format!(
-        "Requests a second with {} in flight:\n\n{}\n\
+        "Requests a second with {} in flight:\n\n{}\n\n{}\n\
          One request, its commands to the server, bytes sent and bytes received in brackets:\n\n{}\n\
          What it takes:\n\n{}",
         load::IN_FLIGHT,
+        plot.link(),
         rates(&all),
         commands(&all),
         costs(&server, options, &all)?,
     );
     let libraries =
         packages(&["redis", "serde_json", "tower-sessions-redis-store", "tower-sessions", "fred"]);
-    Ok(Measured { tables, versions: format!("{}, {libraries}", server.info().version()) })
+    Ok(Measured {
+        tables,
+        plots: vec![plot],
+        versions: format!("{}, {libraries}", server.info().version()),
+    })
 }
 
 type All = [(Scenario, Size, Vec<Seen>)];

@@ -38,7 +38,7 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
         "tower-sessions-sqlx-store",
         "tower-sessions",
     ]));
-    Ok(Measured { tables: tables.join("\n"), versions: versions.join(", ") })
+    Ok(Measured { tables: tables.join("\n"), plots: Vec::new(), versions: versions.join(", ") })
 }
 
 type All = [(Scenario, Size, Vec<Seen>)];

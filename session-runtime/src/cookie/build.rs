@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use cookie::{Cookie, SameSite as Site};
+use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::withheld::marker;
@@ -148,12 +149,13 @@ pub(crate) fn vary_on_cookie(headers: &mut HeaderMap) {
                 .any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
         })
     };
-    if !headers.get_all(header::VARY).iter().any(names) {
-        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    let cookie = HeaderValue::from_static("Cookie");
+    match headers.entry(header::VARY) {
+        Entry::Vacant(entry) => drop(entry.insert(cookie)),
+        Entry::Occupied(entry) if entry.iter().any(names) => {}
+        Entry::Occupied(mut entry) => entry.append(cookie),
     }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
 }
 
 #[cfg(test)]

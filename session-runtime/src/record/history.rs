@@ -1,6 +1,5 @@
 //! What a record remembers of its recent past.
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::TOMBSTONE;
@@ -9,7 +8,10 @@ use crate::token::{PatchId, SecretHash};
 
 /// The last few patch ids of a record, oldest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PatchLog([Option<NonZeroU64>; PatchLog::LEN]);
+pub struct PatchLog([[u8; PatchId::BYTES]; PatchLog::LEN]);
+
+/// Stands for no patch.
+const NONE: [u8; PatchId::BYTES] = [0; PatchId::BYTES];
 
 impl PatchLog {
     /// How many patches are remembered.
@@ -24,12 +26,12 @@ impl PatchLog {
     /// Remembers `id` and forgets the oldest.
     pub fn push(&mut self, id: PatchId) {
         self.0.rotate_left(1);
-        self.0[Self::LEN - 1] = NonZeroU64::new(id.as_u64());
+        self.0[Self::LEN - 1] = id.to_bytes();
     }
 
     /// The remembered ids, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = PatchId> {
-        self.0.iter().flatten().map(|id| PatchId::from_u64(id.get()))
+        self.0.iter().filter(|id| **id != NONE).map(|id| PatchId::from_bytes(*id))
     }
 }
 

@@ -30,7 +30,7 @@ fn futures_and_what_a_request_shares_stay_small() {
     // Allocated with each: glibc keeps blocks of up to 1,032 bytes at hand per thread.
     at_most("a commit", 1_016, size_of_val(&request.commit(Keep::Everything)));
     // A million signed-in sessions hold a million of them.
-    at_most("a record", 272, size_of::<Record>());
+    at_most("a record", 264, size_of::<Record>());
     // Around the handler's own, and its response.
     at_most("a response", 160, size_of::<ResponseFuture<Ready<()>, ()>>());
 }

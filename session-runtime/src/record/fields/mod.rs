@@ -19,6 +19,9 @@ use crate::patch::{FieldOp, Op, Refused, Taken};
 /// rewritten rarely.
 const MERGE_BYTES: usize = 128;
 
+/// So many changes at once are no allocation.
+const FEW: usize = 8;
+
 /// A field and what it holds now; `None`: it is removed.
 pub(crate) type Change<'c> = (&'c str, Option<Cow<'c, [u8]>>);
 
@@ -126,53 +129,52 @@ impl Fields {
             }
         }
         let mut sums = sums.iter();
-        let mut changes: Vec<(&str, Option<&[u8]>)> = Vec::with_capacity(ops.len());
+        let (mut few, mut many) = ([("", None); FEW], Vec::new());
+        let changes = if ops.len() <= FEW {
+            &mut few[..]
+        } else {
+            many.resize(ops.len(), ("", None));
+            &mut many[..]
+        };
+        let mut count = 0;
         for (name, op) in ops {
-            match op {
-                Op::Set(value) => changes.push((name, Some(value))),
-                Op::Remove => changes.push((name, None)),
-                Op::RemoveIf(expected) => {
-                    if self.get(name) == Some(expected) {
-                        changes.push((name, None));
-                    }
-                }
-                Op::Add(_) => changes.push((name, sums.next().map(|sum| sum.as_bytes()))),
+            let value = match op {
+                Op::Set(value) => Some(value.as_slice()),
+                Op::Remove => None,
+                Op::RemoveIf(expected) if self.get(name) == Some(expected) => None,
+                Op::RemoveIf(_) => continue,
+                Op::Add(_) => sums.next().map(|sum| sum.as_bytes()),
                 Op::Take => {
-                    taken.push(Taken {
-                        name: name.to_owned().into(),
-                        value: self.get(name).map(<[u8]>::to_vec),
-                    });
-                    changes.push((name, None));
+                    let value = self.get(name).map(<[u8]>::to_vec);
+                    taken.push(Taken { name: name.to_owned().into(), value });
+                    None
                 }
-            }
+            };
+            changes[count] = (name, value);
+            count += 1;
         }
-        Ok((self.with(changes), taken))
+        Ok((self.with(&mut changes[..count]), taken))
     }
 
-    fn with(&self, mut changes: Vec<Entry<'_>>) -> Self {
+    fn with(&self, changes: &mut [Entry<'_>]) -> Self {
         if changes.is_empty() {
             return self.clone();
         }
-        if changes.len() > 1 {
-            // The later of two changes wins: stable sort, then keep the last.
-            changes.sort_by_key(|(name, _)| *name);
-            changes.dedup_by(|later, earlier| {
-                let same = later.0 == earlier.0;
-                if same {
-                    *earlier = *later;
-                }
-                same
-            });
-        }
+        // Of two changes of one field the later one counts.
+        changes.sort_by_key(|(name, _)| *name);
+        let changes = || {
+            let by_name = changes.chunk_by(|one, other| one.0 == other.0);
+            by_name.filter_map(|same| same.last().copied())
+        };
         let Some(base) = &self.base else {
-            return Self { base: Block::build(changes.into_iter(), false), overlay: None };
+            return Self { base: Block::build(changes(), false), overlay: None };
         };
         let above = || {
             let overlay = self.overlay.iter().flat_map(Block::iter);
-            Merged::of(overlay, changes.iter().copied())
+            Merged::of(overlay, changes())
         };
         // An estimate from above: what is changed twice is counted twice.
-        let changed: usize = changes.iter().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
+        let changed: usize = changes().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
         let bytes = self.overlay.as_ref().map_or(0, |block| block.byte_len()) + changed;
         if bytes > MERGE_BYTES && bytes > base.byte_len() / 4 {
             let all = Merged::of(base.iter(), above());
@@ -185,7 +187,9 @@ impl Fields {
 impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         let pairs: Vec<(N, V)> = pairs.into_iter().collect();
-        Self::new().with(pairs.iter().map(|(n, v)| (n.as_ref(), Some(v.as_ref()))).collect())
+        let mut changes: Vec<Entry<'_>> =
+            pairs.iter().map(|(name, value)| (name.as_ref(), Some(value.as_ref()))).collect();
+        Self::new().with(&mut changes)
     }
 }
 

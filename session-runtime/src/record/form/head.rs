@@ -177,18 +177,15 @@ impl Head {
 
 /// A patch id as the head has it.
 pub(crate) fn patch_text(id: PatchId) -> [u8; PATCH] {
-    let [_, _, six @ ..] = id.as_u64().to_be_bytes();
     let mut text = NO_PATCH;
     // Six bytes are exactly eight characters, so encoding cannot fail.
-    let _ = URL_SAFE_NO_PAD.encode_slice(six, &mut text);
+    let _ = URL_SAFE_NO_PAD.encode_slice(id.to_bytes(), &mut text);
     text
 }
 
 fn patch_of(text: &[u8; PATCH]) -> Option<PatchId> {
-    let six: [u8; 6] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
-    let mut eight = [0; 8];
-    eight[2..].copy_from_slice(&six);
-    Some(PatchId::from_u64(u64::from_be_bytes(eight)))
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    Some(PatchId::from_bytes(bytes))
 }
 
 /// What the head says of the schema versions: equal for equal ones.
