@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::store::CacheStats;
-
 /// What has happened since the layer was built, in this process.
 ///
 /// Read by [`SessionManager::metrics`](crate::SessionManager::metrics).
@@ -53,6 +51,23 @@ pub struct Metrics {
     /// How the memory in front of the store is doing, where it has one: a
     /// [`CachedStore`](crate::store::CachedStore).
     pub cache: Option<CacheStats>,
+}
+
+/// How the memory in front of a store has been doing in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// How many loads were answered from memory.
+    pub hits: u64,
+    /// How many asked the store.
+    pub misses: u64,
+    /// How many sessions are remembered, whether that still counts or not.
+    pub held: usize,
+    /// About how many bytes they take.
+    pub bytes: usize,
+    /// Whether anything may be answered from memory now. Always so without a
+    /// feed; with one, while it is known to work.
+    pub usable: bool,
 }
 
 macro_rules! counters {

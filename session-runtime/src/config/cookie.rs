@@ -73,6 +73,11 @@ impl CookieConfig {
         &self.name
     }
 
+    /// The name of the cookie that says that there is a strict one.
+    pub(crate) fn marker(&self) -> String {
+        format!("{}-here", self.name)
+    }
+
     /// The name without its prefix.
     pub(crate) fn bare_name(&self) -> &str {
         let prefixes = ["__Host-", "__Secure-"].into_iter();

@@ -5,6 +5,7 @@ mod error;
 mod layer;
 mod login;
 mod realms;
+mod set_cookie;
 mod site_data;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
@@ -14,4 +15,5 @@ pub use layer::{OnReplay, keep_unless_failed};
 pub(crate) use login::LoginPages;
 #[cfg(feature = "config")]
 pub(crate) use realms::Realms;
+pub(crate) use set_cookie::SetCookie;
 pub use site_data::SiteData;

@@ -1,113 +1,47 @@
 //! From a change of the cookie to response headers.
 
-use std::fmt::Write as _;
-
-use cookie::{Cookie, SameSite as Site};
 use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::withheld::marker;
 use crate::clock::Timestamp;
-use crate::config::{Config, CookieConfig, SameSite};
+use crate::config::{Config, SetCookie};
 use crate::record::MAX_LIFETIME;
 use crate::session::{CookieChange, State};
 use crate::token::SessionToken;
 
-/// The `Set-Cookie` of one cookie, made from its settings once.
-pub(crate) struct SetCookie {
-    own: Template,
-    /// Of the cookie that says that there is a strict one.
-    marker: Option<Template>,
-}
-
-impl SetCookie {
-    pub(crate) fn of(config: &CookieConfig) -> Self {
-        let own = Template::of(config, config.name(), config.same_site);
-        let marker = (config.same_site == SameSite::Strict)
-            .then(|| Template::of(config, &marker(config), SameSite::Lax));
-        Self { own, marker }
-    }
-
-    /// Writes it, and forbids caches to keep the response.
-    pub(crate) fn apply_to(
-        &self,
-        headers: &mut HeaderMap,
-        change: &CookieChange,
-        write_text: impl FnOnce(&SessionToken, &mut String),
-        now: Timestamp,
-    ) {
-        let (token, here, max_age) = match change {
-            CookieChange::Set { token, expires } => {
-                let left = expires.map(|end| end.since(now).min(MAX_LIFETIME).as_secs());
-                (Some(token), "1", left)
-            }
-            CookieChange::Remove => (None, "", Some(0)),
-        };
-        let value = |header: &mut String| {
-            if let Some(token) = token {
-                write_text(token, header);
-            }
-        };
-        self.own.append_to(headers, value, max_age);
-        if let Some(marker) = &self.marker {
-            marker.append_to(headers, |header| header.push_str(here), max_age);
+/// Writes `Set-Cookie`, and forbids caches to keep the response.
+pub(crate) fn apply_to(
+    headers: &mut HeaderMap,
+    cookie: &SetCookie,
+    change: &CookieChange,
+    write_text: impl FnOnce(&SessionToken, &mut String),
+    now: Timestamp,
+) {
+    let (token, here, max_age) = match change {
+        CookieChange::Set { token, expires } => {
+            let left = expires.map(|end| end.since(now).min(MAX_LIFETIME).as_secs());
+            (Some(token), "1", left)
         }
-        forbid_caching(headers);
-    }
-}
-
-/// A cookie without its value and without how long it lives.
-struct Template {
-    /// `name=`
-    name: String,
-    /// `; HttpOnly; …`
-    attributes: String,
-}
-
-impl Template {
-    fn of(config: &CookieConfig, name: &str, same_site: SameSite) -> Self {
-        let mut cookie = Cookie::build((name, ""))
-            .path(config.path.as_str())
-            .secure(config.secure)
-            .http_only(true)
-            .partitioned(config.partitioned)
-            .same_site(match same_site {
-                SameSite::Strict => Site::Strict,
-                SameSite::Lax => Site::Lax,
-                SameSite::None => Site::None,
-            });
-        if let Some(domain) = &config.domain {
-            cookie = cookie.domain(domain.as_str());
-        }
-        let mut name = cookie.build().to_string();
-        let attributes = name.split_off(name.find('=').map_or(name.len(), |at| at + 1));
-        Self { name, attributes }
-    }
-
-    fn append_to(
-        &self,
-        headers: &mut HeaderMap,
-        value: impl FnOnce(&mut String),
-        max_age: Option<u64>,
-    ) {
-        let Self { name, attributes } = self;
-        // A header of just this size is not copied again.
-        let size = name.len() + SessionToken::TEXT + attributes.len();
-        let mut header = String::with_capacity(size);
-        header.push_str(name);
-        value(&mut header);
-        header.push_str(attributes);
-        if let Some(seconds) = max_age {
-            // Writing to a string cannot fail.
-            let _ = write!(header, "; Max-Age={seconds}");
-        }
-        // A configuration is valid by construction and a token is base64, so this is
-        // always a header value.
-        if let Ok(mut cookie) = HeaderValue::try_from(header) {
+        CookieChange::Remove => (None, "", Some(0)),
+    };
+    let mut send = |text: String| {
+        // A configuration is valid by construction and a token is base64, so this
+        // is always a header value.
+        if let Ok(mut cookie) = HeaderValue::try_from(text) {
             cookie.set_sensitive(true);
             headers.append(header::SET_COOKIE, cookie);
         }
+    };
+    let value = |header: &mut String| {
+        if let Some(token) = token {
+            write_text(token, header);
+        }
+    };
+    send(cookie.own.with(SessionToken::TEXT, value, max_age));
+    if let Some(marker) = &cookie.marker {
+        send(marker.with(here.len(), |header| header.push_str(here), max_age));
     }
+    forbid_caching(headers);
 }
 
 /// Does what the settings say of responses to somebody who is signed in, or no longer is.
@@ -163,12 +97,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::CookiePrefix;
+    use crate::config::{CookieConfig, CookiePrefix};
 
     fn header(config: &CookieConfig, change: &CookieChange) -> String {
         let mut headers = HeaderMap::new();
         let now = Timestamp::from_millis(0);
-        SetCookie::of(config).apply_to(&mut headers, change, SessionToken::write_to, now);
+        apply_to(&mut headers, &SetCookie::of(config), change, SessionToken::write_to, now);
         assert_eq!(headers[header::CACHE_CONTROL], "no-store");
         headers[header::SET_COOKIE].to_str().unwrap().to_owned()
     }
@@ -236,7 +170,7 @@ mod tests {
         }
         let now = Timestamp::from_millis(0);
         let cookie = SetCookie::of(&CookieConfig::default());
-        cookie.apply_to(&mut headers, &CookieChange::Remove, SessionToken::write_to, now);
+        apply_to(&mut headers, &cookie, &CookieChange::Remove, SessionToken::write_to, now);
         headers.remove(header::SET_COOKIE);
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let mut left: Vec<_> =

@@ -27,13 +27,8 @@ pub(crate) fn may_be_withheld(headers: &HeaderMap, config: &CookieConfig, safe: 
     }
 }
 
-/// The name of the cookie that says that there is a strict one.
-pub(super) fn marker(config: &CookieConfig) -> String {
-    format!("{}-here", config.name())
-}
-
 fn has_marker(headers: &HeaderMap, config: &CookieConfig) -> bool {
-    let name = marker(config);
+    let name = config.marker();
     let is_marker = |pair: &str| pair.trim().split_once('=').is_some_and(|(it, _)| it == name);
     let pairs = |value: &HeaderValue| value.to_str().is_ok_and(|it| it.split(';').any(is_marker));
     headers.get_all(header::COOKIE).iter().any(pairs)

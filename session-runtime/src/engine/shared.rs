@@ -6,8 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use super::schemas::{Admitted, Schemas};
 use crate::clock::Timestamp;
-use crate::config::Config;
-use crate::cookie::SetCookie;
+use crate::config::{Config, SetCookie};
 use crate::error::SessionError;
 use crate::event::{Events, Happening, SecurityEventKind};
 use crate::metrics::Counters;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{RequestSession, ToEnd};
-use crate::cookie::{SetCookie, forbid_caching, guard, vary_on_cookie};
+use crate::config::SetCookie;
+use crate::cookie::{apply_to, forbid_caching, guard, vary_on_cookie};
 use crate::error::{SessionError, report};
 use crate::session::{Backend, CookieChange, Keep, Pending};
 use crate::token::SessionToken;
@@ -73,10 +74,10 @@ pub(crate) fn finish<B: From<&'static str>>(
     if let Some(cookie) = state.cookie.take() {
         let text = |token: &SessionToken, text: &mut String| config.write_text_of(token, text);
         let (headers, now) = (response.headers_mut(), session.engine.now());
-        session.engine.cookie.apply_to(headers, &cookie, text, now);
+        apply_to(headers, &session.engine.cookie, &cookie, text, now);
         if state.moved {
             for former in &config.former_cookies {
-                SetCookie::of(former).apply_to(headers, &CookieChange::Remove, text, now);
+                apply_to(headers, &SetCookie::of(former), &CookieChange::Remove, text, now);
             }
         }
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {

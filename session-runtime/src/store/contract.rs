@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::cache::CacheStats;
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
 use crate::clock::Clock;
 use crate::id::SessionId;
+use crate::metrics::CacheStats;
 use crate::patch::{Denied, Outcome, Patch, Refused, SignIn};
 pub use crate::record::{Ended, EndedBy, Touch, Visit};
 use crate::record::{Meta, Principal, Record};

@@ -23,8 +23,9 @@ mod sql;
 mod sqlite;
 pub mod whole;
 
+pub use crate::metrics::CacheStats;
 pub use any::{AnyStore, ConnectError, ConnectOptions};
-pub use cache::{CacheStats, CachedStore, ChangeFeed, ChangeSink, Moment};
+pub use cache::{CachedStore, ChangeFeed, ChangeSink, Moment};
 pub use contract::{
     Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Replayed, Revoke, Revoked,
     SessionStore, StoreFuture, Swept, Touch, Visit,

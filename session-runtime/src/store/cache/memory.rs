@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::CacheStats;
 use super::moment::Moment;
 use super::shard::{Entry, Shard};
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
+use crate::metrics::CacheStats;
 use crate::record::{Due, Judgement, Principal, Record};
 use crate::store::Visit;
 use crate::token::SecretHash;

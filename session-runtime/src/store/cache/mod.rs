@@ -22,6 +22,7 @@ use self::feed::{Follow, Following};
 use self::memory::Memory;
 pub use self::moment::Moment;
 use super::contract::SessionStore;
+use crate::metrics::CacheStats;
 
 /// Memory in front of a store: requests that only look at a session are
 /// answered without a round trip.
@@ -143,23 +144,6 @@ impl<S: SessionStore> CachedStore<S> {
 }
 
 const CAPACITY: usize = 16_384;
-
-/// How a cache has been doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CacheStats {
-    /// How many loads were answered from memory.
-    pub hits: u64,
-    /// How many asked the store.
-    pub misses: u64,
-    /// How many sessions are remembered, whether that still counts or not.
-    pub held: usize,
-    /// About how many bytes they take.
-    pub bytes: usize,
-    /// Whether anything may be answered from memory now. Always so without a
-    /// feed; with one, while it is known to work.
-    pub usable: bool,
-}
 
 impl<S> Clone for CachedStore<S> {
     fn clone(&self) -> Self {

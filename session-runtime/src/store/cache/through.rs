@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::CachedStore;
 use super::memory::{Looked, Ticket};
-use super::{CacheStats, CachedStore};
 use crate::forward_store;
 use crate::id::SessionId;
+use crate::metrics::CacheStats;
 use crate::patch::{AtLimit, Outcome, Patch, SignIn};
 use crate::record::{Due, Judgement, Principal, Record};
 use crate::store::contract::{
