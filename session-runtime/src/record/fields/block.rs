@@ -12,8 +12,6 @@ use std::sync::Arc;
 /// What a thread keeps of its buffer after a large record.
 const KEPT_SCRATCH: usize = 64 * 1024;
 
-const WIDTHS: [usize; 3] = [1, 2, 4];
-
 #[derive(Clone)]
 pub(super) struct Block(Arc<[u8]>);
 
@@ -29,7 +27,7 @@ impl Places {
         let ends = self.0.last().map_or(0, |[end, _]| *end);
         let names = self.0.iter().map(|[_, name]| *name).max().unwrap_or_default();
         let largest = ends.max(names).max(self.0.len());
-        WIDTHS.into_iter().find(|width| largest >> (8 * width) == 0).unwrap_or(4)
+        [1, 2].into_iter().find(|width| largest >> (8 * width) == 0).unwrap_or(4)
     }
 
     /// The bytes that come before the texts.
@@ -102,16 +100,15 @@ impl Block {
         }
     }
 
-    /// Where the text of that entry ends; that of the one before the first ends at 0.
-    fn end(&self, index: Option<usize>) -> usize {
-        index.map_or(0, |index| self.number(1 + 2 * index))
-    }
-
     /// Name and value; no value: it is removed.
     fn parts(&self, index: usize) -> (&[u8], Option<&[u8]>) {
-        let texts = 1 + self.width() * (1 + 2 * self.count());
-        let text = &self.0[texts + self.end(index.checked_sub(1))..texts + self.end(Some(index))];
-        let name = self.number(2 + 2 * index);
+        let texts = &self.0[1 + self.width() * (1 + 2 * self.count())..];
+        let begin = match index {
+            0 => 0,
+            _ => self.number(2 * index - 1),
+        };
+        let text = &texts[begin..self.number(2 * index + 1)];
+        let name = self.number(2 * index + 2);
         let (name, removed) = (name / 2, name % 2 == 1);
         (&text[..name], (!removed).then(|| &text[name..]))
     }

@@ -6,7 +6,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::hash::Hashed;
-
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::patch::{Applied, Gone, Outcome, Patch};
