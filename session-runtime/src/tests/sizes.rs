@@ -10,7 +10,6 @@ use http::{HeaderMap, Method};
 
 use crate::SessionLayer;
 use crate::middleware::ResponseFuture;
-use crate::record::Record;
 use crate::request::RequestSession;
 use crate::session::Keep;
 use crate::store::MemoryStore;
@@ -29,8 +28,6 @@ fn futures_and_what_a_request_shares_stay_small() {
     at_most("loading a session", 416, size_of_val(&request.load(&headers, true)));
     // Allocated with each: glibc keeps blocks of up to 1,032 bytes at hand per thread.
     at_most("a commit", 1_016, size_of_val(&request.commit(Keep::Everything)));
-    // A million signed-in sessions hold a million of them.
-    at_most("a record", 264, size_of::<Record>());
     // Around the handler's own, and its response.
     at_most("a response", 160, size_of::<ResponseFuture<Ready<()>, ()>>());
 }

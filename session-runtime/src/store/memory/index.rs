@@ -202,6 +202,15 @@ impl PrincipalIndex {
         }
     }
 
+    /// How many principals there are, and for how many there is room.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (0..SHARDS).map(|index| self.lock_at(index)).fold((0, 0), |(held, room), shard| {
+            let Principals { ones, several, .. } = &*shard;
+            (held + ones.len() + several.len(), room + ones.capacity() + several.capacity())
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn revocations(&self) -> (usize, usize) {
         (0..SHARDS).map(|index| self.lock_at(index)).fold((0, 0), |(revoked, forget), shard| {
