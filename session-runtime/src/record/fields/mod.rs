@@ -246,6 +246,8 @@ mod tests {
             assert_eq!(changed.get(&name), Some(value.as_bytes()), "{length}");
             assert_eq!((changed.get("0"), changed.get("z")), (Some(&b"2"[..]), None), "{length}");
             assert_eq!(fields.get("z"), Some(value.as_bytes()), "{length}");
+            let bare: Fields = [(&*name, "")].into_iter().collect();
+            assert_eq!((bare.get(&name), bare.len()), (Some(&b""[..]), 1), "{length}");
         }
         let small: Fields = (0..5).map(|i| (format!("field{i}"), "value")).collect();
         assert_eq!(small.byte_len_at_most(), small.byte_len() + 2 + 5 * 2);

@@ -215,11 +215,11 @@ async fn the_index_gives_back_what_those_who_left_took() {
     let store = store();
     let (held, room) = store.0.index.size();
     let user = |number: u32| Principal::new("", &(number - u32::from(number % 4 == 3)).to_string());
-    for number in 0..4_000 {
+    for number in 0..16_000 {
         sign_in_as(user(number), &store, number, SignIn::default()).await;
     }
-    assert_eq!(store.0.index.size().0 - held, 3_000);
-    for number in 0..4_000 {
+    assert_eq!(store.0.index.size().0 - held, 12_000);
+    for number in 0..16_000 {
         store.delete(id_of(number), EndedBy::Browser).await.unwrap();
     }
     assert_eq!(store.0.index.size().0, held);
