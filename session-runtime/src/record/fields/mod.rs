@@ -285,6 +285,16 @@ mod tests {
     }
 
     #[test]
+    fn of_two_operations_on_one_field_the_later_one_counts() {
+        let one = apply(&Fields::new(), &[set("a", "1"), set("b", "0"), set("a", "2")]);
+        assert_eq!((one.get("a"), one.len()), (Some(&b"2"[..]), 2));
+        let gone = apply(&one, &[set("a", "3"), FieldOp::new("a", Op::Remove)]);
+        assert_eq!(gone.get("a"), None);
+        let all: Fields = [("a", "1"), ("a", "2")].into_iter().collect();
+        assert_eq!((all.get("a"), all.len()), (Some(&b"2"[..]), 1));
+    }
+
+    #[test]
     fn conditional_removal_and_take_see_what_is_stored() {
         let fields = apply(&Fields::new(), &[set("flash", "1"), set("nonce", "2")]);
         let kept = apply(&fields, &[FieldOp::new("flash", Op::RemoveIf(b"0".to_vec()))]);
