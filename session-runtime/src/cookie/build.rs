@@ -191,6 +191,10 @@ mod tests {
         headers.insert(header::VARY, HeaderValue::from_static("*"));
         vary_on_cookie(&mut headers);
         assert_eq!(headers.get_all(header::VARY).iter().count(), 1);
+        let mut other = HeaderMap::new();
+        other.insert(header::VARY, HeaderValue::from_static("Accept"));
+        vary_on_cookie(&mut other);
+        assert_eq!(other.get_all(header::VARY).iter().collect::<Vec<_>>(), ["Accept", "Cookie"]);
         let mut fresh = HeaderMap::new();
         vary_on_cookie(&mut fresh);
         assert_eq!(fresh[header::VARY], "Cookie");
