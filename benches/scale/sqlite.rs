@@ -24,7 +24,7 @@ const STEP: usize = 64;
 
 pub(crate) fn measure(most: usize) -> (String, Svg) {
     let runtime = runtime();
-    let directory = tempfile::tempdir_in(".").expect("a directory");
+    let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("sessions.db");
     let clock = Clock::frozen(Timestamp::from_millis(1_800_000_000_000));
     let options = SqliteStore::options().clock(clock.clone()).sweep_interval(None);
