@@ -67,12 +67,14 @@ pub fn lines(x: &str, panels: &[(&str, Vec<Line<'_>>)]) -> Svg {
                 let dot = |point: &(f64, f64)| Circle::new(*point, 3, color.filled());
                 chart.draw_series(line.points.iter().map(dot))?;
             }
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::LowerRight)
-                .background_style(WHITE.mix(0.8))
-                .label_font((FONT, 12))
-                .draw()?;
+            if lines.len() > 1 {
+                chart
+                    .configure_series_labels()
+                    .position(SeriesLabelPosition::UpperLeft)
+                    .background_style(WHITE.mix(0.8))
+                    .label_font((FONT, 12))
+                    .draw()?;
+            }
         }
         root.present()?;
     }
@@ -150,8 +152,8 @@ mod tests {
 
     #[test]
     fn a_plot_names_what_it_shows() {
-        let line = Line { name: "a change", points: vec![(100_000.0, 2.0), (1_000_000.0, 3.0)] };
-        let svg = lines("sessions", &[("µs", vec![line])]).unwrap();
+        let line = |name| Line { name, points: vec![(100_000.0, 2.0), (1_000_000.0, 3.0)] };
+        let svg = lines("sessions", &[("µs", vec![line("a read"), line("a change")])]).unwrap();
         let groups = [("S2".to_owned(), vec![1.0, 2.5]), ("S3".to_owned(), vec![1.0, 4.0])];
         let subjects = ["bare".to_owned(), "ours".to_owned()];
         let bars = bars("a multiple of bare", &subjects, &groups).unwrap();

@@ -67,8 +67,16 @@ pub(super) struct Events {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Publish {
     Everything,
+    /// The handle goes, so that nobody reads its values any more.
+    Last,
     /// The handler is unwinding: only a sign-out counts.
     SignOutOnly,
+}
+
+impl Publish {
+    pub(super) const fn everything(self) -> bool {
+        matches!(self, Self::Everything | Self::Last)
+    }
 }
 
 /// One value of a keyed nonce that this handle set and has not published.
@@ -245,8 +253,11 @@ impl Core {
 
     fn add_change(&mut self, index: usize, seq: u64, value: Value, how: How) {
         let (before, seen) = (None, self.seen);
-        if self.changes.capacity() == 0 {
-            self.changes.reserve_exact(self.schema.fields.len().min(AT_FIRST));
+        let made = self.changes.len();
+        if made == self.changes.capacity() {
+            // Each field is changed once at most.
+            let others = self.schema.fields.len() - made;
+            self.changes.reserve_exact(others.min(AT_FIRST.max(4 * made)));
         }
         self.changes.push(Change { index: index as u16, seq, value, how, before, seen });
         self.slots[index].change = self.changes.len() as u16;

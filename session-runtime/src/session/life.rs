@@ -120,7 +120,7 @@ impl Core {
         } else if std::thread::panicking() {
             self.publish(Publish::SignOutOnly);
         } else {
-            self.publish(Publish::Everything);
+            self.publish(Publish::Last);
         }
     }
 }

@@ -46,13 +46,13 @@ impl Core {
         let others = state.pending.ops.len();
         for change in changes.into_iter().filter(|_| current) {
             let field = self.field(usize::from(change.index));
-            if what == Publish::SignOutOnly && !field.principal && !field.renew {
+            if !what.everything() && !field.principal && !field.renew {
                 continue;
             }
             let in_place = change.how == How::Touched && field.conflict == ConflictPolicy::LastWins;
             let mut publish = || {
                 self.ops_of(&change, now, |op| {
-                    if what == Publish::Everything || op.takes_privileges() {
+                    if what.everything() || op.takes_privileges() {
                         let unseen =
                             state.changes_unseen(field.name, change.seen, publication, others_view);
                         if unseen && in_place {
@@ -68,7 +68,7 @@ impl Core {
                 })
             };
             let published = match what {
-                Publish::Everything => publish(),
+                Publish::Everything | Publish::Last => publish(),
                 // A second panic while the handler unwinds would end the process.
                 Publish::SignOutOnly => {
                     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(publish)) {
@@ -78,11 +78,12 @@ impl Core {
                 }
             };
             match published {
+                Ok(()) if what == Publish::Last => {}
                 Ok(()) => self.settle(change),
                 Err(error) => state.pending.fail(error),
             }
         }
-        if current && what == Publish::Everything {
+        if current && what.everything() {
             for change in keyed {
                 match self.ops_of_keyed(&change, now) {
                     Ok(ops) => ops.into_iter().for_each(|op| {
