@@ -33,8 +33,9 @@ use crate::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
-/// Enough that a lock is rarely contended by the threads of one machine.
-const SHARDS: usize = 64;
+/// Enough that a lock is rarely contended by the threads of one machine, and not held for
+/// long while a map doubles, which looks at every record that is in it.
+const SHARDS: usize = 256;
 /// How many sessions one step of a revocation ends.
 const REVOKE_STEP: usize = 500;
 
