@@ -8,13 +8,8 @@ use plotters::prelude::*;
 pub type Svg = Result<String, Box<dyn Error>>;
 
 const WIDTH: u32 = 760;
-const COLORS: [RGBColor; 5] = [
-    RGBColor(0x9e, 0x9e, 0x9e),
-    RGBColor(0x5b, 0x8d, 0xb8),
-    RGBColor(0xe0, 0x9f, 0x3e),
-    RGBColor(0x3a, 0x7d, 0x44),
-    RGBColor(0x8e, 0x5a, 0x9b),
-];
+const ORANGE: RGBColor = RGBColor(0xe0, 0x9f, 0x3e);
+const GREEN: RGBColor = RGBColor(0x3a, 0x7d, 0x44);
 const FONT: &str = "sans-serif";
 
 /// A line with a point for each of its values.
@@ -54,7 +49,7 @@ pub fn lines(x: &str, panels: &[(&str, Vec<Line<'_>>)]) -> Svg {
                 .x_label_formatter(&|value| short(*value))
                 .y_label_formatter(&|value| short(*value))
                 .draw()?;
-            for (line, color) in lines.iter().zip(COLORS.into_iter().skip(2).cycle()) {
+            for (line, color) in lines.iter().zip([ORANGE, GREEN].into_iter().cycle()) {
                 chart
                     .draw_series(LineSeries::new(
                         line.points.iter().copied(),
@@ -81,7 +76,22 @@ pub fn lines(x: &str, panels: &[(&str, Vec<Line<'_>>)]) -> Svg {
     Ok(svg)
 }
 
-/// Groups of bars: one bar for each subject, at most as many as there are colours.
+/// How much wider a plot of bars is for its legend.
+const LEGEND: f64 = 1.22;
+
+/// The same in all plots.
+fn color(subject: &str) -> RGBColor {
+    match subject {
+        "bare-axum" => RGBColor(0x9e, 0x9e, 0x9e),
+        "bare-layer" => RGBColor(0xcc, 0xcc, 0xcc),
+        "by-hand" => RGBColor(0x5b, 0x8d, 0xb8),
+        "tower-sessions" => ORANGE,
+        "ours-cached" => RGBColor(0x8e, 0x5a, 0x9b),
+        _ => GREEN,
+    }
+}
+
+/// Groups of bars: one bar for each subject.
 ///
 /// # Errors
 ///
@@ -97,7 +107,7 @@ pub fn bars(title: &str, subjects: &[String], groups: &[(String, Vec<f64>)]) -> 
             .caption(title, (FONT, 15))
             .x_label_area_size(28)
             .y_label_area_size(52)
-            .build_cartesian_2d(0.0..groups.len() as f64, 0.0..most)?;
+            .build_cartesian_2d(0.0..groups.len() as f64 * LEGEND, 0.0..most)?;
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -106,7 +116,8 @@ pub fn bars(title: &str, subjects: &[String], groups: &[(String, Vec<f64>)]) -> 
             .y_label_formatter(&|value| short(*value))
             .draw()?;
         let width = 0.8 / subjects.len() as f64;
-        for (index, (subject, color)) in subjects.iter().zip(COLORS).enumerate() {
+        for (index, subject) in subjects.iter().enumerate() {
+            let color = color(subject);
             let bar = |(group, (_, values)): (usize, &(String, Vec<f64>))| {
                 let left = group as f64 + 0.1 + width * index as f64;
                 let height = values.get(index).copied().unwrap_or_default();

@@ -26,7 +26,8 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
         let name = format!("scale-{place}");
         let svg = fs::read_to_string(folder.path().join(format!("{name}.svg")))?;
         let plot = Plot { name, title: format!("{title}, as it grows"), svg };
-        tables += &format!("{title}:\n\n{}\n\n{}\n", plot.link(), String::from_utf8(output.stdout)?);
+        tables +=
+            &format!("{title}:\n\n{}\n\n{}\n", plot.link(), String::from_utf8(output.stdout)?);
         plots.push(plot);
     }
     Ok(Measured { tables, plots, versions: "small, signed-in sessions".to_owned() })
