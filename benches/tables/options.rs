@@ -19,7 +19,7 @@ cargo bench --bench tables -- [WHAT …] [OPTIONS]
                              postgres mariadb sqlite
                     heap     what a million sessions take, and what their expiry costs
                     scale    a store that grows to ten million sessions, in memory and in a
-                             file of SQLite (10 GB of memory and as much disk, 1 hour)
+                             file of SQLite (6 GB of memory and as much disk, 1 hour)
                     socket   whole requests over a socket, with `wrk`
                     derive   what the derive costs the compiler
                     (default: all of them)

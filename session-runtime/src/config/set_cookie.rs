@@ -50,8 +50,9 @@ impl Template {
         Self { name, attributes }
     }
 
-    /// The header with the value that `write` appends, for so many seconds. One of `length`
-    /// bytes without an end makes it exactly full, so that it is not copied again.
+    /// The header, with the value that `write` appends. `length` is that of the value: where
+    /// there is no `Max-Age`, the string is then exactly full, and a header value takes it as
+    /// it is instead of copying it.
     pub(crate) fn with(
         &self,
         length: usize,

@@ -67,7 +67,7 @@ pub(super) struct Events {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Publish {
     Everything,
-    /// The handle goes, so that nobody reads its values any more.
+    /// Everything, of a handle that is being dropped: its values are not read again.
     Last,
     /// The handler is unwinding: only a sign-out counts.
     SignOutOnly,

@@ -214,13 +214,13 @@ fn the_index_knows_the_one_session_of_a_user_as_it_knows_several() {
     let index = PrincipalIndex::new();
     let mut theirs = index.lock(&principal());
     let (one, other) = (SessionId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
-    let nobody: Vec<SessionId> = Vec::new();
+    let none: Vec<SessionId> = Vec::new();
     theirs.add(one, (None, Timestamp::default()), |_| None);
     theirs.add(one, (None, Timestamp::default()), |_| None);
     assert_eq!((theirs.others(one), theirs.others(other)), (0, 1));
-    assert_eq!((theirs.oldest(None, 9), theirs.oldest(Some(one), 9)), (vec![one], nobody.clone()));
+    assert_eq!((theirs.oldest(None, 9), theirs.oldest(Some(one), 9)), (vec![one], none.clone()));
     assert_eq!(theirs.page(None, 1), (vec![one], false));
-    assert_eq!(theirs.page(Some(one), 1), (nobody, false));
+    assert_eq!(theirs.page(Some(one), 1), (none, false));
     theirs.remove(other);
     assert_eq!(theirs.others(other), 1);
     theirs.add(other, (None, Timestamp::default()), |_| None);
