@@ -18,8 +18,8 @@ use session_benches::stats::{median, runtime, timed};
 use session_benches::subjects::{ours, tower_sessions};
 use session_benches::table::{Table, whole};
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::store::{Lookup, MemoryStore, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{MemoryStore, SessionStore, contract::{Lookup, Touch}};
+use session_runtime::__private::token::SessionToken;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::runtime::Runtime;
 

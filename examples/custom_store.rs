@@ -19,7 +19,7 @@ use axum::Router;
 use axum::routing::get;
 use session_runtime::clock::Clock;
 use session_runtime::store::cas::{CasStore, CompareAndSwap, Keys, ListKeys, Put};
-use session_runtime::store::{Cursor, SessionStore, StoreError, StoreErrorKind};
+use session_runtime::store::{SessionStore, StoreError, StoreErrorKind, contract::Cursor};
 use session_runtime::{Session, SessionLayer, SessionSchema};
 
 /// Values in the files of a directory.

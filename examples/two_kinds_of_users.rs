@@ -16,10 +16,10 @@
 use axum::extract::Form;
 use axum::response::{Html, Redirect};
 use axum::routing::{get, post};
-use session_runtime::config::{ConfigError, CookieConfig};
 use session_runtime::keys::KeyRing;
 use session_runtime::store::{MemoryStore, SessionStore};
 use session_runtime::{Authenticated, Session, SessionLayer, SessionSchema};
+use session_runtime::{CookieConfig, SetupError};
 
 #[derive(SessionSchema)]
 struct Customer {
@@ -87,7 +87,7 @@ async fn admin_sign_in(mut admin: Session<Administrator>, Form(login): Form<Logi
 fn layers(
     store: impl SessionStore + Clone,
     keys: Option<KeyRing>,
-) -> Result<[SessionLayer; 2], ConfigError> {
+) -> Result<[SessionLayer; 2], SetupError> {
     let layer = || {
         let layer = SessionLayer::new(store.clone());
         match &keys {

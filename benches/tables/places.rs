@@ -33,7 +33,7 @@ const PLACES: [Place; 12] = [
     within("· the hash of its secret", &["SessionToken::secret_hash"]),
     within(
         "· the store",
-        &["MemoryStore as session_runtime::store::contract::SessionStore>::load"],
+        &["MemoryStore as session_runtime::store::session_store::SessionStore>::load"],
     ),
     within("opening it: room for values, the user", &["session::core::Core>::open"]),
     within("publishing what the handler changed", &["Core>::publish_at_end"]),
@@ -42,8 +42,8 @@ const PLACES: [Place; 12] = [
     within(
         "· the store",
         &[
-            "MemoryStore as session_runtime::store::contract::SessionStore>::apply",
-            "MemoryStore as session_runtime::store::contract::SessionStore>::create",
+            "MemoryStore as session_runtime::store::session_store::SessionStore>::apply",
+            "MemoryStore as session_runtime::store::session_store::SessionStore>::create",
         ],
     ),
     within("the response's headers", &["session_runtime::request::response::finish"]),

@@ -1,4 +1,5 @@
-//! All that generated code may name. No stability promise for anybody else.
+//! What generated code names, and what this project's own tests look at. May change in
+//! any release.
 
 pub use crate::__session_extractors as extractors;
 pub use crate::SessionError;
@@ -13,6 +14,31 @@ pub use crate::session::Handle;
 pub use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 #[cfg(feature = "axum")]
 pub use http::request::Parts;
+
+/// The stored record and its rules.
+pub mod record {
+    pub use crate::record::*;
+}
+
+/// A change of a record.
+pub mod patch {
+    pub use crate::record::patch::*;
+}
+
+/// Session tokens.
+pub mod token {
+    pub use crate::token::*;
+}
+
+/// How values become bytes.
+pub mod codec {
+    pub use crate::codec::*;
+}
+
+/// The schema lock.
+pub mod lock {
+    pub use crate::lock::*;
+}
 
 /// The value of `#[session(default = …)]`, boxed.
 pub fn boxed<T: Send + Sync + 'static>(value: T) -> Value {

@@ -90,7 +90,7 @@ impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for SessionMan
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, SessionRejection> {
         let request = request_of::<S>(&parts.extensions)?;
-        request.engine.admit(S::SCHEMA)?;
+        request.engine.admit(S::SCHEMA).map_err(SessionError::from)?;
         Ok(Self::new(Arc::clone(&request.engine)))
     }
 }

@@ -77,6 +77,7 @@ impl Default for Timestamp {
 
 /// How long something lasts, in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(hidden)]
 pub struct Millis(Count);
 
 impl Millis {

@@ -6,7 +6,8 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::codec::CodecError;
-use crate::patch::{Denied, Refused};
+use crate::config::SetupError;
+use crate::record::patch::{Denied, Refused};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::token::NoRandomness;
 
@@ -76,30 +77,9 @@ pub enum SessionError {
     /// body, a stream or a task. Call `save().await` there, or `publish()`
     /// before the response starts.
     Unpublished,
-    /// The layer's settings are invalid; see
+    /// The settings, the schemas and the store do not fit together; see
     /// [`SessionLayer::check`](crate::SessionLayer::check).
-    Config(crate::config::ConfigError),
-    /// The two schemas named disagree on a field of the same record.
-    SchemaClash(Box<crate::config::SchemaClash>),
-    /// The schema named asks for more than the store promises.
-    StoreCannot(crate::config::StoreCannot),
-    /// The schema named has a field that is `secret`, and the layer has no keys.
-    KeysMissing(crate::config::KeysMissing),
-    /// The layer must know this schema before the first request
-    /// ([`schema`](crate::SessionLayer::schema)): there is another schema, and this one
-    /// has fields that a sign-in or a sign-out is about, through whichever of them; or
-    /// the layer takes over sessions ([`adopt`](crate::SessionLayer::adopt)).
-    SchemaNotNamed {
-        /// The schema.
-        schema: &'static str,
-    },
-    /// No schema known to this layer has a principal of this type, or several
-    /// have. A handler extracts `SessionManager<YourSchema>`; elsewhere it comes from
-    /// [`SessionLayer::manager_for`](crate::SessionLayer::manager_for).
-    PrincipalKind {
-        /// The Rust type that was given.
-        given: &'static str,
-    },
+    Setup(SetupError),
     /// The layer opens no sessions of this realm: it is neither its own nor one
     /// that it [accepts](crate::SessionLayer::accept_realm).
     UnknownRealm {
@@ -190,18 +170,7 @@ impl fmt::Display for SessionError {
             Self::Unpublished => f.write_str(
                 "a session with unsaved changes outlives its handler: call `save().await` where it is used, or `publish()` before the response",
             ),
-            Self::Config(error) => write!(f, "{error}"),
-            Self::SchemaClash(clash) => write!(f, "{clash}"),
-            Self::StoreCannot(lack) => write!(f, "{lack}"),
-            Self::KeysMissing(lack) => write!(f, "{lack}"),
-            Self::SchemaNotNamed { schema } => write!(
-                f,
-                "the session layer must know this schema before the first request: add `.schema::<{schema}>()` to it",
-            ),
-            Self::PrincipalKind { given } => write!(
-                f,
-                "no single schema that this layer knows has a principal of type `{given}`: in a handler extract `SessionManager<YourSchema>`, elsewhere take `layer.manager_for::<YourSchema>()?`, or name the schema with `.schema::<YourSchema>()`; a number without a type, such as `&1`, is an `i32`",
-            ),
+            Self::Setup(error) => write!(f, "{error}"),
             Self::UnknownRealm { realm } => write!(
                 f,
                 "this layer opens no sessions of the realm `{realm}`: it is neither its own nor one of `.accept_realm(…)`",
@@ -215,6 +184,7 @@ impl Error for SessionError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Store(error) => error.source(),
+            Self::Setup(error) => error.source(),
             Self::Unencodable { source, .. } => Some(source),
             _ => None,
         }
@@ -224,6 +194,12 @@ impl Error for SessionError {
 impl From<StoreError> for SessionError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<SetupError> for SessionError {
+    fn from(error: SetupError) -> Self {
+        Self::Setup(error)
     }
 }
 

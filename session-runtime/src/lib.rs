@@ -13,62 +13,66 @@ pub mod __private;
 #[cfg(feature = "axum")]
 mod axum;
 pub mod clock;
-pub mod codec;
-pub mod config;
+mod codec;
+mod config;
 mod cookie;
 mod engine;
 mod error;
 mod event;
 mod extract;
 mod hmac;
-pub mod id;
+mod id;
 #[cfg(feature = "keys")]
 pub mod keys;
 #[cfg(not(feature = "keys"))]
 mod keys;
 pub mod legacy;
-pub mod lock;
+mod lock;
 mod login;
 mod manager;
 pub mod merge;
 mod metrics;
 mod middleware;
 mod realm;
-pub mod record;
+mod record;
 mod rejection;
 mod request;
 mod retry;
 pub mod schema;
 mod session;
 #[cfg(feature = "config")]
-pub mod settings;
+mod settings;
 pub mod store;
 pub mod testing;
 #[cfg(test)]
 mod tests;
 mod ticket;
-pub mod token;
+mod token;
 #[cfg(feature = "tower-sessions")]
 pub mod tower_sessions;
 #[cfg(feature = "tower-sessions-014")]
 pub mod tower_sessions_014;
 
-pub use config::{CookieConfig, CookiePrefix, OnReplay, SameSite, SiteData};
+pub use config::{
+    CookieConfig, CookieConfigBuilder, CookiePrefix, OnReplay, SameSite, SetupError, SiteData,
+    keep_unless_failed,
+};
 pub use error::SessionError;
 pub use event::{SecurityEvent, SecurityEventKind};
 pub use extract::{Authenticated, existing_session_of, session_of};
-pub use id::SessionId;
+pub use id::{InvalidSessionId, SessionId};
 pub use login::local_path;
 pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
 pub use metrics::Metrics;
 pub use middleware::{AnswerBody, ResponseFuture, SessionLayer, SessionService};
 pub use realm::{InvalidRealm, Realm};
-pub use record::patch;
 pub use record::patch::AtLimit;
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;
 pub use session::{FlashList, Handle};
 pub use session_macros::SessionSchema;
+#[cfg(feature = "config")]
+pub use settings::SessionConfig;
 pub use ticket::LoginTicket;
 
 /// The session of the schema `S`, as a handler extracts it: the type that the

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::codec::{expiring, inner_to_json};
+use crate::config::{Fault, SetupError};
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::SessionId;
@@ -208,7 +209,7 @@ impl SessionManager {
     ///
     /// # Errors
     ///
-    /// [`SessionError::PrincipalKind`] if no schema, or several, have a
+    /// [`SessionError::Setup`] if no schema, or several, have a
     /// principal of this type; [`SessionError::AmbiguousPrincipal`] if it has no text
     /// of its own; otherwise what the store reports.
     pub async fn sessions_of<P: PrincipalRef + ?Sized>(
@@ -271,9 +272,9 @@ impl SessionManager {
         principal: &P,
     ) -> Result<(&'static str, String), SessionError> {
         let given = std::any::type_name::<P>();
-        let refused = SessionError::PrincipalKind { given };
+        let refused = SetupError::from(Fault::PrincipalType { given });
         let [(namespace, field)] = self.engine.schemas().with_principal(P::field_type())[..] else {
-            return Err(refused);
+            return Err(refused.into());
         };
         Ok((namespace, text_of(field, principal)?))
     }

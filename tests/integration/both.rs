@@ -7,7 +7,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use http::header;
 use http::request::Parts;
-use session_runtime::config::CookieConfig;
+use session_runtime::CookieConfig;
 use session_runtime::store::{SessionStore, StoreErrorKind};
 use session_runtime::testing::{Fault, FaultStore, Operation, assert_layered};
 use session_runtime::{

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use session_runtime::patch::{AtLimit, Denied};
-use session_runtime::record::TICKET_LIFETIME;
+use session_runtime::__private::patch::{AtLimit, Denied};
+use session_runtime::__private::record::TICKET_LIFETIME;
 use session_runtime::{Session, SessionError, SessionLayer, SessionManager, SessionSchema};
 use session_tests::Tab;
 use session_tests::stores::{Under, all, memory};

@@ -6,9 +6,9 @@ use figment::Figment;
 use figment::providers::Env;
 use serde::Deserialize;
 use serde_json::json;
-use session_runtime::settings::{SessionConfig, SetupError};
 use session_runtime::store::MemoryStore;
 use session_runtime::{Session, SessionLayer};
+use session_runtime::{SessionConfig, SetupError};
 use session_tests::Client;
 
 use crate::visitor::Visitor;

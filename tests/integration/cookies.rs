@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::get;
 use http::{Method, header};
-use session_runtime::patch::Gone;
+use session_runtime::__private::patch::Gone;
 use session_runtime::store::StoreErrorKind;
 use session_runtime::testing::{Fault, FaultStore, Operation};
 use session_runtime::{Authenticated, CookieConfig, CookiePrefix, SameSite, Session, SessionLayer};

@@ -7,10 +7,13 @@ use axum::Router;
 use axum::response::IntoResponse;
 use axum::routing::post;
 use http::request::Parts;
-use session_runtime::patch::{FieldOp, Op, Patch};
-use session_runtime::record::Record;
-use session_runtime::store::{AnyStore, EndedBy, Lookup, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::__private::patch::{FieldOp, Op, Patch};
+use session_runtime::__private::record::Record;
+use session_runtime::__private::token::SessionToken;
+use session_runtime::store::{
+    AnyStore, SessionStore,
+    contract::{EndedBy, Lookup, Touch},
+};
 use session_runtime::{Realm, Session, SessionLayer, SessionRejection, SessionSchema, session_of};
 use session_tests::stores::{Under, all};
 use session_tests::{Client, Reply};

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::post;
 use http::Method;
-use session_runtime::patch::SignIn;
-use session_runtime::record::Record;
-use session_runtime::store::{Created, MemoryStore, SessionStore, StoreError, StoreFuture};
+use session_runtime::__private::patch::SignIn;
+use session_runtime::__private::record::Record;
+use session_runtime::store::{
+    MemoryStore, SessionStore, StoreError, StoreFuture, contract::Created,
+};
 use session_runtime::{Session, SessionError, SessionLayer, SessionSchema, forward_store};
 use session_tests::stores::memory;
 use session_tests::{Call, Client, Spy};

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::post;
 use http::StatusCode;
-use session_runtime::patch::Op;
+use session_runtime::__private::patch::Op;
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::{Call, Client, Spy};
 

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use session_runtime::lock::{Finding, LockError, Locked, Mode, Report, Severity, Verified, verify};
+use session_runtime::__private::lock::{
+    Finding, LockError, Locked, Mode, Report, Severity, Verified, verify,
+};
 use session_runtime::{SessionSchema, assert_schema_lock};
 use session_tests::stores::all;
 use tempfile::TempDir;

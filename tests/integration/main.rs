@@ -17,6 +17,7 @@ mod evolution;
 mod failures;
 mod fields;
 mod flash;
+mod golden;
 mod guarded;
 mod handles;
 mod keys;

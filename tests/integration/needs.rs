@@ -11,7 +11,7 @@ use session_runtime::AtLimit;
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::whole::{WholeRecordStore, WholeRecords};
 use session_runtime::store::{MemoryStore, StoreError, StoreErrorKind, StoreFuture};
-use session_runtime::{Session, SessionError, SessionId, SessionLayer, SessionSchema};
+use session_runtime::{Session, SessionError, SessionId, SessionLayer, SessionSchema, SetupError};
 use session_tests::{Client, Spy, Tab};
 
 #[derive(Clone, Default)]
@@ -59,7 +59,7 @@ macro_rules! asks_for {
             }
         })*
 
-        fn refusals() -> Vec<(&'static str, Result<(), SessionError>)> {
+        fn refusals() -> Vec<(&'static str, Result<(), SetupError>)> {
             vec![$((
                 stringify!($name),
                 SessionLayer::new(WholeRecords::shared(Map::default()))
@@ -68,7 +68,7 @@ macro_rules! asks_for {
             )),*]
         }
 
-        fn acceptances() -> Vec<(&'static str, Result<(), SessionError>)> {
+        fn acceptances() -> Vec<(&'static str, Result<(), SetupError>)> {
             vec![$((
                 stringify!($name),
                 SessionLayer::new(WholeRecords::single_process(Map::default()))

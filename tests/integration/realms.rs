@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use session_runtime::__private::patch::SignIn;
+use session_runtime::__private::record::Record;
+use session_runtime::__private::token::{SecretHash, SessionToken};
+use session_runtime::CookieConfig;
 use session_runtime::Realm;
-use session_runtime::config::CookieConfig;
 use session_runtime::keys::KeyRing;
-use session_runtime::patch::SignIn;
-use session_runtime::record::Record;
 use session_runtime::store::{
-    Created, Lookup, MemoryStore, SessionStore, StoreError, StoreFuture, Touch, Visit,
+    MemoryStore, SessionStore, StoreError, StoreFuture,
+    contract::{Created, Lookup, Touch, Visit},
 };
-use session_runtime::token::{SecretHash, SessionToken};
-use session_runtime::{Session, SessionError, SessionId, SessionLayer, SessionSchema};
+use session_runtime::{Session, SessionId, SessionLayer, SessionSchema};
 use session_tests::Tab;
 use session_tests::promises::realms;
 use session_tests::stores::{all, memory};
@@ -123,9 +124,9 @@ async fn a_principal_of_another_namespace_is_nobody() {
         let secret = [SessionToken::parse(&text).unwrap().secret_hash(&Realm::default())];
         let found = under.store.load(id, &secret, Touch::Never.into()).await.unwrap();
         let Lookup::Found(found) = found else { panic!("{found:?}") };
-        let mut patch = session_runtime::patch::Patch::new();
-        let set = session_runtime::patch::Op::Set(b"42".to_vec());
-        patch.ops.push(session_runtime::patch::FieldOp::new("user", set));
+        let mut patch = session_runtime::__private::patch::Patch::new();
+        let set = session_runtime::__private::patch::Op::Set(b"42".to_vec());
+        patch.ops.push(session_runtime::__private::patch::FieldOp::new("user", set));
         under.store.apply(id, found.meta.epoch, &patch, None).await.unwrap();
         let customer = at_work.by(&shop).ask(|s: Session<Vault>| async move { s.user() }).await;
         assert_eq!(customer.ok(), None, "{}: it was the employee who signed in", under.name);
@@ -138,8 +139,7 @@ async fn what_is_no_realm_is_refused_by_the_settings_name() {
     let long = "x".repeat(65);
     let entry = |layer: SessionLayer| match layer.check() {
         Ok(()) => "",
-        Err(SessionError::Config(error)) => error.entry(),
-        Err(other) => panic!("{other}"),
+        Err(error) => error.entry().unwrap(),
     };
     let cookie = CookieConfig::builder().name(long.as_str()).build().unwrap();
     assert_eq!(entry(layer().realm("shop:admin")), "realm");

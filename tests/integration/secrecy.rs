@@ -71,7 +71,7 @@ async fn a_dump_of_the_store_does_not_hold_the_secret() {
     client.post("/in").await;
     let token = client.token().unwrap().to_owned();
     client.post("/in").await;
-    let raw = session_runtime::token::SessionToken::parse(&token).unwrap();
+    let raw = session_runtime::__private::token::SessionToken::parse(&token).unwrap();
     let hash = raw.secret_hash(&Realm::default());
     // Id and secret have sixteen bytes each, in one text of base64.
     let secret = URL_SAFE_NO_PAD.decode(&token).unwrap()[16..].to_vec();

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use session_runtime::__private::patch::{Lifetime, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::{Clock, Millis, Timestamp};
-use session_runtime::patch::{Lifetime, SignIn};
-use session_runtime::record::{Fields, Meta, Principal, Record};
 use session_runtime::store::{
     AnyStore, CachedStore, MemoryStore, SessionStore, SqliteOptions, SqliteStore, StoreErrorKind,
 };
 use session_runtime::testing::{Fault, FaultStore, Operation};
-use session_runtime::token::SessionToken;
 use session_runtime::{Authenticated, Realm, Session, SessionLayer};
 use session_tests::stores::{all, memory};
 use session_tests::{Client, Tab};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::post;
 use http::{Method, StatusCode};
-use session_runtime::record::TOMBSTONE;
+use session_runtime::__private::record::TOMBSTONE;
 use session_runtime::{Session, SessionLayer};
 use session_tests::stores::{all, memory};
 use session_tests::{Client, Tab};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use session_runtime::record::Principal;
+use session_runtime::__private::record::Principal;
 use session_runtime::schema::{MigrateError, Migration};
 use session_runtime::store::SessionStore;
 use session_runtime::{SessionLayer, SessionSchema};

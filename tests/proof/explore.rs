@@ -5,11 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderValue, Request, StatusCode, header};
+use session_runtime::__private::patch::Lifetime;
+use session_runtime::__private::record::{Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::Lifetime;
-use session_runtime::record::{Meta, Principal, Record};
-use session_runtime::store::{EndedBy, MemoryStore, Revoke, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    MemoryStore, SessionStore,
+    contract::{EndedBy, Revoke, Touch},
+};
 use session_runtime::{Realm, SessionId, SessionLayer};
 use shuttle::future::{block_on, spawn, yield_now};
 use shuttle::scheduler::{DfsScheduler, Schedule, Scheduler, Task, TaskId};

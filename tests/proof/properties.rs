@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+use session_runtime::__private::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
+use session_runtime::__private::record::{Applying, COMMIT_LEEWAY, Fields, Meta, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
-use session_runtime::record::{Applying, COMMIT_LEEWAY, Fields, Meta, Record};
-use session_runtime::store::{Lookup, MemoryStore, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    MemoryStore, SessionStore,
+    contract::{Lookup, Touch},
+};
 use session_runtime::{Realm, Session, SessionLayer, SessionSchema, session_of};
 use tower::{Layer, ServiceExt, service_fn};
 

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use axum::response::IntoResponse;
 use http::{Request, Response, StatusCode};
-use session_runtime::record::Record;
+use session_runtime::__private::record::Record;
 use session_runtime::{Session, SessionError, SessionSchema, session_of};
 
 use crate::program::Act;

@@ -6,15 +6,17 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use session_runtime::__private::patch::{Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Principal, Record};
+use session_runtime::__private::token::SecretHash;
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Outcome, Patch, SignIn};
-use session_runtime::record::{Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
-    SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
+    MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    contract::{
+        Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    },
 };
-use session_runtime::token::SecretHash;
 use shuttle::future::yield_now;
 
 use crate::world::{Fault, Kind, World};

@@ -2,11 +2,14 @@
 
 use std::num::NonZeroU32;
 
-use session_runtime::id::SessionId;
-use session_runtime::patch::{AtLimit, Cap, SignIn};
-use session_runtime::record::{Principal, Record};
-use session_runtime::store::{Lookup, SessionStore, Touch};
-use session_runtime::token::SecretHash;
+use session_runtime::__private::patch::{AtLimit, Cap, SignIn};
+use session_runtime::__private::record::{Principal, Record};
+use session_runtime::__private::token::SecretHash;
+use session_runtime::SessionId;
+use session_runtime::store::{
+    SessionStore,
+    contract::{Lookup, Touch},
+};
 use tokio::task::JoinSet;
 
 pub(crate) fn capped(max: u32) -> SignIn {

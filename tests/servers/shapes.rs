@@ -1,6 +1,6 @@
 //! The sessions of the benches, as their fields are stored.
 
-use session_runtime::record::Fields;
+use session_runtime::__private::record::Fields;
 
 /// Five fields, about 100 bytes.
 pub(crate) fn small(user: u64) -> Fields {

@@ -4,10 +4,10 @@ use session_runtime::Realm;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 
-use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Record};
-use session_runtime::store::{AnyStore, Created, SessionStore};
-use session_runtime::token::SessionToken;
+use session_runtime::__private::patch::{Add, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Record};
+use session_runtime::__private::token::SessionToken;
+use session_runtime::store::{AnyStore, SessionStore, contract::Created};
 
 const URL: &str = "SESSION_TESTS_START_URL";
 const TOKEN: &str = "SESSION_TESTS_START_TOKEN";

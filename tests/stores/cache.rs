@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::token::SecretHash;
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::store::{CachedStore, MemoryStore, SessionStore, Touch};
-use session_runtime::token::SecretHash;
+use session_runtime::store::{CachedStore, MemoryStore, SessionStore, contract::Touch};
 use session_tests::cache::{Fed, Lately};
 
 const FOR_EVER: Duration = Duration::from_secs(60 * 60 * 24 * 400);

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use session_runtime::__private::patch::{Lifetime, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Meta, Principal, Record};
+use session_runtime::__private::token::SecretHash;
 use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Lifetime, Outcome, Patch, SignIn};
-use session_runtime::record::{Meta, Principal, Record};
 use session_runtime::store::whole::{WholeRecordStore, WholeRecords};
 use session_runtime::store::{
-    Created, EndedBy, Lookup, Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture, Touch,
-    conformance,
+    SessionStore, StoreError, StoreErrorKind, StoreFuture, conformance,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
 };
-use session_runtime::token::SecretHash;
 use tokio::sync::Notify;
 
 /// The bytes, and until when they are kept.
@@ -191,7 +191,7 @@ async fn a_save_under_way_ends_before_the_next_begins_though_nobody_waits_for_it
     gate.notify_one();
     store.create(record(&map.clock).into(), SignIn::default()).await.unwrap();
     let add = |name: &str| {
-        use session_runtime::patch::{FieldOp, Op};
+        use session_runtime::__private::patch::{FieldOp, Op};
         Patch::of(vec![FieldOp::new(name.to_owned(), Op::Set(b"1".to_vec()))])
     };
     // Given up while the save waits at the gate.

@@ -3,10 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use session_runtime::__private::token::SecretHash;
 use session_runtime::store::{
-    ChangeFeed, ChangeSink, Lookup, SessionStore, StoreError, StoreFuture, Visit,
+    ChangeFeed, ChangeSink, SessionStore, StoreError, StoreFuture,
+    contract::{Lookup, Visit},
 };
-use session_runtime::token::SecretHash;
 use session_runtime::{SessionId, forward_store};
 
 /// Every load may be answered by what was true lately, and the answer does not

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::cas::{CompareAndSwap, Keys, ListKeys, Put};
-use session_runtime::store::{Cursor, StoreError, StoreErrorKind};
+use session_runtime::store::{StoreError, StoreErrorKind, contract::Cursor};
 
 /// What goes wrong with swaps: each with every so many of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,6 +76,14 @@ impl CasMap {
         let state = self.state.lock().unwrap();
         let all = state.values.iter().filter(|(key, _)| key.starts_with(prefix));
         all.map(|(key, value)| (key.clone(), value.bytes.clone())).collect()
+    }
+
+    /// Puts a value as it was left by another program.
+    pub fn put(&self, key: &str, bytes: Vec<u8>) {
+        let mut state = self.state.lock().unwrap();
+        let version = state.next_version();
+        let value = Value { bytes, version, keep_until: Timestamp::MAX };
+        state.values.insert(key.to_owned(), value);
     }
 
     /// Changes a value behind everybody's back.

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Denied, Lifetime, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::Realm;
-use session_runtime::patch::{AtLimit, Cap, Denied, Lifetime, SignIn};
-use session_runtime::record::{Fields, Meta, Principal, Record};
-use session_runtime::store::{Created, Revoke, SessionStore};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    SessionStore,
+    contract::{Created, Revoke},
+};
 use tokio::time::Instant;
 
 fn customer() -> Principal {

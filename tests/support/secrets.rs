@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use session_runtime::__private::token::SessionToken;
 use session_runtime::Realm;
-use session_runtime::token::SessionToken;
 
 /// Texts to search for, each with a word for what it is.
 #[derive(Debug, Default)]

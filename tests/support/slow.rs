@@ -4,13 +4,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use session_runtime::patch::{Outcome, Patch, SignIn};
-use session_runtime::record::Record;
+use session_runtime::__private::patch::{Outcome, Patch, SignIn};
+use session_runtime::__private::record::Record;
+use session_runtime::__private::token::SecretHash;
 use session_runtime::store::{
-    Created, EndedBy, Lookup, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
-    Visit,
+    MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    contract::{Created, EndedBy, Lookup, Visit},
 };
-use session_runtime::token::SecretHash;
 use session_runtime::{SessionId, forward_store};
 use tokio::sync::Notify;
 

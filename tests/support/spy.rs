@@ -3,15 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use session_runtime::__private::patch::{Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Principal, Record};
+use session_runtime::__private::token::SecretHash;
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Outcome, Patch, SignIn};
-use session_runtime::record::{Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
-    SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
+    MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
+    contract::{
+        Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    },
 };
-use session_runtime::token::SecretHash;
 
 #[derive(Clone, Debug)]
 pub enum Call {

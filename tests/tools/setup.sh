@@ -106,6 +106,7 @@ setup() {
         ok=1
     done < <(missing)
     if prepares versions; then setup_versions "$install" || ok=1; fi
+    setup_tools "$install" || ok=1
     ((ok == 0)) && echo "everything is here: $(rustc --version)"
     return $ok
 }

@@ -10,10 +10,10 @@ use session_benches::subjects::by_hand::sqlite::{self, Threads};
 use session_benches::subjects::service::Engine;
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
-use session_runtime::record::{Meta, Record};
+use session_runtime::__private::patch::{FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Meta, Record};
 use session_runtime::store::{SessionStore as _, SqliteStore};
-use session_runtime::token::SecretHash;
+use session_runtime::__private::token::SecretHash;
 
 use super::place::Place;
 use super::rounds::database;

@@ -1,6 +1,6 @@
 //! The session cookie's settings.
 
-use super::error::ConfigError;
+use super::error::SetupError;
 
 /// When the browser sends the cookie along with cross-site requests
 /// (RFC 6265bis §5.6.7).
@@ -154,8 +154,8 @@ impl CookieConfigBuilder {
     /// # Errors
     ///
     /// Names the setting at fault, and what to write instead.
-    pub fn build(self) -> Result<CookieConfig, ConfigError> {
-        let refuse = |entry, problem| Err(ConfigError::new(entry, problem));
+    pub fn build(self) -> Result<CookieConfig, SetupError> {
+        let refuse = |entry, problem| Err(SetupError::setting(entry, problem));
         let Self { name, prefix, rest } = self;
         if !is_cookie_name(&name) {
             return refuse(
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     fn entry(builder: CookieConfigBuilder) -> &'static str {
-        builder.build().unwrap_err().entry()
+        builder.build().unwrap_err().entry().unwrap()
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
         ] {
             let builder = CookieConfig::builder().prefix(CookiePrefix::Secure).path(path);
             let error = builder.build().unwrap_err();
-            assert_eq!(error.entry(), "cookie.path", "{path:?}");
+            assert_eq!(error.entry().unwrap(), "cookie.path", "{path:?}");
             assert!(error.to_string().contains(said), "{path:?}: {error}");
         }
         let longest = &long[..1_024];
@@ -346,7 +346,7 @@ mod tests {
         ] {
             let builder = CookieConfig::builder().prefix(CookiePrefix::Secure).domain(domain);
             let error = builder.build().unwrap_err();
-            assert_eq!(error.entry(), "cookie.domain", "{domain:?}");
+            assert_eq!(error.entry().unwrap(), "cookie.domain", "{domain:?}");
             assert!(error.to_string().contains(said), "{domain:?}: {error}");
         }
         for domain in ["example.org", "localhost", "a-b.xn--bcher-kva.example", "1a.org", "x.4a"] {

@@ -1,73 +1,123 @@
-//! Settings that do not make sense.
+//! What is wrong with a set-up, and what to write instead.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
-/// A setting that does not make sense, and what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    entry: &'static str,
-    problem: &'static str,
-}
+/// The settings, the schemas and the store of a layer do not fit together.
+///
+/// A mistake in the program or its configuration, not in a request. The message names
+/// what is at fault and says what to write instead. It never holds a secret.
+#[derive(Clone)]
+pub struct SetupError(Arc<Fault>);
 
-impl ConfigError {
-    pub(crate) const fn new(entry: &'static str, problem: &'static str) -> Self {
-        Self { entry, problem }
-    }
-
-    /// The setting at fault.
-    #[must_use]
-    pub const fn entry(&self) -> &'static str {
-        self.entry
-    }
-
+/// What is wrong.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// A setting has a value that makes no sense, or none with this store.
+    Setting {
+        entry: &'static str,
+        problem: Cow<'static, str>,
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// Entries of a configuration, a line each, which begins with the entry's full name.
     #[cfg(feature = "config")]
-    pub(crate) const fn problem(&self) -> &'static str {
-        self.problem
-    }
+    Entries(Vec<String>),
+    /// Two schemas cannot share a record.
+    Clash(Clash),
+    /// The field's option needs more than the store promises in its
+    /// [`capabilities`](crate::store::SessionStore::capabilities).
+    StoreCannot { schema: &'static str, field: &'static str, option: &'static str },
+    /// The field is `secret`, and the layer has no keys to encrypt it with.
+    KeysMissing { schema: &'static str, field: &'static str },
+    /// The layer must know this schema before the first request.
+    SchemaNotNamed { schema: &'static str },
+    /// No schema known to the layer has a principal of this type, or several have.
+    PrincipalType { given: &'static str },
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.entry, self.problem)
-    }
-}
-
-impl Error for ConfigError {}
-
-/// Why two schemas cannot share a record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SchemaClash {
+/// Why two schemas cannot share a record. The first was known before the second.
+#[derive(Debug)]
+pub(crate) enum Clash {
     /// They declare a field differently: its type, or an option that says how it is
-    /// stored or what a change of it means.
+    /// stored or what a change of it means. Each schema with the field's type in it.
     Field {
-        /// The stored name.
         field: &'static str,
-        /// The schema that was known first, and the field's type in it.
         first: (&'static str, &'static str),
-        /// The schema that disagrees, and the field's type in it.
         second: (&'static str, &'static str),
     },
-    /// Each has a principal of its own, and a record belongs to one.
-    Principals {
-        /// The schema that was known first, and the stored name of its principal.
-        first: (&'static str, &'static str),
-        /// The other one, and the stored name of its principal.
-        second: (&'static str, &'static str),
-    },
+    /// Each has its own principal, and a record belongs to one. Each schema with the
+    /// stored name of its principal.
+    Principals { first: (&'static str, &'static str), second: (&'static str, &'static str) },
     /// They have versions in one namespace, which stores one.
-    Versions {
-        /// The namespace; empty where none is named.
-        namespace: &'static str,
-        /// The schema that was known first.
-        first: &'static str,
-        /// The other one.
-        second: &'static str,
-    },
+    Versions { namespace: &'static str, first: &'static str, second: &'static str },
 }
 
-impl fmt::Display for SchemaClash {
+impl SetupError {
+    pub(crate) fn setting(entry: &'static str, problem: impl Into<Cow<'static, str>>) -> Self {
+        Fault::Setting { entry, problem: problem.into(), source: None }.into()
+    }
+
+    /// The setting or configuration entry at fault; `None` if it is a schema.
+    #[must_use]
+    pub fn entry(&self) -> Option<&'static str> {
+        match &*self.0 {
+            Fault::Setting { entry, .. } => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The setting, empty if it is none, and what is wrong.
+    #[cfg(feature = "config")]
+    pub(crate) fn in_parts(&self) -> (&'static str, Cow<'_, str>) {
+        match &*self.0 {
+            Fault::Setting { entry, problem, .. } => (entry, Cow::Borrowed(problem)),
+            _ => ("", Cow::Owned(self.to_string())),
+        }
+    }
+}
+
+impl From<Fault> for SetupError {
+    fn from(fault: Fault) -> Self {
+        Self(Arc::new(fault))
+    }
+}
+
+impl fmt::Debug for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Fault::Setting { entry, problem, .. } => write!(f, "`{entry}`: {problem}"),
+            #[cfg(feature = "config")]
+            Fault::Entries(problems) => f.write_str(&problems.join("\n")),
+            Fault::Clash(clash) => clash.fmt(f),
+            Fault::StoreCannot { schema, field, option } => write!(
+                f,
+                "`{option}` on `{schema}.{field}` needs a store whose patches are atomic against every process that shares its data, and this one's are not: use another store, or, if only one process uses it, say so where the store is made",
+            ),
+            Fault::KeysMissing { schema, field } => write!(
+                f,
+                "`secret` on `{schema}.{field}` needs a key, and this layer has none: write `SessionLayer::new(…).keys(\"…\".parse::<KeyRing>()?)` with what `openssl rand -base64 32` prints, and turn on the feature `keys` of session-runtime",
+            ),
+            Fault::SchemaNotNamed { schema } => write!(
+                f,
+                "the session layer must know this schema before the first request: add `.schema::<{schema}>()` to it",
+            ),
+            Fault::PrincipalType { given } => write!(
+                f,
+                "no single schema that this layer knows has a principal of type `{given}`: in a handler extract `SessionManager<YourSchema>`, elsewhere take `layer.manager_for::<YourSchema>()?`, or name the schema with `.schema::<YourSchema>()`; a number without a type, such as `&1`, is an `i32`",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Clash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const FIELD: &str = "write the same in both, or give one of the fields another stored name with `#[session(rename = \"…\")]`";
         match self {
@@ -94,50 +144,12 @@ impl fmt::Display for SchemaClash {
     }
 }
 
-impl Error for SchemaClash {}
-
-/// A schema asks for more than the store promises in its
-/// [`capabilities`](crate::store::SessionStore::capabilities).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreCannot {
-    /// The schema.
-    pub schema: &'static str,
-    /// The stored name of the field that asks.
-    pub field: &'static str,
-    /// The option that needs it.
-    pub option: &'static str,
-}
-
-impl fmt::Display for StoreCannot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { schema, field, option } = self;
-        write!(
-            f,
-            "`{option}` on `{schema}.{field}` needs a store whose patches are atomic against every process that shares its data, and this one's are not: use another store, or, if only one process uses it, say so where the store is made",
-        )
+impl Error for SetupError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &*self.0 {
+            // The error of a store says by itself what its source does not.
+            Fault::Setting { source: Some(source), .. } => source.source(),
+            _ => None,
+        }
     }
 }
-
-impl Error for StoreCannot {}
-
-/// A schema has a field that is `secret`, and the layer has no keys to encrypt
-/// it with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeysMissing {
-    /// The schema.
-    pub schema: &'static str,
-    /// The stored name of the field.
-    pub field: &'static str,
-}
-
-impl fmt::Display for KeysMissing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { schema, field } = self;
-        write!(
-            f,
-            "`secret` on `{schema}.{field}` needs a key, and this layer has none: write `SessionLayer::new(…).keys(\"…\".parse::<KeyRing>()?)` with what `openssl rand -base64 32` prints, and turn on the feature `keys` of session-runtime",
-        )
-    }
-}
-
-impl Error for KeysMissing {}

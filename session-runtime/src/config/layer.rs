@@ -5,13 +5,13 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode};
 
 use super::cookie::{CookieConfig, is_cookie_name};
-use super::error::ConfigError;
+use super::error::SetupError;
 use super::login::{LoginPages, is_below};
 use super::realms::Realms;
 use crate::event::Listener;
 use crate::keys::Keys;
 use crate::legacy::Adopt;
-use crate::patch::Cap;
+use crate::record::patch::Cap;
 use crate::record::{ROTATION_GRACE, TOMBSTONE};
 use crate::token::SessionToken;
 
@@ -81,7 +81,7 @@ pub(crate) struct Config {
     pub(crate) keys: Keys,
     /// Whose sessions are taken over.
     pub(crate) adopt: Option<Adopt>,
-    pub(crate) error: Option<ConfigError>,
+    pub(crate) error: Option<SetupError>,
 }
 
 impl Default for Config {
@@ -126,7 +126,7 @@ impl Config {
         self.keys.write_text_of(self.realms.own(), token, text);
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), SetupError> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -134,33 +134,36 @@ impl Config {
             [("idle_timeout", self.policy.idle), ("absolute_timeout", self.policy.absolute)]
         {
             if timeout.is_some_and(|timeout| timeout < Duration::from_secs(1)) {
-                return Err(ConfigError::new(entry, "at least one second; `None` for no limit"));
+                return Err(SetupError::setting(entry, "at least one second; `None` for no limit"));
             }
         }
         if self.policy.cap.is_some_and(|cap| cap.max.get() > Cap::MOST) {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "max_sessions",
                 "at most 1000; leave it out for no limit",
             ));
         }
         self.login.check()?;
         if self.renew_after.is_some_and(|after| after < ROTATION_GRACE) {
-            return Err(ConfigError::new("renew_after", "at least a minute; `None` for never"));
+            return Err(SetupError::setting("renew_after", "at least a minute; `None` for never"));
         }
         if self.late_grace > TOMBSTONE {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "late_grace",
                 "at most a minute: so long is remembered what ended",
             ));
         }
         if self.conflict_timeout.is_zero() {
-            return Err(ConfigError::new("conflict_timeout", "longer than nothing"));
+            return Err(SetupError::setting("conflict_timeout", "longer than nothing"));
         }
         if self.excluded.iter().any(|path| !path.starts_with('/')) {
-            return Err(ConfigError::new("exclude", "a path begins with `/`, such as `/static`"));
+            return Err(SetupError::setting(
+                "exclude",
+                "a path begins with `/`, such as `/static`",
+            ));
         }
         if self.excluded.iter().any(|path| &**path == "/") {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "exclude",
                 "`/` would leave every path without sessions: name those that are to have none, such as `/static`, or add their routes after the layer",
             ));
@@ -169,7 +172,7 @@ impl Config {
             self.check_legacy_cookie(adopt.legacy.cookie_name())?;
         }
         if self.former_cookies.iter().any(|former| former.name() == self.cookie.name()) {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "accept_cookie",
                 "the layer's own cookie is read anyway: name those that it had before",
             ));
@@ -177,22 +180,22 @@ impl Config {
         self.realms.clone().settled(&self.cookie, &self.former_cookies)?;
         self.check_keys()?;
         if self.store_timeout.is_zero() {
-            return Err(ConfigError::new("store_timeout", "longer than nothing"));
+            return Err(SetupError::setting("store_timeout", "longer than nothing"));
         }
         Ok(())
     }
 
     /// The old cookie must be one that browsers send, and that can be removed beside ours.
-    fn check_legacy_cookie(&self, name: &str) -> Result<(), ConfigError> {
+    fn check_legacy_cookie(&self, name: &str) -> Result<(), SetupError> {
         if !is_cookie_name(name) {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "adopt",
                 "the old cookie has a name that no browser sends: a name has letters, digits and any of `!#$%&'*+-.^_`|~` (RFC 6265 §4.1.1)",
             ));
         }
         let ours = if self.insecure { self.cookie.bare_name() } else { self.cookie.name() };
         if name == ours {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "adopt",
                 "the old cookie has the name of this layer's, which its removal would remove: give this layer's another name",
             ));
@@ -200,7 +203,7 @@ impl Config {
         Ok(())
     }
 
-    fn check_keys(&self) -> Result<(), ConfigError> {
+    fn check_keys(&self) -> Result<(), SetupError> {
         #[cfg(feature = "keys")]
         if self.keys.ring.is_none() {
             let problem = "add `.keys(…)`, which has the key for it";
@@ -210,13 +213,13 @@ impl Config {
                 (self.keys.accept_plain_fields, "accept_plain_secrets"),
             ] {
                 if on {
-                    return Err(ConfigError::new(entry, problem));
+                    return Err(SetupError::setting(entry, problem));
                 }
             }
         }
         #[cfg(feature = "keys")]
         if self.keys.accept_unsigned_tokens && !self.keys.sign_tokens {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "accept_unsigned_tokens",
                 "goes with `.sign_tokens()`; without it no token is signed",
             ));

@@ -1,6 +1,6 @@
 //! Where visitors who are not signed in are sent.
 
-use super::error::ConfigError;
+use super::error::SetupError;
 
 /// The login page, and those of single paths.
 #[derive(Clone, Debug, Default)]
@@ -34,18 +34,18 @@ impl LoginPages {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn check(&self) -> Result<(), SetupError> {
         let is_url = |page: &str| page.bytes().all(|byte| byte.is_ascii_graphic());
         let problem = "a URL of visible ASCII characters; write others as `%C3%BC`";
         if !self.everywhere.as_deref().is_none_or(is_url) {
-            return Err(ConfigError::new("login_redirect", problem));
+            return Err(SetupError::setting("login_redirect", problem));
         }
         if !self.below.iter().all(|(_, page)| page.as_deref().is_none_or(is_url)) {
-            return Err(ConfigError::new("login_redirect_for", problem));
+            return Err(SetupError::setting("login_redirect_for", problem));
         }
         if !self.below.iter().all(|(path, _)| path.starts_with('/')) {
             let problem = "paths that begin with `/`, such as `/admin`";
-            return Err(ConfigError::new("login_redirect_for", problem));
+            return Err(SetupError::setting("login_redirect_for", problem));
         }
         Ok(())
     }

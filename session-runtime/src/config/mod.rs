@@ -9,7 +9,8 @@ mod set_cookie;
 mod site_data;
 
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
-pub use error::{ConfigError, KeysMissing, SchemaClash, StoreCannot};
+pub use error::SetupError;
+pub(crate) use error::{Clash, Fault};
 pub(crate) use layer::{Config, Policy};
 pub use layer::{OnReplay, keep_unless_failed};
 pub(crate) use login::LoginPages;

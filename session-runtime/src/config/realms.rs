@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use super::cookie::CookieConfig;
-use super::error::ConfigError;
+use super::error::SetupError;
 use crate::realm::{InvalidRealm, Realm};
 use crate::token::{SecretHash, SessionToken};
 
@@ -21,12 +21,12 @@ impl Realms {
     /// Each of them costs every load a hash.
     const MOST_FORMER: usize = 3;
 
-    pub(crate) fn name(&mut self, name: &str) -> Result<(), ConfigError> {
+    pub(crate) fn name(&mut self, name: &str) -> Result<(), SetupError> {
         self.named = Some(Realm::new(name).map_err(|InvalidRealm| invalid("realm"))?);
         Ok(())
     }
 
-    pub(crate) fn accept(&mut self, name: &str) -> Result<(), ConfigError> {
+    pub(crate) fn accept(&mut self, name: &str) -> Result<(), SetupError> {
         let former = Realm::new(name).map_err(|InvalidRealm| invalid("accept_realm"))?;
         if !self.former.contains(&former) {
             self.former.push(former);
@@ -39,7 +39,7 @@ impl Realms {
         mut self,
         cookie: &CookieConfig,
         former: &[CookieConfig],
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, SetupError> {
         if self.named.is_none() {
             for former in former {
                 self.accept(former.bare_name())?;
@@ -48,7 +48,7 @@ impl Realms {
         self.own = match &self.named {
             Some(named) => named.clone(),
             None => Realm::new(cookie.bare_name()).map_err(|InvalidRealm| {
-                ConfigError::new(
+                SetupError::setting(
                     "realm",
                     "a cookie's name of more than 64 bytes names no realm: add `.realm(\"…\")`, \
                      or give the cookie a shorter name",
@@ -56,13 +56,13 @@ impl Realms {
             })?,
         };
         if self.former.len() > Self::MOST_FORMER {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "accept_realm",
                 "three former realms at most: take those out whose sessions have ended",
             ));
         }
         if self.former.contains(&self.own) {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "accept_realm",
                 "the layer's own realm is accepted anyway: name those that it had before",
             ));
@@ -94,8 +94,8 @@ impl Realms {
     }
 }
 
-fn invalid(entry: &'static str) -> ConfigError {
-    ConfigError::new(entry, "1 to 64 visible ASCII characters without `:`")
+fn invalid(entry: &'static str) -> SetupError {
+    SetupError::setting(entry, "1 to 64 visible ASCII characters without `:`")
 }
 
 /// The hashes of one token's secret. Every load has room for it, and nearly always for one.
@@ -122,7 +122,7 @@ mod tests {
 
     fn settled(realms: &Realms, cookie: &str) -> Result<Realms, &'static str> {
         let cookie = CookieConfig::builder().name(cookie).build().unwrap();
-        realms.clone().settled(&cookie, &[]).map_err(|error| error.entry())
+        realms.clone().settled(&cookie, &[]).map_err(|error| error.entry().unwrap())
     }
 
     #[test]
@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn names_that_are_none_and_too_many_former_ones_are_refused() {
         let mut realms = Realms::default();
-        assert_eq!(realms.name("a:b").unwrap_err().entry(), "realm");
-        assert_eq!(realms.accept("").unwrap_err().entry(), "accept_realm");
+        assert_eq!(realms.name("a:b").unwrap_err().entry().unwrap(), "realm");
+        assert_eq!(realms.accept("").unwrap_err().entry().unwrap(), "accept_realm");
         for former in ["a", "b", "b", "c"] {
             realms.accept(former).unwrap();
         }

@@ -3,8 +3,7 @@
 use std::any::TypeId;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
-use crate::config::{KeysMissing, SchemaClash, StoreCannot};
-use crate::error::SessionError;
+use crate::config::{Clash, Fault, SetupError};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 use crate::session::Marked;
 use crate::store::Capabilities;
@@ -36,7 +35,7 @@ impl Schemas {
     }
 
     /// Admits a schema that whoever builds the layer names.
-    pub(crate) fn name(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
+    pub(crate) fn name(&self, schema: &'static Schema) -> Result<Admitted, SetupError> {
         self.named.write().unwrap_or_else(PoisonError::into_inner).push(schema);
         self.admit(schema)
     }
@@ -53,7 +52,7 @@ impl Schemas {
         self.complete = true;
     }
 
-    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<Admitted, SetupError> {
         match self.first.get() {
             Some(first) if first.is(schema) => Ok(Admitted::Before),
             _ => self.admit_another(schema),
@@ -61,26 +60,26 @@ impl Schemas {
     }
 
     /// What is secret is never stored in clear, for want of a key.
-    fn can_encrypt(&self, schema: &'static Schema) -> Result<(), KeysMissing> {
+    fn can_encrypt(&self, schema: &'static Schema) -> Result<(), Fault> {
         match schema.fields.iter().find(|field| field.secret) {
             Some(field) if !self.has_keys => {
-                Err(KeysMissing { schema: schema.name, field: field.name })
+                Err(Fault::KeysMissing { schema: schema.name, field: field.name })
             }
             _ => Ok(()),
         }
     }
 
     #[cold]
-    fn admit_another(&self, schema: &'static Schema) -> Result<Admitted, SessionError> {
+    fn admit_another(&self, schema: &'static Schema) -> Result<Admitted, SetupError> {
         let known = |known: &[&'static Schema]| known.iter().any(|known| known.is(schema));
         if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(Admitted::Before);
         }
         if self.complete {
-            return Err(SessionError::SchemaNotNamed { schema: schema.name });
+            return Err(Fault::SchemaNotNamed { schema: schema.name }.into());
         }
-        supports(self.capabilities, schema).map_err(SessionError::StoreCannot)?;
-        self.can_encrypt(schema).map_err(SessionError::KeysMissing)?;
+        supports(self.capabilities, schema)?;
+        self.can_encrypt(schema)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         let mut admitted = Admitted::Before;
         let first = *self.first.get_or_init(|| {
@@ -92,7 +91,7 @@ impl Schemas {
         }
         self.can_stand_beside(&others, schema)?;
         for other in std::iter::once(first).chain(others.iter().copied()) {
-            agree(other, schema).map_err(|clash| SessionError::SchemaClash(clash.into()))?;
+            agree(other, schema).map_err(Fault::Clash)?;
         }
         others.push(schema);
         Ok(Admitted::Now)
@@ -104,11 +103,11 @@ impl Schemas {
         &self,
         others: &[&'static Schema],
         schema: &'static Schema,
-    ) -> Result<(), SessionError> {
+    ) -> Result<(), SetupError> {
         let known = self.first.get().into_iter().chain(others).copied().chain([schema]);
         let mut came_later = known.filter(|schema| !self.has_named(schema));
         match came_later.find(|schema| schema.fields.iter().any(Field::is_about_users)) {
-            Some(schema) => Err(SessionError::SchemaNotNamed { schema: schema.name }),
+            Some(schema) => Err(Fault::SchemaNotNamed { schema: schema.name }.into()),
             None => Ok(()),
         }
     }
@@ -143,7 +142,7 @@ impl Schemas {
 }
 
 /// Whether a store of these capabilities can do what the schema asks for.
-fn supports(capabilities: Capabilities, schema: &'static Schema) -> Result<(), StoreCannot> {
+fn supports(capabilities: Capabilities, schema: &'static Schema) -> Result<(), Fault> {
     if capabilities.atomic_patches {
         return Ok(());
     }
@@ -156,13 +155,13 @@ fn supports(capabilities: Capabilities, schema: &'static Schema) -> Result<(), S
             (_, ConflictPolicy::WriteOnce) => "write_once",
             (FieldKind::Value | FieldKind::Flash, ConflictPolicy::LastWins) => return None,
         };
-        Some(StoreCannot { schema: schema.name, field: field.name, option })
+        Some(Fault::StoreCannot { schema: schema.name, field: field.name, option })
     });
     asks.map_or(Ok(()), Err)
 }
 
-fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaClash> {
-    let clash = |ours: &Field, theirs: &Field| SchemaClash::Field {
+fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), Clash> {
+    let clash = |ours: &Field, theirs: &Field| Clash::Field {
         field: theirs.name,
         first: (first.name, ours.type_name),
         second: (second.name, theirs.type_name),
@@ -179,11 +178,11 @@ fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), SchemaCl
     // One version is stored per namespace, and one of them could not say its own.
     if first.namespace == second.namespace && (first.version, second.version) != (1, 1) {
         let (namespace, first, second) = (first.namespace, first.name, second.name);
-        return Err(SchemaClash::Versions { namespace, first, second });
+        return Err(Clash::Versions { namespace, first, second });
     }
     // A record belongs to one principal.
     match (first.principal(), second.principal()) {
-        (Some(ours), Some(theirs)) if ours.name != theirs.name => Err(SchemaClash::Principals {
+        (Some(ours), Some(theirs)) if ours.name != theirs.name => Err(Clash::Principals {
             first: (first.name, ours.name),
             second: (second.name, theirs.name),
         }),

@@ -6,8 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use super::schemas::{Admitted, Schemas};
 use crate::clock::Timestamp;
-use crate::config::{Config, SetCookie};
-use crate::error::SessionError;
+use crate::config::{Config, SetCookie, SetupError};
 use crate::event::{Events, Happening, SecurityEventKind};
 use crate::metrics::Counters;
 use crate::record::{Principal, Record};
@@ -67,22 +66,22 @@ impl Engine {
     }
 
     /// Checks the settings and the schema; cheap once both are known good.
-    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SessionError> {
+    pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SetupError> {
         self.admit_by(Schemas::admit, schema)
     }
 
     /// The same of a schema that whoever builds the layer names.
-    pub(crate) fn name(&self, schema: &'static Schema) -> Result<(), SessionError> {
+    pub(crate) fn name(&self, schema: &'static Schema) -> Result<(), SetupError> {
         self.admit_by(Schemas::name, schema)
     }
 
     fn admit_by(
         &self,
-        admit: fn(&Schemas, &'static Schema) -> Result<Admitted, SessionError>,
+        admit: fn(&Schemas, &'static Schema) -> Result<Admitted, SetupError>,
         schema: &'static Schema,
-    ) -> Result<(), SessionError> {
+    ) -> Result<(), SetupError> {
         if let Some(error) = &self.config.error {
-            return Err(SessionError::Config(error.clone()));
+            return Err(error.clone());
         }
         if admit(&self.schemas, schema)? == Admitted::Now {
             self.look_around(schema);

@@ -1,51 +1,4 @@
-//! The schema lock: a test that says what a changed struct does to the sessions
-//! that the released version stored.
-//!
-//! ```no_run
-//! # use session_runtime::SessionSchema;
-//! # #[derive(SessionSchema)] struct Visitor { visits: u64 }
-//! // tests/sessions.rs
-//! #[test]
-//! fn sessions_of_the_released_version_survive() {
-//!     session_runtime::assert_schema_lock!("session.lock", Visitor);
-//! }
-//! ```
-//!
-//! The first run writes `session.lock` beside `Cargo.toml`; commit it. From then
-//! on the test compares the struct with it, and fails
-//!
-//! - if stored sessions lose something, with what is lost and what to write;
-//! - if nothing is lost but the file is out of date: run the test with
-//!   `SESSION_LOCK=update`, and commit the file with the change.
-//!
-//! `SESSION_LOCK=accept_losses` writes the file whatever is lost. Where the
-//! variable `CI` is set, what is missing in the file is an error too. A file
-//! is checked by one test, which names all of its schemas.
-//!
-//! # What it cannot see
-//!
-//! The inside of your own types. A field's type is compared as it is written
-//! in the struct, so a change of `struct Item` behind a `Vec<Item>` shows only
-//! if the default of the field says so. Give examples, and it shows:
-//!
-//! ```no_run
-//! # use session_runtime::SessionSchema;
-//! # #[derive(serde::Serialize, serde::Deserialize)] struct Item { name: String }
-//! # #[derive(SessionSchema)] struct Visitor { cart: Vec<Item> }
-//! use session_runtime::lock::Locked;
-//!
-//! session_runtime::assert_schema_lock!("session.lock", [
-//!     Locked::of::<Visitor>().sample(Visitor::CART, vec![Item { name: "pen".into() }]),
-//! ]);
-//! ```
-//!
-//! The file keeps each sample as the version that recorded it stored it, and
-//! every later version must decode it and lose nothing of it. Samples stay when
-//! the code's own change: delete them from the file once no session can hold
-//! their like. A `migrate` function is run on the samples and defaults.
-//!
-//! Nor does it see what your functions do (`with`, `merge`, `serialize_with`)
-//! with values that are no samples, nor sessions older than the lock.
+//! The schema lock: [`assert_schema_lock!`](crate::assert_schema_lock).
 
 mod check;
 mod compare;
@@ -64,27 +17,72 @@ pub use self::check::{LockError, Mode, Verified, verify};
 pub use self::model::Locked;
 pub use self::report::{Finding, Report, Severity};
 
-/// Compares schemas with a lock file beside the caller's `Cargo.toml`. See the
-/// [module](crate::lock).
+/// Fails the test if a changed struct would lose what the released version stored.
 ///
-/// After the path, schemas: `assert_schema_lock!("session.lock", Visitor, Admin)`,
-/// or, with samples, a list of [`Locked`](crate::lock::Locked) in brackets.
+/// ```no_run
+/// # use session_runtime::SessionSchema;
+/// # #[derive(SessionSchema)] struct Visitor { visits: u64 }
+/// // tests/sessions.rs
+/// #[test]
+/// fn sessions_of_the_released_version_survive() {
+///     session_runtime::assert_schema_lock!("session.lock", Visitor);
+/// }
+/// ```
+///
+/// The first run writes `session.lock` beside `Cargo.toml`; commit it. From then
+/// on the test compares the struct with it, and fails
+///
+/// - if stored sessions lose something, with what is lost and what to write;
+/// - if nothing is lost but the file is out of date: run the test with
+///   `SESSION_LOCK=update`, and commit the file with the change.
+///
+/// `SESSION_LOCK=accept_losses` writes the file whatever is lost. Where the
+/// variable `CI` is set, what is missing in the file is an error too. A file
+/// is checked by one test, which names all of its schemas.
+///
+/// # What it cannot see
+///
+/// The inside of your own types. A field's type is compared as it is written
+/// in the struct, so a change of `struct Item` behind a `Vec<Item>` shows only
+/// if the default of the field says so. Give examples, and it shows:
+///
+/// ```no_run
+/// # use session_runtime::SessionSchema;
+/// # #[derive(serde::Serialize, serde::Deserialize)] struct Item { name: String }
+/// # #[derive(SessionSchema)] struct Visitor { cart: Vec<Item> }
+/// use session_runtime::testing::Locked;
+///
+/// session_runtime::assert_schema_lock!("session.lock", [
+///     Locked::of::<Visitor>().sample(Visitor::CART, vec![Item { name: "pen".into() }]),
+/// ]);
+/// ```
+///
+/// The file keeps each sample as the version that recorded it stored it, and
+/// every later version must decode it and lose nothing of it. Samples stay when
+/// the code's own change: delete them from the file once no session can hold
+/// their like. A `migrate` function is run on the samples and defaults.
+///
+/// Nor does it see what your functions do (`with`, `merge`, `serialize_with`)
+/// with values that are no samples, nor sessions older than the lock.
+///
+/// After the path, which is relative to the caller's `Cargo.toml`, come schemas:
+/// `assert_schema_lock!("session.lock", Visitor, Admin)`, or, with samples, a list of
+/// [`Locked`](crate::testing::Locked) in brackets.
 ///
 /// # Panics
 ///
-/// If stored sessions would lose something, or the file is out of date or
-/// cannot be read.
+/// If stored sessions would lose something, or the file is out of date or cannot be read.
 #[macro_export]
 macro_rules! assert_schema_lock {
     ($path:expr, [$($locked:expr),+ $(,)?] $(,)?) => {
-        $crate::lock::__assert(
+        $crate::__private::lock::__assert(
             ::core::option_env!("CARGO_MANIFEST_DIR"),
             $path,
             ::std::vec![$($locked),+],
         )
     };
     ($path:expr, $($schema:ty),+ $(,)?) => {
-        $crate::assert_schema_lock!($path, [$($crate::lock::Locked::of::<$schema>()),+])
+        $crate::assert_schema_lock!($path, [$($crate::__private::lock::Locked::of::<$schema>()),+])
     };
 }
 

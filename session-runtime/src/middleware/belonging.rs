@@ -100,7 +100,7 @@ impl SessionLayer {
     /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
     /// about all of them, also in a process that has not served them yet. Otherwise the
     /// second schema cannot be extracted
-    /// ([`SessionError::SchemaNotNamed`](crate::SessionError::SchemaNotNamed)).
+    /// ([`SessionError::Setup`](crate::SessionError::Setup)).
     ///
     /// Where a route has several layers, one around the other, this call says which of them
     /// a handler means: the session of `S` is that of the innermost layer that names `S`. A

@@ -9,12 +9,11 @@ use http::StatusCode;
 use tower_layer::Layer;
 
 use super::service::SessionService;
-use crate::config::{Config, ConfigError, CookieConfig, OnReplay};
+use crate::config::{Config, CookieConfig, OnReplay, SetupError};
 use crate::engine::{Engine, Schemas};
-use crate::error::SessionError;
 use crate::event::{Listener, SecurityEvent};
 use crate::manager::SessionManager;
-use crate::patch::{AtLimit, Cap};
+use crate::record::patch::{AtLimit, Cap};
 use crate::schema::HasPrincipal;
 use crate::store::SessionStore;
 
@@ -177,7 +176,7 @@ impl SessionLayer {
             Some(max) => config.policy.cap = Some(Cap { max, at_limit }),
             None => {
                 let problem = "at least one; leave it out for no limit";
-                config.error.get_or_insert(ConfigError::new("max_sessions", problem));
+                config.error.get_or_insert(SetupError::setting("max_sessions", problem));
             }
         })
     }
@@ -257,7 +256,7 @@ impl SessionLayer {
     /// Needs the [`schema`](Self::schema) of every session that is extracted
     /// behind this layer: which field is the principal, and which ones are
     /// secret, must be known first. Extracting another one is
-    /// [`SessionError::SchemaNotNamed`](crate::SessionError::SchemaNotNamed).
+    /// [`SessionError::Setup`](crate::SessionError::Setup).
     ///
     /// Whatever no schema has a field for is kept, and its names are reported
     /// once, at the level `warn`.
@@ -279,22 +278,22 @@ impl SessionLayer {
     /// # Errors
     ///
     /// Names the setting, and what to write instead.
-    pub fn check(&self) -> Result<(), SessionError> {
-        self.check_config().map_err(SessionError::Config)?;
+    pub fn check(&self) -> Result<(), SetupError> {
+        self.check_config()?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
         self.schemas.iter().try_for_each(|schema| schemas.name(schema).map(drop))
     }
 
-    fn check_config(&self) -> Result<(), ConfigError> {
+    fn check_config(&self) -> Result<(), SetupError> {
         self.config.check()?;
         if self.config.adopt.is_some() && self.schemas.is_empty() {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "adopt",
                 "add `.schema::<…>()` with every schema: it says which field is the principal",
             ));
         }
         if self.config.policy.cap.is_some() && !self.store.capabilities().principal_index {
-            return Err(ConfigError::new(
+            return Err(SetupError::setting(
                 "max_sessions",
                 "this store cannot count the sessions of a principal; leave it out, or use another store",
             ));
@@ -335,7 +334,7 @@ impl SessionLayer {
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub fn manager_for<S: HasPrincipal>(&self) -> Result<SessionManager<S>, SessionError> {
+    pub fn manager_for<S: HasPrincipal>(&self) -> Result<SessionManager<S>, SetupError> {
         let engine = self.engine();
         engine.admit(S::SCHEMA)?;
         Ok(SessionManager::new(engine))
@@ -363,7 +362,7 @@ impl SessionLayer {
             for schema in &self.schemas {
                 if let Err(error) = schemas.name(schema) {
                     tracing::error!(%error, "a session schema cannot be used");
-                    config.error.get_or_insert(ConfigError::new(
+                    config.error.get_or_insert(SetupError::setting(
                         "schema",
                         "a schema cannot be used with this layer; `SessionLayer::check` says why",
                     ));

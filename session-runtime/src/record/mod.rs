@@ -65,12 +65,14 @@ pub struct Record {
     pub fields: Fields,
     /// What its store noted when it read it. Not part of the record: two records
     /// are equal whatever their notes are.
+    #[doc(hidden)]
     pub note: FormNote,
 }
 
 impl Record {
     /// The record of these.
     #[must_use]
+    #[doc(hidden)]
     pub const fn new(id: SessionId, meta: Meta, fields: Fields) -> Self {
         Self { id, meta, fields, note: FormNote::NONE }
     }
@@ -86,16 +88,22 @@ impl Record {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
     /// Which layer the session belongs to.
+    #[doc(hidden)]
     pub realm: Realm,
     /// The hash of the token's current secret.
+    #[doc(hidden)]
     pub secret: SecretHash,
     /// Since when it is the current one.
+    #[doc(hidden)]
     pub secret_since: Timestamp,
     /// What came before it and what may come next, by renewal by age.
+    #[doc(hidden)]
     pub renewal: Renewal,
     /// Grows with privilege. Authorises every step after the load.
+    #[doc(hidden)]
     pub epoch: u64,
     /// Grows with every change of the data.
+    #[doc(hidden)]
     pub rev: u64,
     /// When the record was created.
     pub created: Timestamp,
@@ -105,28 +113,36 @@ pub struct Meta {
     /// When somebody last proved who they are.
     pub authenticated: Option<Timestamp>,
     /// Ends after so long without activity.
+    #[doc(hidden)]
     pub idle: Option<Millis>,
     /// Ends at this time, whatever happens.
+    #[doc(hidden)]
     pub absolute: Option<Timestamp>,
     /// The user asked to be remembered for so long: the cookie outlives the browser.
+    #[doc(hidden)]
     pub remember: Option<Millis>,
     /// Who the session belongs to.
     pub principal: Option<Principal>,
     /// The hash of the last principal, where there is none any more: the next one
     /// is then known to be the same, or another.
     // A thin pointer: every record has one, and hardly any has such a hash.
+    #[doc(hidden)]
     pub last_principal: Option<Arc<PrincipalHash>>,
     /// The last few patches, oldest first.
+    #[doc(hidden)]
     pub patches: PatchLog,
     /// Secrets that were replaced within the last [`TOMBSTONE`].
+    #[doc(hidden)]
     pub retired: RetiredSecrets,
     /// Under which schema version the fields of each namespace were written.
+    #[doc(hidden)]
     pub versions: Versions,
 }
 
 impl Meta {
     /// The meta of a record that is created `now`.
     #[must_use]
+    #[doc(hidden)]
     pub fn new(secret: SecretHash, now: Timestamp, lifetime: Lifetime) -> Self {
         let mut meta = Self::stored(secret, now);
         meta.restart(lifetime, now);
@@ -173,6 +189,7 @@ impl Meta {
 
     /// Whether a patch at `now` is refused, and a sweep may remove the record.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_removable(&self, now: Timestamp) -> bool {
         now >= self.expires_at().after(COMMIT_LEEWAY)
     }
@@ -180,6 +197,7 @@ impl Meta {
     /// Whether activity at `now` is worth a write: a tenth of the idle timeout
     /// has passed since the last one, or an hour where there is no idle timeout.
     #[must_use]
+    #[doc(hidden)]
     pub fn touch_is_due(&self, now: Timestamp) -> bool {
         now.since(self.last_seen) >= self.touch_interval()
     }
@@ -191,6 +209,7 @@ impl Meta {
 
     /// Whose session this is, or was last.
     #[must_use]
+    #[doc(hidden)]
     pub fn principal_or_last(&self) -> Option<PrincipalHash> {
         match &self.principal {
             Some(principal) => Some(principal.hash()),
@@ -201,6 +220,7 @@ impl Meta {
     /// Whether the session belongs to another principal than `principal`, or
     /// belonged to another one last.
     #[must_use]
+    #[doc(hidden)]
     pub fn is_of_another(&self, principal: &Principal) -> bool {
         match &self.principal {
             Some(known) => known != principal,

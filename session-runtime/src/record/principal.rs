@@ -21,12 +21,14 @@ impl Principal {
     /// The principal with this JSON in `namespace` (which has no `:`), of the
     /// default realm.
     #[must_use]
+    #[doc(hidden)]
     pub fn new(namespace: &str, json: &str) -> Self {
         Self::of(&Realm::default(), namespace, json)
     }
 
     /// The principal with this JSON in `namespace` (which has no `:`) of `realm`.
     #[must_use]
+    #[doc(hidden)]
     pub fn of(realm: &Realm, namespace: &str, json: &str) -> Self {
         let json = canonical(json.as_bytes());
         let json = String::from_utf8_lossy(&json);
@@ -35,6 +37,7 @@ impl Principal {
 
     /// Reads [`Principal::as_str`] back.
     #[must_use]
+    #[doc(hidden)]
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
     }
@@ -74,6 +77,7 @@ impl Principal {
 
     /// Whether it is [`of`](Self::of) these.
     #[must_use]
+    #[doc(hidden)]
     pub fn is(&self, realm: &Realm, namespace: &str, json: &str) -> bool {
         let known = self.within(realm);
         known
@@ -83,6 +87,7 @@ impl Principal {
 
     /// What is remembered of a principal whom a session belonged to before.
     #[must_use]
+    #[doc(hidden)]
     pub fn hash(&self) -> PrincipalHash {
         let hash: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
         let mut half = [0; PrincipalHash::BYTES];

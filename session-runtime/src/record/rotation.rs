@@ -69,7 +69,7 @@ impl Renewal {
         self.0.as_ref()?.pending.as_ref()
     }
 
-    /// The secrets that requests which [joined](crate::patch::MetaPatch::join) the
+    /// The secrets that requests which [joined](crate::record::patch::MetaPatch::join) the
     /// session were answered with, while none of them has been presented; the oldest
     /// first, three at most. They are derived from nothing.
     pub fn converging(&self) -> impl Iterator<Item = &SecretHash> {
@@ -137,6 +137,7 @@ impl Meta {
     /// What `secret` is to this record, presented by a request that arrived at
     /// `arrived`.
     #[must_use]
+    #[doc(hidden)]
     pub fn standing(&self, secret: &SecretHash, arrived: Timestamp, now: Timestamp) -> Standing {
         if self.secret == *secret {
             return Standing::Current;
@@ -173,6 +174,7 @@ impl Meta {
 
     /// A pending secret was presented: it is the current one from now on. Changes
     /// neither epoch nor revision.
+    #[doc(hidden)]
     pub fn confirm(&mut self, presented: &SecretHash, now: Timestamp) {
         if self.renewal.pending_secrets().any(|next| next == *presented) {
             let others = self.renewal.converging().filter(|other| *other != presented);
@@ -199,7 +201,7 @@ impl Meta {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::patch::Lifetime;
+    use crate::record::patch::Lifetime;
 
     fn hash(byte: u8) -> SecretHash {
         SecretHash::from_bytes([byte; 32])

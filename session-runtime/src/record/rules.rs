@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Ended, EndedBy, Meta, PatchLog, Record, Standing};
 use crate::clock::Timestamp;
-use crate::patch::{Applied, Conflict, Expect, Gone, Outcome, Patch};
+use crate::record::patch::{Applied, Conflict, Expect, Gone, Outcome, Patch};
 use crate::token::SecretHash;
 
 /// How a request comes to a record.
@@ -22,7 +22,7 @@ pub struct Visit {
     /// its token still counts as [late](Ended::late).
     pub grace: Duration,
     /// Whether an answer that was true a moment ago will do: a cache may then
-    /// answer [`Lookup::Cached`](crate::store::Lookup::Cached). The layer asks so
+    /// answer [`Lookup::Cached`](crate::store::contract::Lookup::Cached). The layer asks so
     /// where a request with a safe method (RFC 9110 §9.2.1) extracts a session
     /// without requiring a signed-in user. Stores other than caches ignore it.
     pub stale_ok: bool,
@@ -78,6 +78,7 @@ impl Meta {
     /// per realm that its layer accepts. Of several that the record knows the
     /// newest counts.
     #[must_use]
+    #[doc(hidden)]
     pub fn judge(&self, secrets: &[SecretHash], visit: Visit, now: Timestamp) -> Judgement {
         if self.is_expired(now) {
             return Judgement::Absent;
@@ -116,6 +117,7 @@ impl Meta {
     }
 
     /// Writes what a load has to write. Changes neither epoch nor revision.
+    #[doc(hidden)]
     pub fn settle(&mut self, due: Due, now: Timestamp) {
         let touch = match due {
             Due::Nothing => false,
@@ -142,12 +144,13 @@ pub enum Applying {
 
 impl Record {
     /// Applies `patch` at `now`: the reference for every store, but for
-    /// [`MetaPatch::sign_in`](crate::patch::MetaPatch::sign_in), which is about other records.
+    /// [`MetaPatch::sign_in`](crate::record::patch::MetaPatch::sign_in), which is about other records.
     ///
     /// The order is that of the contract: a repeated patch id is answered;
     /// then the guard (not expired, same epoch); then the expectations; then
     /// every operation is checked; only then something changes.
     #[must_use]
+    #[doc(hidden)]
     pub fn apply(self: &Arc<Self>, epoch: u64, patch: &Patch, now: Timestamp) -> Applying {
         let meta = &self.meta;
         if meta.patches.contains(patch.id) {
@@ -211,7 +214,7 @@ impl Record {
 mod tests {
     use super::*;
     use crate::id::SessionId;
-    use crate::patch::{Lifetime, MetaPatch};
+    use crate::record::patch::{Lifetime, MetaPatch};
     use crate::record::{
         COMMIT_LEEWAY, Fields, Principal, Renewal, RetiredSecret, Rotation, Tombstone,
     };

@@ -12,7 +12,7 @@ use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::legacy::{Adopt, LegacyFields};
-use crate::patch::{Lifetime, SignIn};
+use crate::record::patch::{Lifetime, SignIn};
 use crate::record::{Meta, Principal, Record};
 use crate::schema::Schema;
 use crate::session::{CookieChange, Create, Origin};

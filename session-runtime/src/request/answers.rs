@@ -11,7 +11,7 @@ use super::attempts::{Attempts, Basis, Step, Work};
 use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
-use crate::patch::{Applied, Conflict, Denied, Gone, Op, Outcome, Patch, Refused};
+use crate::record::patch::{Applied, Conflict, Denied, Gone, Op, Outcome, Patch, Refused};
 use crate::record::{Principal, Record};
 use crate::session::{Apply, CookieChange, Create, Origin};
 use crate::store::{Created, StoreError, StoreFuture};

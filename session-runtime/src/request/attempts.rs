@@ -8,8 +8,8 @@ use super::kin::Kin;
 use super::{Committed, RequestSession};
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::patch::{FieldOp, Op, Patch, Taken};
 use crate::record::Record;
+use crate::record::patch::{FieldOp, Op, Patch, Taken};
 use crate::retry::Retry;
 use crate::schema::Schema;
 use crate::session::{

@@ -1,6 +1,6 @@
 //! Which cookie the response brings. Whatever decides it goes through here.
 
-use crate::patch::{Applied, Patch};
+use crate::record::patch::{Applied, Patch};
 use crate::session::{CookieChange, State};
 
 /// What a commit came to for the token that the client has.

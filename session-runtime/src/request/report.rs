@@ -4,7 +4,7 @@ use super::RequestSession;
 use super::attempts::Attempts;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
-use crate::patch::{Applied, Patch};
+use crate::record::patch::{Applied, Patch};
 use crate::record::{Principal, Record};
 use crate::session::Why;
 

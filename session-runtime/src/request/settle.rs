@@ -6,7 +6,7 @@ use super::cookie::{self, Next};
 use super::{Committed, RequestSession};
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
-use crate::patch::{Applied, Patch};
+use crate::record::patch::{Applied, Patch};
 use crate::record::{Applying, Record};
 use crate::session::{CookieChange, Origin, State, Why};
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{Attempts, Committed, RequestSession, Work};
 use crate::error::SessionError;
-use crate::patch::Taken;
 use crate::record::Record;
+use crate::record::patch::Taken;
 use crate::schema::Field;
 use crate::session::{Origin, form, home};
 

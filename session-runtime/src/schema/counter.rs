@@ -1,7 +1,7 @@
 //! The types that a store adds to.
 
 use crate::codec::FieldType;
-use crate::patch::Integer;
+use crate::record::patch::Integer;
 
 /// The types a `#[session(counter)]` field may have.
 #[diagnostic::on_unimplemented(

@@ -21,8 +21,10 @@ pub struct Schema {
     /// The version of the struct; it is stored with what is written.
     pub version: u32,
     /// Brings what an earlier version stored up to this one.
+    #[doc(hidden)]
     pub migrate: Option<Migrate>,
     /// The fields, in the order of [`Key::index`](super::Key::index).
+    #[doc(hidden)]
     pub fields: &'static [Field],
     principal: Option<usize>,
     strict: bool,
@@ -77,6 +79,7 @@ impl Schema {
 
     /// The field that says who is signed in.
     #[must_use]
+    #[doc(hidden)]
     pub const fn principal(&self) -> Option<&'static Field> {
         match self.principal {
             Some(index) => Some(&self.fields[index]),
@@ -107,6 +110,7 @@ impl Schema {
 
     /// The field stored under `name`, which begins with the namespace.
     #[must_use]
+    #[doc(hidden)]
     pub fn field(&self, name: &str) -> Option<&'static Field> {
         self.fields.iter().find(|field| field.name == name)
     }

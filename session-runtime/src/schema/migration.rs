@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::Schema;
 use crate::clock::Timestamp;
 use crate::codec::{expiring, to_json};
-use crate::patch::{FieldOp, Op};
 use crate::record::Fields;
+use crate::record::patch::{FieldOp, Op};
 
 /// The function that `#[session(version = …, migrate = path)]` names.
 ///

@@ -7,11 +7,17 @@ mod key;
 mod merges;
 mod migration;
 
+#[doc(hidden)]
 pub use self::counter::Counter;
+pub use self::field::Schema;
+#[doc(hidden)]
 pub use self::field::{
-    ConflictPolicy, CopiedField, Field, FieldDefault, FieldKind, OnInvalid, Schema, copied, default,
+    ConflictPolicy, CopiedField, Field, FieldDefault, FieldKind, OnInvalid, copied, default,
 };
-pub use self::key::{CounterKey, FlashKey, Key, KeyedNonceKey, NonceKey, kind};
+#[doc(hidden)]
+pub use self::key::kind;
+pub use self::key::{CounterKey, FlashKey, Key, KeyedNonceKey, NonceKey};
+#[doc(hidden)]
 pub use self::merges::{MergeFn, MergesField, merge_with};
 pub use self::migration::{Migrate, MigrateError, Migration};
 use crate::codec::FieldType;

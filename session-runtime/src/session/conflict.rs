@@ -4,7 +4,7 @@ use super::op::PendingOp;
 use super::value;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::Op;
+use crate::record::patch::Op;
 use crate::schema::{ConflictPolicy, Field};
 
 /// What becomes of `op` where `stored` is there by now: another operation, or

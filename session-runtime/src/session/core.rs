@@ -10,9 +10,9 @@ use super::value;
 use crate::codec::{CodecError, NULL, Value};
 use crate::error::SessionError;
 use crate::keys::is_locked;
-use crate::patch::Add;
 use crate::record::Fields;
 use crate::record::Record;
+use crate::record::patch::Add;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 use crate::ticket::LoginTicket;
 

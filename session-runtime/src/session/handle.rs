@@ -10,7 +10,7 @@ use super::core::{Core, How, Publish};
 use crate::codec::Value;
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::patch::Add;
+use crate::record::patch::Add;
 use crate::schema::{Counter, Key, SessionSchema, kind};
 use crate::ticket::LoginTicket;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::core::{Change, Core, Slot};
 use super::value;
-use crate::patch::{FieldOp, Op};
+use crate::record::patch::{FieldOp, Op};
 
 impl Core {
     /// As `begin`, for a value that is changed in place: the latest of this request.

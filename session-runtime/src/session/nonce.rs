@@ -9,8 +9,8 @@ use super::value;
 use crate::clock::Timestamp;
 use crate::codec::{Value, expiring};
 use crate::error::SessionError;
-use crate::patch::Op;
 use crate::record::KEYED;
+use crate::record::patch::Op;
 use crate::schema::{Key, SessionSchema, kind};
 
 /// How many values of one keyed nonce are kept: whoever begins flows and never

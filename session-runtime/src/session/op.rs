@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::codec::NULL;
-use crate::patch::{FieldOp, Op};
+use crate::record::patch::{FieldOp, Op};
 use crate::record::shown;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 

@@ -6,7 +6,7 @@ use super::conflict;
 use super::op::PendingOp;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::{Add, Op};
+use crate::record::patch::{Add, Op};
 use crate::ticket::LoginTicket;
 
 /// All that is published and not stored.

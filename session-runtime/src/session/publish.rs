@@ -12,7 +12,7 @@ use super::view::View;
 use crate::clock::Timestamp;
 use crate::codec::same_value;
 use crate::error::SessionError;
-use crate::patch::{Op, Refused};
+use crate::record::patch::{Op, Refused};
 use crate::record::{Fields, KEYED, Record, shown};
 use crate::schema::{ConflictPolicy, Field, FieldKind};
 

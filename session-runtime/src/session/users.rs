@@ -9,8 +9,8 @@ use super::value;
 use super::view::View;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::{Add, FieldOp, Integer, Op};
 use crate::realm::Realm;
+use crate::record::patch::{Add, FieldOp, Integer, Op};
 use crate::record::{Fields, Principal, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::codec::{CodecError, NULL, Value, expiring, same_value};
 use crate::error::SessionError;
 use crate::keys::Form;
-use crate::patch::Op;
+use crate::record::patch::Op;
 use crate::record::{Fields, KEYED};
 use crate::schema::{Field, FieldKind};
 

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use super::value;
 use crate::clock::Timestamp;
 use crate::keys::{Home, Keys, is_locked};
-use crate::patch::{FieldOp, Op};
 use crate::record::Fields;
 use crate::record::Record;
+use crate::record::patch::{FieldOp, Op};
 use crate::schema::{Field, FieldKind, Migration, Schema};
 
 /// The fields of a record under some schemas.

@@ -13,7 +13,7 @@ use crate::config::{
     Config, CookieConfig, CookiePrefix, OnReplay, Policy, Realms, SameSite, SiteData,
 };
 use crate::keys::Keys;
-use crate::patch::{AtLimit, Cap};
+use crate::record::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
 
 /// The settings that `node` holds, with all that is wrong in them.
@@ -73,7 +73,8 @@ pub(super) fn read(node: Node) -> SessionConfig {
     let without_keys = Config { keys: Keys::default(), ..config.clone() };
     if let Err(error) = without_keys.check() {
         // What is `None` in code has a word here.
-        root.wrong(error.entry(), error.problem().replace("`None`", "`\"none\"`"));
+        let (entry, problem) = error.in_parts();
+        root.wrong(entry, problem.replace("`None`", "`\"none\"`"));
     }
     errors.splice(0..0, root.finish(|_| None));
     SessionConfig { store, options, config, keys, faults: errors }
@@ -139,7 +140,8 @@ fn cookie(mut section: Section, errors: &mut Vec<String>) -> CookieConfig {
         Err(error) => {
             // What is wrong already may be the reason.
             if fine {
-                errors.push(format!("{}: {}", error.entry(), error.problem()));
+                let (entry, problem) = error.in_parts();
+                errors.push(format!("{entry}: {problem}"));
             }
             CookieConfig::default()
         }
@@ -152,7 +154,8 @@ fn realms(root: &mut Section) -> Realms {
     let mut former = root.list("accept_realm").into_iter();
     let former = former.try_for_each(|name| realms.accept(&name));
     for error in [own, former].into_iter().filter_map(Result::err) {
-        root.wrong(error.entry(), error.problem());
+        let (entry, problem) = error.in_parts();
+        root.wrong(entry, problem);
     }
     realms
 }

@@ -9,12 +9,10 @@
 //! - `secrets`: values that stand somewhere else
 
 mod entries;
-mod error;
 mod node;
 mod reader;
 mod secrets;
 mod session_config;
 mod values;
 
-pub use error::SetupError;
 pub use session_config::SessionConfig;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SetupError;
+use crate::config::SetupError;
 
 /// A secret, or where it stands.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl Reference {
                 Err(error) => format!("the file `{path}` cannot be read: {error}"),
             },
         };
-        Err(SetupError::Reference { entry, problem })
+        Err(SetupError::setting(entry, problem))
     }
 }
 
@@ -65,8 +65,8 @@ impl fmt::Debug for Reference {
 #[cfg(feature = "keys")]
 pub(super) fn ring(keys: &[Reference]) -> Result<crate::keys::KeyRing, SetupError> {
     let texts = keys.iter().map(|key| key.resolve("keys")).collect::<Result<Vec<_>, _>>()?;
-    texts.join(",").parse().map_err(|error: crate::keys::InvalidKey| SetupError::Reference {
-        entry: "keys",
-        problem: error.to_string(),
-    })
+    texts
+        .join(",")
+        .parse()
+        .map_err(|error: crate::keys::InvalidKey| SetupError::setting("keys", error.to_string()))
 }

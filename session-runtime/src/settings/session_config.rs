@@ -5,10 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer};
 
 use super::entries;
-use super::error::SetupError;
 use super::node::Node;
 use super::secrets::Reference;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, Fault, SetupError};
 use crate::middleware::SessionLayer;
 use crate::store::{AnyStore, ConnectOptions, SessionStore};
 
@@ -57,7 +56,7 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 ///
 /// ```
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
-/// use session_runtime::settings::SessionConfig;
+/// use session_runtime::SessionConfig;
 ///
 /// let config: SessionConfig = serde_json::from_str(
 ///     r#"{ "store": "memory:", "idle_timeout": "20m", "cookie": { "same_site": "strict" } }"#,
@@ -86,11 +85,12 @@ impl SessionConfig {
     ///
     /// # Errors
     ///
-    /// [`SetupError::Entries`]: all that is wrong.
+    /// Names every entry that is wrong, one per line. What stands there is not repeated, as it
+    /// may be a secret.
     pub fn check(&self) -> Result<(), SetupError> {
         match self.faults.is_empty() {
             true => Ok(()),
-            false => Err(SetupError::Entries(self.faults.clone())),
+            false => Err(Fault::Entries(self.faults.clone()).into()),
         }
     }
 
@@ -114,10 +114,14 @@ impl SessionConfig {
     /// to nothing.
     pub async fn connect(&self) -> Result<AnyStore, SetupError> {
         self.check()?;
-        let missing =
-            ConfigError::new("store", "write where sessions live, such as `sqlite:sessions.db`");
-        let url = self.store.as_ref().ok_or(SetupError::Setting(missing))?.resolve("store")?;
-        AnyStore::connect_with(&url, &self.options).await.map_err(SetupError::Store)
+        let missing = || {
+            SetupError::setting("store", "write where sessions live, such as `sqlite:sessions.db`")
+        };
+        let url = self.store.as_ref().ok_or_else(missing)?.resolve("store")?;
+        AnyStore::connect_with(&url, &self.options).await.map_err(|error| {
+            let (problem, source) = (error.to_string().into(), Some(error.into()));
+            Fault::Setting { entry: "store", problem, source }.into()
+        })
     }
 
     /// The layer in front of a store that was made in code. `store`, `prefix`
@@ -138,7 +142,7 @@ impl SessionConfig {
         let layer = SessionLayer::with_config(store, config);
         match layer.check() {
             Ok(()) => Ok(layer),
-            Err(crate::SessionError::Config(error)) => Err(SetupError::Setting(error)),
+            Err(error) if error.entry().is_some() => Err(error),
             // Schemas come later.
             Err(_) => Ok(layer),
         }

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use super::contract::SessionStore;
 use super::error::StoreError;
 use super::limits::Limits;
 use super::memory::MemoryStore;
+use super::session_store::SessionStore;
 use crate::forward_store;
 
 /// Any store, chosen by a URL.
@@ -136,16 +136,14 @@ impl AnyStore {
             },
             "postgres" | "postgresql" => match &options.prefix {
                 None => opened!("postgres", PostgresStore.limits(limits), connect(url)),
-                Some(prefix) => opened!(
-                    "postgres",
-                    PostgresStore.limits(limits).table_prefix(prefix),
-                    connect(url)
-                ),
+                Some(prefix) => {
+                    opened!("postgres", PostgresStore.limits(limits).prefix(prefix), connect(url))
+                }
             },
             "mysql" | "mariadb" => match &options.prefix {
                 None => opened!("mysql", MySqlStore.limits(limits), connect(url)),
                 Some(prefix) => {
-                    opened!("mysql", MySqlStore.limits(limits).table_prefix(prefix), connect(url))
+                    opened!("mysql", MySqlStore.limits(limits).prefix(prefix), connect(url))
                 }
             },
             _ => match (scheme.split('+').next(), &options.prefix) {

@@ -9,7 +9,7 @@
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use session_runtime::store::{EndedBy, MemoryStore, SessionStore, StoreError, StoreFuture};
+/// use session_runtime::store::{MemoryStore, SessionStore, StoreError, StoreFuture, contract::EndedBy};
 /// use session_runtime::{SessionId, forward_store};
 ///
 /// /// Counts the logouts.
@@ -42,7 +42,7 @@ macro_rules! forward_store {
         }
     };
     (@capabilities $this:ident => $to:expr) => {
-        fn capabilities(&self) -> $crate::store::Capabilities {
+        fn capabilities(&self) -> $crate::store::contract::Capabilities {
             let $this = self;
             $to.capabilities()
         }
@@ -51,9 +51,9 @@ macro_rules! forward_store {
         fn load<'a>(
             &'a self,
             id: $crate::SessionId,
-            secrets: &'a [$crate::token::SecretHash],
-            visit: $crate::store::Visit,
-        ) -> $crate::forward_store!(@answer 'a, $crate::store::Lookup) {
+            secrets: &'a [$crate::store::contract::SecretHash],
+            visit: $crate::store::contract::Visit,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::contract::Lookup) {
             let $this = self;
             $to.load(id, secrets, visit)
         }
@@ -64,7 +64,7 @@ macro_rules! forward_store {
             id: $crate::SessionId,
             epoch: u64,
         ) -> $crate::forward_store!(
-            @answer '_, ::core::option::Option<::std::sync::Arc<$crate::record::Record>>
+            @answer '_, ::core::option::Option<::std::sync::Arc<$crate::store::contract::Record>>
         ) {
             let $this = self;
             $to.reload(id, epoch)
@@ -73,9 +73,9 @@ macro_rules! forward_store {
     (@create $this:ident => $to:expr) => {
         fn create(
             &self,
-            record: ::std::sync::Arc<$crate::record::Record>,
-            sign_in: $crate::patch::SignIn,
-        ) -> $crate::forward_store!(@answer '_, $crate::store::Created) {
+            record: ::std::sync::Arc<$crate::store::contract::Record>,
+            sign_in: $crate::store::contract::SignIn,
+        ) -> $crate::forward_store!(@answer '_, $crate::store::contract::Created) {
             let $this = self;
             $to.create(record, sign_in)
         }
@@ -85,9 +85,9 @@ macro_rules! forward_store {
             &'a self,
             id: $crate::SessionId,
             epoch: u64,
-            patch: &'a $crate::patch::Patch,
-            read: ::core::option::Option<&'a ::std::sync::Arc<$crate::record::Record>>,
-        ) -> $crate::forward_store!(@answer 'a, $crate::patch::Outcome) {
+            patch: &'a $crate::store::contract::Patch,
+            read: ::core::option::Option<&'a ::std::sync::Arc<$crate::store::contract::Record>>,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::contract::Outcome) {
             let $this = self;
             $to.apply(id, epoch, patch, read)
         }
@@ -96,7 +96,7 @@ macro_rules! forward_store {
         fn delete(
             &self,
             id: $crate::SessionId,
-            by: $crate::store::EndedBy,
+            by: $crate::store::contract::EndedBy,
         ) -> $crate::forward_store!(@answer '_, bool) {
             let $this = self;
             $to.delete(id, by)
@@ -105,10 +105,10 @@ macro_rules! forward_store {
     (@list $this:ident => $to:expr) => {
         fn list<'a>(
             &'a self,
-            principal: &'a $crate::record::Principal,
-            from: ::core::option::Option<&'a $crate::store::Cursor>,
+            principal: &'a $crate::store::contract::Principal,
+            from: ::core::option::Option<&'a $crate::store::contract::Cursor>,
             limit: usize,
-        ) -> $crate::forward_store!(@answer 'a, $crate::store::Page) {
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::contract::Page) {
             let $this = self;
             $to.list(principal, from, limit)
         }
@@ -116,10 +116,10 @@ macro_rules! forward_store {
     (@revoke $this:ident => $to:expr) => {
         fn revoke<'a>(
             &'a self,
-            principal: &'a $crate::record::Principal,
-            which: $crate::store::Revoke,
-            from: ::core::option::Option<&'a $crate::store::Cursor>,
-        ) -> $crate::forward_store!(@answer 'a, $crate::store::Revoked) {
+            principal: &'a $crate::store::contract::Principal,
+            which: $crate::store::contract::Revoke,
+            from: ::core::option::Option<&'a $crate::store::contract::Cursor>,
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::contract::Revoked) {
             let $this = self;
             $to.revoke(principal, which, from)
         }
@@ -131,7 +131,7 @@ macro_rules! forward_store {
         }
     };
     (@sweep $this:ident => $to:expr) => {
-        fn sweep(&self, limit: usize) -> $crate::forward_store!(@answer '_, $crate::store::Swept) {
+        fn sweep(&self, limit: usize) -> $crate::forward_store!(@answer '_, $crate::store::contract::Swept) {
             let $this = self;
             $to.sweep(limit)
         }
@@ -139,9 +139,9 @@ macro_rules! forward_store {
     (@scan $this:ident => $to:expr) => {
         fn scan<'a>(
             &'a self,
-            from: ::core::option::Option<&'a $crate::store::Cursor>,
+            from: ::core::option::Option<&'a $crate::store::contract::Cursor>,
             limit: usize,
-        ) -> $crate::forward_store!(@answer 'a, $crate::store::Page) {
+        ) -> $crate::forward_store!(@answer 'a, $crate::store::contract::Page) {
             let $this = self;
             $to.scan(from, limit)
         }

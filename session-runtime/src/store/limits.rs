@@ -1,6 +1,6 @@
 //! How large fields and records may become.
 
-use crate::patch::{FieldOp, Op, Refused};
+use crate::record::patch::{FieldOp, Op, Refused};
 use crate::record::{Fields, shown};
 
 /// How large fields and records may become, in bytes.

@@ -1,11 +1,19 @@
-//! Where sessions live: the contract, and the stores that keep it.
+//! Where sessions live.
+//!
+//! - For applications: [`MemoryStore`], `SqliteStore`, `RedisStore`, `PostgresStore` and
+//!   `MySqlStore` (each behind a cargo feature); [`AnyStore`], which opens the one that a
+//!   URL names; [`CachedStore`], memory in front of another store.
+//! - For authors of a store: [`cas`], for a database that can replace a value if it is
+//!   still the one that was read; [`whole`], for anything that loads, saves and deletes
+//!   bytes under a key; `conformance`, the tests that every store passes.
+//! - For authors of wrappers: [`contract`].
 
 mod any;
 mod cache;
 pub mod cas;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod contract;
+pub mod contract;
 mod engine;
 mod error;
 mod forward;
@@ -17,6 +25,7 @@ mod mysql;
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+mod session_store;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]
@@ -26,9 +35,9 @@ pub mod whole;
 pub use crate::metrics::CacheStats;
 pub use any::{AnyStore, ConnectError, ConnectOptions};
 pub use cache::{CachedStore, ChangeFeed, ChangeSink, Moment};
-pub use contract::{
-    Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Replayed, Revoke, Revoked,
-    SessionStore, StoreFuture, Swept, Touch, Visit,
+pub(crate) use contract::{
+    Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Replayed, Revoke, Revoked, Swept,
+    Touch, Visit,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;
@@ -39,5 +48,6 @@ pub use mysql::{MySqlOptions, MySqlStore};
 pub use postgres::{PostgresOptions, PostgresStore};
 #[cfg(feature = "redis")]
 pub use redis::{RedisClient, RedisOptions, RedisStore};
+pub use session_store::{SessionStore, StoreFuture};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};

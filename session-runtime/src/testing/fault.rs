@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::{Gate, Operation, frozen_clock};
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Conflict, Gone, Outcome, Patch, SignIn};
+use crate::record::patch::{Conflict, Gone, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
     Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,

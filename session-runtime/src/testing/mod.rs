@@ -54,8 +54,8 @@ pub use operation::Operation;
 pub use session::TestSession;
 pub use spy::{Call, SpyStore};
 
-pub use crate::clock::Clock;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
+pub use crate::lock::Locked;
 
 /// A clock that stands still on a day in May 2026, until it is moved.
 ///

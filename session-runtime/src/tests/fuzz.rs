@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::clock::Timestamp;
 use crate::cookie::{Presented, presented};
 use crate::id::SessionId;
-use crate::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
 use crate::record::form::{self, Entry};
+use crate::record::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
 use crate::record::{Applying, Fields, Meta, Principal, Record};
 use crate::token::{SecretHash, SessionToken};
 

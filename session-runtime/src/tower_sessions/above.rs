@@ -13,7 +13,7 @@ use super::their_core::session_store::{Error, ExpiredDeletion, Result};
 use super::{their_core, times};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use crate::record::patch::{Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, MAX_LIFETIME, Meta, Record};
 use crate::store::{Created, EndedBy, Lookup, SessionStore, StoreError, Touch};
 use crate::token::SecretHash;

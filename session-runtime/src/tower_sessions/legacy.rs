@@ -14,7 +14,7 @@ use super::their_core::SessionStore as Theirs;
 use super::their_core::session::{Id, Record};
 use super::times;
 use crate::clock::Clock;
-use crate::config::{ConfigError, CookieConfig, CookiePrefix};
+use crate::config::{CookieConfig, CookiePrefix, SetupError};
 use crate::legacy::{Legacy, LegacyFields};
 use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
@@ -90,7 +90,7 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
     /// # Errors
     ///
     /// If they cannot stand in a cookie.
-    pub fn cookie_scope(mut self, path: &str, domain: Option<&str>) -> Result<Self, ConfigError> {
+    pub fn cookie_scope(mut self, path: &str, domain: Option<&str>) -> Result<Self, SetupError> {
         let mut check = CookieConfig::builder().prefix(CookiePrefix::None).path(path);
         if let Some(domain) = domain {
             check = check.domain(domain);

@@ -1,7 +1,7 @@
 //! What is remembered, of whom, and who makes room.
 
 use session_runtime::Realm;
-use session_runtime::store::{EndedBy, Revoke};
+use session_runtime::store::contract::{EndedBy, Revoke};
 
 use super::*;
 

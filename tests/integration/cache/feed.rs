@@ -1,6 +1,6 @@
 //! A store below that says what changes.
 
-use session_runtime::store::{ChangeFeed, EndedBy};
+use session_runtime::store::{ChangeFeed, contract::EndedBy};
 use session_runtime::testing::{Fault, FaultStore, Gate};
 use session_tests::cache::Fed;
 

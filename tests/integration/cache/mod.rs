@@ -17,14 +17,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use session_runtime::__private::patch::{FieldOp, Lifetime, Op, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::Realm;
 use session_runtime::SessionLayer;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Lifetime, Op, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Principal, Record};
-use session_runtime::store::{CachedStore, Lookup, MemoryStore, SessionStore, Touch, Visit};
+use session_runtime::store::{
+    CachedStore, MemoryStore, SessionStore,
+    contract::{Lookup, Touch, Visit},
+};
 use session_runtime::testing::{Operation, SpyStore};
-use session_runtime::token::SessionToken;
 use session_tests::Client;
 use session_tests::stores::clock;
 

@@ -72,10 +72,7 @@ async fn renewal_by_age_goes_on_with_signed_tokens() {
 
 #[test]
 fn what_needs_a_key_says_so() {
-    let entry = |layer: SessionLayer| match layer.check() {
-        Err(SessionError::Config(error)) => error.entry(),
-        other => panic!("{other:?}"),
-    };
+    let entry = |layer: SessionLayer| layer.check().unwrap_err().entry().unwrap();
     let layer = || SessionLayer::new(memory().store);
     assert_eq!(entry(layer().sign_tokens()), "sign_tokens");
     assert_eq!(entry(layer().accept_plain_secrets(true)), "accept_plain_secrets");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_runtime::patch::{Gone, Op};
+use session_runtime::__private::patch::{Gone, Op};
 use session_runtime::store::{MemoryStore, SessionStore, StoreErrorKind};
 use session_runtime::testing::{Call, Fault, FaultStore, Gate, Operation, SpyStore, TestSession};
 use session_runtime::{Session, SessionError, SessionLayer, SessionRejection};

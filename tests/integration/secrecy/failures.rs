@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
+use session_runtime::__private::patch::Gone;
 use session_runtime::keys::KeyRing;
-use session_runtime::patch::Gone;
 use session_runtime::store::{AnyStore, Limits, MemoryStore, SqliteStore, StoreErrorKind};
 use session_runtime::testing::{Fault, FaultStore, Operation, SpyStore};
 use session_runtime::{

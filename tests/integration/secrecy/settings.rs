@@ -1,6 +1,6 @@
 //! Mistakes in settings that stand beside passwords and keys.
 
-use session_runtime::settings::SessionConfig;
+use session_runtime::SessionConfig;
 use session_runtime::store::{AnyStore, MemoryStore};
 use session_tests::secrets::{Secrets, told};
 use session_tests::traced::Traced;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use session_runtime::patch::{AtLimit, Denied};
+use session_runtime::__private::patch::{AtLimit, Denied};
 use session_runtime::testing::TestSession;
 use session_runtime::{SessionError, SessionLayer, SessionSchema};
 use session_tests::stores::all;

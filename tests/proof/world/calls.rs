@@ -1,9 +1,9 @@
 //! What a call of the store means, and what it must have answered.
 
+use session_runtime::__private::patch::{Gone, Outcome, Patch};
+use session_runtime::__private::record::Record;
 use session_runtime::SessionId;
-use session_runtime::patch::{Gone, Outcome, Patch};
-use session_runtime::record::Record;
-use session_runtime::store::{Created, Lookup};
+use session_runtime::store::contract::{Created, Lookup};
 
 use super::{ABSOLUTE, Fault, Found, IDLE, Kind, Rec, Verdict, World};
 use crate::run::{Change, Ending, Need, Origin, SetCookie, Token, Wanted, Within, last_after};

@@ -7,8 +7,8 @@ mod calls;
 
 use std::collections::{HashMap, HashSet};
 
-use session_runtime::record::{Principal, Record};
-use session_runtime::store::{Ended, Lookup};
+use session_runtime::__private::record::{Principal, Record};
+use session_runtime::store::contract::{Ended, Lookup};
 use session_runtime::{Realm, SessionId};
 
 use crate::program::Cookie;

@@ -1,6 +1,6 @@
 //! The cache in front of a cluster: every primary is listened to.
 
-use session_runtime::store::{EndedBy, SessionStore};
+use session_runtime::store::{SessionStore, contract::EndedBy};
 use session_tests::servers::redis::{self, Cluster};
 
 use super::kit::{Nodes, change, created, eventually, look};

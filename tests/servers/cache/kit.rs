@@ -3,11 +3,14 @@
 use session_runtime::Realm;
 use std::time::{Duration, Instant};
 
+use session_runtime::__private::patch::{FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Record};
+use session_runtime::__private::token::{SecretHash, SessionToken};
 use session_runtime::SessionId;
-use session_runtime::patch::{FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Record};
-use session_runtime::store::{CachedStore, Lookup, RedisStore, SessionStore, Touch, Visit};
-use session_runtime::token::{SecretHash, SessionToken};
+use session_runtime::store::{
+    CachedStore, RedisStore, SessionStore,
+    contract::{Lookup, Touch, Visit},
+};
 use session_tests::servers::redis;
 
 pub(super) struct Nodes {

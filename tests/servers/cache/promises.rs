@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use session_runtime::patch::Patch;
-use session_runtime::store::{CachedStore, EndedBy, RedisStore, SessionStore};
-use session_runtime::token::SessionToken;
+use session_runtime::__private::patch::Patch;
+use session_runtime::__private::token::SessionToken;
+use session_runtime::store::{CachedStore, RedisStore, SessionStore, contract::EndedBy};
 use session_tests::servers::Proxy;
 use session_tests::servers::redis::{self, Server};
 

@@ -3,9 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch};
-use session_runtime::record::Record;
-use session_runtime::store::{EndedBy, Lookup, SessionStore, Touch};
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch};
+use session_runtime::__private::record::Record;
+use session_runtime::store::{
+    SessionStore,
+    contract::{EndedBy, Lookup, Touch},
+};
 use session_tests::servers::redis::{Cluster, Server};
 
 use super::kit::{Nodes, change, eventually, look};

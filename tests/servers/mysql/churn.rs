@@ -8,10 +8,13 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{COMMIT_LEEWAY, Fields, Principal, Record};
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::record::{COMMIT_LEEWAY, Fields, Principal, Record};
-use session_runtime::store::{Created, Lookup, MySqlStore, SessionStore, Touch};
+use session_runtime::store::{
+    MySqlStore, SessionStore,
+    contract::{Created, Lookup, Touch},
+};
 use sqlx::Row as _;
 use tokio::task::JoinSet;
 

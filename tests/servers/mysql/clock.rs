@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{FieldOp, Gone, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::COMMIT_LEEWAY;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{FieldOp, Gone, Op, Outcome, Patch, SignIn};
-use session_runtime::record::COMMIT_LEEWAY;
-use session_runtime::store::{Lookup, SessionStore, Touch};
+use session_runtime::store::{
+    SessionStore,
+    contract::{Lookup, Touch},
+};
 
 use super::server::{fresh, record, run, stored};
 use crate::queued::Rows as _;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection as _, MySqlConnection};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use session_runtime::patch::Outcome;
-use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::__private::patch::Outcome;
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection, MySqlConnection, Row};
 

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::store::{Created, EndedBy, Limits, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::store::{
+    Limits, MySqlStore, SessionStore, StoreErrorKind,
+    contract::{Created, EndedBy},
+};
 use session_tests::servers::{MariaDb, Space};
 
 use super::server::{MISSING, add, found, record, stored};

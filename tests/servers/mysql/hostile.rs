@@ -1,7 +1,7 @@
 //! Connections with hostile settings, or left in the middle of a transaction.
 
-use session_runtime::record::Principal;
-use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::__private::record::Principal;
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{Executor as _, MySqlPool};
 

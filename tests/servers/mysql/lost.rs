@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use session_runtime::patch::{Outcome, SignIn};
-use session_runtime::store::{Created, EndedBy, Lookup, MySqlStore, SessionStore, Touch};
+use session_runtime::__private::patch::{Outcome, SignIn};
+use session_runtime::store::{
+    MySqlStore, SessionStore,
+    contract::{Created, EndedBy, Lookup, Touch},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
+use session_runtime::__private::token::SessionToken;
 use session_runtime::Realm;
 use session_runtime::clock::Timestamp;
-use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{Created, EndedBy, Lookup, MySqlStore, Revoke, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    MySqlStore, SessionStore,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+};
 
 use super::server::{add, found, fresh, record, stored};
 

@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
+use session_runtime::__private::record::{Meta, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
-use session_runtime::record::{Meta, Record};
-use session_runtime::store::{Created, Lookup, MySqlOptions, MySqlStore, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    MySqlOptions, MySqlStore, SessionStore,
+    contract::{Created, Lookup, Touch},
+};
 use session_tests::servers::MariaDb;
 use sqlx::mysql::{MySqlPoolOptions, MySqlRow};
 use sqlx::{Connection, Executor, MySqlConnection, MySqlPool};
@@ -143,7 +146,7 @@ pub(super) async fn run(db: &mut MySqlConnection, sql: &str) -> Vec<MySqlRow> {
 impl Tables {
     /// Settings for a store in these tables, which does not sweep by itself.
     pub(super) fn options(&self) -> MySqlOptions {
-        let options = MySqlStore::options().table_prefix(&self.prefix).sweep_interval(None);
+        let options = MySqlStore::options().prefix(&self.prefix).sweep_interval(None);
         // What happens at a deadline is for tests of their own.
         options.connections(8).deadline(Duration::from_secs(5))
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::SignIn;
+use session_runtime::__private::record::Record;
 use session_runtime::clock::Timestamp;
-use session_runtime::patch::SignIn;
-use session_runtime::record::Record;
 use session_runtime::store::{MySqlStore, SessionStore};
 use session_tests::servers::MariaDb;
 use session_tests::traced::Traced;

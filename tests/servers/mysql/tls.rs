@@ -1,6 +1,6 @@
 //! Encrypted connections, to a server that takes no others.
 
-use session_runtime::store::{EndedBy, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
 use session_tests::servers::{Certificate, MariaDb};
 use session_tests::traced::Traced;
 use sqlx::{Connection as _, MySqlConnection};

@@ -1,8 +1,8 @@
 //! Bytes come back as they were written, and are compared as bytes.
 
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{Created, Limits, MySqlStore, SessionStore, StoreErrorKind};
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
+use session_runtime::store::{Limits, MySqlStore, SessionStore, StoreErrorKind, contract::Created};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection as _, MySqlConnection, Row as _};
 

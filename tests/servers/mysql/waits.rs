@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
+use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
 use session_runtime::store::{MySqlStore, SessionStore};
 use sqlx::{MySqlConnection, Row as _};
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
-use session_runtime::store::{EndedBy, Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::store::{
+    PostgresStore, SessionStore,
+    contract::{EndedBy, Lookup, Touch},
+};
 use session_tests::servers::Postgres;
 use session_tests::traced::Traced;
 

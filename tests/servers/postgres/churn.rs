@@ -8,10 +8,13 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Principal};
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::record::{Fields, Principal};
-use session_runtime::store::{Created, Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::store::{
+    PostgresStore, SessionStore,
+    contract::{Created, Lookup, Touch},
+};
 use session_tests::servers::Postgres;
 use tokio::task::JoinSet;
 
@@ -38,7 +41,7 @@ struct Churned<'s> {
     sessions: Vec<Visitor>,
 }
 
-type Visitor = (session_runtime::id::SessionId, session_runtime::token::SecretHash);
+type Visitor = (session_runtime::SessionId, session_runtime::__private::token::SecretHash);
 
 impl<'s> Churned<'s> {
     fn new(server: &'s Postgres, database: &'static str) -> Self {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use session_runtime::clock::Clock;
-use session_runtime::store::{Lookup, SessionStore, StoreErrorKind, Touch};
+use session_runtime::store::{
+    SessionStore, StoreErrorKind,
+    contract::{Lookup, Touch},
+};
 use sqlx::{Connection as _, PgConnection};
 
 use super::kit::{DATABASE, Opened, insert, new_schema, options, server};

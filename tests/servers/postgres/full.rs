@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::token::SecretHash;
+use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::store::{
-    Created, EndedBy, Limits, Lookup, PostgresStore, SessionStore, StoreErrorKind, Touch,
+    Limits, PostgresStore, SessionStore, StoreErrorKind,
+    contract::{Created, EndedBy, Lookup, Touch},
 };
-use session_runtime::token::SecretHash;
 use session_tests::servers::postgres::give;
 use session_tests::servers::{Postgres, Space};
 

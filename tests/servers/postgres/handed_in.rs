@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Outcome, SignIn};
+use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, Outcome, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{EndedBy, Lookup, PostgresStore, Revoke, SessionStore, Touch};
+use session_runtime::store::{
+    PostgresStore, SessionStore,
+    contract::{EndedBy, Lookup, Revoke, Touch},
+};
 use session_tests::servers::Postgres;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgPool};

@@ -3,11 +3,12 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{FieldOp, Op, Patch, SignIn};
+use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Op, Patch, SignIn};
-use session_runtime::record::Principal;
 use session_runtime::store::{
-    EndedBy, Lookup, PostgresStore, Revoke, SessionStore, StoreError, StoreErrorKind, Touch,
+    PostgresStore, SessionStore, StoreError, StoreErrorKind,
+    contract::{EndedBy, Lookup, Revoke, Touch},
 };
 use session_tests::servers::PgBouncer;
 use sqlx::postgres::PgPoolOptions;

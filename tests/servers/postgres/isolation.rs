@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
+use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{Created, PostgresStore, Revoke, SessionStore};
+use session_runtime::store::{
+    PostgresStore, SessionStore,
+    contract::{Created, Revoke},
+};
 use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 use tokio::task::JoinSet;
 

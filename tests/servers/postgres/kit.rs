@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Principal, Record};
+use session_runtime::__private::token::{SecretHash, SessionToken};
+use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Principal, Record};
-use session_runtime::store::{Created, PostgresOptions, PostgresStore, SessionStore};
-use session_runtime::token::{SecretHash, SessionToken};
+use session_runtime::store::{PostgresOptions, PostgresStore, SessionStore, contract::Created};
 use session_tests::servers::{PgBouncer, Postgres};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor as _, PgPool};

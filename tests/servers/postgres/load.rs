@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, SignIn};
+use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{EndedBy, Revoke, SessionStore};
+use session_runtime::store::{
+    SessionStore,
+    contract::{EndedBy, Revoke},
+};
 use tokio::task::JoinSet;
 
 use super::kit::{DATABASE, add, new_schema, options, record, server};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Gone, Outcome, SignIn};
+use session_runtime::__private::record::COMMIT_LEEWAY;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Gone, Outcome, SignIn};
-use session_runtime::record::COMMIT_LEEWAY;
 use session_runtime::store::{SessionStore, StoreErrorKind};
 use sqlx::{Executor as _, PgPool, Postgres, Transaction};
 

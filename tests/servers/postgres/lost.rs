@@ -3,13 +3,14 @@
 use session_runtime::Realm;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
+use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
 use session_runtime::store::{
-    Created, EndedBy, Lookup, PostgresStore, Revoke, SessionStore, Touch,
+    PostgresStore, SessionStore,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
 };
-use session_runtime::token::SessionToken;
 use session_tests::servers::Proxy;
 use sqlx::{Executor as _, PgPool};
 

@@ -20,7 +20,7 @@ async fn without_migration_missing_tables_are_named_with_the_cure() {
 #[tokio::test]
 async fn the_printed_script_can_be_run_by_hand_and_twice() {
     let schema = Schema(new_schema());
-    let options = PostgresStore::options().schema(&schema.0).table_prefix("my_").migrate(false);
+    let options = PostgresStore::options().schema(&schema.0).prefix("my_").migrate(false);
     let script = options.migration_sql().unwrap();
     for _ in 0..2 {
         server().psql(DATABASE, &script).unwrap();

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::Outcome;
 use session_runtime::clock::Clock;
-use session_runtime::patch::Outcome;
-use session_runtime::store::{Lookup, PostgresStore, SessionStore, StoreErrorKind, Touch};
+use session_runtime::store::{
+    PostgresStore, SessionStore, StoreErrorKind,
+    contract::{Lookup, Touch},
+};
 use session_tests::servers::Postgres;
 
 use super::kit::{DATABASE, Opened, add, insert, options, server, value};

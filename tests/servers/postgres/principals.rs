@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{EndedBy, SessionStore};
+use session_runtime::store::{SessionStore, contract::EndedBy};
 
 use super::isolation::Database;
 use super::kit::record;

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
+use session_runtime::__private::patch::{FieldOp, Op, Patch};
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Op, Patch};
-use session_runtime::store::{Lookup, SessionStore, Touch};
+use session_runtime::store::{
+    SessionStore,
+    contract::{Lookup, Touch},
+};
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::Client;
 
@@ -36,7 +39,7 @@ async fn a_request_is_as_many_statements_as_the_documents_say() {
     server().psql(DATABASE, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements").unwrap();
     let clock = Clock::frozen(Clock::system().now());
     let prefix = "counted_";
-    let options = options(clock.clone()).table_prefix(prefix);
+    let options = options(clock.clone()).prefix(prefix);
     let opened = Opened::with(&server().url(DATABASE), options).await;
     let layer = SessionLayer::new(opened.store.clone()).renew_after(Some(HOUR)).idle_timeout(None);
     let app = Router::new()

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Gone, Lifetime, Outcome, SignIn};
+use session_runtime::__private::record::COMMIT_LEEWAY;
+use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::id::SessionId;
-use session_runtime::patch::{Gone, Lifetime, Outcome, SignIn};
-use session_runtime::record::COMMIT_LEEWAY;
-use session_runtime::store::{Lookup, PostgresStore, SessionStore, Touch};
+use session_runtime::store::{
+    PostgresStore, SessionStore,
+    contract::{Lookup, Touch},
+};
 use session_tests::servers::Postgres;
 use sqlx::{Executor as _, PgPool};
 use tokio::task::JoinSet;

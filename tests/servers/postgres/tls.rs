@@ -1,7 +1,7 @@
 //! Encrypted connections, to a server that takes no others.
 
 use session_runtime::clock::Clock;
-use session_runtime::store::{EndedBy, PostgresStore, SessionStore, StoreErrorKind};
+use session_runtime::store::{PostgresStore, SessionStore, StoreErrorKind, contract::EndedBy};
 use session_tests::servers::postgres::give;
 use session_tests::servers::{Certificate, Postgres};
 use session_tests::traced::Traced;
@@ -63,7 +63,7 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
 #[tokio::test]
 async fn a_server_elsewhere_without_tls_is_reported_and_refused_where_tls_was_asked_for() {
     let traced = Traced::start();
-    let options = || options(Clock::system()).schema("public").table_prefix("tls_");
+    let options = || options(Clock::system()).schema("public").prefix("tls_");
     options().connect(&server().url(DATABASE)).await.unwrap();
     assert_eq!(traced.warnings("unencrypted"), 0, "this machine: {}", traced.text());
     // Another way to write this machine, and none that has to mean it.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Denied, SignIn};
+use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Denied, SignIn};
-use session_runtime::record::Principal;
 use session_runtime::store::{
-    AnyStore, Created, MySqlStore, PostgresStore, RedisStore, Revoke, SessionStore,
+    AnyStore, MySqlStore, PostgresStore, RedisStore, SessionStore,
+    contract::{Created, Revoke},
 };
 
 use super::Place;
@@ -44,7 +45,7 @@ pub(super) async fn patience(place: Place) {
     let store = match url.split(':').next().unwrap() {
         "mysql" => AnyStore::new(
             MySqlStore::options()
-                .table_prefix(space)
+                .prefix(space)
                 .deadline(long)
                 .sweep_interval(long)
                 .connect(url)
@@ -53,7 +54,7 @@ pub(super) async fn patience(place: Place) {
         ),
         "postgres" => AnyStore::new(
             PostgresStore::options()
-                .table_prefix(space)
+                .prefix(space)
                 .deadline(long)
                 .sweep_interval(long)
                 .connect(url)
@@ -68,7 +69,7 @@ pub(super) async fn patience(place: Place) {
     let (id, secret) = (record.id, record.meta.secret);
     let created = store.create(record.into(), SignIn::default()).await.unwrap();
     assert_eq!(created, Created::ALONE);
-    let touch = session_runtime::store::Touch::IfDue.into();
+    let touch = session_runtime::store::contract::Touch::IfDue.into();
     store.load(id, &[secret], touch).await.unwrap();
     store.sweep(9).await.unwrap();
 }

@@ -37,13 +37,11 @@ impl Place {
         let scheme = self.url.split(':').next().unwrap();
         match scheme {
             "mysql" | "mariadb" => {
-                let options =
-                    MySqlStore::options().table_prefix(space).deadline(PATIENT).clock(clock);
+                let options = MySqlStore::options().prefix(space).deadline(PATIENT).clock(clock);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             "postgres" | "postgresql" => {
-                let options =
-                    PostgresStore::options().table_prefix(space).deadline(PATIENT).clock(clock);
+                let options = PostgresStore::options().prefix(space).deadline(PATIENT).clock(clock);
                 AnyStore::new(options.connect(&self.url).await.unwrap())
             }
             _ => {

@@ -4,13 +4,16 @@ use session_runtime::Realm;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use session_runtime::id::SessionId;
-use session_runtime::patch::{
+use session_runtime::__private::patch::{
     Add, AtLimit, Cap, Denied, FieldOp, Gone, Lifetime, Op, Outcome, Patch, SignIn,
 };
-use session_runtime::record::{Fields, Meta, Principal, Record};
-use session_runtime::store::{AnyStore, Created, EndedBy, Lookup, Revoke, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::__private::record::{Fields, Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
+use session_runtime::SessionId;
+use session_runtime::store::{
+    AnyStore, SessionStore,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+};
 use tokio::task::JoinSet;
 
 use super::Place;

@@ -3,11 +3,14 @@
 use session_runtime::Realm;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
-use session_runtime::record::{Meta, Principal, Record};
-use session_runtime::store::{Created, EndedBy, SessionStore};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    SessionStore,
+    contract::{Created, EndedBy},
+};
 
 use super::{Rows, apply, idle, in_turn, visited};
 

@@ -8,12 +8,15 @@ use session_runtime::Realm;
 use std::future::Future;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Lifetime, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Record};
+use session_runtime::__private::token::{SecretHash, SessionToken};
+use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{Lifetime, Outcome, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Record};
-use session_runtime::store::{Created, Lookup, SessionStore, Touch};
-use session_runtime::token::{SecretHash, SessionToken};
+use session_runtime::store::{
+    SessionStore,
+    contract::{Created, Lookup, Touch},
+};
 
 pub(crate) use hands::*;
 pub(crate) use touches::*;

@@ -3,11 +3,14 @@
 use session_runtime::Realm;
 use std::time::Duration;
 
+use session_runtime::__private::patch::Patch;
+use session_runtime::__private::record::{Rotate, Rotation};
+use session_runtime::__private::token::{RotationNonce, SecretHash, SessionToken};
 use session_runtime::clock::Clock;
-use session_runtime::patch::Patch;
-use session_runtime::record::{Rotate, Rotation};
-use session_runtime::store::{EndedBy, Lookup, SessionStore};
-use session_runtime::token::{RotationNonce, SecretHash, SessionToken};
+use session_runtime::store::{
+    SessionStore,
+    contract::{EndedBy, Lookup},
+};
 
 use super::{IDLE, Rows, apply, idle, in_turn, load, look, renewal, visited};
 
@@ -84,7 +87,7 @@ pub(crate) async fn a_touch_after_a_shorter_life_does_not_extend_it(rows: &impl 
 /// A session with a secret that is to follow its present one.
 async fn pending(
     store: &(impl SessionStore + Clone),
-) -> (session_runtime::id::SessionId, [SecretHash; 2]) {
+) -> (session_runtime::SessionId, [SecretHash; 2]) {
     let (id, from) = visited(store).await;
     let next = SessionToken::renew(id).unwrap().secret_hash(&Realm::default());
     let mut patch = Patch::new();

@@ -3,8 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use session_runtime::patch::{AtLimit, Denied};
-use session_runtime::store::{Created, EndedBy, RedisStore, Revoke, SessionStore};
+use session_runtime::__private::patch::{AtLimit, Denied};
+use session_runtime::store::{
+    RedisStore, SessionStore,
+    contract::{Created, EndedBy, Revoke},
+};
 use session_tests::crowd::{at_most, crowd, listed, revoked, signs_in, times};
 use session_tests::servers::redis::Server;
 

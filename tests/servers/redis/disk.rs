@@ -3,9 +3,12 @@
 use std::process::Command;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::store::{EndedBy, Lookup, RedisStore, SessionStore, StoreErrorKind, Touch};
+use session_runtime::store::{
+    RedisStore, SessionStore, StoreErrorKind,
+    contract::{EndedBy, Lookup, Touch},
+};
 use session_tests::servers::Space;
 use session_tests::servers::redis::Server;
 use tokio::time::Instant;

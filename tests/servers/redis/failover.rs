@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use session_runtime::patch::{Outcome, Patch};
+use session_runtime::__private::patch::{Outcome, Patch};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::store::{RedisStore, SessionStore};
-use session_runtime::token::SessionToken;
 use session_tests::servers::redis::{self, Cluster};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -24,7 +24,7 @@ struct Acknowledged(AtomicU64);
 /// to stop.
 async fn additions(
     store: RedisStore,
-    id: session_runtime::id::SessionId,
+    id: session_runtime::SessionId,
     renewing: bool,
     acknowledged: Arc<Acknowledged>,
     stop: Arc<AtomicBool>,

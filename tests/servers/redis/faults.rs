@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ::redis::cluster::ClusterClient;
+use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
+use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{FieldOp, Op, Outcome, Patch, SignIn};
-use session_runtime::record::Principal;
 use session_runtime::store::{
-    Created, EndedBy, Lookup, RedisStore, Revoke, SessionStore, StoreErrorKind, Touch,
+    RedisStore, SessionStore, StoreErrorKind,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
 };
 use session_tests::servers::redis::{Cluster, Server};
 use session_tests::servers::{Proxy, redis};

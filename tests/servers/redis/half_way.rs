@@ -5,12 +5,15 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::Realm;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
-use session_runtime::record::{Principal, Record};
-use session_runtime::store::{Created, Lookup, RedisStore, Revoke, SessionStore};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    RedisStore, SessionStore,
+    contract::{Created, Lookup, Revoke},
+};
 use session_tests::servers::{Proxy, redis};
 
 use super::records::{created, customer, found, record, seen};

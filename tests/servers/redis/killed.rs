@@ -5,10 +5,13 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use session_runtime::patch::{AtLimit, Cap, Lifetime, Patch, SignIn};
-use session_runtime::record::Principal;
-use session_runtime::store::{EndedBy, RedisStore, Revoke, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::__private::patch::{AtLimit, Cap, Lifetime, Patch, SignIn};
+use session_runtime::__private::record::Principal;
+use session_runtime::__private::token::SessionToken;
+use session_runtime::store::{
+    RedisStore, SessionStore,
+    contract::{EndedBy, Revoke, Touch},
+};
 use session_tests::servers::redis;
 use tokio::task::JoinSet;
 

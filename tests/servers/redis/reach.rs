@@ -6,8 +6,8 @@ use ::redis::Client;
 use ::redis::cluster::ClusterClient;
 use ::redis::sentinel::{SentinelClient, SentinelServerType};
 use session_runtime::store::{
-    AnyStore, CachedStore, Created, EndedBy, Lookup, RedisClient, RedisStore, Revoke, SessionStore,
-    StoreErrorKind, Touch,
+    AnyStore, CachedStore, RedisClient, RedisStore, SessionStore, StoreErrorKind,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
 };
 use session_tests::servers::redis::{self, Server, Watched};
 

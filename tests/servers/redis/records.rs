@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
+use session_runtime::__private::record::{Fields, Meta, Principal, Record};
+use session_runtime::__private::token::SessionToken;
 use session_runtime::Realm;
-use session_runtime::patch::{Add, FieldOp, Lifetime, Op, Patch, SignIn};
-use session_runtime::record::{Fields, Meta, Principal, Record};
-use session_runtime::store::{Created, Lookup, RedisStore, SessionStore, Touch};
-use session_runtime::token::SessionToken;
+use session_runtime::store::{
+    RedisStore, SessionStore,
+    contract::{Created, Lookup, Touch},
+};
 
 pub(super) fn record(store: &RedisStore, principal: Option<&Principal>) -> Record {
     let token = SessionToken::generate().unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use session_runtime::patch::SignIn;
-use session_runtime::store::{EndedBy, RedisStore, SessionStore, StoreErrorKind};
+use session_runtime::__private::patch::SignIn;
+use session_runtime::store::{RedisStore, SessionStore, StoreErrorKind, contract::EndedBy};
 use session_tests::servers::redis::{self, Cluster, Server};
 use session_tests::servers::{Fake, free_port};
 use session_tests::traced::Traced;

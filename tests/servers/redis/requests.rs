@@ -5,7 +5,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::store::{Lookup, RedisStore, SessionStore, Touch};
+use session_runtime::store::{
+    RedisStore, SessionStore,
+    contract::{Lookup, Touch},
+};
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::Client;
 use session_tests::servers::{Proxy, redis};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::store::{
-    CachedStore, RedisStore, SessionStore, StoreError, StoreErrorKind, Touch,
+    CachedStore, RedisStore, SessionStore, StoreError, StoreErrorKind, contract::Touch,
 };
 use session_tests::servers::redis::{self, Cluster, Server, Watched, rights};
 use session_tests::traced::Traced;

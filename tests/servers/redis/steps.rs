@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Add, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn};
+use session_runtime::__private::record::{Record, Rotate, Rotation};
+use session_runtime::__private::token::{RotationNonce, SecretHash};
+use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::id::SessionId;
-use session_runtime::patch::{Add, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn};
-use session_runtime::record::{Record, Rotate, Rotation};
 use session_runtime::store::{
-    Created, EndedBy, Limits, Lookup, RedisOptions, RedisStore, Revoke, SessionStore,
-    StoreErrorKind, Touch,
+    Limits, RedisOptions, RedisStore, SessionStore, StoreErrorKind,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
 };
-use session_runtime::token::{RotationNonce, SecretHash};
 use session_tests::servers::redis::Server;
 use session_tests::servers::{Proxy, redis};
 
@@ -211,8 +211,10 @@ async fn nothing_is_appended_to_a_form_of_another_version_or_to_other_schemas() 
         newer.meta.versions = vec![(Cow::Borrowed("shop"), 2)];
         applied(&store, &read, &newer).await;
         let mut expects = one_more();
-        expects.expect =
-            vec![session_runtime::patch::Expect::Version { namespace: "shop".into(), version: 1 }];
+        expects.expect = vec![session_runtime::__private::patch::Expect::Version {
+            namespace: "shop".into(),
+            version: 1,
+        }];
         let outcome = apply(&store, &read, &expects).await;
         assert!(matches!(outcome, Outcome::Conflict(_)), "{outcome:?}");
         let read = found(&store, &read).await;

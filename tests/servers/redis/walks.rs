@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use session_runtime::id::SessionId;
-use session_runtime::store::{Cursor, RedisStore, SessionStore, StoreErrorKind};
+use session_runtime::SessionId;
+use session_runtime::store::{RedisStore, SessionStore, StoreErrorKind, contract::Cursor};
 use session_tests::servers::redis::{self, Cluster, Server};
 
 use super::records::created;

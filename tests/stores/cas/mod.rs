@@ -5,7 +5,7 @@ mod rules;
 
 use session_runtime::forward_store;
 use session_runtime::store::cas::CasStore;
-use session_runtime::store::{Capabilities, SessionStore, conformance};
+use session_runtime::store::{SessionStore, conformance, contract::Capabilities};
 use session_tests::cas::{CasMap, Trouble};
 
 session_runtime::store_conformance! {

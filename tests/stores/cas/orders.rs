@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::store::cas::{CasStore, CompareAndSwap, Keys, ListKeys, Put};
-use session_runtime::store::{Cursor, StoreError, StoreErrorKind};
+use session_runtime::store::{StoreError, StoreErrorKind, contract::Cursor};
 use session_tests::cas::CasMap;
 use tokio::sync::oneshot;
 

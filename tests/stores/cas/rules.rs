@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use session_runtime::SessionId;
-use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{
+use session_runtime::__private::patch::{
     Add, AtLimit, Cap, Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn,
 };
-use session_runtime::record::{COMMIT_LEEWAY, Fields, Meta, Principal, Record, Rotate, Rotation};
+use session_runtime::__private::record::{
+    COMMIT_LEEWAY, Fields, Meta, Principal, Record, Rotate, Rotation,
+};
+use session_runtime::__private::token::{RotationNonce, SecretHash};
+use session_runtime::SessionId;
+use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::cas::CompareAndSwap as _;
 use session_runtime::store::{
-    Created, EndedBy, Limits, Lookup, Revoke, SessionStore, StoreErrorKind, Touch,
+    Limits, SessionStore, StoreErrorKind,
+    contract::{Created, EndedBy, Lookup, Revoke, Touch},
 };
-use session_runtime::token::{RotationNonce, SecretHash};
 
 use super::orders::{Store, World, explore, sample};
 

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use session_runtime::__private::patch::{
+    Applied, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, Taken,
+};
+use session_runtime::__private::record::{Applying, Record};
+use session_runtime::__private::token::PatchId;
 use session_runtime::SessionId;
-use session_runtime::patch::{Applied, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch, Taken};
-use session_runtime::record::{Applying, Record};
-use session_runtime::store::{EndedBy, SessionStore, StoreError};
-use session_runtime::token::PatchId;
+use session_runtime::store::{SessionStore, StoreError, contract::EndedBy};
 
 use super::Mutant;
 use crate::defect::Defect;
@@ -203,7 +205,9 @@ impl Mutant {
             Defect::LeewayIsRemoved if current.is_none() => {
                 self.inner.delete(id, EndedBy::Elsewhere).await?;
             }
-            Defect::EndlessLeeway => self.shift(session_runtime::record::COMMIT_LEEWAY, true),
+            Defect::EndlessLeeway => {
+                self.shift(session_runtime::__private::record::COMMIT_LEEWAY, true)
+            }
             Defect::LeewayRevives if current.is_none() => {
                 patch.meta.lifetime = Some(LIFETIME);
             }

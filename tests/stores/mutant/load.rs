@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use session_runtime::patch::{Lifetime, Patch};
-use session_runtime::record::{Record, TOMBSTONE};
-use session_runtime::store::{Ended, EndedBy, Lookup, SessionStore, StoreError, Touch, Visit};
-use session_runtime::token::SecretHash;
+use session_runtime::__private::patch::{Lifetime, Patch};
+use session_runtime::__private::record::{Record, TOMBSTONE};
+use session_runtime::__private::token::SecretHash;
+use session_runtime::store::{
+    SessionStore, StoreError,
+    contract::{Ended, EndedBy, Lookup, Touch, Visit},
+};
 use session_runtime::{Realm, SessionId};
 
 use super::Mutant;

@@ -11,15 +11,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Applied, Outcome, Patch, SignIn};
+use session_runtime::__private::record::{COMMIT_LEEWAY, Principal, Record};
+use session_runtime::__private::token::{PatchId, SecretHash};
 use session_runtime::SessionId;
 use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::patch::{Applied, Outcome, Patch, SignIn};
-use session_runtime::record::{COMMIT_LEEWAY, Principal, Record};
 use session_runtime::store::{
-    Capabilities, Created, Cursor, EndedBy, Limits, Lookup, MemoryStore, Page, Revoke, Revoked,
-    SessionStore, StoreError, StoreFuture, Swept, Visit,
+    Limits, MemoryStore, SessionStore, StoreError, StoreFuture,
+    contract::{
+        Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    },
 };
-use session_runtime::token::{PatchId, SecretHash};
 
 use crate::defect::Defect;
 

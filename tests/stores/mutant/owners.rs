@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use session_runtime::__private::record::{Principal, Record, TOMBSTONE};
 use session_runtime::SessionId;
-use session_runtime::record::{Principal, Record, TOMBSTONE};
-use session_runtime::store::{Cursor, EndedBy, Page, Revoke, Revoked, SessionStore, StoreError};
+use session_runtime::store::{
+    SessionStore, StoreError,
+    contract::{Cursor, EndedBy, Page, Revoke, Revoked},
+};
 
 use super::{Mutant, Revocation};
 use crate::defect::Defect;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use session_runtime::__private::patch::{Expect, FieldOp, Integer, Lifetime, Op, Patch};
+use session_runtime::__private::record::{Principal, Record, Versions};
 use session_runtime::Realm;
-use session_runtime::patch::{Expect, FieldOp, Integer, Lifetime, Op, Patch};
-use session_runtime::record::{Principal, Record, Versions};
 
 use super::Mutant;
 use crate::defect::Defect;

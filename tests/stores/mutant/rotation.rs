@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use session_runtime::__private::patch::{Outcome, Patch};
+use session_runtime::__private::record::{ROTATION_GRACE, Record};
+use session_runtime::__private::token::SecretHash;
 use session_runtime::SessionId;
-use session_runtime::patch::{Outcome, Patch};
-use session_runtime::record::{ROTATION_GRACE, Record};
-use session_runtime::store::{Lookup, Replayed, SessionStore, StoreError, Touch};
-use session_runtime::token::SecretHash;
+use session_runtime::store::{
+    SessionStore, StoreError,
+    contract::{Lookup, Replayed, Touch},
+};
 
 use super::Mutant;
 use crate::defect::Defect;

@@ -4,11 +4,14 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use session_runtime::__private::patch::{AtLimit, Cap, Denied, Patch, Refused, SignIn};
+use session_runtime::__private::record::{Applying, Principal, Record, TOMBSTONE};
 use session_runtime::SessionId;
 use session_runtime::clock::Timestamp;
-use session_runtime::patch::{AtLimit, Cap, Denied, Patch, Refused, SignIn};
-use session_runtime::record::{Applying, Principal, Record, TOMBSTONE};
-use session_runtime::store::{Created, EndedBy, SessionStore, StoreError};
+use session_runtime::store::{
+    SessionStore, StoreError,
+    contract::{Created, EndedBy},
+};
 
 use super::Mutant;
 use crate::defect::Defect;

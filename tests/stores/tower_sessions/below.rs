@@ -5,15 +5,16 @@ use super::their_crate;
 use super::their_crate::MemoryStore;
 use super::their_crate::session::{Id, Record as Theirs};
 use super::their_crate::session_store::{self, SessionStore as TheirStore};
+use session_runtime::__private::patch::{Lifetime, SignIn};
+use session_runtime::__private::record::{Meta, Record};
+use session_runtime::__private::token::SecretHash;
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
-use session_runtime::patch::{Lifetime, SignIn};
-use session_runtime::record::{Meta, Record};
 use session_runtime::store::whole::WholeRecords;
 use session_runtime::store::{
-    Created, EndedBy, Lookup, SessionStore, StoreErrorKind, Touch, conformance,
+    SessionStore, StoreErrorKind, conformance,
+    contract::{Created, EndedBy, Lookup, Touch},
 };
-use session_runtime::token::SecretHash;
 
 session_runtime::store_conformance! {
     of_one_process, |clock| async move {

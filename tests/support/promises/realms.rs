@@ -1,6 +1,6 @@
 //! What a layer made is nothing to a layer of another realm.
 
-use session_runtime::config::CookieConfig;
+use session_runtime::CookieConfig;
 use session_runtime::store::SessionStore;
 use session_runtime::{AtLimit, Session, SessionError, SessionLayer, SessionSchema};
 

@@ -12,7 +12,7 @@ use std::fmt;
 
 use self::block::{Block, Entry, Merged};
 use super::name::shown;
-use crate::patch::{FieldOp, Op, Refused, Taken};
+use crate::record::patch::{FieldOp, Op, Refused, Taken};
 
 /// An overlay is merged into the base when it is larger than this many bytes
 /// and a quarter of the base: small records stay in one block, large ones are
@@ -73,6 +73,7 @@ impl Fields {
 
     /// Bytes of names and values, without overhead.
     #[must_use]
+    #[doc(hidden)]
     pub fn byte_len(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
@@ -112,6 +113,7 @@ impl Fields {
     ///
     /// [`Refused`] names the first field whose operation does not fit what is
     /// stored.
+    #[doc(hidden)]
     pub fn apply(&self, ops: &[FieldOp]) -> Result<(Self, Vec<Taken>), Refused> {
         self.apply_all(ops.iter().map(|op| (&*op.name, &op.op)))
     }
@@ -215,7 +217,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::patch::Add;
+    use crate::record::patch::Add;
 
     fn set(name: &'static str, value: &str) -> FieldOp {
         FieldOp::new(name, Op::Set(value.as_bytes().to_vec()))

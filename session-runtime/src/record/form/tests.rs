@@ -9,8 +9,8 @@ use super::write::tombstone;
 use super::*;
 use crate::clock::{Millis, Timestamp};
 use crate::id::SessionId;
-use crate::patch::{Add, Expect, FieldOp, Lifetime, Op, Patch};
 use crate::realm::Realm;
+use crate::record::patch::{Add, Expect, FieldOp, Lifetime, Op, Patch};
 use crate::record::{
     Applying, Ended, EndedBy, Fields, Meta, Principal, Record, Renewal, RetiredSecret, Rotation,
     Tombstone,

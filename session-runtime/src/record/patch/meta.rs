@@ -61,6 +61,7 @@ pub struct SignIn {
 impl SignIn {
     /// Whether it asks for nothing.
     #[must_use]
+    #[doc(hidden)]
     pub const fn is_unconditional(&self) -> bool {
         self.cap.is_none() && self.not_revoked_since.is_none()
     }
@@ -72,6 +73,7 @@ impl SignIn {
     /// # Errors
     ///
     /// Why the sign-in is refused.
+    #[doc(hidden)]
     pub fn admit<'r>(
         &self,
         others: impl IntoIterator<Item = &'r Record>,
@@ -104,7 +106,7 @@ pub struct Cap {
 }
 
 impl Cap {
-    /// The largest cap that a layer accepts.
+    /// The largest cap that a layer accepts: 1,000.
     pub const MOST: u32 = 1_000;
 }
 

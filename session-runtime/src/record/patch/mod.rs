@@ -16,29 +16,35 @@ use crate::token::{PatchId, RotationNonce};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patch {
     /// A store that has already applied this id answers without applying again.
+    #[doc(hidden)]
     pub id: PatchId,
     /// What must hold, or the answer is [`Outcome::Conflict`].
+    #[doc(hidden)]
     pub expect: Vec<Expect>,
     /// At most one operation per field.
     pub ops: Vec<FieldOp>,
     /// Changes of the record's own data.
+    #[doc(hidden)]
     pub meta: MetaPatch,
     /// Set when the patch is sent again because its answer was lost: the revision
     /// of the record that it was made for. A record remembers its last few patches
     /// only, so if more than those came since, the answer is
     /// [`Outcome::Uncertain`].
+    #[doc(hidden)]
     pub again: Option<u64>,
 }
 
 impl Patch {
     /// A patch with a new id that does nothing yet.
     #[must_use]
+    #[doc(hidden)]
     pub fn new() -> Self {
         Self::of(Vec::new())
     }
 
     /// A patch with a new id and these field operations.
     #[must_use]
+    #[doc(hidden)]
     pub fn of(ops: Vec<FieldOp>) -> Self {
         Self {
             id: PatchId::next(),
@@ -251,20 +257,25 @@ pub enum Outcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
     /// The record's revision after the patch.
+    #[doc(hidden)]
     pub rev: u64,
     /// The record's epoch after the patch.
+    #[doc(hidden)]
     pub epoch: u64,
     /// What [`Op::Take`] took. Empty when `repeated`: a value is handed out at
     /// most once.
+    #[doc(hidden)]
     pub taken: Vec<Taken>,
     /// The patch had been applied before.
+    #[doc(hidden)]
     pub repeated: bool,
     /// If the patch asked to [`rotate`](MetaPatch::rotate) and its secret is
     /// still the current one: the nonce of the rotation that is pending now,
     /// ours or an earlier one.
+    #[doc(hidden)]
     pub rotation: Option<RotationNonce>,
     /// The sessions of the same principal that ended under the cap of this sign-in, as
-    /// [`Created::Created`](crate::store::Created::Created) tells of them.
+    /// [`Created::Created`](crate::store::contract::Created::Created) tells of them.
     pub evicted: Vec<SessionId>,
 }
 

@@ -7,7 +7,7 @@ use super::parts::{cookie, lifetime, principal_op, sign_in};
 use super::situation::{Create, Mint, Plan, Situation};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::{Op, Refused, SignIn};
+use crate::record::patch::{Op, Refused, SignIn};
 use crate::record::{Fields, Meta, Record, Versions};
 use crate::session::op::{Made, PendingOp};
 use crate::session::users::{Change, carried, carried_op, principal_of, stays_behind, without};

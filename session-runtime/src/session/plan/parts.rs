@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::situation::Situation;
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::patch::{Lifetime, SignIn};
+use crate::record::patch::{Lifetime, SignIn};
 use crate::record::{MAX_LIFETIME, Meta, Principal, TICKET_LIFETIME};
 use crate::session::op::PendingOp;
 use crate::session::scope::CookieChange;

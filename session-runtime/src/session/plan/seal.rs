@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::situation::{Apply, Create};
 use crate::error::SessionError;
 use crate::keys::{Home, Keys};
-use crate::patch::{FieldOp, Op};
+use crate::record::patch::{FieldOp, Op};
 use crate::schema::Schema;
 use crate::session::value;
 use crate::session::view::{home, secret_of};

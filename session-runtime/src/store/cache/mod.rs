@@ -21,7 +21,7 @@ pub use self::feed::{ChangeFeed, ChangeSink};
 use self::feed::{Follow, Following};
 use self::memory::Memory;
 pub use self::moment::Moment;
-use super::contract::SessionStore;
+use super::session_store::SessionStore;
 use crate::metrics::CacheStats;
 
 /// Memory in front of a store: requests that only look at a session are

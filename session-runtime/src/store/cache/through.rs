@@ -7,12 +7,11 @@ use super::memory::{Looked, Ticket};
 use crate::forward_store;
 use crate::id::SessionId;
 use crate::metrics::CacheStats;
-use crate::patch::{AtLimit, Outcome, Patch, SignIn};
+use crate::record::patch::{AtLimit, Outcome, Patch, SignIn};
 use crate::record::{Due, Judgement, Principal, Record};
-use crate::store::contract::{
-    Created, Cursor, EndedBy, Lookup, Revoke, Revoked, SessionStore, StoreFuture, Visit,
-};
+use crate::store::contract::{Created, Cursor, EndedBy, Lookup, Revoke, Revoked, Visit};
 use crate::store::error::StoreError;
+use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
 impl<S: SessionStore> CachedStore<S> {

@@ -8,8 +8,8 @@ use super::sign_in::{Concluded, Reservation};
 use super::store::CasStore;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::Denied;
 use crate::record::form::{Form, Head, Kind, Raw, RawRecord};
+use crate::record::patch::Denied;
 use crate::record::{COMMIT_LEEWAY, Principal, TOMBSTONE};
 use crate::store::engine::index::Seen;
 use crate::store::engine::{

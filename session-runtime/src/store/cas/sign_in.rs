@@ -10,8 +10,8 @@ use super::map::abreast;
 use super::store::CasStore;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::Denied;
 use crate::record::Principal;
+use crate::record::patch::Denied;
 use crate::store::engine::index::{
     Entry, Joining, Next, Order, Place, RESERVATION, Root, Standing, State, Survey, Verdict,
 };

@@ -11,15 +11,15 @@ use super::contract::{CompareAndSwap, Keys, ListKeys};
 use super::sign_in::LONGEST;
 use crate::clock::{Clock, deadline_after};
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
+use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::engine::{self, Doubt};
 use crate::store::error::StoreError;
 use crate::store::limits::Limits;
+use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
 /// A session store on top of a [`CompareAndSwap`] map: the whole contract, for any

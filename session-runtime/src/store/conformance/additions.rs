@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, set, text};
 use super::running::{rounds, together};
-use crate::patch::{Add, FieldOp, Op, Outcome, Patch, Refused};
+use crate::record::patch::{Add, FieldOp, Op, Outcome, Patch, Refused};
 use crate::store::SessionStore;
 
 const I64: i64 = i64::MAX;

@@ -2,8 +2,8 @@
 
 use super::fixture::{Fixture, LIFETIME, renewal, set};
 use super::needs::Need;
-use crate::patch::Patch;
 use crate::realm::Realm;
+use crate::record::patch::Patch;
 use crate::record::{Principal, PrincipalHash, Record};
 use crate::store::SessionStore;
 

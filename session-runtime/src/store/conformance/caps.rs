@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, renewal, set, text};
 use super::running::{rounds, together};
 use crate::id::SessionId;
-use crate::patch::{AtLimit, Cap, Denied, Gone, Lifetime, Outcome, Patch, SignIn};
+use crate::record::patch::{AtLimit, Cap, Denied, Gone, Lifetime, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{Created, Lookup, SessionStore};
 

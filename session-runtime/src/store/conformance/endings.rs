@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{Fixture, MS, new_secret, renewal, set};
 use super::needs::Need;
 use crate::clock::Timestamp;
-use crate::patch::{AtLimit, Cap, Patch, SignIn};
+use crate::record::patch::{AtLimit, Cap, Patch, SignIn};
 use crate::record::{Meta, Principal, Record, Rotate, Rotation, TOMBSTONE};
 use crate::store::{Created, Ended, EndedBy, Lookup, Revoke, SessionStore, Touch, Visit};
 use crate::token::{RotationNonce, SecretHash};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, renewal, set, text};
 use crate::clock::Timestamp;
-use crate::patch::{Gone, Lifetime, Outcome, Patch};
+use crate::record::patch::{Gone, Lifetime, Outcome, Patch};
 use crate::record::{COMMIT_LEEWAY, Principal, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 

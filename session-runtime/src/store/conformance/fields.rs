@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, set, text};
 use super::running::{rounds, together};
-use crate::patch::{Applied, FieldOp, Op, Patch};
+use crate::record::patch::{Applied, FieldOp, Op, Patch};
 use crate::store::SessionStore;
 
 /// JSON that databases like to rewrite.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::needs::Need;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
-use crate::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::realm::Realm;
+use crate::record::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, Meta, Principal, Record};
 use crate::store::{
     Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::fixture::Fixture;
 use super::model::{Dice, same};
 use super::running::{rounds, together};
-use crate::patch::{Applied, Expect, Outcome, Patch, Refused};
+use crate::record::patch::{Applied, Expect, Outcome, Patch, Refused};
 use crate::record::{Applying, Record};
 use crate::store::SessionStore;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, renewal, set};
 use super::needs::Need;
-use crate::patch::{Lifetime, Patch};
+use crate::record::patch::{Lifetime, Patch};
 use crate::record::{COMMIT_LEEWAY, MAX_LIFETIME, Principal};
 use crate::store::{Lookup, SessionStore, Touch};
 

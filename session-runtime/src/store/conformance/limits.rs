@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, text};
 use super::running::{rounds, together};
-use crate::patch::{FieldOp, Op, Outcome, Patch, Refused};
+use crate::record::patch::{FieldOp, Op, Outcome, Patch, Refused};
 use crate::store::{Created, Limits, Lookup, SessionStore};
 
 /// What the rules are ready to write.

@@ -1,7 +1,7 @@
 //! Sessions by principal.
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, renewal, set};
-use crate::patch::Patch;
+use crate::record::patch::Patch;
 use crate::record::{COMMIT_LEEWAY, Principal};
 use crate::store::{Lookup, SessionStore, Touch};
 

@@ -33,9 +33,7 @@
 //! rules on sizes need a store that states limits.
 //!
 //! Add `session-runtime` with the feature `conformance` to the
-//! dev-dependencies; nothing else is needed. Without the macro, a rule is
-//! called as `conformance::an_unknown_id_is_absent(Fixture::open(make).await)`
-//! on a multi-threaded tokio runtime.
+//! dev-dependencies; nothing else is needed.
 //!
 //! # What is where
 //!
@@ -78,6 +76,7 @@ mod tickets;
 mod versions;
 mod walk;
 
+#[doc(hidden)]
 pub use fixture::{Fixture, Opened};
 pub use needs::not_promised;
 #[doc(hidden)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
+use crate::record::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
 use crate::record::{Applying, Due, Judgement, Principal, Record, TOMBSTONE, Tombstone};
 use crate::store::{Ended, EndedBy, Lookup, Replayed, Revoke, Touch};
 use crate::token::SecretHash;

@@ -1,7 +1,7 @@
 //! The guard of a patch: presence, expectations, validation; all or nothing.
 
 use super::fixture::{ABSOLUTE, Fixture, LIFETIME, new_secret, renewal, set, text};
-use crate::patch::{Add, Conflict, Expect, FieldOp, Gone, Op, Outcome, Patch};
+use crate::record::patch::{Add, Conflict, Expect, FieldOp, Gone, Op, Outcome, Patch};
 use crate::record::{COMMIT_LEEWAY, Principal};
 use crate::store::{Created, Lookup, SessionStore};
 
@@ -162,7 +162,7 @@ fn everything(id: crate::id::SessionId) -> Patch {
     patch.meta.renew = Some(new_secret(id));
     patch.meta.authenticated = true;
     patch.meta.principal = Some(Some(Principal::new("customer", "43")));
-    patch.meta.lifetime = Some(crate::patch::Lifetime { remember: true, ..LIFETIME });
+    patch.meta.lifetime = Some(crate::record::patch::Lifetime { remember: true, ..LIFETIME });
     patch
 }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, IDLE, renewal, set, text};
 use super::running::{both, rounds, together};
-use crate::patch::{Expect, FieldOp, Gone, Op, Outcome, Patch};
+use crate::record::patch::{Expect, FieldOp, Gone, Op, Outcome, Patch};
 use crate::store::{Lookup, SessionStore, Touch};
 
 /// 16 tasks that write 25 times each, to a field of their own, lose nothing.

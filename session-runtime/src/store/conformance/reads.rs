@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::fixture::{Fixture, IDLE, new_secret, renewal, set};
 use super::model::same;
-use crate::patch::{Add, Expect, FieldOp, Op, Outcome, Patch};
+use crate::record::patch::{Add, Expect, FieldOp, Op, Outcome, Patch};
 use crate::record::{Applying, Record, Rotate, Rotation};
 use crate::store::{Lookup, SessionStore, Touch};
 use crate::token::RotationNonce;

@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 use super::fixture::{Fixture, IDLE, LIFETIME, new_secret, set, text};
 use super::running::together;
 use crate::clock::{Millis, Timestamp};
-use crate::patch::Patch;
 use crate::realm::Realm;
+use crate::record::patch::Patch;
 use crate::record::{Principal, Renewal, RetiredSecret, Rotation};
 use crate::store::{Created, Lookup, SessionStore, Touch};
 use crate::token::{PatchId, RotationNonce, SecretHash, SessionToken};
@@ -42,7 +42,8 @@ pub async fn a_created_record_is_read_back_whole<S: SessionStore>(fixture: Fixtu
     let hash: [u8; 32] = Sha256::digest(&text).into();
     assert_eq!(found.meta.secret.as_bytes(), &hash, "what is kept of a secret");
 
-    let bare = fixture.lasting(crate::patch::Lifetime { idle: None, absolute: None, ..LIFETIME });
+    let bare =
+        fixture.lasting(crate::record::patch::Lifetime { idle: None, absolute: None, ..LIFETIME });
     let bare = fixture.insert(bare).await;
     assert_eq!(*fixture.found(&bare).await, bare, "an empty record without limits differs");
 }

@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, MS, new_secret, renewal, set, text};
 use super::running::{rounds, together};
-use crate::patch::{Gone, Outcome, Patch};
+use crate::record::patch::{Gone, Outcome, Patch};
 use crate::record::{Principal, RetiredSecrets, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 
@@ -38,8 +38,10 @@ pub async fn a_renewal_is_one_step_with_its_data<S: SessionStore>(fixture: Fixtu
     fixture.clock.advance(MS);
     let (mut patch, secret) = renewal(record.id);
     let customer = Principal::new("customer", "42");
-    patch.ops =
-        vec![crate::patch::FieldOp::new("planted", crate::patch::Op::Remove), set("u", "42")];
+    patch.ops = vec![
+        crate::record::patch::FieldOp::new("planted", crate::record::patch::Op::Remove),
+        set("u", "42"),
+    ];
     patch.meta.authenticated = true;
     patch.meta.principal = Some(Some(customer.clone()));
     fixture.applied(record.id, &patch).await;
@@ -124,7 +126,7 @@ pub async fn writes_of_an_older_epoch_are_superseded<S: SessionStore>(fixture: F
     sign_in.meta.principal = Some(Some(attacker.clone()));
     let mut longer = Patch::new();
     longer.meta.lifetime =
-        Some(crate::patch::Lifetime { remember: true, ..super::fixture::LIFETIME });
+        Some(crate::record::patch::Lifetime { remember: true, ..super::fixture::LIFETIME });
     fixture.clock.advance(MS);
     for epoch in [0, 1, 3, u64::MAX] {
         for patch in [&Patch::of(vec![set("n", "2")]), &sign_in, &longer, &Patch::new()] {

@@ -2,8 +2,8 @@
 
 use super::fixture::{Fixture, renewal, set, text};
 use super::running::{rounds, together};
-use crate::patch::{Add, Applied, Expect, FieldOp, Gone, Op, Outcome, Patch};
 use crate::record::PatchLog;
+use crate::record::patch::{Add, Applied, Expect, FieldOp, Gone, Op, Outcome, Patch};
 use crate::store::SessionStore;
 use crate::token::PatchId;
 

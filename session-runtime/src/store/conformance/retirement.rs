@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, SLACK, new_secret, renewal, set};
 use super::running::{rounds, together};
-use crate::patch::{Gone, Outcome, Patch};
+use crate::record::patch::{Gone, Outcome, Patch};
 use crate::record::{Principal, TOMBSTONE};
 use crate::store::{Created, Lookup, SessionStore, Touch};
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, renewal};
 use super::running::{both, rounds};
-use crate::patch::{Gone, Outcome, Patch};
+use crate::record::patch::{Gone, Outcome, Patch};
 use crate::record::{Principal, Record, TOMBSTONE};
 use crate::store::{Lookup, Revoke, SessionStore, Touch};
 

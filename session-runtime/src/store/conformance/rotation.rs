@@ -3,7 +3,7 @@
 use super::fixture::{Fixture, IDLE, MS, new_secret, renewal, set, text};
 use super::running::together;
 use crate::id::SessionId;
-use crate::patch::{Applied, Expect, Outcome, Patch};
+use crate::record::patch::{Applied, Expect, Outcome, Patch};
 use crate::record::{Principal, ROTATION_GRACE, Record, Rotate, Rotation, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 use crate::token::{RotationNonce, SecretHash};

@@ -298,7 +298,7 @@ macro_rules! __store_test {
 
 macro_rules! publish {
     ({} { $($theme:ident $needs:tt { $($rule:ident)* })* }) => {
-        $(pub use $theme::{$($rule),*};)*
+        $(#[doc(hidden)] pub use $theme::{$($rule),*};)*
 
         /// The names of all rules, in the order of the list.
         pub const RULES: &[&str] = &[$($(stringify!($rule)),*),*];

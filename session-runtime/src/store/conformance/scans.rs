@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fixture::{Fixture, IDLE, MS, renewal, set};
 use crate::id::SessionId;
-use crate::patch::Patch;
+use crate::record::patch::Patch;
 use crate::record::{Principal, Record};
 use crate::store::{Cursor, SessionStore};
 

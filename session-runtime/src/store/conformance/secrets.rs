@@ -3,7 +3,7 @@
 use super::fixture::{Fixture, MS, new_secret, renewal};
 use super::needs::Need;
 use crate::id::SessionId;
-use crate::patch::Patch;
+use crate::record::patch::Patch;
 use crate::record::{ROTATION_GRACE, Rotate, Rotation};
 use crate::store::{Lookup, SessionStore};
 use crate::token::{RotationNonce, SecretHash};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fixture::{Fixture, MS};
 use super::running::together;
 use crate::id::SessionId;
-use crate::patch::{Denied, SignIn};
+use crate::record::patch::{Denied, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{Created, Lookup, Revoke, Revoked, SessionStore};
 

@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, SLACK, renewal, set};
 use super::running::{both, rounds};
-use crate::patch::{Outcome, Patch};
+use crate::record::patch::{Outcome, Patch};
 use crate::record::{COMMIT_LEEWAY, Principal, Record, TOMBSTONE};
 use crate::store::{Created, Lookup, SessionStore, Touch};
 

@@ -4,7 +4,7 @@ use super::fixture::{Fixture, MS, SLACK, renewal, set};
 use super::running::{both, rounds};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Denied, Outcome, Patch, SignIn};
+use crate::record::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, TICKET_LIFETIME};
 use crate::store::{Created, Lookup, Revoke, SessionStore};
 

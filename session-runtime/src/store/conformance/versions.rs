@@ -2,7 +2,7 @@
 
 use super::fixture::{Fixture, MS, renewal, set};
 use super::needs::Need;
-use crate::patch::{Expect, Outcome, Patch};
+use crate::record::patch::{Expect, Outcome, Patch};
 use crate::record::{Principal, Versions};
 use crate::store::SessionStore;
 

@@ -7,7 +7,7 @@ use super::model::{Dice, Model, same};
 use super::needs::Need;
 use super::running::rounds;
 use crate::id::SessionId;
-use crate::patch::{Expect, Outcome, Patch};
+use crate::record::patch::{Expect, Outcome, Patch};
 use crate::record::{Rotate, Rotation};
 use crate::store::{EndedBy, Revoke, SessionStore, Touch};
 use crate::token::{RotationNonce, SecretHash};

@@ -9,8 +9,8 @@ use super::load::record_of;
 use super::{Append, Bounds, Doubt, Engine, Failure, Joins, Pause, Replace, Step, Stepped};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Applied, Gone, Op, Outcome, Patch};
 use crate::record::form::{self, Base, DoesNotFit, Form};
+use crate::record::patch::{Applied, Gone, Op, Outcome, Patch};
 use crate::record::{Applying, COMMIT_LEEWAY, FormNote, Record};
 use crate::store::limits::Limits;
 

@@ -4,8 +4,8 @@ use tokio::time::Instant;
 
 use super::apply::SMALL;
 use super::{Doubt, Engine, Failure, Inserted, Joins};
-use crate::patch::SignIn;
 use crate::record::form::{self, DoesNotFit, Form, Raw};
+use crate::record::patch::SignIn;
 use crate::record::{Record, Touch};
 use crate::store::contract::Created;
 

@@ -95,8 +95,8 @@ mod tests {
     use super::super::Bounds;
     use super::*;
     use crate::id::SessionId;
-    use crate::patch::{FieldOp, Lifetime, Op, Patch};
     use crate::record::form::{Entry, decode};
+    use crate::record::patch::{FieldOp, Lifetime, Op, Patch};
     use crate::record::{COMMIT_LEEWAY, Ended, EndedBy, Fields, Meta, Record};
     use crate::token::{PatchId, SecretHash};
 

@@ -21,15 +21,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use self::index::PrincipalIndex;
 use self::shard::{Removed, Shard};
 use super::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use super::engine::index::Order;
 use super::error::{StoreError, StoreErrorKind};
 use super::limits::Limits;
+use super::session_store::{SessionStore, StoreFuture};
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
+use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
@@ -52,7 +52,7 @@ struct Inner {
     shards: Box<[Mutex<Shard>]>,
     index: PrincipalIndex,
     records: AtomicUsize,
-    limit: AtomicUsize,
+    capacity: AtomicUsize,
     field_limit: AtomicUsize,
     record_limit: AtomicUsize,
     next_shard: AtomicUsize,
@@ -79,7 +79,7 @@ impl MemoryStore {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
             index: PrincipalIndex::new(),
             records: AtomicUsize::new(0),
-            limit: AtomicUsize::new(usize::MAX),
+            capacity: AtomicUsize::new(usize::MAX),
             field_limit: AtomicUsize::new(field),
             record_limit: AtomicUsize::new(record),
             next_shard: AtomicUsize::new(0),
@@ -96,8 +96,8 @@ impl MemoryStore {
     ///
     /// No limit.
     #[must_use]
-    pub fn limit(self, sessions: usize) -> Self {
-        self.0.limit.store(sessions, Ordering::Relaxed);
+    pub fn capacity(self, sessions: usize) -> Self {
+        self.0.capacity.store(sessions, Ordering::Relaxed);
         self
     }
 
@@ -149,7 +149,7 @@ impl Inner {
         if let Err(refused) = self.limits().check_new(&record.fields) {
             return Ok(Created::Refused(refused));
         }
-        if self.records.fetch_add(1, Ordering::Relaxed) >= self.limit.load(Ordering::Relaxed) {
+        if self.records.fetch_add(1, Ordering::Relaxed) >= self.capacity.load(Ordering::Relaxed) {
             self.one_less();
             return Err(StoreError::new(StoreErrorKind::Full));
         }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::hash::Hashed;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Applied, Gone, Outcome, Patch};
+use crate::record::patch::{Applied, Gone, Outcome, Patch};
 use crate::record::{
     Applying, COMMIT_LEEWAY, Due, Ended, EndedBy, Judgement, Principal, Record, TOMBSTONE,
     Tombstone,

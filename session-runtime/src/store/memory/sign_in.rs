@@ -13,7 +13,7 @@ use super::shard::{Seen, Shard};
 use super::{Inner, SHARDS};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Denied, Outcome, Patch, SignIn};
+use crate::record::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::engine::index::{Admission, Verdict};
 use crate::store::{Created, EndedBy};

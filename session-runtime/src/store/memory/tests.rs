@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::patch::{AtLimit, Cap, Denied, FieldOp, Lifetime, Op, SignIn};
+use crate::record::patch::{AtLimit, Cap, Denied, FieldOp, Lifetime, Op, SignIn};
 use crate::record::{Fields, Meta, TICKET_LIFETIME};
 
 fn store() -> MemoryStore {

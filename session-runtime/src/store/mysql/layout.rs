@@ -60,7 +60,7 @@ impl Tables {
     pub(super) fn new(prefix: &str) -> Result<Self, Failure> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if !prefix.chars().all(valid) || prefix.len() > LONGEST_PREFIX {
-            let text = "table_prefix: at most 40 characters of a-z, 0-9 and `_`";
+            let text = "prefix: at most 40 characters of a-z, 0-9 and `_`";
             return Err(Failure::config(text));
         }
         let name = |table: &str| format!("{prefix}session{table}");
@@ -218,7 +218,7 @@ FROM {session}"
                 Err(error) if number(&error) == Some(NO_COLUMN) => {
                     return Err(Failure::config(format!(
                         "the table `{table}` belongs to another program; choose another \
-                         `table_prefix`"
+                         `prefix`"
                     )));
                 }
                 Err(error) => return Err(fault(error).failure().during("looking for the tables")),

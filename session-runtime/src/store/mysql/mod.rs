@@ -14,8 +14,8 @@ use std::fmt;
 
 use self::dialect::MySql;
 pub use self::options::MySqlOptions;
-use super::contract::SessionStore;
 use super::error::StoreError;
+use super::session_store::SessionStore;
 use super::sql::Store;
 use crate::forward_store;
 
@@ -35,7 +35,7 @@ use crate::forward_store;
 ///
 /// let store = MySqlStore::connect("mysql://app:secret@localhost/app").await?;
 /// // or, with settings:
-/// let options = MySqlStore::options().table_prefix("shop_").connections(20);
+/// let options = MySqlStore::options().prefix("shop_").connections(20);
 /// let store = options.connect("mariadb://app:secret@localhost/app").await?;
 /// # Ok(()) }
 /// ```

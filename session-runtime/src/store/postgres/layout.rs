@@ -61,7 +61,7 @@ impl Layout {
             return wrong("schema", 63);
         }
         if !plain(prefix) || prefix.len() > PREFIX {
-            return wrong("table_prefix", PREFIX);
+            return wrong("prefix", PREFIX);
         }
         Ok(Self { schema: schema.to_owned(), prefix: prefix.to_owned() })
     }
@@ -225,7 +225,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
             Found::Layout(version) => Ok(Some(version)),
             Found::Nothing => Ok(None),
             Found::Foreign => Err(Failure::config(format!(
-                "the table {} belongs to another program; choose another `schema` or `table_prefix`",
+                "the table {} belongs to another program; choose another `schema` or `prefix`",
                 self.table("session")
             ))),
         }

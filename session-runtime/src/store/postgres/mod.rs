@@ -15,8 +15,8 @@ use std::fmt;
 
 use self::dialect::PostgreSql;
 pub use self::options::PostgresOptions;
-use super::contract::SessionStore;
 use super::error::StoreError;
+use super::session_store::SessionStore;
 use super::sql::Store;
 use crate::forward_store;
 

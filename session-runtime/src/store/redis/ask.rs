@@ -7,8 +7,8 @@ use redis::Value;
 use super::failure::Failure;
 use super::server::Told;
 use crate::clock::Timestamp;
-use crate::patch::Denied;
 use crate::record::form::{Base, Form, NO_SCHEMAS, patch_text};
+use crate::record::patch::Denied;
 use crate::store::engine::{Read, Step};
 
 /// A step that does nothing: `step.lua` answers as it stands.

@@ -148,7 +148,7 @@ impl RedisOptions {
     /// How many replicas must have the end of a session, or a renewal with a
     /// change of privilege, before it is acknowledged (`WAIT`, on connections
     /// of its own). If they do not have it before the deadline the call fails
-    /// (a patch is [`Uncertain`](crate::patch::Outcome::Uncertain)): it is done,
+    /// (a patch is [`Uncertain`](crate::record::patch::Outcome::Uncertain)): it is done,
     /// and may be undone if the primary is lost just then. Revoking all or
     /// others waits for each session, and for the mark that refuses tickets
     /// from before. Nothing else is waited for: a session that a sign-in

@@ -15,8 +15,8 @@ use super::principals::{Entry, Standing};
 use super::script::STEP;
 use super::server::{Server, Told};
 use crate::id::SessionId;
-use crate::patch::{AtLimit, Cap, Denied, SignIn};
 use crate::record::form::{Form, patch_text};
+use crate::record::patch::{AtLimit, Cap, Denied, SignIn};
 use crate::record::{Ended, EndedBy, Fields, Record};
 use crate::store::engine::{
     self, Doubt, End, Engine, Entombed, Inserted, Joins, Pause, Read, Step, Stepped, is_over,

@@ -10,14 +10,14 @@ use super::target::Target;
 use super::walk::Position;
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
+use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::engine::{self, Doubt};
 use crate::store::error::StoreError;
+use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
 /// Sessions in Redis or Valkey, of version 7.0 or later: one server, Sentinel

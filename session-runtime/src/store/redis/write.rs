@@ -9,8 +9,8 @@ use super::script::kept;
 use super::server::{Server, Told};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::Denied;
 use crate::record::form::{Base, Form, letter, patch_text};
+use crate::record::patch::Denied;
 use crate::store::engine::{
     self, Append, Doubt, End, Engine, Entombed, Inserted, Joins, Read, Replace, Step, Stepped,
     is_over,

@@ -10,8 +10,8 @@ use super::server::{Server, Work};
 use super::sign_in::{self, Admitted};
 use super::{Arg, Dialect, Fault};
 use crate::id::SessionId;
-use crate::patch::{Applied, Gone, Outcome, Patch};
 use crate::record::form::{self, Base, Form};
+use crate::record::patch::{Applied, Gone, Outcome, Patch};
 use crate::record::{Applying, Principal, Record};
 use crate::store::engine::{self, Doubt, Failure};
 

@@ -6,9 +6,9 @@ use super::load::lock;
 use super::server::{Server, Work};
 use super::sign_in::{self, Admitted};
 use super::{Arg, Dialect, Fault};
-use crate::patch::SignIn;
 use crate::record::Record;
 use crate::record::form::{Base, Form};
+use crate::record::patch::SignIn;
 use crate::store::contract::Created;
 use crate::store::engine::{self, Doubt, Failure};
 

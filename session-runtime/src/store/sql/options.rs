@@ -9,7 +9,7 @@ macro_rules! shared_settings {
         /// # Default
         ///
         /// Nothing: `session`, `session_revocation` and so on.
-        pub fn table_prefix(mut self, prefix: impl Into<String>) -> Self {
+        pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
             self.prefix = prefix.into();
             self
         }
@@ -40,7 +40,7 @@ macro_rules! shared_settings {
         /// How long a call may take, from the wait for a connection to the last try. Locks
         /// are waited for no longer on the server. After it the answer is an error of kind
         /// [`Timeout`](crate::store::StoreErrorKind::Timeout), or
-        /// [`Outcome::Uncertain`](crate::patch::Outcome::Uncertain) for a patch that may have
+        /// [`Outcome::Uncertain`](crate::record::patch::Outcome::Uncertain) for a patch that may have
         /// been stored.
         ///
         /// # Default

@@ -14,13 +14,13 @@ use super::sweep::{self, Sweep};
 use super::{apply, create, end, load};
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
+use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::error::StoreError;
+use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
 /// Sessions on a SQL server.

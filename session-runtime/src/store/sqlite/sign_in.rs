@@ -10,7 +10,7 @@ use super::read;
 use super::value::{self, Id, Place};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Cap, Denied, SignIn};
+use crate::record::patch::{Cap, Denied, SignIn};
 use crate::record::{EndedBy, Principal, Record};
 use crate::store::engine::index::{Admission, STEP, Verdict};
 

@@ -10,7 +10,7 @@ use super::failure::{Failure, Unacknowledged};
 use super::write;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::SignIn;
+use crate::record::patch::SignIn;
 
 /// What the writer does with a step: run it in the transaction, and, when
 /// that is over, answer.

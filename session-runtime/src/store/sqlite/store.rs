@@ -15,14 +15,14 @@ use super::writer::{self, Threads};
 use super::{end, path, sweep};
 use crate::clock::Clock;
 use crate::id::SessionId;
-use crate::patch::{Outcome, Patch, SignIn};
+use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Due, Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
-    StoreFuture, Swept, Visit,
+    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
+use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
 /// Sessions in one SQLite file.

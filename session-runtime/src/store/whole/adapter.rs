@@ -10,8 +10,8 @@ use super::locks::Locks;
 use super::tombstones::Tombstones;
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
-use crate::patch::{Gone, Outcome, Patch, SignIn};
 use crate::record::form::{self, Entry};
+use crate::record::patch::{Gone, Outcome, Patch, SignIn};
 use crate::record::{Applying, COMMIT_LEEWAY, Due, Judgement, Principal, Record};
 use crate::store::{
     Capabilities, Created, Cursor, EndedBy, Limits, Lookup, Page, Replayed, Revoke, Revoked,

@@ -2,7 +2,7 @@
 
 use super::Order;
 use crate::id::SessionId;
-use crate::patch::{AtLimit, Cap};
+use crate::record::patch::{AtLimit, Cap};
 
 /// So many sessions at most are ended by one sign-in, and looked at in one go: a cap
 /// that is turned on later catches up with the sign-ins that follow.

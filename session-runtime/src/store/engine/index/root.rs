@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::{Entry, MARGIN, Order, RESERVATION, State};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{Denied, SignIn};
 use crate::record::TICKET_LIFETIME;
+use crate::record::patch::{Denied, SignIn};
 use crate::token::PatchId;
 
 /// So many entries are kept in the root itself.

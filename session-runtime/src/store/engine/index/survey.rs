@@ -6,7 +6,7 @@ use super::root::{Bucket, Joining, Place, Root};
 use super::{Admission, Entry, Order, State, Verdict};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::Cap;
+use crate::record::patch::Cap;
 
 /// The entries of a principal as a sign-in sees them, between its reservation and its
 /// write.

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::patch::{AtLimit, Cap, Denied, SignIn};
 use crate::record::TICKET_LIFETIME;
+use crate::record::patch::{AtLimit, Cap, Denied, SignIn};
 use crate::token::PatchId;
 
 use super::admission::STEP;

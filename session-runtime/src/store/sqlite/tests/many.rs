@@ -1,7 +1,7 @@
 //! Principals who have gathered sessions.
 
 use super::*;
-use crate::patch::{AtLimit, Cap, Denied};
+use crate::record::patch::{AtLimit, Cap, Denied};
 
 fn customer() -> Principal {
     Principal::new("shop", "42")

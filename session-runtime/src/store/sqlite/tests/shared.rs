@@ -1,7 +1,7 @@
 //! The application's own file.
 
 use super::*;
-use crate::patch::{AtLimit, Cap};
+use crate::record::patch::{AtLimit, Cap};
 use crate::store::error::StoreErrorKind;
 
 const TABLES: &str = "

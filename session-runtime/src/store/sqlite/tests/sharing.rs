@@ -1,7 +1,7 @@
 //! Two stores on one file, as in two processes.
 
 use super::*;
-use crate::patch::{AtLimit, Cap, Denied, Expect, Gone, SignIn};
+use crate::record::patch::{AtLimit, Cap, Denied, Expect, Gone, SignIn};
 
 async fn pair(directory: &Directory) -> (SqliteStore, SqliteStore) {
     let clock = Clock::frozen(START);

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::patch::{AtLimit, Cap, Gone};
 use crate::record::COMMIT_LEEWAY;
+use crate::record::patch::{AtLimit, Cap, Gone};
 use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
 use crate::store::sqlite::failure::{Failure, Unacknowledged};
