@@ -1,9 +1,9 @@
 //! Run with: cargo run -p session-examples --example checkout
 //!
-//! Three forms over one session. What was typed is forgotten ten minutes later
-//! (`ttl`) and when somebody signs in: anybody may have left it in this browser
-//! (`clear_on_login`). A `transaction` spends the visitor's last voucher (a
-//! stock that visitors share is no part of a session); the order is written once.
+//! Three forms over one session. The address is removed after ten minutes (`ttl`)
+//! and at sign-in, because another person may have left it (`clear_on_login`).
+//! A `transaction` spends the visitor's last voucher. (A stock that visitors
+//! share belongs in a database.) The order is written once.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -37,7 +37,7 @@ async fn address(mut session: Session<Visitor>, Form(form): Form<Address>) -> Re
     Redirect::to("/")
 }
 
-/// Two tabs at once: the closure of one of them runs again, and finds none left.
+/// If two tabs do this at once, the closure of one runs again and finds none left.
 async fn voucher(mut session: Session<Visitor>) -> Result<Redirect, SessionError> {
     session
         .transaction(|session| {
@@ -55,7 +55,7 @@ async fn order(mut session: Session<Visitor>) -> Result<Redirect, SessionError> 
     if session.address().is_some() {
         session.set_order(NUMBERS.fetch_add(1, Ordering::Relaxed));
         match session.save().await {
-            // A double click, or the other tab: the first number stays.
+            // A double click or a second tab: the first number is kept.
             Ok(()) | Err(SessionError::AlreadySet { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -83,7 +83,7 @@ async fn home(session: Session<Visitor>) -> Html<String> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     let app = axum::Router::new()
         .route("/", get(home))

@@ -1,13 +1,13 @@
 //! Run with: cargo run -p session-examples --example custom_store -- sessions
 //!
-//! Then open <http://127.0.0.1:3000>, stop the program and start it again: the visits are
-//! still counted. Its tests are all the rules of the store contract:
+//! Then open <http://127.0.0.1:3000>, stop the program and start it again: the count
+//! continues. The tests check all rules of the store contract:
 //! `cargo test -p session-examples --example custom_store`.
 //!
-//! A store of your own: a directory with a file per key. It reads a file, and replaces it
-//! if it is still what was read; `CasStore` makes a session store of that, with patches,
-//! renewal, expiry, listings, caps and revocations, for any number of processes on this
-//! machine. Put a database or a cloud store with conditional writes in its place.
+//! Your own store: a directory with one file per key. It can read a file, and replace it if
+//! it has not changed since. `CasStore` turns that into a session store with patches,
+//! renewal, expiry, listings, limits and revocations, for any number of processes on this
+//! machine. To use a database or cloud store with conditional writes, replace `Directory`.
 
 use std::fs::{self, File};
 use std::io;
@@ -22,7 +22,7 @@ use session_runtime::store::cas::{CasStore, CompareAndSwap, Keys, ListKeys, Put}
 use session_runtime::store::{SessionStore, StoreError, StoreErrorKind, contract::Cursor};
 use session_runtime::{Session, SessionLayer, SessionSchema};
 
-/// Values in the files of a directory.
+/// Stores each value in a file of one directory.
 struct Directory {
     clock: Clock,
     path: Arc<Path>,
@@ -35,8 +35,8 @@ impl Directory {
         Ok(Self { clock, path: path.into() })
     }
 
-    /// Does what may block on a thread for that. Once begun it runs to its end, even if
-    /// nobody waits for it any more.
+    /// Runs blocking work on a thread for blocking work. Once started it runs to its end,
+    /// even if the returned future is dropped.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
@@ -47,7 +47,7 @@ impl Directory {
     }
 }
 
-/// A full disk has not taken anything. Of anything else nobody knows how far it came.
+/// If the disk is full, nothing was written. After any other error that is unknown.
 fn store_error(error: io::Error) -> StoreError {
     let kind = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreErrorKind::Full,
@@ -56,7 +56,7 @@ fn store_error(error: io::Error) -> StoreError {
     StoreError::because(kind, error)
 }
 
-/// A file that is replaced by renaming another one is read as it was or as it is.
+/// Reads the old or the new content, never a mixture, because `swap` replaces by renaming.
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -65,10 +65,10 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// One swap at a time, whichever process wants it: until the lock goes out of scope.
+/// Replaces a value. The lock, held until the end, admits one process at a time.
 ///
-/// What is acknowledged survives the end of the program, not the loss of power: for that,
-/// sync the new file before it is renamed, and the directory after.
+/// An acknowledged write survives a crash of the program, but not a power failure. For that,
+/// sync the new file before the rename, and the directory after it.
 fn swap(
     directory: &Path,
     key: &str,
@@ -94,7 +94,7 @@ fn swap(
 }
 
 impl CompareAndSwap for Directory {
-    /// A value is its own version: what was read is compared with what is there.
+    /// A value is its own version: `swap` compares the value that was read with the file.
     type Version = Vec<u8>;
 
     fn clock(&self) -> &Clock {
@@ -107,7 +107,7 @@ impl CompareAndSwap for Directory {
         Ok(value.map(|value| (value.clone(), value)))
     }
 
-    // How long a value has to be kept is not noted: `sweep` removes what is over.
+    // `keep_until` is not stored: `sweep` removes expired sessions.
     async fn swap(
         &self,
         key: &str,
@@ -122,7 +122,7 @@ impl CompareAndSwap for Directory {
 }
 
 impl ListKeys for Directory {
-    /// By name: a page begins after the last key of the one before.
+    /// Lists keys by name. Each page begins after the last key of the previous one.
     async fn keys(&self, from: Option<&Cursor>, limit: usize) -> Result<Keys, StoreError> {
         let after = from.map_or_else(String::new, |from| from.as_str().to_owned());
         self.blocking(move |directory| {

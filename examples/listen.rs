@@ -1,11 +1,11 @@
-//! What the examples that serve pages have in common.
+//! Shared by the examples that serve pages.
 
 use std::net::Ipv4Addr;
 
 use tokio::net::TcpListener;
 
-/// Listens on this machine, on port 3000 or that of `PORT`, and says where. If
-/// that cannot be, says why in one line and ends the program.
+/// Listens on 127.0.0.1, on port 3000 or the port in `PORT`, and prints the
+/// address. If that fails, prints the reason in one line and ends the program.
 pub async fn listen() -> TcpListener {
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     match bind(&port).await {

@@ -1,8 +1,8 @@
 //! Run with: cargo run -p session-examples --example middleware
 //!
-//! Middleware that works for every schema with a counter. It names the field
-//! by its key, `Visitor::VISITS`, and knows nothing else of the struct. The
-//! handler has a session of its own: what both change is merged by field.
+//! Middleware that works with any schema that has a counter. It gets the field's
+//! key, `Visitor::VISITS`, and needs nothing else of the struct. The handler
+//! extracts its own handle. The changes of both are merged by field.
 
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
@@ -25,7 +25,7 @@ struct Shop {
     shop_visits: u64,
 }
 
-/// Counts the requests of a session in the field `key` of the schema `S`.
+/// Counts a session's requests in the field `key` of the schema `S`.
 async fn count<S: SessionSchema>(
     State(key): State<CounterKey<S, u64>>,
     request: Request,
@@ -33,7 +33,7 @@ async fn count<S: SessionSchema>(
 ) -> Result<Response, SessionRejection> {
     let mut session = session_of::<S>(request.extensions(), request.headers()).await?;
     session.add(key, 1);
-    // Now, and not when this is dropped: the handler is to see it.
+    // Publishes now, rather than when dropped, so that the handler sees the change.
     session.publish();
     Ok(next.run(request).await)
 }
@@ -55,13 +55,13 @@ fn app(sessions: SessionLayer) -> Router {
         .route("/", get(home))
         .route("/about", get(home))
         .route_layer(from_fn_with_state(Visitor::VISITS, count::<Visitor>))
-        // Last, around the middleware: it needs the session too.
+        // Last, so that it is outside the middleware, which needs the session too.
         .layer(sessions)
 }
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let app = app(SessionLayer::new(MemoryStore::new()).insecure_for_development());
     axum::serve(session_examples::listen().await, app).await
 }

@@ -1,8 +1,8 @@
 //! Run with: cargo run -p session-examples --example oauth
 //!
-//! The `state` of OAuth, in a keyed nonce. Several tabs may be on their way to
-//! the provider at once, and each comes back to its own page. A callback
-//! consumes its state: of all requests that bring it, one signs in.
+//! The `state` of OAuth, in a keyed nonce. Several tabs may start a sign-in at
+//! once, and each returns to its own page. A callback consumes its state, so
+//! only one of several requests with the same state signs in.
 
 use std::collections::HashMap;
 
@@ -18,16 +18,16 @@ use session_runtime::{Session, SessionError, SessionLayer, SessionSchema};
 struct Visitor {
     #[session(principal)]
     user: Option<String>,
-    /// Who went to the provider and has not come back, by `state`.
+    /// The sign-ins that have not returned from the provider, by `state`.
     #[session(nonce = keyed, ttl = "10m")]
     flow: HashMap<String, Flow>,
 }
 
 #[derive(Deserialize, Serialize)]
 struct Flow {
-    /// PKCE: the provider signs in only whoever knows it.
+    /// The PKCE verifier, which the provider requires in exchange for a token.
     verifier: String,
-    /// One of our own pages: an address from outside could lead anywhere.
+    /// One of our own pages. An address from outside could lead anywhere.
     back_to: Page,
 }
 
@@ -67,7 +67,7 @@ async fn callback(mut session: Session<Visitor>, Query(it): Query<Answer>) -> Re
     Ok(show(session, Path(flow.back_to)).await.into_response())
 }
 
-/// Here goes the request to the provider, which says who it is.
+/// Stands for the request to the provider, which returns the user.
 async fn exchange(code: String, _verifier: &str) -> String {
     code
 }
@@ -85,7 +85,7 @@ async fn show(session: Session<Visitor>, Path(page): Path<Page>) -> Html<String>
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     let app = axum::Router::new()
         .route("/", get(|session| show(session, Path(Page::News))))

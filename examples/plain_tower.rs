@@ -1,8 +1,8 @@
 //! Run with: cargo run -p session-examples --example plain_tower
 //!
 //! Sessions without axum: a tower service, served by hyper. The layer is the
-//! same; `session_of` is what axum's extractor calls. A program of its own
-//! leaves axum out with `session-runtime = { default-features = false }`.
+//! same. `session_of` is what axum's extractor calls. To leave axum out of your
+//! program, depend on `session-runtime = { default-features = false }`.
 
 use std::convert::Infallible;
 
@@ -21,7 +21,7 @@ struct Visitor {
     visits: u64,
 }
 
-/// Any body that can be made from a text will do.
+/// Any body type that can be created from a string works.
 type Body = Full<Bytes>;
 
 async fn count<B>(request: Request<B>) -> Result<String, SessionRejection> {
@@ -48,7 +48,7 @@ async fn respond<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
 fn app<B: Send + 'static>()
 -> impl Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send
 {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     sessions.layer(service_fn(respond::<B>))
 }

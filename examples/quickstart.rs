@@ -16,6 +16,7 @@ struct Visitor {
     colour: String,
 }
 
+/// Counts every GET, so even a crawler gets a session. A page that only reads stores nothing.
 async fn home(mut session: Session<Visitor>) -> Html<String> {
     session.add_visits(1);
     let (visits, colour) = (session.visits(), session.colour());
@@ -34,7 +35,7 @@ fn app(sessions: SessionLayer) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), String> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000");
     let listener = listener.await.map_err(|error| format!("port 3000: {error}"))?;

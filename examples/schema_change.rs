@@ -1,9 +1,9 @@
 //! Run with: cargo run -p session-examples --example schema_change
 //!
-//! Open <http://127.0.0.1:3000>, <http://127.0.0.1:3000/next>, the first again.
+//! Open <http://127.0.0.1:3000>, then <http://127.0.0.1:3000/next>, then the first again.
 //!
-//! A released struct, and that of the next release: what does somebody see who
-//! comes back with a session that the released one stored?
+//! The struct of a released version, and that of the next one. What does a visitor
+//! see who returns with a session that the released version stored?
 
 use axum::Router;
 use axum::routing::get;
@@ -22,20 +22,20 @@ mod released {
 mod next {
     #[derive(session_runtime::SessionSchema)]
     pub(crate) struct Visitor {
-        /// Another name: what is stored under the old one is read.
+        /// Renamed: values under the old name are still read.
         #[session(alias = "basket")]
         pub(crate) cart: Vec<String>,
-        /// Another type: text does not decode as a number, so this reads as its
+        /// Another type: text does not decode as a number, so the field reads as its
         /// default. The text stays until the field is set.
         #[session(default = 20)]
         pub(crate) page_size: u32,
         /// New: reads as its default.
         pub(crate) theme: Option<String>,
-        // `locale` is gone: what is stored stays, and nobody reads it.
+        // `locale` was removed: stored values stay, unread.
     }
 }
 
-/// Stores something on the first visit; later ones may come after a rollback.
+/// Stores values on the first visit. A later visit may follow a rollback.
 async fn released(mut session: Session<released::Visitor>) -> String {
     if session.is_new() {
         session.set_basket(vec!["pen".into()]);
@@ -51,7 +51,7 @@ async fn next(session: Session<next::Visitor>) -> String {
     format!("next: cart {cart:?}, page size {size}, theme {theme:?}")
 }
 
-/// Two releases are two processes on one store; here, two layers.
+/// Two releases would be two processes on one store. Here they are two layers.
 fn app(layer: impl Fn() -> SessionLayer) -> Router {
     let released = Router::new().route("/", get(released)).layer(layer());
     let next = Router::new().route("/next", get(next)).layer(layer());
@@ -61,12 +61,12 @@ fn app(layer: impl Fn() -> SessionLayer) -> Router {
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let store = MemoryStore::new();
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let layer = || SessionLayer::new(store.clone()).insecure_for_development();
     axum::serve(session_examples::listen().await, app(layer)).await
 }
 
-// One line tells all this before you deploy, and keeps telling it:
+// One line checks all this before you deploy, and after every later change:
 //
 //     #[test]
 //     fn sessions_of_the_released_version_survive() {

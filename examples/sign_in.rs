@@ -1,8 +1,8 @@
 //! Run with: cargo run -p session-examples --example sign_in
 //!
 //! Signing in with a password, a step that asks for it again, and signing out
-//! everywhere. The ticket is taken before the password is checked: if ann signs
-//! out everywhere meanwhile, a sign-in that began before is refused.
+//! everywhere. The ticket is taken before the password is checked. If ann signs
+//! out everywhere during the check, this sign-in is refused.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ struct Login {
     password: String,
 }
 
-/// Here goes `argon2`, in `spawn_blocking`, and as slow for unknown users.
+/// Call `argon2` here, in `spawn_blocking`, and take as long for unknown users.
 async fn is_right(login: &Login) -> bool {
-    tokio::task::yield_now().await; // it takes its time
+    tokio::task::yield_now().await; // hashing takes time
     login.user == "ann" && login.password == "correct horse"
 }
 
@@ -49,7 +49,7 @@ async fn sign_in(
     Ok(Redirect::to("/"))
 }
 
-/// A session that was left open must not be enough for this.
+/// Requires a recent sign-in: a session that was left open is not enough.
 async fn close(mut who: Authenticated<Visitor>) -> Result<Redirect, SessionError> {
     match who.require_fresh(Duration::from_secs(5 * 60)).await {
         Ok(()) => who.set_notice("Your account is closed (it is not, really)."),
@@ -64,7 +64,7 @@ async fn sign_out_everywhere(
     sessions: SessionManager<Visitor>,
 ) -> Result<Redirect, SessionError> {
     sessions.revoke_all(who.principal()).await?;
-    // This one is over already; the browser is told, too.
+    // `revoke_all` has ended this session too. This also removes the browser's cookie.
     who.destroy();
     Ok(Redirect::to("/"))
 }
@@ -82,7 +82,7 @@ async fn home(mut session: Session<Visitor>) -> Html<String> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     let app = axum::Router::new()
         .route("/", get(home))

@@ -1,6 +1,6 @@
 //! Run with: cargo test -p session-examples --example testing
 //!
-//! A handler is a function of its session, so a test calls it.
+//! A handler is a function of its session, so a test can call it.
 
 use axum::response::Redirect;
 use axum::routing::{get, post};
@@ -24,7 +24,7 @@ async fn account(who: Authenticated<Visitor>) -> String {
     format!("{}, {} items", who.principal(), who.cart().len())
 }
 
-/// Buying must not fail without a word, so it saves by itself.
+/// Saves by itself, so that the handler knows whether the purchase was stored.
 async fn buy(mut session: Session<Visitor>) -> Result<Redirect, SessionError> {
     session.set_cart(Vec::new());
     session.save().await?;

@@ -1,17 +1,17 @@
 //! Run with: cargo run -p session-examples --example two_kinds_of_users
 //!
-//! Customers and administrators: a layer and a cookie each, and one store. Customer 42
-//! is not administrator 42: what a layer made belongs to its realm, by default the
-//! cookie's name, and is unknown to the other. Put one cookie's value under the other
-//! one's name and see.
+//! Customers and administrators have a layer and a cookie each, and share one store.
+//! Customer 42 is not administrator 42: what a layer creates belongs to its realm, by
+//! default the cookie's name, and is unknown in the other realm. To see that, put one
+//! cookie's value under the other cookie's name.
 //!
-//! The shop has both sessions at hand: an administrator who looks at it sees so. Each
-//! layer names its schema, which is how a handler gets the right one.
+//! The shop page uses both sessions, to show an administrator's number. Each layer
+//! names its schema, so each extractor gets the right session.
 //!
-//! And a customer who signs in where another one was finds a session of their own,
-//! with the language of the browser and nothing else.
+//! If another customer signs in in the same browser, they get a new session that keeps
+//! only the language.
 //!
-//! `SESSION_KEYS=$(openssl rand -base64 32)` signs the tokens, too.
+//! With `SESSION_KEYS=$(openssl rand -base64 32)` the tokens are signed as well.
 
 use axum::extract::Form;
 use axum::response::{Html, Redirect};
@@ -58,8 +58,8 @@ async fn shop(
     ))
 }
 
-/// Here a password is checked. Whoever signs in where another customer was is told
-/// of nothing that was theirs.
+/// Check a password here. If another customer was signed in before, the new session
+/// contains none of their data.
 async fn sign_in(mut customer: Session<Customer>, Form(login): Form<Login>) -> Redirect {
     customer.set_number(login.number);
     Redirect::to("/")
@@ -114,7 +114,7 @@ fn app([customers, administrators]: [SessionLayer; 2]) -> axum::Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = std::env::var("SESSION_KEYS").ok().map(|keys| keys.parse()).transpose()?;
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let layers = layers(MemoryStore::new(), keys)?.map(SessionLayer::insecure_for_development);
     Ok(axum::serve(session_examples::listen().await, app(layers)).await?)
 }

@@ -1,9 +1,9 @@
 //! Run with: cargo run -p session-examples --example two_schemas
 //!
-//! Two parts of a program, each with a schema of its own, on one session: one
-//! cookie, one record, one sign-out. The `namespace` keeps `theme` and `theme`
-//! apart, and `same_record!` says at compile time that nothing else collides:
-//! take the namespace away and see.
+//! Two parts of a program, each with its own schema, share one session: one
+//! cookie, one record, one sign-out. The `namespace` separates the two fields
+//! called `theme`. `same_record!` checks at compile time that no fields
+//! collide: remove the namespace to see the error.
 
 use axum::response::{Html, Redirect};
 use axum::routing::{get, post};
@@ -35,14 +35,14 @@ async fn shop(mut shop: Session<Shop>) -> Redirect {
     Redirect::to("/")
 }
 
-/// Knows nothing of the shop.
+/// Uses the forum's fields only.
 async fn forum(mut forum: Session<Forum>) -> Redirect {
     forum.set_theme(forum.theme() + 1);
     forum.set_draft("I think that");
     Redirect::to("/")
 }
 
-/// Signing in is for the whole session: the forum's draft goes, too.
+/// A sign-in affects the whole session: it also removes the forum's draft.
 async fn sign_in(mut shop: Session<Shop>) -> Redirect {
     shop.set_user("ann");
     Redirect::to("/")
@@ -67,7 +67,7 @@ async fn home(shop: Session<Shop>, forum: Session<Forum>) -> Html<String> {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     let app = axum::Router::new()
         .route("/", get(home))

@@ -2,10 +2,10 @@
 //!
 //! Then open <http://127.0.0.1:3000> in two tabs.
 //!
-//! A handle that outlives its response: the socket takes the session along and
-//! stores what it changes with `save().await`, each time, for as long as the
-//! session lives. What both tabs write is kept. Once either signs out, the
-//! sockets of both are refused with `Gone`.
+//! A handle that outlives its response: the socket owns the session and stores
+//! each change with `save().await`, as long as the session exists. The changes
+//! of both tabs are kept. Once either tab signs out, the sockets of both get
+//! `Gone`. In production, also compare `Origin`: see docs/guide/csrf.md.
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::{Html, Redirect, Response};
@@ -48,8 +48,8 @@ async fn sign_out(mut session: Session<Visitor>) -> Redirect {
     Redirect::to("/")
 }
 
-/// Nothing is changed here. If something is, it needs `save().await` before
-/// the session goes along: the response cannot wait for what a socket holds.
+/// Changes nothing. A handler that does must call `save().await` before it moves
+/// the session into the socket, because the response cannot wait for the socket.
 async fn open(upgrade: WebSocketUpgrade, session: Session<Visitor>) -> Response {
     if session.name().is_none() {
         return (http::StatusCode::UNAUTHORIZED, "sign in first").into_response();
@@ -75,14 +75,14 @@ async fn talk(mut socket: WebSocket, mut session: Session<Visitor>) {
 async fn count(session: &mut Session<Visitor>) -> Result<u64, SessionError> {
     session.add_messages(1);
     session.save().await?;
-    // What the other tabs counted meanwhile.
+    // Includes what other tabs have counted.
     session.reload().await?;
     Ok(session.messages())
 }
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    // Plain http, on this machine alone; without this line cookies need https.
+    // For plain http on your own machine. Leave this call out behind https.
     let sessions = SessionLayer::new(MemoryStore::new()).insecure_for_development();
     let app = Router::new()
         .route("/", get(home))

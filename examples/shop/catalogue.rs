@@ -1,4 +1,4 @@
-//! Who may sign in, and what there is to buy. Neither belongs in a session.
+//! The users and the products. Neither belongs in a session.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct UserId(pub(crate) u64);
 
-/// Somebody who may sign in. A real shop would ask for a passkey.
+/// A user. A real shop would ask for a passkey.
 pub(crate) struct User {
     pub(crate) id: UserId,
     pub(crate) name: &'static str,
 }
 
-/// Everybody who may sign in.
+/// All users.
 pub(crate) const USERS: &[User] = &[
     User { id: UserId(1), name: "Ada" },
     User { id: UserId(2), name: "Grace" },
@@ -26,7 +26,7 @@ impl User {
     }
 }
 
-/// Something to buy.
+/// A product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Product {
@@ -37,7 +37,7 @@ pub(crate) enum Product {
 }
 
 impl Product {
-    /// Everything there is.
+    /// All products.
     pub(crate) const ALL: [Self; 4] = [Self::Pen, Self::Notebook, Self::Lamp, Self::Cup];
 
     /// Its name in forms and in the session.

@@ -1,8 +1,8 @@
 //! From the cart to the order.
 //!
-//! The steps are fields of their own: two tabs in different steps keep both
-//! what they wrote. The order is one transaction: it is placed from what is
-//! stored at that moment, as long as that is what the visitor was shown.
+//! Each step is a separate field, so two tabs in different steps both keep what
+//! they wrote. The order is one transaction: it is placed from what is
+//! stored at that moment, if that is what the visitor was shown.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +23,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Without the blanks around what was typed.
+    /// Removes the blanks around each line.
     pub(crate) fn trimmed(&self) -> Self {
         let [name, street, town] = self.lines().map(|line| line.trim().to_owned());
         Self { name, street, town }
@@ -38,7 +38,7 @@ impl Address {
     }
 }
 
-/// How an order travels.
+/// How an order is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Delivery {
@@ -48,7 +48,7 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
-    /// Every way there is.
+    /// All ways of delivery.
     pub(crate) const ALL: [Self; 3] = [Self::Post, Self::Courier, Self::Pickup];
 
     /// Its name in forms and in the session.
@@ -70,29 +70,29 @@ impl Delivery {
     }
 }
 
-/// An order: its number among those of this session, and its price in cents.
-/// On the page for review it is the one that would be placed.
+/// An order: its number within this session, and its price in cents. The review
+/// page shows the order that would be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Order {
     pub(crate) number: u64,
     pub(crate) total: u32,
 }
 
-/// Why there is no order.
+/// Why an order was not placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unplaced {
-    /// It was placed before: a double click, another tab, a page from the
-    /// browser's history.
+    /// It was placed before: by a double click, in another tab, or from a page in
+    /// the browser's history.
     Before,
     EmptyCart,
     NoAddress,
     NoDelivery,
-    /// It is not the one that was shown.
+    /// It differs from the one that was shown.
     Changed,
 }
 
 impl VisitorSession {
-    /// The order that the session asks for, if nothing is missing.
+    /// The order that would be placed now, if nothing is missing.
     pub(crate) fn next_order(&self) -> Result<Order, Unplaced> {
         if self.cart().is_empty() {
             return Err(Unplaced::EmptyCart);
@@ -105,9 +105,9 @@ impl VisitorSession {
         Ok(Order { number: self.orders() + 1, total })
     }
 
-    /// Makes an order of the cart, inside a transaction. A real shop writes it
-    /// to its database afterwards, under the session's id and this number:
-    /// writing that again, after a crash say, changes nothing.
+    /// Places an order, inside a transaction. A real shop then writes it to its
+    /// database, keyed by the session's id and this number, so that writing it
+    /// again, after a crash for example, changes nothing.
     pub(crate) fn place_order(&mut self, shown: Order) -> Result<(), Unplaced> {
         if shown.number <= self.orders() {
             return Err(Unplaced::Before);
@@ -125,7 +125,7 @@ impl VisitorSession {
     }
 }
 
-/// What the lines of a cart cost, in cents.
+/// The price of a cart, in cents.
 pub(crate) fn price(cart: &[Line]) -> u32 {
     let prices = cart.iter().map(|line| line.product.price().saturating_mul(line.quantity));
     prices.fold(0, u32::saturating_add)

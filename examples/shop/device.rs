@@ -1,9 +1,9 @@
-//! What to call a device in a list of devices.
+//! Names for the devices in "my devices".
 
 use axum::http::{HeaderMap, header};
 
-/// Longer names first where one contains the other: every browser claims to be
-/// several.
+/// The order matters, because most browsers also name others: Edge contains
+/// `Chrome/`, and Chrome contains `Safari/`.
 const BROWSERS: [(&str, &str); 5] = [
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
@@ -21,8 +21,8 @@ const SYSTEMS: [(&str, &str); 6] = [
     ("Linux", "Linux"),
 ];
 
-/// Browser and system, as far as they are known. Nothing else that the browser
-/// says of itself gets into the session.
+/// The browser and system, if known. Nothing else of the user agent is stored in
+/// the session.
 pub(crate) fn name(headers: &HeaderMap) -> Option<String> {
     let agent = headers.get(header::USER_AGENT)?.to_str().ok()?;
     let known = |names: &[(&str, &'static str)]| {

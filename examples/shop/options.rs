@@ -1,13 +1,13 @@
-//! What may be set from outside: arguments first, then the environment.
+//! Command-line options. Arguments take precedence over environment variables.
 
 /// The shop's settings.
 #[derive(Debug)]
 pub(crate) struct Options {
-    /// Where it listens, on this machine alone.
+    /// The port on 127.0.0.1.
     pub(crate) port: u16,
-    /// The store, as [`AnyStore::connect`](session_runtime::store::AnyStore::connect) takes it.
+    /// The store's URL, for [`AnyStore::connect`](session_runtime::store::AnyStore::connect).
     pub(crate) store: String,
-    /// Keep `__Host-` and `Secure` although this is plain http.
+    /// Whether to keep `__Host-` and `Secure` on plain http.
     pub(crate) strict_cookie: bool,
 }
 
@@ -23,14 +23,14 @@ Usage: shop [--port 3000] [--store sqlite:shop-sessions.db] [--strict-cookie]
                    browsers refuse on plain http           (or STRICT_COOKIE=1)
 ";
 
-/// What the arguments ask for.
+/// What the arguments request.
 pub(crate) enum Asked {
     Serve(Options),
     Help,
 }
 
 impl Options {
-    /// Reads arguments and environment, or says what is wrong with them.
+    /// Reads the arguments and environment variables, or returns what is wrong with them.
     pub(crate) fn read() -> Result<Asked, String> {
         let env = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let mut port = env("PORT");
@@ -53,7 +53,7 @@ impl Options {
                 "--help" | "-h" => return Ok(Asked::Help),
                 _ => {
                     return Err(format!(
-                        "there is no option `{arg}`; `shop --help` says which there are"
+                        "there is no option `{arg}`; `shop --help` lists the options"
                     ));
                 }
             }

@@ -1,4 +1,4 @@
-//! How the shop is put together.
+//! The routes of the shop, and the layers around them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::demo::{self, Shadows};
 use crate::handlers::{account, assets, cart, checkout, devices, home, locale};
 use crate::pages;
 
-/// Everything the shop answers to.
+/// All routes of the shop.
 pub(crate) fn app(sessions: SessionLayer) -> Router {
     Router::new()
         .route("/", get(home::home))
@@ -35,33 +35,33 @@ pub(crate) fn app(sessions: SessionLayer) -> Router {
         .with_state(Shadows::default())
         .layer(sessions)
         .layer(map_response(explain))
-        // Below the session layer there is no session, and nothing to load.
+        // Added after the session layer, so these routes have no session to load.
         .route("/assets/shop.css", get(assets::css))
         .route("/assets/shop.js", get(assets::js))
-        // The cookie's `SameSite=Lax` keeps other sites from posting in a
-        // visitor's name. To a browser, though, every port of localhost is the
-        // same site, as every sub-domain of a company is: this layer compares
-        // the whole origin.
+        // The cookie's `SameSite=Lax` prevents other sites from posting in a
+        // visitor's name. But all ports of localhost are one site, and so are all
+        // sub-domains of a company. This layer compares the whole origin. See
+        // docs/guide/csrf.md.
         .layer(CsrfLayer::new())
         .layer(map_response(harden))
 }
 
-/// Says in a page what the session layer says in one line: that a change came
-/// too late, or that the store does not answer. The layer leaves its reason in
-/// the response's extensions.
+/// Replaces the session layer's one-line errors by a page: a change came too
+/// late, or the store does not answer. The layer puts the reason into the
+/// response's extensions.
 async fn explain(response: Response) -> Response {
     let Some(error) = response.extensions().get::<Arc<SessionError>>() else {
         return response;
     };
     let late = matches!(**error, SessionError::Gone | SessionError::Conflict { .. });
     let (mut head, _) = response.into_parts();
-    // The status and the cookie stay as they are, the text is another.
+    // Status and cookie stay. Only the body is replaced.
     head.headers.remove(header::CONTENT_TYPE);
     head.headers.remove(header::CONTENT_LENGTH);
     (head, Html(pages::trouble(late).into_string())).into_response()
 }
 
-/// No script, style or frame but the shop's own.
+/// Allows only the shop's own scripts and styles, and no frames.
 async fn harden(mut response: Response) -> Response {
     const HEADERS: [(header::HeaderName, &str); 3] = [
         (

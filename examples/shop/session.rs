@@ -1,4 +1,5 @@
-//! What the shop remembers about a visitor: all of it, in one struct.
+//! Everything the shop stores about a visitor, in one struct. The guide explains
+//! each option: docs/guide/fields.md.
 
 use serde::{Deserialize, Serialize};
 use session_runtime::SessionSchema;
@@ -17,22 +18,23 @@ pub(crate) struct Visitor {
     /// The language of the page.
     #[session(copy)]
     locale: Locale,
-    /// How often the page was opened. Two tabs at once count twice.
+    /// How often the page was opened. Two tabs at once count twice. (Counting on GET
+    /// gives every client a session, crawlers included. That suits a demo only.)
     #[session(counter)]
     visits: u64,
-    /// What lies in the cart.
+    /// The lines of the cart.
     cart: Vec<Line>,
-    /// Said on the next page, once.
+    /// A message for the next page, shown once.
     #[session(flash)]
     notice: Option<Notice>,
     /// The device that signed in, as "my devices" shows it.
     #[session(listed)]
     device: Option<String>,
-    /// Where the next order goes. A checkout that is abandoned forgets it, and
-    /// so does signing in: whoever had this browser before may have left it.
+    /// Where the next order goes. It is removed if the checkout is abandoned, and
+    /// at sign-in, because a previous user of this browser may have left it.
     #[session(ttl = "15m", clear_on_login)]
     address: Option<Address>,
-    /// How the next order travels.
+    /// How the next order is delivered.
     #[session(copy)]
     delivery: Option<Delivery>,
     /// The last order, for the page that confirms it.
@@ -41,7 +43,7 @@ pub(crate) struct Visitor {
     /// How many orders were placed.
     #[session(counter)]
     orders: u64,
-    /// What the demonstration counts.
+    /// The counter of the demo.
     #[session(counter)]
     clicks: u64,
 }
@@ -53,7 +55,7 @@ pub(crate) struct Line {
     pub(crate) quantity: u32,
 }
 
-/// What happened, to be told in the language of the page that tells it.
+/// What happened. The page that shows it translates it.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Notice {
@@ -68,8 +70,8 @@ pub(crate) enum Notice {
     PlacedBefore,
 }
 
-/// The handle that the derive made is an ordinary type of this crate: what the
-/// shop does with a session has its place here.
+/// The derive generates `VisitorSession`, for which `Session<Visitor>` is an alias.
+/// It is a type of this crate, so the shop can add its own methods.
 impl VisitorSession {
     /// Puts one more of `product` into the cart.
     pub(crate) fn add_to_cart(&mut self, product: Product) {
@@ -94,7 +96,7 @@ impl VisitorSession {
         self.cart_mut().retain(|line| line.product != product);
     }
 
-    /// How many things lie in the cart.
+    /// The number of items in the cart.
     pub(crate) fn items(&self) -> u32 {
         self.cart().iter().map(|line| line.quantity).sum()
     }

@@ -16,7 +16,7 @@ fn signing_out_the_others_ends_the_other_browser() {
     assert_eq!(devices(&desk), "2");
     desk.submit("#end-others");
     assert_eq!(devices(&desk), "1");
-    assert_eq!(desk.text("#notice"), "One other session is ended.");
+    assert_eq!(desk.text("#notice"), "One other session was ended.");
     assert_eq!(desk.text("#user"), "Ada");
 
     phone.go("/");

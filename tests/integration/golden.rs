@@ -71,10 +71,8 @@ struct Folder {
 
 async fn page(session: Option<Session<Visitor>>, shop: Option<Session<Shop>>) -> String {
     let (Some(s), Some(shop)) = (session, shop) else { return "nobody".to_owned() };
-    let mut flows: Vec<_> = s.snapshot().flows.into_iter().collect();
-    flows.sort();
     format!(
-        "{:?} {} {} {} {} cart, {flows:?} {:?} {:?} {:?} {:?} since {:?}",
+        "{:?} {} {} {} {} cart, {:?} {:?} {:?} {:?} since {:?}",
         s.user(),
         s.locale(),
         s.visits(),
@@ -105,9 +103,16 @@ async fn sign_in(mut session: Session<Visitor>) {
     session.set_user(42);
     session.set_role("editor");
     session.set_token("hunter-2");
+    session.remember(Duration::from_secs(30 * 24 * 60 * 60));
+}
+
+async fn begin(mut session: Session<Visitor>) {
     session.set_flows("one", "first".to_owned());
     session.set_flows("two", "second".to_owned());
-    session.remember(Duration::from_secs(30 * 24 * 60 * 60));
+}
+
+async fn finish(mut session: Session<Visitor>) -> String {
+    session.consume_flows("two").await.unwrap().unwrap_or_default()
 }
 
 fn app(store: AnyStore) -> (Router, SessionManager) {
@@ -122,6 +127,8 @@ fn app(store: AnyStore) -> (Router, SessionManager) {
         .route("/notice", get(notice))
         .route("/browse", post(browse))
         .route("/sign-in", post(sign_in))
+        .route("/begin", post(begin))
+        .route("/finish", post(finish))
         .route("/sign-out", post(|mut s: Session<Visitor>| async move { s.destroy() }))
         .layer(layer);
     (app, sessions)
@@ -151,6 +158,9 @@ async fn life(store: AnyStore, clock: &Clock) -> Folder {
                 client.keep(&answer);
             }
         }
+    }
+    for (_, client) in &mut all[3..] {
+        client.post("/begin").await;
     }
     let (_, left) = &all[2];
     left.ask(http::Method::POST, "/sign-out").await;
@@ -217,6 +227,8 @@ async fn assert_read(folder: &Path, open: impl AsyncFn(&Clock) -> AnyStore) {
             assert_eq!(client.post("/browse").await.status, 409, "{at}: an ended session");
             continue;
         }
+        let flow = if ["member", "renewed"].contains(&name.as_str()) { "second" } else { "" };
+        assert_eq!(client.post("/finish").await.body, flow, "{at}: {name}");
         assert_eq!(client.get("/notice").await.body, "Grüße, \u{1F600} \\ \"quoted\"", "{at}");
         assert_eq!(client.post("/browse").await.status, 200, "{at}: {name}");
         let page = client.get("/").await.body;

@@ -83,6 +83,12 @@ mod documents {
     #[doc = include_str!("../../docs/guide/login-page.md")]
     struct GuideLoginPage;
 
+    #[doc = include_str!("../../docs/guide/recipes.md")]
+    struct GuideRecipes;
+
+    #[doc = include_str!("../../docs/coming-from.md")]
+    struct ComingFrom;
+
     #[doc = include_str!("../../docs/tower-sessions.md")]
     struct TowerSessions;
 }

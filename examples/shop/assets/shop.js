@@ -1,5 +1,5 @@
-// The one script of the shop: it sends the six requests of the demonstration
-// and fills in what came of them.
+// The shop's only script. It sends the six requests of the demo and shows the
+// results.
 "use strict";
 
 const panel = document.getElementById("demo");
@@ -52,7 +52,7 @@ const run = async () => {
   const longest = Math.max(...lanes.map((lane) => Number(lane.dataset.wait)));
   for (const lane of lanes) {
     delete lane.dataset.state;
-    // All lanes on one scale of time: what ends later writes later.
+    // All lanes share one time scale, so a lane that ends later writes later.
     lane.style.setProperty("--share", lane.dataset.wait / longest);
     lane.style.setProperty("--wait", `${longest}ms`);
   }
@@ -62,7 +62,7 @@ const run = async () => {
   panel.dataset.state = "running";
   try {
     const start = await (await post("/demo/start")).json();
-    // Browsers hold six connections to one host: these are all under way at once.
+    // Browsers open six connections to a host, so all requests run at once.
     const answers = await Promise.allSettled(lanes.map(send));
     const finish = await (await post("/demo/finish")).json();
     if (answers.some((answer) => answer.status === "rejected")) throw new Error("refused");
@@ -77,5 +77,5 @@ const run = async () => {
   button.textContent = button.dataset.done;
 };
 
-// The page after signing out has no demonstration.
+// The page after signing out has no demo.
 button?.addEventListener("click", run);

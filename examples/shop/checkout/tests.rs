@@ -7,7 +7,7 @@ use super::*;
 use crate::catalogue::{Product, UserId};
 use crate::session::Visitor;
 
-/// Somebody who has filled in every step.
+/// A visitor who has completed every step.
 fn ready() -> TestSession<Visitor> {
     TestSession::new().with(|session: &mut Session<Visitor>| {
         session.add_to_cart(Product::Pen);
@@ -41,7 +41,7 @@ fn what_was_not_shown_is_not_ordered() {
     let shown = t.session().next_order().unwrap();
     t.session().add_to_cart(Product::Lamp);
     assert_eq!(t.session().place_order(shown), Err(Unplaced::Changed));
-    // The same form once more, with all that the next order needs.
+    // The same form again, after a new order has been prepared.
     let t = ready();
     assert_eq!(t.session().place_order(shown), Ok(()));
     let t = t.with(|session| {

@@ -1,5 +1,6 @@
 //! Two tabs at once: parallel requests that change different fields of one
-//! session, slow on purpose between reading and writing.
+//! session, with a deliberate pause between reading and writing. See
+//! docs/guide/concurrency.md.
 
 mod shadow;
 
@@ -17,13 +18,13 @@ use crate::catalogue::Product;
 use crate::session::Visitor;
 use crate::texts::Locale;
 
-/// How many of the requests count.
+/// How many of the requests count a click.
 pub(crate) const CLICKS: u64 = 4;
 
-/// No demonstration keeps a request longer.
+/// The longest pause, in milliseconds.
 const LONGEST: u64 = 5_000;
 
-/// What a run starts from, and what must come out of it.
+/// The values before a run, and the expected result.
 #[derive(Serialize)]
 pub(crate) struct Start {
     before: Whole,
@@ -34,7 +35,7 @@ pub(crate) async fn start(
     session: Session<Visitor>,
     State(shadows): State<Shadows>,
 ) -> Result<Json<Start>, StatusCode> {
-    // Ended meanwhile, in another tab or by time: the page has to be reloaded.
+    // The session expired, or ended in another tab: the page must be reloaded.
     let id = session.id().ok_or(StatusCode::CONFLICT)?;
     let before = Whole::of(&session);
     let expected = Whole {
@@ -68,8 +69,8 @@ pub(crate) async fn step(
     Form(step): Form<Step>,
 ) -> StatusCode {
     let id = session.id().copied();
-    // From here on both work on what they read now: the handle, and beside it
-    // the copy that a session layer of the usual kind would work on.
+    // Both read now and write after the pause: the handle, and the copy that stands
+    // for a session layer that saves sessions as a whole.
     let mut whole = id.and_then(|id| shadows.read(id));
     let next: Locale = session.locale().next();
 
@@ -91,7 +92,7 @@ pub(crate) async fn step(
     StatusCode::NO_CONTENT
 }
 
-/// What came out of a run.
+/// The result of a run.
 #[derive(Serialize)]
 pub(crate) struct Finish {
     actual: Whole,

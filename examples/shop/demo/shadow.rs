@@ -1,6 +1,6 @@
-//! What the same requests would do to a session that is loaded and stored as a
-//! whole, as most session layers do it. Run beside the real session, with the
-//! same timing, so that nobody has to take our word for the difference.
+//! What the same requests do to a session that is loaded and stored as a
+//! whole, as in most session layers. It runs beside the real session with the
+//! same timing, so that you can compare the results.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use session_runtime::{Session, SessionId};
 use crate::session::Visitor;
 use crate::texts::Locale;
 
-/// The fields that the demonstration changes.
+/// The fields that the demo changes.
 #[derive(Clone, Copy, Serialize)]
 pub(crate) struct Whole {
     pub(super) locale: Locale,
@@ -25,10 +25,10 @@ impl Whole {
     }
 }
 
-/// Runs that nobody finished are forgotten when there are this many.
+/// When this many runs are stored, all are dropped, because some never finish.
 const MOST: usize = 1_000;
 
-/// A store of the usual kind: `load` everything, `save` everything.
+/// A store that loads and saves a session as a whole.
 #[derive(Clone, Default)]
 pub(crate) struct Shadows(Arc<Mutex<HashMap<SessionId, Whole>>>);
 

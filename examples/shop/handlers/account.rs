@@ -31,8 +31,8 @@ pub(crate) async fn sign_in(
     // A real shop checks a password here.
     let user =
         User::find(UserId(form.user)).ok_or((StatusCode::UNPROCESSABLE_ENTITY, "no such user"))?;
-    // The principal: the token is renewed by itself, so a token that somebody
-    // planted before is worth nothing. The cart stays, the address goes.
+    // Setting the principal renews the token, so a token that an attacker planted
+    // is now useless. The cart is kept, the address is removed.
     session.set_user(user.id);
     match device::name(&headers) {
         Some(name) => session.set_device(name),
@@ -45,14 +45,14 @@ pub(crate) async fn sign_in(
     Ok(Redirect::to("/"))
 }
 
-/// `Option`: who has no session has nothing to end, and gets none for that.
+/// `Option`, so that a visitor without a session does not get one.
 pub(crate) async fn sign_out(session: Option<Session<Visitor>>) -> Redirect {
     let Some(mut session) = session else {
         return Redirect::to("/goodbye");
     };
     let locale = session.locale();
     session.destroy();
-    // The language goes along in the address: there is no session any more.
+    // The session is gone, so the URL carries the language.
     Redirect::to(locale.goodbye())
 }
 

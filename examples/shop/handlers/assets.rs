@@ -1,4 +1,4 @@
-//! Style and script, part of the program.
+//! Style and script, compiled into the program.
 
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -12,7 +12,7 @@ pub(crate) async fn js() -> impl IntoResponse {
 }
 
 fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    // Another build may have others under the same address.
+    // Another build may serve different content at the same URL.
     let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")];
     (headers, text)
 }

@@ -70,7 +70,7 @@ pub(crate) async fn review(mut session: Session<Visitor>) -> Response {
     }
 }
 
-/// What the page for review showed goes back with the form.
+/// The form contains the order as the review page showed it.
 pub(crate) async fn place(
     mut session: Session<Visitor>,
     Form(shown): Form<Order>,
@@ -89,7 +89,7 @@ pub(crate) async fn done(mut session: Session<Visitor>) -> Response {
     show(&pages::done(&frame, id, order, session.orders()))
 }
 
-/// Where the visitor can do something about it, and why.
+/// Redirects to the page where the visitor can fix the problem, with a message.
 fn send_to(session: &mut Session<Visitor>, unplaced: Unplaced) -> Redirect {
     let (path, notice) = match unplaced {
         Unplaced::Before => (DONE, Notice::PlacedBefore),
@@ -102,7 +102,7 @@ fn send_to(session: &mut Session<Visitor>, unplaced: Unplaced) -> Redirect {
     Redirect::to(path)
 }
 
-/// A page of the checkout that is still open when the order was placed.
+/// Redirects a checkout page that is used after the order was placed.
 fn nothing_to_order(session: &Session<Visitor>) -> Option<Redirect> {
     let elsewhere = if session.order().is_some() { DONE } else { "/#cart" };
     session.cart().is_empty().then(|| Redirect::to(elsewhere))

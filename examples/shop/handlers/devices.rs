@@ -1,4 +1,4 @@
-//! The other sessions of whoever is signed in.
+//! The other sessions of the signed-in user.
 
 use axum::extract::Form;
 use axum::response::Redirect;
@@ -11,7 +11,7 @@ const BACK: &str = "/#devices";
 
 #[derive(Deserialize)]
 pub(crate) struct End {
-    /// Public: it names a session, and opens none.
+    /// Public: it names a session, but does not open it.
     id: SessionId,
 }
 
@@ -20,7 +20,7 @@ pub(crate) async fn end_one(
     sessions: SessionManager<Visitor>,
     Form(end): Form<End>,
 ) -> Result<Redirect, SessionError> {
-    // An id of somebody else's session is left alone by this.
+    // Does nothing if the session belongs to another user.
     if sessions.revoke(who.principal(), end.id).await? {
         who.set_notice(Notice::EndedOne);
     }

@@ -1,4 +1,4 @@
-//! The page.
+//! The start page.
 
 use std::time::SystemTime;
 
@@ -16,11 +16,10 @@ pub(crate) async fn home(
     session.add_visits(1);
     let frame = Frame::of(&mut session, "/");
     if session.is_new() {
-        // Stored by the end of the response anyhow; now, because the page
-        // shows the id.
+        // Saved now rather than with the response, because the page shows the id.
         match session.save().await {
-            // The browser has just signed in or out in another tab: this answer is
-            // late, and must not undo that.
+            // The user has just signed in or out in another tab. This response
+            // is late, and must not undo that.
             Ok(()) | Err(SessionError::Gone) => {}
             Err(error) => return Err(error),
         }

@@ -12,13 +12,13 @@ use crate::texts::Locale;
 #[derive(Deserialize)]
 pub(crate) struct Change {
     locale: Locale,
-    /// Where the button was.
+    /// The page with the button.
     back: Option<String>,
 }
 
 pub(crate) async fn change(mut session: Session<Visitor>, Form(change): Form<Change>) -> Redirect {
     session.set_locale(change.locale);
-    // Only to our own pages: whoever made the form may have made up the rest.
+    // Redirect only to our own pages: a form on another site could name any.
     let mut pages = STEPS.into_iter().chain([DONE]);
     let back = pages.find(|page| Some(*page) == change.back.as_deref());
     Redirect::to(back.unwrap_or("/"))

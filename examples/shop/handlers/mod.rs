@@ -1,6 +1,6 @@
-//! What the shop does. Every change is a POST that is answered with a redirect,
-//! so that reloading a page repeats nothing; what is to be said about it waits
-//! in the session's `notice` for the next page.
+//! The handlers. Every change is a POST that ends in a redirect, so that reloading
+//! a page repeats nothing. The session's `notice` keeps its message for the next
+//! page.
 
 pub(crate) mod account;
 pub(crate) mod assets;

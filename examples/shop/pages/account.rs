@@ -1,4 +1,4 @@
-//! Signing in, devices, and what the session says of itself.
+//! Signing in, "my devices", and "this session".
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::{Home, short};
 use crate::catalogue::USERS;
 use crate::session::Visitor;
 
-/// The form to sign in with, or the devices of whoever has.
+/// The sign-in form, or the devices of the signed-in user.
 pub(super) fn panel(page: &Home<'_>) -> Markup {
     if page.frame.user.is_some() { devices(page) } else { sign_in(page) }
 }

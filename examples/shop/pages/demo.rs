@@ -1,12 +1,12 @@
-//! The panel of the demonstration. The script fills in numbers and words that
-//! stand here already; it knows no language.
+//! The panel of the demo. The script fills in numbers and shows texts that are
+//! already in the page, so it contains no translations.
 
 use maud::{Markup, html};
 
 use crate::demo::CLICKS;
 use crate::texts::Locale;
 
-/// The slow ones read first and write last: what another layer loses most by.
+/// Milliseconds. The language changes last, so a whole-session save loses the most.
 const WAITS: [u64; 4] = [350, 700, 1_050, 1_400];
 const CART_WAIT: u64 = 1_750;
 const LOCALE_WAIT: u64 = 2_100;

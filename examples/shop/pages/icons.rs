@@ -1,10 +1,10 @@
-//! Drawings, as small as they come.
+//! Icons, as inline SVG.
 
 use maud::{Markup, PreEscaped, html};
 
 use crate::catalogue::Product;
 
-/// A cup on the browser's tab.
+/// The browser tab's icon: a cup.
 pub(super) const FAVICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='8' fill='%23b4532a'/%3E%3Cpath d='M9 10h14v5a7 7 0 0 1-14 0zM8 25h16' fill='none' stroke='%23fff' stroke-width='2.5' stroke-linecap='round'/%3E%3C/svg%3E";
 
 pub(super) fn brand() -> Markup {

@@ -1,4 +1,4 @@
-//! What is around every page.
+//! The frame around every page.
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -41,7 +41,7 @@ pub(super) fn page(frame: &Frame, body: &Markup) -> Markup {
     shell(locale, &tools, &body)
 }
 
-/// A page that knows of no session.
+/// A page without a session.
 pub(super) fn bare(locale: Locale, body: &Markup) -> Markup {
     shell(locale, &html! {}, body)
 }
@@ -73,7 +73,7 @@ fn shell(locale: Locale, tools: &Markup, body: &Markup) -> Markup {
     }
 }
 
-/// What the last request had to say.
+/// The message of the previous request.
 fn notice(frame: &Frame) -> Markup {
     let t = frame.texts();
     let name = |product| (t.product)(product).0;

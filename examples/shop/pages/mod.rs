@@ -1,5 +1,5 @@
-//! What the browser gets. Pure functions of what they show: no session, no
-//! store. `maud` escapes every value that is put into a page.
+//! The HTML pages. They are pure functions of the values that they show, without a
+//! store. `maud` escapes every value.
 
 mod account;
 pub(crate) mod checkout;
@@ -17,9 +17,9 @@ use crate::catalogue::User;
 use crate::session::{Line, Notice, Visitor};
 use crate::texts::{Locale, Texts};
 
-/// What is around the pages of a session.
+/// What the frame around a session's page needs.
 pub(crate) struct Frame {
-    /// Where it is.
+    /// The path of the page.
     path: &'static str,
     locale: Locale,
     user: Option<&'static User>,
@@ -27,7 +27,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Takes the notice: it is shown once.
+    /// Takes the notice, so that it is shown once.
     pub(crate) fn of(session: &mut Session<Visitor>, path: &'static str) -> Self {
         Self {
             path,
@@ -42,7 +42,7 @@ impl Frame {
     }
 }
 
-/// All that the start page shows.
+/// The values on the start page.
 pub(crate) struct Home<'h> {
     pub(crate) now: SystemTime,
     pub(crate) frame: Frame,
@@ -52,7 +52,7 @@ pub(crate) struct Home<'h> {
     pub(crate) devices: &'h [SessionInfo],
 }
 
-/// What a session says of itself.
+/// The values in "this session".
 pub(crate) struct Facts {
     pub(crate) id: Option<SessionId>,
     pub(crate) created: Option<SystemTime>,
@@ -83,7 +83,7 @@ impl Home<'_> {
     }
 
     fn until(&self, then: SystemTime) -> String {
-        // Half a minute more, so that a fresh half hour reads as one.
+        // Rounds up half a minute, so that a new session reads "30 min".
         let left = then.duration_since(self.now).unwrap_or_default();
         self.texts().span(left + Duration::from_secs(30))
     }
@@ -113,7 +113,7 @@ pub(crate) fn home(page: &Home<'_>) -> Markup {
     layout::page(&page.frame, &body)
 }
 
-/// Where one lands after signing out.
+/// The page after signing out.
 pub(crate) fn goodbye(locale: Locale) -> Markup {
     let t = locale.texts();
     let body = html! {
@@ -126,15 +126,15 @@ pub(crate) fn goodbye(locale: Locale) -> Markup {
     layout::bare(locale, &body)
 }
 
-/// What came in between. Without a session there is no language either.
+/// The error page, in English, because without a session the language is unknown.
 pub(crate) fn trouble(late: bool) -> Markup {
     let (headline, more) = if late {
         (
             "That came too late",
-            "Your session ended, or somebody signed in or out, while this was under way. Nothing was changed. Reload the page and try again.",
+            "Your session ended, or you signed in or out in another tab, before this request finished. Nothing was changed. Reload the page and try again.",
         )
     } else {
-        ("Not right now", "The shop cannot reach its sessions. Nothing was changed; try again.")
+        ("Not right now", "The shop cannot reach its session store. Please try again.")
     };
     let body = html! {
         section.hero.goodbye id="trouble" {
@@ -146,7 +146,7 @@ pub(crate) fn trouble(late: bool) -> Markup {
     layout::bare(Locale::default(), &body)
 }
 
-/// Enough of an id to tell two apart.
+/// The start of an id, enough to tell two apart.
 fn short(id: SessionId) -> String {
     id.to_string().chars().take(8).collect()
 }

@@ -1,4 +1,4 @@
-//! Shelf and cart.
+//! The shelf and the cart.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use crate::catalogue::Product;
 use crate::checkout;
 use crate::texts::Texts;
 
-/// What there is to buy.
+/// The products.
 pub(super) fn shelf(t: &Texts) -> Markup {
     html! {
         section.shelf aria-labelledby="shelf-title" {
@@ -33,7 +33,7 @@ pub(super) fn shelf(t: &Texts) -> Markup {
     }
 }
 
-/// What lies in the cart.
+/// The cart.
 pub(super) fn cart(page: &Home<'_>) -> Markup {
     let t = page.texts();
     let total = checkout::price(page.cart);

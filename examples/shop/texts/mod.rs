@@ -1,5 +1,4 @@
-//! Every text of the page, once per language. A text that one language lacks
-//! does not compile.
+//! All texts of the pages, in each language. A missing text does not compile.
 
 mod de;
 mod en;
@@ -23,10 +22,10 @@ pub(crate) enum Locale {
 }
 
 impl Locale {
-    /// Every language there is.
+    /// All languages.
     pub(crate) const ALL: [Self; 3] = [Self::En, Self::De, Self::Fr];
 
-    /// Its tag (BCP 47), also in forms and in the session.
+    /// The BCP 47 tag, also used in forms and in the session.
     pub(crate) const fn tag(self) -> &'static str {
         match self {
             Self::En => "en",
@@ -35,7 +34,7 @@ impl Locale {
         }
     }
 
-    /// Its name for itself.
+    /// The language's name in the language itself.
     pub(crate) const fn own_name(self) -> &'static str {
         match self {
             Self::En => "English",
@@ -44,7 +43,7 @@ impl Locale {
         }
     }
 
-    /// The one after it, round and round.
+    /// The next language, in a cycle.
     pub(crate) const fn next(self) -> Self {
         match self {
             Self::En => Self::De,
@@ -53,7 +52,7 @@ impl Locale {
         }
     }
 
-    /// Where one lands after signing out.
+    /// The page after signing out.
     pub(crate) const fn goodbye(self) -> &'static str {
         match self {
             Self::En => "/goodbye?locale=en",
@@ -72,7 +71,7 @@ impl Locale {
     }
 }
 
-/// What the page says.
+/// The texts in one language.
 pub(crate) struct Texts {
     pub(crate) title: &'static str,
     pub(crate) headline: &'static str,
@@ -201,7 +200,7 @@ pub(crate) struct Demo {
 }
 
 impl Texts {
-    /// A span of time in its largest unit.
+    /// A duration in its largest unit.
     pub(crate) fn span(&self, span: Duration) -> String {
         let seconds = span.as_secs();
         let (number, unit) = match seconds {
