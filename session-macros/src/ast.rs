@@ -1,4 +1,4 @@
-//! The model of a schema, borrowing the syn input.
+//! The model of a schema, which borrows the syn input.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt;
@@ -10,12 +10,12 @@ use crate::names::{self, Accessor};
 use crate::shape::{self, Shape};
 use crate::spans;
 
-/// A struct under the derive.
+/// A struct with the derive.
 pub(crate) struct Schema<'a> {
     pub(crate) input: &'a DeriveInput,
     /// The struct's name, as a generated token.
     pub(crate) ident: Ident,
-    /// Without parameters where nothing is wrong.
+    /// Without parameters if there are no errors.
     pub(crate) generics: Generics,
     /// The struct's visibility, as generated tokens.
     pub(crate) vis: TokenStream,
@@ -26,14 +26,14 @@ pub(crate) struct Schema<'a> {
     pub(crate) fields: Vec<Field<'a>>,
 }
 
-/// A field of it.
+/// A field of a schema.
 pub(crate) struct Field<'a> {
     pub(crate) ident: &'a Ident,
     /// The identifier, as a generated token.
     pub(crate) member: Ident,
     /// The identifier without `r#`.
     pub(crate) name: String,
-    /// The name it is stored under, and where that name is written.
+    /// The stored name, and the span where it is written.
     pub(crate) stored: (String, Span),
     /// The constant that holds its key.
     pub(crate) key: Ident,
@@ -41,11 +41,12 @@ pub(crate) struct Field<'a> {
     pub(crate) ty: &'a Type,
     /// The type as generated tokens.
     pub(crate) repeated_ty: TokenStream,
-    /// The type of its key, as generated tokens: for a nonce that of one value.
+    /// The type parameter of its key, as generated tokens; for a nonce, the type of one
+    /// value.
     pub(crate) key_ty: TokenStream,
-    /// Of a keyed nonce: the type of the keys of its values.
+    /// For a keyed nonce, the type of the map's keys.
     pub(crate) map_key: Option<&'a Type>,
-    /// Of a keyed nonce that of one value.
+    /// For a keyed nonce, the shape of one value.
     pub(crate) shape: Shape<'a>,
     pub(crate) policy: Policy,
     pub(crate) options: FieldOptions,
@@ -55,7 +56,8 @@ pub(crate) struct Field<'a> {
     pub(crate) deprecated: TokenStream,
 }
 
-/// What a field is for; the first of several that exclude each other.
+/// The purpose of a field. If several mutually exclusive ones are given, the first in
+/// this order.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Policy {
     Skip,
@@ -90,12 +92,12 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// The fields that have a key, in the order of their index.
+    /// Returns the fields that have a key, in the order of their index.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Field<'a>> {
         self.fields.iter().filter(|field| field.policy != Policy::Skip)
     }
 
-    /// `name` as stores know it.
+    /// Returns the stored form of `name`, including the namespace.
     pub(crate) fn full_name(&self, name: &str) -> String {
         match self.namespace().as_str() {
             "" => name.to_owned(),
@@ -103,7 +105,7 @@ impl<'a> Schema<'a> {
         }
     }
 
-    /// Empty for the default one.
+    /// Returns the namespace; empty for the default one.
     pub(crate) fn namespace(&self) -> String {
         self.options.namespace.as_ref().map(LitStr::value).unwrap_or_default()
     }
@@ -153,7 +155,7 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// No value is its default, so none need be stored for it.
+    /// Returns whether `None` is the default, so that nothing needs to be stored for it.
     pub(crate) fn is_absent_when_none(&self) -> bool {
         use crate::attr::DefaultValue::OfType;
         let default = self.options.default.as_ref();
@@ -163,8 +165,8 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Generics are refused; the fallback has them, so that the struct's uses
-/// elsewhere are no errors of their own.
+/// Generics are rejected, but the fallback keeps them, so that uses of the struct
+/// elsewhere do not cause further errors.
 fn generics(input: &DeriveInput) -> Generics {
     let mut generics = input.generics.clone();
     if !generics.params.is_empty() {

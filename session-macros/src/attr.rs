@@ -1,4 +1,4 @@
-//! The grammar of `#[session(…)]`: text → options that keep their spans.
+//! The parser of `#[session(…)]`, whose options keep their spans.
 
 mod values;
 
@@ -45,7 +45,7 @@ pub(crate) struct FieldOptions {
     pub(crate) renew: Option<Span>,
     pub(crate) counter: Option<Span>,
     pub(crate) flash: Option<Span>,
-    /// Whether there are several at once, each under a key.
+    /// Whether the nonce is keyed: several values at once, each under a key.
     pub(crate) nonce: Option<Given<bool>>,
     pub(crate) merge: Option<Given<Path>>,
     pub(crate) compare: Option<Span>,
@@ -58,18 +58,17 @@ pub(crate) struct FieldOptions {
     pub(crate) secret: Option<Span>,
 }
 
-/// What `default` says.
+/// The value of `default`.
 pub(crate) enum DefaultValue {
-    /// `default`: the type's own.
+    /// `default`: the type's `Default`.
     OfType,
-    /// `default = "…"`: converted.
+    /// `default = "…"`: converted to the field's type.
     Text(LitStr),
-    /// `default = expr`, perhaps of a form that syn knows only with its
-    /// feature `full`.
+    /// `default = expr`, which syn may be able to parse only with its feature `full`.
     Expr(TokenStream),
 }
 
-/// What `on_invalid` says.
+/// The value of `on_invalid`.
 #[derive(Clone, Copy)]
 pub(crate) enum OnInvalid {
     Default,
@@ -138,8 +137,8 @@ impl FieldOptions {
     }
 }
 
-/// Calls `read` after the name of each known option, once per name (an alias
-/// may be repeated). What cannot be read is reported and skipped.
+/// Calls `read` after the name of each known option, once per name (`alias` may be
+/// repeated). Malformed options are reported and skipped.
 fn each_option(
     attrs: &[Attribute],
     place: Place,

@@ -1,5 +1,5 @@
-//! The rules. One function per rule, the rule in words above it; every
-//! violation is reported where it is written, with what to write instead.
+//! The rules. One function per rule, documented by the rule itself; every violation is
+//! reported at its location, with what to write instead.
 
 mod names;
 mod policies;
@@ -73,8 +73,8 @@ fn not_a_struct(what: &str, ident: &Ident) -> String {
     )
 }
 
-/// One schema is one type: the stored bytes know nothing of parameters, and a
-/// session outlives whatever it could borrow.
+/// A schema has no generic parameters: stored bytes do not record type parameters, and a
+/// session outlives anything that it could borrow.
 fn generics(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for parameter in &schema.input.generics.params {
         match parameter {
@@ -111,7 +111,7 @@ fn generics(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     }
 }
 
-/// The handle is a type beside the struct.
+/// The handle is another type than the struct.
 fn handle(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     let given = schema.options.handle.as_ref();
     if let Some(handle) = given.filter(|handle| **handle == schema.input.ident) {
@@ -125,7 +125,7 @@ fn handle(schema: &Schema<'_>, diagnostics: &Diagnostics) {
 /// The longest namespace, in bytes.
 const LONGEST_NAMESPACE: usize = 32;
 
-/// A namespace begins stored names and ends at a colon.
+/// A namespace is a valid prefix of stored names, which a colon ends.
 fn namespace(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     let Some(literal) = &schema.options.namespace else {
         return;
@@ -144,7 +144,7 @@ fn namespace(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     diagnostics.over(literal, format!("the namespace {name:?} {fault}"));
 }
 
-/// What is stored without a version is of version 1.
+/// Migrations need a version of at least 2: sessions stored without one have version 1.
 fn migration(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     let version = schema.options.version.unwrap_or(1);
     if let Some(migrate) = schema.options.migrate.as_ref().filter(|_| version < 2) {

@@ -1,4 +1,4 @@
-//! Collects every error, so that all of them are reported together.
+//! Collects all errors, to report them together.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -8,8 +8,8 @@ use quote::ToTokens;
 
 /// The errors found so far.
 ///
-/// Dropping it without [`finish`](Self::finish) is a bug in this crate: an
-/// error that nobody looks at would let a wrong expansion through.
+/// Dropping it without [`finish`](Self::finish) is a bug in this crate: an ignored error
+/// would let a wrong expansion through.
 pub(crate) struct Diagnostics {
     errors: RefCell<Option<Vec<syn::Error>>>,
 }
@@ -35,7 +35,7 @@ impl Diagnostics {
         self.errors.borrow_mut().get_or_insert_default().push(error);
     }
 
-    /// All errors in one, or none.
+    /// Returns all errors combined into one, if there are any.
     pub(crate) fn finish(self) -> syn::Result<()> {
         let mut errors = self.errors.take().unwrap_or_default().into_iter();
         let Some(mut all) = errors.next() else {

@@ -1,5 +1,5 @@
-//! What is emitted beside errors: the same names with no bodies, so that the
-//! user sees our errors and not one more for every use of the struct.
+//! The code that is emitted along with errors: the same names without bodies, so
+//! that uses of the struct do not cause further errors.
 
 use std::collections::HashSet;
 
@@ -45,7 +45,7 @@ pub(crate) fn schema(schema: &Schema<'_>, errors: &syn::Error) -> TokenStream {
     }
 }
 
-/// A key without a codec, and so without a bound on the field's type.
+/// Returns a key without a codec, and therefore without a bound on the field's type.
 fn key() -> TokenStream {
     quote! {
         __session::Key::with(0, &__session::Codec {
@@ -55,7 +55,7 @@ fn key() -> TokenStream {
     }
 }
 
-/// The first of several keys of one name.
+/// Returns the keys, only the first of each name.
 fn keys(schema: &Schema<'_>) -> TokenStream {
     let value = key();
     let mut taken = HashSet::new();
@@ -63,7 +63,7 @@ fn keys(schema: &Schema<'_>) -> TokenStream {
     fields.map(|field| keys::key(schema, field, &value)).collect()
 }
 
-/// The first of several methods of one name, none that would hide another.
+/// Returns the methods, only the first of each name and none that would hide another.
 fn accessors(schema: &Schema<'_>) -> TokenStream {
     let mut taken: HashSet<&Ident> = HashSet::new();
     let mut methods = TokenStream::new();

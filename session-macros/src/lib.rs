@@ -1,10 +1,9 @@
 //! The derive of `session-runtime`: a struct becomes a typed session.
 //!
 //! Use it through `session_runtime::SessionSchema`; its options are listed in
-//! that crate's documentation. The way of the data: the struct's tokens →
-//! `attr` (options that keep their spans) → `ast` (the model) → `check`
-//! (every rule, all violations reported together) → `expand`, or
-//! `fallback` where something was wrong.
+//! that crate's documentation. Data flow: the struct's tokens → `attr`
+//! (options with their spans) → `ast` (the model) → `check` (every rule, all
+//! violations reported together) → `expand`, or `fallback` if there were errors.
 
 mod ast;
 mod attr;
@@ -23,7 +22,7 @@ mod tests;
 use proc_macro2::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
 
-/// Turns a struct into a typed session: an accessor per field.
+/// Derives a typed session from a struct, with accessors for every field.
 ///
 /// See the documentation of `session_runtime` for an example and the table of
 /// options.

@@ -1,4 +1,4 @@
-//! The identifiers of the output, all in one table.
+//! The identifiers of the generated code.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident};
@@ -14,7 +14,7 @@ pub(crate) struct Accessor {
     pub(crate) ident: Ident,
 }
 
-/// What a generated method does to its field.
+/// The operation of a generated method.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verb {
     Get,
@@ -27,11 +27,11 @@ pub(crate) enum Verb {
     Consume,
 }
 
-/// The methods of every handle and of common traits. An accessor of one of
-/// these names would hide it.
+/// The methods of every handle and of common traits. An accessor with one of these
+/// names would hide the method.
 ///
-/// This list never grows, because a new entry would break programs that compile
-/// today: what the toolkit gains later lives on `Handle`, below the accessors.
+/// This list must not grow, because a new entry would break programs that compile
+/// today: later methods are added to `Handle`, where accessors may shadow them.
 pub(crate) const RESERVED: &[&str] = &[
     "id",
     "is_new",
@@ -88,37 +88,37 @@ pub(crate) const RESERVED: &[&str] = &[
     "default",
 ];
 
-/// The user's identifier as a generated one.
+/// Marks the user's identifier as generated.
 pub(crate) fn generated(ident: &Ident) -> Ident {
     let mut ident = ident.clone();
     ident.set_span(spans::generated(ident.span()));
     ident
 }
 
-/// The handle's own field.
+/// Returns the name of the handle's only field.
 pub(crate) fn inner() -> Ident {
     Ident::new("__session_handle", Span::call_site())
 }
 
-/// `VisitorSession`
+/// Returns the name of the handle, such as `VisitorSession`.
 pub(crate) fn handle(schema: &Ident) -> Ident {
     format_ident!("{}Session", schema.unraw(), span = spans::generated(schema.span()))
 }
 
-/// `USER_ID`
+/// Returns the name of a field's key, such as `USER_ID`.
 pub(crate) fn key(field: &str, span: Span) -> Ident {
     Ident::new(&field.to_uppercase(), spans::generated(span))
 }
 
-/// The methods of a field.
+/// Returns the accessors of a field.
 pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec<Accessor> {
     use Verb::{Add, Clear, Consume, Get, Mut, Push, Set, Take};
 
-    // A copied primitive is changed by its setter. What only says `copy` may
-    // be a struct with parts to change, and an option has `None`.
+    // A primitive needs no `x_mut()`: its setter suffices. Other `copy` types may be
+    // structs with fields to change, and an `Option` can be cleared.
     let verbs: &[Verb] = match policy {
         Policy::Skip => &[],
-        // A reference would hide what was added from what was set.
+        // No `x_mut()`: a mutable reference cannot tell additions from assignments.
         Policy::Counter => &[Get, Set, Add],
         Policy::Flash if matches!(shape.read, Read::Slice(_)) => &[Take, Set, Push],
         Policy::Flash => &[Take, Set],
@@ -131,7 +131,7 @@ pub(crate) fn accessors(field: &Ident, policy: Policy, shape: &Shape<'_>) -> Vec
     verbs.iter().map(|&verb| Accessor { verb, ident: accessor(verb, field) }).collect()
 }
 
-/// Located at the field, so that go-to-definition lands there.
+/// Returns the name of a method, located at the field for go-to-definition.
 fn accessor(verb: Verb, field: &Ident) -> Ident {
     let span = spans::generated(field.span());
     let name = field.unraw();
@@ -148,8 +148,7 @@ fn accessor(verb: Verb, field: &Ident) -> Ident {
     }
 }
 
-/// A type as one writes it: `Option<u64>`. How a compiler prints tokens is
-/// nothing to rely on.
+/// Formats a type as written: `Option<u64>`. How a compiler prints tokens is not stable.
 pub(crate) fn type_name(ty: impl ToTokens) -> String {
     let mut name = String::new();
     print(ty.into_token_stream(), &mut name);

@@ -1,15 +1,15 @@
-//! The options that exist, and what is said about those that do not.
+//! The known options, and the errors for unknown ones.
 
 use proc_macro2::Ident;
 
-/// Where an `#[session(…)]` stands.
+/// The position of an `#[session(…)]` attribute.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Struct,
     Field,
 }
 
-/// An option: its name, and how it is written.
+/// An option: its name and an example.
 type Known = (&'static str, &'static str);
 
 const STRUCT: &[Known] = &[
@@ -55,13 +55,13 @@ impl Place {
         self.known().iter().any(|(name, _)| *name == option)
     }
 
-    /// How `option` is written.
+    /// Returns an example of `option`.
     pub(crate) fn example(self, option: &str) -> &'static str {
         let known = self.known().iter().find(|(name, _)| *name == option);
         known.map_or("…", |(_, example)| example)
     }
 
-    /// What to say of an option that does not exist here.
+    /// Returns the error message for an option that does not exist here.
     pub(crate) fn unknown(self, option: &Ident) -> String {
         let written = option.to_string();
         match self {
@@ -91,7 +91,7 @@ impl Place {
     }
 }
 
-/// The candidate that `written` was most likely meant to be.
+/// Returns the candidate that is most similar to `written`, if any is similar enough.
 pub(crate) fn nearest<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let (distance, name) = candidates
         .iter()
@@ -101,7 +101,7 @@ pub(crate) fn nearest<'a>(written: &str, candidates: &[&'a str]) -> Option<&'a s
     (distance * 3 <= length).then_some(name)
 }
 
-/// Levenshtein's distance, a transposition counting one.
+/// Returns the Levenshtein distance, counting a transposition as one edit.
 fn edit_distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];

@@ -1,17 +1,17 @@
-//! What a field's type looks like.
+//! The syntactic shape of a field's type.
 
 use syn::{GenericArgument, Path, PathArguments, PathSegment, Type, TypePath};
 
-/// What a field's type looks like. Types are recognised by how they are
-/// written; a macro cannot look behind an alias.
+/// The syntactic shape of a field's type. Types are recognized as written; a macro
+/// cannot resolve aliases.
 pub(crate) struct Shape<'a> {
-    /// It is `Option<inner>`.
+    /// Whether the type is `Option<inner>`.
     pub(crate) optional: bool,
     pub(crate) inner: &'a Type,
     pub(crate) read: Read<'a>,
 }
 
-/// How the inner type is read.
+/// How the getter returns the inner type.
 pub(crate) enum Read<'a> {
     /// By value.
     Copied,
@@ -32,7 +32,7 @@ impl<'a> Shape<'a> {
         Self { optional, inner, read: Read::of(inner, copy) }
     }
 
-    /// Of a type that is set and handed out as a whole.
+    /// Returns the shape of a type that is set and consumed as a whole.
     pub(crate) fn whole(ty: &'a Type) -> Self {
         Self { optional: false, inner: ty, read: Read::of(ty, false) }
     }
@@ -52,7 +52,7 @@ impl<'a> Read<'a> {
     }
 }
 
-/// `String` and `T` of `HashMap<String, T>` or `BTreeMap<String, T>`.
+/// Returns `String` and `T` of `HashMap<String, T>` or `BTreeMap<String, T>`.
 pub(crate) fn map(ty: &Type) -> Option<(&Type, &Type)> {
     let (last, modules) = split(path_of(ty)?)?;
     let module = match last.ident.to_string().as_str() {
@@ -81,7 +81,7 @@ pub(crate) fn map(ty: &Type) -> Option<(&Type, &Type)> {
     }
 }
 
-/// `T` of `name<T>`, also as `module::name<T>` or `std::module::name<T>`.
+/// Returns `T` of `name<T>`, also as `module::name<T>` or `std::module::name<T>`.
 fn argument<'a>(ty: &'a Type, name: &str, module: &str) -> Option<&'a Type> {
     let path = path_of(ty)?;
     let (last, modules) = split(path)?;
@@ -98,7 +98,7 @@ fn argument<'a>(ty: &'a Type, name: &str, module: &str) -> Option<&'a Type> {
     }
 }
 
-/// `V` of any `Name<K, V>`.
+/// Returns `V` of any `Name<K, V>`.
 pub(crate) fn value(ty: &Type) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = &split(path_of(ty)?)?.0.arguments else {
         return None;
@@ -109,8 +109,7 @@ pub(crate) fn value(ty: &Type) -> Option<&Type> {
     }
 }
 
-/// A type that changes through a shared reference, in `ty` or inside of it, and what to
-/// write instead.
+/// Finds a type with interior mutability in `ty`. Returns it and the type to write instead.
 pub(crate) fn changed_when_shared(ty: &Type) -> Option<(&Type, String)> {
     const WRAPPERS: &[&str] =
         &["Mutex", "RwLock", "Cell", "RefCell", "OnceCell", "OnceLock", "UnsafeCell"];
@@ -163,14 +162,14 @@ pub(crate) fn is_primitive(ty: &Type) -> bool {
     is_one_of(ty, PRIMITIVES)
 }
 
-/// Whether the written type is exactly one of these primitives.
+/// Returns whether the type is written as one of these primitives.
 pub(crate) fn is_one_of(ty: &Type, primitives: &[&str]) -> bool {
     primitives.iter().any(|name| is_plain(ty, name, "primitive"))
 }
 
 fn path_of(ty: &Type) -> Option<&Path> {
     match ty {
-        // What `$ty:ty` of a user's macro_rules becomes.
+        // A `$ty:ty` of a user's macro_rules becomes an invisible group.
         Type::Group(group) => path_of(&group.elem),
         Type::Paren(paren) => path_of(&paren.elem),
         Type::Path(TypePath { qself: None, path, .. }) => Some(path),

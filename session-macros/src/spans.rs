@@ -1,24 +1,24 @@
-//! Where generated tokens point, and whose they are.
+//! The spans of generated tokens: their location and hygiene.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
 
-/// A span at the place of `span` that counts as generated: editors go there,
-/// lints treat it as the output of a derive.
+/// Returns a span at the location of `span` that counts as generated: editors navigate
+/// there, and lints treat the token as the output of a derive.
 pub(crate) fn generated(span: Span) -> Span {
     Span::call_site().located_at(span)
 }
 
-/// The user's tokens as generated ones.
+/// Marks the user's tokens as generated.
 ///
-/// A field's type is repeated several times in the output. Lints (`deprecated`,
-/// `unused_qualifications`, …) that the user allowed on the struct would come
-/// back at every repetition.
+/// A field's type is repeated several times in the output. Otherwise lints
+/// (`deprecated`, `unused_qualifications`, …) that the user allowed on the struct would
+/// fire at every repetition.
 pub(crate) fn repeat(tokens: impl ToTokens) -> TokenStream {
     map(tokens.into_token_stream(), &generated)
 }
 
-/// Tokens of which all point at `span`, and count as generated.
+/// Moves all tokens to `span` and marks them as generated.
 pub(crate) fn at(span: Span, tokens: TokenStream) -> TokenStream {
     map(tokens, &|_| generated(span))
 }
@@ -31,7 +31,7 @@ fn map(tokens: TokenStream, to: &dyn Fn(Span) -> Span) -> TokenStream {
                 copy.set_span(to(group.span()));
                 return copy.into();
             }
-            // `$crate` means another crate under another span.
+            // With another span, `$crate` would refer to another crate.
             TokenTree::Ident(ident) if ident == "$crate" => {}
             other => other.set_span(to(other.span())),
         }
@@ -40,8 +40,8 @@ fn map(tokens: TokenStream, to: &dyn Fn(Span) -> Span) -> TokenStream {
     mapped.collect()
 }
 
-/// The first and the last token's span of `tokens`, as generated ones. An
-/// expression that starts at one and ends at the other underlines them all.
+/// Returns the spans of the first and last token, marked as generated. Errors in an
+/// expression that starts and ends with these spans underline all tokens.
 pub(crate) fn ends(tokens: &TokenStream) -> (Span, Span) {
     let mut spans = tokens.clone().into_iter().map(|tree| tree.span());
     let first = spans.next().unwrap_or_else(Span::call_site);

@@ -1,4 +1,4 @@
-//! The axum extractors and what they answer when they fail.
+//! The axum extractors, and the responses to their failures.
 
 use std::sync::Arc;
 
@@ -106,7 +106,7 @@ impl IntoResponse for SessionRejection {
 }
 
 impl IntoResponse for SessionError {
-    /// The same answer that the layer gives when its own commit fails.
+    /// Returns the response that the layer sends when its own commit fails.
     fn into_response(self) -> Response {
         let answer = self.answer();
         report(answer.0, &self, "session error");

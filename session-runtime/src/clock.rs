@@ -1,7 +1,7 @@
-//! The one source of now.
+//! The only source of the current time.
 //!
-//! A store owns its clock, and the layer in front of it asks the same one, so
-//! that a test moves the time of a whole stack at once.
+//! A store owns its clock, and the layer in front of it reads the same one, so
+//! a test moves the time of the whole stack at once.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A number up to `u64::MAX - 1`, such that an `Option` of it is no larger: a record has
-/// several.
+/// A number up to `u64::MAX - 1` whose `Option` takes no extra space: a record holds several.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Count(NonZeroU64);
 
@@ -34,34 +33,35 @@ impl Count {
 pub struct Timestamp(Count);
 
 impl Timestamp {
-    /// The last one that there is.
+    /// The latest representable time.
     pub const MAX: Self = Self::from_millis(u64::MAX);
 
-    /// The timestamp `millis` milliseconds after the Unix epoch, or [`MAX`](Self::MAX).
+    /// Creates the timestamp `millis` milliseconds after the Unix epoch, at most
+    /// [`MAX`](Self::MAX).
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(Count::new(millis))
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0.get()
     }
 
-    /// `self + duration`, at most [`MAX`](Self::MAX).
+    /// Returns `self + duration`, at most [`MAX`](Self::MAX).
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self::from_millis(self.as_millis().saturating_add(millis(duration)))
     }
 
-    /// That long before, or the beginning of 1970.
+    /// Returns `self - duration`, at least the Unix epoch.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self::from_millis(self.as_millis().saturating_sub(millis(duration)))
     }
 
-    /// The time from `earlier` to `self`; zero if `earlier` is later.
+    /// Returns the time elapsed from `earlier` to `self`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.as_millis().saturating_sub(earlier.as_millis()))
@@ -69,25 +69,25 @@ impl Timestamp {
 }
 
 impl Default for Timestamp {
-    /// The beginning of 1970.
+    /// Returns the Unix epoch.
     fn default() -> Self {
         Self::from_millis(0)
     }
 }
 
-/// How long something lasts, in whole milliseconds.
+/// A duration in whole milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[doc(hidden)]
 pub struct Millis(Count);
 
 impl Millis {
-    /// So many milliseconds.
+    /// Creates a duration of `millis` milliseconds.
     #[must_use]
     pub const fn new(millis: u64) -> Self {
         Self(Count::new(millis))
     }
 
-    /// The number of milliseconds.
+    /// Returns the number of milliseconds.
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0.get()
@@ -95,7 +95,7 @@ impl Millis {
 }
 
 impl From<Duration> for Millis {
-    /// What is below a millisecond is cut off.
+    /// Rounds down to whole milliseconds.
     fn from(duration: Duration) -> Self {
         Self::new(millis(duration))
     }
@@ -113,7 +113,7 @@ impl fmt::Debug for Millis {
     }
 }
 
-/// Whole milliseconds of `duration`, saturating.
+/// Returns the whole milliseconds of `duration`, saturating.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -125,7 +125,7 @@ impl fmt::Debug for Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// Times before the Unix epoch become the epoch.
+    /// Maps times before the Unix epoch to the epoch.
     fn from(time: SystemTime) -> Self {
         Self::from_millis(time.duration_since(UNIX_EPOCH).map_or(0, millis))
     }
@@ -133,12 +133,12 @@ impl From<SystemTime> for Timestamp {
 
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> Self {
-        // 2^63 ms is 292 million years: within what every platform represents.
+        // i64::MAX / 1000 ms is 292 thousand years, which every platform can represent.
         UNIX_EPOCH + Duration::from_millis(time.as_millis().min(i64::MAX as u64 / 1_000))
     }
 }
 
-/// Where a store and its layer read the time.
+/// The clock from which a store and its layer read the time.
 ///
 /// # Default
 ///
@@ -148,7 +148,7 @@ pub struct Clock(Source);
 
 #[derive(Clone)]
 enum Source {
-    /// The system's, ahead by so many milliseconds.
+    /// The system clock plus `ahead` milliseconds.
     System {
         ahead: i64,
     },
@@ -162,26 +162,39 @@ impl Default for Source {
 }
 
 impl Clock {
-    /// The clock of the operating system.
+    /// Returns the clock of the operating system.
     #[must_use]
     pub const fn system() -> Self {
         Self(Source::System { ahead: 0 })
     }
 
-    /// The clock of a machine whose time is wrong. For tests.
+    /// Returns a system clock that is wrong by `millis`, for tests.
     #[doc(hidden)]
     #[must_use]
     pub const fn system_ahead_by(millis: i64) -> Self {
         Self(Source::System { ahead: millis })
     }
 
-    /// A clock that stands at `start` until it is told otherwise. Clones share it.
+    /// Returns a clock that stays at `start` until [`advance`](Self::advance) or
+    /// [`set`](Self::set) moves it. Clones share their time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use session_runtime::clock::{Clock, Timestamp};
+    /// use session_runtime::store::MemoryStore;
+    ///
+    /// let clock = Clock::frozen(Timestamp::from_millis(0));
+    /// let store = MemoryStore::with_clock(clock.clone());
+    /// clock.advance(Duration::from_secs(60)); // the store's clock moves too
+    /// assert_eq!(clock.now().as_millis(), 60_000);
+    /// # drop(store);
+    /// ```
     #[must_use]
     pub fn frozen(start: Timestamp) -> Self {
         Self(Source::Frozen(Arc::new(AtomicU64::new(start.as_millis()))))
     }
 
-    /// The time now.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
@@ -192,15 +205,15 @@ impl Clock {
         }
     }
 
-    /// Whether it stands still, so that a store on a server must not ask that
-    /// server for the time.
+    /// Returns whether the clock is frozen; a store on a server must then not use
+    /// the server's time.
     #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
     pub(crate) const fn is_frozen(&self) -> bool {
         matches!(self.0, Source::Frozen(_))
     }
 
-    /// Microseconds that only go forward, since some moment in this process. A
-    /// frozen clock tells its own.
+    /// Returns monotonic microseconds since an arbitrary moment in this process; a
+    /// frozen clock returns its own time.
     pub(crate) fn steady_micros(&self) -> u64 {
         match &self.0 {
             Source::Frozen(millis) => millis.load(Ordering::Acquire).saturating_mul(1_000),
@@ -225,10 +238,10 @@ impl Clock {
     }
 }
 
-/// Longer than any process runs, and within what every clock can tell.
+/// Longer than any process runs, and representable by every clock.
 pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// When `limit` from now is over. A limit beyond what the clock can tell does not end.
+/// Returns the instant `limit` from now, capped at [`FAR`].
 pub(crate) fn deadline_after(limit: Duration) -> tokio::time::Instant {
     let now = tokio::time::Instant::now();
     now.checked_add(limit.min(FAR)).unwrap_or(now)

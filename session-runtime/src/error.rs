@@ -1,4 +1,4 @@
-//! What can go wrong with a session, for the people who call `save()`.
+//! The errors of session operations.
 
 use std::error::Error;
 use std::fmt;
@@ -11,79 +11,94 @@ use crate::record::patch::{Denied, Refused};
 use crate::store::{StoreError, StoreErrorKind};
 use crate::token::NoRandomness;
 
-/// An operation on a session failed.
+/// The error of a failed session operation.
 ///
-/// It never holds a token, a secret or a field's value.
+/// Never holds a token, a secret or a field's value.
+///
+/// ```
+/// use session_runtime::{Session, SessionError, SessionSchema};
+/// # #[derive(SessionSchema)]
+/// # struct Visitor { #[session(compare)] budget: u32 }
+/// async fn spend(mut session: Session<Visitor>) -> Result<String, SessionError> {
+///     session.set_budget(session.budget() / 2);
+///     match session.save().await {
+///         Err(SessionError::Conflict { .. }) => Ok("another tab was faster".to_owned()),
+///         saved => saved.map(|()| "spent".to_owned()),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// The store could not answer. What is stored is as it was.
+    /// The store failed to answer. Changes of fields were not written. A call that ends
+    /// sessions may have taken effect despite a [`StoreErrorKind::Timeout`].
     Store(StoreError),
-    /// The store may or may not have applied the changes: its reply was lost.
+    /// The store's reply was lost: it is unknown whether the changes were applied.
     Uncertain,
-    /// The session ended, or somebody signed in or out, since this request
+    /// The session ended, or its user signed in or out, since this request
     /// loaded it. Nothing was written.
     Gone,
-    /// Somebody else changed the field at the same time, again and again.
+    /// Concurrent requests kept changing the field until
+    /// [`conflict_timeout`](crate::SessionLayer::conflict_timeout) elapsed, or a
+    /// `compare` field was changed by another request.
     Conflict {
         /// The stored name; `None` for the record as a whole.
         field: Option<String>,
     },
-    /// A field that is written once holds another value already. Nothing was
-    /// written.
+    /// A `write_once` field already holds a different value. Nothing was written.
     AlreadySet {
         /// The stored name.
         field: &'static str,
     },
-    /// The sign-in was refused: the principal has as many sessions as
+    /// The sign-in was rejected: the principal already has as many sessions as
     /// [`max_sessions`](crate::SessionLayer::max_sessions) allows, or all of
-    /// them were revoked since the [`LoginTicket`](crate::LoginTicket) was
+    /// them were revoked after the [`LoginTicket`](crate::LoginTicket) was
     /// taken. Nothing was written.
     SignInDenied(Denied),
     /// The [`LoginTicket`](crate::LoginTicket) is too old, or was taken for
     /// another principal. Nothing was written.
     LoginExpired,
-    /// Nobody proved who they are recently enough for this step.
+    /// The last authentication in this session is too old for this operation.
     NotFresh,
-    /// A stored value cannot be decoded as the field's type, and it was asked
-    /// to be changed in place or declared `on_invalid = error`. The stored
-    /// bytes are left alone.
+    /// A stored value does not decode as the field's type, and the field is
+    /// declared `on_invalid = error` or was to be changed in place. The stored
+    /// bytes are left unchanged.
     Undecodable {
         /// The stored name.
         field: &'static str,
     },
-    /// A value could not be encoded as JSON, or its JSON would not be read back as that
-    /// value: a float that is not finite, a `Some(None)`, nesting beyond 127 levels.
+    /// A value cannot be encoded as JSON, or its JSON does not decode to the same value:
+    /// a non-finite float, `Some(None)`, more than 127 levels of nesting.
     /// Nothing was written.
     Unencodable {
         /// The stored name.
         field: &'static str,
-        /// What kind of an error the encoder met: without its text, which may quote the value.
+        /// The kind of encoding error, without its text, which may quote the value.
         source: CodecError,
     },
-    /// Somebody was to be signed in, or looked for, by a value that does not identify
-    /// them: it does not come back from its JSON, or has another text each time, as a
-    /// `HashSet` has. Use an id, or a `BTreeSet`.
+    /// The principal's value does not identify a user: it does not survive a round trip
+    /// through JSON, or its JSON varies, as that of a `HashSet` does. Use an id, or a
+    /// `BTreeSet`.
     AmbiguousPrincipal {
         /// The stored name.
         field: &'static str,
     },
-    /// The store refused an operation on what is stored. Nothing was written.
+    /// The store rejected an operation on the stored data. Nothing was written.
     Refused(Refused),
-    /// The operation needs a new cookie, and the response's head has left:
-    /// sign in, renew and create before the response starts.
+    /// The operation needs a new cookie, but the response head has been sent:
+    /// sign in, renew the token and create sessions before the response starts.
     HeadSent,
     /// A handle with unsaved changes was moved out of the handler, into a
     /// body, a stream or a task. Call `save().await` there, or `publish()`
     /// before the response starts.
     Unpublished,
-    /// The settings, the schemas and the store do not fit together; see
-    /// [`SessionLayer::check`](crate::SessionLayer::check).
+    /// The layer is misconfigured: its settings, schemas and store do not fit
+    /// together; see [`SessionLayer::check`](crate::SessionLayer::check).
     Setup(SetupError),
-    /// The layer opens no sessions of this realm: it is neither its own nor one
-    /// that it [accepts](crate::SessionLayer::accept_realm).
+    /// The realm is neither the layer's own nor one that it
+    /// [accepts](crate::SessionLayer::accept_realm).
     UnknownRealm {
-        /// The name that was given.
+        /// The requested name.
         realm: String,
     },
     /// The operating system's random generator failed.
@@ -91,7 +106,14 @@ pub enum SessionError {
 }
 
 impl SessionError {
-    /// The status and the fixed text that a response to this error has.
+    /// Returns the status and the fixed body text of the response to this error.
+    ///
+    /// ```
+    /// use session_runtime::SessionError;
+    ///
+    /// let (status, text) = SessionError::NotFresh.answer();
+    /// assert_eq!((status.as_u16(), text), (401, "sign in again"));
+    /// ```
     #[must_use]
     pub fn answer(&self) -> (StatusCode, &'static str) {
         match self {
@@ -117,8 +139,8 @@ impl SessionError {
     }
 }
 
-/// Logs why a response is not the handler's: at ERROR if the server is to blame, and at
-/// INFO if the client is, who can cause such responses at will.
+/// Logs why the handler's response was replaced: server errors at ERROR, client errors,
+/// which a client can cause at will, at INFO.
 pub(crate) fn report(status: StatusCode, error: &dyn Error, message: &'static str) {
     let source = error.source().map(tracing::field::display);
     if status.is_server_error() {

@@ -1,4 +1,4 @@
-//! Security events of sessions: counted, told to a listener, and logged.
+//! Security events of sessions: counted, passed to a listener, and logged.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use crate::id::SessionId;
 use crate::metrics::{Count, Counters};
 use crate::record::{Principal, PrincipalHash};
 
-/// Something that happened to a session and matters to its security (OWASP ASVS 5.0,
-/// 16.3), as [`SessionLayer::on_event`](crate::SessionLayer::on_event) hands it out.
+/// A security-relevant event of a session (OWASP ASVS 5.0, 16.3), passed to the listener
+/// of [`SessionLayer::on_event`](crate::SessionLayer::on_event).
 ///
-/// It holds no token and no principal: the session's id is public, and of the user
-/// there is a hash, which is the same for all sessions of one user of one realm.
+/// Holds no token and no principal: the session's id is public, and the principal is
+/// hashed. The hash is the same for all sessions of one user in one realm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecurityEvent {
     /// What happened.
     pub kind: SecurityEventKind,
-    /// The session that it is about, if it is about one.
+    /// The session concerned, if it is a single known one.
     pub session: Option<SessionId>,
-    /// Whose session it is, if a user is signed in to it and that is known.
+    /// The hash of the session's principal, if known.
     pub principal: Option<PrincipalHash>,
-    /// How many sessions it is about: 1, but for a revocation.
+    /// The number of sessions concerned: 1, except for a revocation.
     pub sessions: u64,
 }
 
-/// An event before anybody hears it: a principal is hashed only then.
+/// An event before it is reported; the principal is hashed only then.
 #[derive(Clone, Copy)]
 pub(crate) struct Happening<'p> {
     kind: SecurityEventKind,
@@ -58,45 +58,46 @@ impl<'p> Happening<'p> {
     }
 }
 
-/// Kinds of [`SecurityEvent`]. Each has a counter of that name in
-/// [`Metrics`](crate::Metrics).
+/// The kind of a [`SecurityEvent`]. [`Metrics`](crate::Metrics) has a counter of the
+/// same name for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SecurityEventKind {
-    /// A user signed in, or authenticated again.
+    /// A user signed in or re-authenticated.
     SignedIn,
-    /// The same in a request from another site that came without the session's cookie,
-    /// which the browser may have withheld: a login form of that site, if it is not the
-    /// return of a login that began here. Follows `SignedIn`.
+    /// A user signed in by a cross-site request without a session cookie, which the
+    /// browser may have withheld. Unless this is the return from a login provider, it may
+    /// be another site's login form (login CSRF). Follows `SignedIn`.
     SignedInCrossSite,
-    /// A session has a new token without a sign-in: after a change of privilege, or by age.
+    /// A session's token was renewed without a sign-in: after a change of privilege, or
+    /// by age.
     Renewed,
-    /// A sign-in was refused: by `max_sessions`, or because all sessions of its user
-    /// were revoked since it began.
+    /// A sign-in was rejected by `max_sessions`, or because all sessions of the user
+    /// were revoked after the login began.
     Denied,
-    /// A session was ended because its user signed in elsewhere and `max_sessions` left
-    /// it no room. One whose answer from the store was lost may not be told.
+    /// A session was ended by `max_sessions` because its user signed in elsewhere. May
+    /// be missing if the store's reply was lost.
     Evicted,
-    /// A session was destroyed by a request of its own.
+    /// A session was destroyed by one of its own requests.
     Destroyed,
     /// Sessions of a user were ended by [`SessionManager`](crate::SessionManager), or
-    /// in answer to a replayed token.
+    /// because of a replayed token.
     Revoked,
-    /// The token before the present one was presented after its grace: it may have been
-    /// stolen.
+    /// A token replaced by a renewal was presented after its grace period: it may have
+    /// been stolen.
     Replayed,
-    /// A request presented the tokens of several live sessions. None was adopted.
+    /// A request presented tokens of several live sessions. None was used.
     SeveralTokens,
-    /// A request presented more different tokens than any browser has. None was
+    /// A request presented more distinct tokens than any real browser sends. None was
     /// looked up.
     TooManyTokens,
     /// A session of another library was taken over.
     Adopted,
-    /// A session was begun in place of one that had been ended elsewhere, or that had
-    /// not learnt of its new token.
+    /// A session was created for a request whose token belongs to a recently ended
+    /// session, or was recently replaced.
     StartedAfresh,
-    /// What a request from another site set was not stored, because the browser may have
-    /// withheld the cookie of its session.
+    /// Changes made by a cross-site request were not stored, because the browser may have
+    /// withheld the session cookie.
     Withheld,
 }
 
@@ -135,7 +136,7 @@ impl SecurityEventKind {
         }
     }
 
-    /// What is logged, and whether as a warning.
+    /// Returns whether the event is logged as a warning, and the logged text.
     const fn text(self) -> (bool, &'static str) {
         match self {
             Self::SignedIn => (false, "a user signed in"),
@@ -168,7 +169,7 @@ impl SecurityEventKind {
     }
 }
 
-/// Whom events are told to.
+/// The application's event listener.
 #[derive(Clone)]
 pub(crate) struct Listener(Arc<dyn Fn(&SecurityEvent) + Send + Sync>);
 
@@ -184,10 +185,10 @@ impl fmt::Debug for Listener {
     }
 }
 
-/// How often a warning that a stranger can cause is repeated.
+/// The shortest interval between two warnings that any client can cause.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// Counts events, tells them, and logs them; warnings once a minute and kind.
+/// Counts, reports and logs events; logs at most one warning per kind and minute.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     warnings: [Quiet; SecurityEventKind::ALL.len()],
@@ -196,7 +197,7 @@ pub(crate) struct Events {
 /// When the last warning of a kind was logged, and how many have been left out since.
 #[derive(Debug, Default)]
 struct Quiet {
-    /// Milliseconds, and one: zero for never.
+    /// Milliseconds since the epoch plus one; zero for never.
     last: AtomicU64,
     left_out: AtomicU64,
 }
@@ -226,7 +227,7 @@ impl Events {
 }
 
 impl Quiet {
-    /// Whether it is time for another warning, and how many were left out before it.
+    /// Returns the number of suppressed warnings if another one is due.
     fn speak(&self, now: Timestamp) -> Option<u64> {
         let last = self.last.load(Ordering::Relaxed);
         let now = now.as_millis().saturating_add(1);

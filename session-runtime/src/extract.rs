@@ -1,4 +1,4 @@
-//! From a request to a session, whatever the web framework.
+//! Extraction of sessions from requests, independent of the web framework.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -12,7 +12,7 @@ use crate::request::{Passed, RequestExtension, RequestSession};
 use crate::schema::{HasPrincipal, SessionSchema};
 use crate::session::Handle;
 
-/// The session of a request, for services that are not axum handlers.
+/// Returns the session of a request, for services that are not axum handlers.
 ///
 /// ```
 /// # use session_runtime::{Session, SessionRejection, SessionSchema};
@@ -28,8 +28,8 @@ use crate::session::Handle;
 ///
 /// # Errors
 ///
-/// If the request did not pass a [`SessionLayer`](crate::SessionLayer), or the
-/// session cannot be loaded.
+/// If the request did not pass a [`SessionLayer`](crate::SessionLayer), the layer
+/// [excludes](crate::SessionLayer::exclude) its path, or the session cannot be loaded.
 pub async fn session_of<S: SessionSchema>(
     extensions: &Extensions,
     headers: &HeaderMap,
@@ -37,11 +37,12 @@ pub async fn session_of<S: SessionSchema>(
     Ok(request_of::<S>(extensions)?.handle::<S>(headers, true).await?.into())
 }
 
-/// As [`session_of`], but only a session that exists.
+/// Returns the session of a request, if it exists; for services that are not axum
+/// handlers.
 ///
 /// # Errors
 ///
-/// As [`session_of`].
+/// Same as [`session_of`].
 pub async fn existing_session_of<S: SessionSchema>(
     extensions: &Extensions,
     headers: &HeaderMap,
@@ -51,8 +52,8 @@ pub async fn existing_session_of<S: SessionSchema>(
     Ok(request.exists().then(|| handle.into()))
 }
 
-/// Where a handler's session of `S` is: in the innermost layer that names `S`, or in the
-/// innermost of all.
+/// Finds the session of `S`: that of the innermost layer that names `S`, or else of the
+/// innermost layer.
 pub(crate) fn request_of<S: SessionSchema>(
     extensions: &Extensions,
 ) -> Result<&Arc<RequestSession>, SessionRejection> {
@@ -60,7 +61,7 @@ pub(crate) fn request_of<S: SessionSchema>(
     session_in(layer, std::any::type_name::<S>)
 }
 
-/// That of the innermost layer.
+/// Finds the session of the innermost layer.
 pub(crate) fn innermost<'a>(
     extensions: &'a Extensions,
     wanted: &'static str,
@@ -79,32 +80,55 @@ fn session_in(
     }
 }
 
-/// A session in which somebody is signed in, by what the store says now: in
-/// front of a [cache](crate::store::CachedStore) this is what lets nobody in
-/// who has just signed out.
+/// The session of a signed-in user. An extractor.
 ///
-/// It owns the principal and dereferences to the session. When nobody is signed in, the
-/// request is answered with 401; a browser that goes to a page is redirected to
-/// [`login_redirect`](crate::SessionLayer::login_redirect), where that is set.
-/// `Option<Authenticated<S>>` is `None` then.
+/// Owns the principal and dereferences to the session. A request without a signed-in
+/// user is answered with 401; a browser navigation is redirected to
+/// [`login_redirect`](crate::SessionLayer::login_redirect), if that is set.
+/// `Option<Authenticated<S>>` is `None` instead.
+///
+/// Always reads the store, never a [cache](crate::store::CachedStore), so a user who has
+/// just signed out is not let in.
+///
+/// ```
+/// use session_runtime::testing::TestSession;
+/// use session_runtime::{Authenticated, SessionSchema};
+///
+/// #[derive(SessionSchema)]
+/// struct Visitor {
+///     #[session(principal)]
+///     user_id: Option<u64>,
+/// }
+///
+/// async fn account(who: Authenticated<Visitor>) -> String {
+///     format!("user {}", who.principal())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let t = TestSession::<Visitor>::new();
+/// assert!(t.try_authenticated().is_err());
+/// t.session().set_user_id(42);
+/// assert_eq!(account(t.authenticated()).await, "user 42");
+/// # }
+/// ```
 pub struct Authenticated<S: HasPrincipal> {
     principal: S::Principal,
     session: S::Session,
 }
 
 impl<S: HasPrincipal> Authenticated<S> {
-    /// Who is signed in.
+    /// Returns the signed-in principal.
     #[must_use]
     pub const fn principal(&self) -> &S::Principal {
         &self.principal
     }
 
-    /// The session of a request, if somebody is signed in; for services that
-    /// are not axum handlers.
+    /// Returns the session of a signed-in user, for services that are not axum handlers.
     ///
     /// # Errors
     ///
-    /// As [`session_of`], or because nobody is signed in.
+    /// Same as [`session_of`]; [`AuthenticatedRejection::Nobody`] if no user is signed in.
     pub async fn of(
         extensions: &Extensions,
         headers: &HeaderMap,
@@ -117,11 +141,11 @@ impl<S: HasPrincipal> Authenticated<S> {
         Err(AuthenticatedRejection::Nobody { login })
     }
 
-    /// The same where being signed in is optional: `None` when nobody is.
+    /// Same as [`of`](Self::of), but returns `None` if no user is signed in.
     ///
     /// # Errors
     ///
-    /// As [`session_of`].
+    /// Same as [`session_of`].
     pub async fn find(
         extensions: &Extensions,
         headers: &HeaderMap,
@@ -132,7 +156,7 @@ impl<S: HasPrincipal> Authenticated<S> {
         Ok(principal.map(|principal| Self { principal, session: handle.into() }))
     }
 
-    /// The principal and the session.
+    /// Returns the principal and the session.
     #[must_use]
     pub fn into_parts(self) -> (S::Principal, S::Session) {
         (self.principal, self.session)
@@ -140,7 +164,7 @@ impl<S: HasPrincipal> Authenticated<S> {
 }
 
 impl<S: HasPrincipal> fmt::Debug for Authenticated<S> {
-    /// Without who is signed in: a handler's arguments end up in the log.
+    /// Omits the principal, because handler arguments end up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let session: &Handle<S> = &self.session;
         f.debug_struct("Authenticated").field("session", session).finish_non_exhaustive()

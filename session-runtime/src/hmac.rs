@@ -1,14 +1,13 @@
 //! HMAC-SHA-256 (RFC 2104), for keys of at most one block.
 //!
-//! A few lines above `sha2`, because the crate `hmac` would bring three more
-//! into every user's build for this one call. Checked with the vectors of
-//! RFC 4231.
+//! Implemented here on top of `sha2`, because the `hmac` crate would add three dependencies to
+//! every user's build for this one call. Tested with the vectors of RFC 4231.
 
 use sha2::{Digest, Sha256};
 
 const BLOCK: usize = 64;
 
-/// The code of the parts of a message, one after the other.
+/// Returns the code of a message given in parts, which are concatenated.
 pub(crate) fn hmac(key: &[u8], message: &[&[u8]]) -> [u8; 32] {
     debug_assert!(key.len() <= BLOCK, "a longer key would have to be hashed first");
     let pad = |byte: u8| {

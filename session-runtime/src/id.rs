@@ -1,4 +1,4 @@
-//! The public name of a record.
+//! The public id of a record.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// The stable public name of a stored session: 128 random bits.
+/// The stable public id of a stored session: 128 random bits.
 ///
-/// It may be logged, listed and sent to support staff. It is never a
-/// credential: knowing an id opens nothing, see [`SessionToken`].
+/// It may be logged, listed and sent to support staff. It is not a credential:
+/// only a [`SessionToken`] opens a session.
 ///
-/// It prints and parses as 22 characters of URL-safe base64 without padding.
+/// Prints and parses as 22 characters of URL-safe base64 without padding.
 ///
 /// [`SessionToken`]: crate::token::SessionToken
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,20 +24,21 @@ impl SessionId {
     /// Length as text.
     pub const TEXT: usize = 22;
 
-    /// The id with these bytes, for a store that reads them back.
+    /// Creates an id from its bytes, for stores that read them back.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for a store that writes them.
+    /// Returns the bytes, for stores that write them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
     }
 
-    /// The session that follows this one, where a request presents a token of it when it
-    /// is over: whichever of them stores something first makes it, and no other can.
+    /// Derives the id of the session that replaces this one once it is over. All requests
+    /// that still present its token derive the same id, so only the first of them to store
+    /// something creates the replacement.
     pub(crate) fn successor(&self) -> Self {
         let hash = Sha256::new_with_prefix(b"the session after\0").chain_update(self.0).finalize();
         let mut bytes = [0; Self::BYTES];
@@ -65,7 +66,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// A text that is not a [`SessionId`].
+/// The error of parsing a malformed [`SessionId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidSessionId;
 

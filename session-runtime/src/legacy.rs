@@ -1,4 +1,4 @@
-//! Where sessions of another library are, and which cookie opens them.
+//! Access to the sessions of another library, so that a layer can take them over.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,59 +8,57 @@ use http::HeaderValue;
 
 use crate::store::{StoreError, StoreFuture};
 
-/// What is in a session that was taken over: stored field names, each with the
-/// JSON of its value.
+/// The fields of a legacy session: stored names, each with the JSON of its value.
 pub type LegacyFields = Vec<(String, Vec<u8>)>;
 
-/// Where sessions of another library are, and which cookie opens them: for
+/// Access to the sessions of another library, for
 /// [`SessionLayer::adopt`](crate::SessionLayer::adopt).
 ///
 /// # Contract
 ///
-/// 1. [`load`](Self::load) shows what the cookie opened before, and nothing
-///    where it opened nothing: an expired session is none.
-/// 2. After an acknowledged [`delete`](Self::delete) no load finds it.
+/// 1. [`load`](Self::load) returns the live session that the cookie opens in the other
+///    library, and `None` for a missing or expired one.
+/// 2. After an acknowledged [`delete`](Self::delete), `load` returns `None`.
 pub trait Legacy: Send + Sync + 'static {
-    /// The name of the cookie that browsers still have: the whole of it, and another one
-    /// than that of the layer.
+    /// Returns the full name of the other library's cookie. It must differ from the name
+    /// of the layer's cookie.
     fn cookie_name(&self) -> &str;
 
-    /// The `Set-Cookie` that removes it, with the path and domain it was set
-    /// with.
+    /// Returns the `Set-Cookie` value that removes the cookie, with the path and domain
+    /// that it was set with.
     fn removal(&self) -> HeaderValue;
 
-    /// The credential in the cookie's value: the same for every way to write
-    /// it. `None` for what is none.
+    /// Returns the credential in the cookie's value, in a canonical form; `None` if the
+    /// value is malformed.
     fn credential(&self, value: &str) -> Option<String>;
 
-    /// What `credential` opens.
+    /// Loads the session that `credential` opens.
     ///
     /// # Errors
     ///
-    /// If that cannot be known now. A failed load is never "nothing".
+    /// If the store cannot answer. A failed load must not return `None`.
     fn load<'a>(
         &'a self,
         credential: &'a str,
     ) -> StoreFuture<'a, Result<Option<LegacyFields>, StoreError>>;
 
-    /// Removes it. Nothing there is not an error.
+    /// Deletes the session that `credential` opens. A missing session is not an error.
     ///
     /// # Errors
     ///
-    /// If it may still be there.
+    /// If the session may still exist.
     fn delete<'a>(&'a self, credential: &'a str) -> StoreFuture<'a, Result<(), StoreError>>;
 }
 
-/// The setting of the layer.
+/// The layer's `adopt` setting.
 #[derive(Clone)]
 pub(crate) struct Adopt {
     pub(crate) legacy: Arc<dyn Legacy>,
-    /// Names that no schema has, and that were reported.
+    /// Names of no schema's field that were already reported.
     unknown: Arc<Mutex<BTreeSet<String>>>,
 }
 
-/// How many names are reported at most: in another library they may be made at
-/// run time.
+/// The most names that are reported: another library may create names at run time.
 const UNKNOWN: usize = 64;
 
 impl Adopt {
@@ -68,9 +66,9 @@ impl Adopt {
         Self { legacy: Arc::new(legacy), unknown: Arc::default() }
     }
 
-    /// Those of `names`, which are of no field, that were not reported before.
+    /// Returns those of the unknown `names` that were not reported before.
     pub(crate) fn unreported(&self, names: impl Iterator<Item = String>) -> Vec<String> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         let mut reported = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         let mut new = Vec::new();
         for name in names {

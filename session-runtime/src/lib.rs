@@ -1,9 +1,9 @@
 //! Typed sessions for axum and tower.
 //!
 //! Declare a struct, derive [`SessionSchema`], and extract `Session<YourStruct>`
-//! in a handler: every field has a typed getter and setter, and only what
-//! changed is written. Two parallel requests never lose each other's changes,
-//! and a logout always wins.
+//! in a handler: every field has a typed getter and setter, and only changed
+//! fields are written. Parallel requests that change different fields never
+//! overwrite each other, and a logout always wins.
 
 #![doc = include_str!("../docs/crate.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -75,8 +75,8 @@ pub use session_macros::SessionSchema;
 pub use settings::SessionConfig;
 pub use ticket::LoginTicket;
 
-/// The session of the schema `S`, as a handler extracts it: the type that the
-/// derive made, with one typed accessor per field and operation.
+/// The session type that handlers extract for the schema `S`. The derive generates
+/// it, with one typed accessor per field and operation.
 ///
-/// `Option<Session<S>>` extracts only an existing session and never makes one.
+/// `Option<Session<S>>` extracts only an existing session and never creates one.
 pub type Session<S> = <S as SessionSchema>::Session;

@@ -1,4 +1,4 @@
-//! Sessions by who they belong to: list, count, end.
+//! Listing, counting and ending sessions by principal.
 
 use std::any::TypeId;
 use std::fmt;
@@ -22,43 +22,73 @@ use crate::session::{Handle, identifying};
 use crate::store::Revoke;
 use crate::ticket::LoginTicket;
 
-/// How many sessions are read at once.
+/// The number of sessions that are read at once.
 const PAGE: usize = 500;
 
-/// Lists and ends sessions. An extractor; outside a request it comes from
-/// [`SessionLayer::manager_for`](crate::SessionLayer::manager_for), or untyped from
+/// Lists and ends the sessions of a principal. An extractor; outside a request, get it
+/// from [`SessionLayer::manager_for`](crate::SessionLayer::manager_for), or untyped from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///
-/// A browser whose session was ended here starts afresh with its next request.
+/// A browser whose session was ended gets a fresh, empty session with its next request.
 ///
 /// `SessionManager<S>` takes the principal type of the schema `S`. The untyped
 /// `SessionManager` takes any type that is the principal of exactly one schema
-/// that the layer knows, and refuses others.
+/// known to the layer, and rejects others.
+///
+/// ```
+/// use session_runtime::testing::TestSession;
+/// use session_runtime::{Authenticated, SessionError, SessionManager, SessionSchema};
+///
+/// #[derive(SessionSchema)]
+/// struct Visitor {
+///     #[session(principal)]
+///     user_id: Option<u64>,
+/// }
+///
+/// async fn sign_out_elsewhere(
+///     who: Authenticated<Visitor>,
+///     sessions: SessionManager<Visitor>,
+/// ) -> Result<String, SessionError> {
+///     let all = sessions.sessions_of(who.principal()).await?;
+///     let ended = sessions.revoke_others(&who).await?;
+///     Ok(format!("ended {ended} of {} sessions", all.len()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), SessionError> {
+/// let phone = TestSession::<Visitor>::new().signed_in_as(42);
+/// let laptop = phone.another_visitor().signed_in_as(42);
+/// let text = sign_out_elsewhere(phone.authenticated(), phone.typed_manager()).await?;
+/// assert_eq!(text, "ended 1 of 2 sessions");
+/// assert_eq!(laptop.session().user_id(), None);
+/// # Ok(())
+/// # }
+/// ```
 pub struct SessionManager<S = AnySchema> {
     engine: Arc<Engine>,
-    /// `None`: all whose sessions the layer opens.
+    /// `None` for all realms whose sessions the layer opens.
     realm: Option<Realm>,
     schema: PhantomData<fn() -> S>,
 }
 
-/// Marks a [`SessionManager`] that takes principals by their type.
+/// Marks an untyped [`SessionManager`], which finds the schema by the principal's type.
 #[derive(Clone, Copy, Debug)]
 pub enum AnySchema {}
 
-/// What may be shown of a stored session. Never a token.
+/// The displayable data of a stored session. Never contains a token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// The public id, for [`SessionManager::revoke`].
     pub id: SessionId,
-    /// When the session was created.
+    /// The time of creation.
     pub created_at: SystemTime,
-    /// The last recorded activity. It is recorded when a tenth of the idle
-    /// timeout has passed since the last time, or an hour where there is none.
+    /// The last recorded activity. Activity is recorded once a tenth of the idle timeout,
+    /// or an hour without one, has passed since the last recording.
     pub last_seen_at: SystemTime,
-    /// When its user last proved who they are.
+    /// The time of the user's last authentication.
     pub authenticated_at: Option<SystemTime>,
-    /// When it ends if nothing more happens.
+    /// The expiry time if there is no further activity.
     pub expires_at: SystemTime,
     listed: Vec<(&'static str, Box<str>)>,
 }
@@ -80,9 +110,9 @@ impl SessionInfo {
         }
     }
 
-    /// The value of a field marked `listed`, such as a device's name; its
-    /// default if nothing is stored, or something that is no `T`. A field that
-    /// is not marked reads as its default too.
+    /// Returns the value of a field marked `listed`, such as a device name. Returns the
+    /// field's default if nothing is stored, if the stored value does not decode as `T`, or
+    /// if the field is not marked.
     #[must_use]
     pub fn get<S: SessionSchema, T: 'static, K: kind::Readable>(&self, key: Key<S, T, K>) -> T {
         let stored = self.listed().find(|(name, _)| *name == key.name());
@@ -91,14 +121,14 @@ impl SessionInfo {
         *value.downcast().unwrap_or_else(|_| unreachable!("a key knows its field's type"))
     }
 
-    /// The fields marked `listed` that are stored, as (stored name, JSON).
+    /// Returns the stored fields marked `listed`, as (stored name, JSON).
     pub fn listed(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.listed.iter().map(|(name, json)| (*name, &**json))
     }
 }
 
 impl fmt::Debug for SessionInfo {
-    /// Names of the listed fields only: a user may see their values, and a log need not.
+    /// Omits the values of the listed fields, which do not belong in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listed: Vec<_> = self.listed().map(|(name, _)| name).collect();
         f.debug_struct("SessionInfo")
@@ -117,13 +147,13 @@ impl<S> SessionManager<S> {
         Self { engine, realm: None, schema: PhantomData }
     }
 
-    /// The same for the sessions of one realm: the layer's own, or one that it
-    /// [accepts](crate::SessionLayer::accept_realm). Without this call the manager
-    /// speaks of all of them.
+    /// Returns a manager restricted to the sessions of one realm: the layer's own, or one
+    /// that it [accepts](crate::SessionLayer::accept_realm). An unrestricted manager covers
+    /// all of them.
     ///
     /// # Errors
     ///
-    /// [`SessionError::UnknownRealm`] if it is neither.
+    /// [`SessionError::UnknownRealm`] if the realm is neither.
     pub fn in_realm(&self, name: &str) -> Result<Self, SessionError> {
         let realms = &self.engine.config.realms;
         let known = realms.all().find(|realm| realm.as_str() == name);
@@ -131,7 +161,7 @@ impl<S> SessionManager<S> {
         Ok(Self { realm: Some(realm.clone()), ..self.clone() })
     }
 
-    /// The user with this JSON in each realm that is spoken of.
+    /// Returns the principal with this JSON in each realm that the manager covers.
     fn principals(&self, namespace: &str, json: &str) -> Vec<Principal> {
         let of = |realm| Principal::of(realm, namespace, json);
         match &self.realm {
@@ -140,36 +170,45 @@ impl<S> SessionManager<S> {
         }
     }
 
-    /// Ends every other session of whoever is signed in to `session`, and says
-    /// how many. Nobody signed in: none.
+    /// Ends all other sessions of the user signed in to `session`, and returns their
+    /// number: 0 if no user is signed in.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Gone`] if the session came out of a cache and has ended;
-    /// otherwise what the store reports.
+    /// [`SessionError::Gone`] if the session was read from a cache and has ended;
+    /// [`SessionError::Unencodable`] if the principal was set to a value that cannot be
+    /// encoded; [`SessionError::Store`] if the store fails.
     pub async fn revoke_others<V: SessionSchema>(
         &self,
         session: &Handle<V>,
     ) -> Result<u64, SessionError> {
-        // Who is signed in as the handle sees it, a sign-in of this request
-        // included: those are the devices that are meant.
+        // The principal as the handle sees it, including a sign-in by this request.
         let Some(principal) = session.core.principal()? else { return Ok(0) };
         session.core.vouched().await?;
         let which = session.id().map_or(Revoke::All, |id| Revoke::Others(*id));
         self.end(&self.principals(V::SCHEMA.namespace, &principal), which).await
     }
 
-    /// How the store has been doing since the layer was built, in this process.
+    /// Returns the layer's counters since it was built, in this process.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)]
+    /// # struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// let metrics = t.manager().metrics();
+    /// assert_eq!((metrics.signed_in, metrics.errors), (1, 0));
+    /// ```
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.engine.metrics.read(self.engine.store.cache())
     }
 
-    /// The number of live sessions in the store.
+    /// Returns the number of live sessions in the store, whatever their realm.
     ///
     /// # Errors
     ///
-    /// If the store cannot answer.
+    /// [`SessionError::Store`] if the store fails or cannot count.
     pub async fn count(&self) -> Result<u64, SessionError> {
         Ok(self.engine.within(self.engine.store.count()).await?)
     }
@@ -205,13 +244,13 @@ impl<S> SessionManager<S> {
 }
 
 impl SessionManager {
-    /// The live sessions of `principal`, the last seen first.
+    /// Returns the live sessions of `principal`, the most recently seen first.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Setup`] if no schema, or several, have a
-    /// principal of this type; [`SessionError::AmbiguousPrincipal`] if it has no text
-    /// of its own; otherwise what the store reports.
+    /// [`SessionError::Setup`] if not exactly one schema has a principal of this type;
+    /// [`SessionError::Unencodable`] or [`SessionError::AmbiguousPrincipal`] if the value
+    /// does not identify a user; [`SessionError::Store`] if the store fails.
     pub async fn sessions_of<P: PrincipalRef + ?Sized>(
         &self,
         principal: &P,
@@ -219,12 +258,12 @@ impl SessionManager {
         self.all(&self.named(principal)?).await
     }
 
-    /// Ends one session of `principal`, and says whether it was there. The
-    /// session of somebody else is left alone, whatever its id.
+    /// Ends one session of `principal`, and returns whether it existed. Never ends a
+    /// session of another principal, whatever its id.
     ///
     /// # Errors
     ///
-    /// As [`sessions_of`](Self::sessions_of).
+    /// Same as [`sessions_of`](Self::sessions_of).
     pub async fn revoke<P: PrincipalRef + ?Sized>(
         &self,
         principal: &P,
@@ -233,11 +272,11 @@ impl SessionManager {
         Ok(self.end(&self.named(principal)?, Revoke::One(id)).await? > 0)
     }
 
-    /// Ends every session of `principal`, and says how many.
+    /// Ends all sessions of `principal`, and returns their number.
     ///
     /// # Errors
     ///
-    /// As [`sessions_of`](Self::sessions_of).
+    /// Same as [`sessions_of`](Self::sessions_of).
     pub async fn revoke_all<P: PrincipalRef + ?Sized>(
         &self,
         principal: &P,
@@ -245,12 +284,14 @@ impl SessionManager {
         self.end(&self.named(principal)?, Revoke::All).await
     }
 
-    /// Notes when a login of `principal` begins: take it before the password is
-    /// checked, and hand it to [`Handle::redeem`].
+    /// Returns a ticket that records when a login of `principal` began. Take it before
+    /// checking the password, and pass it to [`Handle::redeem`].
     ///
     /// # Errors
     ///
-    /// If the layer does not know which kind of principal this is.
+    /// [`SessionError::Setup`] if not exactly one schema has a principal of this type;
+    /// [`SessionError::Unencodable`] or [`SessionError::AmbiguousPrincipal`] if the value
+    /// does not identify a user.
     pub fn login_ticket<P: PrincipalRef + ?Sized>(
         &self,
         principal: &P,
@@ -280,7 +321,7 @@ impl SessionManager {
     }
 }
 
-/// The text by which `principal`, the value of `field`, is found.
+/// Returns the text by which `principal`, the value of `field`, is indexed.
 fn text_of<P: Serialize + ?Sized>(
     field: &'static Field,
     principal: &P,
@@ -291,7 +332,7 @@ fn text_of<P: Serialize + ?Sized>(
     Ok(String::from_utf8_lossy(&json).into_owned())
 }
 
-/// What the untyped manager takes: a principal, or a `str` for a `String`.
+/// A principal for the untyped [`SessionManager`]; a `str` stands for a `String`.
 pub trait PrincipalRef: Serialize + Sync {
     #[doc(hidden)]
     fn field_type() -> TypeId;
@@ -318,12 +359,12 @@ impl<S: HasPrincipal> SessionManager<S> {
         Ok(self.principals(S::SCHEMA.namespace, &Self::json_of(principal)?))
     }
 
-    /// The live sessions of `principal`, the last seen first.
+    /// Returns the live sessions of `principal`, the most recently seen first.
     ///
     /// # Errors
     ///
-    /// [`SessionError::AmbiguousPrincipal`] if the principal has no text of its own;
-    /// otherwise what the store reports.
+    /// [`SessionError::Unencodable`] or [`SessionError::AmbiguousPrincipal`] if the value
+    /// does not identify a user; [`SessionError::Store`] if the store fails.
     pub async fn sessions_of(
         &self,
         principal: &S::Principal,
@@ -331,12 +372,12 @@ impl<S: HasPrincipal> SessionManager<S> {
         self.all(&self.named_by(principal)?).await
     }
 
-    /// Ends one session of `principal`, and says whether it was there. The
-    /// session of somebody else is left alone, whatever its id.
+    /// Ends one session of `principal`, and returns whether it existed. Never ends a
+    /// session of another principal, whatever its id.
     ///
     /// # Errors
     ///
-    /// As [`sessions_of`](Self::sessions_of).
+    /// Same as [`sessions_of`](Self::sessions_of).
     pub async fn revoke(
         &self,
         principal: &S::Principal,
@@ -345,21 +386,22 @@ impl<S: HasPrincipal> SessionManager<S> {
         Ok(self.end(&self.named_by(principal)?, Revoke::One(id)).await? > 0)
     }
 
-    /// Notes when a login of `principal` begins: take it before the password is
-    /// checked, and hand it to [`Handle::redeem`].
+    /// Returns a ticket that records when a login of `principal` began. Take it before
+    /// checking the password, and pass it to [`Handle::redeem`].
     ///
     /// # Errors
     ///
-    /// If the principal cannot be encoded, or has no text of its own.
+    /// [`SessionError::Unencodable`] or [`SessionError::AmbiguousPrincipal`] if the value
+    /// does not identify a user.
     pub fn login_ticket(&self, principal: &S::Principal) -> Result<LoginTicket, SessionError> {
         Ok(self.ticket(S::SCHEMA.namespace, &Self::json_of(principal)?))
     }
 
-    /// Ends every session of `principal`, and says how many.
+    /// Ends all sessions of `principal`, and returns their number.
     ///
     /// # Errors
     ///
-    /// As [`sessions_of`](Self::sessions_of).
+    /// Same as [`sessions_of`](Self::sessions_of).
     pub async fn revoke_all(&self, principal: &S::Principal) -> Result<u64, SessionError> {
         self.end(&self.named_by(principal)?, Revoke::All).await
     }

@@ -1,9 +1,10 @@
 //! Ready-made functions for `#[session(merge = …)]`.
 //!
-//! Each takes what this request started from, what is stored by now, and what this
-//! request wants, and keeps the changes of both sides: what one side added is there,
-//! what one side removed is gone, unless the other side changed it meanwhile. Of two
-//! changes of one entry, that of this request is kept.
+//! Each takes the value that this request started from (`base`), the currently stored
+//! value (`stored`) and this request's value (`mine`), and keeps the changes of both
+//! sides: an entry that one side added is kept, an entry that one side removed is gone
+//! unless the other side changed it meanwhile. If both sides changed one entry, this
+//! request's change is kept.
 //!
 //! ```
 //! use std::collections::{BTreeMap, HashSet};
@@ -11,12 +12,12 @@
 //!
 //! #[derive(SessionSchema)]
 //! struct Visitor {
-//!     /// How many of each item.
+//!     /// The quantity of each item.
 //!     #[session(merge = merge::map)]
 //!     cart: BTreeMap<String, u32>,
 //!     #[session(merge = merge::set)]
 //!     wished: HashSet<u64>,
-//!     /// The last twenty items that were looked at, the latest last.
+//!     /// The last twenty viewed items, the latest last.
 //!     #[session(merge = merge::recent::<20, _>)]
 //!     viewed: Vec<u64>,
 //! }
@@ -25,16 +26,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
-/// A map that [`map`] merges: `HashMap` and `BTreeMap`.
+/// A map that [`map`] can merge: `HashMap` or `BTreeMap`.
 pub trait Map: sealed::Map {}
 
-/// A set that [`set`] merges: `HashSet` and `BTreeSet`.
+/// A set that [`set`] can merge: `HashSet` or `BTreeSet`.
 pub trait Set: sealed::Set {}
 
 /// Merges two maps entry by entry.
 ///
-/// Where both sides changed the value of one key, this request's value is kept. An entry
-/// that one side removed and the other side changed is kept, with the changed value.
+/// If both sides changed the value of one key, this request's value is kept. An entry
+/// that one side removed and the other side changed is kept with the changed value.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ pub trait Set: sealed::Set {}
 ///
 /// let base = BTreeMap::from([("pen", 1), ("ink", 1)]);
 /// let stored = BTreeMap::from([("pen", 1), ("ink", 1), ("cap", 1)]); // another tab
-/// let mine = BTreeMap::from([("pen", 2)]); // one pen more, and no ink
+/// let mine = BTreeMap::from([("pen", 2)]); // one more pen, and no ink
 /// assert_eq!(merge::map(&base, &stored, mine), BTreeMap::from([("pen", 2), ("cap", 1)]));
 /// ```
 #[must_use]
@@ -63,7 +64,8 @@ pub fn map<M: Map>(base: &M, stored: &M, mine: M) -> M {
     merged
 }
 
-/// Merges two sets: what either side added is there, what either side removed is not.
+/// Merges two sets: items that either side added are kept, items that either side removed
+/// are not.
 ///
 /// ```
 /// use std::collections::BTreeSet;
@@ -80,17 +82,17 @@ pub fn set<S: Set>(base: &S, stored: &S, mine: S) -> S {
     merged
 }
 
-/// Merges two lists of the most recent `N` items, the latest of which is the last.
+/// Merges two lists of the `N` most recent items, the latest last.
 ///
-/// Nothing is in it twice. What this request added or moved to the end comes last; what
-/// one side removed is gone, unless the other side added or moved it meanwhile. Compares
-/// items with each other, so it is for short lists.
+/// The result has no duplicates. Items that this request added or moved to the end come
+/// last; items that one side removed are gone, unless the other side added or moved them
+/// meanwhile. Compares all items with each other, so it is meant for short lists.
 ///
 /// ```
 /// use session_runtime::merge;
 ///
-/// let (base, stored) = ([1, 2, 3], [1, 2, 3, 4]); // another tab looked at 4
-/// let mine = vec![2, 3, 1]; // this one at 1 once more
+/// let (base, stored) = ([1, 2, 3], [1, 2, 3, 4]); // another tab viewed 4
+/// let mine = vec![2, 3, 1]; // this request viewed 1 again
 /// assert_eq!(merge::recent::<3, _>(&base, &stored, mine), [3, 4, 1]);
 /// ```
 #[must_use]
@@ -101,7 +103,7 @@ pub fn recent<const N: usize, T: PartialEq + Clone>(
 ) -> Vec<T> {
     let (added_there, added_here) = (touched(base, stored), touched(base, &mine));
     let removed = |item: &T| base.contains(item) && !mine.contains(item);
-    // Those of this request follow.
+    // The items of this request are appended below.
     let kept =
         |item: &&T| !added_here.contains(item) && (!removed(item) || added_there.contains(item));
     let all = stored.iter().filter(kept).chain(added_here);
@@ -114,15 +116,15 @@ pub fn recent<const N: usize, T: PartialEq + Clone>(
     merged
 }
 
-/// The items that were added to `side`, or moved to its end: what comes before them is
-/// what is left of `base`.
+/// Returns the items that were added to `side` or moved to its end: everything after the
+/// remainder of `base`.
 fn touched<'s, T: PartialEq>(base: &[T], side: &'s [T]) -> &'s [T] {
     let mut rest = base.iter();
     let left = side.iter().take_while(|item| rest.any(|known| known == *item)).count();
     &side[left..]
 }
 
-/// What the traits ask for is of no use elsewhere.
+/// Seals the traits; their methods are of no use elsewhere.
 mod sealed {
     pub trait Map {
         type Key: Clone;

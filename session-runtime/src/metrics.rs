@@ -1,26 +1,26 @@
-//! How a layer and its store are doing, in numbers.
+//! The counters of a layer and its store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What has happened since the layer was built, in this process.
+/// A layer's counters since it was built, in this process.
 ///
-/// Read by [`SessionManager::metrics`](crate::SessionManager::metrics).
+/// Returned by [`SessionManager::metrics`](crate::SessionManager::metrics).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Patches whose session was over: ended, expired, or of another login.
+    /// Patches whose session was gone: ended, expired, or changed by a sign-in or sign-out.
     pub gone: u64,
-    /// Patches that met a concurrent change which they mind.
+    /// Patches that conflicted with a concurrent change.
     pub conflicts: u64,
-    /// Attempts after a conflict.
+    /// Retries after a conflict.
     pub retries: u64,
-    /// Patches of which nobody knows whether they were applied.
+    /// Patches whose outcome is unknown because the store's reply was lost.
     pub uncertain: u64,
-    /// Store calls that failed, those that came too late included.
+    /// Store calls that failed or timed out.
     pub errors: u64,
-    /// Store calls that did not answer at once.
+    /// Store calls that did not complete immediately.
     pub waits: u64,
-    /// How long those took together, in microseconds.
+    /// The total duration of the calls counted by `waits`, in microseconds.
     pub waited_micros: u64,
     /// [`SignedIn`](crate::SecurityEventKind::SignedIn).
     pub signed_in: u64,
@@ -34,7 +34,7 @@ pub struct Metrics {
     pub evicted: u64,
     /// [`Destroyed`](crate::SecurityEventKind::Destroyed).
     pub destroyed: u64,
-    /// [`Revoked`](crate::SecurityEventKind::Revoked): sessions, not calls.
+    /// [`Revoked`](crate::SecurityEventKind::Revoked), counted in sessions, not calls.
     pub revoked: u64,
     /// [`Replayed`](crate::SecurityEventKind::Replayed).
     pub replayed: u64,
@@ -48,25 +48,25 @@ pub struct Metrics {
     pub started_afresh: u64,
     /// [`Withheld`](crate::SecurityEventKind::Withheld).
     pub withheld: u64,
-    /// How the memory in front of the store is doing, where it has one: a
-    /// [`CachedStore`](crate::store::CachedStore).
+    /// The counters of the cache, if the store has a
+    /// [`CachedStore`](crate::store::CachedStore) in front of it.
     pub cache: Option<CacheStats>,
 }
 
-/// How the memory in front of a store has been doing in this process.
+/// The counters of a [`CachedStore`](crate::store::CachedStore), in this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheStats {
-    /// How many loads were answered from memory.
+    /// Loads answered from memory.
     pub hits: u64,
-    /// How many asked the store.
+    /// Loads that asked the store.
     pub misses: u64,
-    /// How many sessions are remembered, whether that still counts or not.
+    /// Sessions in memory, including outdated ones.
     pub held: usize,
-    /// About how many bytes they take.
+    /// The approximate size of these sessions, in bytes.
     pub bytes: usize,
-    /// Whether anything may be answered from memory now. Always so without a
-    /// feed; with one, while it is known to work.
+    /// Whether loads may be answered from memory now: always without a change feed;
+    /// with one, while the feed is known to work.
     pub usable: bool,
 }
 

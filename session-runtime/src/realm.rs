@@ -1,35 +1,42 @@
-//! Which layer a session belongs to.
+//! The realm that a layer's sessions belong to.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// What keeps the sessions of several layers, or several applications, apart in
-/// one store.
+/// A namespace that separates the sessions of several layers or applications in one
+/// store.
 ///
-/// The realm goes into the hash of a token's secret, into its signature, into
-/// encrypted fields and into the text of the principal: a token of one realm is
-/// unknown in every other.
+/// The realm is part of the hash of a token's secret, of its signature, of encrypted
+/// fields and of the principal's text: a token of one realm is unknown in all others.
+///
+/// ```
+/// use session_runtime::{InvalidRealm, Realm};
+///
+/// assert_eq!(Realm::new("admin")?.as_str(), "admin");
+/// assert_eq!(Realm::new("a b"), Err(InvalidRealm));
+/// # Ok::<(), InvalidRealm>(())
+/// ```
 ///
 /// # Default
 ///
-/// `session`. A layer takes the name of its cookie without its prefix.
-// `None`: the default, which nearly every record has, and which takes no room of
-// its own. Otherwise a thin pointer, for every record has one.
+/// `session`. A layer uses the name of its cookie without the prefix.
+// `None` is the default realm, which nearly every record has and which needs no
+// allocation. Otherwise a thin pointer, because every record holds a realm.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Realm(Option<Arc<Box<str>>>);
 
 impl Realm {
-    /// The longest name, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const LONGEST: usize = 64;
 
     const DEFAULT: &'static str = "session";
 
-    /// The realm of this name.
+    /// Creates the realm with this name.
     ///
     /// # Errors
     ///
-    /// If it is empty, longer than [`LONGEST`](Self::LONGEST), or not of visible
-    /// ASCII characters other than `:`.
+    /// If the name is empty, longer than [`LONGEST`](Self::LONGEST), or contains
+    /// anything but visible ASCII characters other than `:`.
     pub fn new(name: &str) -> Result<Self, InvalidRealm> {
         let fits = !name.is_empty() && name.len() <= Self::LONGEST;
         if !fits || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') {
@@ -41,13 +48,13 @@ impl Realm {
         })
     }
 
-    /// Its name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.as_ref().map_or(Self::DEFAULT, |name| name)
     }
 
-    /// Whether it is the default one.
+    /// Returns whether this is the default realm.
     #[must_use]
     pub const fn is_default(&self) -> bool {
         self.0.is_none()
@@ -66,7 +73,7 @@ impl fmt::Debug for Realm {
     }
 }
 
-/// A text that cannot name a [`Realm`].
+/// The error for a name that is not valid for a [`Realm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidRealm;
 

@@ -1,4 +1,4 @@
-//! What clients are told when an extractor fails: fixed texts. The reason goes
+//! The rejections of the extractors. Clients receive fixed texts; the reason goes
 //! to tracing and into the response's extensions.
 
 use std::error::Error;
@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use crate::error::SessionError;
 
-/// Why a session cannot be extracted.
+/// The reason why a session cannot be extracted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SessionRejection {
@@ -18,7 +18,7 @@ pub enum SessionRejection {
         /// The schema or extractor that was asked for.
         wanted: &'static str,
     },
-    /// The layer leaves this path out.
+    /// The layer [excludes](crate::SessionLayer::exclude) this path.
     Excluded {
         /// The schema or extractor that was asked for.
         wanted: &'static str,
@@ -28,7 +28,7 @@ pub enum SessionRejection {
 }
 
 impl SessionRejection {
-    /// The status and the fixed text that a response to this has.
+    /// Returns the status and the fixed body text of the response.
     #[must_use]
     pub fn answer(&self) -> (StatusCode, &'static str) {
         match self {
@@ -78,17 +78,18 @@ impl Error for SessionRejection {
     }
 }
 
-/// Why an [`Authenticated`](crate::Authenticated) session cannot be extracted.
+/// The reason why an [`Authenticated`](crate::Authenticated) session cannot be extracted.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AuthenticatedRejection {
     /// The session could not be extracted.
     Session(SessionRejection),
-    /// Nobody is signed in.
+    /// No user is signed in.
     Nobody {
-        /// Where the browser is redirected to, with the address that was asked for. `None`
-        /// if no [`login_redirect`](crate::SessionLayer::login_redirect) is set, or the
-        /// request is no navigation.
+        /// The URL of the login page that the browser is redirected to, with the requested
+        /// address as `next`. `None` if this path has no
+        /// [`login_redirect`](crate::SessionLayer::login_redirect), or the request is not
+        /// a navigation.
         login: Option<String>,
     },
 }

@@ -1,5 +1,5 @@
-//! Trying again after a conflict: one at a time within a process, with random
-//! pauses between processes, until a deadline.
+//! Retrying after a conflict: one change at a time within a process, with random pauses between
+//! processes, until a deadline.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,15 +16,15 @@ use crate::token::random_below;
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The queues of those who change the same session of this process, in the
-/// order of their coming. Whoever meets no conflict never stands in one.
+/// Queues of the requests of this process that retry a change of the same session, first come first
+/// served. A request without a conflict never enters one.
 #[derive(Clone, Default)]
 pub(crate) struct Queues(Arc<Mutex<HashMap<SessionId, Queue>>>);
 
 type Queue = Arc<tokio::sync::Mutex<()>>;
 
 impl Queues {
-    /// Waits for its turn, for at most `limit`.
+    /// Waits for its turn for at most `limit`; `None` if the time runs out.
     pub(crate) async fn join(&self, id: SessionId, limit: Duration) -> Option<Retry> {
         let deadline = deadline_after(limit);
         let queue = Arc::clone(self.lock().entry(id).or_default());
@@ -43,7 +43,7 @@ impl Queues {
     }
 }
 
-/// The last one who leaves takes the queue away.
+/// A place in a queue. The last one to leave removes the queue.
 struct Place {
     queues: Queues,
     id: SessionId,
@@ -53,7 +53,7 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut queues = self.queues.lock();
-        // The map's and ours: nobody else joins while the map is locked.
+        // The map's reference and ours: no one else can join while the map is locked.
         if let Entry::Occupied(entry) = queues.entry(self.id)
             && Arc::strong_count(&self.queue) <= 2
         {
@@ -62,18 +62,18 @@ impl Drop for Place {
     }
 }
 
-/// One who has met a conflict, and whose turn it is.
+/// The turn of a request that has met a conflict.
 pub(crate) struct Retry {
     deadline: Instant,
     tries: u32,
-    // Before the place, which counts who is left.
+    // Dropped before the place, whose drop counts the remaining users.
     _turn: OwnedMutexGuard<()>,
     _place: Place,
 }
 
 impl Retry {
-    /// Pauses before the next attempt; `false` when the time is over. The first
-    /// comes at once: in this process nobody is in the way.
+    /// Pauses before the next attempt; `false` once the deadline has passed. The first attempt is
+    /// immediate: no other request of this process is in the way.
     pub(crate) async fn pause(&mut self) -> bool {
         let bound = Duration::from_millis(1 << self.tries.min(6)).min(LONGEST_PAUSE);
         if self.tries > 0 {

@@ -1,4 +1,4 @@
-//! The secret a browser holds, and the one source of random bytes.
+//! The secret that a browser holds, and the only source of random bytes.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -29,11 +29,10 @@ impl fmt::Display for NoRandomness {
 
 impl std::error::Error for NoRandomness {}
 
-/// What the cookie holds: a session id and a 128-bit secret.
+/// The content of the cookie: a session id and a 128-bit secret.
 ///
-/// It has no `Display`, its `Debug` is redacted, and stores see only
-/// [`SessionToken::secret_hash`]. [`SessionToken::expose`] is the one way to
-/// its text.
+/// It has no `Display`, its `Debug` is redacted, and stores see only [`SessionToken::secret_hash`].
+/// Only [`SessionToken::expose`] returns its text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken {
     id: SessionId,
@@ -41,34 +40,35 @@ pub struct SessionToken {
 }
 
 impl SessionToken {
-    /// The length of its text: 32 bytes as base64 without padding.
+    /// The length of the text: 32 bytes as base64 without padding.
     pub(crate) const TEXT: usize = 43;
 
-    /// A token for a new record.
+    /// Generates a token for a new record.
     ///
     /// # Errors
     ///
-    /// If the operating system gives no random bytes.
+    /// If the operating system provides no random bytes.
     pub fn generate() -> Result<Self, NoRandomness> {
         let mut bytes = [0; TOKEN_BYTES];
         random(&mut bytes)?;
         Ok(Self::from_bytes(&bytes))
     }
 
-    /// A token with a new secret for the record `id`.
+    /// Generates a token with a new secret for the record `id`.
     ///
     /// # Errors
     ///
-    /// If the operating system gives no random bytes.
+    /// If the operating system provides no random bytes.
     pub fn renew(id: SessionId) -> Result<Self, NoRandomness> {
         let mut secret = [0; SECRET_BYTES];
         random(&mut secret)?;
         Ok(Self { id, secret })
     }
 
-    /// The token that follows this one when it has come of age. Whoever holds
-    /// this one and the nonce arrives at the same; the nonce alone, which is
-    /// stored, says nothing.
+    /// Derives the token that replaces this one at a renewal by age.
+    ///
+    /// The same token and nonce always give the same result. The nonce alone, which is stored,
+    /// reveals nothing.
     #[must_use]
     pub fn next(&self, nonce: RotationNonce) -> Self {
         let code = hmac(&self.secret, &[b"session renewal", self.id.as_bytes(), &nonce.0]);
@@ -77,13 +77,13 @@ impl SessionToken {
         Self { id: self.id, secret }
     }
 
-    /// Reads the text a client sent. Anything but a token's exact form is `None`.
+    /// Parses the text that a client sent; `None` unless it has exactly the form of a token.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.len() != Self::TEXT {
             return None;
         }
-        // The decoder wants room for its own estimate, which is rounded up.
+        // The decoder requires a buffer of its own estimate, which is rounded up.
         let mut bytes = [0; TOKEN_BYTES + 1];
         match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
             Ok(TOKEN_BYTES) => {
@@ -95,7 +95,7 @@ impl SessionToken {
         }
     }
 
-    /// The token of these.
+    /// Creates a token from its parts.
     pub(crate) const fn of(id: SessionId, secret: [u8; SECRET_BYTES]) -> Self {
         Self { id, secret }
     }
@@ -108,14 +108,14 @@ impl SessionToken {
         Self { id: SessionId::from_bytes(id), secret }
     }
 
-    /// The record this token is for.
+    /// Returns the id of the token's record.
     #[must_use]
     pub const fn id(&self) -> SessionId {
         self.id
     }
 
-    /// The SHA-256 hash of the secret in `realm`: what a store keeps and
-    /// compares. The same secret has another hash in every other realm.
+    /// Returns the SHA-256 hash of the secret in `realm`, which is what a store keeps and compares.
+    /// The same secret has a different hash in every realm.
     #[must_use]
     pub fn secret_hash(&self, realm: &Realm) -> SecretHash {
         let hash = Sha256::new_with_prefix(b"session secret\0")
@@ -125,7 +125,7 @@ impl SessionToken {
         SecretHash(hash.finalize().into())
     }
 
-    /// The text for the cookie. This is the credential: do not log it.
+    /// Returns the text for the cookie. It is the credential: do not log it.
     #[must_use]
     pub fn expose(&self) -> String {
         let mut text = String::with_capacity(Self::TEXT);
@@ -150,19 +150,19 @@ impl fmt::Debug for SessionToken {
 
 /// The SHA-256 hash of a token's secret.
 ///
-/// The secret has 128 random bits, so one unsalted round is enough: there is
-/// nothing to guess. Equality takes the same time wherever the hashes differ.
+/// The secret has 128 random bits, which cannot be guessed, so one unsalted round is enough.
+/// Equality takes the same time wherever the hashes differ.
 #[derive(Clone, Copy)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// The hash with these bytes, for a store that reads them back.
+    /// Creates the hash from its bytes, for a store that reads them back.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for a store that writes them.
+    /// Returns the bytes, for a store that writes them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -171,8 +171,8 @@ impl SecretHash {
 
 impl PartialEq for SecretHash {
     fn eq(&self, other: &Self) -> bool {
-        // No early exit. Both sides are hashes of secrets, so even a leak of
-        // the position of the first difference would say nothing useful.
+        // No early exit. Both sides are hashes of secrets, so even the position of the first
+        // difference would reveal nothing useful.
         let differing = self.0.iter().zip(&other.0).fold(0, |all, (a, b)| all | (a ^ b));
         std::hint::black_box(differing) == 0
     }
@@ -186,8 +186,8 @@ impl fmt::Debug for SecretHash {
     }
 }
 
-/// What the next secret of a renewal by age is derived with. Not a secret:
-/// without the present one it says nothing.
+/// The nonce that the next secret of a renewal by age is derived with. It is not a secret: without
+/// the current secret it reveals nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RotationNonce(pub [u8; 16]);
 
@@ -197,35 +197,34 @@ impl fmt::Debug for RotationNonce {
     }
 }
 
-/// The one place where random bytes are asked for.
+/// Fills `bytes` with random bytes. Nothing else in this crate asks for randomness.
 #[allow(clippy::disallowed_methods)]
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), NoRandomness> {
     getrandom::fill(bytes).map_err(|_| NoRandomness)
 }
 
-/// A random part of `bound`: some time between nothing and all of it.
+/// Returns a random duration between zero and `bound`.
 pub(crate) fn random_below(bound: Duration) -> Duration {
     let mut byte = [0; 2];
-    // Without randomness everybody pauses as long: slower, not wrong.
+    // Without randomness all pauses are equal: slower, but not wrong.
     let _ = random(&mut byte);
     bound.mul_f64(f64::from(u16::from_le_bytes(byte)) / 65_536.0)
 }
 
-/// The name of one patch, so that a store recognises a repeated one.
+/// The id of a patch, by which a store recognises a repeated one.
 ///
-/// Unique among the last few patches of one record, which is all it is
-/// compared with: 48 bits, from a random start per process, then a counter. Not
-/// a secret.
+/// Unique among the last few patches of one record, which are all it is compared with: 48 bits,
+/// counted up from a random start per process. Not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PatchId(u64);
 
 impl PatchId {
-    /// Eight characters of base64.
+    /// Eight characters in base64.
     pub(crate) const BYTES: usize = 6;
 
     const BITS: u64 = (1 << 48) - 1;
 
-    /// A new id.
+    /// Returns a new id.
     #[must_use]
     pub fn next() -> Self {
         static START: OnceLock<u64> = OnceLock::new();
@@ -238,20 +237,19 @@ impl PatchId {
             }
         });
         match start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed)) & Self::BITS {
-            // Stands for no patch.
+            // 0 means "no patch".
             0 => Self::next(),
             id => Self(id),
         }
     }
 
-    /// The id with the lower 48 bits of this number, for a store that reads it
-    /// back.
+    /// Creates the id from the lower 48 bits of a number, for a store that reads it back.
     #[must_use]
     pub const fn from_u64(id: u64) -> Self {
         Self(id & Self::BITS)
     }
 
-    /// The number, for a store that writes it.
+    /// Returns the number, for a store that writes it.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
         self.0
@@ -294,7 +292,7 @@ mod tests {
         }
     }
 
-    /// Of a counter, however it is spread out, or of a clock, most bits hardly move.
+    /// Most bits of a counter, however it is spread, or of a clock hardly change.
     #[test]
     fn every_bit_of_a_token_is_a_toss_of_a_coin() {
         const TOKENS: usize = 10_000;
@@ -309,7 +307,7 @@ mod tests {
         for tokens in
             [(0..TOKENS).map(new).collect::<Vec<_>>(), (0..TOKENS).map(renewed).collect::<Vec<_>>()]
         {
-            // Eight standard deviations, which no run of coins comes near.
+            // Eight standard deviations, which a fair coin practically never reaches.
             let fair = TOKENS / 2 - 400..TOKENS / 2 + 400;
             for bit in 0..tokens[0].len() {
                 let set = tokens.iter().filter(|token| token[bit] == 1).count();
@@ -320,7 +318,7 @@ mod tests {
         }
     }
 
-    /// A generator that begins the same way each time looks random, and is known.
+    /// A generator that starts from the same state each time looks random, but is predictable.
     #[test]
     fn another_process_makes_other_tokens() {
         const TELLS: &str = "SESSION_TESTS_TELLS_TOKENS";
@@ -349,7 +347,7 @@ mod tests {
         let bound = Duration::from_millis(20);
         let pauses: HashSet<_> = (0..64).map(|_| random_below(bound)).collect();
         assert!(pauses.iter().all(|pause| *pause < bound), "{pauses:?}");
-        // 64 of 65,536: any two are alike once in 32 runs, a dozen never.
+        // 64 of 65,536: two of them collide once in 32 runs, a dozen never.
         assert!(pauses.len() > 52, "{pauses:?}");
     }
 

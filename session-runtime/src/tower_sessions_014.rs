@@ -1,10 +1,10 @@
-//! Between this crate and `tower-sessions` 0.14: everything that `tower_sessions` has for 0.15.
+//! Interoperability with `tower-sessions` 0.14: everything that `tower_sessions` provides for 0.15.
 //!
-//! axum-login 0.18 and the stores of tower-sessions on servers are built on this version.
+//! axum-login 0.18 and the tower-sessions stores for servers are built on this version.
 //!
-//! Needs the cargo feature `tower-sessions-014`.
+//! Requires the cargo feature `tower-sessions-014`.
 
-// The same source for both versions, on purpose.
+// Both versions are compiled from the same source on purpose.
 #![allow(clippy::duplicate_mod)]
 
 use tower_sessions_core_014 as their_core;

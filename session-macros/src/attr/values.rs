@@ -1,4 +1,4 @@
-//! What stands behind an option's name.
+//! The parsers of the options' values.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -40,7 +40,7 @@ fn malformed(name: &Ident, place: Place, error: &Error) -> Error {
     Error::new(error.span(), format!("`{name}` is written `#[session({})]`", place.example(&name)))
 }
 
-/// `= value`
+/// Parses `= value`.
 pub(super) fn value<T: Parse>(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<T> {
     if at_end(input) {
         return Err(malformed(name, place, &Error::new(name.span(), "")));
@@ -49,7 +49,7 @@ pub(super) fn value<T: Parse>(name: &Ident, place: Place, input: ParseStream<'_>
     value.map_err(|error| malformed(name, place, &error))
 }
 
-/// `= path` or `= "path"`
+/// Parses `= path` or `= "path"`.
 pub(super) fn path(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Path> {
     struct ModPath(Path);
     impl Parse for ModPath {
@@ -66,7 +66,7 @@ pub(super) fn path(name: &Ident, place: Place, input: ParseStream<'_>) -> Result
     value::<ModPath>(name, place, input).map(|path| path.0)
 }
 
-/// As `path`, and it may say which of several: `= recent::<20, _>`
+/// Parses a path that may have generic arguments: `= recent::<20, _>`.
 pub(super) fn function(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Path> {
     struct Function(Path);
     impl Parse for Function {
@@ -83,8 +83,8 @@ pub(super) fn function(name: &Ident, place: Place, input: ParseStream<'_>) -> Re
     value::<Function>(name, place, input).map(|function| function.0)
 }
 
-/// What to say of `= |…| …`, whose parameters are read over: commas between
-/// them end no option.
+/// Returns the error for `= |…| …`. Skips the closure's parameters, because the commas
+/// between them do not separate options.
 fn closure(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Error> {
     input.parse::<Token![=]>()?;
     let bar: Token![|] = input.parse()?;
@@ -96,7 +96,7 @@ fn closure(name: &Ident, place: Place, input: ParseStream<'_>) -> Result<Error> 
     Ok(Error::new(bar.span, fault))
 }
 
-/// `= "a"` or `("a", "b")`
+/// Parses `= "a"` or `("a", "b")`.
 pub(super) fn aliases(name: &Ident, input: ParseStream<'_>) -> Result<Vec<LitStr>> {
     if !input.peek(syn::token::Paren) {
         return value(name, Place::Field, input).map(|alias| vec![alias]);
@@ -104,7 +104,7 @@ pub(super) fn aliases(name: &Ident, input: ParseStream<'_>) -> Result<Vec<LitStr
     let list;
     parenthesized!(list in input);
     let aliases = Punctuated::<LitStr, Token![,]>::parse_terminated(&list).map_err(|error| {
-        // What is left in the parentheses is no second error.
+        // Skipped, so that the rest of the parentheses causes no second error.
         while list.parse::<TokenTree>().is_ok() {}
         malformed(name, Place::Field, &error)
     })?;
@@ -124,7 +124,7 @@ pub(super) fn on_invalid(name: &Ident, input: ParseStream<'_>) -> Result<OnInval
     }
 }
 
-/// Nothing, or `= keyed`
+/// Parses nothing, or `= keyed`.
 pub(super) fn nonce(input: ParseStream<'_>) -> Result<bool> {
     if at_end(input) {
         return Ok(false);
@@ -144,7 +144,7 @@ pub(super) fn nonce(input: ParseStream<'_>) -> Result<bool> {
     if word == "keyed" { Ok(true) } else { Err(malformed(Error::new(word.span(), ""))) }
 }
 
-/// `= 2`
+/// Parses `= 2`.
 pub(super) fn version(name: &Ident, input: ParseStream<'_>) -> Result<u32> {
     let number: LitInt = value(name, Place::Struct, input)?;
     let version = number.base10_parse().ok().filter(|version| *version > 0);
@@ -156,10 +156,10 @@ pub(super) fn version(name: &Ident, input: ParseStream<'_>) -> Result<u32> {
     })
 }
 
-/// The longest time to live: no session lives longer.
+/// The longest `ttl`: no session lives longer.
 const LONGEST_TTL: u64 = 400 * 24 * 60 * 60 * 1000;
 
-/// `= "10m"`, in milliseconds
+/// Parses `= "10m"` into milliseconds.
 pub(super) fn ttl(name: &Ident, input: ParseStream<'_>) -> Result<u64> {
     let text: LitStr = value(name, Place::Field, input)?;
     let written = text.value();
@@ -189,11 +189,11 @@ fn millis(text: &str) -> Option<u64> {
     if number.is_empty() {
         return None;
     }
-    // A number beyond `u64` is a time too, and too long.
+    // A number beyond `u64` is a valid duration, but too long.
     Some(number.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit))
 }
 
-/// Nothing, or `= expr`
+/// Parses nothing, or `= expr`.
 pub(super) fn default(name: &Ident, input: ParseStream<'_>) -> Result<DefaultValue> {
     if at_end(input) {
         return Ok(DefaultValue::OfType);
@@ -216,7 +216,7 @@ pub(super) fn default(name: &Ident, input: ParseStream<'_>) -> Result<DefaultVal
     }
 }
 
-/// The expression itself, where a user's `macro_rules!` passed it on as `$x:expr`.
+/// Unwraps the invisible group of an expression that a `macro_rules!` passed as `$x:expr`.
 fn ungrouped(expr: Expr) -> Expr {
     match expr {
         Expr::Group(group) => ungrouped(*group.expr),

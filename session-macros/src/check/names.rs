@@ -1,4 +1,4 @@
-//! Rules about names: the stored ones and the generated ones.
+//! Rules about stored and generated names.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::names::{RESERVED, Verb};
 /// The longest stored name, in bytes.
 const LONGEST: usize = 255;
 
-/// Stores use names as keys: they are short, printable and not the toolkit's.
+/// Stored names, which stores use as keys, are short, printable and not reserved.
 pub(super) fn stored_names_are_valid(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for (name, span) in schema.stored().flat_map(all_names) {
         let length = schema.full_name(&name).len();
@@ -42,7 +42,7 @@ fn all_names(field: &Field<'_>) -> Vec<(String, Span)> {
     std::iter::once(field.stored.clone()).chain(aliases).collect()
 }
 
-/// A stored name, present or former, means one field.
+/// A stored name, current or former, belongs to one field.
 pub(super) fn stored_names_differ(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     let mut owners: HashMap<String, &str> = HashMap::new();
     for field in schema.stored() {
@@ -127,7 +127,7 @@ pub(super) fn accessors_differ(schema: &Schema<'_>, diagnostics: &Diagnostics) {
                 owners.insert(name, (field, accessor.verb));
                 continue;
             };
-            // The field of that very name is the one to rename.
+            // The field whose getter has that name is the one to rename.
             let (at, of) = match verb {
                 Verb::Get => (owner, field),
                 _ => (&field, *owner),

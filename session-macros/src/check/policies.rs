@@ -1,4 +1,4 @@
-//! Rules about what fields are for.
+//! Rules about the purpose of fields.
 
 mod exclusive;
 
@@ -10,7 +10,7 @@ use crate::attr::DefaultValue;
 use crate::diagnostics::Diagnostics;
 use crate::names::type_name;
 
-/// Options contradict neither each other nor `skip`.
+/// Options do not contradict each other or `skip`.
 pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in &schema.fields {
         let given = given(field);
@@ -36,7 +36,7 @@ pub(super) fn exclusive(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     }
 }
 
-/// The options of a field and where they are written.
+/// Returns the options of a field and their spans.
 fn given(field: &Field<'_>) -> Vec<(&'static str, Span)> {
     let options = &field.options;
     let all = [
@@ -85,7 +85,7 @@ pub(super) fn one_principal(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     }
 }
 
-/// Somebody who is not signed in must be representable.
+/// The principal is an `Option`: a visitor may not be signed in.
 pub(super) fn principal_is_optional(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     if let Some(field) = schema.principal().filter(|field| !field.shape.optional) {
         diagnostics.over(
@@ -98,7 +98,7 @@ pub(super) fn principal_is_optional(schema: &Schema<'_>, diagnostics: &Diagnosti
     }
 }
 
-/// Nobody is signed in by default.
+/// The principal has no default: no visitor is signed in by default.
 pub(super) fn principal_has_no_default(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     let Some(field) = schema.principal() else {
         return;
@@ -111,7 +111,7 @@ pub(super) fn principal_has_no_default(schema: &Schema<'_>, diagnostics: &Diagno
     }
 }
 
-/// Who starts flow after flow and finishes none leaves a value each time.
+/// Keyed nonces have a `ttl`: every unfinished flow leaves a value behind.
 pub(super) fn keyed_nonces_end(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in schema.fields.iter().filter(|field| field.policy == Policy::KeyedNonce) {
         if let (Some(nonce), None) = (&field.options.nonce, &field.options.ttl) {

@@ -1,4 +1,4 @@
-//! Rules about the types of fields, as far as they can be seen.
+//! Rules about the types of fields, as far as a macro can see them.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -10,7 +10,7 @@ use crate::diagnostics::Diagnostics;
 use crate::names::type_name;
 use crate::shape::{self, Read, Shape, is_one_of};
 
-/// Stores add to counters, and know two types of number.
+/// A counter is an `i64` or `u64`: stores can add only these.
 pub(super) fn counter_is_a_number(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in schema.fields.iter().filter(|field| field.policy == Policy::Counter) {
         if !is_one_of(field.ty, &["i64", "u64"]) {
@@ -25,7 +25,7 @@ pub(super) fn counter_is_a_number(schema: &Schema<'_>, diagnostics: &Diagnostics
     }
 }
 
-/// A nonce is there or not; several at once have a key each.
+/// A nonce is an `Option`; a keyed nonce is a map from `String`.
 pub(super) fn nonces_come_and_go(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in &schema.fields {
         let ty = type_name(field.ty);
@@ -60,7 +60,7 @@ pub(super) fn nonces_come_and_go(schema: &Schema<'_>, diagnostics: &Diagnostics)
     }
 }
 
-/// `copy` is for types that are `Copy`; of two it is known that they are not.
+/// `copy` is for `Copy` types; `String` and `Vec` are known not to be.
 pub(super) fn copy_is_copy(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in &schema.fields {
         let Some(span) = field.options.copy else {
@@ -88,7 +88,7 @@ pub(super) fn default_of_an_option(schema: &Schema<'_>, diagnostics: &Diagnostic
         else {
             continue;
         };
-        // Of `Option<Option<T>>` both are values.
+        // For `Option<Option<T>>`, both `None` and `Some(…)` are inner values.
         if Shape::of(field.shape.inner, false).optional {
             continue;
         }
@@ -109,7 +109,7 @@ fn is_some(function: &Expr) -> bool {
     matches!(function, Expr::Path(path) if path.path.is_ident("Some"))
 }
 
-/// A session owns its values.
+/// A session owns its values: fields are not references.
 pub(super) fn nothing_is_borrowed(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in schema.stored().filter(|field| field.options.with.is_none()) {
         if let Type::Reference(reference) = field.shape.inner {
@@ -128,7 +128,8 @@ pub(super) fn nothing_is_borrowed(schema: &Schema<'_>, diagnostics: &Diagnostics
     }
 }
 
-/// A handle knows of a change by its setter or a mutable borrow.
+/// A field has no interior mutability: a handle detects changes only by setters and
+/// mutable borrows.
 pub(super) fn changes_are_seen(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     for field in schema.stored() {
         let Some((shared, plain)) = shape::changed_when_shared(field.ty) else {
@@ -145,7 +146,7 @@ pub(super) fn changes_are_seen(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     }
 }
 
-/// A field's type is repeated where `Self` means the handle.
+/// A field's type does not mention `Self`: it is repeated where `Self` is the handle.
 pub(super) fn self_is_named(schema: &Schema<'_>, diagnostics: &Diagnostics) {
     fn search(tokens: TokenStream, found: &mut Vec<Span>) {
         for tree in tokens {

@@ -1,4 +1,4 @@
-//! The methods of the generated handle: one call each.
+//! The methods of the generated handle, each a single call.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -21,7 +21,7 @@ pub(crate) fn accessors(schema: &Schema<'_>) -> Option<TokenStream> {
     (!methods.is_empty()).then(|| quote!(impl #handle { #(#methods)* }))
 }
 
-/// The method without a say in what it does.
+/// Expands a method with the given body.
 pub(crate) fn method(
     schema: &Schema<'_>,
     field: &Field<'_>,
@@ -31,8 +31,8 @@ pub(crate) fn method(
     let vis = &schema.vis;
     let Field { docs, deprecated, .. } = field;
     let name = &accessor.ident;
-    // Indented as `///` does it; the blank line makes the field's own words a
-    // paragraph of their own.
+    // Indented as by `///`. The blank line puts the field's own docs into a separate
+    // paragraph.
     let mut doc = format!(" {}", first_line(field, accessor.verb));
     if !docs.is_empty() {
         doc.push('\n');
@@ -40,7 +40,7 @@ pub(crate) fn method(
     let must_use = (accessor.verb == Verb::Get).then(|| quote!(#[must_use]));
     let asynchronous = (accessor.verb == Verb::Consume).then(|| quote!(async));
     let signature = signature(field, accessor.verb);
-    // The docs stay where they are written: rustdoc's warnings point at them.
+    // The field's own docs keep their location, so that rustdoc's warnings point at them.
     let doc = spans::at(field.ident.span(), quote!(#[doc = #doc]));
     let errors = (accessor.verb == Verb::Consume)
         .then(|| spans::at(field.ident.span(), quote!(#[doc = #ERRORS])));
@@ -52,17 +52,17 @@ pub(crate) fn method(
     quote!(#doc #docs #head #body)
 }
 
-/// Below the field's own words, which must not become a part of it.
+/// Appended after the field's own docs, as a separate section.
 const ERRORS: &str = "
  # Errors
 
  If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its
  answer was lost, and the value may be gone with it.";
 
-/// Where errors in the body show.
+/// Returns the span at which errors in the body are reported.
 fn body_span(field: &Field<'_>, verb: Verb) -> Span {
     match field.options.copy {
-        // A type that is not `Copy` after all.
+        // If the type is not `Copy`, the option `copy` is at fault.
         Some(copy) if verb == Verb::Get => copy,
         _ => field.ident.span(),
     }
@@ -133,7 +133,7 @@ fn signature(field: &Field<'_>, verb: Verb) -> TokenStream {
                     let (into, key) = (paths::into(), spans::repeat(key));
                     quote!((&mut self, key: impl #into<#key>, value: #value))
                 }
-                // Of a type that was refused.
+                // A type that was rejected; this is for the fallback.
                 (Policy::KeyedNonce, None) => quote!((&mut self, key: &str, value: #value)),
                 _ => quote!((&mut self, value: #value)),
             }

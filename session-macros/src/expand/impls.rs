@@ -1,4 +1,4 @@
-//! The traits of the user's struct.
+//! The trait implementations for the user's struct.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -17,7 +17,7 @@ pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
         let (member, key) = (&field.member, &field.key);
         let value = match field.policy {
             Policy::Skip | Policy::KeyedNonce => quote!(::core::default::Default::default()),
-            // It leaves the store by being consumed alone.
+            // A nonce is read only by consuming it.
             Policy::Nonce => quote!(::core::option::Option::None),
             _ => quote!(__session_handle.__owned(Self::#key)),
         };
@@ -26,7 +26,7 @@ pub(super) fn session_schema(schema: &Schema<'_>) -> TokenStream {
     let replace = schema.stored().map(|field| {
         let (member, key) = (&field.member, &field.key);
         let put = match field.policy {
-            // Read, because the user's crate may deny fields that never are.
+            // Reads the field, because the user's crate may deny unread fields.
             Policy::Nonce | Policy::KeyedNonce => quote!(let _ = &self.#member;),
             _ => quote!(__session_handle.__put(Self::#key, self.#member);),
         };
@@ -68,7 +68,8 @@ pub(super) fn has_principal(schema: &Schema<'_>) -> Option<TokenStream> {
     let ident = &schema.ident;
     let principal = spans::repeat(field.shape.inner);
     let (ty, key) = (&field.repeated_ty, &field.key);
-    // A type that is less visible than the struct is an error of this item.
+    // The type is located here: if it is less visible than the struct, the error is reported
+    // at it.
     let (span, _) = spans::ends(&principal);
     let principal = spans::at(span, quote!(type Principal = #principal;));
     Some(quote! {

@@ -41,8 +41,8 @@ pub(crate) fn key(schema: &Schema<'_>, field: &Field<'_>, value: &TokenStream) -
     quote!(#head = #value;)
 }
 
-/// The one place that needs the field's type to be a `FieldType`; so the
-/// constructor's path carries the type's span.
+/// The only code that requires the field's type to be a `FieldType`: the constructor's
+/// path has the type's span, so that the error is reported there.
 fn of_serde_type(field: &Field<'_>, index: usize) -> TokenStream {
     let index = Literal::usize_unsuffixed(index);
     let (first, last) = spans::ends(&field.key_ty);

@@ -1,5 +1,5 @@
-//! Prints a schema that passed every check. Nothing here looks at attributes
-//! or reports anything.
+//! Expands a schema that passed every check. Nothing here reads attributes or reports
+//! errors.
 
 pub(crate) mod accessors;
 pub(crate) mod handle;
@@ -13,9 +13,8 @@ use quote::quote;
 use crate::ast::Schema;
 use crate::paths;
 
-/// The handle stands beside the struct, where rustdoc shows it and users add
-/// methods to it. The impls stand in a block, where the runtime has a short
-/// name that nobody else sees.
+/// The handle is placed next to the struct, where rustdoc shows it and users add methods
+/// to it. The impls are placed in a block, in which the runtime has a private short name.
 pub(crate) fn schema(schema: &Schema<'_>) -> TokenStream {
     let handle = &schema.handle;
     let definition = handle::definition(schema);

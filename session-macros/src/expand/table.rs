@@ -1,4 +1,4 @@
-//! The table of fields: what the runtime knows of each.
+//! The table of fields that describes the schema to the runtime.
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{quote, quote_spanned};
@@ -10,7 +10,7 @@ use crate::names::type_name;
 use crate::shape::is_one_of;
 use crate::spans;
 
-/// `Field::new(…)` and whatever differs from a plain field.
+/// Expands `Field::new(…)` and the calls for all options of the field.
 pub(super) fn entry(schema: &Schema<'_>, field: &Field<'_>) -> TokenStream {
     let stored = schema.full_name(&field.stored.0);
     let type_name = type_name(field.ty);
@@ -74,15 +74,15 @@ fn properties(field: &Field<'_>) -> TokenStream {
     properties
 }
 
-/// A function of another signature is underlined where the user wrote it.
+/// Expands the merge function. A wrong signature is reported where the user wrote the path.
 fn merge(field: &Field<'_>, function: &Path) -> TokenStream {
     let ty = &field.repeated_ty;
     let arguments = quote!(__session_base, __session_stored, __session_mine);
     quote!(.merge(|#arguments| __session::merge_with::<#ty, _>(#arguments, #function)))
 }
 
-/// A function that makes the field's default. What the user wrote keeps its
-/// span, so a value of the wrong type is underlined itself.
+/// Expands a function that returns the field's default. The user's expression keeps its
+/// span, so a value of the wrong type is reported there.
 fn default(field: &Field<'_>) -> TokenStream {
     let ty = &field.repeated_ty;
     let value = match field.options.default.as_ref().map(|given| &given.value) {

@@ -1,21 +1,20 @@
-//! One text for a value whose JSON has several: a `HashMap` writes its entries in
-//! another order each time.
+//! Canonical JSON, for values that encode in several ways: a `HashMap` writes its entries in a
+//! different order each time.
 
 use std::borrow::Cow;
 
-/// Beyond this depth nothing is reordered: the decoder refuses such a value anyway.
+/// Values nested deeper are not reordered: the decoder rejects them anyway.
 const DEEPEST: usize = 128;
 
-/// `json` with the entries of every object sorted by name and without white space
-/// between tokens. Arrays, numbers and strings stay as they are written, and so does
-/// what is no JSON.
+/// Returns `json` with the entries of every object sorted by name and without white space between
+/// tokens. Arrays, numbers and strings stay as they are; so does input that is not JSON.
 pub(crate) fn canonical(json: &[u8]) -> Cow<'_, [u8]> {
-    // Only objects have an order that means nothing.
+    // Only the order within objects is insignificant.
     if json.contains(&b'{') { ordered(json, false) } else { Cow::Borrowed(json) }
 }
 
-/// Whether two encodings differ in the order of entries and elements alone, as those of
-/// one set do. So do those of two lists.
+/// Whether two encodings differ only in the order of entries and elements, as two encodings of one
+/// set do. The elements of lists are compared in the same way.
 pub(crate) fn same_but_for_order(a: &[u8], b: &[u8]) -> bool {
     a == b || ordered(a, true) == ordered(b, true)
 }
@@ -29,15 +28,15 @@ fn ordered(json: &[u8], elements: bool) -> Cow<'_, [u8]> {
     }
 }
 
-/// What is left to read. `None` of its methods: it is no JSON.
+/// The input left to read. Its methods return `None` if it is not JSON.
 struct Scan<'j> {
     rest: &'j [u8],
-    /// Elements are sorted, too.
+    /// Whether elements are sorted, too.
     elements: bool,
 }
 
 impl<'j> Scan<'j> {
-    /// The first byte of the next token.
+    /// Returns the first byte of the next token.
     fn peek(&mut self) -> Option<u8> {
         self.rest = self.rest.trim_ascii_start();
         self.rest.first().copied()
@@ -127,7 +126,7 @@ impl<'j> Scan<'j> {
             }
         }
         self.skip(b'}')?;
-        // Stable: of a name that is there twice, the last value still counts.
+        // A stable sort: if a name occurs twice, the last value still wins.
         entries.sort_by_key(|(name, _)| *name);
         out.push(b'{');
         for (at, (name, value)) in entries.iter().enumerate() {

@@ -1,21 +1,21 @@
-//! A value with a time to live of its own: `{"until":1700000000000,"value":…}`.
+//! A value with its own expiry time: `{"until":1700000000000,"value":…}`.
 //!
-//! Kept beside the value in one stored field, so that every store can do it and
-//! both change in one step; and readable, like every other field.
+//! Both are kept in one stored field, so that every store supports it and they change in one step.
+//! Like every other field, it is readable JSON.
 
 use crate::clock::Timestamp;
 
 const UNTIL: &[u8] = b"{\"until\":";
 const VALUE: &[u8] = b",\"value\":";
 
-/// `json`, to be ignored from `until` on.
+/// Wraps `json` so that it expires at `until`.
 pub(crate) fn wrap(json: &[u8], until: Timestamp) -> Vec<u8> {
     let until = until.as_millis().to_string();
     [UNTIL, until.as_bytes(), VALUE, json, b"}"].concat()
 }
 
-/// When a wrapped value ends, and the value. `None` for anything else: it was
-/// stored before the field had a time to live.
+/// Returns the expiry time and the value of a wrapped value; `None` for anything else, which was
+/// stored before the field had a `ttl`.
 pub(crate) fn unwrap(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     let rest = bytes.strip_prefix(UNTIL)?.strip_suffix(b"}")?;
     let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
@@ -24,12 +24,12 @@ pub(crate) fn unwrap(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((Timestamp::from_millis(until), rest.strip_prefix(VALUE)?))
 }
 
-/// The value, wrapped or not.
+/// Returns the value, wrapped or not.
 pub(crate) fn value_of(bytes: &[u8]) -> &[u8] {
     unwrap(bytes).map_or(bytes, |(_, value)| value)
 }
 
-/// The value, unless its time is over.
+/// Returns the value unless it has expired.
 pub(crate) fn live(bytes: &[u8], now: Timestamp) -> Option<&[u8]> {
     match unwrap(bytes) {
         Some((until, value)) => (now < until).then_some(value),

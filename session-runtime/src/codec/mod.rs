@@ -1,4 +1,4 @@
-//! One value ↔ its JSON bytes. Nothing else knows the format.
+//! Converts a value to its JSON bytes and back. Nothing else knows the format.
 
 mod canonical;
 pub(crate) mod expiring;
@@ -17,14 +17,14 @@ pub(crate) use self::canonical::{canonical, same_but_for_order};
 pub use self::strict::{Elements, Strict};
 pub use serde_json::Error as CodecError;
 
-/// A decoded value of some field.
+/// A decoded value of a field.
 pub type Value = Box<dyn Any + Send + Sync>;
 
-/// How the values of one field type become JSON and back.
+/// Converts the values of one field type to JSON and back.
 pub struct Codec {
     /// Appends the JSON of a value. A value of another type is an error.
     pub encode: fn(&(dyn Any + Send + Sync), &mut Vec<u8>) -> Result<(), CodecError>,
-    /// Reads JSON.
+    /// Decodes JSON.
     pub decode: fn(&[u8]) -> Result<Value, CodecError>,
 }
 
@@ -38,10 +38,10 @@ impl Codec {
         (self.encode)(value, out).map_err(without_text)
     }
 
-    /// Whether the value that `json` encodes comes back, and always as this text.
+    /// Whether the value in `json` survives decoding, and always encodes as this text.
     ///
-    /// A set is an array in JSON, and its order is that of one instance: each decoding
-    /// makes another one. Two elements come in the same order every other time.
+    /// A set encodes as an array in the order of one instance, and each decoding makes another
+    /// instance: two elements keep their order only every other time.
     pub(crate) fn has_one_text(&self, json: &[u8]) -> bool {
         let tries = if json.contains(&b'[') && json.contains(&b',') { 32 } else { 1 };
         (0..tries).all(|_| {
@@ -50,12 +50,12 @@ impl Codec {
         })
     }
 
-    /// The JSON of a value, in a buffer of exactly its size.
+    /// Returns the JSON of a value in a buffer of exactly its size.
     pub(crate) fn bytes_of(&self, value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, CodecError> {
         self.encode_and(value, <[u8]>::to_vec)
     }
 
-    /// The JSON of a value, unless it is `known`.
+    /// Returns the JSON of a value, unless it is `known`.
     pub(crate) fn bytes_unless(
         &self,
         known: Option<&[u8]>,
@@ -69,8 +69,8 @@ impl Codec {
         value: &(dyn Any + Send + Sync),
         then: impl FnOnce(&[u8]) -> R,
     ) -> Result<R, CodecError> {
-        // A value's `Serialize` may encode another field: it finds an empty
-        // buffer in place of this one.
+        // A value's `Serialize` may encode another field; it then finds an empty buffer in place of
+        // this one.
         let mut scratch = SCRATCH.take();
         scratch.clear();
         let encoded = self.encode_into(value, &mut scratch);
@@ -81,8 +81,7 @@ impl Codec {
     }
 }
 
-/// An encoder's error without its text, in which the type's own `Serialize` may quote the
-/// value.
+/// Replaces an encoder's error text, in which the type's own `Serialize` may quote the value.
 fn without_text(error: CodecError) -> CodecError {
     let text = error.to_string();
     let ours = strict::REFUSALS.into_iter().find(|ours| *ours == text);
@@ -97,7 +96,7 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What a thread keeps of its buffer after a large value.
+/// The buffer capacity that a thread keeps after a large value.
 const KEPT_SCRATCH: usize = 64 * 1024;
 
 impl std::fmt::Debug for Codec {
@@ -106,7 +105,7 @@ impl std::fmt::Debug for Codec {
     }
 }
 
-/// What a field's type needs: it is stored as JSON and shared between threads.
+/// The bounds on a field's type: it is stored as JSON and shared between threads.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a session field",
     label = "a session field is stored as JSON and shared between threads: `Serialize + DeserializeOwned + Send + Sync`",
@@ -116,7 +115,7 @@ pub trait FieldType: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> FieldType for T {}
 
-/// The codec of a type that serde knows.
+/// The codec of a type that implements serde's traits.
 pub struct Json<T>(std::marker::PhantomData<T>);
 
 impl<T: FieldType> Json<T> {
@@ -127,18 +126,18 @@ impl<T: FieldType> Json<T> {
     };
 }
 
-/// The serializer that `#[session(with = "module")]` functions receive.
+/// The serializer passed to `#[session(with = "module")]` functions.
 pub type JsonSerializer<'a> = Strict<&'a mut serde_json::Serializer<&'a mut Vec<u8>>>;
-/// The deserializer that `#[session(with = "module")]` functions receive.
+/// The deserializer passed to `#[session(with = "module")]` functions.
 pub type JsonDeserializer<'a, 'de> =
     &'a mut serde_json::Deserializer<serde_json::de::SliceRead<'de>>;
 
-/// Encodes through a function as `#[session(with = "module")]` names it.
+/// Encodes through a function named by `#[session(with = "module")]`.
 ///
 /// # Errors
 ///
-/// Whatever the function reports, a value of another type, or one whose JSON would be
-/// that of another value: see [`Strict`].
+/// The error of the function; a value of another type; or a value whose JSON would decode as
+/// another value, see [`Strict`].
 pub fn encode_with<T: 'static>(
     value: &(dyn Any + Send + Sync),
     out: &mut Vec<u8>,
@@ -150,11 +149,11 @@ pub fn encode_with<T: 'static>(
     serialize(value, Strict::new(&mut serde_json::Serializer::new(out)))
 }
 
-/// Decodes through a function as `#[session(with = "module")]` names it.
+/// Decodes through a function named by `#[session(with = "module")]`.
 ///
 /// # Errors
 ///
-/// Whatever the function reports, or something after the value.
+/// The error of the function, or trailing input after the value.
 pub fn decode_with<'de, T: Send + Sync + 'static>(
     bytes: &'de [u8],
     deserialize: impl FnOnce(JsonDeserializer<'_, 'de>) -> Result<T, CodecError>,
@@ -165,7 +164,7 @@ pub fn decode_with<'de, T: Send + Sync + 'static>(
     Ok(Box::new(value))
 }
 
-/// Encodes one value of no field, such as what a migration stores.
+/// Encodes a value that belongs to no field, such as one that a migration stores.
 pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
     let mut json = Vec::new();
     let serializer = &mut serde_json::Serializer::new(&mut json);
@@ -173,7 +172,7 @@ pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Codec
     Ok(json)
 }
 
-/// Encodes what a principal field holds in a `Some`.
+/// Encodes the value inside the `Some` of a principal field.
 pub(crate) fn inner_to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
     let mut json = Vec::new();
     let serializer = &mut serde_json::Serializer::new(&mut json);
@@ -181,12 +180,12 @@ pub(crate) fn inner_to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>,
     Ok(json)
 }
 
-/// Whether two encodings mean the same value: the same bytes, or the same JSON
-/// with map entries in another order (a `HashMap` has a new one each time).
+/// Whether two encodings mean the same value: the same bytes, or the same JSON with map entries in
+/// another order (a `HashMap` has a new one each time).
 pub(crate) fn same_value(a: &[u8], b: &[u8]) -> bool {
-    // Order is all that may differ, so the lengths agree.
+    // Only the order may differ, so the lengths are equal.
     a == b || (a.len() == b.len() && a.contains(&b'{') && canonical(a) == canonical(b))
 }
 
-/// The JSON of nothing.
+/// JSON's `null`.
 pub(crate) const NULL: &[u8] = b"null";

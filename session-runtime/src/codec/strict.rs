@@ -1,18 +1,18 @@
-//! Refuses what JSON cannot say, while it is encoded: `serde_json` writes `null` for
-//! an infinite float and for `Some(())`, and more levels than it reads.
+//! Rejects values that JSON cannot represent while they are encoded: `serde_json` writes `null` for
+//! an infinite float and for `Some(())`, and writes deeper nesting than it reads.
 
 use serde::ser::{self, Serialize, Serializer};
 
-/// How deep a value may be nested: more is not decoded (`serde_json` counts to 128).
+/// The deepest nesting of a value that still decodes (`serde_json` counts to 128).
 const LEVELS: u8 = 127;
 
 const NOT_FINITE: &str = "a float that is not finite is `null` in JSON";
 const NULL_IN_SOME: &str = "`Some` of nothing is `null` in JSON, as `None` is";
 const TOO_DEEP: &str = "it is nested deeper than 127 levels, and could not be decoded";
-/// All that it refuses by itself.
+/// All messages of its own.
 pub(super) const REFUSALS: [&str; 3] = [NOT_FINITE, NULL_IN_SOME, TOO_DEEP];
 
-/// A serializer that refuses values whose JSON would be that of another value.
+/// A serializer that rejects values whose JSON would decode as another value.
 #[derive(Debug)]
 pub struct Strict<S> {
     inner: S,
@@ -22,9 +22,9 @@ pub struct Strict<S> {
 /// Where in a value the serializer is.
 #[derive(Clone, Copy, Debug)]
 struct At {
-    /// Directly inside of a `Some`.
+    /// Directly inside a `Some`.
     in_some: bool,
-    /// How many levels are left.
+    /// How many more levels are allowed.
     levels: u8,
 }
 
@@ -33,14 +33,14 @@ impl<S> Strict<S> {
         Self { inner, at: At { in_some: false, levels: LEVELS } }
     }
 
-    /// For what is inside of a `Some`.
+    /// Wraps a serializer for the inside of a `Some`.
     pub(super) const fn in_some(inner: S) -> Self {
         Self { inner, at: At { in_some: true, levels: LEVELS } }
     }
 }
 
 impl At {
-    /// At an element of what is here.
+    /// Returns the position of an element of the value here.
     fn inside<E: ser::Error>(self) -> Result<Self, E> {
         let levels = self.levels.checked_sub(1).ok_or_else(|| E::custom(TOO_DEEP))?;
         Ok(Self { in_some: false, levels })
@@ -55,7 +55,7 @@ impl At {
     }
 }
 
-/// A value that is serialised strictly.
+/// A value that is serialized strictly.
 struct Checked<'v, T: ?Sized>(&'v T, At);
 
 impl<T: Serialize + ?Sized> Serialize for Checked<'_, T> {

@@ -1,4 +1,4 @@
-//! What is encoded is what is decoded, or is refused.
+//! Every encoded value decodes as the same value, or is rejected.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ fn decoded<T: FieldType>(json: &str) -> Result<T, CodecError> {
     (Json::<T>::CODEC.decode)(json.as_bytes()).map(|value| *value.downcast().unwrap())
 }
 
-/// A value comes back, or is refused.
+/// Asserts that a value survives encoding, or is rejected.
 #[track_caller]
 fn comes_back<T: FieldType + PartialEq + Debug>(value: &T) {
     if let Ok(json) = encoded(value) {
@@ -70,7 +70,7 @@ fn floats_at_the_edges_come_back() {
     }
 }
 
-/// Everything that JSON knows, and what it does not.
+/// Every shape that JSON can represent, and some that it cannot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Shape {
     Unit,

@@ -1,33 +1,32 @@
-//! The session cookie's settings.
+//! The settings of the session cookie.
 
 use super::error::SetupError;
 
-/// When the browser sends the cookie along with cross-site requests
-/// (RFC 6265bis §5.6.7).
+/// Whether browsers send the cookie with cross-site requests (RFC 6265bis §5.6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
     /// Never.
     Strict,
-    /// Only with top-level navigation by a safe method.
+    /// Only with top-level navigations by a safe method.
     Lax,
-    /// Always. Browsers accept it with `Secure` only.
+    /// Always. Browsers accept it only with `Secure`.
     None,
 }
 
-/// A name prefix that makes browsers enforce attributes (RFC 6265bis §4.1.3).
+/// A name prefix for which browsers enforce attributes (RFC 6265bis §4.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookiePrefix {
-    /// `__Host-`: secure, for this host alone, for every path. No sibling
-    /// domain can plant such a cookie.
+    /// `__Host-`: requires `Secure`, `Path=/` and no `Domain`. No sibling domain can plant
+    /// such a cookie.
     Host,
-    /// `__Secure-`: secure.
+    /// `__Secure-`: requires `Secure`.
     Secure,
     /// No prefix.
     None,
 }
 
-/// The settings of the session cookie. Always valid: a combination that
-/// browsers would drop is refused by [`CookieConfigBuilder::build`].
+/// The settings of the session cookie. Always valid: [`CookieConfigBuilder::build`]
+/// rejects combinations that browsers drop.
 ///
 /// # Default
 ///
@@ -58,7 +57,7 @@ impl Default for CookieConfig {
 }
 
 impl CookieConfig {
-    /// Starts from the default.
+    /// Returns a builder that starts from the default.
     pub fn builder() -> CookieConfigBuilder {
         CookieConfigBuilder {
             name: "session".to_owned(),
@@ -67,25 +66,26 @@ impl CookieConfig {
         }
     }
 
-    /// The name that browsers see, prefix included.
+    /// Returns the name that browsers see, including the prefix.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The name of the cookie that says that there is a strict one.
+    /// Returns the name of the marker cookie, which tells that a `SameSite=Strict` session
+    /// cookie exists.
     pub(crate) fn marker(&self) -> String {
         format!("{}-here", self.name)
     }
 
-    /// The name without its prefix.
+    /// Returns the name without its prefix.
     pub(crate) fn bare_name(&self) -> &str {
         let prefixes = ["__Host-", "__Secure-"].into_iter();
         let bare = prefixes.filter_map(|prefix| self.name.strip_prefix(prefix)).next();
         bare.unwrap_or(&self.name)
     }
 
-    /// The same cookie for plain http: without `Secure` and prefix.
+    /// Returns the same cookie for plain http: without `Secure` and prefix.
     pub(crate) fn insecure(mut self) -> Self {
         self.name = self.bare_name().to_owned();
         self.secure = false;
@@ -107,53 +107,86 @@ pub struct CookieConfigBuilder {
 }
 
 impl CookieConfigBuilder {
-    /// The name, without prefix. # Default: `session`
+    /// Sets the name, without prefix.
+    ///
+    /// # Default
+    ///
+    /// `session`
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The prefix. # Default: [`CookiePrefix::Host`]
+    /// Sets the prefix.
+    ///
+    /// # Default
+    ///
+    /// [`CookiePrefix::Host`]
     pub fn prefix(mut self, prefix: CookiePrefix) -> Self {
         self.prefix = prefix;
         self
     }
 
-    /// The path below which browsers send it. # Default: `/`
+    /// Sets the path at and below which browsers send the cookie. A path other than `/`
+    /// needs another prefix than `__Host-`.
+    ///
+    /// # Default
+    ///
+    /// `/`
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.rest.path = path.into();
         self
     }
 
-    /// Sends it to all sub-domains of `domain` too; every one of them can then
+    /// Sends the cookie to `domain` and all its sub-domains; every one of them can then
     /// read and replace it. Needs another prefix than `__Host-`.
     ///
     /// # Default
     ///
-    /// None: this host alone.
+    /// None: only this host.
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.rest.domain = Some(domain.into());
         self
     }
 
-    /// # Default: [`SameSite::Lax`]
+    /// Sets whether browsers send the cookie with cross-site requests.
+    ///
+    /// # Default
+    ///
+    /// [`SameSite::Lax`]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.rest.same_site = same_site;
         self
     }
 
-    /// A cookie jar per top-level site (CHIPS), for embedded pages.
-    /// # Default: no
+    /// Keeps a separate cookie per top-level site (CHIPS), for embedded pages.
+    ///
+    /// # Default
+    ///
+    /// No.
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.rest.partitioned = partitioned;
         self
     }
 
-    /// The settings, if browsers would accept them.
+    /// Builds the settings.
+    ///
+    /// ```
+    /// use session_runtime::{CookieConfig, CookiePrefix};
+    ///
+    /// let shop = CookieConfig::builder().name("shop").domain("example.org");
+    /// let error = shop.clone().build().unwrap_err(); // a `__Host-` cookie has no domain
+    /// assert_eq!(error.entry(), Some("cookie.domain"));
+    ///
+    /// let cookie = shop.prefix(CookiePrefix::Secure).build()?;
+    /// assert_eq!(cookie.name(), "__Secure-shop");
+    /// # Ok::<(), session_runtime::SetupError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// Names the setting at fault, and what to write instead.
+    /// If browsers would reject or alter the cookie. The error names the setting and says
+    /// what to write instead.
     pub fn build(self) -> Result<CookieConfig, SetupError> {
         let refuse = |entry, problem| Err(SetupError::setting(entry, problem));
         let Self { name, prefix, rest } = self;
@@ -201,12 +234,12 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Whether browsers take it for the name of a cookie (RFC 6265 §4.1.1).
+/// Returns whether `name` is a valid cookie name (RFC 6265 §4.1.1).
 pub(crate) fn is_cookie_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(is_token)
 }
 
-/// Browsers ignore longer attributes, and then apply their default (6265bis §5.6).
+/// Browsers ignore longer attributes and use their defaults (RFC 6265bis §5.6).
 const LONGEST: usize = 1_024;
 
 fn problem_of_path(path: &str) -> Option<&'static str> {
@@ -225,7 +258,7 @@ fn problem_of_path(path: &str) -> Option<&'static str> {
     }
 }
 
-/// A domain is a host name (RFC 6265 §4.1.1, RFC 1123 §2.1), in the form that URLs have.
+/// A domain is a host name (RFC 6265 §4.1.1, RFC 1123 §2.1), as written in URLs.
 fn problem_of_domain(domain: &str) -> Option<&'static str> {
     let unbracketed = domain.trim_start_matches('[').trim_end_matches(']');
     let last = domain.rsplit('.').next().unwrap_or_default();

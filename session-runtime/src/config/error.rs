@@ -1,32 +1,42 @@
-//! What is wrong with a set-up, and what to write instead.
+//! The error of a misconfigured layer.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// The settings, the schemas and the store of a layer do not fit together.
+/// The error of a misconfigured layer: a setting is invalid, or the settings, schemas
+/// and store do not fit together.
 ///
-/// A mistake in the program or its configuration, not in a request. The message names
-/// what is at fault and says what to write instead. It never holds a secret.
+/// It is a mistake in the program or its configuration, not in a request. The message
+/// names the cause and says what to write instead. It never contains a secret.
+///
+/// ```
+/// use session_runtime::{SessionLayer, store::MemoryStore};
+///
+/// let layer = SessionLayer::new(MemoryStore::new()).exclude("static");
+/// let error = layer.check().unwrap_err();
+/// assert_eq!(error.entry(), Some("exclude"));
+/// println!("{error}"); // says that the path must begin with `/`
+/// ```
 #[derive(Clone)]
 pub struct SetupError(Arc<Fault>);
 
-/// What is wrong.
+/// The cause of a [`SetupError`].
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// A setting has a value that makes no sense, or none with this store.
+    /// The value of a setting is invalid, or this store does not support it.
     Setting {
         entry: &'static str,
         problem: Cow<'static, str>,
         source: Option<Box<dyn Error + Send + Sync>>,
     },
-    /// Entries of a configuration, a line each, which begins with the entry's full name.
+    /// Invalid configuration entries, one per line, each beginning with its full name.
     #[cfg(feature = "config")]
     Entries(Vec<String>),
     /// Two schemas cannot share a record.
     Clash(Clash),
-    /// The field's option needs more than the store promises in its
+    /// The field's option needs a capability that the store lacks, see
     /// [`capabilities`](crate::store::SessionStore::capabilities).
     StoreCannot { schema: &'static str, field: &'static str, option: &'static str },
     /// The field is `secret`, and the layer has no keys to encrypt it with.
@@ -37,20 +47,20 @@ pub(crate) enum Fault {
     PrincipalType { given: &'static str },
 }
 
-/// Why two schemas cannot share a record. The first was known before the second.
+/// The reason why two schemas cannot share a record. `first` was known before `second`.
 #[derive(Debug)]
 pub(crate) enum Clash {
-    /// They declare a field differently: its type, or an option that says how it is
-    /// stored or what a change of it means. Each schema with the field's type in it.
+    /// They disagree on a field's type, or on an option that determines how it is stored
+    /// or merged. Each schema is paired with its type of the field.
     Field {
         field: &'static str,
         first: (&'static str, &'static str),
         second: (&'static str, &'static str),
     },
-    /// Each has its own principal, and a record belongs to one. Each schema with the
-    /// stored name of its principal.
+    /// They have different principals, but a record belongs to one. Each schema is paired
+    /// with the stored name of its principal.
     Principals { first: (&'static str, &'static str), second: (&'static str, &'static str) },
-    /// They have versions in one namespace, which stores one.
+    /// Both have a version in one namespace, which stores only one.
     Versions { namespace: &'static str, first: &'static str, second: &'static str },
 }
 
@@ -59,7 +69,8 @@ impl SetupError {
         Fault::Setting { entry, problem: problem.into(), source: None }.into()
     }
 
-    /// The setting or configuration entry at fault; `None` if it is a schema.
+    /// Returns the invalid setting; `None` if a schema is at fault, or if this error lists
+    /// the entries of a configuration.
     #[must_use]
     pub fn entry(&self) -> Option<&'static str> {
         match &*self.0 {
@@ -68,7 +79,7 @@ impl SetupError {
         }
     }
 
-    /// The setting, empty if it is none, and what is wrong.
+    /// Returns the setting (empty if another part is at fault) and the problem.
     #[cfg(feature = "config")]
     pub(crate) fn in_parts(&self) -> (&'static str, Cow<'_, str>) {
         match &*self.0 {
@@ -147,7 +158,7 @@ impl fmt::Display for Clash {
 impl Error for SetupError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.0 {
-            // The error of a store says by itself what its source does not.
+            // The store error's own message is part of this one.
             Fault::Setting { source: Some(source), .. } => source.source(),
             _ => None,
         }

@@ -1,4 +1,4 @@
-//! The layer's settings.
+//! The settings of the layer.
 
 use std::time::Duration;
 
@@ -15,30 +15,31 @@ use crate::record::patch::Cap;
 use crate::record::{ROTATION_GRACE, TOMBSTONE};
 use crate::token::SessionToken;
 
-/// What follows when the token before the present one is presented after its grace
-/// ([`SessionLayer::renew_after`](crate::SessionLayer::renew_after)): one of two clients
-/// has stolen it, and nobody knows which (RFC 9700 §4.14).
+/// The reaction to a replayed token: one that
+/// [`renew_after`](crate::SessionLayer::renew_after) replaced and that is presented after
+/// its grace period. One of two clients has stolen it, and it is unknown which
+/// (RFC 9700 §4.14).
 ///
-/// Whatever follows, the request that presents it starts afresh.
+/// In all cases, the request that presents it gets a fresh, empty session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnReplay {
-    /// It is [reported](crate::SecurityEventKind::Replayed), and the session goes on.
+    /// Only [reports](crate::SecurityEventKind::Replayed) the replay; the session continues.
     Report,
-    /// A session in which somebody is signed in, or has proved who they are, ends:
-    /// whoever has its present token is nobody from then on.
+    /// Also ends the session if its user is signed in or has authenticated: neither client
+    /// has access any more.
     #[default]
     EndSession,
-    /// The same for all sessions of that user.
+    /// Same as [`EndSession`](Self::EndSession), and ends all sessions of the session's user.
     EndAllOfPrincipal,
 }
 
-/// The limits of new and renewed sessions.
+/// The limits for new and renewed sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) idle: Option<Duration>,
     pub(crate) absolute: Option<Duration>,
-    /// How many sessions a principal may have.
+    /// The most sessions that a principal may have.
     pub(crate) cap: Option<Cap>,
 }
 
@@ -46,40 +47,40 @@ pub(crate) struct Policy {
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) cookie: CookieConfig,
-    /// Those that it had before, which are still read.
+    /// Former cookies that are still read.
     pub(crate) former_cookies: Vec<CookieConfig>,
-    /// Which sessions are this layer's.
+    /// The realms whose sessions this layer opens.
     pub(crate) realms: Realms,
-    /// The cookie goes over plain http, whatever its settings say.
+    /// Sends the cookie over plain http, whatever its settings.
     pub(crate) insecure: bool,
-    /// How old a token may become before it is renewed.
+    /// The age at which a token is renewed.
     pub(crate) renew_after: Option<Duration>,
-    /// How long after a session was ended by its own browser a request with its token
-    /// counts as late.
+    /// How long a request counts as late after its own browser ended the session or
+    /// replaced the token.
     pub(crate) late_grace: Duration,
-    /// What follows when a replaced token is presented.
+    /// The reaction to a replayed token.
     pub(crate) on_replay: OnReplay,
-    /// Who is told what happens.
+    /// Receives security events.
     pub(crate) listener: Option<Listener>,
-    /// How long a change that meets conflicts is tried again.
+    /// How long conflicting changes are retried.
     pub(crate) conflict_timeout: Duration,
-    /// Paths that have no session.
+    /// Paths without sessions.
     pub(crate) excluded: Vec<Box<str>>,
-    /// How long one call of the store may take.
+    /// The timeout of one store call.
     pub(crate) store_timeout: Duration,
-    /// Whether a response of this status keeps what its handler changed.
+    /// Whether a response of this status keeps its handler's changes.
     pub(crate) keep_changes: fn(StatusCode) -> bool,
     /// Whether losing an explicit change makes the response a 409.
     pub(crate) conflict_on_lost_changes: bool,
-    /// Where `Authenticated` sends visitors who are not signed in.
+    /// Where `Authenticated` redirects visitors who are not signed in.
     pub(crate) login: LoginPages,
-    /// Whether what somebody who is signed in sees is kept by no cache.
+    /// Whether responses to signed-in users are `no-store`.
     pub(crate) no_store_when_signed_in: bool,
-    /// What a browser is to forget at a logout: the header.
+    /// The `Clear-Site-Data` header of a sign-out.
     pub(crate) clear_site_data: Option<HeaderValue>,
-    /// What encrypts fields and signs tokens.
+    /// The keys that encrypt fields and sign tokens.
     pub(crate) keys: Keys,
-    /// Whose sessions are taken over.
+    /// The library whose sessions are taken over.
     pub(crate) adopt: Option<Adopt>,
     pub(crate) error: Option<SetupError>,
 }
@@ -116,12 +117,12 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The token in the text of a cookie.
+    /// Parses the token in a cookie's value.
     pub(crate) fn token_in(&self, text: &str) -> Option<SessionToken> {
         self.realms.all().find_map(|realm| self.keys.token_in(realm, text))
     }
 
-    /// Appends the text for the cookie.
+    /// Appends the cookie's value.
     pub(crate) fn write_text_of(&self, token: &SessionToken, text: &mut String) {
         self.keys.write_text_of(self.realms.own(), token, text);
     }
@@ -185,7 +186,8 @@ impl Config {
         Ok(())
     }
 
-    /// The old cookie must be one that browsers send, and that can be removed beside ours.
+    /// The legacy cookie needs a valid name that differs from the layer's: removing it must
+    /// not remove the layer's cookie.
     fn check_legacy_cookie(&self, name: &str) -> Result<(), SetupError> {
         if !is_cookie_name(name) {
             return Err(SetupError::setting(
@@ -227,15 +229,14 @@ impl Config {
         Ok(())
     }
 
-    /// Whether requests for `path` have no session: it is an excluded one, or
-    /// below one.
+    /// Returns whether `path` is an excluded path, or below one.
     pub(crate) fn excludes(&self, path: &str) -> bool {
         self.excluded.iter().any(|excluded| is_below(excluded, path))
     }
 }
 
-/// The default of [`SessionLayer::keep_changes_if`]: every status but 5xx and
-/// 408, after which the client will try again.
+/// Returns `true` for every status but 5xx and 408, after which clients retry. The
+/// default of [`SessionLayer::keep_changes_if`].
 ///
 /// [`SessionLayer::keep_changes_if`]: crate::SessionLayer::keep_changes_if
 #[must_use]

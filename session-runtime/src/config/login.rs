@@ -1,12 +1,12 @@
-//! Where visitors who are not signed in are sent.
+//! The login pages to which visitors who are not signed in are redirected.
 
 use super::error::SetupError;
 
-/// The login page, and those of single paths.
+/// The default login page, and the login pages of individual paths.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LoginPages {
     everywhere: Option<String>,
-    /// Each for a path and what is below it. `None`: there is no page.
+    /// Pages for a path and everything below it; `None` for no page.
     below: Vec<(String, Option<String>)>,
 }
 
@@ -25,7 +25,7 @@ impl LoginPages {
         self.everywhere.is_none() && self.below.is_empty()
     }
 
-    /// The page for `path`: that of the longest path around it.
+    /// Returns the page for `path`: that of its longest configured prefix.
     pub(crate) fn of(&self, path: &str) -> Option<&str> {
         let around = self.below.iter().filter(|(above, _)| is_below(above, path));
         match around.max_by_key(|(above, _)| above.len()) {
@@ -51,7 +51,7 @@ impl LoginPages {
     }
 }
 
-/// Whether `path` is `above`, or below it.
+/// Returns whether `path` is `above` or below it.
 pub(super) fn is_below(above: &str, path: &str) -> bool {
     let rest = path.strip_prefix(above);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || above.ends_with('/'))

@@ -1,4 +1,4 @@
-//! Plain, documented settings, validated when they are built.
+//! The settings as plain data, and their validation.
 
 mod cookie;
 mod error;

@@ -1,4 +1,4 @@
-//! Which sessions are a layer's.
+//! The realms whose sessions a layer opens.
 
 use std::ops::Deref;
 
@@ -7,18 +7,18 @@ use super::error::SetupError;
 use crate::realm::{InvalidRealm, Realm};
 use crate::token::{SecretHash, SessionToken};
 
-/// The realm of a layer, and those that it had before.
+/// The realm of a layer, and its former realms.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Realms {
-    /// What the layer was told; `None`: the name of its cookie.
+    /// The configured realm; `None` for the name of the cookie.
     named: Option<Realm>,
-    /// What follows from that, once the settings are complete.
+    /// The effective realm, once the settings are complete.
     own: Realm,
     former: Vec<Realm>,
 }
 
 impl Realms {
-    /// Each of them costs every load a hash.
+    /// Each former realm costs every load one more hash.
     const MOST_FORMER: usize = 3;
 
     pub(crate) fn name(&mut self, name: &str) -> Result<(), SetupError> {
@@ -34,7 +34,7 @@ impl Realms {
         Ok(())
     }
 
-    /// The same, once the cookie is known, and those that it had before.
+    /// Computes the effective realm once the cookie and the former cookies are known.
     pub(crate) fn settled(
         mut self,
         cookie: &CookieConfig,
@@ -70,22 +70,22 @@ impl Realms {
         Ok(self)
     }
 
-    /// The realm that new sessions get.
+    /// Returns the realm of new sessions.
     pub(crate) const fn own(&self) -> &Realm {
         &self.own
     }
 
-    /// All whose sessions the layer opens, its own first.
+    /// Returns all realms whose sessions the layer opens, its own first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Realm> {
         std::iter::once(&self.own).chain(&self.former)
     }
 
-    /// Whether the layer opens its sessions.
+    /// Returns whether the layer opens the sessions of `realm`.
     pub(crate) fn accepts(&self, realm: &Realm) -> bool {
         self.all().any(|accepted| accepted == realm)
     }
 
-    /// What `token` is looked up by: the hash of its secret in each.
+    /// Returns the hashes of the token's secret, one per realm, by which it is looked up.
     pub(crate) fn secrets(&self, token: &SessionToken) -> Secrets {
         match self.former.is_empty() {
             true => Secrets::One([token.secret_hash(&self.own)]),
@@ -98,7 +98,8 @@ fn invalid(entry: &'static str) -> SetupError {
     SetupError::setting(entry, "1 to 64 visible ASCII characters without `:`")
 }
 
-/// The hashes of one token's secret. Every load has room for it, and nearly always for one.
+/// The hashes of one token's secret, nearly always a single one. Part of every load's
+/// future, so it is kept small.
 pub(crate) enum Secrets {
     One([SecretHash; 1]),
     Several(Vec<SecretHash>),

@@ -1,4 +1,4 @@
-//! The header `Set-Cookie`, as far as the settings alone decide it.
+//! The parts of the `Set-Cookie` header that depend on the settings alone.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use cookie::{Cookie, SameSite as Site};
 
 use super::cookie::{CookieConfig, SameSite};
 
-/// What is sent of a session's cookie, made from its settings once.
+/// The `Set-Cookie` templates of a layer, built once from its settings.
 pub(crate) struct SetCookie {
     pub(crate) own: Template,
-    /// Of the cookie that says that there is a strict one.
+    /// The template of the marker of a `SameSite=Strict` cookie.
     pub(crate) marker: Option<Template>,
 }
 
@@ -22,7 +22,7 @@ impl SetCookie {
     }
 }
 
-/// A cookie without its value and without how long it lives.
+/// A cookie without its value and `Max-Age`.
 pub(crate) struct Template {
     /// `name=`
     name: String,
@@ -50,9 +50,9 @@ impl Template {
         Self { name, attributes }
     }
 
-    /// The header, with the value that `write` appends. `length` is that of the value: where
-    /// there is no `Max-Age`, the string is then exactly full, and a header value takes it as
-    /// it is instead of copying it.
+    /// Returns the header with the value that `write` appends, of which `length` is the
+    /// length. Without `Max-Age` the string is then filled exactly, and a header value takes
+    /// it over without copying.
     pub(crate) fn with(
         &self,
         length: usize,

@@ -1,29 +1,29 @@
-//! What a browser forgets of a site at a logout.
+//! The data that browsers clear at a logout.
 
 use http::HeaderValue;
 
-/// What a browser is asked to forget when a session ends (W3C Clear Site Data §3.1); see
-/// [`SessionLayer::clear_site_data`](crate::SessionLayer::clear_site_data).
+/// A kind of data that browsers are asked to clear when a session ends (W3C Clear Site
+/// Data §3.1); see [`SessionLayer::clear_site_data`](crate::SessionLayer::clear_site_data).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SiteData {
-    /// What it cached of this origin. May take it seconds.
+    /// The browser's cache for this origin. Clearing may take seconds.
     Cache,
-    /// `localStorage`, IndexedDB, service workers and the like, of this origin.
+    /// This origin's `localStorage`, IndexedDB, service workers and the like.
     Storage,
-    /// All cookies of the whole registrable domain, those of other applications on its
-    /// sub-domains included. The session's own cookie is removed without this.
+    /// All cookies of the registrable domain, including those of other applications on
+    /// its sub-domains. The session cookie itself is removed without this.
     Cookies,
-    /// Open documents of this origin: they are loaded again. Few browsers do it.
+    /// Open documents of this origin: they are reloaded. Few browsers support this.
     ExecutionContexts,
 }
 
 impl SiteData {
-    /// The cache and the storage: what may show something of the session that has ended
+    /// The cache and the storage, which may hold data of the ended session
     /// (OWASP ASVS 5.0, 14.3.1).
     pub const USUAL: [Self; 2] = [Self::Cache, Self::Storage];
 
-    /// The header for all of these; `None` for none.
+    /// Returns the header value for `all`; `None` if it is empty.
     pub(crate) fn header(all: impl IntoIterator<Item = Self>) -> Option<HeaderValue> {
         let mut text = String::new();
         for one in all {

@@ -1,4 +1,4 @@
-//! From a change of the cookie to response headers.
+//! Turns a change of the cookie into response headers.
 
 use http::header::Entry;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -9,7 +9,7 @@ use crate::record::MAX_LIFETIME;
 use crate::session::{CookieChange, State};
 use crate::token::SessionToken;
 
-/// Writes `Set-Cookie`, and forbids caches to keep the response.
+/// Adds `Set-Cookie` and forbids caches to store the response.
 pub(crate) fn apply_to(
     headers: &mut HeaderMap,
     cookie: &SetCookie,
@@ -25,8 +25,8 @@ pub(crate) fn apply_to(
         CookieChange::Remove => (None, "", Some(0)),
     };
     let mut send = |text: String| {
-        // A configuration is valid by construction and a token is base64, so this
-        // is always a header value.
+        // The configuration is validated and a token is base64, so this is always a valid header
+        // value.
         if let Ok(mut cookie) = HeaderValue::try_from(text) {
             cookie.set_sensitive(true);
             headers.append(header::SET_COOKIE, cookie);
@@ -44,7 +44,7 @@ pub(crate) fn apply_to(
     forbid_caching(headers);
 }
 
-/// Does what the settings say of responses to somebody who is signed in, or no longer is.
+/// Applies the settings for responses to a signed-in user, or to one who has just signed out.
 pub(crate) fn guard(headers: &mut HeaderMap, config: &Config, state: &State) {
     let signed_in = || state.record().is_some_and(|record| record.meta.principal.is_some());
     if config.no_store_when_signed_in && state.read && signed_in() {
@@ -60,9 +60,9 @@ pub(crate) fn guard(headers: &mut HeaderMap, config: &Config, state: &State) {
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// Has no cache keep the response: neither one that obeys `Cache-Control`, nor one that
-/// prefers a field for caches of its kind, such as `CDN-Cache-Control` (RFC 9213) or
-/// `Surrogate-Control` (Edge Architecture Specification).
+/// Forbids all caches to store the response: those that obey `Cache-Control`, and those that prefer
+/// a field of their own, such as `CDN-Cache-Control` (RFC 9213) or `Surrogate-Control` (Edge
+/// Architecture Specification).
 pub(crate) fn forbid_caching(headers: &mut HeaderMap) {
     let names = headers
         .keys()
@@ -73,8 +73,8 @@ pub(crate) fn forbid_caching(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-/// Says that the response depends on the cookie, so that no shared cache
-/// serves it to somebody else.
+/// Marks the response as dependent on the cookie, so that no shared cache serves it to another
+/// client.
 pub(crate) fn vary_on_cookie(headers: &mut HeaderMap) {
     let names = |value: &HeaderValue| {
         value.to_str().is_ok_and(|list| {

@@ -1,4 +1,4 @@
-//! The session cookie: from request headers, and into response headers.
+//! The session cookie: read from request headers, written to response headers.
 
 mod build;
 mod parse;

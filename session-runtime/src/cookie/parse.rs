@@ -1,10 +1,10 @@
-//! From the `Cookie` headers to the tokens they present.
+//! Reads the presented tokens from the `Cookie` headers.
 
 use http::{HeaderMap, header};
 
 use crate::token::SessionToken;
 
-/// More different well-formed tokens than this are nobody's browser.
+/// No real browser sends more distinct valid tokens than this.
 const MOST: usize = 3;
 
 /// The tokens that a request presents.
@@ -12,16 +12,16 @@ const MOST: usize = 3;
 pub(crate) enum Presented {
     Nothing,
     One(SessionToken),
-    /// Several different ones: whoever has the right one must be found out,
-    /// and if two have, none is believed.
+    /// Several distinct tokens: the valid one has to be found, and if two are valid, neither is
+    /// trusted.
     Several(Vec<SessionToken>),
-    /// More than any browser has.
+    /// More tokens than any real browser sends.
     TooMany,
 }
 
 /// Reads the cookie `name` from all `Cookie` headers (HTTP/2 may split them).
 ///
-/// What is not a well-formed token counts as not there.
+/// Malformed tokens are ignored.
 pub(crate) fn presented(
     headers: &HeaderMap,
     name: &str,
@@ -40,7 +40,7 @@ pub(crate) fn presented(
             Ok(pairs) => {
                 pairs.split(';').filter_map(|pair| read(value_in(pair, name)?)).for_each(&mut see)
             }
-            // Other cookies may hold any bytes: then pair by pair.
+            // Other cookies may contain any bytes: decode pair by pair.
             Err(_) => header
                 .as_bytes()
                 .split(|byte| *byte == b';')
@@ -59,7 +59,7 @@ pub(crate) fn presented(
     }
 }
 
-/// Every value of the cookie `name`, of whatever form.
+/// Returns every value of the cookie `name`, well-formed or not.
 pub(crate) fn values(headers: &HeaderMap, name: &str) -> impl Iterator<Item = String> {
     let pairs =
         headers.get_all(header::COOKIE).iter().flat_map(|it| it.as_bytes().split(|b| *b == b';'));
@@ -67,8 +67,7 @@ pub(crate) fn values(headers: &HeaderMap, name: &str) -> impl Iterator<Item = St
     texts.filter_map(move |pair| Some(value_in(pair, name)?.to_owned())).take(MOST)
 }
 
-/// The value of a pair of this name (RFC 6265 §4.2.1), without the quotes that may be
-/// around it.
+/// Returns the value of a pair with this name (RFC 6265 §4.2.1), without surrounding quotes.
 fn value_in<'p>(pair: &'p str, name: &str) -> Option<&'p str> {
     let rest = pair.trim_ascii_start().strip_prefix(name)?;
     let value = rest.trim_ascii_start().strip_prefix('=')?.trim_ascii();

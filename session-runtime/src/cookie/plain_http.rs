@@ -1,4 +1,4 @@
-//! Whether a page visibly came over plain http.
+//! Detects pages that visibly came over plain HTTP.
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -6,14 +6,14 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FORWARDED: [HeaderName; 2] =
     [header::FORWARDED, HeaderName::from_static("x-forwarded-proto")];
 
-/// Whether the browser itself says that it is on plain http, where it drops `Secure` cookies.
+/// Whether the browser itself shows that it uses plain HTTP, where it drops `Secure` cookies.
 ///
-/// What this server sees of the connection says nothing: behind a proxy that ends TLS every
-/// request comes over plain http, and often no header says what was in front of it. But a
-/// browser names the page that a request comes from, scheme included, in `Origin` or
-/// `Referer`. Where that is a page of this host over plain http, so is the request itself:
-/// unless a proxy says otherwise, or a `Sec-Fetch-` header, which browsers send over https
-/// (and to the host itself) alone. A first visit, which comes from nowhere, says nothing.
+/// This server's side of the connection proves nothing: behind a proxy that terminates TLS every
+/// request arrives over plain HTTP, and often no header tells what was in front of it. But a
+/// browser sends the URL of the page that a request comes from, scheme included, in `Origin` or
+/// `Referer`. If that is a page of this host over plain HTTP, so is the request itself, unless a
+/// proxy header names https or there is a `Sec-Fetch-` header, which browsers send only over https
+/// (and to the local host). A first visit comes from no page and proves nothing.
 pub(crate) fn is_over_plain_http(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name)?.to_str().ok();
     let Some(page) = text(header::ORIGIN).or_else(|| text(header::REFERER)) else { return false };
@@ -30,8 +30,8 @@ pub(crate) fn is_over_plain_http(headers: &HeaderMap) -> bool {
         && !FORWARDED.into_iter().any(is_https)
 }
 
-/// Browsers keep `Secure` cookies of these on plain http, but for Safari (W3C Secure
-/// Contexts §3.1).
+/// Whether the host is local: browsers other than Safari keep its `Secure` cookies on plain HTTP
+/// (W3C Secure Contexts §3.1).
 fn is_this_machine(authority: &str) -> bool {
     let host = match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
@@ -81,7 +81,7 @@ mod tests {
             &[("host", "shop.example"), ("x-forwarded-proto", "http")],
             &[("host", "shop.example"), ("origin", "https://shop.example")],
             &[("host", "shop.example"), ("origin", "null")],
-            // It comes from another host, whatever leads to this one.
+            // The page is on another host, whatever page links to this one.
             &[("host", "shop.example"), ("origin", "http://other.example")],
             &[("host", "shop.example:8443"), ("origin", "http://shop.example")],
             &[

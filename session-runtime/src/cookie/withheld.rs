@@ -1,4 +1,4 @@
-//! Whether the browser may have a cookie of ours that it did not send.
+//! Detects requests whose browser may have a session cookie that it did not send.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -8,11 +8,11 @@ const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Whether that a request has no cookie of ours says nothing: it comes from another site,
-/// and `SameSite` may have kept the cookie back (RFC 6265bis §5.6.7.1).
+/// Whether the lack of a session cookie proves nothing, because the request comes from another site
+/// and `SameSite` may have withheld the cookie (RFC 6265bis §5.6.7.1).
 ///
-/// Without `Sec-Fetch-Site` (plain http, old browsers, other clients) it says that there
-/// is none.
+/// Without `Sec-Fetch-Site` (plain HTTP, old browsers, other clients) the cookie is taken as
+/// missing.
 pub(crate) fn may_be_withheld(headers: &HeaderMap, config: &CookieConfig, safe: bool) -> bool {
     let is = |name: &HeaderName, value: &str| headers.get(name).is_some_and(|it| it == value);
     if !is(&SITE, "cross-site") {
@@ -22,7 +22,7 @@ pub(crate) fn may_be_withheld(headers: &HeaderMap, config: &CookieConfig, safe: 
     match config.same_site {
         SameSite::None => false,
         SameSite::Lax => !opens_a_page,
-        // A link from elsewhere comes without a strict cookie, and with its marker.
+        // A link from another site comes without the strict cookie but with its marker.
         SameSite::Strict => !opens_a_page || has_marker(headers, config),
     }
 }

@@ -1,5 +1,4 @@
-//! What all requests of one layer share: the store, the settings, and the
-//! schemas that were seen.
+//! State shared by all requests of one layer: the store, the settings, and the schemas seen so far.
 
 mod neighbours;
 mod schemas;

@@ -1,5 +1,5 @@
-//! Layers of one realm on one store whose users are of different kinds: a mistake
-//! that nothing refuses, because two processes may make it as well.
+//! Detects layers with one realm on one store but different kinds of users. This is only warned
+//! about, because in two processes it could not be detected.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -10,7 +10,7 @@ use crate::schema::Schema;
 static LAYERS: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 impl Engine {
-    /// Makes this layer known to the others of this process.
+    /// Registers this layer with the others of this process.
     pub(crate) fn register(self: &Arc<Self>) {
         let mut layers = LAYERS.lock().unwrap_or_else(PoisonError::into_inner);
         layers.retain(|layer| layer.strong_count() > 0);
@@ -19,8 +19,7 @@ impl Engine {
         self.schemas().all().into_iter().for_each(|schema| self.look_around(schema));
     }
 
-    /// Warns if another layer would open the sessions of `schema` as those of
-    /// another kind of user.
+    /// Warns if another layer would open the sessions of `schema` as those of another kind of user.
     #[cold]
     pub(super) fn look_around(&self, schema: &'static Schema) {
         if schema.principal().is_none() {
@@ -43,7 +42,7 @@ impl Engine {
         }
     }
 
-    /// Warns if the cookie of a layer around this one has the same name.
+    /// Warns if the cookie of an enclosing layer has the same name.
     pub(crate) fn is_within(&self, outer: &Self) {
         let name = self.config.cookie.name();
         if name == outer.config.cookie.name() {
@@ -56,7 +55,7 @@ impl Engine {
         }
     }
 
-    /// Warns of a schema that a handler within several layers asks for, and none names.
+    /// Warns about a schema that a handler inside several layers extracts but no layer names.
     #[cold]
     pub(crate) fn asked_for_unnamed(&self, schema: &'static Schema) {
         self.unnamed.call_once(|| {
@@ -67,14 +66,14 @@ impl Engine {
         });
     }
 
-    /// The schemas that say who is signed in.
+    /// Returns the schemas with a principal.
     fn of_users(&self) -> Vec<&'static Schema> {
         let all = self.schemas().all().into_iter();
         all.filter(|schema| schema.principal().is_some()).collect()
     }
 
-    /// The other layers on the same store. It has no name of its own; but clones of
-    /// a store, and stores around it, share its clock.
+    /// Returns the other layers on the same store. A store has no name, but its clones, and stores
+    /// that wrap it, share its clock.
     fn beside(&self) -> Vec<Arc<Self>> {
         let clock = |engine: &Self| std::ptr::from_ref(engine.store.clock());
         let layers = LAYERS.lock().unwrap_or_else(PoisonError::into_inner);

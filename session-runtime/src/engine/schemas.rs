@@ -1,4 +1,4 @@
-//! The schemas that a layer has seen, and whether they fit it and each other.
+//! The schemas that a layer has seen, and whether they fit the layer and each other.
 
 use std::any::TypeId;
 use std::sync::{OnceLock, PoisonError, RwLock};
@@ -8,7 +8,7 @@ use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 use crate::session::Marked;
 use crate::store::Capabilities;
 
-/// Since when a schema is among those of a layer.
+/// Whether a schema was admitted before or just now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admitted {
     Before,
@@ -19,12 +19,12 @@ pub(crate) enum Admitted {
 pub(crate) struct Schemas {
     capabilities: Capabilities,
     has_keys: bool,
-    /// Nearly every layer has one; it is found without a lock.
+    /// The only schema of nearly every layer, readable without a lock.
     first: OnceLock<&'static Schema>,
     others: RwLock<Vec<&'static Schema>>,
-    /// Those that were named; the others came with a request.
+    /// Schemas named when the layer was built; the others came with a request.
     named: RwLock<Vec<&'static Schema>>,
-    /// All that there are must have been named.
+    /// Whether only named schemas are admitted.
     complete: bool,
 }
 
@@ -34,7 +34,7 @@ impl Schemas {
         Self { capabilities, has_keys, first, others, named, complete: false }
     }
 
-    /// Admits a schema that whoever builds the layer names.
+    /// Admits a schema that is named when the layer is built.
     pub(crate) fn name(&self, schema: &'static Schema) -> Result<Admitted, SetupError> {
         self.named.write().unwrap_or_else(PoisonError::into_inner).push(schema);
         self.admit(schema)
@@ -46,8 +46,7 @@ impl Schemas {
         named.iter().any(|known| known.is(schema))
     }
 
-    /// No other schema is admitted from now on: what was stored without it
-    /// cannot be put right any more.
+    /// Admits no further schemas: sessions stored without one of them could not be corrected later.
     pub(crate) fn complete(&mut self) {
         self.complete = true;
     }
@@ -59,7 +58,7 @@ impl Schemas {
         }
     }
 
-    /// What is secret is never stored in clear, for want of a key.
+    /// Checks that there is a key: a secret is never stored in plain text for lack of one.
     fn can_encrypt(&self, schema: &'static Schema) -> Result<(), Fault> {
         match schema.fields.iter().find(|field| field.secret) {
             Some(field) if !self.has_keys => {
@@ -97,8 +96,8 @@ impl Schemas {
         Ok(Admitted::Now)
     }
 
-    /// What a sign-in or a sign-out removes, or takes along, is that of all schemas: a
-    /// process that does not know one of them yet would leave its fields where they are.
+    /// A sign-in or sign-out removes or carries over the fields of all schemas: a process that does
+    /// not know one of them yet would leave its fields in place. So all schemas must be named.
     fn can_stand_beside(
         &self,
         others: &[&'static Schema],
@@ -117,20 +116,20 @@ impl Schemas {
         self.first.get().into_iter().chain(others.iter()).copied().collect()
     }
 
-    /// The fields that a change of user is about.
+    /// Returns the fields that a change of the principal affects.
     pub(crate) fn marked(&self) -> Marked {
         let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
         Marked::of(self.first.get().into_iter().chain(others.iter()).copied())
     }
 
-    /// The fields that are shown in listings.
+    /// Returns the fields shown in listings.
     pub(crate) fn listed(&self) -> Vec<&'static Field> {
         let fields = self.all().into_iter().flat_map(|schema| schema.fields);
         fields.filter(|field| field.listed).collect()
     }
 
-    /// The namespaces whose principal is of the type `principal`, which is an
-    /// `Option` of what identifies somebody, and its field in each.
+    /// Returns the namespaces whose principal field has the type `principal`, an `Option`, and that
+    /// field in each.
     pub(crate) fn with_principal(&self, principal: TypeId) -> Vec<(&'static str, &'static Field)> {
         let fields = self.all().into_iter().filter_map(|it| Some((it.namespace, it.principal()?)));
         let of_type = |(_, field): &(_, &Field)| (*field.default_value()).type_id() == principal;
@@ -141,7 +140,7 @@ impl Schemas {
     }
 }
 
-/// Whether a store of these capabilities can do what the schema asks for.
+/// Checks that a store with these capabilities supports the schema.
 fn supports(capabilities: Capabilities, schema: &'static Schema) -> Result<(), Fault> {
     if capabilities.atomic_patches {
         return Ok(());
@@ -175,7 +174,7 @@ fn agree(first: &'static Schema, second: &'static Schema) -> Result<(), Clash> {
             }
         }
     }
-    // One version is stored per namespace, and one of them could not say its own.
+    // Only one version is stored per namespace, so a second schema would have none.
     if first.namespace == second.namespace && (first.version, second.version) != (1, 1) {
         let (namespace, first, second) = (first.namespace, first.name, second.name);
         return Err(Clash::Versions { namespace, first, second });

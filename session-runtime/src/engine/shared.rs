@@ -1,4 +1,4 @@
-//! The store and the settings, and how a call of the store is waited for.
+//! The store, the settings, and calls of the store under a time limit.
 
 use std::sync::{Arc, Once, OnceLock};
 
@@ -21,15 +21,15 @@ pub(crate) struct Engine {
     pub(crate) cookie: SetCookie,
     pub(crate) queues: Queues,
     pub(crate) metrics: Counters,
-    /// What a test kit looks at.
+    /// The test kit's audit of values, if one is installed.
     pub(crate) audit: OnceLock<Audit>,
     events: Events,
-    /// A layer around this one has a cookie of the same name, which was reported.
+    /// Reports once that an enclosing layer has a cookie of the same name.
     pub(crate) same_cookie: Once,
-    /// A handler within another layer asked for a schema that neither names, which was
-    /// reported.
+    /// Reports once that a handler inside another layer asked for a schema that neither layer
+    /// names.
     pub(crate) unnamed: Once,
-    /// A browser on plain http was sent the cookie, which was reported.
+    /// Reports once that the cookie was sent to a browser on plain HTTP.
     pub(crate) plain_http: Once,
     schemas: Schemas,
 }
@@ -59,18 +59,18 @@ impl Engine {
         self.store.clock().now()
     }
 
-    /// Counts an event, and tells it to whoever listens and to the log.
+    /// Counts an event, logs it and passes it to the listener.
     pub(crate) fn happened(&self, happening: &Happening<'_>) {
         let listener = self.config.listener.as_ref();
         self.events.happened(happening, listener, &self.metrics, || self.now());
     }
 
-    /// Checks the settings and the schema; cheap once both are known good.
+    /// Checks the settings and the schema; cheap once both are known to be valid.
     pub(crate) fn admit(&self, schema: &'static Schema) -> Result<(), SetupError> {
         self.admit_by(Schemas::admit, schema)
     }
 
-    /// The same of a schema that whoever builds the layer names.
+    /// Like [`admit`](Self::admit), for a schema that is named when the layer is built.
     pub(crate) fn name(&self, schema: &'static Schema) -> Result<(), SetupError> {
         self.admit_by(Schemas::name, schema)
     }
@@ -93,8 +93,8 @@ impl Engine {
         &self.schemas
     }
 
-    /// A store that forgot the realm of a record, or took the secret of one realm
-    /// for that of another, lets nobody in.
+    /// Rejects a record from another realm: the store has lost the record's realm, or mixed up the
+    /// secrets of two realms.
     pub(crate) fn vouch_for_realm(&self, record: &Record) -> Result<(), StoreError> {
         if self.config.realms.accepts(&record.meta.realm) {
             return Ok(());
@@ -103,7 +103,7 @@ impl Engine {
         Err(StoreError::because(StoreErrorKind::Corrupt, problem))
     }
 
-    /// Ends sessions of these principals, and says how many were live.
+    /// Ends sessions of these principals and returns how many were live.
     pub(crate) async fn revoke(
         &self,
         principals: &[Principal],
@@ -116,7 +116,7 @@ impl Engine {
                 let step = self.store.revoke(principal, which, from.as_ref());
                 let step = self.within(step).await?;
                 ended += step.ended;
-                // Each by itself: a later one may fail.
+                // Reported for each step, because a later one may fail.
                 if step.ended > 0 {
                     let mut event = Happening::new(SecurityEventKind::Revoked).by(Some(principal));
                     event.sessions = step.ended;
@@ -134,7 +134,7 @@ impl Engine {
         Ok(ended)
     }
 
-    /// Waits for the store, but not for ever.
+    /// Waits for the store, up to `store_timeout`.
     pub(crate) fn within<'a, T: Unpin + Send + 'a>(
         &'a self,
         answer: StoreFuture<'a, Result<T, StoreError>>,
@@ -143,8 +143,8 @@ impl Engine {
         self.ask(answer, move |answer| answer.unwrap_or_else(too_late))
     }
 
-    /// The store's answer, or `None` when it does not come in time: then nobody
-    /// knows what it did.
+    /// Returns the store's answer, or `None` if it does not come in time and the outcome is
+    /// unknown.
     pub(crate) fn in_time<'a, T: Unpin + Send + 'a>(
         &'a self,
         answer: StoreFuture<'a, Result<T, StoreError>>,
@@ -152,8 +152,7 @@ impl Engine {
         self.ask(answer, |answer| answer)
     }
 
-    /// Boxed only where the store does not answer at once, so that futures of handlers stay
-    /// small.
+    /// Boxes only an answer that is not ready, so that handlers' futures stay small.
     fn ask<'a, T: Unpin + Send + 'a, R>(
         &'a self,
         answer: StoreFuture<'a, Result<T, StoreError>>,

@@ -1,4 +1,4 @@
-//! The layer's keys, if it has any; without the feature `keys` it has none.
+//! The layer's optional keys; without the feature `keys` there are none.
 
 #[cfg(feature = "keys")]
 use super::ring::KeyRing;
@@ -18,33 +18,33 @@ pub(crate) struct Home<'r> {
     pub(crate) session: SessionId,
 }
 
-/// Where a value belongs: nowhere else does it open.
+/// The place of a value: it decrypts nowhere else.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(feature = "keys"), allow(dead_code))]
 pub(crate) struct Place<'n> {
     pub(crate) home: Home<'n>,
-    /// The stored name, which begins with the namespace.
+    /// The stored name, including the namespace.
     pub(crate) name: &'n str,
-    /// When its time is over.
+    /// The expiry time of the value.
     pub(crate) until: Option<Timestamp>,
 }
 
-/// A stored value of a secret field.
+/// The decrypted value of a secret field.
 pub(crate) struct Plain {
-    /// As if the field were no secret. What does not open is no JSON here.
+    /// The value as stored without encryption. Invalid JSON if it does not decrypt.
     pub(crate) value: Vec<u8>,
-    /// It is stored as the present settings store it.
+    /// Whether it is stored as the current settings would store it.
     pub(crate) settled: bool,
 }
 
-/// How a field's values are stored: the end of one with `ttl` stands beside it.
+/// How a field's values are stored: with `ttl`, the expiry time is stored beside the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Plain,
     Expiring,
 }
 
-/// Before what does not open: no JSON begins with it.
+/// The prefix of values that do not decrypt. No JSON begins with it.
 const LOCKED: &[u8] = b"!";
 
 #[derive(Clone, Debug, Default)]
@@ -60,7 +60,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Whether there is a key.
+    /// Returns whether there is a key.
     pub(crate) fn are_there(&self) -> bool {
         #[cfg(feature = "keys")]
         return self.ring.is_some();
@@ -68,7 +68,7 @@ impl Keys {
         false
     }
 
-    /// The value in what is stored of a secret field.
+    /// Decrypts the stored value of a secret field.
     pub(crate) fn open(&self, form: Form, home: Home<'_>, name: &str, stored: &[u8]) -> Plain {
         let (until, sealed) = parts_of(form, stored);
         let (value, settled) = match self.open_at(&Place { home, name, until }, sealed) {
@@ -78,7 +78,7 @@ impl Keys {
         Plain { value: whole(until, value), settled }
     }
 
-    /// The value in what is stored of any field, if that is encrypted.
+    /// Decrypts the stored value of any field; `None` if it is not encrypted.
     pub(crate) fn open_any(&self, home: Home<'_>, name: &str, stored: &[u8]) -> Option<Vec<u8>> {
         #[cfg(feature = "keys")]
         {
@@ -110,9 +110,9 @@ impl Keys {
         None
     }
 
-    /// What is stored of a secret field for `plain`, which [`open`](Self::open)
-    /// gives back. `None` if that is what did not open, or if there is no key,
-    /// without which no schema with such a field is admitted.
+    /// Encrypts `plain`, a value as returned by [`open`](Self::open), for a secret field.
+    /// Returns `None` for a value that did not decrypt, and if there is no key (then no
+    /// schema with a secret field is admitted).
     pub(crate) fn seal(
         &self,
         form: Form,
@@ -138,8 +138,8 @@ impl Keys {
         Ok(None)
     }
 
-    /// What was encrypted for this place of the session `home`, encrypted for the
-    /// same one of `other`. `None` for anything else.
+    /// Re-encrypts a value of the session `home` for the same field of `other`. Returns
+    /// `None` if it does not decrypt.
     pub(crate) fn move_to(
         &self,
         other: Home<'_>,
@@ -163,7 +163,7 @@ impl Keys {
         }
     }
 
-    /// The token in the text of a cookie of `realm`.
+    /// Parses, and if required verifies, the token in a cookie's value.
     pub(crate) fn token_in(&self, realm: &Realm, text: &str) -> Option<SessionToken> {
         #[cfg(feature = "keys")]
         if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
@@ -177,7 +177,7 @@ impl Keys {
         SessionToken::parse(text)
     }
 
-    /// Appends the text for the cookie of `realm`.
+    /// Appends the cookie's value for `token`.
     pub(crate) fn write_text_of(&self, realm: &Realm, token: &SessionToken, text: &mut String) {
         #[cfg(feature = "keys")]
         if let (true, Some(ring)) = (self.sign_tokens, &self.ring) {
@@ -190,12 +190,12 @@ impl Keys {
     }
 }
 
-/// Whether this is what did not open, in place of the value.
+/// Returns whether this is a value that did not decrypt.
 pub(crate) fn is_locked(value: &[u8]) -> bool {
     expiring::value_of(value).starts_with(LOCKED)
 }
 
-/// A value may look like one with an end, and have none.
+/// Splits only values of fields with `ttl`: others may look as if they had an expiry time.
 fn parts_of(form: Form, stored: &[u8]) -> (Option<Timestamp>, &[u8]) {
     match form {
         Form::Expiring => parts(stored),
@@ -203,7 +203,7 @@ fn parts_of(form: Form, stored: &[u8]) -> (Option<Timestamp>, &[u8]) {
     }
 }
 
-/// The end of a value is stored in clear beside what is encrypted.
+/// Splits off the expiry time, which is stored in clear beside the encrypted value.
 fn parts(stored: &[u8]) -> (Option<Timestamp>, &[u8]) {
     match expiring::unwrap(stored) {
         Some((until, value)) => (Some(until), value),

@@ -1,8 +1,8 @@
-//! Keys of yours: encrypted fields, and tokens that nobody else can make up.
+//! Encrypted fields and signed tokens.
 //!
 //! A [`KeyRing`] holds one or more master secrets. The first one signs and
-//! encrypts, all of them verify and decrypt, so that a new one can be put
-//! before an old one without logging anybody out.
+//! encrypts, all of them verify and decrypt, so keys can be rotated without
+//! signing users out.
 //!
 #![cfg_attr(feature = "keys", doc = "```")]
 #![cfg_attr(not(feature = "keys"), doc = "```ignore")]
@@ -17,8 +17,8 @@
 //! }
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // In a program: `std::env::var("SESSION_KEYS")?.parse()?`, of what
-//! // `openssl rand -base64 32` printed.
+//! // In production: `std::env::var("SESSION_KEYS")?.parse()?`, with the output
+//! // of `openssl rand -base64 32`.
 //! let keys: KeyRing = "9vdcVlTgQeVAXWVCKeqVSIhgc5f4Kd7hIbaCQ7PXcJg=".parse()?;
 //! let layer = SessionLayer::new(MemoryStore::new()).keys(keys).sign_tokens();
 //! layer.check()?;
@@ -34,21 +34,22 @@
 //!
 //! # What is stored
 //!
-//! `"sealed:1:<key>:<data>"`, a JSON string: the version of this form, six
-//! characters that say which key of the ring, and in URL-safe base64 a random
-//! nonce of 192 bits, the ciphertext and its tag (XChaCha20-Poly1305). It opens
-//! only in the session and under the stored name that it was written for, and,
-//! in a field with `ttl`, with the end that it was written with. That end
-//! stands beside it in clear, so that it counts without a key.
+//! `"sealed:1:<key>:<data>"`, a JSON string: the version of this format, six
+//! characters that identify the key in the ring, and in URL-safe base64 a random
+//! 192-bit nonce, the ciphertext and its tag (XChaCha20-Poly1305). The value
+//! decrypts only in the realm, the session and under the stored name that it was
+//! written for, and, in a field with `ttl`, with the expiry time that it was
+//! written with. The expiry time is stored beside it in clear, so that it takes
+//! effect without a key.
 //!
-//! What does not open (another's, a damaged one, of a key that is not in the
-//! ring) is a value that does not decode: the field's `on_invalid` says what
-//! happens. By default the field reads as its default, which is reported, and
-//! the stored bytes stay until the field is set.
+//! A value that does not decrypt (moved from elsewhere, damaged, or encrypted with
+//! a key that is not in the ring) does not decode, and the field's `on_invalid`
+//! applies. By default the field reads as its default, which is reported, and the
+//! stored bytes stay until the field is set.
 //!
-//! The length of a value shows, and that an `Option` is `None`: nothing is
-//! stored for it. Whoever can write the store can put an earlier value of the
-//! same field in the same session back, or remove it.
+//! Encryption does not hide the length of a value, nor that an `Option` is `None`,
+//! for which nothing is stored. An attacker who can write to the store can restore
+//! an earlier value of the same field in the same session, or remove it.
 
 mod layer_keys;
 #[cfg(feature = "keys")]

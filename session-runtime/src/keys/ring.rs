@@ -1,4 +1,4 @@
-//! Master secrets, and the keys that are derived from them.
+//! Master secrets, and the keys derived from them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,26 +16,24 @@ use zeroize::Zeroizing;
 
 /// The shortest master secret, in bytes.
 const SHORTEST: usize = 32;
-/// Of 32 random bytes some 30 are different ones; fewer than these are as good as never.
+/// 32 random bytes contain about 30 distinct values, and practically never fewer than these.
 const FEWEST_DIFFERENT: usize = 16;
-/// Names a key in what it encrypted.
+/// The length of the public hint that identifies a key in the values that it encrypted.
 pub(super) const HINT: usize = 6;
 
 /// One or more master secrets: the first signs and encrypts, all verify and
-/// decrypt. Clones share the keys; dropped with the last clone, they are
-/// wiped.
+/// decrypt. Clones share the keys, which are wiped when the last clone is dropped.
 ///
-/// # A new key
+/// # Key rotation
 ///
-/// Put it before the old one, `"new,old"`, in every process. Where several run,
-/// first `"old,new"` everywhere, so that no process meets a key that it does
-/// not know. Take the old one out once no session is left from before: after
-/// the [`absolute_timeout`](crate::SessionLayer::absolute_timeout), or 400 days
-/// where there is none or sessions are remembered. A field is encrypted with
-/// the new key when it is next set, and a token is signed with it when it is
-/// next sent.
+/// Put the new key before the old one, `"new,old"`, in every process. If several
+/// processes run, deploy `"old,new"` to all of them first, so that none meets an
+/// unknown key. Remove the old key once no older session is left: after the
+/// [`absolute_timeout`](crate::SessionLayer::absolute_timeout), or after 400 days
+/// if there is none or sessions are remembered. A field is encrypted with the new
+/// key when it is next set, and a token is signed with it when it is next sent.
 ///
-/// A master secret is never used itself: HKDF-SHA-256 (RFC 5869) derives a key
+/// A master secret is never used directly: HKDF-SHA-256 (RFC 5869) derives a key
 /// for each purpose.
 #[derive(Clone)]
 pub struct KeyRing(pub(super) Arc<[Key]>);
@@ -48,20 +46,20 @@ pub(super) struct Key {
 }
 
 impl KeyRing {
-    /// A ring of one master secret of at least 32 random bytes. No password:
-    /// nothing here slows down whoever guesses.
+    /// Creates a ring with one master secret of at least 32 random bytes. Do not use a
+    /// password: there is no key stretching that slows down guessing.
     ///
     /// # Errors
     ///
-    /// If it is shorter, or so regular that it cannot be random.
+    /// If the secret is shorter, or too regular to be random.
     pub fn from_bytes(secret: &[u8]) -> Result<Self, InvalidKey> {
         check(secret, 1)?;
         Ok(Self([Key::derive(secret)].into()))
     }
 
-    /// The master secrets in `text`: base64 of either alphabet, padded or not,
-    /// of at least 32 random bytes each, with commas or white space between
-    /// them, the newest first. Also by `text.parse()`.
+    /// Parses the master secrets in `text`, the newest first: each at least 32 random
+    /// bytes in base64 of either alphabet, padded or not, separated by commas or white
+    /// space. `text.parse()` does the same.
     ///
     /// ```
     /// use session_runtime::keys::{InvalidKey, KeyRing};
@@ -73,8 +71,8 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// If one of them is shorter, no base64, so regular that it cannot be random or the
-    /// same as another one, or there is none.
+    /// If a secret is shorter, is not base64, is too regular to be random or repeats
+    /// another one, or if there is none.
     pub fn from_base64(text: &str) -> Result<Self, InvalidKey> {
         let texts = text.split([',', ' ', '\t', '\r', '\n']).filter(|text| !text.is_empty());
         let mut secrets: Vec<Zeroizing<Vec<u8>>> = Vec::new();
@@ -90,7 +88,7 @@ impl KeyRing {
         if keys.is_empty() { Err(InvalidKey::Missing) } else { Ok(Self(keys)) }
     }
 
-    /// The key that signs and encrypts.
+    /// Returns the key that signs and encrypts.
     pub(super) fn first(&self) -> Option<&Key> {
         self.0.first()
     }
@@ -110,8 +108,8 @@ impl fmt::Debug for KeyRing {
     }
 }
 
-/// Refuses what no generator of random bytes gives: nothing here slows down whoever
-/// guesses a password.
+/// Rejects secrets that are not random bytes: without key stretching, a password can be
+/// guessed.
 fn check(secret: &[u8], position: usize) -> Result<(), InvalidKey> {
     if secret.len() < SHORTEST {
         return Err(InvalidKey::TooShort { position, bytes: secret.len() });
@@ -130,14 +128,14 @@ impl Key {
         let master = Hkdf::<Sha256>::new(Some(b"session-runtime"), secret);
         let key = |purpose: &[u8]| {
             let mut key = Zeroizing::new([0; 32]);
-            // Up to 255 times 32 bytes can be had.
+            // HKDF fails only beyond 255 * 32 bytes.
             let _ = master.expand(purpose, &mut *key);
             key
         };
         let mut hint = [0; HINT];
-        // Four bytes are six characters, without padding.
+        // Four bytes encode to six characters, without padding.
         let _ = URL_SAFE_NO_PAD.encode_slice(&key(b"key hint 1")[..4], &mut hint);
-        // HMAC pads a key with zeros to the block of its hash.
+        // HMAC pads a key with zeros to the block size of its hash.
         let mut block = Zeroizing::new([0; 64]);
         block[..32].copy_from_slice(&*key(b"token signature 1"));
         Self {
@@ -155,32 +153,32 @@ fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     decode(&alphabet::STANDARD).or_else(|| decode(&alphabet::URL_SAFE)).map(Zeroizing::new)
 }
 
-/// A text or bytes that are no master secret. It does not hold them.
+/// The error for an invalid master secret. Does not contain the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidKey {
-    /// There is none.
+    /// There is no secret.
     Missing,
-    /// Not base64.
+    /// The secret is not base64.
     NotBase64 {
-        /// Which one, counted from one.
+        /// The position of the secret, counted from one.
         position: usize,
     },
-    /// Shorter than 32 bytes.
+    /// The secret is shorter than 32 bytes.
     TooShort {
-        /// Which one, counted from one.
+        /// The position of the secret, counted from one.
         position: usize,
-        /// How long it is.
+        /// The length in bytes.
         bytes: usize,
     },
-    /// A text, or of fewer than 16 different bytes: a password, or a placeholder.
+    /// The secret is text, or has fewer than 16 distinct bytes: a password or placeholder.
     Weak {
-        /// Which one, counted from one.
+        /// The position of the secret, counted from one.
         position: usize,
     },
-    /// The same as one before it.
+    /// The secret repeats an earlier one.
     Repeated {
-        /// Which one, counted from one.
+        /// The position of the secret, counted from one.
         position: usize,
     },
 }
@@ -206,7 +204,7 @@ impl fmt::Display for InvalidKey {
 
 impl std::error::Error for InvalidKey {}
 
-/// A master secret for tests: the same number is the same one.
+/// Returns a master secret for tests, determined by `number`.
 #[cfg(test)]
 pub(crate) fn strong(number: u8) -> [u8; 32] {
     use sha2::Digest as _;

@@ -1,4 +1,4 @@
-//! One field's value ↔ its encrypted form, a JSON string.
+//! Encryption of a field's value as a JSON string.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,18 +12,18 @@ use crate::token::{NoRandomness, random};
 const BEGIN: &[u8] = b"\"sealed:1:";
 const NONCE: usize = 24;
 
-/// What a stored value turned out to be.
+/// The result of decrypting a stored value.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Opened {
-    /// It was encrypted for this place.
+    /// The value was encrypted for this place.
     Value {
         json: Vec<u8>,
-        /// With the first key of the ring.
+        /// Whether it was encrypted with the first key of the ring.
         first: bool,
     },
-    /// It does not even look encrypted.
+    /// The value is not encrypted.
     Plain,
-    /// It was damaged, encrypted for another place, or with another key.
+    /// The value is damaged, or was encrypted for another place or with another key.
     Refused,
 }
 
@@ -59,8 +59,9 @@ impl KeyRing {
     }
 }
 
-/// What must be the same when it is opened. No two places look alike: a realm has
-/// no zero byte, and between it and the name, which is last, the lengths are fixed.
+/// Returns the associated data, which must be the same at decryption. The encoding is
+/// unambiguous: a realm has no zero byte, and all parts between it and the final name have
+/// a fixed length.
 fn bound_to(place: &Place<'_>) -> Vec<u8> {
     let until = place.until.map_or([0; 9], |until| {
         let mut bytes = [1; 9];

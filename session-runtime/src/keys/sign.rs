@@ -1,4 +1,4 @@
-//! A token's text ↔ the text with its signature, which belongs to a realm.
+//! Signing and verification of a token's text, per realm.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,11 +8,12 @@ use super::ring::{Key, KeyRing};
 use crate::realm::Realm;
 use crate::token::SessionToken;
 
-/// Half of HMAC-SHA-256 (RFC 2104 §5), 22 characters: one forgery in 2¹²⁸.
+/// HMAC-SHA-256 truncated to half (RFC 2104 §5), 22 characters: a forgery succeeds with
+/// probability 2⁻¹²⁸.
 const CODE: usize = 16;
 
 impl KeyRing {
-    /// `token.signature`
+    /// Returns `token.signature`.
     pub(crate) fn sign(&self, realm: &Realm, token: &SessionToken) -> String {
         let mut text = token.expose();
         if let Some(key) = self.first() {
@@ -23,12 +24,12 @@ impl KeyRing {
         text
     }
 
-    /// The token, if a key of the ring signed it for `realm`. The comparison takes
-    /// as long wherever the codes differ.
+    /// Returns the token if a key of the ring signed it for `realm`. Signatures are compared
+    /// in constant time.
     pub(crate) fn verify(&self, realm: &Realm, signed: &str) -> Option<SessionToken> {
         let (text, signature) = signed.split_once('.')?;
         let token = SessionToken::parse(text)?;
-        // The decoder wants room for its own estimate, which is rounded up.
+        // The decoder needs room for its estimate, which is rounded up.
         let mut bytes = [0; CODE + 2];
         let length = URL_SAFE_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
         let given = bytes.get(..length).filter(|given| given.len() == CODE)?;
@@ -37,7 +38,7 @@ impl KeyRing {
     }
 }
 
-/// Neither a realm nor a token has a zero byte, so no two pairs look alike.
+/// Neither a realm nor a token contains a zero byte, so the encoding is unambiguous.
 fn code(key: &Key, realm: &Realm, text: &str) -> hmac::Hmac<sha2::Sha256> {
     key.mac.clone().chain_update(realm.as_str()).chain_update([0]).chain_update(text)
 }

@@ -1,4 +1,4 @@
-//! Comparing schemas with a lock file, and writing it.
+//! Compares schemas with a lock file, and writes it.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -12,22 +12,22 @@ use super::model::{Locked, LockedSchema};
 use super::report::{Finding, Report, Severity};
 use super::tried::Tried;
 
-/// What may be done to the file.
+/// What may be done to the lock file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Write what is missing; what differs is an error.
+    /// Write missing schemas; differences are errors.
     Check,
-    /// Write nothing: what is missing is an error too.
+    /// Write nothing: missing schemas are errors, too.
     Ci,
-    /// Write the file, unless stored sessions lose something.
+    /// Write the file, unless stored sessions would lose something.
     Update,
     /// Write the file.
     AcceptLosses,
 }
 
 impl Mode {
-    /// As the environment says: `SESSION_LOCK=update`,
-    /// `SESSION_LOCK=accept_losses`, or `CI` (neither empty nor `false`).
+    /// Reads the mode from the environment: `SESSION_LOCK=update`, `SESSION_LOCK=accept_losses`, or
+    /// `CI` (neither empty nor `false`).
     ///
     /// # Errors
     ///
@@ -49,19 +49,19 @@ impl Mode {
     }
 }
 
-/// What was found, where nothing is wrong.
+/// The result of a successful check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verified {
-    /// The file says what the code says.
+    /// The file matches the code.
     Unchanged,
-    /// These schemas were not in the file, and are now.
+    /// These schemas were missing in the file and have been added.
     Added(Vec<String>),
     /// The file was written.
     Updated(Vec<Report>),
 }
 
-/// What is wrong with a lock, or with what it guards.
+/// An error in a lock file, or in the change that it guards.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LockError {
@@ -72,21 +72,21 @@ pub enum LockError {
         /// What changed, and its effect.
         reports: Vec<Report>,
     },
-    /// Stored sessions survive, and the file does not say what the code says.
+    /// Stored sessions survive, but the file does not match the code.
     Outdated {
         /// The lock file.
         path: PathBuf,
         /// What changed, and its effect.
         reports: Vec<Report>,
     },
-    /// The file does not know these schemas, and must not be written.
+    /// The file lacks these schemas and must not be written.
     Missing {
         /// The lock file.
         path: PathBuf,
         /// The names of the structs.
         schemas: Vec<String>,
     },
-    /// The file cannot be understood.
+    /// The file is malformed.
     Malformed {
         /// The lock file.
         path: PathBuf,
@@ -97,12 +97,12 @@ pub enum LockError {
     Io {
         /// The lock file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// Two structs of one name: each needs a lock file of its own.
+    /// Two structs have the same name: each needs its own lock file.
     SameName(String),
-    /// `SESSION_LOCK` has a value that it cannot have.
+    /// `SESSION_LOCK` has an invalid value.
     Mode(String),
 }
 
@@ -157,14 +157,14 @@ impl Error for LockError {
     }
 }
 
-/// Two tests of one program may look at one file.
+/// Two tests of one program may use the same file.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Compares `schemas`, which are all that the file is for, with the file.
+/// Compares `schemas`, which are all the schemas of the file, with the file.
 ///
 /// # Errors
 ///
-/// See [`LockError`]. Nothing was written then.
+/// See [`LockError`]. Nothing has been written then.
 pub fn verify(path: &Path, schemas: &[Locked], mode: Mode) -> Result<Verified, LockError> {
     let _turn = ONE_AT_A_TIME.lock();
     let mut names = BTreeSet::new();
@@ -178,7 +178,7 @@ pub fn verify(path: &Path, schemas: &[Locked], mode: Mode) -> Result<Verified, L
     for now in schemas {
         let name = now.schema.name;
         let known = released.get(name).or_else(|| {
-            // A struct may get another name: nothing is stored under it.
+            // A struct may be renamed: its name is not part of what is stored.
             let mut others = left.iter().filter_map(|other| released.get_key_value(*other));
             let (other, schema) = others.find(|(_, old)| same_struct(old, now))?;
             left.remove(other.as_str());
@@ -195,7 +195,7 @@ pub fn verify(path: &Path, schemas: &[Locked], mode: Mode) -> Result<Verified, L
         let outdated = !old.agrees_with(&now.shape)
             || old.samples() != merged.samples()
             || !released.contains_key(name);
-        // The inside of a type may have changed while the file says the same.
+        // The inside of a type may have changed even if the file matches.
         if outdated || !report.survives() {
             reports.push(report);
         }
@@ -225,14 +225,13 @@ pub fn verify(path: &Path, schemas: &[Locked], mode: Mode) -> Result<Verified, L
     })
 }
 
-/// Whether a schema that the file knows under another name is this one.
+/// Whether a schema that the file has under another name is this one.
 fn same_struct(old: &LockedSchema, now: &Locked) -> bool {
     let shared = old.fields.keys().filter(|name| now.shape.fields.contains_key(*name)).count();
     old.namespace == now.shape.namespace && shared * 2 > old.fields.len()
 }
 
-/// What the file says after the change: nothing of what sessions may still
-/// hold is forgotten.
+/// Returns the schema for the new file, with everything that sessions may still hold.
 fn merged(old: &LockedSchema, now: &Locked) -> LockedSchema {
     let mut next = now.shape.clone();
     if old.namespace != next.namespace {
@@ -279,7 +278,7 @@ fn read(path: &Path) -> Result<LockFile, LockError> {
     }
 }
 
-/// In one step: who reads meanwhile sees the one or the other.
+/// In one step, so that concurrent readers see either the old file or the new one.
 fn write(path: &Path, file: &LockFile) -> Result<(), LockError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
@@ -289,7 +288,7 @@ fn write(path: &Path, file: &LockFile) -> Result<(), LockError> {
         .map_err(|source| LockError::Io { path: path.to_owned(), source })
 }
 
-/// What the macro calls.
+/// The entry point of the macro.
 #[allow(clippy::needless_pass_by_value)] // it is made for this call
 #[allow(clippy::print_stderr)] // a test's captured output
 #[track_caller]

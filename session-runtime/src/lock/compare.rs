@@ -1,4 +1,4 @@
-//! What the changes of a schema do to stored sessions.
+//! The effects of schema changes on stored sessions.
 
 use super::file::LockFile;
 use super::fit::{Fit, fit};
@@ -8,10 +8,10 @@ use super::names::Type;
 use super::pair::Pair;
 use super::report::{Finding, Severity};
 
-/// All that changed between what `old` describes and `now`.
+/// Returns all changes between `old` and `now`.
 ///
-/// A field may have moved from or to another schema of the same namespace:
-/// `released` and `present` are all of them.
+/// A field may have moved between schemas of one namespace: `released` and `present` are all of
+/// them.
 pub(super) fn compare(
     old: &LockedSchema,
     now: &Locked,
@@ -91,7 +91,7 @@ struct Fields<'l> {
 }
 
 impl<'l> Fields<'l> {
-    /// A field that the struct has.
+    /// Compares a field of the current struct.
     fn present(&self, name: &'l str, new: &'l LockedField) -> Vec<Finding> {
         let Some(field) = self.now.field(name) else { return Vec::new() };
         let pair = |was: &'l str, old: &'l LockedField| Pair {
@@ -141,7 +141,7 @@ impl<'l> Fields<'l> {
         vec![self.renamed(name, new, &former)]
     }
 
-    /// Whether the lock knows nothing of a field under any of its names.
+    /// Whether the lock has no field under any of its names.
     fn never_stored(&self, name: &str, new: &LockedField) -> bool {
         let mut names = std::iter::once(name).chain(new.aliases.iter().map(String::as_str));
         names.all(|name| {
@@ -151,13 +151,13 @@ impl<'l> Fields<'l> {
         })
     }
 
-    /// The schema of the same namespace that had a field.
+    /// Returns the field of this name in another schema of the same namespace.
     fn elsewhere(&self, name: &str) -> Option<&'l LockedField> {
         let same = |schema: &&LockedSchema| schema.namespace == self.old.namespace;
         self.released.values().filter(same).find_map(|schema| schema.fields.get(name))
     }
 
-    /// Fields that are gone and might be what `new` was.
+    /// Returns the removed fields that `new` may have been renamed from.
     fn formers(&self, new: &LockedField) -> Vec<&'l str> {
         let fits = |old: &LockedField| {
             let fit = fit(&Type::parse(&old.type_name), &Type::parse(&new.type_name));
@@ -203,7 +203,7 @@ impl<'l> Fields<'l> {
         Finding { severity, effect, cure: Some(cure), ..finding }
     }
 
-    /// Former names that are not read any more.
+    /// Reports former names that are no longer read.
     fn lost_aliases(&self, name: &str, new: &LockedField, old: &LockedField) -> Option<Finding> {
         let read = |alias: &&String| **alias == name || new.aliases.contains(*alias);
         let lost: Vec<_> = old.aliases.iter().filter(|alias| !read(alias)).cloned().collect();
@@ -221,7 +221,7 @@ impl<'l> Fields<'l> {
         (!lost.is_empty()).then_some(finding)
     }
 
-    /// A field that the struct had.
+    /// Reports a field that the struct no longer has.
     fn gone(&self, name: &'l str, field: &'l LockedField) -> Option<Finding> {
         if self.is_read(name) {
             return None;
@@ -238,7 +238,7 @@ impl<'l> Fields<'l> {
         if new_fields.any(|(new, field)| {
             self.never_stored(new, field) && self.formers(field).contains(&name)
         }) {
-            // Said of the new field.
+            // Reported with the new field.
             return None;
         }
         let effect = "what they hold of it is kept, and nobody reads it; the lock remembers its type, in case the name comes back";

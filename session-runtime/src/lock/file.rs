@@ -7,10 +7,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::model::{LockedField, LockedSchema};
 
-/// Grows when a version of this crate cannot read what an earlier one could.
+/// Incremented when a version of this crate cannot read the files of an earlier one.
 const FORMAT: u64 = 1;
 
-/// What a lock file holds: schemas by the names of their structs.
+/// The contents of a lock file: schemas by the names of their structs.
 pub(super) type LockFile = BTreeMap<String, LockedSchema>;
 
 pub(super) fn write(file: &LockFile) -> String {
@@ -38,7 +38,7 @@ fn write_fields(text: &mut String, title: &str, fields: &BTreeMap<String, Locked
     text.push_str(if fields.is_empty() { "}" } else { "\n      }" });
 }
 
-/// What differs from a plain field.
+/// Returns the properties that differ from those of a plain field.
 fn properties(field: &LockedField) -> Json {
     let plain = LockedField::plain(&field.type_name);
     let mut map = Map::new();
@@ -73,14 +73,14 @@ const FLAGS: [(&str, Flag); 7] = [
     ("null_is_absent", |field| &mut field.null_is_absent),
 ];
 
-/// The options by which two fields differ, as the file names them.
+/// Returns the options that differ between two fields, as named in the file.
 pub(super) fn differing_flags(a: &LockedField, b: &LockedField) -> Vec<&'static str> {
     let (mut a, mut b) = (a.clone(), b.clone());
     let differing = FLAGS.iter().filter(|(_, flag)| flag(&mut a) != flag(&mut b));
     differing.map(|(name, _)| *name).collect()
 }
 
-/// Reads what [`write`] wrote, edited or not. An error says what is wrong.
+/// Reads the output of [`write`], edited or not. The error describes what is wrong.
 pub(super) fn read(text: &str) -> Result<LockFile, String> {
     let file: Json = serde_json::from_str(text).map_err(|error| error.to_string())?;
     match file.get("format").and_then(Json::as_u64) {

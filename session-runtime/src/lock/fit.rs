@@ -1,25 +1,25 @@
-//! Whether values of one type are read as another, as far as the names tell.
+//! Whether values of one type decode as another, judging by the types' names.
 
 use super::names::Type;
 
-/// What becomes of the values of one type that are read as another.
+/// What happens to values of one type that are decoded as another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
     /// The same type, as written.
     Same,
-    /// Every value is read as what it was.
+    /// Every value decodes unchanged.
     All,
-    /// Values are read, with a difference that is said.
+    /// Values decode, with this difference.
     Changed(&'static str),
     /// The names do not tell.
     Unknown,
-    /// Some are not read: those that are said.
+    /// These values do not decode.
     Some(&'static str),
-    /// None is read.
+    /// No value decodes.
     None,
 }
 
-/// What becomes of values of `old` that are read as `new`.
+/// Returns what happens to values of `old` that are decoded as `new`.
 pub(super) fn fit(old: &Type, new: &Type) -> Fit {
     if old == new {
         return Fit::Same;
@@ -60,7 +60,7 @@ fn inside(old: &Type, new: &Type) -> Fit {
     pairs.map(|(old, new)| fit(old, new)).max().unwrap_or(Fit::Unknown).max(Fit::All)
 }
 
-/// The kind of JSON of a type that is well known.
+/// Returns the kind of JSON of a well-known type.
 fn stored_as(ty: &Type) -> Option<&'static str> {
     Some(match ty.head.as_str() {
         "String" | "char" => "text",
@@ -74,9 +74,10 @@ fn stored_as(ty: &Type) -> Option<&'static str> {
     })
 }
 
-/// A type of number.
+/// A number type.
 struct Number {
-    /// Integers of this many bits are read; a float, all of its own.
+    /// For integers, their size in bits; for floats, the size of the signed integers that they
+    /// represent exactly.
     bits: u32,
     signed: bool,
     float: bool,
@@ -89,7 +90,7 @@ impl Number {
         let signed = match kind {
             "u" => false,
             "i" => true,
-            // What is exact in a mantissa.
+            // The integers that the mantissa represents exactly.
             "f" if bits == 32 => return Some(Self { bits: 25, signed: true, float: true }),
             "f" if bits == 64 => return Some(Self { bits: 54, signed: true, float: true }),
             _ => return None,
@@ -99,7 +100,7 @@ impl Number {
 
     fn read_as(&self, new: &Self) -> Fit {
         match (self.float, new.float) {
-            // `1.0` is no integer to the decoder.
+            // `1.0` does not decode as an integer.
             (true, false) => Fit::None,
             (true, true) if self.bits > new.bits => Fit::Changed("digits are rounded away"),
             (true, true) => Fit::All,

@@ -1,5 +1,4 @@
-//! Trying a migration on the values of which the lock knows how they are
-//! stored.
+//! Tries a migration on the recorded values.
 
 use serde_json::Value as Json;
 
@@ -9,26 +8,26 @@ use crate::codec::expiring;
 use crate::record::Fields;
 use crate::schema::{Field, Migration};
 
-/// What a migration makes of the recorded values.
+/// The result of a migration of the recorded values.
 pub(super) enum Migrated {
-    /// There is none from the version that the lock describes.
+    /// There is no migration from the version in the lock.
     No,
-    /// It refuses some of them.
+    /// The migration fails on some of them.
     Refuses(String),
-    /// Records before and after, one for each sample and the defaults.
+    /// The records before and after: one for each sample, and the defaults.
     Done(Vec<(Fields, Fields)>),
 }
 
 /// What a migration does for one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Brought {
-    /// There is none.
+    /// There is no migration.
     No,
-    /// The lock knows no value to try it on.
+    /// The lock has no value to try it on.
     Untried,
-    /// Every recorded value was brought over.
+    /// Every recorded value was migrated.
     All,
-    /// Some recorded values were not.
+    /// Some recorded values were not migrated.
     NotAll,
 }
 
@@ -53,7 +52,7 @@ impl Migrated {
         Self::Done(records)
     }
 
-    /// Whether what was stored as `from` is read by `field` afterwards.
+    /// Whether the value stored as `from` decodes as `field` after the migration.
     pub(super) fn brings(&self, namespace: &str, from: &str, field: &'static Field) -> Brought {
         let Self::Done(records) = self else { return Brought::No };
         let from = full(namespace, from);

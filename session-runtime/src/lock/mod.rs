@@ -36,15 +36,15 @@ pub use self::report::{Finding, Report, Severity};
 /// - if nothing is lost but the file is out of date: run the test with
 ///   `SESSION_LOCK=update`, and commit the file with the change.
 ///
-/// `SESSION_LOCK=accept_losses` writes the file whatever is lost. Where the
-/// variable `CI` is set, what is missing in the file is an error too. A file
-/// is checked by one test, which names all of its schemas.
+/// `SESSION_LOCK=accept_losses` writes the file whatever is lost. If the variable `CI` is set, a
+/// schema missing in the file is an error too. Check each file in one test, which names all of its
+/// schemas.
 ///
 /// # What it cannot see
 ///
-/// The inside of your own types. A field's type is compared as it is written
-/// in the struct, so a change of `struct Item` behind a `Vec<Item>` shows only
-/// if the default of the field says so. Give examples, and it shows:
+/// It does not see inside your own types. A field's type is compared as it is written in the
+/// struct, so a change of `struct Item` behind a `Vec<Item>` is noticed only if it affects the
+/// default of the field. Provide samples to have it noticed:
 ///
 /// ```no_run
 /// # use session_runtime::SessionSchema;
@@ -57,16 +57,16 @@ pub use self::report::{Finding, Report, Severity};
 /// ]);
 /// ```
 ///
-/// The file keeps each sample as the version that recorded it stored it, and
-/// every later version must decode it and lose nothing of it. Samples stay when
-/// the code's own change: delete them from the file once no session can hold
-/// their like. A `migrate` function is run on the samples and defaults.
+/// The file keeps each sample as it was stored by the version that recorded it, and every later
+/// version must decode it without losing any part. Samples stay in the file when those in the code
+/// change: delete them from the file once no session can hold such values. A `migrate` function is
+/// run on the samples and defaults.
 ///
-/// Nor does it see what your functions do (`with`, `merge`, `serialize_with`)
-/// with values that are no samples, nor sessions older than the lock.
+/// It does not see what your functions do (`with`, `merge`, `serialize_with`) with values other
+/// than the samples, nor sessions older than the lock.
 ///
-/// After the path, which is relative to the caller's `Cargo.toml`, come schemas:
-/// `assert_schema_lock!("session.lock", Visitor, Admin)`, or, with samples, a list of
+/// The path is relative to the caller's `Cargo.toml`. It is followed by the schemas, as in
+/// `assert_schema_lock!("session.lock", Visitor, Admin)`, or, with samples, by a list of
 /// [`Locked`](crate::testing::Locked) in brackets.
 ///
 /// # Panics

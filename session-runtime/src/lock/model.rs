@@ -1,4 +1,4 @@
-//! What of a schema decides whether stored sessions survive.
+//! The parts of a schema that decide whether stored sessions survive.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,25 +8,25 @@ use serde_json::Value as Json;
 use crate::codec::Codec;
 use crate::schema::{ConflictPolicy, Field, FieldKind, Key, OnInvalid, Schema, SessionSchema};
 
-/// A schema as the code has it now, with examples of what its fields hold.
+/// A schema as it is in the code, with samples of its fields' values.
 pub struct Locked {
     pub(super) schema: &'static Schema,
     pub(super) shape: LockedSchema,
 }
 
 impl Locked {
-    /// The schema `S`, without samples.
+    /// Returns the schema `S`, without samples.
     #[must_use]
     pub fn of<S: SessionSchema>() -> Self {
         Self { schema: S::SCHEMA, shape: LockedSchema::of(S::SCHEMA) }
     }
 
-    /// Adds an example of what a field holds. It is written into the lock file,
-    /// so it must be the same on every run, and nobody's data.
+    /// Adds a sample of a field's value. It is written to the lock file, so it must be the same on
+    /// every run and contain no real user's data.
     ///
     /// # Panics
     ///
-    /// If the value does not encode, or the key is another schema's.
+    /// If the value does not encode, or the key belongs to another schema.
     #[must_use]
     #[track_caller]
     pub fn sample<S: SessionSchema, T: Send + Sync + 'static, K>(
@@ -48,7 +48,7 @@ impl Locked {
         self
     }
 
-    /// The field stored under `name`, which has no namespace.
+    /// Returns the field stored under `name`, which has no namespace.
     pub(super) fn field(&self, name: &str) -> Option<&'static Field> {
         let mut fields = self.schema.fields.iter();
         fields.find(|field| short(self.schema.namespace, field.name) == name)
@@ -61,18 +61,17 @@ impl fmt::Debug for Locked {
     }
 }
 
-/// A schema as a lock file has it. Names are without the namespace.
+/// A schema as in a lock file. Names have no namespace.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LockedSchema {
     pub(super) namespace: String,
     pub(super) version: u32,
     pub(super) fields: BTreeMap<String, LockedField>,
-    /// Fields that are gone, while sessions may hold them: their names are not
-    /// free for another type.
+    /// Removed fields that sessions may still hold: their names must not be used for another type.
     pub(super) removed: BTreeMap<String, LockedField>,
 }
 
-/// A field as a lock file has it.
+/// A field as in a lock file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LockedField {
     pub(super) type_name: String,
@@ -88,9 +87,9 @@ pub(super) struct LockedField {
     pub(super) carry_over: bool,
     pub(super) listed: bool,
     pub(super) secret: bool,
-    /// `None` is stored as nothing.
+    /// Whether `None` is stored by removing the field.
     pub(super) null_is_absent: bool,
-    /// What is stored when the default is set, if that is the same every time.
+    /// The stored form of the default, if it is the same every time.
     pub(super) default: Option<Json>,
     pub(super) samples: Vec<Json>,
 }
@@ -109,7 +108,7 @@ impl LockedSchema {
         }
     }
 
-    /// Whether the two say the same of everything but defaults and samples.
+    /// Whether both agree in everything but defaults and samples.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
         self.namespace == other.namespace
             && self.version == other.version
@@ -119,7 +118,7 @@ impl LockedSchema {
             })
     }
 
-    /// The samples of every field.
+    /// Returns the samples of every field.
     pub(super) fn samples(&self) -> BTreeMap<&str, &[Json]> {
         let fields = self.fields.iter().filter(|(_, field)| !field.samples.is_empty());
         fields.map(|(name, field)| (name.as_str(), field.samples.as_slice())).collect()
@@ -147,7 +146,7 @@ impl LockedField {
             OnInvalid::DropSession => "drop_session",
         };
         let default = || json_of(field.codec(), &*field.default_value());
-        // A default such as the present time says nothing that can be compared.
+        // A default that varies, such as the current time, cannot be compared.
         let default = default().filter(|first| {
             !(field.null_is_absent && first.is_null())
                 && default().is_some_and(|second| alike(first, &second))
@@ -171,7 +170,7 @@ impl LockedField {
         }
     }
 
-    /// A field of `type_name` without any option.
+    /// Returns a field of type `type_name` without any options.
     pub(super) fn plain(type_name: &str) -> Self {
         Self {
             type_name: type_name.to_owned(),
@@ -198,7 +197,7 @@ impl LockedField {
         }
     }
 
-    /// Values of which it is known how they are stored.
+    /// Returns the values whose stored form is known.
     pub(super) fn known_values(&self) -> impl Iterator<Item = &Json> {
         self.samples.iter().chain(&self.default)
     }
@@ -209,7 +208,7 @@ impl LockedField {
     }
 }
 
-/// A stored name without its namespace.
+/// Strips the namespace from a stored name.
 pub(super) fn short<'n>(namespace: &str, name: &'n str) -> &'n str {
     if namespace.is_empty() {
         return name;
@@ -221,8 +220,8 @@ fn json_of(codec: &Codec, value: &(dyn std::any::Any + Send + Sync)) -> Option<J
     serde_json::from_slice(&codec.bytes_of(value).ok()?).ok()
 }
 
-/// Whether two values are the same but for the order in lists: a `HashSet` has
-/// a new one each time.
+/// Whether two values are the same except for the order in lists: a `HashSet` has a new one each
+/// time.
 pub(super) fn alike(a: &Json, b: &Json) -> bool {
     match (a, b) {
         (Json::Array(a), Json::Array(b)) => {
@@ -239,7 +238,7 @@ pub(super) fn alike(a: &Json, b: &Json) -> bool {
         (Json::Object(a), Json::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| alike(a, b)))
         }
-        // The same number, as an integer or not.
+        // The same number, written as an integer or not.
         (Json::Number(x), Json::Number(y)) => x == y || x.as_f64() == y.as_f64(),
         _ => a == b,
     }

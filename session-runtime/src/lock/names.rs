@@ -1,18 +1,17 @@
-//! Types as they are written: `Option<Vec<u8>>`.
+//! Types as they are written, such as `Option<Vec<u8>>`.
 
-/// A type: a head without its path, and what stands in its brackets.
+/// A type: its head without the path, and its arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Type {
     pub(super) head: String,
     pub(super) args: Vec<Type>,
 }
 
-/// Types that serde stores as what they hold.
+/// Types that serde stores as their contents.
 const TRANSPARENT: [&str; 4] = ["Box", "Arc", "Cow", "Wrapping"];
 
 impl Type {
-    /// Reads a type. What it does not understand is a head without arguments,
-    /// equal only to itself.
+    /// Parses a type. Unknown syntax becomes a head without arguments, equal only to itself.
     pub(super) fn parse(text: &str) -> Self {
         let text = text.trim();
         let leaf = |head: &str| Self { head: head.to_owned(), args: Vec::new() };
@@ -42,7 +41,7 @@ impl Type {
             "HashMap" | "BTreeMap" | "IndexMap" => "Map",
             head => head,
         };
-        // The rest is a hasher.
+        // The other arguments are hashers.
         match head {
             "Set" => args.truncate(1),
             "Map" => args.truncate(2),
@@ -52,8 +51,8 @@ impl Type {
     }
 }
 
-/// The same type may be written with its path, or imported. Of `Value` it
-/// matters whose it is.
+/// Strips the path, because the same type may be written with its path or imported. `Value` keeps
+/// it, since several crates have one.
 fn without_path(path: &str) -> &str {
     if path.ends_with("serde_json::Value") {
         return "serde_json::Value";
@@ -66,7 +65,7 @@ fn without_path(path: &str) -> &str {
     }
 }
 
-/// Splits at separators outside of brackets.
+/// Splits at separators outside brackets.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut depth, mut start, mut parts) = (0_i32, 0, Vec::new());
     for (at, char) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! A field as it was and as it is.
+//! Compares a field's old declaration with its new one.
 
 use serde_json::Value as Json;
 
@@ -11,23 +11,23 @@ use super::report::{Finding, Severity};
 use super::tried::Tried;
 use crate::schema::{Field, OnInvalid};
 
-/// What was stored by one field and is read by another, perhaps the same.
+/// A stored field and the field that now reads it, often the same.
 pub(super) struct Pair<'l> {
     pub(super) namespace: &'l str,
-    /// The name that it was stored under.
+    /// The name it was stored under.
     pub(super) was: &'l str,
     pub(super) old: &'l LockedField,
-    /// The name that it is stored under.
+    /// The name it is stored under now.
     pub(super) name: &'l str,
     pub(super) new: &'l LockedField,
     pub(super) field: &'static Field,
     pub(super) migrated: &'l Migrated,
-    /// The version that a migration would have.
+    /// The version that the next migration would have.
     pub(super) next_version: u32,
 }
 
 impl Pair<'_> {
-    /// Everything that changed and matters.
+    /// Returns every change that matters.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         findings.extend(self.values());
@@ -44,9 +44,9 @@ impl Pair<'_> {
         Finding { field, severity, change, effect, cure: None }
     }
 
-    /// Bytes that the field does not read, unless a migration brings them over.
+    /// Reports stored bytes that the field does not decode, unless a migration converts them.
     fn lost(&self, change: String, what: &str, cure: String) -> Finding {
-        // Who signed in was noted beside the field, where no migration comes.
+        // The principal is also recorded outside the fields, where a migration cannot change it.
         if !self.old.principal {
             match self.migrated.brings(self.namespace, self.was, self.field) {
                 Brought::All => {
@@ -81,7 +81,7 @@ impl Pair<'_> {
         }
     }
 
-    /// What a value that does not decode leads to.
+    /// Describes the effect of a value that does not decode.
     fn unread(&self) -> &'static str {
         match self.field.on_invalid {
             OnInvalid::Error => {
@@ -110,14 +110,14 @@ impl Pair<'_> {
         format!("another name for the new field, or {}", self.migration())
     }
 
-    /// Whether values of the old type are read as the new one.
+    /// Reports whether values of the old type decode as the new one.
     fn values(&self) -> Option<Finding> {
         let (old, new) = (Type::parse(&self.old.type_name), Type::parse(&self.new.type_name));
         let change =
             || format!("its type was `{}` and is `{}`", self.old.type_name, self.new.type_name);
         let lost = |what: &str| Some(self.lost(change(), what, self.another_name()));
         let read = match fit(&old, &new) {
-            // `None` was stored as nothing, so no `null` is to be read.
+            // `None` was stored by removing the field, so there is no `null` to decode.
             Fit::Some(_)
                 if self.old.null_is_absent && old.head == "Option" && new.head != "Option" =>
             {
@@ -192,8 +192,8 @@ impl Pair<'_> {
         Some(self.finding(Severity::Harmless, change(), "every value is read".to_owned()))
     }
 
-    /// The recorded value that fares worst. A default counts where it fails:
-    /// an empty list is read as any list.
+    /// Returns the recorded value with the worst result. A default counts only if it fails: an
+    /// empty list decodes as any list.
     fn try_values(&self) -> Option<(&Json, Tried)> {
         let grave = |tried: &Tried| match tried {
             Tried::Same => 0,
@@ -278,7 +278,7 @@ impl Pair<'_> {
         Some(Finding { cure: Some(cure.to_owned()), ..finding })
     }
 
-    /// What decides about later changes, and not about what is stored.
+    /// Reports options that affect later changes but not what is stored.
     fn policies(&self) -> Option<Finding> {
         let mut changes = Vec::new();
         if self.old.conflict != self.new.conflict {
@@ -299,7 +299,7 @@ impl Pair<'_> {
     }
 }
 
-/// A recorded value, as far as it fits into a line.
+/// Formats a recorded value, truncated to fit on a line.
 fn shown(value: &Json) -> String {
     let text = value.to_string();
     match text.char_indices().nth(60) {

@@ -1,21 +1,20 @@
-//! What a change of a schema does to stored sessions, in words.
+//! Describes the effects of a schema change on stored sessions.
 
 use std::fmt;
 
-/// What becomes of the sessions that the released version stored, the least
-/// first.
+/// What happens to the sessions that the released version stored, least severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Nothing that anybody sees.
+    /// Nothing visible.
     Harmless,
     /// They are read, with a difference.
     Note,
-    /// Something is read as its default, or not at all. Or the lock cannot tell.
+    /// Something reads as its default, or not at all, or the lock cannot tell.
     LosesData,
-    /// Who was signed in is not.
+    /// Signed-in users are signed out.
     SignsOut,
-    /// Requests that come with them fail.
+    /// Requests with such a session fail.
     Fails,
 }
 
@@ -37,17 +36,17 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// The stored name, without the namespace; `None` for the schema itself.
     pub field: Option<String>,
-    /// How much it matters.
+    /// How severe the effect is.
     pub severity: Severity,
     /// What changed.
     pub change: String,
-    /// What it does to stored sessions.
+    /// The effect on stored sessions.
     pub effect: String,
-    /// What to write, if that is not meant.
+    /// What to write if that is not intended.
     pub cure: Option<String>,
 }
 
-/// What the changes of one schema do to stored sessions.
+/// The effects of the changes of one schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -58,20 +57,20 @@ pub struct Report {
 }
 
 impl Report {
-    /// The gravest of the findings.
+    /// Returns the highest severity of the findings.
     #[must_use]
     pub fn severity(&self) -> Severity {
         let severities = self.findings.iter().map(|finding| finding.severity);
         severities.max().unwrap_or(Severity::Harmless)
     }
 
-    /// Whether every stored session is read as what it was, or nearly.
+    /// Whether every stored session is read unchanged, or with minor differences.
     #[must_use]
     pub fn survives(&self) -> bool {
         self.severity() < Severity::LosesData
     }
 
-    /// What is said of a field; the gravest first.
+    /// Returns the findings about a field, most severe first.
     #[must_use]
     pub fn of(&self, field: &str) -> Vec<&Finding> {
         let of = self.findings.iter().filter(|finding| finding.field.as_deref() == Some(field));

@@ -1,18 +1,18 @@
-//! Reading recorded values with the codecs of today.
+//! Decodes recorded values with the current codecs.
 
 use serde_json::Value as Json;
 
 use super::model::alike;
 use crate::schema::Field;
 
-/// What becomes of a recorded value.
+/// The result of decoding a recorded value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Tried {
-    /// It is read, and would be stored as it was.
+    /// It decodes, and would be stored as before.
     Same,
-    /// It is read, and would be stored differently: this.
+    /// It decodes, but would be stored as this.
     Differs(Json),
-    /// It is read, but not this part of it.
+    /// It decodes, except for this part.
     Drops(String),
     /// It does not decode.
     Fails,
@@ -36,7 +36,7 @@ impl Tried {
     }
 }
 
-/// The path of something that `value` has and `again` has not.
+/// Returns the path of a part that is in `value` but not in `again`.
 fn dropped(value: &Json, again: &Json, path: String) -> Option<String> {
     match (value, again) {
         (Json::Object(value), Json::Object(again)) => value.iter().find_map(|(name, value)| {
@@ -48,7 +48,7 @@ fn dropped(value: &Json, again: &Json, path: String) -> Option<String> {
             }
         }),
         (Json::Array(value), Json::Array(again)) => {
-            // A set has no order, so nothing is said of single elements.
+            // A set has no order, so its elements cannot be compared one by one.
             if alike(&Json::Array(value.clone()), &Json::Array(again.clone())) {
                 return None;
             }

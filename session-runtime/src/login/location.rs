@@ -1,15 +1,15 @@
-//! The login page, with the address that was asked for; and what may be made of that.
+//! The redirect to the login page with the requested address, and the way back.
 
 use http::{HeaderMap, Method, Uri};
 
 use super::navigation::is_navigation;
 use crate::config::LoginPages;
 
-/// A longer address is not brought along: encoded it is up to three times as long, and
-/// servers refuse long request lines.
+/// The longest address that is passed along: encoding triples it at worst, and servers
+/// reject long request lines.
 const LONGEST: usize = 2_048;
 
-/// What the layer notes of a request, for where a login page is set.
+/// The requested method and address, recorded if a login page is configured.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     method: Method,
@@ -22,8 +22,8 @@ impl Asked {
     }
 }
 
-/// Where to send a request of a visitor who is not signed in; `None` if it is to be told
-/// so instead: no page is set, or nobody would see it.
+/// Returns the URL to which a visitor who is not signed in is redirected; `None` to answer
+/// with 401 instead, because no page is configured or the request is not a navigation.
 pub(crate) fn location(
     pages: &LoginPages,
     asked: Option<&Asked>,
@@ -33,17 +33,17 @@ pub(crate) fn location(
     if !is_navigation(headers) {
         return None;
     }
-    // What was posted is gone after a redirect, and its address may be of no page.
+    // A redirect loses a posted body, and the address of a POST may not be a page.
     let asked = asked.filter(|asked| matches!(asked.method, Method::GET | Method::HEAD));
     let next = asked.and_then(|asked| next_of(&asked.uri));
     Some(match next {
-        // Another host cannot send anybody back to a path.
+        // Another host cannot redirect back to a local path.
         Some(next) if !names_a_host(page) => with_next(page, &next),
         _ => page.to_owned(),
     })
 }
 
-/// The path and query in ASCII, if they are of this host and not too long.
+/// Returns the path and query in ASCII, if they are local and not too long.
 fn next_of(uri: &Uri) -> Option<String> {
     let asked = uri.path_and_query()?.as_str();
     let mut next = String::with_capacity(asked.len());
@@ -52,7 +52,7 @@ fn next_of(uri: &Uri) -> Option<String> {
     Some(next)
 }
 
-/// `//host`, `https://host` and the like.
+/// Returns whether `page` names a host, as in `//host` or `https://host`.
 fn names_a_host(page: &str) -> bool {
     let before_path = page.split(['/', '?', '#']).next().unwrap_or_default();
     page.starts_with("//") || page.starts_with("/\\") || before_path.ends_with(':')
@@ -69,7 +69,7 @@ fn with_next(page: &str, next: &str) -> String {
     location
 }
 
-/// Percent-encodes what is not to stay as it is (RFC 3986 §2.1).
+/// Percent-encodes all bytes that do not satisfy `stays` (RFC 3986 §2.1).
 fn encode(text: &str, into: &mut String, stays: fn(u8) -> bool) {
     for byte in text.bytes() {
         if stays(byte) {
@@ -83,16 +83,16 @@ fn encode(text: &str, into: &mut String, stays: fn(u8) -> bool) {
     }
 }
 
-/// Returns `next` if it is a path of this host, to which a browser may be redirected;
-/// `None` for everything else that may stand in a query or a form that a stranger wrote.
+/// Returns `next` if it is a path on this host and therefore a safe redirect target;
+/// `None` for everything else, such as URLs that an attacker put into a link.
 ///
-/// [`login_redirect`](crate::SessionLayer::login_redirect) brings the address that was asked
-/// for along, as `next`. After the sign-in, send the browser there:
+/// [`login_redirect`](crate::SessionLayer::login_redirect) passes the requested address
+/// along as `next`. After the sign-in, redirect the browser there:
 ///
 /// ```
 /// use session_runtime::local_path;
 ///
-/// let next = Some("/orders?page=2"); // of the form, decoded
+/// let next = Some("/orders?page=2"); // from the form, decoded
 /// assert_eq!(next.and_then(local_path).unwrap_or("/"), "/orders?page=2");
 ///
 /// for elsewhere in ["https://evil.example", "//evil.example", "/\\evil.example", "orders"] {
@@ -100,8 +100,9 @@ fn encode(text: &str, into: &mut String, stays: fn(u8) -> bool) {
 /// }
 /// ```
 ///
-/// It begins with one `/`, and is of visible ASCII characters without `\`, which browsers
-/// take for `/` (as they leave out tabs and line breaks): so it is a header's value too.
+/// A local path begins with exactly one `/` and consists of visible ASCII characters other
+/// than `\`, because browsers treat `\` as `/` and ignore tabs and line breaks. It is also
+/// a valid header value.
 #[must_use]
 pub fn local_path(next: &str) -> Option<&str> {
     let rest = next.strip_prefix('/')?;

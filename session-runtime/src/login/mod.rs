@@ -1,7 +1,7 @@
-//! Where a visitor who is not signed in is sent, and the way back.
+//! The redirect to the login page, and the way back.
 //!
-//! - `location`: the login page, with the address that was asked for
-//! - `navigation`: whether somebody would see it
+//! - `location`: the URL of the login page, with the requested address
+//! - `navigation`: whether a request is a browser navigation
 
 mod location;
 mod navigation;

@@ -1,28 +1,28 @@
-//! Whether somebody would see the page that answers a request.
+//! Detection of browser navigations, whose response the user sees as a page.
 
 use http::{HeaderMap, HeaderName, header};
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
 
-/// Whether a browser goes to another page with this request, as far as it can be known. A
-/// script (`fetch`, `XMLHttpRequest`), an image or a socket does not, and a program that
-/// asks for JSON is none.
+/// Returns whether the request is probably a browser navigation. Requests by scripts
+/// (`fetch`, `XMLHttpRequest`), for images or sockets, and by clients that ask for JSON are
+/// not.
 ///
-/// Browsers say it in `Sec-Fetch-Mode` (W3C Fetch Metadata), unless they are old or the page
-/// came over plain http. Then it follows from what is accepted: a browser that goes to a
-/// page asks for HTML by name (RFC 9110 §12.5.1).
+/// Browsers send `Sec-Fetch-Mode` (W3C Fetch Metadata), unless they are old or the page
+/// came over plain http. Then `Accept` decides: a navigating browser asks for HTML by name
+/// (RFC 9110 §12.5.1).
 pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
     if let Some(mode) = headers.get(SEC_FETCH_MODE) {
         return mode.as_bytes().trim_ascii() == b"navigate";
     }
-    // Scripts send it. Web views of Android do too, with whatever they load, and say which
-    // application it is: a name with dots.
+    // Scripts send it. So do Android web views, with every request: the value is then the
+    // name of their application, which contains dots.
     let by_script = |value: &http::HeaderValue| !value.as_bytes().contains(&b'.');
     if headers.get(X_REQUESTED_WITH).is_some_and(by_script) {
         return false;
     }
-    // No browser leaves it out; a test or a simple client may, and takes everything then.
+    // Every browser sends it; a test or a simple client may not, and then accepts anything.
     if !headers.contains_key(header::ACCEPT) {
         return true;
     }
@@ -41,7 +41,7 @@ pub(super) fn is_navigation(headers: &HeaderMap) -> bool {
     html > 0 && html >= json
 }
 
-/// The type in lower case, and its weight in thousandths. `None` for what is malformed.
+/// Returns the type in lower case, and its weight in thousandths; `None` if malformed.
 fn media_range(range: &str) -> Option<(String, u16)> {
     let mut parts = unquoted(range, ';').map(trim);
     let kind = parts.next().filter(|kind| kind.contains('/'))?.to_ascii_lowercase();
@@ -52,7 +52,7 @@ fn media_range(range: &str) -> Option<(String, u16)> {
     Some((kind, weight.map_or(Some(1_000), thousandths)?))
 }
 
-/// `0`, `0.5`, `1.000` (RFC 9110 §12.4.2).
+/// Parses a weight such as `0`, `0.5` or `1.000` (RFC 9110 §12.4.2).
 fn thousandths(weight: &str) -> Option<u16> {
     let (whole, fraction) = weight.split_once('.').unwrap_or((weight, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -66,7 +66,7 @@ fn thousandths(weight: &str) -> Option<u16> {
     }
 }
 
-/// What stands between separators that are not in a quoted string (RFC 9110 §5.6.4).
+/// Splits at separators outside quoted strings (RFC 9110 §5.6.4).
 fn unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |c| {
@@ -81,7 +81,7 @@ fn unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Without optional white space (RFC 9110 §5.6.3).
+/// Trims optional white space (RFC 9110 §5.6.3).
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }

@@ -1,4 +1,4 @@
-//! Settings of which sessions are a layer's: its cookie, its realm and its schemas.
+//! The settings that determine a layer's sessions: cookie, realm and schemas.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use super::layer::SessionLayer;
 use crate::config::CookieConfig;
 use crate::schema::SessionSchema;
 
-/// The cookie, and which sessions are this layer's.
+/// Cookie, realm and schemas.
 impl SessionLayer {
-    /// The cookie's name and attributes.
+    /// Sets the cookie's name and attributes.
     ///
     /// # Default
     ///
@@ -18,14 +18,14 @@ impl SessionLayer {
         self.set(|config| config.cookie = cookie)
     }
 
-    /// Reads the cookie that this layer had before, too, so that another
-    /// [`cookie`](Self::cookie) signs nobody out: who comes with the former one is sent the
-    /// same token in the new one, and the removal of the former. May be called several times.
+    /// Also reads a former cookie of this layer, so that changing the
+    /// [`cookie`](Self::cookie) signs no user out: a browser with the former cookie receives
+    /// the same token in the new one, and the former is removed. May be called several times.
     ///
-    /// The name of a cookie is also the [`realm`](Self::realm) of its sessions, unless that
-    /// was named; it is [accepted](Self::accept_realm) then. Once no browser comes with the
-    /// former cookie any more, take this out; and leave `accept_realm` with its name as long
-    /// as sessions from before may live.
+    /// Unless [`realm`](Self::realm) is set, the former cookie's name is also the realm of
+    /// its sessions, and is [accepted](Self::accept_realm). Remove this setting once no
+    /// browser sends the former cookie; keep `accept_realm` with its name as long as older
+    /// sessions may live.
     ///
     /// ```
     /// use session_runtime::{CookieConfig, SessionLayer, store::MemoryStore};
@@ -47,13 +47,13 @@ impl SessionLayer {
         self.set(|config| config.former_cookies.push(former))
     }
 
-    /// Names the realm of this layer's sessions: 1 to 64 visible ASCII characters
+    /// Sets the realm of this layer's sessions: 1 to 64 visible ASCII characters
     /// without `:`.
     ///
-    /// A session belongs to the realm of the layer that made it. In every other
-    /// realm its token is unknown, and so are the token's signature, its encrypted
-    /// fields and its user's number, whatever store the layers share. Layers, and
-    /// applications, that are to share their sessions need the same realm.
+    /// A session belongs to the realm of the layer that created it. In every other realm
+    /// its token is unknown, its signature invalid, its encrypted fields unreadable and its
+    /// principal a different one, even if the layers share a store. Layers and applications
+    /// that share sessions need the same realm.
     ///
     /// # Default
     ///
@@ -67,17 +67,17 @@ impl SessionLayer {
         })
     }
 
-    /// Opens the sessions of a realm that this layer had before, too, so that
-    /// another [`realm`](Self::realm) signs nobody out. May be called three times.
+    /// Also opens the sessions of a former realm of this layer, so that changing the
+    /// [`realm`](Self::realm) signs no user out. May be called up to three times.
     ///
-    /// Such a session stays in its realm, and a new one gets that of the layer.
-    /// [`SessionManager`](crate::SessionManager) lists and ends the sessions of both; a cap counts each
-    /// realm by itself. For another name of the *cookie* see
-    /// [`accept_cookie`](Self::accept_cookie).
+    /// Existing sessions stay in their realm; new sessions get the layer's realm.
+    /// [`SessionManager`](crate::SessionManager) lists and ends the sessions of all accepted
+    /// realms; [`max_sessions`](Self::max_sessions) counts each realm separately. For a
+    /// changed cookie name see [`accept_cookie`](Self::accept_cookie).
     ///
-    /// Every load costs one more hash. Take it out once no session is left from
-    /// before: after the [`absolute_timeout`](Self::absolute_timeout), or 400 days
-    /// where there is none or sessions are remembered.
+    /// Costs one more hash per load. Remove it once no older session is left: after the
+    /// [`absolute_timeout`](Self::absolute_timeout), or after 400 days if there is none or
+    /// sessions are remembered.
     ///
     /// # Default
     ///
@@ -91,20 +91,19 @@ impl SessionLayer {
         })
     }
 
-    /// Makes a schema known before the first request: two schemas that disagree
-    /// on a field are then refused by [`check`](Self::check), and a
-    /// [`SessionManager`](crate::SessionManager) knows its principal, also one that was taken
-    /// before.
+    /// Registers a schema before the first request. [`check`](Self::check) then rejects
+    /// schemas that disagree on a field, and every [`SessionManager`](crate::SessionManager)
+    /// of this layer, also an existing one, knows the schema's principal.
     ///
     /// A layer with two or more schemas needs this call for each that has a field marked
-    /// `clear_on_login`, `carry_over`, `renew` or `secret`: a sign-in or a sign-out is
-    /// about all of them, also in a process that has not served them yet. Otherwise the
-    /// second schema cannot be extracted
-    /// ([`SessionError::Setup`](crate::SessionError::Setup)).
+    /// `clear_on_login`, `carry_over`, `renew` or `secret`, because sign-ins and sign-outs
+    /// affect these fields, even in a process that has not yet served their schema.
+    /// Otherwise extracting the second schema fails with
+    /// [`SessionError::Setup`](crate::SessionError::Setup).
     ///
-    /// Where a route has several layers, one around the other, this call says which of them
-    /// a handler means: the session of `S` is that of the innermost layer that names `S`. A
-    /// schema that none of them names belongs to the innermost layer, and the log says so.
+    /// On a route with several nested layers, this call determines which one a handler
+    /// uses: the session of `S` is that of the innermost layer that registers `S`. A schema
+    /// that none of them registers belongs to the innermost layer, which is logged.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -124,7 +123,7 @@ impl SessionLayer {
     ///     login: Option<String>,
     /// }
     ///
-    /// /// A page of the shop, with a bar above it for whoever works there.
+    /// /// A page of the shop, with an extra toolbar for employees.
     /// async fn page(customer: Authenticated<Customer>, staff: Option<Authenticated<Employee>>) {
     ///     # let _ = (customer, staff);
     /// }
@@ -146,7 +145,7 @@ impl SessionLayer {
     #[must_use]
     pub fn schema<S: SessionSchema>(mut self) -> Self {
         self.schemas.push(S::SCHEMA);
-        // What was built goes on, if the schema fits it: managers hold it.
+        // Managers hold the engine that was built: it is kept if the schema fits it.
         let is_known = self.engine.get().is_some_and(|engine| engine.name(S::SCHEMA).is_ok());
         if !is_known {
             self.engine = Arc::default();

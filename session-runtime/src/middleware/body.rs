@@ -1,7 +1,7 @@
-//! What a response's body must be for the layer to answer in a handler's place.
+//! The response bodies that the layer can create itself.
 
-/// A body that can hold a text: the layer answers a failed commit with one. Every body that
-/// is made from a `&'static str` is, such as axum's.
+/// A body that can be created from a text, with which the layer answers a failed commit.
+/// Implemented for every type that is `From<&'static str>`, such as axum's body.
 #[diagnostic::on_unimplemented(
     message = "the session layer cannot answer a failure with a body of the type `{Self}`",
     label = "the services inside of the session layer answer with this body",

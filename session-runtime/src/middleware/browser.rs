@@ -1,16 +1,18 @@
-//! Settings of what browsers are told beside the session itself.
+//! The settings that affect browsers beyond the session itself.
 
 use super::layer::SessionLayer;
 use crate::config::SiteData;
 
-/// What browsers are told.
+/// Responses to browsers.
 impl SessionLayer {
-    /// Drops `Secure` and the name prefix, so that browsers keep the cookie on plain http.
-    /// Whoever can read the network can then steal every session; the log says so once, at
-    /// the level `warn`. [`is_secure`](Self::is_secure) tells a check at start-up.
+    /// Drops `Secure` and the name prefix, so that browsers keep the cookie over plain http.
+    /// Anyone who can read the network can then steal every session; this is logged once, at
+    /// level `warn`. Test [`is_secure`](Self::is_secure) at start-up to rule it out in
+    /// production.
     ///
-    /// Browsers send a cookie to every port of a host: two applications on one `localhost`
-    /// with one name, by default `session`, sign each other out. Give each a name of its own:
+    /// Browsers send a cookie to every port of a host: two applications on `localhost` with
+    /// the same cookie name, by default `session`, sign each other's users out. Give each
+    /// its own name:
     ///
     /// ```
     /// use session_runtime::{CookieConfig, SessionLayer, store::MemoryStore};
@@ -24,7 +26,7 @@ impl SessionLayer {
         self.set(|config| config.insecure = true)
     }
 
-    /// Whether browsers send the cookie over https alone: unless
+    /// Returns whether browsers send the cookie only over https: `false` if
     /// [`insecure_for_development`](Self::insecure_for_development) was called, or set in a
     /// configuration file.
     ///
@@ -38,24 +40,24 @@ impl SessionLayer {
         !self.config.insecure
     }
 
-    /// Whether responses to requests of a signed-in visitor that read the session are
-    /// `Cache-Control: no-store`, whatever their handlers say (OWASP ASVS 5.0, 14.3.2).
-    /// Nothing of an account is then left in a cache, nor shown by the browser's *back*
-    /// after a sign-out; every such *back* is a request, for browsers do not keep the page.
+    /// Sets whether responses to signed-in users are `Cache-Control: no-store`, if their
+    /// request read the session, overriding the handler's header (OWASP ASVS 5.0, 14.3.2).
+    /// Account data then stays in no cache, and the browser's *back* button does not show it
+    /// after a sign-out. The cost: *back* always sends a request.
     ///
     /// # Default
     ///
-    /// No: such a response is `private`, unless its handler says otherwise. One that sets the
-    /// cookie is `no-store` in any case.
+    /// No: such a response is `private`, unless its handler sets another value. A response
+    /// that sets the cookie is always `no-store`.
     #[must_use]
     pub fn no_store_when_signed_in(self, no_store: bool) -> Self {
         self.set(|config| config.no_store_when_signed_in = no_store)
     }
 
-    /// What the browser is asked to forget by the response that signs somebody out or ends
-    /// the session, in a `Clear-Site-Data` header: usually [`SiteData::USUAL`], the cache and
-    /// the storage (OWASP ASVS 5.0, 14.3.1). Browsers obey on https. A header of the
-    /// handler's own stays.
+    /// Sets the `Clear-Site-Data` header of responses that sign the user out or end the
+    /// session: usually [`SiteData::USUAL`], the cache and the storage (OWASP ASVS 5.0,
+    /// 14.3.1). Browsers obey it only over https. A `Clear-Site-Data` header set by the
+    /// handler is kept.
     ///
     /// ```
     /// use session_runtime::{SessionLayer, SiteData, store::MemoryStore};
@@ -72,18 +74,19 @@ impl SessionLayer {
         self.set(|config| config.clear_site_data = header)
     }
 
-    /// Where [`Authenticated`](crate::Authenticated) redirects (303) a browser whose
-    /// visitor is not signed in: a URL of visible ASCII characters.
+    /// Sets the login page to which [`Authenticated`](crate::Authenticated) redirects (303)
+    /// visitors who are not signed in: a URL of visible ASCII characters.
     ///
-    /// A GET brings the path and query that were asked for along, as `next`:
-    /// `/login?next=/orders%3Fpage%3D2`, to be read back with
-    /// [`local_path`](crate::local_path). They are those that the layer sees, so put it
-    /// around the whole router, not into one that is nested. Nothing is added to the URL of
-    /// another host.
+    /// A GET or HEAD request passes its path and query along as `next`:
+    /// `/login?next=/orders%3Fpage%3D2`. Read it with [`local_path`](crate::local_path). The
+    /// path is the one that the layer sees, so apply the layer to the outermost router, not
+    /// to a nested one. Nothing is added to a URL with a host, or if the address is longer
+    /// than 2,048 bytes.
     ///
-    /// What is no navigation (`fetch`, an image, a program that asks for JSON) is answered
-    /// with 401 instead: by `Sec-Fetch-Mode`, where it is missing by `X-Requested-With` and
-    /// `Accept`. A request without any of them counts as a navigation.
+    /// Requests that are not navigations (`fetch`, an image, a client that asks for JSON)
+    /// are answered with 401 instead. `Sec-Fetch-Mode` decides; if it is missing,
+    /// `X-Requested-With` and `Accept` do. A request without any of them counts as a
+    /// navigation.
     ///
     /// # Default
     ///
@@ -93,8 +96,8 @@ impl SessionLayer {
         self.set(|config| config.login = std::mem::take(&mut config.login).everywhere(location))
     }
 
-    /// The same for `path` and all below it, where that has a login page of its own; `None`
-    /// answers 401 there. Of several paths the longest counts.
+    /// Sets another login page for `path` and everything below it; `None` answers with 401
+    /// there. Of several matching paths, the longest applies.
     ///
     /// ```
     /// # use session_runtime::{SessionLayer, store::MemoryStore};
@@ -106,7 +109,7 @@ impl SessionLayer {
     ///
     /// # Default
     ///
-    /// [`login_redirect`](Self::login_redirect), everywhere.
+    /// [`login_redirect`](Self::login_redirect) applies everywhere.
     #[must_use]
     pub fn login_redirect_for<'p>(self, path: &str, location: impl Into<Option<&'p str>>) -> Self {
         let location = location.into();

@@ -1,4 +1,4 @@
-//! The response: committed before its head leaves.
+//! The response future, which commits the session before the response head is sent.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,13 +15,13 @@ use crate::request::{RequestSession, ToEnd, abandoned, begin, finish};
 pin_project! {
     /// The future of [`SessionService`](super::SessionService).
     ///
-    /// Dropped before its end, it still stores what the handler took away: a
-    /// client that hangs up cannot keep a session that was destroyed. A commit
-    /// that has begun runs to its end.
+    /// If it is dropped early, it still stores what removes privileges, such as a
+    /// `destroy()` or a sign-out: a client that disconnects cannot keep a destroyed
+    /// session. A commit that has begun runs to completion.
     pub struct ResponseFuture<F, B> {
         #[pin]
         step: Step<F, B>,
-        // None: another layer of the same kind sees to it.
+        // `None` if the session is committed elsewhere, or there is none.
         session: Option<Arc<RequestSession>>,
         plain_http: PlainHttp,
     }
@@ -29,8 +29,8 @@ pin_project! {
     impl<F, B> PinnedDrop for ResponseFuture<F, B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // Drops the handler, which publishes what its handles hold, or the
-            // commit, which then runs on by itself.
+            // Drops either the handler, whose handles then publish their changes, or the
+            // commit, which continues as a task.
             this.step.set(Step::Done);
             if let Some(session) = this.session.take() {
                 abandoned(session);
@@ -63,7 +63,7 @@ impl<F, B> ResponseFuture<F, B> {
         Self { step: Step::Handling { handler }, session: None, plain_http: PlainHttp::NO }
     }
 
-    /// A response in place of the handler's, which is not called.
+    /// Returns a future of `response`, without calling the handler.
     pub(super) fn answered(response: Response<B>) -> Self {
         let step = Step::Committing { commit: ToEnd::nothing(), response: Some(response) };
         Self { step, session: None, plain_http: PlainHttp::NO }
@@ -114,7 +114,7 @@ where
                         None => Poll::Pending,
                     };
                 }
-                // Polled after its end, as no executor does.
+                // Polled after completion, which executors do not do.
                 StepProjection::Done => return Poll::Pending,
             }
         }

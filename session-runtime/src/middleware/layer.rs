@@ -17,7 +17,7 @@ use crate::record::patch::{AtLimit, Cap};
 use crate::schema::HasPrincipal;
 use crate::store::SessionStore;
 
-/// Gives the services inside it typed sessions.
+/// A tower layer that provides typed sessions to the services inside it.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -28,12 +28,11 @@ use crate::store::SessionStore;
 ///     .layer(SessionLayer::new(MemoryStore::new()));
 /// ```
 ///
-/// In a `ServiceBuilder`, layers that change the type of the response's body,
-/// such as tower-http's `TraceLayer` and `CompressionLayer`, stand before this
-/// one; in `Router::layer` calls of their own they stand anywhere.
+/// In a `ServiceBuilder`, put layers that change the type of the response body, such as
+/// tower-http's `TraceLayer` and `CompressionLayer`, before this one. Layers added by
+/// separate `Router::layer` calls can have any order.
 ///
-/// Settings belong before the first use: a layer that was applied keeps what
-/// it had.
+/// Set everything before the layer is applied: later settings do not affect it.
 #[derive(Clone)]
 pub struct SessionLayer {
     store: Arc<dyn SessionStore>,
@@ -44,7 +43,7 @@ pub struct SessionLayer {
 }
 
 impl SessionLayer {
-    /// A layer that keeps sessions in `store`.
+    /// Creates a layer that keeps sessions in `store`.
     #[must_use]
     pub fn new(store: impl SessionStore) -> Self {
         Self {
@@ -55,7 +54,7 @@ impl SessionLayer {
         }
     }
 
-    /// A layer with all of these settings.
+    /// Creates a layer with these settings.
     #[cfg(feature = "config")]
     pub(crate) fn with_config(store: impl SessionStore, config: Config) -> Self {
         Self { config, ..Self::new(store) }
@@ -63,16 +62,25 @@ impl SessionLayer {
 
     pub(super) fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
-        // What was built from the earlier settings stays as it was.
+        // An engine built from the earlier settings keeps them.
         self.engine = Arc::default();
         self
     }
 
-    /// Ends a session after this long without a request that reads it.
-    /// Effective is 0.9 to 1.0 times this, because activity is written only
-    /// when a tenth of it has passed. At least one second.
+    /// Ends a session after `timeout` without a request that reads it. At least one second.
     ///
-    /// `None` means no idle limit; nothing outlives 400 days of silence.
+    /// The effective timeout is 0.9 to 1.0 times this, because activity is written only
+    /// once a tenth of it has passed. `None` means no idle limit; a session still ends
+    /// after 400 days without requests.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use session_runtime::{SessionLayer, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::new())
+    ///     .idle_timeout(Duration::from_secs(15 * 60))
+    ///     .absolute_timeout(None);
+    /// ```
     ///
     /// # Default
     ///
@@ -82,10 +90,11 @@ impl SessionLayer {
         self.set(|config| config.policy.idle = timeout.into())
     }
 
-    /// Ends a session this long after it was created or its user last proved
-    /// who they are, whatever happens. At least one second.
+    /// Ends a session `timeout` after its creation or its user's last authentication,
+    /// regardless of activity. At least one second.
     ///
-    /// `None` means no absolute limit; nothing outlives 400 days of silence.
+    /// `None` means no absolute limit; a session still ends after 400 days without
+    /// requests.
     ///
     /// # Default
     ///
@@ -95,41 +104,42 @@ impl SessionLayer {
         self.set(|config| config.policy.absolute = timeout.into())
     }
 
-    /// Renews the token this long after it was made, if the session is used
-    /// then. At least one minute.
+    /// Renews a token older than `age` when the session is next read. At least one minute.
     ///
-    /// The old token stays good until the new one has been presented, so that a
-    /// response that is lost logs nobody out; and for a minute after that, for
-    /// requests that were on their way. When it is presented later, one of two clients has
-    /// stolen it: see [`on_replay`](Self::on_replay). Requests and sockets that are under
-    /// way go on. Costs one write each time.
+    /// The old token stays valid until the new one has been presented, so that a lost
+    /// response signs no user out, and for one more minute, for requests that were already
+    /// on their way. If it is presented later, one of two clients has stolen it: see
+    /// [`on_replay`](Self::on_replay). Ongoing requests and sockets continue. Each renewal
+    /// costs one write.
     ///
     /// # Default
     ///
-    /// `None`: tokens are renewed when somebody signs in or privileges change
-    /// (OWASP asks for that; renewal by age narrows the use of a stolen token).
+    /// `None`: tokens are renewed only by a sign-in or a change of privileges, as OWASP
+    /// requires. Renewal by age shortens the use of a stolen token.
     #[must_use]
     pub fn renew_after(self, age: impl Into<Option<Duration>>) -> Self {
         self.set(|config| config.renew_after = age.into())
     }
 
-    /// How long after a session was ended, or its token replaced, by a request of its own
-    /// browser a request that presents the earlier token still counts as late, by its
-    /// arrival: it sees nobody and stores nothing, unless somebody signs in, so that its
-    /// answer does not undo that sign-in or sign-out. One that arrives later, or whose
-    /// session was ended elsewhere, starts afresh. At most a minute.
+    /// Sets how long requests with an outdated token count as late, after their own browser
+    /// ended the session or replaced its token. At most a minute.
+    ///
+    /// A late request sees an empty session in which it can only sign in, so that its
+    /// response does not undo the sign-in or sign-out. What counts is its time of arrival. A
+    /// request that arrives later, or whose session was ended elsewhere, gets a fresh
+    /// session.
     ///
     /// # Default
     ///
-    /// 5 seconds: a request that was sent before the browser had the answer does not take
+    /// 5 seconds: a request sent before the browser received the response does not take
     /// longer to arrive.
     #[must_use]
     pub fn late_grace(self, grace: Duration) -> Self {
         self.set(|config| config.late_grace = grace)
     }
 
-    /// What follows when a token is presented that
-    /// [`renew_after`](Self::renew_after) had replaced, after its grace.
+    /// Sets the reaction to a replayed token: one that [`renew_after`](Self::renew_after)
+    /// replaced and that is presented after its grace period.
     ///
     /// # Default
     ///
@@ -139,10 +149,10 @@ impl SessionLayer {
         self.set(|config| config.on_replay = reaction)
     }
 
-    /// Calls `listener` with everything that matters to the security of a session: for an
-    /// audit log, or an alarm. It is called in the request, so it should not wait; send
-    /// what it is told to a channel, or to a task. A second listener takes the place of
-    /// the first.
+    /// Calls `listener` with every security event, for an audit log or an alarm.
+    ///
+    /// The listener runs within the request, so it should not block: send the event to a
+    /// channel or a task. A second listener replaces the first.
     ///
     /// ```
     /// use session_runtime::{SecurityEventKind, SessionLayer, store::MemoryStore};
@@ -163,9 +173,18 @@ impl SessionLayer {
         self.set(|config| config.listener = Some(Listener::new(listener)))
     }
 
-    /// Lets each principal have at most `max` live sessions, from one to 1,000. Exact, also for
-    /// sign-ins at the same time. One that is refused fails with
-    /// [`SessionError::SignInDenied`](crate::SessionError::SignInDenied): 409.
+    /// Limits each principal to `max` live sessions, from 1 to 1,000. The limit is exact,
+    /// even for simultaneous sign-ins.
+    ///
+    /// [`AtLimit::Reject`] rejects a further sign-in with
+    /// [`SessionError::SignInDenied`](crate::SessionError::SignInDenied) (409);
+    /// [`AtLimit::EvictOldest`] ends the principal's oldest session instead.
+    ///
+    /// ```
+    /// use session_runtime::{AtLimit, SessionLayer, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::new()).max_sessions(3, AtLimit::EvictOldest);
+    /// ```
     ///
     /// # Default
     ///
@@ -181,8 +200,8 @@ impl SessionLayer {
         })
     }
 
-    /// How long a change of a `merge` field, or a transaction, that meets
-    /// concurrent changes is tried again, before it fails with
+    /// Sets how long changes of `merge` fields, and transactions, are retried when they
+    /// conflict with concurrent changes. Then they fail with
     /// [`SessionError::Conflict`](crate::SessionError::Conflict).
     ///
     /// # Default
@@ -193,12 +212,12 @@ impl SessionLayer {
         self.set(|config| config.conflict_timeout = timeout)
     }
 
-    /// Leaves requests for this path, and for all below it, alone: they have no
-    /// session. The path is the one that the layer sees, without what an outer
-    /// `Router::nest` has taken off. May be called several times.
+    /// Excludes a path and everything below it: requests there have no session. The path
+    /// is the one that the layer sees, without the prefix of an outer `Router::nest`. May be
+    /// called several times.
     ///
-    /// A session that nobody asks for costs nothing anyway; this is for routes
-    /// that must not have one.
+    /// A session that no handler extracts costs nothing, so use this only for routes that
+    /// must not have one.
     ///
     /// # Default
     ///
@@ -209,9 +228,9 @@ impl SessionLayer {
         self.set(|config| config.excluded.push(path))
     }
 
-    /// How long one call of the store may take before the request fails with
-    /// 503. A patch whose answer does not come is sent once more, under the
-    /// same id, so that it counts once: such a request takes twice as long.
+    /// Sets the timeout of one store call, after which the request fails with 503. A patch
+    /// without a reply is sent once more under the same id, so that it is applied only once;
+    /// such a request takes up to twice as long.
     ///
     /// # Default
     ///
@@ -221,11 +240,18 @@ impl SessionLayer {
         self.set(|config| config.store_timeout = timeout)
     }
 
-    /// Decides by the status whether a response keeps what its handler changed
-    /// in the session. What takes privileges away is always kept: a
-    /// `destroy()`, a sign-out, and clearing a `renew` field. (A sign-out that
-    /// is followed by another sign-in in the same request is one change of the
-    /// principal, and goes with the rest; `destroy()` first where that matters.)
+    /// Sets the function that decides by the response status whether the handler's changes
+    /// to the session are kept. Changes that remove privileges are always kept: a
+    /// `destroy()`, a sign-out, and clearing a `renew` field. (A sign-out followed by another
+    /// sign-in in the same request is a single change of the principal and is dropped with
+    /// the rest; call `destroy()` first where that matters.)
+    ///
+    /// ```
+    /// use session_runtime::{SessionLayer, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::new())
+    ///     .keep_changes_if(|status| status.is_success() || status.is_redirection());
+    /// ```
     ///
     /// # Default
     ///
@@ -235,34 +261,34 @@ impl SessionLayer {
         self.set(|config| config.keep_changes = keep)
     }
 
-    /// Whether the response to an unsafe method becomes 409 when its handler
+    /// Sets whether the response to an unsafe method becomes 409 when its handler
     /// explicitly changed fields of a session that ended meanwhile.
     ///
     /// # Default
     ///
-    /// Yes: "added to your cart" must not be a lie.
+    /// Yes: a response must not confirm a change that was lost.
     #[must_use]
     pub fn conflict_on_lost_changes(self, conflict: bool) -> Self {
         self.set(|config| config.conflict_on_lost_changes = conflict)
     }
 
-    /// Takes over the sessions of another library, each with the first request
-    /// that has its old cookie and no session of ours, so that nobody is signed
-    /// out. The session gets an id and secret of its own and the timeouts of
-    /// this layer; the old record is deleted before the session is used, the
-    /// old cookie with the response. Whoever is signed in there is here, with
-    /// no time of authentication.
+    /// Takes over the sessions of another library, so that no user is signed out. Each is
+    /// taken over by the first request with the old cookie and no session of this layer.
     ///
-    /// Needs the [`schema`](Self::schema) of every session that is extracted
-    /// behind this layer: which field is the principal, and which ones are
-    /// secret, must be known first. Extracting another one is
+    /// The new session has its own id and secret and the timeouts of this layer. The old
+    /// record is deleted before the session is used, and the response removes the old
+    /// cookie. Signed-in users stay signed in, without an authentication time.
+    ///
+    /// Needs the [`schema`](Self::schema) of every session that is extracted behind this
+    /// layer, because the principal and the secret fields must be known in advance.
+    /// Extracting another schema fails with
     /// [`SessionError::Setup`](crate::SessionError::Setup).
     ///
-    /// Whatever no schema has a field for is kept, and its names are reported
-    /// once, at the level `warn`.
+    /// Values without a field in any schema are kept; their names are logged once, at
+    /// level `warn`.
     ///
-    /// A request with an old cookie costs a look-up in both stores, others
-    /// nothing. Take the setting out once the last old session has expired.
+    /// A request with an old cookie costs a look-up in both stores, others nothing. Remove
+    /// the setting once the last old session has expired.
     ///
     /// # Default
     ///
@@ -272,12 +298,13 @@ impl SessionLayer {
         self.set(|config| config.adopt = Some(crate::legacy::Adopt::new(legacy)))
     }
 
-    /// Checks the settings and schemas. Without this call, invalid settings
-    /// make every extraction fail with the same error.
+    /// Checks the settings and schemas; call it at start-up. If they are invalid, every
+    /// extraction fails.
     ///
     /// # Errors
     ///
-    /// Names the setting, and what to write instead.
+    /// If a setting is invalid, or the settings, schemas and store do not fit together. The
+    /// error says what to write instead.
     pub fn check(&self) -> Result<(), SetupError> {
         self.check_config()?;
         let schemas = Schemas::new(self.store.capabilities(), self.config.keys.are_there());
@@ -301,16 +328,16 @@ impl SessionLayer {
         Ok(())
     }
 
-    /// Lists and ends sessions outside a request, of principals by their type: each that is
-    /// the principal of one [`schema`](Self::schema) that the layer knows. Prefer
-    /// [`manager_for`](Self::manager_for), which cannot be given another type.
+    /// Returns an untyped manager, for use outside a request. It finds the schema by the
+    /// principal's type, among the [`schema`](Self::schema)s that the layer knows. Prefer
+    /// [`manager_for`](Self::manager_for), which takes only the right type.
     #[must_use]
     pub fn manager(&self) -> SessionManager {
         SessionManager::new(self.engine())
     }
 
-    /// Lists and ends sessions of the principals of `S` outside a request. The layer knows
-    /// the schema from then on.
+    /// Returns a manager for the sessions of the principals of `S`, for use outside a
+    /// request. Also registers the schema.
     ///
     /// ```
     /// use session_runtime::{SessionError, SessionLayer, SessionSchema, store::MemoryStore};
@@ -325,7 +352,7 @@ impl SessionLayer {
     /// # async fn main() -> Result<(), SessionError> {
     /// let layer = SessionLayer::new(MemoryStore::new());
     /// let sessions = layer.manager_for::<Visitor>()?;
-    /// // In a job: this user was locked.
+    /// // In a background job, after the user was locked:
     /// assert_eq!(sessions.revoke_all(&42).await?, 0);
     /// # Ok(())
     /// # }
@@ -333,7 +360,7 @@ impl SessionLayer {
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// Same as [`check`](Self::check).
     pub fn manager_for<S: HasPrincipal>(&self) -> Result<SessionManager<S>, SetupError> {
         let engine = self.engine();
         engine.admit(S::SCHEMA)?;

@@ -1,4 +1,4 @@
-//! The tower layer: glue that decides nothing.
+//! The tower layer: its settings, its service and the response future.
 
 mod belonging;
 mod body;

@@ -1,4 +1,4 @@
-//! The hint that a browser drops the session's cookie.
+//! The warning that browsers drop the session cookie over plain http.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use http::{HeaderMap, header};
 use crate::cookie::is_over_plain_http;
 use crate::engine::Engine;
 
-/// A request that came over plain http to a layer whose cookie is for https: its response is
-/// looked at.
+/// Set for requests over plain http to a layer with a `Secure` cookie; their responses are
+/// inspected.
 pub(super) struct PlainHttp(Option<Arc<Engine>>);
 
 impl PlainHttp {
@@ -21,7 +21,7 @@ impl PlainHttp {
         Self(hints.then(|| Arc::clone(engine)))
     }
 
-    /// Says once per layer that the cookie in this response will be dropped.
+    /// Warns, once per layer, that the browser will drop the cookie in this response.
     pub(super) fn see(&self, headers: &HeaderMap) {
         let Some(engine) = &self.0 else { return };
         let name = engine.config.cookie.name().as_bytes();

@@ -1,11 +1,11 @@
-//! A request that asks only whether it passes a session layer.
+//! A test request that only determines whether it passes a session layer.
 
 use std::sync::{Arc, OnceLock};
 
 use http::Extensions;
 
-/// Marks such a request: the layer notes it and answers in the handler's
-/// place. No client can send one, since extensions do not travel.
+/// Marks a probe: the layer records it and answers instead of the handler. Clients cannot
+/// send one, because extensions are local.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Probe(Arc<OnceLock<usize>>);
 
@@ -14,8 +14,8 @@ impl Probe {
         let _ = self.0.set(extensions.len());
     }
 
-    /// If it reached a layer: how many extensions the request had there. A
-    /// router leaves more of them on its way to a route than to its fallback.
+    /// Returns the number of extensions that the request had at the layer, if it reached
+    /// one. A router adds more of them on the way to a route than to its fallback.
     pub(crate) fn seen(&self) -> Option<usize> {
         self.0.get().copied()
     }

@@ -1,4 +1,4 @@
-//! The service: puts the request's session within reach of extractors.
+//! The service, which makes the request's session available to extractors.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -50,7 +50,7 @@ where
         let outer = request.extensions().get::<RequestExtension>();
         let is_within = outer.is_some();
         if outer.is_some_and(|outer| outer.passed(&self.engine)) {
-            // The same layer twice is one layer.
+            // The same layer was applied twice: the outer one does the work.
             return ResponseFuture::unchanged(self.inner.call(request));
         }
         if !self.engine.config.excluded.is_empty()
@@ -64,7 +64,7 @@ where
             probe.reached(request.extensions());
             return ResponseFuture::answered(Response::new(ResBody::from("")));
         }
-        // A layer around this one saw more of the address.
+        // An outer layer saw the complete address.
         if !self.engine.config.login.is_empty() && request.extensions().get::<Asked>().is_none() {
             let asked = Asked::of(&request);
             request.extensions_mut().insert(asked);

@@ -7,39 +7,37 @@ use crate::token::SecretHash;
 /// Who ended a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndedBy {
-    /// A request of its own browser: a sign-out, or a change of privilege that
-    /// replaced the secret. The answer to that request carried a newer cookie, or
-    /// the removal of the old one.
+    /// A request of the session's own browser: a sign-out, or a change of privilege that replaced
+    /// the secret. The response to that request carried a newer cookie, or removed the old one.
     Browser,
-    /// Another device, an administrator, a cap: the browser never got another
-    /// cookie.
+    /// Another device, an administrator, or a cap: the browser never got another cookie.
     Elsewhere,
 }
 
-/// How a session ended, or the secret that was presented.
+/// How a session, or the secret that was presented, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Who ended it.
     pub by: EndedBy,
     /// When, by the store's clock.
     pub at: Timestamp,
-    /// Whether the request that asks was on its way then: it arrived before the end,
-    /// or within the [`grace`](Visit::grace) after it.
+    /// Whether the current request was already on its way then: it arrived before the end, or
+    /// within the [`grace`](Visit::grace) period after it.
     pub late: bool,
-    /// The epoch that a sign-in gave when it replaced the secret, while nothing has
-    /// changed privileges since: the same sign-in, sent twice, may go on with it.
+    /// The epoch that a sign-in set when it replaced the secret, as long as no later change of
+    /// privilege has followed: the same sign-in, sent twice, may continue with it.
     pub sign_in: Option<u64>,
 }
 
 impl Ended {
-    /// Ended by `by` at `at`.
+    /// Creates the end by `by` at `at`.
     #[must_use]
     pub const fn new(by: EndedBy, at: Timestamp) -> Self {
         Self { by, at, late: false, sign_in: None }
     }
 
-    /// As a request is told that has waited so long. What ended elsewhere has no late
-    /// requests: its browser never got another cookie that they could undo.
+    /// Sets `late` for a request that has waited for [`Visit::waited`]. Sessions that ended
+    /// elsewhere have no late requests: the browser never got another cookie that they could undo.
     pub(super) fn told(self, visit: Visit, now: Timestamp) -> Self {
         let arrived = now.before(visit.waited);
         let late = self.by == EndedBy::Browser && arrived < self.at.after(visit.grace);
@@ -47,18 +45,18 @@ impl Ended {
     }
 }
 
-/// What is left of a destroyed record for [`TOMBSTONE`](super::TOMBSTONE).
+/// The remains of a destroyed record, kept for [`TOMBSTONE`](super::TOMBSTONE).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tombstone {
-    /// The record's own data, as it was at its end.
+    /// The record's own data when it ended.
     pub meta: Meta,
     /// How it ended.
     pub ended: Ended,
 }
 
 impl Tombstone {
-    /// How the session ended, for a request that presents one of these secrets;
-    /// `None` where none of them was one of its own, or the tombstone is over.
+    /// Returns how the session ended, for a request that presents one of these secrets; `None` if
+    /// none of them belongs to the session, or the tombstone is over.
     #[must_use]
     pub fn judge(&self, secrets: &[SecretHash], visit: Visit, now: Timestamp) -> Option<Ended> {
         if self.is_over(now) {
@@ -72,7 +70,7 @@ impl Tombstone {
         secrets.iter().any(known).then(|| self.ended.told(visit, now))
     }
 
-    /// Whether it may be forgotten.
+    /// Whether it may be removed.
     #[must_use]
     pub fn is_over(&self, now: Timestamp) -> bool {
         now.since(self.ended.at) >= super::TOMBSTONE

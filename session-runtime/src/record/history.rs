@@ -1,4 +1,4 @@
-//! What a record remembers of its recent past.
+//! A record's memory of its recent past.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::token::{PatchId, SecretHash};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PatchLog([[u8; PatchId::BYTES]; PatchLog::LEN]);
 
-/// Stands for no patch.
+/// Means "no patch".
 const NONE: [u8; PatchId::BYTES] = [0; PatchId::BYTES];
 
 impl PatchLog {
     /// How many patches are remembered.
     pub const LEN: usize = 4;
 
-    /// Whether `id` is among them.
+    /// Whether `id` is remembered.
     #[must_use]
     pub fn contains(&self, id: PatchId) -> bool {
         self.iter().any(|known| known == id)
@@ -29,7 +29,7 @@ impl PatchLog {
         self.0[Self::LEN - 1] = id.to_bytes();
     }
 
-    /// The remembered ids, oldest first.
+    /// Returns the remembered ids, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = PatchId> {
         self.0.iter().filter(|id| **id != NONE).map(|id| PatchId::from_bytes(*id))
     }
@@ -43,19 +43,19 @@ impl FromIterator<PatchId> for PatchLog {
     }
 }
 
-/// Secrets that were replaced not long ago, oldest first.
-// A thin pointer: every record has one, and hardly any has such secrets.
+/// Recently replaced secrets, oldest first.
+// A thin pointer: every record has one, and few have such secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetiredSecrets(Option<Arc<Retired>>);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Retired {
     secrets: Vec<RetiredSecret>,
-    /// Whether it was a sign-in that replaced the last ones.
+    /// Whether a sign-in replaced the last of them.
     by_sign_in: bool,
 }
 
-/// A secret that a privilege renewal replaced.
+/// A secret that was replaced by a change of privilege.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetiredSecret {
     /// The hash of the replaced secret.
@@ -68,7 +68,7 @@ impl RetiredSecrets {
     /// How many are remembered at most.
     pub const LEN: usize = 6;
 
-    /// When `secret` was replaced, if that was within the last [`TOMBSTONE`].
+    /// Returns when `secret` was replaced, if that was within the last [`TOMBSTONE`].
     #[must_use]
     pub fn replaced_at(&self, secret: &SecretHash, now: Timestamp) -> Option<Timestamp> {
         let fresh = self.iter().filter(|old| now.since(old.at) < TOMBSTONE);
@@ -80,27 +80,27 @@ impl RetiredSecrets {
         let fresh = || self.iter().filter(|old| now.since(old.at) < TOMBSTONE);
         let count = fresh().count();
         let surplus = (count + 1).saturating_sub(Self::LEN);
-        // Exactly: a session keeps it.
+        // Exact capacity, because the record keeps the vector.
         let mut secrets = Vec::with_capacity(count + 1 - surplus);
         secrets.extend(fresh().skip(surplus));
         secrets.push(RetiredSecret { secret, at: now });
         self.0 = Some(Arc::new(Retired { secrets, by_sign_in: false }));
     }
 
-    /// It was a sign-in that replaced the last ones: for a store that reads them back.
+    /// Records that a sign-in replaced the last of them, for a store that reads them back.
     pub fn by_sign_in(&mut self) {
         if let Some(retired) = &mut self.0 {
             Arc::make_mut(retired).by_sign_in = true;
         }
     }
 
-    /// The last secret that was replaced, if it was a sign-in that did so.
+    /// Returns the last replaced secret, if a sign-in replaced it.
     #[must_use]
     pub fn last_by_sign_in(&self) -> Option<&RetiredSecret> {
         self.0.as_deref().filter(|it| it.by_sign_in)?.secrets.last()
     }
 
-    /// The remembered secrets, oldest first.
+    /// Returns the remembered secrets, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &RetiredSecret> {
         self.0.iter().flat_map(|all| &all.secrets)
     }

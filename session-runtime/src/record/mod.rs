@@ -1,4 +1,4 @@
-//! What a store holds for one session.
+//! The data that a store holds for one session.
 
 mod end;
 pub(crate) mod fields;
@@ -29,55 +29,52 @@ use crate::id::SessionId;
 use crate::realm::Realm;
 use crate::token::SecretHash;
 
-/// The longest a session may live without activity or re-authentication,
-/// whatever its own limits say: 400 days, the cap of RFC 6265bis for cookies.
+/// The longest that a session may live without activity or re-authentication, whatever its own
+/// limits: 400 days, the limit of RFC 6265bis for cookies.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// How long after its expiry a session that was live when a request loaded it
-/// still accepts that request's patch. A sweep leaves such records alone; a
-/// load never sees them.
+/// How long after its expiry time a session still accepts the patch of a request that loaded it
+/// while it was live. A sweep leaves such records alone; a load never sees them.
 pub const COMMIT_LEEWAY: Duration = Duration::from_secs(60);
 
-/// How often activity is written where no idle timeout says so: often enough for
-/// a list of devices.
+/// How often activity is written if there is no idle timeout: often enough for a list of devices.
 pub(crate) const UNLIMITED_TOUCH: Duration = Duration::from_secs(60 * 60);
 
-/// How long a destroyed record, or a secret that a sign-in replaced, is
-/// remembered, so that a late response cannot undo a login or logout.
+/// How long a destroyed record, or a secret that a change of privilege replaced, is remembered, so
+/// that a late response cannot undo a login or logout.
 pub const TOMBSTONE: Duration = Duration::from_secs(60);
 
-/// How long after a renewal by age was confirmed requests that arrive with the
-/// old secret are still answered: they were on their way.
+/// How long after a renewal by age was confirmed requests with the old secret are still answered:
+/// they were already on their way.
 pub const ROTATION_GRACE: Duration = Duration::from_secs(60);
 
-/// How long a [`LoginTicket`](crate::LoginTicket) is good, and so how long a
-/// store remembers that all sessions of a principal were revoked.
+/// How long a [`LoginTicket`](crate::LoginTicket) is valid, and so how long a store remembers that
+/// all sessions of a principal were revoked.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// One stored session.
+/// A stored session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Its public name.
+    /// The public id.
     pub id: SessionId,
-    /// Its own data.
+    /// The session's own data.
     pub meta: Meta,
-    /// The user's data.
+    /// The application's data.
     pub fields: Fields,
-    /// What its store noted when it read it. Not part of the record: two records
-    /// are equal whatever their notes are.
+    /// A note by the store that has read the record. Not part of the record: equality ignores it.
     #[doc(hidden)]
     pub note: FormNote,
 }
 
 impl Record {
-    /// The record of these.
+    /// Creates a record.
     #[must_use]
     #[doc(hidden)]
     pub const fn new(id: SessionId, meta: Meta, fields: Fields) -> Self {
         Self { id, meta, fields, note: FormNote::NONE }
     }
 
-    /// About how many bytes of memory it takes.
+    /// Returns its approximate size in memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
         let principal = self.meta.principal.as_ref().map_or(0, |it| it.as_str().len());
         size_of::<Self>() + self.fields.byte_len_at_most() + principal
@@ -87,45 +84,45 @@ impl Record {
 /// A record's own data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
-    /// Which layer the session belongs to.
+    /// The realm of the layer that the session belongs to.
     #[doc(hidden)]
     pub realm: Realm,
     /// The hash of the token's current secret.
     #[doc(hidden)]
     pub secret: SecretHash,
-    /// Since when it is the current one.
+    /// Since when this secret is the current one.
     #[doc(hidden)]
     pub secret_since: Timestamp,
-    /// What came before it and what may come next, by renewal by age.
+    /// The previous and next secrets of a renewal by age.
     #[doc(hidden)]
     pub renewal: Renewal,
-    /// Grows with privilege. Authorises every step after the load.
+    /// Incremented with every change of privilege. Authorises every step after the load.
     #[doc(hidden)]
     pub epoch: u64,
-    /// Grows with every change of the data.
+    /// The revision: incremented with every change of the data.
     #[doc(hidden)]
     pub rev: u64,
     /// When the record was created.
     pub created: Timestamp,
-    /// The last activity that was written: older than the last activity by at
-    /// most a tenth of the idle timeout, or an hour where there is none.
+    /// The last recorded activity: earlier than the actual last activity by at most a tenth of the
+    /// idle timeout, or by an hour if there is none.
     pub last_seen: Timestamp,
-    /// When somebody last proved who they are.
+    /// When the session was last authenticated.
     pub authenticated: Option<Timestamp>,
-    /// Ends after so long without activity.
+    /// How long the session may be without activity.
     #[doc(hidden)]
     pub idle: Option<Millis>,
-    /// Ends at this time, whatever happens.
+    /// When the session expires regardless of activity.
     #[doc(hidden)]
     pub absolute: Option<Timestamp>,
-    /// The user asked to be remembered for so long: the cookie outlives the browser.
+    /// How long the user asked to be remembered: the cookie outlives the browser.
     #[doc(hidden)]
     pub remember: Option<Millis>,
-    /// Who the session belongs to.
+    /// The principal that the session belongs to.
     pub principal: Option<Principal>,
-    /// The hash of the last principal, where there is none any more: the next one
-    /// is then known to be the same, or another.
-    // A thin pointer: every record has one, and hardly any has such a hash.
+    /// The hash of the last principal, if there is none now: it tells whether the next one is the
+    /// same.
+    // A thin pointer: every record has one, and few have such a hash.
     #[doc(hidden)]
     pub last_principal: Option<Arc<PrincipalHash>>,
     /// The last few patches, oldest first.
@@ -134,13 +131,13 @@ pub struct Meta {
     /// Secrets that were replaced within the last [`TOMBSTONE`].
     #[doc(hidden)]
     pub retired: RetiredSecrets,
-    /// Under which schema version the fields of each namespace were written.
+    /// The schema version under which the fields of each namespace were written.
     #[doc(hidden)]
     pub versions: Versions,
 }
 
 impl Meta {
-    /// The meta of a record that is created `now`.
+    /// Creates the meta of a record that is created `now`.
     #[must_use]
     #[doc(hidden)]
     pub fn new(secret: SecretHash, now: Timestamp, lifetime: Lifetime) -> Self {
@@ -149,8 +146,7 @@ impl Meta {
         meta
     }
 
-    /// The meta of a record that was created at `now`, before anything else of it
-    /// is read back.
+    /// Creates the meta of a record that was created at `now`, before its other data is read back.
     pub(crate) fn stored(secret: SecretHash, now: Timestamp) -> Self {
         Self {
             realm: Realm::default(),
@@ -173,7 +169,7 @@ impl Meta {
         }
     }
 
-    /// When the session ends if nothing more happens.
+    /// Returns when the session expires without further activity.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         let idle = self.idle.map(|idle| self.last_seen.after(idle.into()));
@@ -181,7 +177,7 @@ impl Meta {
         [idle, self.absolute].into_iter().flatten().fold(cap, Timestamp::min)
     }
 
-    /// Whether a load at `now` finds nothing.
+    /// Whether the session has expired at `now`: a load does not find it.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at()
@@ -194,8 +190,8 @@ impl Meta {
         now >= self.expires_at().after(COMMIT_LEEWAY)
     }
 
-    /// Whether activity at `now` is worth a write: a tenth of the idle timeout
-    /// has passed since the last one, or an hour where there is no idle timeout.
+    /// Whether activity at `now` has to be written: a tenth of the idle timeout has passed since
+    /// the last recorded activity, or an hour if there is no idle timeout.
     #[must_use]
     #[doc(hidden)]
     pub fn touch_is_due(&self, now: Timestamp) -> bool {
@@ -207,7 +203,7 @@ impl Meta {
         every.max(Duration::from_millis(1))
     }
 
-    /// Whose session this is, or was last.
+    /// Returns the hash of the session's principal, or of its last one.
     #[must_use]
     #[doc(hidden)]
     pub fn principal_or_last(&self) -> Option<PrincipalHash> {
@@ -217,8 +213,8 @@ impl Meta {
         }
     }
 
-    /// Whether the session belongs to another principal than `principal`, or
-    /// belonged to another one last.
+    /// Whether the session belongs to another principal than `principal`, or last belonged to
+    /// another one.
     #[must_use]
     #[doc(hidden)]
     pub fn is_of_another(&self, principal: &Principal) -> bool {

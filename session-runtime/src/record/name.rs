@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-/// Between the stored name of a keyed nonce and the key of one value. A stored name has
-/// no other two colons.
+/// Separates the stored name of a keyed nonce from the key of one value. It occurs in no other
+/// stored name.
 pub(crate) const KEYED: &str = "::";
 
-/// A stored name as logs and errors may show it: without the key of a keyed nonce, which
+/// Returns a stored name as logs and errors may show it: without the key of a keyed nonce, which
 /// may be a credential, such as the `state` of an OAuth flow.
 pub(crate) fn shown(name: &str) -> Cow<'_, str> {
     match name.split_once(KEYED) {

@@ -1,4 +1,4 @@
-//! Who a session belongs to.
+//! The user that a session belongs to.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,25 +8,24 @@ use sha2::{Digest, Sha256};
 use crate::codec::canonical;
 use crate::realm::Realm;
 
-/// Who a session belongs to: a realm, a namespace and the JSON of the principal
-/// field.
+/// The user that a session belongs to: a realm, a namespace and the JSON of the principal field.
 ///
-/// The realm and the namespace keep customer 42 and administrator 42 apart. The
-/// entries of objects are sorted by name, so that a principal with a `HashMap` in it
-/// has one text.
+/// The realm and the namespace distinguish customer 42 from administrator 42. The entries of JSON
+/// objects are sorted by name, so that a principal that contains a `HashMap` always has the same
+/// text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal(Arc<str>);
 
 impl Principal {
-    /// The principal with this JSON in `namespace` (which has no `:`), of the
-    /// default realm.
+    /// Creates the principal with this JSON in `namespace` (which has no `:`), in the default
+    /// realm.
     #[must_use]
     #[doc(hidden)]
     pub fn new(namespace: &str, json: &str) -> Self {
         Self::of(&Realm::default(), namespace, json)
     }
 
-    /// The principal with this JSON in `namespace` (which has no `:`) of `realm`.
+    /// Creates the principal with this JSON in `namespace` (which has no `:`) of `realm`.
     #[must_use]
     #[doc(hidden)]
     pub fn of(realm: &Realm, namespace: &str, json: &str) -> Self {
@@ -35,47 +34,47 @@ impl Principal {
         Self([realm.as_str(), ":", namespace, ":", &json].concat().into())
     }
 
-    /// Reads [`Principal::as_str`] back.
+    /// Parses [`Principal::as_str`].
     #[must_use]
     #[doc(hidden)]
     pub fn from_stored(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// `realm:namespace:json`, for a store that writes it.
+    /// Returns `realm:namespace:json`, for a store that writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The JSON of the principal field.
+    /// Returns the JSON of the principal field.
     #[must_use]
     pub fn json(&self) -> &str {
         self.in_realm().split_once(':').map_or("", |(_, json)| json)
     }
 
-    /// The namespace of the schema.
+    /// Returns the namespace of the schema.
     #[must_use]
     pub fn namespace(&self) -> &str {
         self.in_realm().split_once(':').map_or("", |(namespace, _)| namespace)
     }
 
-    /// `namespace:json`, if it is a principal of `realm`.
+    /// Returns `namespace:json`, if the principal belongs to `realm`.
     pub(super) fn within(&self, realm: &Realm) -> Option<&str> {
         self.0.strip_prefix(realm.as_str())?.strip_prefix(':')
     }
 
-    /// Whether it is the same user in this realm or another.
+    /// Whether both are the same user, whatever their realms.
     pub(crate) fn is_namesake(&self, other: &Self) -> bool {
         self.in_realm() == other.in_realm()
     }
 
-    /// `namespace:json`.
+    /// Returns `namespace:json`.
     fn in_realm(&self) -> &str {
         self.0.split_once(':').map_or("", |(_, rest)| rest)
     }
 
-    /// Whether it is [`of`](Self::of) these.
+    /// Whether it equals the principal [`of`](Self::of) these arguments.
     #[must_use]
     #[doc(hidden)]
     pub fn is(&self, realm: &Realm, namespace: &str, json: &str) -> bool {
@@ -85,7 +84,7 @@ impl Principal {
             .is_some_and(|known| known == json || known.as_bytes() == &*canonical(json.as_bytes()))
     }
 
-    /// What is remembered of a principal whom a session belonged to before.
+    /// Returns the hash by which a session remembers its last principal.
     #[must_use]
     #[doc(hidden)]
     pub fn hash(&self) -> PrincipalHash {
@@ -97,7 +96,7 @@ impl Principal {
 }
 
 impl fmt::Debug for Principal {
-    /// Without the value: it may be an address.
+    /// Does not show the value: it may be an address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Principal({}:…)", self.namespace())
     }
@@ -108,16 +107,16 @@ impl fmt::Debug for Principal {
 pub struct PrincipalHash([u8; PrincipalHash::BYTES]);
 
 impl PrincipalHash {
-    /// Length in bytes.
+    /// The length in bytes.
     pub const BYTES: usize = 16;
 
-    /// The hash with these bytes, for a store that reads them back.
+    /// Creates the hash from its bytes, for a store that reads them back.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for a store that writes them.
+    /// Returns the bytes, for a store that writes them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0
@@ -125,7 +124,7 @@ impl PrincipalHash {
 }
 
 impl fmt::Display for PrincipalHash {
-    /// In hexadecimal.
+    /// Writes it in hexadecimal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }

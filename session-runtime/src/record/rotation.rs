@@ -1,9 +1,9 @@
 //! Renewal by age: the next secret is pending until it has been used.
 //!
-//! A cookie may be lost on its way, so the old secret stays good until the new
-//! one is presented, and for [`ROTATION_GRACE`] after that, for requests that
-//! were on their way. The next secret follows from the presented one and a
-//! nonce kept here, so that all requests that renew at once agree on it.
+//! The response with the new cookie may be lost, so the old secret remains valid until the new one
+//! is presented, and for [`ROTATION_GRACE`] after that, for requests that were already on their
+//! way. The next secret is derived from the presented one and a nonce stored here, so that all
+//! requests that renew at the same time agree on it.
 
 use std::sync::Arc;
 
@@ -14,24 +14,24 @@ use crate::token::{RotationNonce, SecretHash};
 /// A next secret that has not been presented yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    /// What it is derived with.
+    /// The nonce that it is derived with.
     pub nonce: RotationNonce,
     /// Its hash.
     pub next: SecretHash,
 }
 
-/// A rotation that a request asks for.
+/// A request to begin a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotate {
-    /// The secret that the request presented, from which the next one follows.
-    /// If it is not the current one any more nothing begins, and the nonce of
-    /// whatever is pending is not told: it is not this request's to know.
+    /// The secret that the request presented, from which the next one is derived. If it is no
+    /// longer the current one, no rotation begins, and the nonce of a pending rotation is not
+    /// returned: this request must not learn it.
     pub from: SecretHash,
-    /// The rotation that begins, unless one is pending.
+    /// The rotation to begin, unless one is pending.
     pub rotation: Rotation,
 }
 
-/// The neighbours of the current secret.
+/// The secrets before and after the current one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal(Option<Arc<Neighbours>>);
 
@@ -39,16 +39,16 @@ pub struct Renewal(Option<Arc<Neighbours>>);
 struct Neighbours {
     pending: Option<Rotation>,
     converging: Vec<SecretHash>,
-    /// The one before the current secret first.
+    /// The one before the current secret comes first.
     previous: Vec<RetiredSecret>,
 }
 
 impl Renewal {
-    /// How many requests may join a session at once: a form that is sent twice, or a
-    /// page that asks for several things.
+    /// How many requests may join a session at once: a form that is sent twice, or a page that
+    /// loads several resources.
     const JOINS: usize = 3;
 
-    /// As a store reads it back.
+    /// Creates it from what a store reads back.
     #[must_use]
     pub fn new(pending: Option<Rotation>, previous: Option<RetiredSecret>) -> Self {
         let previous = previous.into_iter().collect();
@@ -63,15 +63,15 @@ impl Renewal {
         self.0.as_deref().cloned().unwrap_or_default()
     }
 
-    /// The next secret, if one has been sent and not been presented yet.
+    /// Returns the next secret, if it has been sent and not been presented yet.
     #[must_use]
     pub fn pending(&self) -> Option<&Rotation> {
         self.0.as_ref()?.pending.as_ref()
     }
 
-    /// The secrets that requests which [joined](crate::record::patch::MetaPatch::join) the
-    /// session were answered with, while none of them has been presented; the oldest
-    /// first, three at most. They are derived from nothing.
+    /// Returns the secrets sent to requests that [joined](crate::record::patch::MetaPatch::join)
+    /// the session, as long as none of them has been presented; oldest first, at most three. They
+    /// are random, not derived.
     pub fn converging(&self) -> impl Iterator<Item = &SecretHash> {
         self.0.iter().flat_map(|it| &it.converging)
     }
@@ -81,7 +81,7 @@ impl Renewal {
         pending.into_iter().chain(self.converging().copied())
     }
 
-    /// The same with this converging secret.
+    /// Returns a copy with this secret added to the converging ones.
     #[must_use]
     pub fn with_converging(&self, secret: SecretHash) -> Self {
         let mut neighbours = self.neighbours();
@@ -92,19 +92,19 @@ impl Renewal {
         Self::of(neighbours)
     }
 
-    /// The secret before the current one, and when it was replaced.
+    /// Returns the secret before the current one, and when it was replaced.
     #[must_use]
     pub fn previous(&self) -> Option<&RetiredSecret> {
         self.replaced().next()
     }
 
-    /// That secret, and those that were pending beside the current one when it was
-    /// presented: other answers to the same browser.
+    /// Returns that secret, followed by the other [converging](Self::converging) ones at the time
+    /// when the current one was presented: they were sent to the same browser.
     pub fn replaced(&self) -> impl Iterator<Item = &RetiredSecret> {
         self.0.iter().flat_map(|it| &it.previous)
     }
 
-    /// The same with this replaced secret behind those that are known, as a store reads it
+    /// Returns a copy with this secret appended to the replaced ones, for a store that reads them
     /// back.
     #[must_use]
     pub fn with_replaced(&self, old: RetiredSecret) -> Self {
@@ -114,28 +114,25 @@ impl Renewal {
     }
 }
 
-/// What a secret is to a record.
+/// The relation of a secret to a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The current one.
+    /// The current secret.
     Current,
-    /// A pending one, which is the current one from now on: the load
-    /// [confirms](Meta::confirm) it.
+    /// A pending secret, which becomes the current one: the load [confirms](Meta::confirm) it.
     Next,
-    /// The one before, within [`ROTATION_GRACE`] of its end.
+    /// The previous secret, within [`ROTATION_GRACE`] after it was replaced.
     Previous,
-    /// The one before, after that: it may be stolen.
+    /// The previous secret, after that: it may be stolen.
     Replayed,
-    /// One that a change of privilege replaced at this time, within the last
-    /// [`TOMBSTONE`].
+    /// A secret that a change of privilege replaced at this time, within the last [`TOMBSTONE`].
     Retired(Timestamp),
-    /// None of this record.
+    /// Not a secret of this record.
     Unknown,
 }
 
 impl Meta {
-    /// What `secret` is to this record, presented by a request that arrived at
-    /// `arrived`.
+    /// Returns the relation of `secret` to this record, for a request that arrived at `arrived`.
     #[must_use]
     #[doc(hidden)]
     pub fn standing(&self, secret: &SecretHash, arrived: Timestamp, now: Timestamp) -> Standing {
@@ -157,8 +154,7 @@ impl Meta {
         }
     }
 
-    /// Begins a rotation, unless one is pending or the secret that it follows
-    /// from was replaced.
+    /// Begins a rotation, unless one is pending or the secret that it is derived from was replaced.
     pub(super) fn begin(&mut self, rotate: &Rotate) {
         if self.renewal.pending().is_none() && self.secret == rotate.from {
             let pending = Some(rotate.rotation);
@@ -166,14 +162,14 @@ impl Meta {
         }
     }
 
-    /// What the caller of a patch that asked to rotate is told.
+    /// Returns the nonce for the caller of a patch that asked to rotate.
     pub(super) fn rotation_for(&self, rotate: &Rotate) -> Option<RotationNonce> {
         let pending = self.renewal.pending().filter(|_| self.secret == rotate.from)?;
         Some(pending.nonce)
     }
 
-    /// A pending secret was presented: it is the current one from now on. Changes
-    /// neither epoch nor revision.
+    /// Makes a pending secret that was presented the current one. Changes neither epoch nor
+    /// revision.
     #[doc(hidden)]
     pub fn confirm(&mut self, presented: &SecretHash, now: Timestamp) {
         if self.renewal.pending_secrets().any(|next| next == *presented) {
@@ -188,7 +184,7 @@ impl Meta {
         }
     }
 
-    /// Nothing that was presented before opens the record any more.
+    /// Retires all secrets: none that was presented before opens the record any more.
     pub(super) fn retire_secrets(&mut self, now: Timestamp) {
         let renewal = std::mem::take(&mut self.renewal);
         let recent = renewal.replaced().filter(|old| now.since(old.at) < TOMBSTONE);
@@ -233,7 +229,7 @@ mod tests {
         assert_eq!(presented(&meta, 1, 100_059), Standing::Previous);
         assert_eq!(presented(&meta, 1, 100_060), Standing::Replayed);
         assert_eq!(presented(&meta, 3, 100_000), Standing::Unknown);
-        // Arrived in time, looked up late.
+        // Arrived in time, but looked up late.
         assert_eq!(meta.standing(&hash(1), at(100_059), at(100_090)), Standing::Previous);
     }
 

@@ -1,5 +1,5 @@
-//! The rules of a record: what a presented secret is worth, and what a patch
-//! makes of the record. Pure, and the only copy: every store calls these.
+//! The rules of a record: what a presented secret opens, and how a patch changes the record. Pure
+//! functions, implemented only here: every store calls them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use crate::clock::Timestamp;
 use crate::record::patch::{Applied, Conflict, Expect, Gone, Outcome, Patch};
 use crate::token::SecretHash;
 
-/// How a request comes to a record.
+/// What a load needs to know about the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Visit {
     /// Whether it counts as activity.
     pub touch: Touch,
-    /// How long before this load the request arrived: both graces, that of a renewal
-    /// by age and that of a late request, are counted to its arrival. A time that has
-    /// passed, and no time of day, since the store's clock may be another one.
+    /// How long before this load the request arrived: both grace periods, that of a renewal by age
+    /// and that of a late request, are compared with its arrival. A duration rather than a time of
+    /// day, because the store may use another clock.
     pub waited: Duration,
-    /// How long after a session was ended by its own browser a request that presents
-    /// its token still counts as [late](Ended::late).
+    /// How long after its own browser ended a session a request with the session's token still
+    /// counts as [late](Ended::late).
     pub grace: Duration,
-    /// Whether an answer that was true a moment ago will do: a cache may then
-    /// answer [`Lookup::Cached`](crate::store::contract::Lookup::Cached). The layer asks so
-    /// where a request with a safe method (RFC 9110 §9.2.1) extracts a session
-    /// without requiring a signed-in user. Stores other than caches ignore it.
+    /// Whether a recent answer is acceptable: a cache may then answer
+    /// [`Lookup::Cached`](crate::store::contract::Lookup::Cached). The layer sets this if a request
+    /// with a safe method (RFC 9110 §9.2.1) extracts a session without requiring a signed-in user.
+    /// Stores other than caches ignore it.
     pub stale_ok: bool,
 }
 
@@ -37,22 +37,22 @@ impl From<Touch> for Visit {
 /// Whether a load counts as activity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Touch {
-    /// Write `last_seen` if that is due.
+    /// Writes `last_seen` if that is due.
     IfDue,
-    /// Only look.
+    /// Writes nothing.
     Never,
 }
 
-/// What a load finds.
+/// The result of judging the secrets of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
     /// One of the secrets opens the record, once this has been written.
     Opens(Due),
     /// The secret was replaced by a change of privilege.
     Ended(Ended),
-    /// The secret before the current one, after its grace.
+    /// The previous secret was presented after its grace period.
     Replayed,
-    /// The record has expired, or none of the secrets is one of its own.
+    /// The record has expired, or none of the secrets belongs to it.
     Absent,
 }
 
@@ -63,8 +63,7 @@ pub enum Due {
     Nothing,
     /// The time of the last activity.
     Touch,
-    /// This secret is the current one from now on, and the visit may count as
-    /// activity.
+    /// The confirmation that this secret is the current one, and possibly activity.
     Confirmation {
         /// The pending secret that was presented.
         secret: SecretHash,
@@ -74,9 +73,8 @@ pub enum Due {
 }
 
 impl Meta {
-    /// What a request that presents `secrets` finds: the hashes of one token, one
-    /// per realm that its layer accepts. Of several that the record knows the
-    /// newest counts.
+    /// Judges the hashes of one token, one per realm that the layer accepts. If the record knows
+    /// several of them, the newest counts.
     #[must_use]
     #[doc(hidden)]
     pub fn judge(&self, secrets: &[SecretHash], visit: Visit, now: Timestamp) -> Judgement {
@@ -109,8 +107,8 @@ impl Meta {
         }
     }
 
-    /// The present epoch, if it is that of the sign-in which replaced `secret`: the last of
-    /// all changes of privilege.
+    /// Returns the current epoch if the sign-in that replaced `secret` was the last change of
+    /// privilege.
     fn epoch_of_sign_in(&self, secret: &SecretHash) -> Option<u64> {
         let last = self.retired.last_by_sign_in().filter(|_| self.principal.is_some())?;
         (last.secret == *secret).then_some(self.epoch)
@@ -133,7 +131,7 @@ impl Meta {
     }
 }
 
-/// What [`Record::apply`] found.
+/// The result of [`Record::apply`].
 #[derive(Clone, Debug)]
 pub enum Applying {
     /// The record after the patch, and the answer for the caller.
@@ -143,19 +141,20 @@ pub enum Applying {
 }
 
 impl Record {
-    /// Applies `patch` at `now`: the reference for every store, but for
-    /// [`MetaPatch::sign_in`](crate::record::patch::MetaPatch::sign_in), which is about other records.
+    /// Applies `patch` at `now`; the reference for every store. Does not check
+    /// [`MetaPatch::sign_in`](crate::record::patch::MetaPatch::sign_in), which depends on other
+    /// records.
     ///
-    /// The order is that of the contract: a repeated patch id is answered;
-    /// then the guard (not expired, same epoch); then the expectations; then
-    /// every operation is checked; only then something changes.
+    /// The checks are made in the order of the contract: a repeated patch id; the guard (not
+    /// expired, same epoch); the expectations; every operation. Nothing changes before all of them
+    /// have passed.
     #[must_use]
     #[doc(hidden)]
     pub fn apply(self: &Arc<Self>, epoch: u64, patch: &Patch, now: Timestamp) -> Applying {
         let meta = &self.meta;
         if meta.patches.contains(patch.id) {
-            // The epoch that this patch gave, not the present one: a repeat must
-            // not gain the authority of whoever signed in since.
+            // The epoch that this patch set, not the current one: a repeat must not gain the
+            // authority of a later sign-in.
             let epoch = epoch.saturating_add(u64::from(patch.meta.renew.is_some()));
             let applied = Applied {
                 rev: meta.rev,
@@ -168,7 +167,7 @@ impl Record {
             return Applying::Answer(Outcome::Applied(applied));
         }
         if patch.again.is_some_and(|rev| meta.rev >= rev.saturating_add(PatchLog::LEN as u64)) {
-            // It may have been applied, and forgotten.
+            // It may have been applied, and its id forgotten.
             return Applying::Answer(Outcome::Uncertain);
         }
         if meta.is_removable(now) {
@@ -333,7 +332,7 @@ mod tests {
     };
     const VISIT: Visit = Visit { touch: Touch::IfDue, ..LOOK };
 
-    /// Current 1, pending 2, before that 3 (since 1,000), retired 4 (at 1,000).
+    /// Current secret 1, pending 2, previous 3 (since 1,000), retired 4 (at 1,000).
     fn crowded() -> Meta {
         let mut meta = meta(Some(HOUR), None);
         let rotation = Rotation { nonce: RotationNonce([2; 16]), next: hash(2) };

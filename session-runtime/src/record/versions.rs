@@ -1,4 +1,4 @@
-//! Under which schema version the fields of each namespace were written.
+//! The schema version under which the fields of each namespace were written.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions(Option<Arc<List>>);
 
-// Behind a thin pointer: every record has one, and most have nothing in it.
+// Behind a thin pointer: every record has one, and most are empty.
 type List = Vec<(Box<str>, u32)>;
 
 impl Versions {
-    /// The version of `namespace`: 1 if none was ever written.
+    /// Returns the version of `namespace`: 1 if none was ever written.
     #[must_use]
     pub fn get(&self, namespace: &str) -> u32 {
         self.iter().find(|(known, _)| *known == namespace).map_or(1, |(_, version)| version)
     }
 
-    /// Notes that the fields of `namespace` are of `version` from now on.
+    /// Sets the version of the fields of `namespace`.
     pub fn set(&mut self, namespace: &str, version: u32) {
         if self.get(namespace) == version {
             return;
@@ -28,7 +28,7 @@ impl Versions {
         self.0 = Some(Arc::new(all));
     }
 
-    /// What was written, ordered by namespace.
+    /// Returns the versions that were written, ordered by namespace.
     pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
         self.0
             .iter()

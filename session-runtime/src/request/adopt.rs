@@ -1,4 +1,4 @@
-//! Sessions that another library left, taken over without signing anybody out.
+//! Takes over the sessions of another library without signing anyone out.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ use crate::store::Created;
 use crate::token::SessionToken;
 
 impl RequestSession {
-    /// The session of a request that has none of ours but a cookie from before.
+    /// Returns the session of a request that has no session cookie of ours but one of the former
+    /// library.
     ///
-    /// Its first token follows from the old credential, so that requests at
-    /// once, and those after a response that was lost, all arrive at one
-    /// session. That token is due for its successor from the start: once a
-    /// browser has presented that, the old cookie opens nothing any more.
+    /// Its first token is derived from the old credential, so that concurrent requests, and those
+    /// after a lost response, all reach one session. That token is due for rotation from the start:
+    /// once a browser has presented its successor, the old cookie opens nothing any more.
     pub(super) async fn adopt_legacy(
         &self,
         adopt: &Adopt,
@@ -43,13 +43,13 @@ impl RequestSession {
             if let Some(fields) = self.engine.within(legacy.load(&credential)).await? {
                 self.take_over(adopt, &token, fields).await?;
             }
-            // Stored just now, here or by a request beside this one.
+            // It has just been stored, here or by a concurrent request.
             found = self.look_up_adopted(token).await?;
         }
         self.scope.state().legacy = true;
         if matches!(found.origin, Origin::Stored(_)) {
-            // Before anybody uses it, so that what ends it cannot be undone by
-            // what is left of it.
+            // Deleted before the new session is used, so that ending that one cannot be undone by
+            // the old one.
             self.engine.within(legacy.delete(&credential)).await?;
         }
         Ok(found)
@@ -83,7 +83,7 @@ impl RequestSession {
                 && json != NULL
                 && let Ok(json) = std::str::from_utf8(json)
             {
-                // When they proved who they are is not known: `authenticated` stays empty.
+                // The time of the authentication is unknown: `authenticated` stays empty.
                 meta.principal = Some(Principal::of(realm, schema.namespace, json));
             }
         }
@@ -107,7 +107,7 @@ impl RequestSession {
     }
 }
 
-/// Says once which names are of no field. They are kept all the same.
+/// Reports once which names belong to no field. They are kept all the same.
 fn report_unknown(adopt: &Adopt, fields: &LegacyFields, schemas: &[&'static Schema]) {
     let is_known = |name: &str| {
         let mut fields = schemas.iter().flat_map(|schema| schema.fields);
@@ -123,8 +123,8 @@ fn report_unknown(adopt: &Adopt, fields: &LegacyFields, schemas: &[&'static Sche
     }
 }
 
-/// Whoever has the old credential arrives at this token; whoever has this
-/// token, or what is stored of it, does not arrive at the credential.
+/// Derives the first token from the old credential. The credential cannot be derived from the
+/// token, nor from what is stored of it.
 fn first_token(cookie: &str, credential: &str) -> SessionToken {
     let hash = |purpose: &[u8]| {
         let hash: [u8; 32] = Sha256::new_with_prefix(purpose)

@@ -1,7 +1,7 @@
-//! What the store is asked, and what follows from its answer.
+//! The calls of the store, and the handling of its answers.
 //!
-//! The usual answers are judged where they come; what follows from the others is boxed,
-//! since its room would be in every commit.
+//! The usual answers are handled inline; the handling of all others is boxed, because it would
+//! enlarge every commit's future.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Attempts<'_> {
         self.on_created(create, answer).await
     }
 
-    /// What comes before a new record that takes the place of another session.
+    /// Prepares a new record that takes the place of another session.
     async fn before_create(&mut self, create: &Create) -> Result<Option<Step>, SessionError> {
         if create.ends.is_some()
             && let Some(current) = self.changed_before_succession().await?
@@ -65,7 +65,7 @@ impl Attempts<'_> {
             }
             Some(Ok(Created::Refused(refused))) => Err(SessionError::Refused(refused)),
             lost => {
-                // It may be stored all the same.
+                // It may have been stored nevertheless.
                 self.request.remove_unused(record);
                 Err(lost.and_then(Result::err).map_or(SessionError::Uncertain, Into::into))
             }
@@ -92,7 +92,8 @@ impl Attempts<'_> {
     }
 
     pub(super) async fn apply(&mut self, apply: &mut Apply) -> Result<Step, SessionError> {
-        // What takes privileges away needs nobody to hear of it.
+        // A commit that takes privileges away goes through even if the client can no longer be
+        // told.
         if apply.cookie.is_some() && self.keeps_everything() {
             self.needs_head()?;
         }
@@ -102,8 +103,8 @@ impl Attempts<'_> {
         self.on_answer(apply, answer).await
     }
 
-    /// Asks twice where the first answer was lost: the store knows the patch by its id, and
-    /// answers without applying it again.
+    /// Applies the patch again if the first answer was lost: the store recognizes it by its id and
+    /// answers without applying it twice.
     fn on_answer<'s>(
         &'s mut self,
         apply: &'s mut Apply,
@@ -126,7 +127,7 @@ impl Attempts<'_> {
         let engine = &self.request.engine;
         match engine.in_time(engine.store.apply(apply.id, apply.epoch, &patch, read)).await {
             Some(Ok(outcome)) => outcome,
-            // The first one may have been applied all the same.
+            // The first call may have been applied nevertheless.
             None | Some(Err(_)) => Outcome::Uncertain,
         }
     }
@@ -168,7 +169,7 @@ impl Attempts<'_> {
         })
     }
 
-    /// What a transaction had read of the session that is to end, if that changed.
+    /// Returns the session that is to end, if it has changed since a transaction read it.
     async fn changed_before_succession(&self) -> Result<Option<Arc<Record>>, SessionError> {
         let is_transaction = match &self.work {
             Work::Published { pending, .. } => pending.unchanged,
@@ -189,7 +190,7 @@ impl Attempts<'_> {
     ) -> Result<Step, SessionError> {
         if let Work::Take { taken, .. } = &mut self.work {
             if applied.repeated {
-                // It was taken, and the answer that held it is lost.
+                // It was taken, but the answer with the value is lost.
                 return Err(SessionError::Uncertain);
             }
             **taken = std::mem::take(&mut applied.taken);
@@ -225,7 +226,7 @@ impl Attempts<'_> {
         Step::Done(self.lost(explicit))
     }
 
-    /// What was to be stored has no session to go to.
+    /// Reports changes that have no session to be stored in.
     pub(super) fn lost(&self, explicit: bool) -> Committed {
         let fields: Vec<_> = match &self.work {
             Work::Published { pending, .. } => pending.ops.iter().map(|op| op.field.name).collect(),
@@ -234,8 +235,8 @@ impl Attempts<'_> {
         self.request.lost(&fields, explicit)
     }
 
-    /// Leaves a refused addition out: the field holds something else, the
-    /// request goes on, and the stored bytes stay. Everything else is an error.
+    /// Leaves out a refused addition: the field holds another type, the request goes on, and the
+    /// stored bytes stay. Everything else is an error.
     fn on_refused(&mut self, refused: Refused) -> Result<Step, SessionError> {
         let Work::Published { pending, .. } = &mut self.work else {
             return Err(SessionError::Refused(refused));
@@ -271,15 +272,15 @@ impl Attempts<'_> {
         let seen = match &self.basis {
             Basis::Changed { seen, .. } => Arc::clone(seen),
             Basis::Seen(Origin::Stored(record)) => Arc::clone(record),
-            // Only what is stored has conflicts.
+            // Only a stored record has conflicts.
             Basis::Seen(_) | Basis::Fork { .. } => Arc::clone(&now),
         };
         self.basis = Basis::Changed { seen, now: Origin::Stored(now) };
         Ok(Step::Again)
     }
 
-    /// Waits until there is a point in trying again, and says on which record:
-    /// on `current`, or a later one. `None` if it is too late.
+    /// Waits for the turn to retry and returns the record to retry on: `current`, or a later one.
+    /// `None` if the deadline has passed.
     async fn wait(
         &mut self,
         id: SessionId,
@@ -295,7 +296,7 @@ impl Attempts<'_> {
         let Some(mut turn) = engine.queues.join(id, limit).await else { return Ok(None) };
         let in_time = turn.pause().await;
         self.retry = Some(Box::new(turn));
-        // Those who were before this one in the queue have changed it again.
+        // The requests ahead in the queue have changed it again.
         let stored = engine.within(engine.store.reload(id, epoch)).await?;
         Ok(in_time.then(|| stored.unwrap_or(current)))
     }

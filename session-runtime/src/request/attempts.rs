@@ -1,5 +1,5 @@
-//! One attempt of a commit after the other, until it is decided what became of
-//! it: make a plan, ask the store, look at its answer.
+//! The attempts of a commit, until its outcome is decided: make a plan, call the store, handle its
+//! answer.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,27 +17,26 @@ use crate::session::{
 };
 use crate::token::{NoRandomness, SessionToken};
 
-/// How often a plan is made anew: because an id is taken (which, of 128 random
-/// bits, happens once at most), or the record turned out to be gone. Each field
-/// may be left out once besides.
+/// How many times a plan is made again, because an id is taken (with 128 random bits, at most once)
+/// or the record is gone. In addition, each field may be left out once.
 const ATTEMPTS: usize = 4;
 
-/// What is to be stored.
+/// What the commit stores or takes.
 pub(super) enum Work<'w> {
     /// What the handles of the request published.
     Published { pending: &'w mut Pending, keep: Keep },
-    /// Values are to be taken out of the store.
+    /// Values to take out of the store.
     Take { names: Vec<Cow<'static, str>>, taken: &'w mut Vec<Taken> },
 }
 
-/// What the next attempt is made on.
+/// What the next attempt is based on.
 pub(super) enum Basis {
-    /// What the handles of the request saw.
+    /// The state that the handles of the request saw.
     Seen(Origin),
     /// The record as others have changed it since the handles saw it.
     Changed { seen: Arc<Record>, now: Origin },
-    /// The record is gone, and the sign-in starts another one: from what the
-    /// handles saw, if another sign-in has superseded that.
+    /// The record is gone and the sign-in creates another one: from what the handles saw, if
+    /// another sign-in has superseded that.
     Fork { seen: Origin, from: Option<Arc<Record>> },
 }
 
@@ -50,29 +49,28 @@ impl Basis {
     }
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 pub(super) enum Step {
     Again,
     Done(Committed),
 }
 
-/// A commit on its way.
+/// A commit in progress.
 pub(super) struct Attempts<'c> {
     pub(super) request: &'c Arc<RequestSession>,
     pub(super) work: Work<'c>,
-    /// The session of the request that this is about.
+    /// Which session of the request this concerns.
     pub(super) generation: u32,
     pub(super) basis: Basis,
     /// The token that the client presented.
     pub(super) token: Option<SessionToken>,
     /// The schemas under which the request reads the session.
     schemas: Vec<&'static Schema>,
-    /// Which other sessions it may go on with, and which it ends.
+    /// Other sessions that the commit may continue or end.
     pub(super) kin: Kin,
     /// The place in the queue, after the first conflict.
     pub(super) retry: Option<Box<Retry>>,
-    /// How many attempts may still fail for another reason than a conflict,
-    /// which has a deadline.
+    /// How many attempts may still fail for reasons other than conflicts, which have a deadline.
     pub(super) left: usize,
 }
 
@@ -102,7 +100,7 @@ impl<'c> Attempts<'c> {
     pub(super) async fn run(&mut self) -> Result<Committed, SessionError> {
         while self.left > 0 {
             let keys = &self.request.engine.config.keys;
-            // Borrowed below, so that the commit has room for it once.
+            // Borrowed below, so that the future holds the plan only once.
             let mut plan = self.plan()?;
             let step = match &mut plan {
                 Plan::Nothing => return Ok(Committed::Stored),
@@ -124,7 +122,7 @@ impl<'c> Attempts<'c> {
                 return Ok(committed);
             }
         }
-        // Others were in the way each time.
+        // Other requests interfered every time.
         Err(SessionError::Conflict { field: None })
     }
 
@@ -167,7 +165,7 @@ impl<'c> Attempts<'c> {
         matches!(self.work, Work::Published { keep: Keep::Everything, .. } | Work::Take { .. })
     }
 
-    /// Whether somebody proves who they are.
+    /// Whether the commit authenticates the principal.
     pub(super) const fn is_sign_in(&self) -> bool {
         match &self.work {
             Work::Published { pending, keep: Keep::Everything } => pending.authenticated,
@@ -175,7 +173,7 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// Whether something was asked for that must not be lost in silence.
+    /// Whether a requested change must not be lost silently.
     pub(super) fn is_explicit(&self) -> bool {
         match &self.work {
             Work::Published { pending, .. } => pending.ops.iter().any(PendingOp::is_explicit),
@@ -183,13 +181,13 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// A cookie can be sent only as long as the head has not left.
+    /// Fails if the head of the response has been sent, because then no cookie can be.
     pub(super) fn needs_head(&self) -> Result<(), SessionError> {
         if self.request.scope.head_sent() { Err(SessionError::HeadSent) } else { Ok(()) }
     }
 }
 
-/// The patch that takes what is stored under `names`.
+/// Plans the patch that takes what is stored under `names`.
 fn take(origin: &Origin, names: &[Cow<'static, str>]) -> Plan {
     let Origin::Stored(record) = origin else { return Plan::Lost { explicit: false } };
     let takes = names.iter().map(|name| FieldOp::new(name.clone(), Op::Take)).collect();

@@ -1,4 +1,4 @@
-//! What the handles of a request ask of it.
+//! Implements what the handles need from their request.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Backend for RequestSession {
             match ToEnd::new(async move { request.commit(Keep::Everything).await }).await? {
                 Committed::Stored => Ok(()),
                 Committed::Lost | Committed::Outdated(_) => {
-                    // The caller knows now; the response is theirs.
+                    // The error is returned to the caller, so the response need not report it.
                     self.scope.state().lost = false;
                     Err(SessionError::Gone)
                 }

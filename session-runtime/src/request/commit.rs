@@ -1,4 +1,4 @@
-//! Storing what the handles of a request published, one commit after the other.
+//! Stores what the handles of a request have published, one commit at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,14 +9,14 @@ use crate::record::Record;
 use crate::session::Keep;
 use crate::store::EndedBy;
 
-/// What became of a request's changes.
+/// The outcome of a commit.
 #[derive(Clone, Debug)]
 pub(crate) enum Committed {
-    /// They are stored, or there were none.
+    /// The changes are stored, or there were none.
     Stored,
-    /// Their session is over; they are gone.
+    /// The session has ended and the changes are lost.
     Lost,
-    /// Something changed that a transaction had read. This is stored now.
+    /// The record has changed since a transaction read it. This is the stored one.
     Outdated(Arc<Record>),
 }
 
@@ -27,12 +27,12 @@ impl RequestSession {
         !state.pending.is_empty() || !state.destroyed.is_empty()
     }
 
-    /// Stores of what the handles of this request published what is to be kept.
+    /// Stores those published changes of this request that `keep` selects.
     ///
-    /// Once begun it must run to its end: see [`ToEnd`].
+    /// Must run to completion once begun: see [`ToEnd`].
     pub(crate) async fn commit(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
         let _busy = Busy::on(&self.commits);
-        // What is rare is boxed here and below: its room would be in every commit.
+        // Rare steps are boxed, here and below, because they would enlarge every commit's future.
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) => Box::pin(self.turn.lock()).await,
@@ -41,19 +41,19 @@ impl RequestSession {
             Box::pin(self.delete_destroyed()).await?;
         }
         let committed = self.commit_pending(keep).await;
-        // Whoever destroys the session while it is being stored wins.
+        // A `destroy()` while the session is being stored wins.
         if self.has_destroyed() {
             Box::pin(self.delete_destroyed()).await?;
         }
         committed
     }
 
-    /// Whether a commit is under way.
+    /// Whether a commit is in progress.
     pub(crate) fn is_committing(&self) -> bool {
         self.commits.load(Ordering::Acquire) > 0
     }
 
-    /// Whether another commit than the one that runs has begun, and waits.
+    /// Whether another commit waits for the current one.
     pub(super) fn other_commits_wait(&self) -> bool {
         self.commits.load(Ordering::Acquire) > 1
     }
@@ -86,7 +86,7 @@ impl RequestSession {
         let work = Work::Published { pending: &mut pending, keep };
         let mut stored = Attempts::new(self, work, generation).run().await;
         if let (Err(error), false) = (&stored, asked_for) {
-            // A token that is not renewed now is renewed the next time.
+            // If the token cannot be rotated now, the next request does it.
             tracing::warn!(%error, "a session token could not be renewed");
             stored = Ok(Committed::Stored);
         }
@@ -102,7 +102,7 @@ impl RequestSession {
     }
 }
 
-/// Counts a commit as under way as long as it lives.
+/// Counts a commit as in progress while it lives.
 struct Busy<'r>(&'r AtomicUsize);
 
 impl<'r> Busy<'r> {

@@ -1,25 +1,24 @@
-//! Which cookie the response brings. Whatever decides it goes through here.
+//! The only place that decides which cookie the response sets.
 
 use crate::record::patch::{Applied, Patch};
 use crate::session::{CookieChange, State};
 
-/// What a commit came to for the token that the client has.
+/// The effect of a commit on the client's token.
 pub(super) enum Next {
-    /// The token is as good as before, and nothing is to be sent.
+    /// The token stays valid, and nothing is sent.
     Same,
-    /// The request goes on with the token that is sent: a new one, or the same
-    /// one with another end.
+    /// The request continues with the token that is sent: a new one, or the same one with another
+    /// expiry time.
     Replaced(CookieChange),
-    /// A successor is sent, and the request goes on with the token that it has:
-    /// that is good until the client presents the successor.
+    /// A successor is sent, and the request continues with its current token, which is valid until
+    /// the client presents the successor.
     Followed(CookieChange),
-    /// The session is over.
+    /// The session has ended.
     Over,
 }
 
 impl Next {
-    /// After a patch that was applied; `planned` is the cookie that was planned
-    /// with it.
+    /// Returns the effect of an applied patch; `planned` is the cookie planned with it.
     pub(super) fn of(
         patch: &Patch,
         applied: &Applied,
@@ -31,7 +30,7 @@ impl Next {
             return Self::Replaced(cookie);
         }
         match (applied.rotation, &state.token, cookie) {
-            // The nonce is ours, or that of another request which has begun before.
+            // The nonce is ours, or that of another request that began the rotation first.
             (Some(nonce), Some(token), CookieChange::Set { expires, .. }) => {
                 Self::Followed(CookieChange::Set { token: token.next(nonce), expires })
             }
@@ -40,8 +39,8 @@ impl Next {
     }
 }
 
-/// Has the response bring what follows. What an earlier commit of the request
-/// made necessary is sent unless something newer takes its place.
+/// Sets the cookie for the response. The cookie of an earlier commit is sent unless a newer one
+/// replaces it.
 pub(super) fn decide(state: &mut State, next: Next) {
     let cookie = match next {
         Next::Same => return,
@@ -57,18 +56,17 @@ pub(super) fn decide(state: &mut State, next: Next) {
     state.cookie = Some(cookie);
 }
 
-/// The session goes on under the cookie that the layer has now.
+/// Sends the session's token again, under the current name of the cookie.
 pub(super) fn move_to_new_name(state: &mut State) {
     let (Some(record), Some(token)) = (state.record(), &state.token) else { return };
     let meta = &record.meta;
     let expires = meta.remember.and(meta.absolute);
     let cookie = CookieChange::Set { token: token.clone(), expires };
-    // What the load has decided comes first.
+    // A cookie that loading has decided on takes precedence.
     state.cookie.get_or_insert(cookie);
 }
 
-/// The request's response brings what an attempt at a transaction, whose token
-/// it has taken over, made necessary.
+/// Takes over the cookie from an attempt at a transaction, whose token the request has taken over.
 pub(super) fn inherit(ours: &mut State, attempt: &mut State) {
     if let Some(cookie) = attempt.cookie.take() {
         ours.cookie = Some(cookie);

@@ -9,11 +9,11 @@ use super::RequestSession;
 use crate::engine::Engine;
 use crate::schema::Schema;
 
-/// What the layers that a request passed leave in its extensions. As long as one of these
-/// is there, somebody may still ask for the session.
+/// The layers that a request has passed, stored in its extensions. As long as one of these exists,
+/// a handle can still be opened.
 pub(crate) struct RequestExtension {
     passed: Passed,
-    /// The layer around this one.
+    /// The enclosing layer.
     outer: Option<Box<Self>>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct RequestExtension {
 #[derive(Clone)]
 pub(crate) enum Passed {
     With(Arc<RequestSession>),
-    /// It leaves the path out.
+    /// The layer excludes the path.
     Excluded(Arc<Engine>),
 }
 
@@ -35,7 +35,7 @@ impl Passed {
 }
 
 impl RequestExtension {
-    /// Adds a layer within those that the request has passed already.
+    /// Adds a layer inside those that the request has already passed.
     pub(crate) fn put(passed: Passed, extensions: &mut Extensions) {
         let outer = extensions.remove::<Self>().map(Box::new);
         extensions.insert(Self::new(passed, outer));
@@ -48,9 +48,9 @@ impl RequestExtension {
         Self { passed, outer }
     }
 
-    /// Whether the layer of this engine gave the request a session already. One that left
-    /// the path out is asked again: a handler may call its router with another path. If not,
-    /// it is compared with the layers that did.
+    /// Whether the layer of this engine has already given the request a session. A layer that
+    /// excluded the path is asked again, because a handler may call its router with another path.
+    /// Otherwise compares the engine with the layers passed, to warn about equal cookie names.
     pub(crate) fn passed(&self, engine: &Arc<Engine>) -> bool {
         let passed = self.sessions().any(|it| Arc::ptr_eq(&it.engine, engine));
         if !passed {
@@ -66,7 +66,7 @@ impl RequestExtension {
         })
     }
 
-    /// The innermost layer first.
+    /// Iterates over the layers, innermost first.
     fn layers(&self) -> impl Iterator<Item = &Passed> {
         successors(Some(self), |it| it.outer.as_deref()).map(|it| &it.passed)
     }
@@ -75,7 +75,7 @@ impl RequestExtension {
         &self.passed
     }
 
-    /// The innermost layer that names the schema, or the innermost of all.
+    /// Returns the innermost layer that names the schema, or else the innermost layer.
     pub(crate) fn of(&self, schema: &'static Schema) -> &Passed {
         if self.outer.is_none() {
             return &self.passed;

@@ -1,6 +1,5 @@
-//! The other sessions of the browser that a commit is about: one that another request
-//! has begun in the place of the same session, which this one joins, and those that end
-//! when somebody signs in.
+//! The related sessions of the same browser that a commit affects: one that another request has
+//! begun in place of the same session, which this one joins, and those that end with a sign-in.
 
 use std::time::Duration;
 
@@ -11,32 +10,32 @@ use crate::record::{Ended, Record};
 use crate::session::{Origin, Over, State, Why, stays_behind};
 use crate::store::{EndedBy, Lookup, Touch};
 
-/// Within this time of a sign-in the same one counts as sent twice.
+/// A repeated sign-in within this time counts as one that was sent twice.
 const SENT_TWICE: Duration = Duration::from_secs(10);
 
-/// The epoch of every session that has just been stored.
+/// The epoch of every newly stored session.
 const FIRST_EPOCH: u64 = 1;
 
-/// Which other sessions a commit may go on with, and which it ends.
+/// Other sessions that a commit may continue or end.
 pub(super) struct Kin {
-    /// A session whose token was presented, and that is over.
+    /// An ended session whose token was presented.
     pub(super) over: Option<Over>,
     /// Whether a new session may take the place after it.
     follows: bool,
-    /// A sign-in of this browser under that epoch, which this one may repeat.
+    /// A sign-in of this browser, with its epoch, that this one may repeat.
     first: Option<(SessionId, u64)>,
-    /// What this request went by before it joined the session of another one.
+    /// The origin of this request before it joined the session of another one.
     before: Option<Origin>,
     /// The session of another user, which ends once this sign-in is stored.
     ends: Option<SessionId>,
-    /// Those of which the request presented tokens.
+    /// The sessions whose tokens the request presented.
     proved: Vec<SessionId>,
-    /// Whether the browser may have withheld the cookie of its session.
+    /// Whether the browser may have withheld its session cookie.
     pub(super) withheld: bool,
 }
 
 impl Kin {
-    /// `alone`: it is a transaction, and goes on with nothing that it has not read.
+    /// `alone`: a transaction, which does not continue a session that it has not read.
     pub(super) fn of(state: &State, alone: bool) -> Self {
         let first = state.over.and_then(|over| Some((over.id, over.sign_in?)));
         let first = first.filter(|_| !alone);
@@ -53,7 +52,7 @@ impl Kin {
         }
     }
 
-    /// The session in whose place a new one begins.
+    /// Returns the session that a new one takes the place after.
     pub(super) fn after(&self, origin: &Origin) -> Option<SessionId> {
         let over = match origin {
             Origin::Stored(record) => Some(record.id),
@@ -62,7 +61,7 @@ impl Kin {
         over.filter(|_| self.follows)
     }
 
-    /// Whether anything is to end once this is stored.
+    /// Whether any session ends once this is stored.
     pub(super) fn ends_others(&self) -> bool {
         self.ends.is_some() || !self.proved.is_empty()
     }
@@ -75,19 +74,19 @@ impl Kin {
         self.before.is_some()
     }
 
-    /// Parts from a session that was joined, and says what this request went by before.
+    /// Leaves a joined session and returns the origin before it was joined.
     pub(super) fn part(&mut self) -> Option<Origin> {
         self.before.take()
     }
 
-    /// That session of another user ends with the sign-in.
+    /// Ends that session of another user with the sign-in.
     pub(super) fn will_end(&mut self, former: Option<SessionId>) {
         self.ends = former.or(self.ends);
     }
 }
 
 impl Attempts<'_> {
-    /// Looks whether it was a sign-in that replaced the token of this request.
+    /// Finds out whether a sign-in has replaced the token of this request.
     pub(super) async fn look_for_sign_in(&mut self, id: SessionId) -> Result<(), SessionError> {
         let Some(token) = &self.token else { return Ok(()) };
         let engine = &self.request.engine;
@@ -99,8 +98,8 @@ impl Attempts<'_> {
         Ok(())
     }
 
-    /// Goes on with the session that the first of two equal sign-ins has begun, if `new`
-    /// would be the second.
+    /// Joins the session that the first of two equal sign-ins has begun, if `new` would be the
+    /// second.
     pub(super) async fn joins_first_sign_in(&mut self, new: &Record) -> Result<bool, SessionError> {
         match self.kin.first.take() {
             Some((id, epoch)) if new.meta.principal.is_some() => self.join(id, epoch, new).await,
@@ -108,8 +107,8 @@ impl Attempts<'_> {
         }
     }
 
-    /// The place of `new` is taken. Whoever is there may be joined; if not, a sign-in
-    /// takes another place, and anything else comes too late.
+    /// Handles a taken place for `new`. The session there may be joined; otherwise a sign-in takes
+    /// another place, and any other change is too late.
     pub(super) async fn on_taken(
         &mut self,
         new: &Record,
@@ -126,10 +125,10 @@ impl Attempts<'_> {
         Ok(Step::Done(self.lost(explicit)))
     }
 
-    /// Goes on with the session `id` in the place of `new`, if both are of one user who
-    /// has just signed in, or of nobody.
+    /// Continues with session `id` instead of `new`, if both belong to one user who has just signed
+    /// in, or both are anonymous.
     ///
-    /// What authorises that is the epoch: nothing has changed privileges since.
+    /// The epoch authorizes this: privileges have not changed since.
     async fn join(
         &mut self,
         id: SessionId,
@@ -160,8 +159,7 @@ impl Attempts<'_> {
         Ok(is_kin)
     }
 
-    /// What was changed in place in the session of another user stays behind, as it does
-    /// where the session is a new one.
+    /// Leaves out what was changed in place in the session of another user, as for a new session.
     fn leave_in_place_changes(&mut self, joined: &Record) {
         let is_another = match (self.basis.origin().record(), &joined.meta.principal) {
             (Some(before), Some(comes)) => before.meta.is_of_another(comes),
@@ -178,7 +176,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// Ends what ends with a sign-in, now that it is stored in the session `new`.
+    /// Ends the sessions that a sign-in replaces, now that it is stored in session `new`.
     pub(super) async fn end_kin(&mut self, new: SessionId) -> Result<(), SessionError> {
         let mut ends: Vec<_> = self.kin.ends.take().into_iter().collect();
         if self.is_sign_in() {

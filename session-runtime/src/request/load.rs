@@ -1,4 +1,4 @@
-//! What the request's cookie opens.
+//! Loads the session that the request's cookie opens.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use crate::session::{Origin, Over, State, Why};
 use crate::store::{Ended, Lookup, Touch, Visit};
 use crate::token::{SecretHash, SessionToken};
 
-/// What the tokens of a request led to.
+/// The result of looking up the tokens of a request.
 pub(super) struct LookedUp {
     pub(super) origin: Origin,
     /// The token, if it opened a session.
     pub(super) token: Option<SessionToken>,
-    /// What it was of, if that is over.
+    /// The ended session that the token belongs to.
     over: Option<Over>,
-    /// The sessions that they opened, where these are several.
+    /// The sessions that the tokens opened, if there are several.
     proved: Vec<SessionId>,
-    /// Whether the session ended by this look.
+    /// Whether this lookup has ended the session.
     ended: bool,
     /// Whether a cache answered.
     cached: bool,
@@ -47,8 +47,8 @@ impl LookedUp {
 }
 
 impl RequestSession {
-    /// Loads the session, if that is not done yet; anew if it came out of a cache
-    /// and `stale_ok` is `false`.
+    /// Loads the session unless it is loaded; loads it again if it came from a cache and `stale_ok`
+    /// is `false`.
     pub(crate) async fn load(
         &self,
         headers: &HeaderMap,
@@ -63,7 +63,7 @@ impl RequestSession {
             }
         };
         if let Some(stale) = stale {
-            // Boxed: it is rare, and its room would be in every extraction.
+            // Boxed, because it is rare and would enlarge every extractor's future.
             return Box::pin(self.ask_the_store(stale)).await;
         }
         let config = &self.engine.config;
@@ -74,7 +74,7 @@ impl RequestSession {
             }
             Presented::Nothing => LookedUp::nobody(),
             Presented::One(token) => self.look_up(token, stale_ok).await?,
-            // Two cookies are rare, and somebody may have planted one.
+            // Two cookies are rare, and one may have been planted.
             Presented::Several(tokens) => Box::pin(self.look_up_several(tokens)).await?,
             Presented::TooMany => {
                 let event = Happening::new(SecurityEventKind::TooManyTokens);
@@ -99,8 +99,8 @@ impl RequestSession {
         Ok(())
     }
 
-    /// The tokens that the request presents, and whether in a cookie that the layer had
-    /// before.
+    /// Returns the tokens that the request presents, and whether they came in a former cookie of
+    /// the layer.
     fn presented(&self, headers: &HeaderMap) -> (Presented, bool) {
         let config = &self.engine.config;
         let read =
@@ -134,12 +134,12 @@ impl RequestSession {
         }
     }
 
-    /// This request has seen a session in a cache, and now wants to know.
+    /// Loads a session from the store that this request has only seen in a cache.
     async fn ask_the_store(&self, stale: Arc<Record>) -> Result<(), SessionError> {
         let Some(token) = self.scope.state().token.clone() else { return Ok(()) };
         let mut looked = self.look_up(token, false).await?;
         if matches!(looked.origin, Origin::Nobody) {
-            // What was changed in it goes to nobody, not to a new session.
+            // Changes made to it are lost; they must not go to a new session.
             looked.origin = Origin::SignInOnly { was: None, why: Why::Late };
         }
         let mut state = self.scope.state();
@@ -158,8 +158,8 @@ impl RequestSession {
         self.look_up_under(token, stale_ok, self.engine.config.on_replay).await
     }
 
-    /// The same for the token that follows from the cookie of another library. A browser
-    /// may keep that beside ours: it is no theft.
+    /// Like [`look_up`](Self::look_up), for the token derived from the cookie of another library. A
+    /// browser may keep sending that cookie beside ours: it is no sign of theft.
     pub(super) async fn look_up_adopted(
         &self,
         token: SessionToken,
@@ -196,7 +196,7 @@ impl RequestSession {
         Ok(found)
     }
 
-    /// What the answer of the store is worth to this request.
+    /// Interprets the store's answer for this request.
     async fn looked_up(
         &self,
         token: SessionToken,
@@ -216,13 +216,13 @@ impl RequestSession {
             Lookup::Absent => LookedUp::nobody(),
             Lookup::Ended(Ended { late, sign_in, .. }) => {
                 let looked = match late {
-                    // A cookie in the answer would undo a sign-in or sign-out.
+                    // A cookie in the response would undo a sign-in or sign-out.
                     true => LookedUp::sign_in_only(Why::Late),
                     false => LookedUp::nobody(),
                 };
                 LookedUp { over: Some(Over { id, sign_in }), ..looked }
             }
-            // Boxed: it is rare, and its room would be in every extraction.
+            // Boxed, because it is rare and would enlarge every extractor's future.
             Lookup::Replayed(replayed) => {
                 let ended = Box::pin(self.on_replay(id, replayed, on_replay)).await?;
                 LookedUp { ended, ..LookedUp::nobody() }
@@ -230,17 +230,16 @@ impl RequestSession {
         })
     }
 
-    /// Whether the token is due for its successor, or has one that was not
-    /// presented yet.
+    /// Whether the token is due for rotation, or has a successor that was not presented yet.
     fn is_of_age(&self, record: &Record, token: &SessionToken, after: Duration) -> bool {
         let meta = &record.meta;
         let due = self.engine.now().since(meta.secret_since) >= after;
         (due || meta.renewal.pending().is_some()) && token.secret_hash(&meta.realm) == meta.secret
     }
 
-    /// A changed path or domain leaves a browser with two cookies of one session, of
-    /// which the newest secret counts. Two of different sessions: somebody may have
-    /// planted one, so of two that are live neither is believed, nor kept alive.
+    /// Looks up several tokens. A changed path or domain leaves a browser with two cookies of one
+    /// session: the one with the newest secret counts. Cookies of different sessions may have been
+    /// planted: if two sessions are live, neither is trusted, nor kept alive.
     async fn look_up_several(&self, tokens: Vec<SessionToken>) -> Result<LookedUp, SessionError> {
         let (mut best, mut live) = (LookedUp::nobody(), Vec::new());
         let mut left = tokens;
@@ -251,7 +250,7 @@ impl RequestSession {
             let realms = &self.engine.config.realms;
             let secrets: Vec<_> =
                 same.iter().flat_map(|token| realms.secrets(token).to_vec()).collect();
-            // The first of one session is looked up as if it were alone.
+            // The last session is looked up as if it were alone, unless one before it is live.
             let alone = left.is_empty() && live.is_empty();
             let touch = if alone { Touch::IfDue } else { Touch::Never };
             let found = self.ask(id, &secrets, touch, false).await?;
@@ -272,7 +271,7 @@ impl RequestSession {
             return Ok(LookedUp { proved: live, ..LookedUp::sign_in_only(Why::Several) });
         }
         match (&best.origin, &best.token) {
-            // The others turned out to be nothing: the visit counts.
+            // The other tokens opened nothing, so the visit is recorded.
             (Origin::Stored(record), Some(token))
                 if record.meta.touch_is_due(self.engine.now()) =>
             {
@@ -283,7 +282,7 @@ impl RequestSession {
     }
 }
 
-/// Of several tokens of one session the one that is its present one by now.
+/// Returns the current one of several tokens of one session.
 fn newest(tokens: Vec<SessionToken>, found: &Lookup) -> Option<SessionToken> {
     let is_present = |token: &SessionToken| match found {
         Lookup::Found(record) => token.secret_hash(&record.meta.realm) == record.meta.secret,

@@ -1,21 +1,21 @@
 //! The session of one request: the only place where sessions and stores meet.
 //!
-//! - `session`: what there is of a request, and who may ask for its session
+//! - `session`: the state of a request, and access to its session
 //! - `extension`: how extractors find it
-//! - `load`: what the request's cookie opens; `replay`: what follows if it was
-//!   replaced; `adopt`: what one of another library opens
-//! - `backend`: what its handles ask of it
-//! - `commit`: storing what they published, one commit after the other
-//! - `attempts`: one attempt of a commit after the other, until it is decided
-//! - `answers`: what an attempt asks of the store, and what follows from the answer
-//! - `kin`: which other sessions of the browser it goes on with, or ends
-//! - `report`: what it came to, for whoever listens
-//! - `settle`: what the request's session is once the store has answered
-//! - `cookie`: which cookie follows from that
+//! - `load`: loads the session that the cookie opens; `replay`: reacts to a token replaced
+//!   long ago; `adopt`: takes over the session of another library
+//! - `backend`: implements what handles need
+//! - `commit`: stores what they have published, one commit at a time
+//! - `attempts`: the attempts of a commit, until its outcome is decided
+//! - `answers`: the calls of the store in an attempt, and the handling of its answers
+//! - `kin`: related sessions of the browser, which a commit continues or ends
+//! - `report`: events and log entries
+//! - `settle`: updates the request's session after the store's answer
+//! - `cookie`: decides which cookie the response sets
 //! - `take`: values that are handed out once
-//! - `transaction`: a small request per attempt, inside of the request
-//! - `to_end`: commits that nobody may cut short
-//! - `response`: whether a response may leave, and with what
+//! - `transaction`: runs each attempt as a small request inside the request
+//! - `to_end`: commits that run to completion
+//! - `response`: decides whether a response may be sent, and with what
 
 mod adopt;
 mod answers;

@@ -1,4 +1,4 @@
-//! What follows when a token is presented that was replaced long ago.
+//! Reacts to a token that was replaced long ago.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::id::SessionId;
 use crate::store::{EndedBy, Replayed, Revoke};
 
 impl RequestSession {
-    /// One of two clients has stolen the token, and nobody knows which. Says whether the
-    /// session has ended for it.
+    /// One of two clients has stolen the token, and there is no telling which. Returns whether the
+    /// session has been ended because of it.
     pub(super) async fn on_replay(
         &self,
         id: SessionId,

@@ -1,4 +1,4 @@
-//! What a commit came to, for whoever listens and for the log.
+//! Reports the outcome of a commit to the event listener and the log.
 
 use super::RequestSession;
 use super::attempts::Attempts;
@@ -43,7 +43,7 @@ impl Attempts<'_> {
         self.request.engine.happened(&Happening::new(kind).of(id).by(principal));
     }
 
-    /// The sessions that a cap had no room for.
+    /// Reports the sessions evicted by a cap.
     fn report_evicted(&self, evicted: &[SessionId], principal: Option<&Principal>) {
         for id in evicted {
             let event = Happening::new(SecurityEventKind::Evicted).of(*id).by(principal);
@@ -53,7 +53,7 @@ impl Attempts<'_> {
 }
 
 impl RequestSession {
-    /// Says what becomes of changes that have no session to go to.
+    /// Reports changes that have no session to be stored in.
     pub(super) fn report_lost(&self, why: Option<Why>, fields: &[&str], explicit: bool) {
         match why {
             Some(Why::Withheld) if explicit => {

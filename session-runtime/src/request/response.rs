@@ -1,5 +1,5 @@
-//! Whether a response may leave: what is stored before its head does, and what
-//! it says.
+//! Decides whether a response may be sent: what is stored before its head, and which response
+//! reports a failure.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::error::{SessionError, report};
 use crate::session::{Backend, CookieChange, Keep, Pending};
 use crate::token::SessionToken;
 
-/// The commit for which a response of this status waits, if there is one.
+/// Returns the commit that a response with this status has to wait for, if any.
 pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option<ToEnd> {
     if !session.was_asked() {
         return None;
@@ -24,7 +24,7 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
             Err(SessionError::Unpublished)
         }));
     }
-    // A `save()` that nobody waited for may still be under way.
+    // A `save()` whose future was dropped may still be in progress.
     if session.has_work() || session.is_committing() {
         let keep = match (session.engine.config.keep_changes)(status) {
             true => Keep::Everything,
@@ -35,20 +35,20 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
     None
 }
 
-/// There will be no response: the client hung up, or the handler failed. What
-/// takes privileges away is stored all the same.
+/// Handles the end of a request without a response, because the client hung up or the handler
+/// failed. Whatever takes privileges away is stored nevertheless.
 pub(crate) fn abandoned(session: Arc<RequestSession>) {
     if !session.was_asked() {
         return;
     }
-    // First, so that a task's `destroy()` is seen either by itself or here.
+    // First, so that a task's `destroy()` is noticed either there or here.
     session.scope.mark_head_sent();
     if session.has_work() {
         session.commit_later();
     }
 }
 
-/// The response with its cookie, or the one that says that the commit failed.
+/// Returns the response with its cookie, or the one that reports a failed commit.
 pub(crate) fn finish<B: From<&'static str>>(
     session: Option<Arc<RequestSession>>,
     mut response: Response<B>,
@@ -59,10 +59,10 @@ pub(crate) fn finish<B: From<&'static str>>(
     session.scope.mark_head_sent();
     let mut state = session.scope.state();
     let saved = committed.is_ok();
-    // Dropped last: its body may hold a handle that reaches for the state.
+    // Dropped last: its body may hold a handle, whose drop locks the state.
     let mut replaced = None;
     if let Err(error) = committed {
-        // The response says it; nobody needs to be told again.
+        // The response reports the failure; it need not be logged again.
         state.pending = Pending::default();
         replaced = Some(replace(&mut response, error));
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
@@ -70,7 +70,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     }
     let before = response.headers().get_all(header::SET_COOKIE).iter().count();
     guard(response.headers_mut(), config, &state);
-    // An earlier `save()` may have made a cookie necessary, whatever came then.
+    // An earlier `save()` may have needed a cookie, whatever happened since.
     if let Some(cookie) = state.cookie.take() {
         let text = |token: &SessionToken, text: &mut String| config.write_text_of(token, text);
         let (headers, now) = (response.headers_mut(), session.engine.now());
@@ -81,7 +81,7 @@ pub(crate) fn finish<B: From<&'static str>>(
             }
         }
         if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
-            // Theirs goes together with the first cookie of ours.
+            // The old cookie is removed along with the first cookie of ours.
             response.headers_mut().append(header::SET_COOKIE, adopt.legacy.removal());
         }
     }
@@ -93,7 +93,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     if state.read {
         vary_on_cookie(response.headers_mut());
     }
-    // It came between the commit and the head.
+    // The session was destroyed between the commit and the head.
     let destroyed = saved && !state.destroyed.is_empty();
     drop(state);
     drop(replaced);
@@ -103,13 +103,13 @@ pub(crate) fn finish<B: From<&'static str>>(
     response
 }
 
-/// The cookies of layers within this one. What they tell of is stored, so the client gets
-/// them also with a response that says that this layer's session is not.
+/// The cookies of inner layers. Their sessions are stored, so the client gets the cookies even if
+/// the response reports that this layer's session is not.
 #[derive(Clone, Default)]
 struct InnerCookies(Vec<HeaderValue>);
 
-/// Puts the response that says that the commit failed in the place of the handler's, which
-/// is returned.
+/// Replaces the handler's response with one that reports a failed commit, and returns the
+/// handler's.
 fn replace<B: From<&'static str>>(response: &mut Response<B>, error: SessionError) -> Response<B> {
     let mut failure = failure(error);
     if let Some(inner) = response.extensions_mut().remove::<InnerCookies>() {
@@ -122,7 +122,7 @@ fn replace<B: From<&'static str>>(response: &mut Response<B>, error: SessionErro
     std::mem::replace(response, failure)
 }
 
-/// A fixed text for the client; the reason for the log and for outer layers.
+/// Sends the client a fixed text; the reason goes to the log and to outer layers.
 fn failure<B: From<&'static str>>(error: SessionError) -> Response<B> {
     let (status, text) = error.answer();
     report(status, &error, "a session could not be saved");

@@ -1,4 +1,4 @@
-//! The session of one request: loaded when somebody first asks.
+//! The session of one request, loaded on first use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,17 +19,17 @@ pub(crate) struct RequestSession {
     pub(crate) safe_method: bool,
     /// Whether the response has no body.
     pub(super) is_head: bool,
-    /// Another layer is around this one, and may replace its response.
+    /// Another layer encloses this one and may replace its response.
     pub(crate) is_within: bool,
     /// Commits of one request run one after the other.
     pub(super) turn: tokio::sync::Mutex<()>,
-    /// How many have begun or wait.
+    /// How many commits run or wait.
     pub(super) commits: AtomicUsize,
-    /// It stands for one attempt at a transaction, in another request.
+    /// Whether this is an attempt at a transaction inside another request.
     pub(super) is_attempt: bool,
-    /// When it arrived, in microseconds that only go forward.
+    /// Arrival time, in monotonic microseconds.
     arrived: u64,
-    /// Somebody asked for the session.
+    /// Whether the session was asked for.
     asked: AtomicBool,
 }
 
@@ -50,7 +50,7 @@ impl RequestSession {
         }
     }
 
-    /// An attempt at a transaction of `parent`, on `origin`.
+    /// Begins an attempt at a transaction of `parent`, on `origin`.
     pub(super) fn attempt(parent: &Self, origin: Origin) -> Arc<Self> {
         let mut attempt = Self::new(Arc::clone(&parent.engine), &Method::POST);
         (attempt.safe_method, attempt.is_head) = (parent.safe_method, parent.is_head);
@@ -70,13 +70,13 @@ impl RequestSession {
         Arc::new(attempt)
     }
 
-    /// How long ago it arrived.
+    /// Returns the time since the request arrived.
     pub(super) fn waited(&self) -> Duration {
         let now = self.engine.store.clock().steady_micros();
         Duration::from_micros(now.saturating_sub(self.arrived))
     }
 
-    /// The session of this request is what a transaction left.
+    /// Takes over the session that a transaction has left.
     pub(super) fn absorb(&self, attempt: &Self) {
         let mut theirs = attempt.scope.state();
         let mut ours = self.scope.state();
@@ -90,9 +90,8 @@ impl RequestSession {
         cookie::inherit(&mut ours, &mut theirs);
     }
 
-    /// A handle on this request's session, which is loaded if nobody has yet.
-    /// Where `stale_ok` is `false`, or the method is not safe, it is what the
-    /// store has now, not what a cache remembers.
+    /// Opens a handle on this request's session, loading it if necessary. If `stale_ok` is `false`
+    /// or the method is not safe, the session comes from the store, not from a cache.
     pub(crate) async fn handle<S: SessionSchema>(
         self: &Arc<Self>,
         headers: &HeaderMap,
@@ -104,8 +103,7 @@ impl RequestSession {
         Handle::open(Arc::clone(self) as Arc<dyn Backend>)
     }
 
-    /// Whether anybody asked for the session. If nobody did there is nothing to
-    /// store, to send or to say.
+    /// Whether the session was asked for. If not, there is nothing to store, send or report.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
@@ -119,7 +117,7 @@ impl RequestSession {
 
 impl Drop for RequestSession {
     fn drop(&mut self) {
-        // An attempt ends with its transaction, which says what became of it.
+        // The transaction reports what became of its attempts.
         let is_attempt = self.is_attempt;
         let state = self.scope.state_mut();
         if state.pending.has_changes() && !is_attempt {

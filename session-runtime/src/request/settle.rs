@@ -1,4 +1,4 @@
-//! What the session of a request is once the store has answered.
+//! Updates the session of a request after the store has answered.
 
 use std::sync::Arc;
 
@@ -11,8 +11,7 @@ use crate::record::{Applying, Record};
 use crate::session::{CookieChange, Origin, State, Why};
 
 impl RequestSession {
-    /// This request's session is `record` from now on, unless a handle has
-    /// destroyed it meanwhile.
+    /// Makes `record` this request's session, unless a handle has destroyed the session meanwhile.
     pub(super) fn became(&self, record: Arc<Record>, cookie: CookieChange, generation: u32) {
         let mut state = self.scope.state();
         if state.generation != generation {
@@ -24,8 +23,8 @@ impl RequestSession {
         cookie::decide(&mut state, Next::Replaced(cookie));
     }
 
-    /// The record after our patch, as far as this request can know: what
-    /// others changed meanwhile is seen by a reload.
+    /// Updates the record after our patch, as far as this request can know: a reload shows what
+    /// others have changed meanwhile.
     pub(super) fn applied(
         &self,
         origin: &Origin,
@@ -42,7 +41,7 @@ impl RequestSession {
         if let Some(principal) = &patch.meta.principal {
             state.signed_out = principal.is_none();
         }
-        // The store has just vouched for the epoch.
+        // The store has just confirmed the epoch.
         state.stale = false;
         let next = Next::of(patch, applied, cookie, &state);
         cookie::decide(&mut state, next);
@@ -60,10 +59,9 @@ impl RequestSession {
         state.origin = Origin::Stored(record.into());
     }
 
-    /// Whether anything may still read the session of this request: a handle, an
-    /// extractor, the transaction of an attempt, or another commit. At the end
-    /// of a request nearly always nothing does, and the record after the patch
-    /// need not be made.
+    /// Whether anything may still read the session of this request: a handle, an extractor, the
+    /// transaction of an attempt, or another commit. At the end of a request usually nothing does,
+    /// and the record after the patch need not be computed.
     fn is_looked_at(&self, state: &State) -> bool {
         self.is_attempt
             || self.scope.is_viewed()
@@ -71,7 +69,7 @@ impl RequestSession {
             || !state.pending.is_empty()
     }
 
-    /// The store answered a request for the cookie alone.
+    /// Handles a commit that only sends a cookie.
     pub(super) fn answered(&self, cookie: CookieChange, generation: u32) {
         let mut state = self.scope.state();
         if state.generation == generation {
@@ -88,8 +86,8 @@ impl RequestSession {
 
     pub(super) fn deleted(&self, id: SessionId, was_live: bool) {
         let mut state = self.scope.state();
-        // Somebody else ended it: their answer removes the cookie, and this one
-        // may come late and remove that of a new login.
+        // Another request ended it: that one's response removes the cookie. Ours may arrive late
+        // and would remove the cookie of a new login.
         if was_live || state.cookie.is_some() {
             cookie::decide(&mut state, Next::Over);
         }

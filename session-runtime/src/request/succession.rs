@@ -1,6 +1,6 @@
-//! Another user's session in the place of the former one's: first it is stored,
-//! with all that a sign-in depends on, then the former one ends, then the answer
-//! leaves. Whatever fails on the way leaves one of them, and the answer says which.
+//! Replaces the session of one user with another's. The new session is stored first, subject to all
+//! conditions of a sign-in; then the former one ends; then the response is sent. A failure on the
+//! way leaves one of the two, and the response tells which.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::error::SessionError;
 use crate::record::Record;
 use crate::store::{EndedBy, Lookup, Touch};
 
-/// When the removal of a record is tried, and tried again.
+/// The delays before each attempt to remove a record.
 const TRIES: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_secs(1),
@@ -21,10 +21,9 @@ const TRIES: [Duration; 5] = [
 ];
 
 impl RequestSession {
-    /// The record as it stands now, if it changed since a transaction `read` it.
+    /// Returns the current record if it has changed since a transaction `read` it.
     ///
-    /// It is in another record that the transaction writes, which no store does in
-    /// one step with this look.
+    /// The transaction writes another record, and no store can check this one in the same step.
     pub(super) async fn outdated(
         &self,
         read: &Record,
@@ -34,10 +33,10 @@ impl RequestSession {
         Ok(current.filter(|current| current.meta.rev != read.meta.rev))
     }
 
-    /// Removes a record whose token nobody has, though nobody waits for it.
+    /// Removes a record whose token no client has, in the background.
     ///
-    /// It may be stored late, and in its place may be the session of another request: so
-    /// it is looked for by its secret, and more than once.
+    /// It may be stored late, and the session of another request may be in its place: so it is
+    /// looked up by its secret, and several times.
     pub(super) fn remove_unused(&self, record: &Record) {
         let engine = Arc::clone(&self.engine);
         let (id, secret) = (record.id, [record.meta.secret]);

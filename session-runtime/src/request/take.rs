@@ -1,5 +1,5 @@
-//! Values that are handed out once: taken out of the store in the middle of a
-//! request, by a patch of their own.
+//! Takes values that are handed out once out of the store in the middle of a request, with a patch
+//! of their own.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use crate::schema::Field;
 use crate::session::{Origin, form, home};
 
 impl RequestSession {
-    /// Takes what is stored under `names`, the first of which that is there is
-    /// the value.
+    /// Takes what is stored under `names` and returns the first value found.
     pub(super) async fn take_now(
         self: &Arc<Self>,
         field: &'static Field,
@@ -27,7 +26,7 @@ impl RequestSession {
         let Origin::Stored(record) = origin else { return Ok(None) };
         let id = record.id;
         if !names.iter().any(|name| record.fields.get(name).is_some()) {
-            // Whoever guesses names makes the store read, not write.
+            // Guessed names make the store read but not write.
             let stored = self.engine.store.reload(id, record.meta.epoch);
             let stored = self.engine.within(stored).await?.ok_or(SessionError::Gone)?;
             if !names.iter().any(|name| stored.fields.get(name).is_some()) {
@@ -42,7 +41,7 @@ impl RequestSession {
         }
     }
 
-    /// The first value that was there, in clear.
+    /// Returns the first value found, decrypted.
     fn first_of(
         &self,
         taken: Vec<Taken>,

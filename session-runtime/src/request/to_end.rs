@@ -1,4 +1,4 @@
-//! Commits that nobody may cut short.
+//! Commits that run to completion.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use super::Committed;
 use crate::error::SessionError;
 use crate::session::BoxFuture;
 
-/// A commit that runs to its end, whether or not somebody waits for it: what
-/// it took out of the request is nowhere else.
+/// A commit that runs to completion, even if its future is dropped: the changes that it took out of
+/// the request exist nowhere else.
 pub(crate) struct ToEnd(Option<BoxFuture<'static, Result<Committed, SessionError>>>);
 
 impl ToEnd {
@@ -43,14 +43,14 @@ impl Drop for ToEnd {
     }
 }
 
-/// Says what went wrong when nobody else hears it.
+/// Logs an error that is not returned to anyone.
 fn report(committed: Result<Committed, SessionError>) {
     if let Err(error) = committed {
         tracing::error!(%error, "a session could not be saved, and nobody waits for the answer");
     }
 }
 
-/// Runs `future` to its end though nobody waits for it.
+/// Runs `future` to completion in the background.
 pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn(future)),

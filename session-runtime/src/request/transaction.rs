@@ -1,5 +1,5 @@
-//! Attempts at a transaction: each a small request of its own, on the record
-//! as it is stored, that expects nothing to have changed when it commits.
+//! Attempts at a transaction. Each is a small request of its own on the record as stored, and
+//! expects it to be unchanged when it commits.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::store::{StoreError, StoreErrorKind};
 pub(super) struct Running {
     parent: Arc<RequestSession>,
     attempt: Arc<RequestSession>,
-    /// There is nobody to wait for where no record is.
+    /// `None` without a stored record: then there is no other request to wait for.
     retry: Option<Retry>,
 }
 
@@ -31,7 +31,7 @@ impl Running {
         let turn = engine.queues.join(id, engine.config.conflict_timeout).await;
         let Some(mut retry) = turn else { return Err(SessionError::Conflict { field: None }) };
         retry.pause().await;
-        // Read when its turn has come: what those before it did is seen.
+        // Read when its turn has come, so that it sees the changes of earlier requests.
         let stored = engine.within(engine.store.reload(id, epoch)).await?;
         let fresh = Origin::Stored(stored.ok_or(SessionError::Gone)?);
         let attempt = RequestSession::attempt(&parent, fresh);

@@ -1,23 +1,21 @@
-//! Whether schemas on one record agree, asked at compile time.
+//! Checks at compile time whether schemas on one record agree.
 
 use std::time::Duration;
 
 use super::{ConflictPolicy, Field, FieldKind, OnInvalid, Schema};
 
-/// Says at compile time that schemas can share one record.
+/// Checks at compile time that schemas can share one record.
 ///
-/// Several schemas may be extracted under one layer; what they store stands in
-/// one record. Where two of them store a field under the same name (or read the
-/// other's under an `alias`), both must declare it alike: its type as it is
-/// written, what it is for, and every option that says what is stored. Two
-/// principals must be one field, because a record belongs to one; and of the
-/// schemas of one namespace, a single one may have versions. If anything
-/// differs, this does not compile, and says which field of which schemas it is.
+/// Several schemas may be extracted under one layer; all their fields are stored in one record. If
+/// two of them store a field under the same name (or one reads the other's under an `alias`), both
+/// must declare it alike: its type as written, its kind, and every option that affects what is
+/// stored. Only one field can be the principal, because a record belongs to one user, and only one
+/// schema per namespace can be versioned. Any difference is a compile error that names the field
+/// and the schemas.
 ///
-/// Without it, [`SessionLayer::schema`](crate::SessionLayer::schema) finds it
-/// out at start-up, or else the first extraction does. Those compare the types
-/// themselves; here `String` and `std::string::String` differ. Whether two
-/// `merge` functions do the same is known to nobody.
+/// Without it, [`SessionLayer::schema`](crate::SessionLayer::schema) finds such differences at
+/// start-up, or else the first extraction does. Those compare the types themselves; here `String`
+/// and `std::string::String` differ. Whether two `merge` functions do the same cannot be checked.
 ///
 /// ```
 /// use session_runtime::{SessionSchema, same_record};
@@ -47,7 +45,7 @@ macro_rules! same_record {
     };
 }
 
-/// Panics, in a constant, if two of the schemas disagree.
+/// Panics at compile time if two of the schemas disagree.
 #[track_caller]
 pub const fn agree(schemas: &[&'static Schema]) {
     let mut second = 1;
@@ -108,7 +106,7 @@ const fn on_one_record(first: &Schema, second: &Schema) -> Text {
     Text::of(&["on one record, `", first.name, "` and `", second.name, "` "])
 }
 
-/// The first thing on which the declarations of one stored field differ.
+/// Returns the first difference between two declarations of one stored field.
 const fn difference(ours: &Field, theirs: &Field) -> Option<(&'static str, Text, Text)> {
     if !same(ours.type_name, theirs.type_name) {
         return Some(("its type", quoted(ours.type_name), quoted(theirs.type_name)));
@@ -183,7 +181,7 @@ const fn on_invalid(on_invalid: OnInvalid) -> &'static str {
     }
 }
 
-/// As it is written in the option.
+/// Formats the `ttl` as it is written in the option.
 const fn ttl(ttl: Option<Duration>) -> Text {
     const UNITS: [(u128, &str); 4] =
         [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
@@ -201,7 +199,7 @@ const fn ttl(ttl: Option<Duration>) -> Text {
     Text::of(&["`\""]).and_number(number).and(&[unit, "\"`"])
 }
 
-/// A stored name that means both fields.
+/// Returns a stored name that refers to both fields.
 const fn shared_name(ours: &Field, theirs: &Field) -> Option<&'static str> {
     let mut i = 0;
     while i <= ours.aliases.len() {
@@ -217,7 +215,7 @@ const fn shared_name(ours: &Field, theirs: &Field) -> Option<&'static str> {
     None
 }
 
-/// The name it is stored under, then those that it was stored under before.
+/// Returns the stored name, then the aliases.
 const fn name(field: &Field, index: usize) -> &'static str {
     if index == 0 { field.name } else { field.aliases[index - 1] }
 }
@@ -237,7 +235,7 @@ const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// A text that a constant can write: formatting is not for constants.
+/// A string buffer for constants, which cannot format.
 #[derive(Clone, Copy)]
 struct Text {
     bytes: [u8; Self::LONGEST],
@@ -251,7 +249,7 @@ impl Text {
         Self { bytes: [0; Self::LONGEST], length: 0 }.and(parts)
     }
 
-    /// What does not fit is left out.
+    /// Appends `parts`; a part that does not fit is left out.
     const fn and(mut self, parts: &[&str]) -> Self {
         let mut part = 0;
         while part < parts.len() {
@@ -278,7 +276,7 @@ impl Text {
     const fn as_str(&self) -> &str {
         match std::str::from_utf8(self.bytes.split_at(self.length).0) {
             Ok(text) => text,
-            // Whole texts were put together.
+            // Only whole strings were appended.
             Err(_) => unreachable!(),
         }
     }
@@ -313,7 +311,7 @@ mod tests {
     fn a_field_declared_alike_agrees() {
         let declared = || field("a").renew().compare().ttl(1_000).aliases(&["b"]).listed();
         assert_eq!(fault(declared(), declared()), None);
-        // What only a listing or a default needs may differ.
+        // Options that concern only listings or defaults may differ.
         assert_eq!(fault(declared(), field("b").renew().compare().ttl(1_000)), None);
     }
 

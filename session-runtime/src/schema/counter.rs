@@ -1,18 +1,18 @@
-//! The types that a store adds to.
+//! Counter types.
 
 use crate::codec::FieldType;
 use crate::record::patch::Integer;
 
-/// The types a `#[session(counter)]` field may have.
+/// The types that a `#[session(counter)]` field may have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a session counter",
     label = "a counter is an `i64` or a `u64`"
 )]
 pub trait Counter: FieldType + Copy {
-    /// `self + delta`, saturating.
+    /// Returns `self + delta`, saturating.
     #[must_use]
     fn plus(self, delta: i64) -> Self;
-    /// The value, as a store adds to it.
+    /// Returns the value in the form that a store adds to.
     #[must_use]
     fn integer(self) -> Integer;
 }

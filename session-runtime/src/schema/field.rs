@@ -1,4 +1,4 @@
-//! What the runtime knows of a schema and its fields.
+//! The runtime's description of a schema and its fields.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use crate::codec::{Codec, Value};
 /// The compile-time description of a schema.
 #[derive(Debug)]
 pub struct Schema {
-    /// A static of the struct's own: a constant, like the schema, may stand at
-    /// several addresses.
+    /// The address of a static in the derived struct, as its identity: a constant, like the schema,
+    /// may have several addresses.
     id: &'static u8,
     /// The struct's name.
     pub name: &'static str,
-    /// Keeps the fields and the principals of several schemas apart: stored
-    /// names begin with it and a colon. Empty for the default one.
+    /// Keeps the fields and principals of several schemas apart: stored names begin with the
+    /// namespace and a colon. Empty for the default namespace.
     pub namespace: &'static str,
-    /// The version of the struct; it is stored with what is written.
+    /// The version of the struct, which is stored with its fields.
     pub version: u32,
-    /// Brings what an earlier version stored up to this one.
+    /// Migrates what an earlier version stored.
     #[doc(hidden)]
     pub migrate: Option<Migrate>,
     /// The fields, in the order of [`Key::index`](super::Key::index).
@@ -72,12 +72,12 @@ impl Schema {
         self
     }
 
-    /// Whether it is of the same struct.
+    /// Whether both describe the same struct.
     pub(crate) fn is(&self, other: &Self) -> bool {
         std::ptr::eq(self.id, other.id)
     }
 
-    /// The field that says who is signed in.
+    /// The field that holds the principal.
     #[must_use]
     #[doc(hidden)]
     pub const fn principal(&self) -> Option<&'static Field> {
@@ -87,18 +87,17 @@ impl Schema {
         }
     }
 
-    /// The position of that field.
+    /// Returns the index of the principal field.
     pub(crate) const fn principal_index(&self) -> Option<usize> {
         self.principal
     }
 
-    /// Whether a field is decoded when the session is extracted, besides the
-    /// principal.
+    /// Whether a field besides the principal is decoded when the session is extracted.
     pub(crate) const fn is_strict(&self) -> bool {
         self.strict
     }
 
-    /// Whether a field has a time to live of its own.
+    /// Whether a field has a `ttl`.
     pub(crate) const fn has_expiring_fields(&self) -> bool {
         self.expiring
     }
@@ -108,7 +107,7 @@ impl Schema {
         self.secrets
     }
 
-    /// The field stored under `name`, which begins with the namespace.
+    /// Returns the field stored under `name`, which includes the namespace.
     #[must_use]
     #[doc(hidden)]
     pub fn field(&self, name: &str) -> Option<&'static Field> {
@@ -122,29 +121,29 @@ pub struct Field {
     pub name: &'static str,
     /// Its type, as written in the struct.
     pub type_name: &'static str,
-    /// Names it was stored under before; read when `name` is not stored.
+    /// Former names; read if nothing is stored under `name`.
     pub aliases: &'static [&'static str],
-    /// How concurrent changes of it meet.
+    /// How concurrent changes are combined.
     pub kind: FieldKind,
-    /// It says who is signed in.
+    /// It identifies the signed-in user.
     pub principal: bool,
-    /// A change of it renews the token.
+    /// A change renews the token.
     pub renew: bool,
-    /// What a concurrent change of it means.
+    /// How a concurrent change is resolved.
     pub conflict: ConflictPolicy,
-    /// A value counts as not stored this long after it was set.
+    /// How long after it was set a value expires.
     pub ttl: Option<Duration>,
     /// A sign-in removes it, unless the same request sets it.
     pub clear_on_login: bool,
-    /// It stays when another user signs in on the session.
+    /// It is carried over when another user signs in on the session.
     pub carry_over: bool,
     /// It is shown in listings of a principal's sessions.
     pub listed: bool,
-    /// It is encrypted at rest, and never shown.
+    /// It is encrypted at rest and never shown.
     pub secret: bool,
-    /// A value of `null` is stored as nothing at all.
+    /// `null` is stored by removing the field.
     pub null_is_absent: bool,
-    /// What happens when its stored value cannot be decoded.
+    /// What happens if its stored value does not decode.
     pub on_invalid: OnInvalid,
     codec: &'static Codec,
     default: fn() -> Value,
@@ -277,19 +276,19 @@ impl Field {
         self
     }
 
-    /// The name it is stored under, then those that it was stored under before.
+    /// Returns the stored name, then the aliases.
     pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.name).chain(self.aliases.iter().copied())
     }
 
-    /// What two schemas on one record must agree on.
+    /// Returns the options that two schemas on one record must agree on.
     pub(crate) fn policies(&self) -> impl PartialEq + use<> {
         let of_value = (self.kind, self.conflict, self.ttl, self.on_invalid);
         let of_users = (self.principal, self.renew, self.clear_on_login, self.carry_over);
         (of_value, of_users, self.secret)
     }
 
-    /// Whether a sign-in or a sign-out removes it, or takes it along.
+    /// Whether a sign-in or sign-out removes it or carries it over.
     pub(crate) const fn is_about_users(&self) -> bool {
         self.clear_on_login || self.carry_over || self.renew || self.secret
     }
@@ -313,7 +312,7 @@ impl fmt::Debug for Field {
     }
 }
 
-/// How concurrent changes of a field meet.
+/// How concurrent changes of a field are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldKind {
     /// The later commit wins.
@@ -327,23 +326,22 @@ pub enum FieldKind {
     Flash,
     /// Handed out once, by an atomic take in the store.
     Nonce {
-        /// Several values at once, each under a key of its own: the value of
-        /// `key` is stored under the field's name, two colons and the key.
+        /// Holds several values, each under its own key: the value of `key` is stored under the
+        /// field's name, two colons and the key.
         keyed: bool,
     },
 }
 
-/// What a change of a field means when another request changed it meanwhile.
+/// How a change of a field is resolved when another request has changed it meanwhile.
 #[derive(Clone, Copy)]
 pub enum ConflictPolicy {
-    /// The later commit counts.
+    /// The later commit wins.
     LastWins,
-    /// Both are merged.
+    /// Both values are merged.
     Merge(MergeFn),
-    /// The later commit is refused with
-    /// [`SessionError::Conflict`](crate::SessionError::Conflict).
+    /// The later commit fails with [`SessionError::Conflict`](crate::SessionError::Conflict).
     Compare,
-    /// Whatever is stored stays: another value is refused with
+    /// The stored value stays: setting another one fails with
     /// [`SessionError::AlreadySet`](crate::SessionError::AlreadySet).
     WriteOnce,
 }
@@ -360,7 +358,7 @@ impl fmt::Debug for ConflictPolicy {
 }
 
 impl PartialEq for ConflictPolicy {
-    /// The same kind of policy: functions have no identity to compare.
+    /// Compares the kind of policy only: functions cannot be compared.
     fn eq(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
     }
@@ -368,18 +366,18 @@ impl PartialEq for ConflictPolicy {
 
 impl Eq for ConflictPolicy {}
 
-/// What happens when a stored value cannot be decoded as the field's type.
+/// What happens if a stored value does not decode as the field's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnInvalid {
     /// The field reads as its default; the stored bytes stay until it is set.
     Default,
-    /// The session cannot be extracted: an error that names the field.
+    /// The extraction fails with an error that names the field.
     Error,
-    /// The session is ended, and the visitor starts a fresh one.
+    /// The session ends, and the visitor starts a fresh one.
     DropSession,
 }
 
-/// What a field without `#[session(default = …)]` needs.
+/// The bound on a field without `#[session(default = …)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default, so this session field needs one",
     label = "what does the field read as before anybody set it?",
@@ -389,14 +387,14 @@ pub trait FieldDefault: Default {}
 
 impl<T: Default> FieldDefault for T {}
 
-/// The default of a field without `#[session(default = …)]`.
+/// Returns the default of a field without `#[session(default = …)]`.
 #[doc(hidden)]
 #[must_use]
 pub fn default<T: FieldDefault + Send + Sync + 'static>() -> Value {
     Box::new(T::default())
 }
 
-/// What a field marked `#[session(copy)]` needs.
+/// The bound on a field marked `#[session(copy)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not `Copy`, so this session field cannot be read by value",
     label = "remove `copy`: the field is then read by reference",

@@ -6,12 +6,12 @@ use std::marker::PhantomData;
 use super::SessionSchema;
 use crate::codec::{Codec, FieldType, Json};
 
-/// What a [`Key`] may be used for.
+/// The kinds of fields, which decide how a [`Key`] may be used.
 pub mod kind {
     /// A field that is read and set.
     #[derive(Clone, Copy, Debug)]
     pub struct Value;
-    /// A field that is also added to.
+    /// A field that can also be added to.
     #[derive(Clone, Copy, Debug)]
     pub struct Counter;
     /// A field that is set and then taken, once.
@@ -20,11 +20,11 @@ pub mod kind {
     /// A field that is set and then consumed, once among all requests.
     #[derive(Clone, Copy, Debug)]
     pub struct Nonce;
-    /// As [`Nonce`], with several values at once, each under a key.
+    /// Like [`Nonce`], with several values, each under its own key.
     #[derive(Clone, Copy, Debug)]
     pub struct KeyedNonce;
 
-    /// Fields that are set as a whole.
+    /// Kinds of fields that are set as a whole.
     #[diagnostic::on_unimplemented(
         message = "a keyed nonce is set under a key",
         label = "use `set_keyed` with this key, or the generated `set_…(key, value)`"
@@ -35,7 +35,7 @@ pub mod kind {
     impl Settable for Flash {}
     impl Settable for Nonce {}
 
-    /// Fields with a getter.
+    /// Kinds of fields with a getter.
     #[diagnostic::on_unimplemented(
         message = "a flash or nonce field has no getter: it is read once",
         label = "use `take` or `consume` with this key, or the generated `take_…()` or `consume_…()`"
@@ -47,14 +47,14 @@ pub mod kind {
 
 /// The compile-time name and type of one field, for generic code.
 ///
-/// The derive makes one constant per field: `Visitor::LOCALE`.
+/// The derive generates one constant per field: `Visitor::LOCALE`.
 pub struct Key<S, T, K = kind::Value> {
     index: u16,
     codec: &'static Codec,
     marker: Marker<S, T, K>,
 }
 
-/// A key owns nothing of its types, so it is `Copy`, `Send` and `Sync`.
+/// A key owns no values of its types, so it is `Copy`, `Send` and `Sync`.
 type Marker<S, T, K> = PhantomData<fn() -> (S, T, K)>;
 
 /// A key of a `#[session(counter)]` field.
@@ -95,7 +95,7 @@ impl<S, T, K> Key<S, T, K> {
         self.codec
     }
 
-    /// The field's position in [`Schema::fields`](super::Schema::fields).
+    /// Returns the field's index in [`Schema::fields`](super::Schema::fields).
     #[must_use]
     pub const fn index(&self) -> usize {
         self.index as usize
@@ -103,7 +103,7 @@ impl<S, T, K> Key<S, T, K> {
 }
 
 impl<S: SessionSchema, T, K> Key<S, T, K> {
-    /// The name the field is stored under.
+    /// Returns the name that the field is stored under.
     #[must_use]
     pub fn name(&self) -> &'static str {
         S::SCHEMA.fields[self.index()].name

@@ -1,18 +1,18 @@
-//! What `#[session(merge = …)]` names, and how it is called.
+//! The bound on `#[session(merge = …)]` functions, and how they are called.
 
 use std::any::Any;
 use std::ops::Deref;
 
 use crate::codec::Value;
 
-/// A three-way merge of decoded values: what this request started from, what
-/// is stored by now, and what this request wants. All three are of the field's
-/// type.
+/// A three-way merge of decoded values, all of the field's type: the value that this request
+/// started from, the value stored now, and the value that this request wants.
 pub type MergeFn = fn(&(dyn Any + Send + Sync), &(dyn Any + Send + Sync), Value) -> Value;
 
-/// What `#[session(merge = …)]` names: a function from two references, to what this
-/// request started from and to what is stored by now, and what it wants, to what is to be
-/// stored. References may be to what the type dereferences to, as `&[u8]` for `Vec<u8>`.
+/// The bound on `#[session(merge = …)]`: a function that takes references to the value that this
+/// request started from and the value stored now, and the value that this request wants; it returns
+/// the value to store. The references may be to the type's `Deref` target, such as `&[u8]` for
+/// `Vec<u8>`.
 #[diagnostic::on_unimplemented(
     message = "this function does not merge a session field of the type `{T}`",
     label = "expected `fn(base: &{T}, stored: &{T}, mine: {T}) -> {T}`",
@@ -23,11 +23,11 @@ pub trait MergesField<T, How> {
     fn merge(self, base: &T, stored: &T, mine: T) -> T;
 }
 
-/// Of the type itself.
+/// The function takes references to the type itself.
 #[derive(Debug)]
 pub enum Itself {}
 
-/// Of what the type dereferences to.
+/// The function takes references to the `Deref` target.
 #[derive(Debug)]
 pub enum Target {}
 
@@ -43,7 +43,7 @@ impl<T: Deref, F: FnOnce(&T::Target, &T::Target, T) -> T> MergesField<T, Target>
     }
 }
 
-/// Calls a typed merge function on values of its type.
+/// Calls a typed merge function on untyped values.
 #[doc(hidden)]
 pub fn merge_with<T: Send + Sync + 'static, How>(
     base: &(dyn Any + Send + Sync),
@@ -53,7 +53,7 @@ pub fn merge_with<T: Send + Sync + 'static, How>(
 ) -> Value {
     match (base.downcast_ref::<T>(), stored.downcast_ref::<T>(), mine.downcast::<T>()) {
         (Some(base), Some(stored), Ok(mine)) => Box::new(merge.merge(base, stored, *mine)),
-        // All three come from one field's codec, which makes this type.
+        // All three come from one field's codec, which produces this type.
         _ => unreachable!("the values of a field are of its type"),
     }
 }

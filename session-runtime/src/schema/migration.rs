@@ -1,4 +1,4 @@
-//! Bringing what an earlier version of a struct stored up to the present one.
+//! Migrating what an earlier version of a struct stored.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,23 +14,22 @@ use crate::codec::{expiring, to_json};
 use crate::record::Fields;
 use crate::record::patch::{FieldOp, Op};
 
-/// The function that `#[session(version = …, migrate = path)]` names.
+/// The function named by `#[session(version = …, migrate = path)]`.
 ///
-/// It is called when a session is extracted whose fields an earlier version
-/// wrote, and it may be called again for the same session: what it changes is
-/// stored with the next change that the request makes, and not before, so that
-/// an earlier version of the program still finds what it wrote.
+/// It is called when a session is extracted whose fields an earlier version wrote. It may be called
+/// again for the same session: its changes are stored with the next change of the request, and not
+/// before, so that an earlier version of the program still finds what it wrote.
 ///
-/// If it fails, nothing is changed: every field is read as it is stored, under
-/// its `on_invalid` policy.
+/// If it fails, nothing is changed: every field is read as it is stored, under its `on_invalid`
+/// policy.
 pub type Migrate = fn(&mut Migration<'_>) -> Result<(), MigrateError>;
 
-/// Why a migration failed. It must not hold what the fields hold.
+/// The error of a failed migration. It must not contain values of fields, because it is logged.
 pub type MigrateError = Box<dyn Error + Send + Sync>;
 
-/// The stored fields of one schema, on their way from an earlier version.
+/// The stored fields of one schema, being migrated from an earlier version.
 ///
-/// Names are stored names, without the namespace.
+/// Names are stored names without the namespace.
 pub struct Migration<'f> {
     schema: &'static Schema,
     from: u32,
@@ -49,19 +48,19 @@ impl<'f> Migration<'f> {
         Self { schema, from, now, stored, changes: BTreeMap::new() }
     }
 
-    /// The version that wrote the fields: less than [`to`](Self::to).
+    /// Returns the version that wrote the fields, which is less than [`to`](Self::to).
     #[must_use]
     pub const fn from(&self) -> u32 {
         self.from
     }
 
-    /// The version of the schema.
+    /// Returns the version of the schema.
     #[must_use]
     pub const fn to(&self) -> u32 {
         self.schema.version
     }
 
-    /// The JSON that is stored under `name`.
+    /// Returns the JSON stored under `name`.
     #[must_use]
     pub fn json(&self, name: &str) -> Option<&[u8]> {
         let name = self.full(name);
@@ -72,11 +71,11 @@ impl<'f> Migration<'f> {
         Some(expiring::value_of(bytes))
     }
 
-    /// The value that is stored under `name`; `None` if nothing is.
+    /// Returns the value stored under `name`; `None` if there is none.
     ///
     /// # Errors
     ///
-    /// If it is not a `T`.
+    /// If it does not decode as a `T`.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, MigrateError> {
         let decode = |json| {
             // serde's text may quote the value.
@@ -89,7 +88,7 @@ impl<'f> Migration<'f> {
     ///
     /// # Errors
     ///
-    /// If it cannot be encoded, or would not be read back as the same value.
+    /// If it cannot be encoded, or its encoding would decode as another value.
     pub fn set<T: Serialize + ?Sized>(
         &mut self,
         name: &str,
@@ -110,8 +109,8 @@ impl<'f> Migration<'f> {
         self.changes.insert(name, None);
     }
 
-    /// Stores under `to` what is stored under `from`, unless something is
-    /// stored under `to` already.
+    /// Moves what is stored under `from` to `to`. If something is stored under `to` already, `from`
+    /// is only removed.
     pub fn rename(&mut self, from: &str, to: &str) {
         let (from, to) = (self.full(from).into_owned(), self.full(to).into_owned());
         let value = |name: &str| match self.changes.get(name) {
@@ -132,7 +131,7 @@ impl<'f> Migration<'f> {
         }
     }
 
-    /// What differs from what is stored.
+    /// Returns the changes that differ from what is stored.
     pub(crate) fn into_ops(self) -> Vec<FieldOp> {
         let stored = self.stored;
         let differing =
@@ -144,7 +143,7 @@ impl<'f> Migration<'f> {
 }
 
 impl fmt::Debug for Migration<'_> {
-    /// Without the values: they may be personal.
+    /// Omits the values: they may be personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Migration")
             .field("schema", &self.schema.name)

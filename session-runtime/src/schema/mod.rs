@@ -25,18 +25,17 @@ use crate::session::Handle;
 
 /// A struct whose fields are kept in a session. Derive it.
 ///
-/// See the [crate documentation](crate) for an example and the table of
-/// options.
+/// See the [crate documentation](crate) for an example and the table of options.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session schema",
     label = "this type does not derive `SessionSchema`",
     note = "write `#[derive(session_runtime::SessionSchema)]` above the definition of `{Self}`"
 )]
 pub trait SessionSchema: Sized + 'static {
-    /// The typed handle that a handler extracts.
+    /// The typed handle that handlers extract.
     type Session: SessionHandle<Schema = Self>;
 
-    /// What the runtime knows of this struct.
+    /// The runtime's description of this struct.
     const SCHEMA: &'static Schema;
 
     #[doc(hidden)]
@@ -46,7 +45,7 @@ pub trait SessionSchema: Sized + 'static {
     fn __replace(self, handle: &mut Handle<Self>);
 }
 
-/// A generated handle type: the accessors, above a [`Handle`].
+/// A generated handle type: the accessors, on top of a [`Handle`].
 pub trait SessionHandle:
     From<Handle<Self::Schema>>
     + std::ops::DerefMut<Target = Handle<Self::Schema>>
@@ -65,7 +64,7 @@ pub trait SessionHandle:
     note = "mark the field that says who is signed in with `#[session(principal)]`"
 )]
 pub trait HasPrincipal: SessionSchema {
-    /// What identifies who is signed in.
+    /// The type that identifies the signed-in user.
     type Principal: FieldType;
 
     /// The field that holds it.

@@ -1,5 +1,5 @@
-//! What a test kit is told of values that do not come back. A program that runs
-//! without one pays nothing for it.
+//! Reports to the test kit field values that do not survive a round trip through the store.
+//! Inactive unless a test kit installs it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,12 +8,12 @@ use super::value;
 use crate::codec::{Codec, Value, same_but_for_order};
 use crate::schema::{Field, Schema};
 
-/// The first value that a session took and will not give back.
+/// The first faulty value that a session was given.
 #[derive(Debug, Default)]
 pub(crate) struct Audit(Mutex<Option<String>>);
 
 impl Audit {
-    /// What was found since the last call.
+    /// Takes the fault found since the last call.
     pub(crate) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -25,7 +25,7 @@ impl Audit {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(text);
     }
 
-    /// Looks at what is to be stored of `field`.
+    /// Checks that `stored`, about to be stored for `field`, decodes to the same value.
     pub(super) fn stored(&self, schema: &Schema, field: &'static Field, stored: &[u8]) {
         let json = value::bare(field, stored);
         let problem = match (field.codec().decode)(json).map(|value| text(field.codec(), &value)) {
@@ -46,8 +46,8 @@ impl Audit {
         );
     }
 
-    /// Looks at a value that was read, and neither set nor borrowed mutably. `stored` is
-    /// what it was decoded from.
+    /// Checks a value that was read but neither set nor borrowed mutably. `stored` is what it was
+    /// decoded from.
     fn read(&self, schema: &Schema, field: &'static Field, value: &Value, stored: Option<&[u8]>) {
         let codec = field.codec();
         let (Some(now), [one, other]) =
@@ -57,7 +57,7 @@ impl Audit {
         };
         let decoded = stored.and_then(|it| (codec.decode)(value::bare(field, it)).ok());
         let was = decoded.and_then(|value| text(codec, &value));
-        // Of a default that differs each time nothing can be said.
+        // A default that differs on every call proves nothing.
         let same =
             |text: &Option<Vec<u8>>| text.as_ref().is_some_and(|it| same_but_for_order(it, &now));
         if !same(&was) && !same(&one) && one == other {
@@ -70,16 +70,16 @@ impl Audit {
     }
 }
 
-/// The JSON of a value that has one.
+/// The JSON of `value`, or `None` if it does not encode.
 fn text(codec: &Codec, value: &Value) -> Option<Vec<u8>> {
     codec.bytes_of(&**value).ok()
 }
 
 impl Core {
-    /// What a test kit looks at when a handle has done its work.
+    /// Checks the values that a finished handle has read.
     pub(super) fn audit_reads(&self) {
         let Some(audit) = self.backend.audit() else { return };
-        // A save that was given up has published what this handle has not seen again.
+        // After an abandoned save the request has published changes that this handle has not seen.
         if std::thread::panicking() || self.backend.scope().published() != self.seen {
             return;
         }

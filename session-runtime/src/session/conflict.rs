@@ -1,4 +1,4 @@
-//! What a change means where somebody else changed the field meanwhile.
+//! Resolves a change of a field that was changed concurrently.
 
 use super::op::PendingOp;
 use super::value;
@@ -7,10 +7,10 @@ use crate::error::SessionError;
 use crate::record::patch::Op;
 use crate::schema::{ConflictPolicy, Field};
 
-/// What becomes of `op` where `stored` is there by now: another operation, or
-/// none where nothing is left to do. `op.base` is what its handle saw.
+/// Returns the operation to apply for `op`, given the value `stored` now; `None` if nothing is left
+/// to do. `op.base` is the value that its handle saw.
 ///
-/// Says nothing of fields whose later commit counts.
+/// An operation on a `LastWins` field is returned unchanged.
 pub(super) fn resolve(
     op: &PendingOp,
     stored: Option<&[u8]>,
@@ -34,9 +34,9 @@ pub(super) fn resolve(
     }
 }
 
-/// Two changes of one request, made by two handles: `later` was made after
-/// `earlier`. A handle that saw the other's change goes on from it; two that
-/// did not are like two requests.
+/// Combines two changes of one request, made by two handles: `later` was made after `earlier`. If
+/// the later handle had seen the earlier change, its own replaces it; otherwise the two conflict
+/// like those of two requests.
 pub(super) fn combine(
     earlier: &PendingOp,
     later: &PendingOp,

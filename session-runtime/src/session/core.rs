@@ -1,5 +1,4 @@
-//! The untyped inside of a handle: slots that decode on first read, and the
-//! changes above them.
+//! The untyped core of a handle: slots that decode on first read, with the changes on top.
 
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
@@ -24,7 +23,7 @@ pub(super) struct Slot {
     pub(super) change: u16,
 }
 
-/// For how many changes a handle makes room with the first one.
+/// Number of changes that a handle allocates room for on its first one.
 const AT_FIRST: usize = 6;
 
 /// A field that this handle changed and has not published.
@@ -33,10 +32,10 @@ pub(super) struct Change {
     pub(super) seq: u64,
     pub(super) value: Value,
     pub(super) how: How,
-    /// What the value was encoded as before it was lent, where that is not what is
-    /// stored: a set has another order in each instance.
+    /// The encoding before the value was lent, if it differs from what is stored: a set is ordered
+    /// differently in each instance.
     pub(super) before: Option<Vec<u8>>,
-    /// Which publications of its request this handle had seen of the field.
+    /// Number of the last publication of this field that the handle had seen.
     pub(super) seen: u64,
 }
 
@@ -54,7 +53,7 @@ pub(super) enum How {
     Taken,
 }
 
-/// Requests that are not about a field.
+/// Requested events that do not concern a field.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     pub(super) authenticated: bool,
@@ -63,13 +62,13 @@ pub(super) struct Events {
     pub(super) ticket: Option<LoginTicket>,
 }
 
-/// What becomes of unpublished field changes.
+/// Which unpublished changes are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Publish {
     Everything,
-    /// Everything, of a handle that is being dropped: its values are not read again.
+    /// Everything, from a handle that is being dropped: its values are not read again.
     Last,
-    /// The handler is unwinding: only a sign-out counts.
+    /// The handler is unwinding: only what takes privileges away is published.
     SignOutOnly,
 }
 
@@ -92,10 +91,10 @@ pub(crate) struct Core {
     pub(super) schema: &'static Schema,
     /// The record as loaded, or as last saved.
     pub(super) record: Option<Arc<Record>>,
-    /// Its fields, with what this request had published when this was read.
+    /// Its fields, including what this request had published when they were read.
     pub(super) fields: Fields,
     pub(super) generation: u32,
-    /// How often its request had published something by then.
+    /// How many publications of its request this handle has seen.
     pub(super) seen: u64,
     pub(super) slots: Box<[Slot]>,
     pub(super) changes: Vec<Change>,
@@ -136,17 +135,17 @@ impl Core {
         &self.schema.fields[index]
     }
 
-    /// The stored bytes of a field and the name they are stored under. The
-    /// primary name wins over its aliases.
+    /// Returns the stored bytes of a field and the name they are stored under. The primary name
+    /// wins over its aliases.
     pub(super) fn stored(&self, field: &'static Field) -> Option<(&'static str, &[u8])> {
         field.names().find_map(|name| Some((name, self.fields.get(name)?)))
     }
 
-    /// Decodes what is stored; `None` when nothing is, or its time is over.
+    /// Decodes the stored value; `None` if there is none or it has expired.
     pub(super) fn decode(&self, field: &'static Field) -> Option<Result<Value, CodecError>> {
         let (_, bytes) = self.stored(field)?;
         if field.ttl.is_none() {
-            // Does not ask the clock.
+            // Without a `ttl` there is no need to read the clock.
             return Some((field.codec().decode)(bytes));
         }
         value::decode(field, bytes, self.backend.now())
@@ -174,8 +173,7 @@ impl Core {
         }
     }
 
-    /// Whether what is stored was opened, for the log. `None` where there is
-    /// nothing to open.
+    /// Whether the stored value could be decrypted, for the log; `None` if it is not encrypted.
     pub(super) fn opens(&self, field: &'static Field) -> Option<bool> {
         let (_, stored) = self.stored(field)?;
         field.secret.then(|| !is_locked(stored))
@@ -189,7 +187,7 @@ impl Core {
         }
     }
 
-    /// The fields that were read and not changed, with their values.
+    /// Returns the fields that were read but not changed, with their values.
     pub(super) fn read_values(&self) -> impl Iterator<Item = (&'static Field, &Value)> {
         let read = self.schema.fields.iter().zip(&self.slots);
         read.filter(|(_, slot)| slot.change == 0)
@@ -204,8 +202,8 @@ impl Core {
         self.change_at(&self.slots[index])
     }
 
-    /// The change of a field, begun as `Touched` with the current value if
-    /// there was none. Stamped as the latest of this request.
+    /// Returns the change of a field, starting one as `Touched` with the current value if there is
+    /// none, and makes it the latest of this request.
     pub(super) fn begin(&mut self, index: usize) -> &mut Change {
         self.mark_dirty();
         let seq = self.backend.scope().next_seq();
@@ -225,7 +223,7 @@ impl Core {
         change
     }
 
-    /// Replaces a field's value, into the box that is there if it fits.
+    /// Replaces a field's value, reusing its box if the type fits.
     pub(super) fn put<T: Send + Sync + 'static>(&mut self, index: usize, value: T, how: How) {
         self.mark_dirty();
         let seq = self.backend.scope().next_seq();
@@ -234,7 +232,7 @@ impl Core {
             let change = &mut self.changes[at];
             refill(&mut change.value, value);
             change.seq = seq;
-            // Signing in is an event that a later replacement does not take back.
+            // A sign-in is an event, which a later replacement does not take back.
             let event = self.schema.fields[index].principal && change.how == How::Set;
             if !(event && how == How::Touched) {
                 change.how = how;
@@ -255,7 +253,7 @@ impl Core {
         let (before, seen) = (None, self.seen);
         let made = self.changes.len();
         if made == self.changes.capacity() {
-            // Each field is changed once at most.
+            // Each field has at most one change.
             let others = self.schema.fields.len() - made;
             self.changes.reserve_exact(others.min(AT_FIRST.max(4 * made)));
         }
@@ -270,7 +268,7 @@ impl Core {
         }
     }
 
-    /// Forgets the changes and everything that was decoded above them.
+    /// Discards the changes and the values decoded for them.
     pub(super) fn forget_changes(&mut self) {
         for change in self.changes.drain(..) {
             self.slots[usize::from(change.index)] = Slot::default();
@@ -282,7 +280,7 @@ impl Core {
         }
     }
 
-    /// Sees another record from now on.
+    /// Switches to another record, discarding all changes.
     pub(super) fn rebase(
         &mut self,
         record: Option<Arc<Record>>,
@@ -305,12 +303,12 @@ impl Core {
         std::mem::take(&mut self.changes)
     }
 
-    /// Puts a value that was published back as what is loaded.
+    /// Keeps a published value as the loaded one.
     pub(super) fn settle(&mut self, change: Change) {
         self.slots[usize::from(change.index)].loaded = OnceLock::from(change.value);
     }
 
-    /// Resets every field that may be reset.
+    /// Resets every field except the `write_once` ones.
     pub(super) fn clear(&mut self) {
         for (index, field) in self.schema.fields.iter().enumerate() {
             if field.conflict != ConflictPolicy::WriteOnce {
@@ -320,7 +318,7 @@ impl Core {
         self.keyed.clear();
     }
 
-    /// Puts the default in place of a value, to be removed from the store.
+    /// Replaces a value by the default and removes it from the store.
     pub(super) fn reset(&mut self, index: usize) {
         let default = self.field(index).default_value();
         let change = self.begin(index);
@@ -328,13 +326,13 @@ impl Core {
         change.how = How::Reset;
     }
 
-    /// Whether the field was changed and that is not published.
+    /// Whether the field has an unpublished change.
     pub(super) fn changed(&self, index: usize) -> bool {
         self.change(index).is_some_and(|change| self.differs(change))
             || self.keyed.iter().any(|change| usize::from(change.index) == index)
     }
 
-    /// The fields of which that is so.
+    /// The stored names of the fields with unpublished changes.
     pub(super) fn changed_fields(&self) -> Vec<&'static str> {
         let differing = self.changes.iter().filter(|change| self.differs(change));
         let mut indexes: Vec<u16> = differing.map(|change| change.index).collect();
@@ -346,14 +344,15 @@ impl Core {
         indexes.into_iter().map(|index| self.field(usize::from(index)).name).collect()
     }
 
-    /// Whether a change amounts to anything.
+    /// Whether a change has any effect.
     pub(super) fn differs(&self, change: &Change) -> bool {
         let mut differs = false;
-        // A value that does not encode is a change: the commit reports it.
+        // A value that does not encode counts as changed: the commit reports the error.
         self.ops_of(change, self.backend.now(), |_| differs = true).is_err() || differs
     }
 
-    /// A value of its own, through the codec: no `Clone` needed.
+    /// Returns an independent copy of the value, made through the codec so that no `Clone` is
+    /// needed.
     pub(super) fn copy_of(&self, index: usize) -> Value {
         let field = self.field(index);
         match self.change(index) {
@@ -365,7 +364,7 @@ impl Core {
         }
     }
 
-    /// Every readable field as (stored name, JSON).
+    /// Returns every readable field as (stored name, JSON).
     pub(super) fn entries(&self) -> Result<Vec<(&'static str, String)>, SessionError> {
         let readable = |(_, field): &(usize, &Field)| {
             !field.secret && !matches!(field.kind, FieldKind::Flash | FieldKind::Nonce { .. })
@@ -383,7 +382,7 @@ impl Core {
             .collect()
     }
 
-    /// The JSON of who is signed in, as this handle sees it.
+    /// Returns the JSON of the principal as this handle sees it.
     pub(crate) fn principal(&self) -> Result<Option<String>, SessionError> {
         let Some(index) = self.schema.principal_index() else { return Ok(None) };
         let mut json = Vec::new();

@@ -1,4 +1,4 @@
-//! Messages for the next page, several at once.
+//! Flash lists: several messages for the next page.
 
 use super::core::How;
 use super::handle::{Handle, typed_mut};
@@ -6,8 +6,8 @@ use crate::schema::{Key, SessionSchema, kind};
 
 /// Flash lists.
 impl<S: SessionSchema> Handle<S> {
-    /// Appends to a flash list, so that what is there already is taken together with it. Of
-    /// two requests that append at once, the later commit stays.
+    /// Appends to a flash list; the whole list is taken together. If two requests append
+    /// concurrently, the later commit wins.
     ///
     /// ```
     /// use session_runtime::{SessionSchema, testing::TestSession};
@@ -26,16 +26,16 @@ impl<S: SessionSchema> Handle<S> {
     pub fn push<L: FlashList>(&mut self, key: Key<S, L, kind::Flash>, item: L::Item) {
         let change = self.core.begin(key.index());
         if let How::Reset | How::Taken = change.how {
-            // What was there is gone; this is new.
+            // The earlier value is gone; this starts a new list.
             change.how = How::Set;
         }
         typed_mut::<L>(&mut change.value).push(item);
     }
 }
 
-/// A field that [`Handle::push`] appends to: `Vec<T>` or `Option<Vec<T>>`.
+/// A field that [`Handle::push`] can append to: `Vec<T>` or `Option<Vec<T>>`.
 pub trait FlashList: Send + Sync + 'static {
-    /// What it holds.
+    /// The type of the items.
     type Item;
 
     #[doc(hidden)]

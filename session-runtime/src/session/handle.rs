@@ -14,19 +14,19 @@ use crate::record::patch::Add;
 use crate::schema::{Counter, Key, SessionSchema, kind};
 use crate::ticket::LoginTicket;
 
-/// One request's typed view of a session.
+/// A typed view of the session of one request.
 ///
-/// Handlers extract it as [`Session<S>`](crate::Session), which adds the
-/// generated accessors. Generic code takes `&mut Handle<S>` and uses keys.
+/// Handlers extract it as [`Session<S>`](crate::Session), which adds the generated accessors.
+/// Generic code takes `&mut Handle<S>` and uses keys.
 ///
-/// A handle works on a snapshot. What it changes is published to the request
-/// when it is dropped (or by [`publish`](Self::publish)), and stored by the
-/// layer before the first byte of the response leaves (or by
-/// [`save`](Self::save)). Two handles alive in one request behave like two
-/// concurrent requests: they merge by field. A field that is borrowed to be changed in
-/// place begins with what other handles have published of it until then; two that
-/// were borrowed from the same value are merged as the field declares, and otherwise
-/// the later change is kept and a warning names the field.
+/// A handle works on a snapshot. Its changes are published to the request when it is dropped (or by
+/// [`publish`](Self::publish)), and the layer stores them before the first byte of the response is
+/// sent (or [`save`](Self::save) does).
+///
+/// Two handles alive in one request behave like two concurrent requests: they merge by field.
+/// Borrowing a field mutably starts from the latest value that other handles have published. If two
+/// handles borrowed a field at the same value, its policy resolves their changes; without one, the
+/// later change is kept and a warning names the field.
 pub struct Handle<S: SessionSchema> {
     pub(crate) core: Core,
     schema: PhantomData<fn() -> S>,
@@ -39,14 +39,31 @@ impl<S: SessionSchema> Handle<S> {
         Self { core, schema: PhantomData }
     }
 
-    /// The value of a field: what was set, else what is stored, else the default.
+    /// Returns the value of a field: the value set, else the stored one, else the default.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(default = "en")] locale: String }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// assert_eq!(session.get(Visitor::LOCALE), "en");
+    /// session.set(Visitor::LOCALE, "de".to_owned());
+    /// assert_eq!(session.get(Visitor::LOCALE), "de");
+    /// ```
     #[must_use]
     pub fn get<T: 'static, K: kind::Readable>(&self, key: Key<S, T, K>) -> &T {
         typed(self.core.value(key.index()))
     }
 
-    /// Sets a field. Setting the principal to somebody signs them in: the
-    /// token is renewed, even if they were signed in before.
+    /// Sets a field. Setting the principal to `Some` signs that user in and renews the token, even
+    /// if they were signed in already.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.set(Visitor::LOCALE, "de".to_owned());
+    /// assert_eq!(session.locale(), "de");
+    /// ```
     #[doc(alias("insert"))]
     pub fn set<T: Send + Sync + 'static, K: kind::Settable>(
         &mut self,
@@ -56,7 +73,15 @@ impl<S: SessionSchema> Handle<S> {
         self.core.put(key.index(), value, How::Set);
     }
 
-    /// Changes a field in place. It is written only if its value differs then.
+    /// Changes a field in place. It is stored only if the value differs afterwards.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { cart: Vec<String> }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.update(Visitor::CART, |cart| cart.push("pen".to_owned()));
+    /// assert_eq!(session.cart(), ["pen"]);
+    /// ```
     pub fn update<T: 'static, K: kind::Readable, R>(
         &mut self,
         key: Key<S, T, K>,
@@ -65,21 +90,50 @@ impl<S: SessionSchema> Handle<S> {
         change(self.__value_mut(key))
     }
 
-    /// Removes what is stored, so that the field reads as its default.
+    /// Removes the stored value, so that the field reads as its default.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(default = "en")] locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// t.session().reset(Visitor::LOCALE);
+    /// assert_eq!(t.session().locale(), "en");
+    /// ```
     #[doc(alias("remove"))]
     pub fn reset<T, K>(&mut self, key: Key<S, T, K>) {
         self.core.reset(key.index());
     }
 
     /// Adds to a counter, saturating. Concurrent additions all count.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)]
+    /// # struct Visitor { locale: String, #[session(counter)] visits: u64 }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("en"));
+    /// let (mut one, mut two) = (t.session(), t.session()); // two requests at once
+    /// one.add(Visitor::VISITS, 1);
+    /// two.add(Visitor::VISITS, 2);
+    /// # drop((one, two));
+    /// assert_eq!(t.session().visits(), 3);
+    /// ```
     pub fn add<T: Counter>(&mut self, key: Key<S, T, kind::Counter>, delta: i64) {
         let index = key.index();
         let before = *self.get(key);
         self.core.put_addition(index, before, before.plus(delta), delta);
     }
 
-    /// Takes a flash value: it is removed when the request commits. A `HEAD` request
-    /// removes none, because its response has no body to show it in.
+    /// Takes a flash value: returns it, and removes it when the request commits. A `HEAD` request
+    /// removes nothing, because its response has no body to show the value in.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(flash)] notice: Option<String> }
+    /// # let t = TestSession::<Visitor>::new();
+    /// t.session().set_notice("Saved.");
+    /// assert_eq!(t.session().take(Visitor::NOTICE).as_deref(), Some("Saved."));
+    /// assert_eq!(t.session().take(Visitor::NOTICE), None);
+    /// ```
     pub fn take<T: Send + Sync + 'static>(&mut self, key: Key<S, T, kind::Flash>) -> T {
         let index = key.index();
         let default: T = owned(self.core.field(index).default_value());
@@ -89,21 +143,50 @@ impl<S: SessionSchema> Handle<S> {
         std::mem::replace(typed_mut(&mut change.value), default)
     }
 
-    /// Whether this handle changed the field and has not published that.
+    /// Whether this handle has an unpublished change of the field.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.set_locale("de");
+    /// assert!(session.changed(Visitor::LOCALE));
+    /// session.publish();
+    /// assert!(!session.changed(Visitor::LOCALE));
+    /// ```
     #[must_use]
     pub fn changed<T, K>(&self, key: Key<S, T, K>) -> bool {
         self.core.changed(key.index())
     }
 
-    /// The stored names of the fields that this handle changed and has not
-    /// published, in the order of the first change; a keyed nonce once, and last.
+    /// Returns the stored names of the fields with unpublished changes in this handle, in the order
+    /// of their first change. Keyed nonces come last, once each.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String, cart: Vec<String> }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.cart_mut().push("pen".to_owned());
+    /// assert_eq!(session.changed_fields(), ["cart"]);
+    /// ```
     #[must_use]
     pub fn changed_fields(&self) -> Vec<&'static str> {
         self.core.changed_fields()
     }
 
-    /// Every readable field as (stored name, JSON). Flash, nonce and secret
-    /// fields are left out.
+    /// Returns every readable field as (stored name, JSON). Flash, nonce and secret fields are left
+    /// out.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)]
+    /// # struct Visitor { locale: String, #[session(counter)] visits: u64 }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// for (name, json) in t.session().entries()? {
+    ///     println!("{name}: {json}"); // `locale: "de"`, then `visits: 0`
+    /// }
+    /// # Ok::<(), session_runtime::SessionError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -112,21 +195,45 @@ impl<S: SessionSchema> Handle<S> {
         self.core.entries()
     }
 
-    /// All fields as the struct they were declared in, decoded anew.
+    /// Returns all fields as the struct that declares them, decoded anew.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// let visitor: Visitor = t.session().snapshot();
+    /// assert_eq!(visitor.locale, "de");
+    /// ```
     #[doc(alias = "copy")]
     #[must_use]
     pub fn snapshot(&self) -> S {
         S::__snapshot(self)
     }
 
-    /// Sets every field from the struct. What does not differ is not written;
-    /// another principal signs in, the same one does not sign in again.
+    /// Sets every field from the struct. Unchanged fields are not written. A different principal is
+    /// signed in; the same one is not signed in again.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.replace(Visitor { locale: "de".to_owned() });
+    /// assert_eq!(session.locale(), "de");
+    /// ```
     pub fn replace(&mut self, all: S) {
         all.__replace(self);
     }
 
-    /// Resets every field of this schema, but for those that are written once.
-    /// The session itself stays.
+    /// Resets every field of this schema except the `write_once` ones. The session itself stays.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(default = "en")] locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// t.session().clear();
+    /// assert_eq!(t.session().locale(), "en");
+    /// assert!(!t.session().is_new());
+    /// ```
     pub fn clear(&mut self) {
         self.core.clear();
     }
@@ -135,7 +242,7 @@ impl<S: SessionSchema> Handle<S> {
     pub fn __value_mut<T: 'static, K: kind::Readable>(&mut self, key: Key<S, T, K>) -> &mut T {
         let change = self.core.lend(key.index());
         if let How::Added(_) | How::Reset | How::Taken = change.how {
-            // Borrowing after these replaces the value as a whole.
+            // After these, borrowing mutably replaces the whole value.
             change.how = How::Set;
         }
         typed_mut(&mut change.value)
@@ -153,117 +260,249 @@ impl<S: SessionSchema> Handle<S> {
     }
 }
 
-/// The life of the session.
+/// The session's lifecycle.
 impl<S: SessionSchema> Handle<S> {
-    /// The session's public id; `None` until something is stored. It may be
-    /// logged: it is not a credential.
+    /// Returns the session's public id; `None` until the session is stored. It is not a credential
+    /// and may be logged.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new();
+    /// assert!(t.session().id().is_none());
+    /// t.session().set_locale("de");
+    /// assert!(t.session().id().is_some());
+    /// ```
     #[must_use]
     pub fn id(&self) -> Option<&SessionId> {
         self.core.record.as_ref().map(|record| &record.id)
     }
 
     /// Whether nothing is stored for this visitor yet.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new();
+    /// assert!(t.session().is_new());
+    /// t.session().set_locale("de");
+    /// assert!(!t.session().is_new());
+    /// ```
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.core.record.is_none()
     }
 
-    /// When the session was created.
+    /// Returns when the session was created; `None` until it is stored.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// let created = t.session().created_at();
+    /// t.advance(std::time::Duration::from_secs(300));
+    /// assert_eq!(t.session().created_at(), created);
+    /// ```
     #[must_use]
     pub fn created_at(&self) -> Option<SystemTime> {
         self.core.record.as_ref().map(|record| record.meta.created.into())
     }
 
-    /// The last recorded activity, this request included. Activity is recorded
-    /// when a tenth of the idle timeout has passed since the last time, or an
-    /// hour where there is no idle timeout.
+    /// Returns the last recorded activity, including this request; `None` until the session is
+    /// stored. Activity is recorded once a tenth of the idle timeout has passed since the last
+    /// time, or an hour if there is no idle timeout.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// let before = t.session().last_seen_at();
+    /// t.advance(std::time::Duration::from_secs(300));
+    /// assert!(t.session().last_seen_at() > before);
+    /// ```
     #[must_use]
     pub fn last_seen_at(&self) -> Option<SystemTime> {
         self.core.record.as_ref().map(|record| record.meta.last_seen.into())
     }
 
-    /// When somebody last proved who they are in this session.
+    /// Returns the time of the last authentication in this session: a sign-in, or a call of
+    /// [`reauthenticated`](Self::reauthenticated).
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// assert!(t.session().authenticated_at().is_some());
+    /// ```
     #[must_use]
     pub fn authenticated_at(&self) -> Option<SystemTime> {
         self.core.record.as_ref()?.meta.authenticated.map(Into::into)
     }
 
-    /// When the session ends if nothing more happens.
+    /// Returns when the session expires if there is no further activity; `None` until it is stored.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// let session = t.session();
+    /// assert!(session.expires_at() > session.last_seen_at());
+    /// ```
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.core.record.as_ref().map(|record| record.meta.expires_at().into())
     }
 
-    /// How long the session still lives if nothing more happens.
+    /// Returns how long the session lives if there is no further activity; `None` until it is
+    /// stored.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// use std::time::Duration;
+    ///
+    /// let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// assert_eq!(t.session().expires_in(), Some(Duration::from_secs(30 * 60)));
+    /// ```
     #[must_use]
     pub fn expires_in(&self) -> Option<Duration> {
         let expires = self.core.record()?.meta.expires_at();
         Some(expires.since(self.core.backend.now()))
     }
 
-    /// Renews the token. Every earlier token, and every request that was begun
-    /// with one, is refused from then on. Does nothing to a session that is
-    /// not stored.
+    /// Renews the token. All earlier tokens, and requests that began with one, are refused from
+    /// then on. Has no effect on a session that is not stored.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("de"));
+    /// let old = t.cookie();
+    /// t.session().regenerate();
+    /// assert_ne!(t.cookie(), old);
+    /// ```
     #[doc(alias("cycle_id", "renew", "rotate"))]
     pub fn regenerate(&mut self) {
         self.core.mark_dirty();
         self.core.events.renew = true;
     }
 
-    /// Notes that somebody proved who they are, in a schema without principal
-    /// or for a step that asks again: renews the token, stamps
-    /// [`authenticated_at`](Self::authenticated_at), restarts both timeouts.
+    /// Records an authentication, in a schema without a principal or when the user authenticates
+    /// again: renews the token, sets [`authenticated_at`](Self::authenticated_at) and restarts both
+    /// timeouts.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # use std::time::Duration;
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// t.advance(Duration::from_secs(600));
+    /// // The user has entered the password again:
+    /// t.session().reauthenticated();
+    /// assert!(t.session().is_fresh(Duration::from_secs(300)));
+    /// ```
     pub fn reauthenticated(&mut self) {
         self.core.mark_dirty();
         self.core.events.authenticated = true;
     }
 
-    /// Ends the session, whatever the response turns out to be, and whatever
-    /// other handles or requests do. What is set afterwards starts a fresh
-    /// session in the same response.
+    /// Ends the session, whatever the response turns out to be, and whatever other handles or
+    /// requests do. Fields that are set afterwards start a fresh session in the same response.
     ///
     /// A request with the old token that arrives within
-    /// [`late_grace`](crate::SessionLayer::late_grace) of it can sign in and store nothing
-    /// else, so that a late answer does not undo the logout.
+    /// [`late_grace`](crate::SessionLayer::late_grace) afterwards can sign in but store nothing
+    /// else, so that a late request does not undo the logout.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// t.session().destroy();
+    /// assert!(t.session().is_new());
+    /// ```
     #[doc(alias("flush", "delete", "logout", "invalidate"))]
     pub fn destroy(&mut self) {
         self.core.destroy();
     }
 
-    /// Lets the session live this long, over restarts of the browser too: at
-    /// least one second, at most 400 days. There is no idle timeout then. It
-    /// is for whoever is signed in; who signs in or out later does not inherit
-    /// it.
+    /// Lets the session live this long, even across restarts of the browser, with no idle timeout:
+    /// at least one second, at most 400 days. It applies to the current principal only: a later
+    /// change of the principal (sign-in or sign-out) resets it.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # use std::time::Duration;
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// let month = Duration::from_secs(30 * 86_400);
+    /// t.session().remember(month);
+    /// assert_eq!(t.session().expires_in(), Some(month));
+    /// ```
     pub fn remember(&mut self, duration: Duration) {
         self.core.mark_dirty();
         self.core.events.remember = Some(duration.max(Duration::from_secs(1)));
     }
 
-    /// Says with which ticket the sign-in of this request began: if all
-    /// sessions of the principal were revoked since, it is refused.
+    /// Ties the sign-in of this request to the ticket taken when the login began. If all sessions
+    /// of the principal have been revoked since, the sign-in is refused.
     ///
     /// Take the ticket before the password is checked, with
     /// [`SessionManager::login_ticket`](crate::SessionManager::login_ticket).
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # let t = TestSession::<Visitor>::new();
+    /// let ticket = t.typed_manager().login_ticket(&42)?;
+    /// // … the password is checked …
+    /// let mut session = t.session();
+    /// session.redeem(ticket);
+    /// session.set_user_id(42);
+    /// # drop(session);
+    /// # assert_eq!(t.session().user_id(), Some(42));
+    /// # Ok::<(), session_runtime::SessionError>(())
+    /// ```
     pub fn redeem(&mut self, ticket: LoginTicket) {
         self.core.mark_dirty();
         self.core.events.ticket = Some(ticket);
     }
 
-    /// Whether somebody proved who they are within the last `max_age`.
+    /// Whether the last authentication in this session is at most `max_age` ago.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # use std::time::Duration;
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// t.advance(Duration::from_secs(600));
+    /// assert!(t.session().is_fresh(Duration::from_secs(900)));
+    /// assert!(!t.session().is_fresh(Duration::from_secs(300)));
+    /// ```
     #[must_use]
     pub fn is_fresh(&self, max_age: Duration) -> bool {
         let proved = self.core.record().and_then(|record| record.meta.authenticated);
         proved.is_some_and(|at| self.core.backend.now().since(at) <= max_age)
     }
 
-    /// Refuses a sensitive step unless somebody proved who they are within the
-    /// last `max_age` (OWASP ASVS 7.5.3). Asks the store, not a snapshot.
+    /// Fails unless the last authentication in this session is at most `max_age` ago; call it
+    /// before a sensitive step (OWASP ASVS 7.5.3). Asks the store, not the snapshot.
+    ///
+    /// ```
+    /// # use session_runtime::{Session, SessionError, SessionSchema};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # use std::time::Duration;
+    /// async fn delete_account(session: Session<Visitor>) -> Result<(), SessionError> {
+    ///     session.require_fresh(Duration::from_secs(300)).await?;
+    ///     // …
+    ///     Ok(())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
     /// [`SessionError::NotFresh`] (401): ask for the password, then call
-    /// [`reauthenticated`](Self::reauthenticated); [`SessionError::Gone`] if
-    /// the session ended meanwhile; otherwise what the store reports.
+    /// [`reauthenticated`](Self::reauthenticated); [`SessionError::Gone`] if the session has ended
+    /// meanwhile; otherwise what the store reports.
     pub async fn require_fresh(&self, max_age: Duration) -> Result<(), SessionError> {
         let Some(record) = self.core.record() else { return Err(SessionError::NotFresh) };
         let (id, epoch) = (record.id, record.meta.epoch);
@@ -275,52 +514,104 @@ impl<S: SessionSchema> Handle<S> {
         }
     }
 
-    /// Hands the changes to the request now, instead of when this is dropped.
-    /// Handles extracted later see them.
+    /// Publishes the changes to the request now instead of on drop. Handles extracted later see
+    /// them.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.set_locale("de");
+    /// session.publish();
+    /// session.discard(); // too late
+    /// assert_eq!(session.locale(), "de");
+    /// ```
     pub fn publish(&mut self) {
         self.core.publish(Publish::Everything);
         self.core.refresh();
     }
 
-    /// Throws away what this handle changed and did not publish.
+    /// Discards the unpublished changes of this handle.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(default = "en")] locale: String }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.set_locale("de");
+    /// session.discard();
+    /// assert_eq!(session.locale(), "en");
+    /// ```
     pub fn discard(&mut self) {
         self.core.forget_changes();
     }
 
-    /// Sees what other handles of this request have published meanwhile,
-    /// without I/O. Publishes this handle's own changes first.
+    /// Picks up what other handles of this request have published since, without I/O. Publishes
+    /// this handle's own changes first.
+    ///
+    /// ```
+    /// # use session_runtime::{Session, SessionSchema};
+    /// # #[derive(SessionSchema)] struct Visitor { cart: Vec<String> }
+    /// fn sync(mine: &mut Session<Visitor>, other: &mut Session<Visitor>) -> usize {
+    ///     other.publish();
+    ///     mine.refresh();
+    ///     mine.cart().len()
+    /// }
+    /// ```
     pub fn refresh(&mut self) {
         self.publish();
     }
 
-    /// Stores the changes now, not at the end of the response. For WebSockets,
-    /// streams, tasks, and handlers that must know that it worked. Once begun
-    /// it runs to its end, also when this future is dropped.
+    /// Stores the changes now, not at the end of the response: for WebSockets, streams, tasks, and
+    /// handlers that must know whether it worked. Once polled, it runs to completion even if this
+    /// future is dropped.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.set_locale("de");
+    /// session.save().await?;
+    /// assert!(!session.is_new());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SessionError::Gone`] if the session ended or somebody signed in or out
-    /// meanwhile; [`SessionError::HeadSent`] if this would need a new cookie
-    /// and the response has started; otherwise what the store reports.
+    /// [`SessionError::Gone`] if the session has ended, or another request has signed in or out,
+    /// meanwhile; [`SessionError::HeadSent`] if a new cookie is needed and the response has
+    /// started; otherwise what the store reports.
     pub async fn save(&mut self) -> Result<(), SessionError> {
         self.core.publish(Publish::Everything);
         let backend = Arc::clone(&self.core.backend);
         let saved = backend.save().await;
         match saved {
             Ok(()) => self.core.refresh(),
-            // What was refused is not what the session holds.
+            // A refused change is not part of the session.
             Err(_) => self.core.look_again(),
         }
         saved
     }
 
-    /// Reads the session again from the store. Unpublished changes of this
-    /// handle are thrown away.
+    /// Reads the session from the store again and discards the unpublished changes of this handle.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { locale: String }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// # let t = TestSession::<Visitor>::new().with(|s| s.set_locale("en"));
+    /// let mut session = t.session();
+    /// t.session().set_locale("de"); // another request
+    /// t.settle().await;
+    /// session.reload().await?;
+    /// assert_eq!(session.locale(), "de");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SessionError::Gone`] if the session ended, or somebody signed in or
-    /// out, since this request loaded it; otherwise what the store reports.
+    /// [`SessionError::Gone`] if the session has ended, or another request has signed in or out,
+    /// since this request loaded it; otherwise what the store reports.
     pub async fn reload(&mut self) -> Result<(), SessionError> {
         self.core.forget_changes();
         self.core.reload().await
@@ -335,7 +626,7 @@ impl<S: SessionSchema> Drop for Handle<S> {
 }
 
 impl<S: SessionSchema> fmt::Debug for Handle<S> {
-    /// Without the values: they may be personal.
+    /// Omits the values: they may be personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("schema", &S::SCHEMA.name)

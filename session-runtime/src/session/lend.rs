@@ -1,5 +1,5 @@
-//! Lending a value to be changed in place: it begins with the latest that the request
-//! knows, and counts as changed if its own JSON has changed when it is published.
+//! Lends a value to be changed in place. The loan starts from the latest value known to the request
+//! and counts as a change if its JSON differs when it is published.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +8,8 @@ use super::value;
 use crate::record::patch::{FieldOp, Op};
 
 impl Core {
-    /// As `begin`, for a value that is changed in place: the latest of this request.
+    /// Like `begin`, for a value to be changed in place: starts from the latest value of the
+    /// request.
     pub(super) fn lend(&mut self, index: usize) -> &mut Change {
         if self.slots[index].change > 0 {
             return self.begin(index);
@@ -21,7 +22,7 @@ impl Core {
         };
         let now = || self.backend.now();
         let stored = self.stored(field).and_then(|(_, stored)| value::current(field, stored, now));
-        // What does not encode now is reported when it is published.
+        // A value that does not encode is reported when it is published.
         let before = field.codec().bytes_unless(stored, &*value).ok().flatten();
         self.slots[index].loaded = OnceLock::from(value);
         let change = self.begin(index);
@@ -29,8 +30,8 @@ impl Core {
         change
     }
 
-    /// Sees what other handles of this request have published of a field that this one
-    /// has not changed. Says which publications it has seen then.
+    /// Picks up what other handles of this request have published of a field that this one has not
+    /// changed. Returns the number of the last publication seen.
     pub(super) fn catch_up(&mut self, index: usize) -> u64 {
         if self.backend.scope().published() == self.seen || self.slots[index].change > 0 {
             return self.seen;
@@ -38,7 +39,7 @@ impl Core {
         let backend = Arc::clone(&self.backend);
         let state = backend.scope().state();
         let (record, fields) = state.projected(&*backend);
-        // Of a session that this handle does not see it has no field either.
+        // A handle that does not see the session does not see its fields either.
         if state.generation != self.generation || (record.is_none() && self.record.is_some()) {
             return self.seen;
         }
@@ -51,7 +52,7 @@ impl Core {
         });
         let latest: Vec<_> = latest.collect();
         if !latest.is_empty() {
-            // Without additions nothing is refused.
+            // `apply` fails only on additions, and there are none.
             if let Ok((fields, _)) = self.fields.apply(&latest) {
                 self.fields = fields;
                 self.slots[index] = Slot::default();

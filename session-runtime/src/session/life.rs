@@ -1,5 +1,4 @@
-//! How a handle follows its session: what ends it, what it sees anew, and what
-//! becomes of its changes at the end.
+//! How a handle follows its session: destroying, refreshing, reloading, and publishing on drop.
 
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ impl Core {
     pub(super) fn destroy(&mut self) {
         let backend = Arc::clone(&self.backend);
         let mut state = backend.scope().state();
-        // A handle of an earlier session has nothing left to end.
+        // A handle on an earlier session of this request has nothing left to end.
         if state.generation == self.generation {
             state.destroy();
         }
@@ -25,7 +24,7 @@ impl Core {
         self.rebase(None, Fields::new(), generation, seen);
     }
 
-    /// Sees the request's latest state.
+    /// Picks up the request's latest state.
     pub(super) fn refresh(&mut self) {
         let backend = Arc::clone(&self.backend);
         let state = backend.scope().state();
@@ -36,14 +35,14 @@ impl Core {
         let seen = backend.scope().published();
         drop(state);
         if fields == self.fields {
-            // The decoded values stay as good as they were.
+            // The decoded values are still valid.
             (self.record, self.seen) = (record, seen);
         } else {
             self.rebase(record, fields, self.generation, seen);
         }
     }
 
-    /// Sees the request's latest state and nothing that was decoded before.
+    /// Picks up the request's latest state and discards everything decoded before.
     pub(super) fn look_again(&mut self) {
         let current = self.backend.scope().state().generation == self.generation;
         if current {
@@ -51,7 +50,7 @@ impl Core {
         }
     }
 
-    /// Sees what the request has come to, whatever this handle saw before.
+    /// Switches to the request's current state, whatever this handle saw before.
     pub(super) fn adopt(&mut self) {
         let backend = Arc::clone(&self.backend);
         let state = backend.scope().state();
@@ -68,7 +67,7 @@ impl Core {
         };
         let id = record.id;
         let backend = Arc::clone(&self.backend);
-        // Another handle of this request may have raised the epoch by a sign-in.
+        // A sign-in by another handle of this request may have raised the epoch.
         let latest = backend.scope().state().record().cloned();
         let epoch = latest.filter(|latest| latest.id == record.id).unwrap_or(record).meta.epoch;
         let Some(fresh) = backend.reload(id, epoch).await? else {
@@ -87,8 +86,8 @@ impl Core {
         Ok(())
     }
 
-    /// Asks the store about a session that a cache remembered, before others
-    /// are ended in its name.
+    /// Confirms a session from the cache with the store, before other sessions are ended on its
+    /// authority.
     pub(crate) async fn vouched(&self) -> Result<(), SessionError> {
         let stale = {
             let state = self.backend.scope().state();
@@ -103,7 +102,7 @@ impl Core {
         }
     }
 
-    /// What the drop of a handle does.
+    /// Publishes the changes when the handle is dropped.
     pub(super) fn publish_at_end(&mut self) {
         self.audit_reads();
         if !self.dirty {

@@ -1,6 +1,6 @@
-//! One request's view of a session: the typed handle, what changed, and the
-//! pure plan of what to store. Nothing here knows a store or http, and of the
-//! cookie only whether it has to change.
+//! One request's view of a session: the typed handle, its changes, and the pure plan of what to
+//! store. Nothing here depends on a store or on HTTP; of the cookie it knows only whether it has to
+//! change.
 
 mod audit;
 mod conflict;

@@ -1,4 +1,4 @@
-//! Values that are handed out once, among all requests.
+//! Values that are handed out once among all requests.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,23 +13,32 @@ use crate::record::KEYED;
 use crate::record::patch::Op;
 use crate::schema::{Key, SessionSchema, kind};
 
-/// How many values of one keyed nonce are kept: whoever begins flows and never
-/// ends them fills no store. The ones that end first make room.
+/// How many values of one keyed nonce are kept, so that flows that are begun and never finished do
+/// not fill the store. The values that expire first make room.
 const MAX_KEYED: usize = 16;
 
 impl<S: SessionSchema> Handle<S> {
-    /// Takes a nonce out of the store, now: of any number of concurrent
-    /// requests at most one gets it. `None` if there is none, or its time is
-    /// over.
+    /// Takes a nonce out of the store immediately: of any number of concurrent requests, at most
+    /// one gets it. Returns `None` if there is none or it has expired.
     ///
-    /// It is gone also if this request fails afterwards, or its future is
-    /// dropped.
+    /// It stays consumed even if this request fails afterwards or its future is dropped.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(nonce)] code: Option<String> }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// # let t = TestSession::<Visitor>::new();
+    /// t.session().set_code("4711".to_owned());
+    /// assert_eq!(t.session().consume(Visitor::CODE).await?.as_deref(), Some("4711"));
+    /// assert_eq!(t.session().consume(Visitor::CODE).await?, None);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`SessionError::Gone`] if the session ended or somebody signed in or out
-    /// meanwhile; [`SessionError::Uncertain`] if the store's answer was lost:
-    /// the value may be gone; otherwise what the store reports.
+    /// [`SessionError::Gone`] if the session has ended, or another request has signed in or out,
+    /// meanwhile; [`SessionError::Uncertain`] if the store's answer was lost, in which case the
+    /// value may be gone; otherwise what the store reports.
     pub async fn consume<T: Send + Sync + 'static>(
         &mut self,
         key: Key<S, T, kind::Nonce>,
@@ -38,17 +47,30 @@ impl<S: SessionSchema> Handle<S> {
         Ok(self.core.consume(key.index(), names).await?.map(owned))
     }
 
-    /// As [`consume`](Self::consume), of the value that was set under `name`.
+    /// Like [`consume`](Self::consume), for the value that was set under `name`.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # use std::collections::HashMap;
+    /// # #[derive(SessionSchema)]
+    /// # struct Visitor { #[session(nonce = keyed, ttl = "10m")] logins: HashMap<String, String> }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// # let t = TestSession::<Visitor>::new();
+    /// t.session().set_logins("state", "verifier".to_owned());
+    /// let verifier = t.session().consume_keyed(Visitor::LOGINS, "state").await?;
+    /// assert_eq!(verifier.as_deref(), Some("verifier"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`consume`](Self::consume).
+    /// Same as [`consume`](Self::consume).
     pub async fn consume_keyed<T: Send + Sync + 'static>(
         &mut self,
         key: Key<S, T, kind::KeyedNonce>,
         name: &str,
     ) -> Result<Option<T>, SessionError> {
-        // It comes from a URL: the store is not asked for what nobody can set.
+        // The name comes from a URL: do not ask the store for one that cannot exist.
         if value::is_too_long(name).is_some() {
             return Ok(None);
         }
@@ -58,10 +80,20 @@ impl<S: SessionSchema> Handle<S> {
         Ok(self.core.consume(key.index(), names).await?.map(owned))
     }
 
-    /// Sets a nonce under `name` (at most 128 bytes), beside those under other
-    /// names, of which the sixteen that live longest are kept.
+    /// Sets a nonce under `name` (at most 128 bytes), beside those under other names. The sixteen
+    /// that expire last are kept.
     ///
-    /// A longer name fails when the change is stored.
+    /// A longer name is an error when the change is stored.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionSchema, testing::TestSession};
+    /// # use std::collections::HashMap;
+    /// # #[derive(SessionSchema)]
+    /// # struct Visitor { #[session(nonce = keyed, ttl = "10m")] logins: HashMap<String, String> }
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// session.set_keyed(Visitor::LOGINS, "state", "verifier".to_owned());
+    /// assert_eq!(session.changed_fields(), ["logins"]);
+    /// ```
     pub fn set_keyed<T: Send + Sync + 'static>(
         &mut self,
         key: Key<S, T, kind::KeyedNonce>,
@@ -87,7 +119,7 @@ impl Core {
     ) -> Result<Option<Value>, SessionError> {
         if self.dirty {
             self.publish(Publish::Everything);
-            // Who signs in takes nothing that was another user's.
+            // After a sign-in in this request, the nonces of another user are out of reach.
             self.refresh();
         }
         let backend = Arc::clone(&self.backend);
@@ -115,8 +147,8 @@ impl Core {
         }
     }
 
-    /// What this request has set and not stored is nobody else's to take.
-    /// `None` if the store is to be asked.
+    /// Takes a value that this request has set but not stored: no other request can take it.
+    /// Returns `None` if the store has to be asked.
     fn take_pending(&self, names: &[Cow<'static, str>]) -> Option<Option<Vec<u8>>> {
         let mut state = self.backend.scope().state();
         if state.generation != self.generation {
@@ -134,8 +166,8 @@ impl Core {
         }
     }
 
-    /// Which values of a keyed nonce make room for `adding` more: those whose
-    /// time is over, then those that end first.
+    /// Returns the values of a keyed nonce to remove before `adding` more: all expired ones, and
+    /// the next to expire as long as there are too many.
     pub(super) fn crowded_out(
         &self,
         index: usize,

@@ -1,4 +1,4 @@
-//! One published change of one field.
+//! A published change of one field.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,26 +12,25 @@ use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 #[derive(Clone)]
 pub(crate) struct PendingOp {
     pub(crate) field: &'static Field,
-    /// The schema that it belongs to.
+    /// The schema that the field belongs to.
     pub(crate) schema: &'static Schema,
-    /// When the change was made, in the order of the request.
+    /// Position of the change among those of the request.
     pub(crate) seq: u64,
     pub(crate) op: Op,
-    /// The stored name it is about, when that is not the field's own: an alias,
-    /// or that of a keyed nonce.
+    /// The stored name, if it is not the field's own: an alias, or that of a keyed nonce.
     pub(crate) under: Option<Cow<'static, str>>,
-    /// What the handle saw stored. Kept only where a conflict is not simply won
-    /// by the later commit.
+    /// The stored value that the handle saw. Kept only if the field's policy is not that the later
+    /// commit wins.
     pub(crate) base: Option<Vec<u8>>,
     pub(crate) made: Made,
 }
 
-/// What a change was made of.
+/// What a change is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Made {
-    /// Of what the handler had in hand.
+    /// Set from scratch, without the value that the session held.
     Anew,
-    /// Of what the session held.
+    /// The value that the session held, changed in place.
     InPlace,
 }
 
@@ -40,9 +39,9 @@ impl PendingOp {
         self.under.as_deref().unwrap_or(self.field.name)
     }
 
-    /// Whether somebody asked for exactly this change, so that losing it makes
-    /// a "done" a lie. Counters and flash are not worth a failed response, and
-    /// whoever signs out of a session that is over is out.
+    /// Whether exactly this change was asked for, so that losing it must fail the response.
+    /// Counters and flashes do not justify that, nor does signing out of a session that is already
+    /// over.
     pub(crate) fn is_explicit(&self) -> bool {
         matches!(self.op, Op::Set(_) | Op::Remove)
             && self.field.kind != FieldKind::Flash
@@ -57,19 +56,18 @@ impl PendingOp {
         }
     }
 
-    /// Whether it takes something away that a failed response must not give
-    /// back.
+    /// Whether it takes away a privilege that must stay away even if the response fails.
     pub(crate) fn takes_privileges(&self) -> bool {
         (self.field.principal || self.field.renew) && self.clears()
     }
 
-    /// Whether a concurrent change of the field matters to it.
+    /// Whether a concurrent change of the field is resolved by its policy.
     pub(crate) fn minds_conflicts(&self) -> bool {
         self.field.conflict != ConflictPolicy::LastWins && self.under.is_none()
     }
 
-    /// Whether it holds nothing but what this request has in hand, or a merge can tell
-    /// that from what was there.
+    /// Whether it holds only data of this request, or a merge can separate that from what the
+    /// session held.
     pub(crate) fn is_of_the_request_alone(&self) -> bool {
         self.made == Made::Anew || self.field.principal || self.minds_conflicts()
     }
@@ -84,7 +82,7 @@ impl PendingOp {
 }
 
 impl fmt::Debug for PendingOp {
-    /// Without the value, and without the key of a nonce: they may be personal, or secret.
+    /// Omits the value and the key of a nonce: they may be personal or secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?}", shown(self.name()), self.op)
     }

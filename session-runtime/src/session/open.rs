@@ -1,4 +1,4 @@
-//! Making a handle from what a request loaded.
+//! Opens a handle on the session that a request has loaded.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use crate::error::SessionError;
 use crate::schema::{Field, OnInvalid, Schema, SessionSchema};
 
 impl<S: SessionSchema> Handle<S> {
-    /// A handle on the session that `backend` has loaded.
+    /// Opens a handle on the session that `backend` has loaded.
     pub(crate) fn open(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
         Core::open(backend, S::SCHEMA).map(Self::new)
     }
 }
 
 impl Core {
-    /// A handle on this request's session under `schema`.
+    /// Opens a handle on this request's session under `schema`.
     ///
-    /// Fields with a strict policy and the principal are decoded now; all
-    /// others when they are first read.
+    /// The principal and fields with a strict `on_invalid` policy are decoded now, all others when
+    /// they are first read.
     fn open(backend: Arc<dyn Backend>, schema: &'static Schema) -> Result<Self, SessionError> {
         let scope = backend.scope();
         if scope.unpublished() > 0 {
@@ -40,8 +40,8 @@ impl Core {
                 state.destroy();
                 Ok(Self::view(&backend, schema, &state))
             }
-            // An undecodable principal: nobody, but nothing is deleted, so that
-            // a rolled-back deploy finds the session again.
+            // The principal does not decode: treat the visitor as signed out but delete nothing, so
+            // that a rolled-back deployment finds the session again.
             Some((_, OnInvalid::Default)) => {
                 state.abandon();
                 Ok(Self::view(&backend, schema, &state))
@@ -85,7 +85,7 @@ impl Core {
         (0..self.schema.fields.len()).filter(strict).find_map(|index| self.failure(index))
     }
 
-    /// Why the field must not be read. What does decode is kept for whoever reads it.
+    /// Returns why the field must not be read. A value that decodes is kept for later reads.
     fn failure(&self, index: usize) -> Option<(&'static str, OnInvalid)> {
         let field = self.field(index);
         let error = match self.decode(field)? {
@@ -108,12 +108,12 @@ impl Core {
         Some((field.name, field.on_invalid))
     }
 
-    /// Whether the principal field holds who signed in to this record. It does
-    /// not when another release stored it under another name, or as an ordinary
-    /// field: then nobody can vouch for it.
+    /// Whether the principal field holds the principal that signed in to this record. It may not if
+    /// another release stored it under another name, or as an ordinary field: then it proves
+    /// nothing.
     fn principal_agrees(&self, field: &'static Field) -> bool {
         let Some(record) = &self.record else { return true };
-        // What this request published is its own business.
+        // Only stored values are checked, not what this request has published.
         let stored = field.names().find_map(|name| record.fields.get(name));
         let (realm, namespace) = (&record.meta.realm, self.schema.namespace);
         match (stored.filter(|json| *json != NULL), &record.meta.principal) {

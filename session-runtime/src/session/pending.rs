@@ -1,4 +1,4 @@
-//! What the handles of one request have published and nobody has stored yet.
+//! What the handles of one request have published but is not stored yet.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use crate::error::SessionError;
 use crate::record::patch::{Add, Op};
 use crate::ticket::LoginTicket;
 
-/// All that is published and not stored.
+/// Everything that is published but not stored.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     /// At most one per stored name.
     pub(crate) ops: Vec<PendingOp>,
-    /// Somebody proved who they are.
+    /// The principal authenticated.
     pub(crate) authenticated: bool,
-    /// A new token was asked for.
+    /// A new token was requested.
     pub(crate) renew: bool,
-    /// The session is to be remembered this long.
+    /// How long the session is to be remembered.
     pub(crate) remember: Option<Duration>,
-    /// The sign-in of this request began with this.
+    /// The ticket that the sign-in of this request began with.
     pub(crate) ticket: Option<LoginTicket>,
-    /// The token has come of age.
+    /// The token is due for rotation.
     pub(crate) rotate: bool,
-    /// Nothing may have changed since it was read: a transaction.
+    /// The record must not have changed since it was read: a transaction.
     pub(crate) unchanged: bool,
     /// The first change that could not be published.
     pub(crate) failed: Option<Box<SessionError>>,
@@ -35,7 +35,7 @@ impl Pending {
         !self.rotate && !self.has_changes()
     }
 
-    /// Whether anybody asked for a change.
+    /// Whether a handle asked for any change.
     pub(crate) fn has_changes(&self) -> bool {
         !(self.ops.is_empty()
             && !self.authenticated
@@ -44,7 +44,7 @@ impl Pending {
             && self.failed.is_none())
     }
 
-    /// Whether somebody signs in or out, or proves who they are.
+    /// Whether this may sign in, sign out or authenticate.
     pub(crate) fn may_change_user(&self) -> bool {
         self.authenticated || self.ops.iter().any(|op| op.field.principal)
     }
@@ -53,7 +53,7 @@ impl Pending {
         self.failed.get_or_insert_with(|| Box::new(error));
     }
 
-    /// Adds what was published after this.
+    /// Adds changes that were published later.
     pub(crate) fn absorb(&mut self, newer: Self, now: Timestamp) {
         newer.ops.into_iter().for_each(|op| self.push(op, now));
         self.authenticated |= newer.authenticated;
@@ -67,21 +67,20 @@ impl Pending {
         }
     }
 
-    /// Adds what nobody asked for, unless somebody asked for something else.
+    /// Adds an automatic change, unless the name has a requested one.
     pub(crate) fn push_if_free(&mut self, new: PendingOp) {
         if !self.ops.iter().any(|old| old.name() == new.name()) {
             self.ops.push(new);
         }
     }
 
-    /// Adds a change. Of two on one field the one made later counts, whatever
-    /// the order of publishing; additions add up; the field's policy decides
-    /// where it has one.
+    /// Adds a change. Of two on one field, the one made later wins, whatever the order of
+    /// publishing; additions add up; a field with a policy is resolved by it.
     pub(crate) fn push(&mut self, new: PendingOp, now: Timestamp) {
         self.push_among(self.ops.len(), new, now);
     }
 
-    /// As `push`, where only the first `others` may be about the same field.
+    /// Like `push`, where only the first `others` may concern the same field.
     pub(crate) fn push_among(&mut self, others: usize, new: PendingOp, now: Timestamp) {
         let known = &mut self.ops[..others];
         let Some(old) = known.iter_mut().find(|old| old.name() == new.name()) else {
@@ -102,7 +101,7 @@ impl Pending {
                 Ok(sum) => Op::Set(sum.to_string().into_bytes()),
                 Err(_) => later.op.clone(),
             },
-            // What was taken is what was set: nothing stored may come back.
+            // The taken value was the one just set: no older stored value may come back.
             (Op::Set(_), Op::RemoveIf(_)) => Op::Remove,
             _ if new.minds_conflicts() => match conflict::combine(earlier, later, now) {
                 Ok(op) => op,

@@ -1,4 +1,4 @@
-//! From the changes of a handle to what its request wants stored.
+//! Turns the changes of a handle into pending changes of its request.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,8 +17,7 @@ use crate::record::{Fields, KEYED, Record, shown};
 use crate::schema::{ConflictPolicy, Field, FieldKind};
 
 impl Core {
-    /// Hands what changed to the request. The handle then sees the request's
-    /// latest state, without I/O.
+    /// Publishes the changes to the request.
     pub(super) fn publish(&mut self, what: Publish) {
         if !self.dirty {
             return;
@@ -27,7 +26,7 @@ impl Core {
         let changes = self.take_changes();
         let keyed = std::mem::take(&mut self.keyed);
         let now = self.backend.now();
-        // First, so that a panic in a value's `Serialize` leaves no count behind.
+        // First, so that a panic in a value's `Serialize` does not leave the count too high.
         self.dirty = false;
         self.backend.scope().became_clean();
         let backend = Arc::clone(&self.backend);
@@ -42,7 +41,7 @@ impl Core {
         let publication = backend.scope().publishes(&mut state);
         let others_view = backend.scope().is_shared();
         state.pending.ops.reserve_exact(changes.len());
-        // A handle has at most one change of a field.
+        // A handle has at most one change per field.
         let others = state.pending.ops.len();
         for change in changes.into_iter().filter(|_| current) {
             let field = self.field(usize::from(change.index));
@@ -61,7 +60,8 @@ impl Core {
                         if let (Op::Set(stored), Some(audit)) = (&op.op, backend.audit()) {
                             audit.stored(self.schema, field, stored);
                         }
-                        // Saying who somebody is, is an event, whatever was stored.
+                        // Setting the principal counts as an authentication even if the value is
+                        // unchanged.
                         state.pending.authenticated |= op.field.principal && !op.clears();
                         state.pending.push_among(others, op, now);
                     }
@@ -69,7 +69,7 @@ impl Core {
             };
             let published = match what {
                 Publish::Everything | Publish::Last => publish(),
-                // A second panic while the handler unwinds would end the process.
+                // A second panic while the handler unwinds would abort the process.
                 Publish::SignOutOnly => {
                     match std::panic::catch_unwind(std::panic::AssertUnwindSafe(publish)) {
                         Ok(published) => published,
@@ -107,7 +107,7 @@ impl Core {
         }
     }
 
-    /// Two handles changed `field` from the same value, and one change is lost.
+    /// Two handles changed `field` from the same value, so one change is lost.
     #[cold]
     fn warn_of_two(&self, field: &Field) {
         tracing::warn!(
@@ -117,7 +117,7 @@ impl Core {
         );
     }
 
-    /// The operations that a change amounts to; none if nothing changed.
+    /// Passes the operations of a change to `push`; none if nothing changed.
     pub(super) fn ops_of(
         &self,
         change: &Change,
@@ -139,8 +139,8 @@ impl Core {
                 None => return Ok(()),
             },
             How::Taken => {
-                // What does not decode was not handed out, so it stays, as does what
-                // was handed to a response without a body.
+                // A value that does not decode was not handed out, and one for a response without a
+                // body was not shown: both stay.
                 if self.backend.is_head() || matches!(self.decode(field), Some(Err(_))) {
                     return Ok(());
                 }
@@ -157,8 +157,8 @@ impl Core {
             value::identifying(field, stored)?;
         }
         if op == Op::Remove || field.principal {
-            // A removed field must not come back under its old name, and nobody
-            // may be signed in under the old name as somebody else.
+            // A removed field must not come back under an alias, nor may an alias keep another
+            // principal signed in.
             for &alias in field.aliases {
                 push(make(Op::Remove, Some(alias.into()), None));
             }
@@ -220,7 +220,7 @@ impl Core {
         Ok(ops)
     }
 
-    /// The removal of what has outlived its time, to ride along with a change.
+    /// Removes expired values, along with a change.
     fn expired(&self, now: Timestamp) -> impl Iterator<Item = PendingOp> {
         let expiring = self.schema.fields.iter().filter(|field| field.ttl.is_some());
         let names = expiring.flat_map(|field| {
@@ -241,7 +241,7 @@ impl Core {
         })
     }
 
-    /// The new bytes of a field that was borrowed mutably, if it changed.
+    /// Returns the new bytes of a field that was borrowed mutably, if it changed.
     fn touched(
         &self,
         field: &'static Field,
@@ -261,8 +261,8 @@ impl Core {
             return Ok(None);
         }
         if matches!(self.decode(field), Some(Err(_))) {
-            // What was borrowed was the default in place of bytes that do not
-            // decode: storing it would destroy them unasked.
+            // The stored bytes do not decode, so the default was lent instead: storing it would
+            // destroy them.
             return Err(SessionError::Undecodable { field: field.name });
         }
         Ok(Some(value))
@@ -270,8 +270,8 @@ impl Core {
 }
 
 impl State {
-    /// The session as the next handle of this request sees it: the record, if it is
-    /// stored, and its fields with what was published since.
+    /// Returns the session as the next handle of this request sees it: the stored record, if any,
+    /// and its fields with the published changes.
     pub(super) fn projected(&self, backend: &dyn Backend) -> (Option<Arc<Record>>, Fields) {
         let pending = &self.pending.ops;
         let Origin::Stored(record) = &self.origin else {
@@ -286,7 +286,7 @@ impl State {
         match users::Change::of(record, &view, &self.schemas, pending.iter()) {
             users::Change::None => whole(view.fields),
             users::Change::Leaves => whole(without(&view.fields, &backend.marked().private)),
-            // It is not stored yet, and nothing else of the other user is its own.
+            // The new session is not stored yet, and takes only the `carry_over` fields.
             users::Change::Another => {
                 let carried = users::carried(&view, &backend.marked(), now);
                 let op = |op| users::carried_op(op, &carried, now).ok().flatten();
@@ -303,8 +303,7 @@ fn project<'p>(
 ) -> Fields {
     for op in pending {
         let Some(meant) = meaning(op) else { continue };
-        // An addition to bytes that are no integer is left out here; the
-        // commit reports it.
+        // An addition to bytes that are not an integer is skipped here; the commit reports it.
         if let Ok((next, _)) = fields.apply_all(std::iter::once((op.name(), &*meant))) {
             fields = next;
         }

@@ -1,4 +1,4 @@
-//! What the handles of one request share.
+//! State shared by the handles of one request.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -19,121 +19,120 @@ use crate::token::SessionToken;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// How a handle reaches the world without knowing it.
+/// What a handle needs from its request.
 pub(crate) trait Backend: Send + Sync {
     fn scope(&self) -> &Scope;
     fn now(&self) -> Timestamp;
     fn keys(&self) -> &Keys;
-    /// Whether the response has no body (`HEAD`), so that nobody reads what it says.
+    /// Whether the response has no body (`HEAD`), so that nothing in it is shown.
     fn is_head(&self) -> bool;
-    /// The fields that a change of user is about.
+    /// The fields that a change of the principal affects.
     fn marked(&self) -> Marked;
-    /// Who looks at values, in a test.
+    /// The test kit's audit of values, if one is installed.
     fn audit(&self) -> Option<&Audit>;
-    /// Stores what is published. Once polled it runs to its end, dropped or not.
+    /// Stores what is published. Once polled, runs to completion even if dropped.
     fn save(self: Arc<Self>) -> BoxFuture<'static, Result<(), SessionError>>;
-    /// Reads the record again under the epoch that this request has.
+    /// Reads the record again, under the epoch that this request holds.
     fn reload(
         &self,
         id: SessionId,
         epoch: u64,
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
-    /// Takes the names of a field out of the store, now. The first value that
-    /// was there.
+    /// Takes the names of a field out of the store immediately and returns the first value found.
     fn take(
         self: Arc<Self>,
         field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> BoxFuture<'static, Result<Option<Vec<u8>>, SessionError>>;
-    /// Begins a transaction on what is stored now.
+    /// Begins a transaction on the record as stored now.
     fn transaction(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn Attempt>, SessionError>>;
-    /// Sees to it that the session is destroyed, though the response has left.
+    /// Deletes the destroyed session after the response has been sent.
     fn commit_later(self: Arc<Self>);
 }
 
-/// One attempt after the other at a transaction.
+/// The attempts at a transaction, one after another.
 pub(crate) trait Attempt: Send {
     /// What the handle of this attempt works on.
     fn backend(&self) -> Arc<dyn Backend>;
-    /// Stores what the attempt changed, or prepares the next one: then the
-    /// answer is `false`.
+    /// Stores what the attempt changed and returns `true`; otherwise prepares the next attempt and
+    /// returns `false`.
     fn commit(&mut self) -> BoxFuture<'_, Result<bool, SessionError>>;
 }
 
 /// Where this request's session comes from.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Origin {
-    /// Nobody asked yet.
+    /// Not requested yet.
     #[default]
     Unloaded,
     /// The client has no session.
     Nobody,
-    /// Nothing may be created, unless somebody signs in.
+    /// Only a sign-in may create a session.
     SignInOnly { was: Option<SessionId>, why: Why },
     /// The record as loaded, or as last saved by this request.
     Stored(Arc<Record>),
 }
 
-/// Why nothing may be created in the place of a session.
+/// Why only a sign-in may create a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// It ended, or its token was replaced, while this request was on its way.
+    /// The session ended, or its token was replaced, while this request was in flight.
     Late,
-    /// The browser may have a cookie of ours that it did not send.
+    /// The browser may have a session cookie that it did not send.
     Withheld,
-    /// The request presents the tokens of several.
+    /// The request presents tokens of several sessions.
     Several,
 }
 
-/// A session that is over, whose token the request presents.
+/// A session that has ended, whose token the request presents.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Over {
     pub(crate) id: SessionId,
-    /// The epoch that a sign-in of this browser gave, if that ended the token and holds.
+    /// The epoch of the sign-in in this browser that ended the token, if it is still valid.
     pub(crate) sign_in: Option<u64>,
 }
 
-/// The cookie that this request made necessary.
+/// The cookie that the response has to set.
 #[derive(Clone, Debug)]
 pub(crate) enum CookieChange {
-    /// A new token. It stays until the browser is closed, or until `expires`.
+    /// A new token. The cookie lasts until the browser is closed, or until `expires`.
     Set { token: SessionToken, expires: Option<Timestamp> },
-    /// The session is over.
+    /// The session has ended.
     Remove,
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) origin: Origin,
-    /// The record came out of a cache, and nobody has asked the store since.
+    /// The record came from a cache and has not been confirmed by the store.
     pub(crate) stale: bool,
-    /// The token that was presented and authenticated.
+    /// The token that was presented and accepted.
     pub(crate) token: Option<SessionToken>,
-    /// What the token was of that was presented, if that is over.
+    /// The ended session that the presented token belongs to.
     pub(crate) over: Option<Over>,
-    /// The live sessions of which tokens were presented, where these are several.
+    /// The live sessions whose tokens were presented, if there are several.
     pub(crate) proved: Vec<SessionId>,
-    /// Counts the sessions of this request: `destroy()` starts a new one.
-    /// Handles of an earlier generation publish to nobody.
+    /// Counts the sessions of this request: `destroy()` starts a new one. Changes from handles of
+    /// an earlier generation are dropped.
     pub(crate) generation: u32,
     pub(crate) pending: Pending,
-    /// Which fields were published beside another handle, and when last; also those that
-    /// are stored by now.
+    /// The fields that were published while other handles existed, with the number of their last
+    /// publication; including those stored since.
     changed: Vec<(&'static str, u64)>,
-    /// Records that are to be deleted, whatever else happens.
+    /// Records to delete in any case.
     pub(crate) destroyed: Vec<SessionId>,
     pub(crate) cookie: Option<CookieChange>,
     /// The schemas under which this request reads the session.
     pub(crate) schemas: Vec<&'static Schema>,
-    /// A handler read the session, so the response depends on the cookie.
+    /// A handler has read the session, so the response depends on the cookie.
     pub(crate) read: bool,
-    /// The client presented a cookie of a session that was taken over.
+    /// The client presented the cookie of a session that was taken over.
     pub(crate) legacy: bool,
-    /// The client presented a cookie that the layer had before.
+    /// The client presented a former cookie of this layer.
     pub(crate) moved: bool,
-    /// An explicit change of a field found no session to go to.
+    /// An explicit change found no session to be stored in.
     pub(crate) lost: bool,
-    /// The last stored change of who is signed in was a sign-out.
+    /// The last stored change of the principal was a sign-out.
     pub(crate) signed_out: bool,
 }
 
@@ -153,8 +152,7 @@ impl State {
 
     /// Reads the session under `schema` from now on.
     pub(crate) fn reads_under(&mut self, schema: &'static Schema) {
-        // Schemas that never had another version, and nothing to encrypt, have
-        // nothing to say here.
+        // Other schemas have nothing to migrate and nothing to decrypt.
         if (schema.version > 1 || schema.has_secrets())
             && !self.schemas.iter().any(|known| known.is(schema))
         {
@@ -162,8 +160,9 @@ impl State {
         }
     }
 
-    /// Notes that `field` is changed by the publication `at`, while others view it or not,
-    /// and says whether a handle that had seen those up to `seen` did not know its value.
+    /// Records that publication `at` changes `field`. Returns whether the handle had not seen its
+    /// latest value: `seen` is the last publication that it saw. `others_view` says whether other
+    /// handles exist.
     pub(crate) fn changes_unseen(
         &mut self,
         field: &'static str,
@@ -173,13 +172,13 @@ impl State {
     ) -> bool {
         match self.changed.iter_mut().find(|(known, _)| *known == field) {
             Some((_, last)) => {
-                // One change may be several operations.
+                // One change may consist of several operations.
                 let unseen = *last > seen && *last != at;
                 *last = at;
                 unseen
             }
             None => {
-                // A handle that comes later will have seen it.
+                // A handle that is opened later starts from this value.
                 if others_view {
                     self.changed.push((field, at));
                 }
@@ -188,7 +187,7 @@ impl State {
         }
     }
 
-    /// Ends the session at once. What was published before goes with it.
+    /// Ends the session at once, including what was published before.
     pub(crate) fn destroy(&mut self) {
         match &self.origin {
             Origin::Stored(record) => self.destroyed.push(record.id),
@@ -199,7 +198,7 @@ impl State {
         self.abandon();
     }
 
-    /// Sees nobody from now on, and leaves what is stored alone.
+    /// Treats the visitor as new from now on, and leaves the stored record alone.
     pub(crate) fn abandon(&mut self) {
         self.origin = match self.origin {
             Origin::SignInOnly { why, .. } => Origin::SignInOnly { was: None, why },
@@ -218,16 +217,16 @@ pub(crate) struct Scope {
     state: Mutex<State>,
     sequence: AtomicU64,
     unpublished: AtomicUsize,
-    /// How often a handle has published something. Grows under the lock of the state.
+    /// Number of publications so far. Incremented while the state is locked.
     published: AtomicU64,
-    /// Handles, and extensions through which one may still be asked for.
+    /// Number of handles, and of extensions from which one can still be opened.
     viewers: AtomicUsize,
     head_sent: AtomicBool,
 }
 
 impl Scope {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is held; a poisoned lock is still whole.
+        // Nothing panics while holding it, so a poisoned lock is still consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,22 +234,22 @@ impl Scope {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the next change of this request.
+    /// Returns the sequence number of the next change of this request.
     pub(crate) fn next_seq(&self) -> u64 {
         self.sequence.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// How many handles have changes that they have not published.
+    /// Returns how many handles have unpublished changes.
     pub(crate) fn unpublished(&self) -> usize {
         self.unpublished.load(Ordering::Acquire)
     }
 
-    /// How often a handle has published something, so that another one may be behind.
+    /// Returns the number of publications so far, which tells a handle whether it is behind.
     pub(crate) fn published(&self) -> u64 {
         self.published.load(Ordering::Acquire)
     }
 
-    /// Something is published, by the one who holds the state. The number of that.
+    /// Counts a publication and returns its number. The caller holds the state's lock.
     pub(crate) fn publishes(&self, _: &mut State) -> u64 {
         self.published.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -271,12 +270,12 @@ impl Scope {
         self.viewers.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Whether somebody else than one handle does, or may.
+    /// Whether more than one handle views the session, or may.
     pub(crate) fn is_shared(&self) -> bool {
         self.viewers.load(Ordering::Acquire) > 1
     }
 
-    /// Whether a handle looks at the session, or one may still be asked for.
+    /// Whether a handle views the session, or one can still be opened.
     pub(crate) fn is_viewed(&self) -> bool {
         self.viewers.load(Ordering::Acquire) > 0
     }

@@ -1,4 +1,4 @@
-//! Changes that depend on what is stored, and on nothing having changed since.
+//! Changes that depend on the stored values staying unchanged until they are stored.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -9,14 +9,13 @@ use crate::error::SessionError;
 use crate::schema::SessionSchema;
 
 impl<S: SessionSchema> Handle<S> {
-    /// Runs `change` on the session as it is stored now, and stores what it
-    /// changed if nothing else changed meanwhile; else runs it again. So what
-    /// it read still holds when it is stored.
+    /// Runs `change` on the session as it is stored now, and stores its changes if nothing else has
+    /// changed meanwhile; otherwise runs it again. What it read therefore still holds when its
+    /// changes are stored.
     ///
-    /// `change` may run many times: it must have no other effects, and it waits for nothing,
-    /// so it is no `async` closure. What this
-    /// request changed before is saved first. Nothing else of the request is
-    /// part of it.
+    /// `change` may run many times, so it must have no other side effects; it is not async, because
+    /// it must not wait. Earlier changes of this request are saved first. Nothing else of the
+    /// request takes part in the transaction.
     ///
     /// ```
     /// # use session_runtime::{Session, SessionError, SessionSchema};
@@ -39,9 +38,8 @@ impl<S: SessionSchema> Handle<S> {
     ///
     /// [`SessionError::Conflict`] if others kept changing the session until the
     /// [`conflict_timeout`](crate::SessionLayer::conflict_timeout);
-    /// [`StoreErrorKind::Unsupported`](crate::store::StoreErrorKind::Unsupported)
-    /// of a store whose patches are not atomic; otherwise as
-    /// [`save`](Self::save).
+    /// [`StoreErrorKind::Unsupported`](crate::store::StoreErrorKind::Unsupported) if the store has
+    /// no atomic patches; otherwise the errors of [`save`](Self::save).
     pub async fn transaction<R>(
         &mut self,
         mut change: impl FnMut(&mut S::Session) -> R + Send,
@@ -53,12 +51,28 @@ impl<S: SessionSchema> Handle<S> {
         }
     }
 
-    /// As [`transaction`](Self::transaction); an `Err` of `change` aborts it,
-    /// stores nothing and is returned inside.
+    /// Like [`transaction`](Self::transaction), but an `Err` from `change` aborts it: nothing is
+    /// stored, and the error is returned inside the `Ok`.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { seats: Vec<u32> }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// # let t = TestSession::<Visitor>::new(); let mut session = t.session();
+    /// let reserved = session
+    ///     .try_transaction(|session| {
+    ///         let seats = session.seats_mut();
+    ///         seats.push(7);
+    ///         if seats.len() <= 4 { Ok(()) } else { Err("sold out") }
+    ///     })
+    ///     .await?;
+    /// assert_eq!(reserved, Ok(()));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`transaction`](Self::transaction).
+    /// Same as [`transaction`](Self::transaction).
     pub async fn try_transaction<R, E>(
         &mut self,
         mut change: impl FnMut(&mut S::Session) -> Result<R, E> + Send,

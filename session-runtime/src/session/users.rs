@@ -1,5 +1,5 @@
-//! Whose session it is, and what becomes of its data when another user comes, or
-//! its user goes.
+//! Who a session belongs to, and what happens to its data when another user signs in or the user
+//! signs out.
 
 use std::borrow::Cow;
 
@@ -14,14 +14,14 @@ use crate::record::patch::{Add, FieldOp, Integer, Op};
 use crate::record::{Fields, Principal, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 
-/// The fields that are marked for it, in all schemas that the layer knows.
+/// The fields, in all schemas that the layer knows, that a change of the principal affects.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marked {
-    /// A sign-in removes them.
+    /// Removed by a sign-in.
     pub(crate) planted: Vec<&'static Field>,
-    /// They go along into the session of another user.
+    /// Carried over into the session of another user.
     pub(crate) carried: Vec<&'static Field>,
-    /// A sign-out removes them: privileges and secrets.
+    /// Removed by a sign-out: privileges and secrets.
     pub(crate) private: Vec<&'static Field>,
 }
 
@@ -43,15 +43,15 @@ impl Marked {
     }
 }
 
-/// What a request makes of whose session it is: by what was loaded and what is to
-/// be stored, whatever it did in between.
+/// How a request changes the owner of its session. Compares what was loaded with what is to be
+/// stored, whatever happened in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It stays with its user, or with none, or its first user signs in.
+    /// The owner stays the same, or the first user signs in.
     None,
-    /// Its user signs out.
+    /// The owner signs out.
     Leaves,
-    /// Another user signs in than it is of, or was of last.
+    /// A user signs in who is not the session's owner or, if signed out, its last one.
     Another,
 }
 
@@ -75,12 +75,12 @@ impl Change {
     }
 }
 
-/// Whether it says who is signed in.
+/// Whether the operation sets the principal.
 pub(super) fn is_principal(op: &PendingOp) -> bool {
     op.field.principal && op.under.is_none()
 }
 
-/// Whom it signs in, if it does.
+/// The principal that the operation signs in, if any.
 pub(super) fn principal_of(realm: &Realm, op: &PendingOp) -> Option<Principal> {
     match &op.op {
         Op::Set(json) if !op.clears() => {
@@ -90,7 +90,7 @@ pub(super) fn principal_of(realm: &Realm, op: &PendingOp) -> Option<Principal> {
     }
 }
 
-/// The user of a record whose migration gave them another name.
+/// The principal of a record whose migration renamed it.
 pub(super) fn migrated_principal(
     record: &Record,
     view: &View,
@@ -104,8 +104,8 @@ pub(super) fn migrated_principal(
     })
 }
 
-/// The removal of whatever is stored of `fields`, and of what a request beside
-/// this one may store of them meanwhile; of keyed nonces only what is known.
+/// Returns the removals of `fields`: of everything stored, and of everything that a concurrent
+/// request may store meanwhile. For keyed nonces, only of known values.
 pub(super) fn removals(fields: &[&'static Field], stored: &Fields) -> Vec<FieldOp> {
     let names = fields.iter().flat_map(|field| match field.kind {
         FieldKind::Nonce { keyed: true } => value::stored_names(field, stored),
@@ -120,14 +120,14 @@ pub(super) fn removals(fields: &[&'static Field], stored: &Fields) -> Vec<FieldO
     removals
 }
 
-/// `fields` without those that are in `removed`.
+/// Returns `fields` without those in `removed`.
 pub(super) fn without(fields: &Fields, removed: &[&'static Field]) -> Fields {
-    // Without additions nothing is refused.
+    // `apply` fails only on additions, and there are none.
     fields.apply(&removals(removed, fields)).map_or_else(|_| Fields::new(), |(fields, _)| fields)
 }
 
-/// What the session of one user leaves to that of the next: what is marked, and its
-/// time not over.
+/// Returns the fields that another user's session takes over: those marked `carry_over` that have
+/// not expired.
 pub(super) fn carried(view: &View, marked: &Marked, now: Timestamp) -> Fields {
     let names =
         marked.carried.iter().flat_map(|field| field.names().map(move |name| (field, name)));
@@ -139,11 +139,11 @@ pub(super) fn carried(view: &View, marked: &Marked, now: Timestamp) -> Fields {
     carried.collect()
 }
 
-/// What `op`, made on the session of one user, is on that of the next, which begins
-/// with `carried`. `None`: nothing is left to do.
+/// Translates `op`, made on one user's session, to the next user's, which begins with `carried`;
+/// `None` if nothing is left to do.
 ///
-/// It is what the request itself set. Where it changed what the other user had, only
-/// a merge can tell the two apart; what else was changed in place is left out.
+/// Only what the request itself set is kept. If it changed the previous user's data in place, only
+/// a merge can tell the two apart; other changes in place are left out.
 pub(super) fn carried_op<'p>(
     op: &'p PendingOp,
     carried: &Fields,
@@ -155,7 +155,7 @@ pub(super) fn carried_op<'p>(
         (_, ConflictPolicy::Merge(_) | ConflictPolicy::WriteOnce) if sets => {
             Ok(conflict::resolve(op, stored, now)?.map(Cow::Owned))
         }
-        // It may have been counted under a former name, by the other user.
+        // The previous user may have counted under a former name.
         (Op::Add(add), _) if stored.is_none() => {
             let absent = default_of(op.field, add.absent).unwrap_or(add.absent);
             Ok(Some(Cow::Owned(Op::Add(Add { absent, ..*add }))))
@@ -165,7 +165,7 @@ pub(super) fn carried_op<'p>(
     }
 }
 
-/// Says that a change stays behind.
+/// Warns that a change is left out.
 pub(crate) fn stays_behind(op: &PendingOp) {
     tracing::warn!(
         field = op.field.name,
@@ -173,7 +173,7 @@ pub(crate) fn stays_behind(op: &PendingOp) {
     );
 }
 
-/// The default of a counter, which is of the type of `counted`.
+/// Returns the default of a counter, as the integer type of `counted`.
 fn default_of(field: &'static Field, counted: Integer) -> Option<Integer> {
     let json = field.codec().bytes_of(&*field.default_value()).ok()?;
     let text = std::str::from_utf8(&json).ok()?;

@@ -1,4 +1,4 @@
-//! One field's value ↔ what is stored of it.
+//! Converts a field's value to its stored form and back.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::record::patch::Op;
 use crate::record::{Fields, KEYED};
 use crate::schema::{Field, FieldKind};
 
-/// How the values of `field` are stored.
+/// Returns the form in which values of `field` are stored.
 pub(crate) const fn form(field: &Field) -> Form {
     match field.ttl {
         Some(_) => Form::Expiring,
@@ -18,7 +18,7 @@ pub(crate) const fn form(field: &Field) -> Form {
     }
 }
 
-/// What is stored for `value`, set at `now`.
+/// Encodes `value`, set at `now`, as it is stored.
 pub(super) fn encode(
     field: &'static Field,
     value: &Value,
@@ -31,7 +31,7 @@ pub(super) fn encode(
     })
 }
 
-/// The value alone, without its time to live.
+/// Encodes the value alone, without its expiry time.
 pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, SessionError> {
     field
         .codec()
@@ -39,8 +39,8 @@ pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, Sess
         .map_err(|source| SessionError::Unencodable { field: field.name, source })
 }
 
-/// That `json` identifies the principal it is of: what has another text the next time
-/// it is encoded is found by no listing, no cap and no revocation.
+/// Checks that `json` identifies a principal: if encoding it again gave another text, no listing,
+/// cap or revocation would find it.
 pub(crate) fn identifying(field: &'static Field, json: &[u8]) -> Result<(), SessionError> {
     match field.codec().has_one_text(json) {
         true => Ok(()),
@@ -48,22 +48,22 @@ pub(crate) fn identifying(field: &'static Field, json: &[u8]) -> Result<(), Sess
     }
 }
 
-/// The value in what is stored, unless its time is over.
+/// Returns the value inside the stored bytes, unless it has expired.
 pub(super) fn live<'b>(field: &Field, stored: &'b [u8], now: Timestamp) -> Option<&'b [u8]> {
     current(field, stored, || now)
 }
 
-/// The JSON in what is stored, unless its time is over.
+/// Returns the JSON inside the stored bytes, unless it has expired.
 pub(super) fn current<'b>(
     field: &Field,
     stored: &'b [u8],
     now: impl FnOnce() -> Timestamp,
 ) -> Option<&'b [u8]> {
-    // Nearly always the clock is not asked.
+    // Most fields have no `ttl` and need no clock.
     if field.ttl.is_none() { Some(stored) } else { expiring::live(stored, now()) }
 }
 
-/// Decodes what is stored; `None` if its time is over.
+/// Decodes a stored value; `None` if it has expired.
 pub(super) fn decode(
     field: &'static Field,
     stored: &[u8],
@@ -72,13 +72,13 @@ pub(super) fn decode(
     live(field, stored, now).map(field.codec().decode)
 }
 
-/// Setting a field to what [`encode`] returned.
+/// Returns the operation that stores what [`encode`] returned.
 pub(super) fn set_or_remove(field: &Field, stored: Vec<u8>) -> Op {
     let null = field.null_is_absent && bare(field, &stored) == NULL;
     if null { Op::Remove } else { Op::Set(stored) }
 }
 
-/// Whether two stored values are the same, whenever they end.
+/// Whether two stored values are the same, ignoring their expiry times.
 pub(super) fn same(field: &Field, a: &[u8], b: &[u8]) -> bool {
     same_value(bare(field, a), bare(field, b))
 }
@@ -87,7 +87,7 @@ pub(super) fn bare<'b>(field: &Field, stored: &'b [u8]) -> &'b [u8] {
     if field.ttl.is_none() { stored } else { expiring::value_of(stored) }
 }
 
-/// Every name under which something of `field` is stored.
+/// Returns every name under which a value of `field` is stored.
 pub(super) fn stored_names(field: &'static Field, fields: &Fields) -> Vec<Cow<'static, str>> {
     if field.kind == (FieldKind::Nonce { keyed: true }) {
         let keyed = fields.iter().filter(|(name, _)| is_keyed(field, name));
@@ -96,7 +96,7 @@ pub(super) fn stored_names(field: &'static Field, fields: &Fields) -> Vec<Cow<'s
     field.names().filter(|name| fields.get(name).is_some()).map(Into::into).collect()
 }
 
-/// Whether `name` is that of one value of a keyed nonce.
+/// Whether `name` is the stored name of one value of a keyed nonce.
 pub(super) fn is_keyed(field: &Field, name: &str) -> bool {
     name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with(KEYED))
 }
@@ -104,7 +104,7 @@ pub(super) fn is_keyed(field: &Field, name: &str) -> bool {
 /// The longest key of a keyed nonce, in bytes.
 const LONGEST_KEY: usize = 128;
 
-/// The limit that `key`, that of a keyed nonce, is beyond.
+/// Returns the limit that `key`, of a keyed nonce, exceeds.
 pub(super) fn is_too_long(key: &str) -> Option<usize> {
     (key.len() > LONGEST_KEY).then_some(LONGEST_KEY)
 }

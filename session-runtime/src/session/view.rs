@@ -1,5 +1,5 @@
-//! A record as the present schemas see it: migrated, though not yet stored so,
-//! and its secret fields in clear.
+//! A record as the current schemas see it: migrated, though not yet stored that way, with its
+//! secret fields decrypted.
 
 use std::borrow::Cow;
 
@@ -15,17 +15,17 @@ use crate::schema::{Field, FieldKind, Migration, Schema};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct View {
     pub(crate) fields: Fields,
-    /// What was changed to get there, to be stored with the next change.
+    /// The changes of the migration, stored with the next change.
     pub(crate) ops: Vec<FieldOp>,
-    /// The versions that the record has with these.
+    /// The schema versions after the migration.
     pub(crate) versions: Vec<(Cow<'static, str>, u32)>,
-    /// Secret fields that are not stored as the present settings store them.
+    /// Secret fields whose stored form does not match the current settings.
     stale: Vec<String>,
 }
 
 impl View {
-    /// The record under `schemas`, of which most have one version only and
-    /// cost nothing here. Secret fields are in clear.
+    /// Reads the record under `schemas`, with secret fields decrypted. Schemas with a single
+    /// version, which most are, cost nothing here.
     pub(crate) fn of(
         record: &Record,
         schemas: &[&'static Schema],
@@ -55,7 +55,7 @@ impl View {
         record: &Record,
     ) {
         if let Some(migrate) = schema.migrate {
-            // It may also read what is secret no more, or had another name.
+            // The migration may also read fields that are no longer secret, or had another name.
             let fields = all_opened(record, &self.fields, keys);
             let mut migration = Migration::new(schema, from, &fields, now);
             if let Err(error) = migrate(&mut migration) {
@@ -78,7 +78,7 @@ impl View {
                 );
                 return;
             }
-            // Without additions and takes nothing is refused.
+            // `apply` fails only on additions and takes, and there are none.
             if let Ok((fields, _)) = self.fields.apply(&ops) {
                 self.fields = fields;
             }
@@ -87,8 +87,8 @@ impl View {
         self.versions.push((schema.namespace.into(), schema.version));
     }
 
-    /// Whether a secret field is stored in clear, with an old key, or in a form
-    /// that does not open, so that even the same value is to be written.
+    /// Whether a secret field is stored in plain text, under an old key, or in a form that does not
+    /// decrypt, so that even the same value has to be written.
     pub(crate) fn is_stale(&self, name: &str) -> bool {
         self.stale.iter().any(|stale| stale == name)
     }
@@ -99,13 +99,13 @@ impl View {
     }
 }
 
-/// Where the sealed values of `record` belong.
+/// Returns what the encrypted values of `record` are bound to.
 pub(crate) const fn home(record: &Record) -> Home<'_> {
     Home { realm: &record.meta.realm, session: record.id }
 }
 
-/// The fields of a record with those in clear that are secret in `schemas`,
-/// and the names of those that are not stored as they would be now.
+/// Returns the fields of a record with those decrypted that are secret in `schemas`, and the names
+/// of those not stored as they would be now.
 fn opened(record: &Record, schemas: &[&'static Schema], keys: &Keys) -> (Fields, Vec<String>) {
     let (mut ops, mut stale) = (Vec::new(), Vec::new());
     for (name, stored) in record.fields.iter() {
@@ -116,18 +116,18 @@ fn opened(record: &Record, schemas: &[&'static Schema], keys: &Keys) -> (Fields,
             stale.push(name.to_owned());
         }
     }
-    // Without additions nothing is refused.
+    // `apply` fails only on additions, and there are none.
     let fields = record.fields.apply(&ops).map_or_else(|_| Fields::new(), |(fields, _)| fields);
     (fields, stale)
 }
 
-/// `fields` with everything in clear that is encrypted in `record`, whatever the
-/// schemas say now.
+/// Returns `fields` with everything decrypted that is encrypted in `record`, whatever the current
+/// schemas say.
 fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Fields {
     let mut ops = Vec::new();
     if keys.are_there() {
         for (name, stored) in fields.iter() {
-            // Those of the present secret fields are in clear already.
+            // The currently secret fields are decrypted already.
             let as_stored = record.fields.get(name) == Some(stored);
             if let (true, Some(plain)) = (as_stored, keys.open_any(home(record), name, stored)) {
                 ops.push(FieldOp::new(name.to_owned(), Op::Set(plain)));
@@ -137,7 +137,7 @@ fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Fields {
     fields.apply(&ops).map_or_else(|_| fields.clone(), |(fields, _)| fields)
 }
 
-/// The secret field of which something is stored under `name`.
+/// Returns the secret field that stores something under `name`.
 pub(super) fn secret_of(schemas: &[&'static Schema], name: &str) -> Option<&'static Field> {
     let schemas = schemas.iter().filter(|schema| schema.has_secrets());
     let mut secrets = schemas.flat_map(|schema| schema.fields).filter(|field| field.secret);

@@ -1,4 +1,4 @@
-//! The entries there are.
+//! The entries of a configuration.
 
 use std::num::NonZeroU32;
 
@@ -16,7 +16,7 @@ use crate::keys::Keys;
 use crate::record::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
 
-/// The settings that `node` holds, with all that is wrong in them.
+/// Reads the settings in `node`, with all problems in them.
 pub(super) fn read(node: Node) -> SessionConfig {
     let mut root = Section::root(node);
     let store = root.text("store").map(Reference::from);
@@ -31,7 +31,7 @@ pub(super) fn read(node: Node) -> SessionConfig {
     }
     let default = Config::default();
     let cap = cap(&mut root);
-    // Every field is named: a new setting does not compile until it is here.
+    // No `..default`: a new setting must be considered here to compile.
     let config = Config {
         realms: realms(&mut root),
         policy: Policy {
@@ -40,7 +40,7 @@ pub(super) fn read(node: Node) -> SessionConfig {
             cap,
         },
         cookie,
-        // Cookies with settings of their own: named on the layer.
+        // Each has its own set of attributes: set on the layer.
         former_cookies: default.former_cookies,
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
         renew_after: root.limit("renew_after").unwrap_or(default.renew_after),
@@ -65,14 +65,14 @@ pub(super) fn read(node: Node) -> SessionConfig {
             .unwrap_or(default.no_store_when_signed_in),
         clear_site_data: site_data(&mut root),
         keys: switches(&mut root),
-        // A store of another kind: set on the layer.
+        // A trait object: set on the layer.
         adopt: default.adopt,
         error: None,
     };
-    // The keys are read when the layer is made, and so are these settings of them.
+    // The keys are resolved, and their settings checked, when the layer is built.
     let without_keys = Config { keys: Keys::default(), ..config.clone() };
     if let Err(error) = without_keys.check() {
-        // What is `None` in code has a word here.
+        // `None` in code is `"none"` in a configuration.
         let (entry, problem) = error.in_parts();
         root.wrong(entry, problem.replace("`None`", "`\"none\"`"));
     }
@@ -138,7 +138,7 @@ fn cookie(mut section: Section, errors: &mut Vec<String>) -> CookieConfig {
     match built {
         Ok(cookie) => cookie,
         Err(error) => {
-            // What is wrong already may be the reason.
+            // A problem that is already reported may be the cause.
             if fine {
                 let (entry, problem) = error.in_parts();
                 errors.push(format!("{entry}: {problem}"));
@@ -189,7 +189,7 @@ fn site_data(root: &mut Section) -> Option<HeaderValue> {
 }
 
 fn cap(root: &mut Section) -> Option<Cap> {
-    // One that is there and wrong is reported as that, and not as missing.
+    // An invalid entry is reported as invalid, not as missing.
     let [max_is_there, at_limit_is_there] = ["max_sessions", "at_limit"].map(|it| root.has(it));
     let max = root.value("max_sessions", "a number: write at least 1, or leave it out", |text| {
         text.parse::<NonZeroU32>().ok()

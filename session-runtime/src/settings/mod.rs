@@ -1,12 +1,12 @@
-//! Every setting of the layer, and the store's URL, from a configuration file
-//! or the environment, by serde.
+//! The layer's settings and the store's URL, from a configuration file or the
+//! environment, by serde.
 //!
-//! - `session_config`: what was read, and the layer that it makes
-//! - `entries`: the entries there are
-//! - `reader`: entries by their names; collects what is wrong
-//! - `node`: what a front end read, before it means anything
-//! - `values`: texts that mean a length of time, a size, a yes or no
-//! - `secrets`: values that stand somewhere else
+//! - `session_config`: the parsed configuration, and the layer built from it
+//! - `entries`: the entries of a configuration
+//! - `reader`: reads entries by name and collects problems
+//! - `node`: the untyped tree of a configuration
+//! - `values`: parsers of durations, sizes and booleans
+//! - `secrets`: values from the environment or a file
 
 mod entries;
 mod node;

@@ -1,4 +1,4 @@
-//! What a front end read, before it means anything.
+//! The untyped tree of a configuration.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::de::{
     Deserialize, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-/// Has no `Debug`: a text may be a key.
+/// A value in a configuration. Has no `Debug`, because a text may be a secret.
 pub(super) enum Node {
     Null,
     Bool(bool),
@@ -15,12 +15,12 @@ pub(super) enum Node {
     Text(String),
     List(Vec<Self>),
     Map(Vec<(String, Self)>),
-    /// What no setting is.
+    /// A value of a kind that no setting has.
     Other,
 }
 
 impl Node {
-    /// What it is, for an error.
+    /// Describes the kind of value, for errors.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -34,8 +34,8 @@ impl Node {
     }
 }
 
-/// Takes whatever there is: an error of the front end would quote the file, and with it
-/// the secrets that stand beside the mistake. What is wrong is found later.
+/// Accepts any value and leaves validation for later: an error of the format's parser would
+/// quote the file, and thereby any secret next to the mistake.
 impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Any)
@@ -120,14 +120,14 @@ impl<'de> Visitor<'de> for Any {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
         let mut map: Vec<(String, Node)> = Vec::new();
         while let Some((Name(name), value)) = entries.next_entry::<Name, Node>()? {
-            // Environments have upper case, and some files hyphens.
+            // Environment variables are in upper case, and some files use hyphens.
             map.push((name.to_ascii_lowercase().replace('-', "_"), value));
         }
         Ok(Node::Map(map))
     }
 }
 
-/// The name of an entry. A format may have others than texts.
+/// The name of an entry. Some formats allow names that are not strings.
 struct Name(String);
 
 impl<'de> Deserialize<'de> for Name {

@@ -1,4 +1,4 @@
-//! Entries by their names. What is wrong is collected, and said all at once.
+//! Reads entries by name, and collects all problems to report them together.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::node::Node;
 use super::values;
 
-/// One section, and the entries that were asked for.
+/// A section, and the entries read from it.
 pub(super) struct Section {
-    /// The names of the sections around it, each with a dot.
+    /// The names of the enclosing sections, each followed by a dot.
     path: &'static str,
     entries: Vec<(String, Node)>,
     known: Vec<&'static str>,
@@ -42,8 +42,8 @@ impl Section {
         section
     }
 
-    /// The section `name`, which is empty where it is left out. `path` is its
-    /// name with a dot.
+    /// Returns the section `name`, empty if it is missing. `path` is its name followed by
+    /// a dot.
     pub(super) fn section(&mut self, name: &'static str, path: &'static str) -> Self {
         match self.take(name) {
             None => Self::new(path, Vec::new()),
@@ -60,7 +60,7 @@ impl Section {
         self.errors.push(format!("{}{name}: {problem}", self.path));
     }
 
-    /// What is wrong here, entries that nobody asked for included.
+    /// Returns all problems of the section, including unknown entries.
     pub(super) fn finish(mut self, misplaced: fn(&str) -> Option<&'static str>) -> Vec<String> {
         for (name, _) in std::mem::take(&mut self.entries) {
             match misplaced(&name) {
@@ -74,12 +74,12 @@ impl Section {
         self.errors
     }
 
-    /// The entry, unless it is left out or empty.
+    /// Takes the entry, unless it is missing or empty.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Node> {
         self.take_or_null(name).filter(|node| !matches!(node, Node::Null))
     }
 
-    /// Whether the entry is there, and not yet taken.
+    /// Returns whether the entry exists and has not been taken.
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(known, node)| known == name && !matches!(node, Node::Null))
     }
@@ -95,7 +95,7 @@ impl Section {
         self.text_of(name, node)
     }
 
-    /// A front end may have taken a text for something else.
+    /// Returns the node as text, even if the format parsed it as another scalar.
     fn text_of(&mut self, name: &str, node: Node) -> Option<String> {
         match node {
             Node::Text(text) if text.trim().is_empty() => self.wrong(name, "is empty"),
@@ -108,7 +108,7 @@ impl Section {
         None
     }
 
-    /// A list, or a text with commas.
+    /// Takes a list, or a text split at commas.
     pub(super) fn list(&mut self, name: &'static str) -> Vec<String> {
         match self.take(name) {
             None => Vec::new(),
@@ -123,7 +123,7 @@ impl Section {
         }
     }
 
-    /// What `read` makes of the text; it says `expected` where that is nothing.
+    /// Takes a text and parses it with `read`; reports that it is not `expected` on failure.
     pub(super) fn value<T>(
         &mut self,
         name: &'static str,
@@ -133,7 +133,7 @@ impl Section {
         let text = self.text(name)?;
         let value = read(&text.to_ascii_lowercase());
         if value.is_none() {
-            // Its text may be a secret that stands in the wrong place.
+            // Not quoted: the text may be a misplaced secret.
             self.wrong(name, format!("is not {expected}"));
         }
         value
@@ -147,7 +147,7 @@ impl Section {
         self.value(name, DURATION, values::duration)
     }
 
-    /// A duration or none. Nothing at all could mean either.
+    /// Takes a duration or `none`. Rejects null, which could mean either.
     pub(super) fn limit(&mut self, name: &'static str) -> Option<Option<Duration>> {
         let node = self.take_or_null(name)?;
         if matches!(node, Node::Null) {

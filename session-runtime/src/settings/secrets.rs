@@ -1,10 +1,10 @@
-//! Values that stand somewhere else: in the environment, in a file.
+//! Values that may be stored elsewhere: in the environment or in a file.
 
 use std::fmt;
 
 use crate::config::SetupError;
 
-/// A secret, or where it stands.
+/// A secret, or a reference to it.
 #[derive(Clone)]
 pub(super) enum Reference {
     Text(String),
@@ -25,11 +25,11 @@ impl From<String> for Reference {
 }
 
 impl Reference {
-    /// The value, without the white space around it.
+    /// Returns the value; one from the environment or a file without surrounding white space.
     ///
     /// # Errors
     ///
-    /// If the variable is not set, or the file cannot be read.
+    /// If the variable is not set or empty, or the file is empty or cannot be read.
     pub(super) fn resolve(&self, entry: &'static str) -> Result<String, SetupError> {
         let problem = match self {
             Self::Text(text) => return Ok(text.clone()),
@@ -61,7 +61,7 @@ impl fmt::Debug for Reference {
     }
 }
 
-/// The ring of all of these, in this order.
+/// Builds the ring of `keys`, in this order.
 #[cfg(feature = "keys")]
 pub(super) fn ring(keys: &[Reference]) -> Result<crate::keys::KeyRing, SetupError> {
     let texts = keys.iter().map(|key| key.resolve("keys")).collect::<Result<Vec<_>, _>>()?;

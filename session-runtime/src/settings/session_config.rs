@@ -1,4 +1,4 @@
-//! The store and the layer that a configuration describes.
+//! A configuration, and the store and layer built from it.
 
 use std::fmt;
 
@@ -11,48 +11,52 @@ use crate::config::{Config, Fault, SetupError};
 use crate::middleware::SessionLayer;
 use crate::store::{AnyStore, ConnectOptions, SessionStore};
 
-/// The store and every setting of the layer, as a configuration has them.
+/// The store and the settings of the layer, read from a configuration.
 /// Needs the cargo feature `config`.
 ///
-/// It deserialises from every format that names its entries: YAML, TOML, JSON,
-/// the environment. Numbers and yes or no may be texts, so that front ends that
-/// know nothing but texts will do. What is wrong is reported by [`check`](Self::check) and
-/// when the layer is made, all at once, each entry by its full name: reading succeeds
-/// all the same, for the error of a reader quotes the file, and with it the
-/// passwords in it. Durations are texts such as `"30m"`, `"1h 30m"`,
-/// `"500ms"`, or a number of seconds.
+/// Deserializes from every self-describing format: YAML, TOML, JSON, the environment.
+/// Numbers and booleans may be strings, for formats that only have strings. Durations are
+/// strings such as `"30m"`, `"1h 30m"`, `"500ms"`, or a number of seconds.
+///
+/// Deserializing accepts invalid entries, because the error of a parser would quote the
+/// file and thereby any password in it. [`check`](Self::check), [`connect`](Self::connect)
+/// and [`layer`](Self::layer) report all invalid entries together, each by its full name.
 ///
 /// | entry | values | default |
 /// |---|---|---|
-/// | `store` | the URL of [`AnyStore::connect`], `env:NAME` or `file:PATH` | for [`layer`](Self::layer) none: it must be there |
-/// | `prefix` | what keys begin with on a shared server | the store's |
-/// | `limits.field`, `limits.record` | bytes, or `"256 KiB"`, `"1 MiB"` | those |
+/// | `store` | the URL of [`AnyStore::connect`], `env:NAME` or `file:PATH` | required by [`layer`](Self::layer) |
+/// | `prefix` | the prefix of keys on a shared server | the store's |
+/// | `limits.field`, `limits.record` | bytes, or `"256 KiB"`, `"1 MiB"` | those of [`Limits`](crate::store::Limits) |
 /// | `cookie.name` | without prefix | `session` |
 /// | `cookie.prefix` | `host`, `secure`, `none` | `host` |
 /// | `cookie.path`, `cookie.domain` | | `/`, none |
 /// | `cookie.same_site` | `strict`, `lax`, `none` | `lax` |
 /// | `cookie.partitioned` | yes or no | no |
 /// | `realm` | 1 to 64 characters | the cookie's name |
-/// | `accept_realm` | former realms, at most three, as a list or with commas | none |
+/// | `accept_realm` | former realms, at most three, as a list or separated by commas | none |
 /// | `idle_timeout` | a duration, or `"none"` | `30m` |
 /// | `absolute_timeout` | a duration, or `"none"` | `12h` |
 /// | `renew_after` | a duration, or `"none"` | `none` |
+/// | `late_grace` | a duration | `5s` |
+/// | `on_replay` | `report`, `end_session`, `end_all_of_principal` | `end_session` |
 /// | `max_sessions`, `at_limit` | a number; `reject` or `evict_oldest` | no limit |
 /// | `conflict_timeout`, `store_timeout` | a duration | `2s`, `5s` |
-/// | `exclude` | paths, as a list or with commas between them | none |
+/// | `exclude` | paths, as a list or separated by commas | none |
 /// | `conflict_on_lost_changes` | yes or no | yes |
 /// | `login_redirect` | a URL | none: 401 |
 /// | `no_store_when_signed_in` | yes or no | no |
-/// | `clear_site_data` | `cache`, `storage`, `cookies`, `execution_contexts`, as a list or with commas | none |
-/// | `keys` | base64, `env:NAME` or `file:PATH`, as a list or with commas; the first signs | none |
+/// | `clear_site_data` | `cache`, `storage`, `cookies`, `execution_contexts`, as a list or separated by commas | none |
+/// | `keys` | base64, `env:NAME` or `file:PATH`, as a list or separated by commas; the first signs and encrypts | none |
 /// | `sign_tokens`, `accept_unsigned_tokens`, `accept_plain_secrets` | yes or no | no |
 /// | `insecure_for_development` | yes or no | no |
 ///
-/// What each means stands at the method of the same name of [`SessionLayer`],
-/// and of [`CookieConfig`](crate::CookieConfig). What is a function cannot
-/// stand in a file: [`keep_changes_if`](SessionLayer::keep_changes_if) and
-/// [`schema`](SessionLayer::schema) are called on the layer, and so is
-/// [`login_redirect_for`](SessionLayer::login_redirect_for).
+/// Each entry is documented at the method of the same name of [`SessionLayer`] or
+/// [`CookieConfigBuilder`](crate::CookieConfigBuilder). These settings have no entry; call
+/// them on the layer: [`schema`](SessionLayer::schema),
+/// [`accept_cookie`](SessionLayer::accept_cookie), [`adopt`](SessionLayer::adopt),
+/// [`keep_changes_if`](SessionLayer::keep_changes_if),
+/// [`login_redirect_for`](SessionLayer::login_redirect_for) and
+/// [`on_event`](SessionLayer::on_event).
 ///
 /// ```
 /// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,18 +79,18 @@ pub struct SessionConfig {
     pub(super) config: Config,
     #[cfg_attr(not(feature = "keys"), allow(dead_code))]
     pub(super) keys: Vec<Reference>,
-    /// What is wrong, a line each.
+    /// The problems, one line each.
     pub(super) faults: Vec<String>,
 }
 
 impl SessionConfig {
-    /// Whether every entry makes sense by itself. What only the store or the surroundings
-    /// can tell is found by [`layer`](Self::layer).
+    /// Checks every entry by itself. Problems that depend on the store, the environment or
+    /// files are found by [`layer`](Self::layer).
     ///
     /// # Errors
     ///
-    /// Names every entry that is wrong, one per line. What stands there is not repeated, as it
-    /// may be a secret.
+    /// If an entry is invalid. The error names every invalid entry, one per line, but not
+    /// its value, which may be a secret.
     pub fn check(&self) -> Result<(), SetupError> {
         match self.faults.is_empty() {
             true => Ok(()),
@@ -94,24 +98,24 @@ impl SessionConfig {
         }
     }
 
-    /// Opens the store, and makes the layer in front of it. To close the store at
-    /// the end, [connect](Self::connect) to it and give a clone to
+    /// Opens the store and builds the layer in front of it. To close the store at
+    /// shutdown, [connect](Self::connect) to it and pass a clone to
     /// [`layer_on`](Self::layer_on).
     ///
     /// # Errors
     ///
-    /// If an entry is wrong, the store cannot be opened, what an entry refers to is not
-    /// there, or the settings do not fit the store.
+    /// If an entry is invalid, a referenced variable or file is missing, the store cannot
+    /// be opened, or the settings do not fit the store.
     pub async fn layer(&self) -> Result<SessionLayer, SetupError> {
         self.layer_on(self.connect().await?)
     }
 
-    /// Opens the store alone.
+    /// Opens only the store.
     ///
     /// # Errors
     ///
-    /// If an entry is wrong, the store cannot be opened, or its entry is missing or refers
-    /// to nothing.
+    /// If an entry is invalid, the entry `store` or what it refers to is missing, or the
+    /// store cannot be opened.
     pub async fn connect(&self) -> Result<AnyStore, SetupError> {
         self.check()?;
         let missing = || {
@@ -124,13 +128,13 @@ impl SessionConfig {
         })
     }
 
-    /// The layer in front of a store that was made in code. `store`, `prefix`
-    /// and `limits` say nothing then.
+    /// Builds the layer in front of a store that was created in code. Ignores `store`,
+    /// `prefix` and `limits`.
     ///
     /// # Errors
     ///
-    /// If an entry is wrong, what one refers to is not there, or the settings do not fit
-    /// the store.
+    /// If an entry is invalid, a referenced variable or file is missing, or the settings do
+    /// not fit the store.
     pub fn layer_on(&self, store: impl SessionStore) -> Result<SessionLayer, SetupError> {
         self.check()?;
         #[allow(unused_mut)]
@@ -143,7 +147,7 @@ impl SessionConfig {
         match layer.check() {
             Ok(()) => Ok(layer),
             Err(error) if error.entry().is_some() => Err(error),
-            // Schemas come later.
+            // A schema problem: schemas are registered later.
             Err(_) => Ok(layer),
         }
     }

@@ -1,8 +1,8 @@
-//! Texts that mean a length of time, a size, a yes or no.
+//! Parsers of durations, sizes and booleans.
 
 use std::time::Duration;
 
-/// `30m`, `1h 30m`, `500ms`, or a number of seconds.
+/// Parses `30m`, `1h 30m`, `500ms`, or a number of seconds.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let unit = |unit: &str| match unit {
         "ms" => Some(1),
@@ -13,7 +13,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
         _ => None,
     };
     let parts = quantities(text)?;
-    // A bare number among others has lost its unit.
+    // Among several numbers, one without a unit is a mistake.
     if parts.len() > 1 && parts.iter().any(|(_, unit)| unit.is_empty()) {
         return None;
     }
@@ -22,7 +22,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     all.try_fold(0u64, |sum, part| sum.checked_add(part?)).map(Duration::from_millis)
 }
 
-/// `256 KiB`, `1MiB`, or a number of bytes.
+/// Parses `256 KiB`, `1MiB`, or a number of bytes.
 pub(super) fn size(text: &str) -> Option<usize> {
     let [(number, unit)] = quantities(text)?[..] else { return None };
     let unit = match unit {
@@ -43,7 +43,7 @@ pub(super) fn flag(text: &str) -> Option<bool> {
     }
 }
 
-/// Numbers, each with what follows it. At least one.
+/// Splits the text into numbers with their units, at least one.
 fn quantities(text: &str) -> Option<Vec<(u64, &str)>> {
     let mut rest = text.trim();
     let mut parts = Vec::new();

@@ -10,11 +10,11 @@ use super::memory::MemoryStore;
 use super::session_store::SessionStore;
 use crate::forward_store;
 
-/// Any store, chosen by a URL.
+/// A store of any kind, chosen by a URL at run time.
 #[derive(Clone)]
 pub struct AnyStore {
     store: Arc<dyn SessionStore>,
-    /// The same once more, where there is a file to close.
+    /// The store again, if it is one that has a file to close.
     #[cfg(feature = "sqlite")]
     file: Option<super::SqliteStore>,
 }
@@ -22,14 +22,14 @@ pub struct AnyStore {
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "redis", feature = "sqlite"))]
 type Opening<'o, S> = std::pin::Pin<Box<dyn Future<Output = Result<S, StoreError>> + Send + 'o>>;
 
-/// Opens a store if its feature is on, and names the feature if not.
+/// Opens a store if its feature is on; otherwise returns an error that names the feature.
 macro_rules! opened {
     ($feature:literal, $store:ident $(.$set:ident($to:expr))*, $open:ident($where:expr)) => {{
         #[cfg(feature = $feature)]
         let opened = {
             let options = super::$store::options()$(.$set($to))*;
-            // Boxed: the futures of the clients are deep, and whoever awaits this
-            // would meet the compiler's limit for that.
+            // Boxed, because the clients' futures are deeply nested: awaiting one directly could
+            // exceed the compiler's recursion limit in the caller.
             let opening: Opening<'_, super::$store> = Box::pin(options.$open($where));
             opening.await.map(Self::new).map_err(ConnectError::Store)
         };
@@ -43,7 +43,7 @@ macro_rules! opened {
 }
 
 impl AnyStore {
-    /// Wraps a store that is there already.
+    /// Wraps a store that is already open.
     #[must_use]
     pub fn new(store: impl SessionStore) -> Self {
         Self {
@@ -53,9 +53,8 @@ impl AnyStore {
         }
     }
 
-    /// Closes the store and all its clones, if it has a file: see `SqliteStore::close`.
-    /// Call it last, after the server has stopped. Stores in memory and on servers
-    /// have nothing to close.
+    /// Closes the store and all its clones if it is a `SqliteStore`; see `SqliteStore::close`.
+    /// Other stores have nothing to close. Call this last, after the server has stopped.
     ///
     /// ```no_run
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -67,11 +66,7 @@ impl AnyStore {
     /// store.close().await?;
     /// # let _ = layer; Ok(()) }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the file could not be closed cleanly.
-    // With no store's feature on, nothing is waited for.
+    // With no store feature on, nothing is awaited.
     #[allow(clippy::unused_async)]
     pub async fn close(&self) -> Result<(), StoreError> {
         #[cfg(feature = "sqlite")]
@@ -86,28 +81,38 @@ impl AnyStore {
     /// | URL | store | feature |
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
-    /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is made if it is not there. Its path as it is: no `file:`, no `?`, no `%20` | `sqlite` |
-    /// | `mysql://user:password@host/database`, `mariadb://…` | `MySqlStore`; its tables are made if they are not there | `mysql` |
+    /// | `sqlite:path/to/file.db` | `SqliteStore`; the file is created if it is missing. The path is taken literally: no `file:`, no `?`, no `%20` | `sqlite` |
+    /// | `mysql://user:password@host/database`, `mariadb://…` | `MySqlStore`; its tables are created if they are missing | `mysql` |
     /// | `redis://host:6379`, `redis+unix:///path`, `redis+cluster://host,host`, `redis+sentinel://host/name` | `RedisStore` | `redis` |
     /// | `rediss://…`, `rediss+cluster://…`, `rediss+sentinel://…` | the same over TLS | `redis-tls` |
-    /// | `postgres://user@host/database` | `PostgresStore`; the tables are made if they are not there | `postgres` |
+    /// | `postgres://user@host/database` | `PostgresStore`; its tables are created if they are missing | `postgres` |
     ///
     /// # Errors
     ///
-    /// If the URL names no known store, or one whose cargo feature is off, or
-    /// the store cannot be opened.
-    // With no store's feature on, nothing is waited for.
+    /// If the URL names no known store, or one whose cargo feature is off, or if the store cannot
+    /// be opened.
+    // With no store feature on, nothing is awaited.
     #[allow(clippy::unused_async)]
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         Self::connect_with(url, &ConnectOptions::default()).await
     }
 
-    /// The same with settings that are no part of a URL.
+    /// Same as [`connect`](Self::connect), with settings that are not part of a URL.
+    ///
+    /// ```no_run
+    /// use session_runtime::store::{AnyStore, ConnectOptions, Limits};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut options = ConnectOptions::default();
+    /// options.limits = Some(Limits { field: 16 << 10, record: 64 << 10 });
+    /// options.prefix = Some("shop".to_owned());
+    /// let store = AnyStore::connect_with("redis://localhost", &options).await?;
+    /// # let _ = store; Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Same as [`connect`](Self::connect); also if the store does not support the
-    /// setting.
+    /// Same as [`connect`](Self::connect); also if the store does not support a setting.
     pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<Self, ConnectError> {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
         if options.prefix.is_some() && scheme == "memory" {
@@ -165,7 +170,7 @@ fn is_server(scheme: &str) -> bool {
         .contains(&plain)
 }
 
-/// The path in a URL that begins with `sqlite:`.
+/// Returns the path in a URL that begins with `sqlite:`.
 fn file(rest: &str) -> Result<&str, ConnectError> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     let problem = if path.is_empty() {
@@ -193,30 +198,38 @@ impl fmt::Debug for AnyStore {
     }
 }
 
-/// Settings of a store that are no part of its URL.
+/// Settings of a store that are not part of its URL.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// How large fields and records may become.
-    /// # Default: [`Limits::default`]
+    /// The largest size of a field and of a record. A write that would exceed it is refused, and
+    /// nothing is stored.
+    ///
+    /// # Default
+    ///
+    /// 256 KiB a field, 1 MiB a record ([`Limits::default`]).
     pub limits: Option<Limits>,
-    /// What keys, or tables, begin with where a server is shared.
-    /// With `sqlite:` the sessions live in a file that has other tables too, in a
-    /// table of this name and `session` behind it: see `SqliteOptions::shared_file`.
-    /// # Default: the store's own
+    /// The prefix of the store's keys or tables, for a server that several applications share.
+    ///
+    /// With `sqlite:`, the sessions are kept in a file that has other tables too, in a table named
+    /// `session` with this prefix: see `SqliteOptions::shared_file`. `memory:` does not support it.
+    ///
+    /// # Default
+    ///
+    /// The store's own default.
     pub prefix: Option<String>,
 }
 
-/// A URL that opens no store. The URL itself is not repeated: it may hold a
+/// An error from opening a store by its URL. It does not repeat the URL, which may contain a
 /// password.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The part before the first colon names no store.
     UnknownScheme,
-    /// The store's cargo feature is off.
+    /// The store's cargo feature is off. The value is the feature's name.
     MissingFeature(&'static str),
-    /// The rest of the URL makes no sense.
+    /// The rest of the URL is malformed. The value says how to write it.
     Malformed(&'static str),
     /// The store could not be opened.
     Store(StoreError),
@@ -248,7 +261,7 @@ impl Error for ConnectError {
     }
 }
 
-// A method that is forgotten here would silently get its default.
+// Without this lint, a method that is missing here would silently get its default.
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for AnyStore {
     forward_store! { this => this.store;

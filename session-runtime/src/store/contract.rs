@@ -1,14 +1,13 @@
 //! The contract between the session layer and a store, for authors of wrappers.
 //!
-//! An application needs none of this. Nor does a new store: implement
+//! An application needs none of this, nor does a new store: implement
 //! [`CompareAndSwap`](super::cas::CompareAndSwap) or
-//! [`WholeRecordStore`](super::whole::WholeRecordStore), and the crate keeps the contract.
-//! What is left is a store *around* another one, which counts, delays, routes or denies
-//! calls: implement the operations that it is about, and pass on the others with
-//! [`forward_store!`](crate::forward_store).
+//! [`WholeRecordStore`](super::whole::WholeRecordStore), and the crate keeps the contract. What
+//! remains is a store *around* another one, which counts, delays, routes or denies calls: implement
+//! the operations it changes, and forward the others with [`forward_store!`](crate::forward_store).
 //!
-//! The types here show what such a wrapper reads. The rest of a record and of a patch is
-//! the crate's own business and may change in any release.
+//! The types here show what such a wrapper reads. The other parts of a record and of a patch are
+//! internal and may change in any release.
 
 use std::sync::Arc;
 
@@ -24,72 +23,70 @@ pub use crate::record::{Ended, EndedBy, Fields, Meta, Principal, Record, Touch, 
 #[doc(inline)]
 pub use crate::token::SecretHash;
 
-/// A position in a walk over sessions: text whose meaning only its store knows. It stays
+/// A position in a walk over sessions: an opaque text that only its store understands. It stays
 /// valid when the program restarts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor(Box<str>);
 
 impl Cursor {
-    /// The cursor with this text.
+    /// Creates the cursor with this text.
     pub fn new(text: impl Into<Box<str>>) -> Self {
         Self(text.into())
     }
 
-    /// Its text.
+    /// Returns its text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The session after which a page begins, for a store that walks by id.
+    /// Returns the cursor of the page that begins after `id`, for a store that walks by id.
     pub(crate) fn after(id: SessionId) -> Self {
         Self(id.to_string().into())
     }
 
-    /// Reads [`Cursor::after`] back.
+    /// Parses [`Cursor::after`].
     pub(crate) fn id(&self) -> Result<SessionId, StoreError> {
         let foreign = |_| StoreError::because(StoreErrorKind::Config, "a cursor of another store");
         self.0.parse().map_err(foreign)
     }
 }
 
-/// Some of the sessions of a store.
+/// A page of sessions.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// Live sessions.
     pub records: Vec<Arc<Record>>,
-    /// Where the next page begins; `None` after the last.
+    /// Where the next page begins; `None` after the last page.
     pub next: Option<Cursor>,
 }
 
-/// What a store promises beyond keeping records.
+/// What a store supports beyond keeping records.
 ///
-/// A schema or a setting that needs what is `false` here is refused with a
+/// A schema or a setting that needs an unsupported capability is refused with a
 /// [`SetupError`](crate::SetupError) that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// A patch is one atomic step against every process that shares the data.
-    /// Needed by `counter`, `merge`, `compare`, `write_once` and `nonce`
-    /// fields, and by transactions.
+    /// A patch is one atomic step, even if several processes share the data. Needed by `counter`,
+    /// `merge`, `compare`, `write_once` and `nonce` fields, and by transactions.
     pub atomic_patches: bool,
-    /// The sessions of a principal can be listed, revoked and capped. Where not, those
-    /// calls, and a sign-in with conditions, are
-    /// [`StoreErrorKind::Unsupported`].
+    /// The sessions of a principal can be listed, revoked and capped. If `false`, those calls, and
+    /// a sign-in with conditions, fail with [`StoreErrorKind::Unsupported`].
     pub principal_index: bool,
-    /// What was destroyed is gone: no copy in a client's hands revives it.
+    /// A destroyed session stays destroyed: no copy held by a client revives it.
     pub revocation: bool,
-    /// All live sessions can be walked over and counted. Where not,
+    /// All live sessions can be listed and counted. If `false`,
     /// [`SessionStore::scan`](super::SessionStore::scan) and
-    /// [`SessionStore::count`](super::SessionStore::count) are
+    /// [`SessionStore::count`](super::SessionStore::count) fail with
     /// [`StoreErrorKind::Unsupported`].
     pub scan: bool,
-    /// How large fields and records may become, if the store limits that.
+    /// The largest size of a field and of a record, if the store limits them.
     pub limits: Option<Limits>,
 }
 
 impl Capabilities {
-    /// The whole contract, and no limits.
+    /// The whole contract, without limits.
     pub const FULL: Self = Self {
         atomic_patches: true,
         principal_index: true,
@@ -98,7 +95,7 @@ impl Capabilities {
         limits: None,
     };
 
-    /// The same with these limits.
+    /// Returns these capabilities with `limits`.
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
@@ -106,35 +103,36 @@ impl Capabilities {
     }
 }
 
-/// What a load found.
+/// The result of a load.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// The live record that the secret belongs to.
     Found(Arc<Record>),
-    /// The record as it was lately, by a [cache](super::CachedStore): only to a
-    /// visit with [`stale_ok`](Visit::stale_ok).
+    /// A recent copy of the record, from a [cache](super::CachedStore): only for a visit with
+    /// [`stale_ok`](Visit::stale_ok).
     Cached(Arc<Record>),
-    /// Nothing: unknown, expired, or the wrong secret.
+    /// No session: the id is unknown, the session has expired, or the secret is wrong.
     Absent,
-    /// A record destroyed, or a secret replaced, within the last minute: by whom, and
-    /// whether this request was on its way then, so that its answer must not undo it.
+    /// The session was destroyed, or the secret replaced, within the last minute. Tells by whom,
+    /// and whether this request was already on its way, so that its response must not undo the
+    /// change.
     Ended(Ended),
-    /// The secret that a renewal by age replaced, after its grace: it may be
-    /// stolen. It opens nothing; the caller decides what becomes of the session.
+    /// The secret was replaced by a renewal by age, and its grace period is over: it may be stolen.
+    /// It opens nothing; the caller decides what happens to the session.
     Replayed(Replayed),
 }
 
-/// Whose session it is whose former secret was presented.
+/// The session whose former secret was presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replayed {
-    /// Who is signed in.
+    /// The signed-in principal.
     pub principal: Option<Principal>,
-    /// Whether somebody has proved who they are.
+    /// Whether the session is authenticated.
     pub authenticated: bool,
 }
 
 impl Replayed {
-    /// What a store tells of the session with this data.
+    /// Returns what a store reveals about the session with this data.
     #[must_use]
     #[doc(hidden)]
     pub fn of(meta: &Meta) -> Self {
@@ -144,17 +142,18 @@ impl Replayed {
     }
 }
 
-/// What became of a new record.
+/// The result of storing a new record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is stored. Under a cap that evicts the oldest, sessions of its principal ended
-    /// to make room: each is named by the answer to one sign-in, if that answer is not
-    /// lost. The new one may be among them, where newer ones came at the same time.
+    /// The record is stored. Under a cap that evicts the oldest sessions, some sessions of its
+    /// principal ended to make room; unless an answer is lost, each is named by the answer to
+    /// exactly one sign-in. The new session may be among them if newer ones were created at the
+    /// same time.
     Created {
-        /// Those sessions.
+        /// The sessions that ended to make room.
         evicted: Vec<SessionId>,
     },
-    /// A record of this id exists, live or not. Nothing was written.
+    /// A record with this id exists, live or not. Nothing was written.
     Exists,
     /// The sign-in is not allowed. Nothing was written.
     Denied(Denied),
@@ -164,7 +163,7 @@ pub enum Created {
 }
 
 impl Created {
-    /// Stored, and nobody was evicted.
+    /// Stored, without evictions.
     pub const ALONE: Self = Self::Created { evicted: Vec::new() };
 
     /// Whether the record is stored.
@@ -174,19 +173,19 @@ impl Created {
     }
 }
 
-/// Which sessions of a principal end.
+/// Which sessions of a principal to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revoke {
-    /// This one, if it is theirs.
+    /// This session, if it belongs to the principal.
     One(SessionId),
-    /// All but this one.
+    /// All sessions except this one.
     Others(SessionId),
-    /// Every one.
+    /// All sessions.
     All,
 }
 
 impl Revoke {
-    /// Whether it ends `id`.
+    /// Whether `id` is to be ended.
     #[must_use]
     #[doc(hidden)]
     pub fn ends(self, id: SessionId) -> bool {
@@ -198,35 +197,35 @@ impl Revoke {
     }
 }
 
-/// What one step of a revocation did.
+/// The result of one step of a revocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revoked {
     /// How many live sessions it ended.
     pub ended: u64,
-    /// Where it goes on; `None` when it is done.
+    /// Where the next step continues; `None` when the revocation is complete.
     pub next: Option<Cursor>,
 }
 
 impl Revoked {
-    /// So many sessions ended, and nothing is left to do.
+    /// A complete revocation that ended this many sessions.
     #[must_use]
     pub const fn done(ended: u64) -> Self {
         Self { ended, next: None }
     }
 
-    /// The same, to be continued at `next`.
+    /// Sets where the next step continues.
     #[must_use]
     pub fn and_then(self, next: Option<Cursor>) -> Self {
         Self { next, ..self }
     }
 }
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// How many records were removed.
     pub removed: usize,
-    /// More may be due right now.
+    /// Whether more records may already be due.
     pub more: bool,
 }

@@ -1,9 +1,9 @@
-//! What can go wrong between a store and its server, disk or memory.
+//! The errors of a store.
 
 use std::error::Error;
 use std::fmt;
 
-/// A store could not answer.
+/// An error of a store that could not answer.
 ///
 /// Absent, expired, superseded and conflicting are answers, not errors.
 #[derive(Debug)]
@@ -18,32 +18,31 @@ pub struct StoreError {
 pub enum StoreErrorKind {
     /// The server, file or worker behind the store cannot be reached.
     Unavailable,
-    /// No answer within the deadline.
+    /// There was no answer within the deadline.
     Timeout,
-    /// The store is full and evicts nothing by itself.
+    /// The store is full, and evicts nothing by itself.
     Full,
-    /// What was read back is not what a store of this kind writes.
+    /// The stored data is not in a format that this store writes.
     Corrupt,
-    /// The settings do not make sense; the source says which.
+    /// The store is misconfigured; the source says how.
     Config,
-    /// This store cannot do that at all, see
-    /// [`Capabilities`](super::Capabilities).
+    /// The store does not support the operation; see [`Capabilities`](super::Capabilities).
     Unsupported,
 }
 
 impl StoreError {
-    /// An error without a source.
+    /// Creates an error without a source.
     #[must_use]
     pub const fn new(kind: StoreErrorKind) -> Self {
         Self { kind, source: None }
     }
 
-    /// An error of `kind` because of `source`, which must not hold secrets.
+    /// Creates an error of `kind` with a source, which must not contain secrets.
     pub fn because(kind: StoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind, source: Some(source.into()) }
     }
 
-    /// The class of the error.
+    /// Returns the class of the error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind

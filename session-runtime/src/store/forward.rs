@@ -1,11 +1,11 @@
-//! Handing methods on to another store.
+//! Forwarding methods to another store.
 
-/// Writes methods of [`SessionStore`](crate::store::SessionStore) that ask
-/// another store: for a store around one, which is about a few of them.
+/// Implements the listed methods of [`SessionStore`](crate::store::SessionStore) by forwarding them
+/// to another store, for a wrapper that changes only a few of them.
 ///
-/// The other store is an expression of the name before the arrow, which stands
-/// for `self`. The methods are listed, so that `#[deny(clippy::missing_trait_methods)]`
-/// still finds one that is neither listed nor written: it would get its default.
+/// The name before the arrow stands for `self`; the expression after it is the other store. The
+/// methods are listed explicitly, so that `#[deny(clippy::missing_trait_methods)]` reports one that
+/// is neither listed nor implemented and would silently get its default.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,26 +1,25 @@
-//! How large fields and records may become.
+//! Size limits of fields and records.
 
 use crate::record::patch::{FieldOp, Op, Refused};
 use crate::record::{Fields, shown};
 
-/// How large fields and records may become, in bytes.
+/// Size limits of fields and records, in bytes.
 ///
-/// A field counts with its name and its JSON, a record with the sum of its
-/// fields. What would become larger is refused with [`Refused::TooLarge`], in
-/// the same atomic step as the write, so concurrent growth cannot get past it.
-/// What is larger already, because the limits were lowered, may shrink or stay
-/// as large as it is.
+/// The size of a field is that of its name and its JSON; the size of a record is the sum of its
+/// fields. A write that would exceed a limit is refused with [`Refused::TooLarge`], in the same
+/// atomic step, so concurrent writes cannot exceed it together. A field or record that is already
+/// larger, because the limits were lowered, may shrink or keep its size.
 ///
 /// # Default
 ///
-/// 256 KiB a field, 1 MiB a record. A session is read with every request that
-/// uses it: what comes near these numbers belongs into a database, and a
-/// client that can make a session grow must not fill the store.
+/// 256 KiB a field, 1 MiB a record. A session is read with every request that uses it: data near
+/// these sizes belongs in a database, and a client that can make a session grow must not fill the
+/// store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Name and JSON of one field.
+    /// The largest size of one field: its name and its JSON.
     pub field: usize,
-    /// All fields of one record.
+    /// The largest size of a record: the sum of its fields.
     pub record: usize,
 }
 
@@ -35,7 +34,7 @@ impl Default for Limits {
     }
 }
 
-/// What a patch does to the sizes.
+/// The size of one field before and after a change.
 #[derive(Debug)]
 struct Growth<'o> {
     name: &'o str,
@@ -51,7 +50,7 @@ impl<'o> Growth<'o> {
 }
 
 impl Limits {
-    /// Whether a new record fits.
+    /// Checks that a new record fits.
     pub(super) fn check_new(&self, fields: &Fields) -> Result<(), Refused> {
         if fields.byte_len_at_most() <= self.field.min(self.record) {
             return Ok(());
@@ -61,14 +60,14 @@ impl Limits {
         self.check(&sizes, || 0)
     }
 
-    /// Whether what `before` becomes under `ops` fits.
+    /// Checks that the record that `before` becomes under `ops` fits.
     pub(super) fn check_change(
         &self,
         before: &Fields,
         after: &Fields,
         ops: &[FieldOp],
     ) -> Result<(), Refused> {
-        // Nearly always a glance at two lengths says so.
+        // Comparing two lengths is nearly always enough.
         if !may_grow(ops) || after.byte_len_at_most() <= self.field.min(self.record) {
             return Ok(());
         }
@@ -82,8 +81,7 @@ impl Limits {
         self.check(&changes, || before.byte_len())
     }
 
-    /// Whether `changes`, each of another field, fit into a record that has
-    /// `bytes` before them.
+    /// Checks that `changes`, each of a different field, fit into a record of `bytes` bytes.
     fn check(&self, changes: &[Growth<'_>], bytes: impl FnOnce() -> usize) -> Result<(), Refused> {
         let refused =
             |name: &str, limit| Err(Refused::TooLarge { field: shown(name).into_owned(), limit });

@@ -1,11 +1,11 @@
-//! Where sessions live.
+//! The stores that keep the sessions.
 //!
 //! - For applications: [`MemoryStore`], `SqliteStore`, `RedisStore`, `PostgresStore` and
-//!   `MySqlStore` (each behind a cargo feature); [`AnyStore`], which opens the one that a
-//!   URL names; [`CachedStore`], memory in front of another store.
-//! - For authors of a store: [`cas`], for a database that can replace a value if it is
-//!   still the one that was read; [`whole`], for anything that loads, saves and deletes
-//!   bytes under a key; `conformance`, the tests that every store passes.
+//!   `MySqlStore` (each behind a cargo feature); [`AnyStore`], which opens the one that a URL
+//!   names; [`CachedStore`], a cache in front of another store.
+//! - For authors of a store: [`cas`], for a database that can replace a value if it has not changed
+//!   since it was read; [`whole`], for a database that loads, saves and deletes bytes under a key;
+//!   `conformance`, the tests that every store passes.
 //! - For authors of wrappers: [`contract`].
 
 mod any;

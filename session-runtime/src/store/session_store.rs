@@ -14,59 +14,57 @@ use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::metrics::CacheStats;
 
-/// Where sessions live.
+/// A place where sessions are stored.
 ///
 /// # Contract
 ///
-/// Each rule is checked by functions of the conformance suite (`store::conformance`,
-/// feature `conformance`).
+/// Each rule is checked by functions of the conformance suite (`store::conformance`, feature
+/// `conformance`).
 ///
 /// 1. **Nothing is upserted.** [`create`](Self::create) never overwrites, and
 ///    [`apply`](Self::apply) never creates.
-/// 2. **A load authenticates.** By the store's own clock and the stored timestamps, a
-///    record that has not expired is opened by its current secret; by a pending next
-///    secret, which becomes the current one before the load answers; and, within the grace
-///    of a renewal by age, by the previous secret. Nothing of any other record leaves the
-///    store.
-/// 3. **Recently ended sessions are remembered.** For [`TOMBSTONE`] after a record was
-///    destroyed, or a secret replaced by a change of privilege, a load with that record's
-///    id and that secret answers [`Lookup::Ended`], with who ended the session and when.
-/// 4. **A patch is one atomic step**, checked in this order: repeated patch id → present,
-///    not expired for longer than [`COMMIT_LEEWAY`], same epoch → expectations → every
-///    operation → sizes → conditions of the sign-in. Then it is applied: fields, meta,
-///    expiry. A refused patch leaves no trace. An addition is refused by what its writer
-///    has read: if another request has turned the field into something other than an
-///    integer in between, a store may leave the addition out.
-/// 5. **A patch touches only what it names.** Fields that it does not name keep their
-///    bytes, exactly as they were written.
-/// 6. **An acknowledged patch is stored** as durably as the store promises. If the result
-///    is unknown, the answer is [`Outcome::Uncertain`], never a guess.
-/// 7. **Destroy wins.** [`delete`](Self::delete) needs no epoch; afterwards no load,
-///    reload, patch or listing finds the record.
-/// 8. **The principal index is a superset** of the live sessions at all times, and a
-///    listing shows only live sessions of exactly that principal.
-/// 9. **A sweep removes only what expired** more than [`COMMIT_LEEWAY`] before the moment
-///    of removal, and at most `limit` records a step.
+/// 2. **A load authenticates.** By the store's own clock and the stored timestamps, a record that
+///    has not expired is opened by its current secret; by a pending next secret, which becomes the
+///    current one before the load answers; and, within the grace period of a renewal by age, by the
+///    previous secret. The store reveals nothing of any other record.
+/// 3. **Recently ended sessions are remembered.** For [`TOMBSTONE`] after a record was destroyed,
+///    or a secret replaced by a change of privilege, a load with that record's id and that secret
+///    answers [`Lookup::Ended`], with who ended the session and when.
+/// 4. **A patch is one atomic step**, checked in this order: repeated patch id → present, not
+///    expired for longer than [`COMMIT_LEEWAY`], same epoch → expectations → every operation →
+///    sizes → conditions of the sign-in. Then it is applied: fields, meta, expiry. A refused patch
+///    leaves no trace. Whether an addition is refused depends on what its writer has read: if
+///    another request has since turned the field into something other than an integer, a store may
+///    leave the addition out.
+/// 5. **A patch touches only what it names.** Fields that it does not name keep their bytes,
+///    exactly as they were written.
+/// 6. **An acknowledged patch is stored** as durably as the store promises. If the result is
+///    unknown, the answer is [`Outcome::Uncertain`], never a guess.
+/// 7. **Destroy wins.** [`delete`](Self::delete) needs no epoch; afterwards no load, reload, patch
+///    or listing finds the record.
+/// 8. **The principal index is a superset** of the live sessions at all times, and a listing shows
+///    only live sessions of exactly that principal.
+/// 9. **A sweep removes only what expired** more than [`COMMIT_LEEWAY`] before the moment of
+///    removal, and at most `limit` records a step.
 /// 10. **An expired record counts as absent** everywhere, swept or not.
-/// 11. **A cap is exact.** [`SignIn`] is checked against the other live sessions of the
-///     principal in the same atomic step as the write: concurrent sign-ins never exceed
-///     the cap. If a cap was turned on while a principal had hundreds of sessions more,
-///     sign-ins may end the surplus in steps.
+/// 11. **A cap is exact.** [`SignIn`] is checked against the other live sessions of the principal
+///     in the same atomic step as the write: concurrent sign-ins never exceed the cap. If a cap is
+///     introduced while a principal has hundreds of sessions too many, sign-ins may end the surplus
+///     in steps.
 /// 12. **Revoking all sessions is remembered** for [`TICKET_LIFETIME`], whether or not the
-///     principal had sessions: a sign-in whose `not_revoked_since` is at or before the
-///     revocation is [`Denied::Revoked`](super::contract::Denied::Revoked).
-/// 13. **Limits are exact.** A write that exceeds the [`limits`](Capabilities::limits) that
-///     a store states is refused in the same atomic step.
+///     principal had sessions: a sign-in whose `not_revoked_since` is at or before the revocation
+///     is [`Denied::Revoked`](super::contract::Denied::Revoked).
+/// 13. **Limits are exact.** A write that exceeds the [`limits`](Capabilities::limits) that a store
+///     states is refused in the same atomic step.
 /// 14. **A walk is complete.** A session that is live from the first page of a
-///     [`scan`](Self::scan), a [`list`](Self::list) or a [`revoke`](Self::revoke) to its
-///     last is on one of the pages, whatever else comes and goes; a session that has ended
-///     when its page is read is not.
-/// 15. **Nothing that a load wrote is undone.** No patch, and no rewriting by the store
-///     itself, brings back a secret that was confirmed or replaced since it was read, or
-///     an earlier time of the last activity.
+///     [`scan`](Self::scan), a [`list`](Self::list) or a [`revoke`](Self::revoke) to its last is on
+///     one of the pages, whatever other sessions come and go; a session that has ended when its
+///     page is read is not.
+/// 15. **Nothing that a load wrote is undone.** No patch, and no rewriting by the store itself,
+///     brings back a secret that was confirmed or replaced since it was read, or an earlier time of
+///     the last activity.
 ///
-/// A store that cannot keep all of this says so in its
-/// [`capabilities`](Self::capabilities).
+/// A store that cannot keep all of this declares that in its [`capabilities`](Self::capabilities).
 ///
 /// Methods return a [`StoreFuture`]: `StoreFuture::new(async move { … })`, or
 /// [`StoreFuture::ready`] from a store that never waits.
@@ -81,11 +79,11 @@ use crate::metrics::CacheStats;
     note = "your own store implements `session_runtime::store::cas::CompareAndSwap`, and `CasStore` makes a session store of it"
 )]
 pub trait SessionStore: Send + Sync + 'static {
-    /// The clock that decides expiry. The layer asks it too.
+    /// Returns the clock that decides expiry. The layer uses it too.
     fn clock(&self) -> &Clock;
 
-    /// What this store promises. A schema or a setting that needs more is
-    /// refused when the layer is built.
+    /// Returns what this store supports. A schema or a setting that needs more is refused when the
+    /// layer is built.
     ///
     /// # Default
     ///
@@ -94,16 +92,16 @@ pub trait SessionStore: Send + Sync + 'static {
         Capabilities::FULL
     }
 
-    /// Authenticates `id` with the hashes of its secret: one per realm that the
-    /// caller accepts.
+    /// Loads and authenticates `id` with the hashes of its secret: one per realm that the caller
+    /// accepts.
     ///
-    /// If the visit counts as activity and a tenth of the idle timeout has passed since the
-    /// last activity that was written (an hour where there is no idle timeout), `last_seen`
-    /// is set to now, and the record is returned with the new value. The revision stays.
+    /// If the visit counts as activity, and a tenth of the idle timeout has passed since the last
+    /// recorded activity (an hour if there is no idle timeout), `last_seen` is set to now, and the
+    /// record is returned with the new value. The revision does not change.
     ///
     /// # Errors
     ///
-    /// If the store cannot answer. A failed load is never "absent".
+    /// If the store cannot answer. A failed load is never reported as "absent".
     fn load<'a>(
         &'a self,
         id: SessionId,
@@ -135,13 +133,13 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Applies a patch for a request that was authenticated under `epoch`.
     ///
-    /// `read` is the record as the caller read it from this store, unchanged, if it did: a
-    /// store may save a round trip by it.
+    /// `read` is the record as the caller read it from this store, unchanged, if it has read it: it
+    /// may save the store a round trip.
     ///
     /// # Errors
     ///
-    /// If nothing was written and the store cannot answer. When it may have
-    /// been written, the answer is [`Outcome::Uncertain`].
+    /// If nothing was written and the store cannot answer. If the patch may have been written, the
+    /// answer is [`Outcome::Uncertain`].
     fn apply<'a>(
         &'a self,
         id: SessionId,
@@ -150,20 +148,20 @@ pub trait SessionStore: Send + Sync + 'static {
         read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>>;
 
-    /// Destroys a record, and says whether it was there and live.
+    /// Destroys a record; returns whether it existed and was live.
     ///
     /// # Errors
     ///
     /// If the store cannot answer.
     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>>;
 
-    /// The next page of the live sessions of `principal`, in no particular order:
-    /// about `limit` of them, from the beginning without a cursor. As the pages of
-    /// a [`scan`](Self::scan).
+    /// Returns the next page of the live sessions of `principal`, in no particular order: about
+    /// `limit` of them, from the beginning if `from` is `None`. A page may be empty without being
+    /// the last, as with [`scan`](Self::scan).
     ///
     /// # Errors
     ///
-    /// If the store cannot answer, or the cursor is not one of its own
+    /// If the store cannot answer, or the cursor belongs to another store
     /// ([`StoreErrorKind::Config`]).
     fn list<'a>(
         &'a self,
@@ -172,16 +170,16 @@ pub trait SessionStore: Send + Sync + 'static {
         limit: usize,
     ) -> StoreFuture<'a, Result<Page, StoreError>>;
 
-    /// Destroys sessions of `principal` from elsewhere, and says how many live ones.
-    /// A session that belongs to another principal is left alone, whatever its id.
+    /// Destroys sessions of `principal` from elsewhere; returns how many of them were live. A
+    /// session that belongs to another principal is left alone, whatever its id.
     ///
-    /// One call does a bounded part of it, a thousand sessions at most; the caller goes on with
-    /// [`Revoked::next`] until there is none. [`Revoke::All`] is remembered by the
-    /// first call, the one without a cursor, before anything ends.
+    /// One call ends a bounded number of sessions, at most a thousand; the caller continues with
+    /// [`Revoked::next`] until it is `None`. The first call, the one without a cursor, records
+    /// [`Revoke::All`] before any session ends.
     ///
     /// # Errors
     ///
-    /// If the store cannot answer, or the cursor is not one of its own
+    /// If the store cannot answer, or the cursor belongs to another store
     /// ([`StoreErrorKind::Config`]).
     fn revoke<'a>(
         &'a self,
@@ -190,35 +188,35 @@ pub trait SessionStore: Send + Sync + 'static {
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>>;
 
-    /// The number of live sessions. May walk over all of them.
+    /// Returns the number of live sessions. May read all of them.
     ///
     /// # Errors
     ///
     /// If the store cannot answer.
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>>;
 
-    /// Removes at most `limit` records (and tombstones) that are due. Stores
-    /// run this by themselves; it is here for tests and for other schedulers.
+    /// Removes at most `limit` records (and tombstones) that are due. Stores do this by themselves;
+    /// call it from tests, or from your own scheduler.
     ///
     /// # Errors
     ///
     /// If the store cannot answer.
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>>;
 
-    /// The next page of a walk over all live sessions, in no particular order:
-    /// about `limit` of them, from the beginning without a cursor. A page may
-    /// be empty and not be the last. A session may be on several pages.
+    /// Returns the next page of all live sessions, in no particular order: about `limit` of them,
+    /// from the beginning if `from` is `None`. A page may be empty without being the last, and a
+    /// session may be on several pages.
     ///
     /// For reports, and for copying sessions elsewhere; no request waits for it.
     ///
     /// # Default
     ///
-    /// An error of the kind [`StoreErrorKind::Unsupported`], for
-    /// a store whose [`Capabilities::scan`] is `false`.
+    /// An error of kind [`StoreErrorKind::Unsupported`], for a store whose [`Capabilities::scan`]
+    /// is `false`.
     ///
     /// # Errors
     ///
-    /// If the store cannot answer, or the cursor is not one of its own
+    /// If the store cannot answer, or the cursor belongs to another store
     /// ([`StoreErrorKind::Config`]).
     fn scan<'a>(
         &'a self,
@@ -229,18 +227,18 @@ pub trait SessionStore: Send + Sync + 'static {
         StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unsupported)))
     }
 
-    /// How the memory in front of it has been doing, for the
+    /// Returns the statistics of a cache in front of the store, for the
     /// [metrics](crate::Metrics::cache).
     ///
     /// # Default
     ///
-    /// `None`: there is none.
+    /// `None`: there is no cache.
     fn cache(&self) -> Option<CacheStats> {
         None
     }
 }
 
-/// The answer of a store: ready at once, or a boxed future.
+/// The answer of a store: either ready, or a boxed future.
 ///
 /// A store that never waits allocates nothing for its answers.
 #[must_use = "futures do nothing unless polled"]
@@ -252,17 +250,17 @@ enum State<'a, T> {
 }
 
 impl<'a, T> StoreFuture<'a, T> {
-    /// The answer of `future`.
+    /// Wraps a future.
     pub fn new(future: impl Future<Output = T> + Send + 'a) -> Self {
         Self(State::Waiting(Box::pin(future)))
     }
 
-    /// An answer that is there already.
+    /// Wraps an answer that is already known.
     pub const fn ready(answer: T) -> Self {
         Self(State::Ready(Some(answer)))
     }
 
-    /// The answer if it is there already, or the future to wait for.
+    /// Returns the answer if it is ready, or else the future to await.
     pub(crate) fn take_ready(self) -> Result<T, Self> {
         match self.0 {
             State::Ready(Some(answer)) => Ok(answer),
@@ -285,7 +283,8 @@ impl<T: Unpin> Future for StoreFuture<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            // Polled again after its answer: that is never ready, as with `std::future::Ready` it is a bug.
+            // Never ready when polled again after completion, which is a bug as with
+            // `std::future::Ready`.
             State::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
             State::Waiting(future) => future.as_mut().poll(context),
         }

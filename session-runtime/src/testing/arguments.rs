@@ -1,4 +1,4 @@
-//! What handlers take: each is one more request.
+//! The arguments of handlers: each call is one more request.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use crate::manager::SessionManager;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::schema::{HasPrincipal, SessionSchema};
 
-/// What handlers take.
+/// Arguments for handlers.
 impl<V: SessionSchema> TestSession<V> {
-    /// The session of one more request.
+    /// Returns the session of one more request.
     ///
     /// # Panics
     ///
@@ -25,11 +25,11 @@ impl<V: SessionSchema> TestSession<V> {
         extracted(now("TestSession::session", "call `open().await` instead", self.open()))
     }
 
-    /// As [`session`](Self::session), for every store.
+    /// Like [`session`](Self::session), for every store.
     ///
     /// # Errors
     ///
-    /// What the extractor rejects the request with.
+    /// The rejection of the extractor.
     pub async fn open(&self) -> Result<V::Session, SessionRejection> {
         let (visit, extensions, headers) = self.begin().await;
         let session = session_of::<V>(&extensions, &headers).await;
@@ -37,11 +37,11 @@ impl<V: SessionSchema> TestSession<V> {
         session
     }
 
-    /// The session of one more request, if the visitor has one.
+    /// Returns the session of one more request, if the visitor has one.
     ///
     /// # Panics
     ///
-    /// As [`session`](Self::session).
+    /// Same as [`session`](Self::session).
     #[must_use]
     #[track_caller]
     pub fn existing(&self) -> Option<V::Session> {
@@ -49,11 +49,11 @@ impl<V: SessionSchema> TestSession<V> {
         extracted(now("TestSession::existing", instead, self.open_existing()))
     }
 
-    /// As [`existing`](Self::existing), for every store.
+    /// Like [`existing`](Self::existing), for every store.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open).
+    /// Same as [`open`](Self::open).
     pub async fn open_existing(&self) -> Result<Option<V::Session>, SessionRejection> {
         let (visit, extensions, headers) = self.begin().await;
         let session = existing_session_of::<V>(&extensions, &headers).await;
@@ -61,11 +61,11 @@ impl<V: SessionSchema> TestSession<V> {
         session
     }
 
-    /// The session of one more request, with who is signed in.
+    /// Returns the session of one more request with its signed-in user.
     ///
     /// # Panics
     ///
-    /// If nobody is, and as [`session`](Self::session).
+    /// If no user is signed in, and as [`session`](Self::session).
     #[must_use]
     #[track_caller]
     pub fn authenticated(&self) -> Authenticated<V>
@@ -81,12 +81,11 @@ impl<V: SessionSchema> TestSession<V> {
         }
     }
 
-    /// As [`authenticated`](Self::authenticated), or what the extractor rejects
-    /// the request with.
+    /// Like [`authenticated`](Self::authenticated), but returns the rejection of the extractor.
     ///
     /// # Errors
     ///
-    /// As [`Authenticated::of`].
+    /// Same as [`Authenticated::of`].
     #[track_caller]
     pub fn try_authenticated(&self) -> Result<Authenticated<V>, AuthenticatedRejection>
     where
@@ -96,11 +95,11 @@ impl<V: SessionSchema> TestSession<V> {
         now("TestSession::authenticated", instead, self.open_authenticated())
     }
 
-    /// As [`try_authenticated`](Self::try_authenticated), for every store.
+    /// Like [`try_authenticated`](Self::try_authenticated), for every store.
     ///
     /// # Errors
     ///
-    /// As [`Authenticated::of`].
+    /// Same as [`Authenticated::of`].
     pub async fn open_authenticated(&self) -> Result<Authenticated<V>, AuthenticatedRejection>
     where
         V: HasPrincipal,
@@ -111,21 +110,21 @@ impl<V: SessionSchema> TestSession<V> {
         session
     }
 
-    /// The manager that a handler extracts.
+    /// Returns the manager that a handler extracts.
     #[must_use]
     #[track_caller]
     pub fn manager(&self) -> SessionManager {
         self.look("TestSession::manager", |_| SessionManager::new(Arc::clone(&self.engine)))
     }
 
-    /// The manager that a handler extracts as `SessionManager<V>`.
+    /// Returns the manager that a handler extracts as `SessionManager<V>`.
     #[must_use]
     #[track_caller]
     pub fn typed_manager(&self) -> SessionManager<V> {
         self.look("TestSession::typed_manager", |_| SessionManager::new(Arc::clone(&self.engine)))
     }
 
-    /// A request, with what an extractor finds in it.
+    /// Begins a request, with the extensions that extractors look in.
     async fn begin(&self) -> (Visit, Extensions, HeaderMap) {
         self.settle().await;
         let (visit, extensions) = Visit::begin(self.browser, Arc::clone(&self.engine));

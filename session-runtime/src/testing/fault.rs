@@ -1,4 +1,4 @@
-//! A store whose calls fail, hang or get lost, when it is told to.
+//! A store whose calls fail, hang or get lost on command.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,29 +14,30 @@ use crate::store::{
 };
 use crate::token::SecretHash;
 
-/// What becomes of a call.
+/// What happens to a call.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing is done, and the store says so.
+    /// The store does nothing and returns this error.
     Fails(StoreErrorKind),
-    /// It is done, and the answer is lost on its way: for
-    /// [`Apply`](Operation::Apply) that is [`Outcome::Uncertain`], for all
-    /// others [`StoreErrorKind::Timeout`].
+    /// The store does it, but the answer is lost: [`Apply`](Operation::Apply) returns
+    /// [`Outcome::Uncertain`], every other operation [`StoreErrorKind::Timeout`].
     AnswerLost,
-    /// It is done, and no answer ever comes. The layer waits for its
+    /// The store does it, but never answers. The layer waits for its
     /// [`store_timeout`](crate::SessionLayer::store_timeout).
     NeverAnswers,
-    /// It is not asked before the gate opens.
+    /// The store is not called before the gate opens.
     AskedLate(Gate),
-    /// It is done at once, and the answer comes once the gate opens.
+    /// The store does it at once and answers when the gate opens.
     AnsweredLate(Gate),
-    /// [`Apply`](Operation::Apply) only: nothing is done, the session is gone.
+    /// [`Apply`](Operation::Apply) only: the store does nothing and answers that the session is
+    /// gone.
     Gone(Gone),
-    /// [`Apply`](Operation::Apply) only: nothing is done, because somebody else
-    /// changed the field of this stored name; or, with `None`, the session.
+    /// [`Apply`](Operation::Apply) only: the store does nothing and answers that another request
+    /// has changed the field of this stored name or, with `None`, the session.
     Conflict(Option<Cow<'static, str>>),
-    /// [`Apply`](Operation::Apply) only: nothing is done, and nobody knows.
+    /// [`Apply`](Operation::Apply) only: the store does nothing and answers that the outcome is
+    /// unknown.
     Uncertain,
 }
 
@@ -50,14 +51,14 @@ impl Fault {
 struct Rule {
     operation: Operation,
     fault: Fault,
-    /// How many calls it lets pass first.
+    /// How many calls pass first.
     skip: usize,
-    /// How many calls it still hits; `None` for all.
+    /// How many more calls it affects; `None` for all.
     left: Option<usize>,
 }
 
-/// A store that does as it is told with single calls, and hands on all others.
-/// Clones share what they were told.
+/// A store in which chosen calls fail; all others go to the store inside. Clones share their
+/// faults.
 ///
 /// ```
 /// use session_runtime::store::StoreErrorKind;
@@ -81,61 +82,61 @@ pub struct FaultStore<S = MemoryStore> {
 
 /// # Panics
 ///
-/// The methods that take a fault: if it is an answer to
-/// [`Apply`](Operation::Apply) and the operation is another one.
+/// The methods that take a fault panic if it is an answer to [`Apply`](Operation::Apply) and the
+/// operation is another one.
 impl<S: SessionStore> FaultStore<S> {
-    /// Asks `store`, unless told otherwise.
+    /// Wraps `store`, without any faults.
     #[must_use]
     pub fn new(store: S) -> Self {
         Self { inner: Arc::new(store), rules: Arc::default() }
     }
 
-    /// This happens to the next call of `operation`. Of several faults for one
-    /// call the one that was told first happens.
+    /// Makes the next call of `operation` fail this way. Of several faults for one call, the one
+    /// set first applies.
     #[track_caller]
     pub fn next(&self, operation: Operation, fault: Fault) {
         self.after(0, operation, fault);
     }
 
-    /// This happens to the call of `operation` after the next `skip` ones.
+    /// Makes the call of `operation` after the next `skip` ones fail this way.
     #[track_caller]
     pub fn after(&self, skip: usize, operation: Operation, fault: Fault) {
         self.rule(Rule { operation, fault, skip, left: Some(1) });
     }
 
-    /// This happens to the next `calls` calls of `operation`.
+    /// Makes the next `calls` calls of `operation` fail this way.
     #[track_caller]
     pub fn times(&self, calls: usize, operation: Operation, fault: Fault) {
         self.rule(Rule { operation, fault, skip: 0, left: Some(calls) });
     }
 
-    /// This happens to each call of `operation`, until [`clear`](Self::clear).
+    /// Makes every call of `operation` fail this way, until [`clear`](Self::clear).
     #[track_caller]
     pub fn each(&self, operation: Operation, fault: Fault) {
         self.rule(Rule { operation, fault, skip: 0, left: None });
     }
 
-    /// Every call of every operation fails, until [`clear`](Self::clear).
+    /// Makes every call of every operation fail, until [`clear`](Self::clear).
     pub fn fail_all(&self, kind: StoreErrorKind) {
         for operation in Operation::ALL {
             self.each(operation, Fault::Fails(kind));
         }
     }
 
-    /// Forgets every fault. Calls that wait at a gate go on waiting.
+    /// Removes all faults. Calls that wait at a gate keep waiting.
     pub fn clear(&self) {
         self.rules().clear();
     }
 
-    /// How many calls are still to be hit by [`next`](Self::next),
-    /// [`after`](Self::after) and [`times`](Self::times): a test that ends with
-    /// zero has seen all its faults.
+    /// Returns how many faults from [`next`](Self::next), [`after`](Self::after) and
+    /// [`times`](Self::times) are still to come: zero at the end of a test means that all of them
+    /// happened.
     #[must_use]
     pub fn remaining(&self) -> usize {
         self.rules().iter().filter_map(|rule| rule.left).sum()
     }
 
-    /// The store that is asked.
+    /// Returns the store inside.
     #[must_use]
     pub fn inner(&self) -> &S {
         &self.inner
@@ -156,7 +157,7 @@ impl<S: SessionStore> FaultStore<S> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What becomes of this call of `operation`.
+    /// Returns the fault of this call of `operation`, and counts the call.
     fn due(&self, operation: Operation) -> Option<Fault> {
         let mut rules = self.rules();
         let mut hit = None;
@@ -193,7 +194,7 @@ fn meet<'a, T: Send + Unpin + 'a>(
 ) -> Answer<'a, T> {
     match fault {
         Fault::Fails(kind) => StoreFuture::ready(Err(StoreError::new(kind))),
-        // Ready if the store is, so that a test needs no runtime.
+        // Ready if the store is, so that tests need no runtime.
         Fault::AnswerLost => match answer().take_ready() {
             Ok(_) => StoreFuture::ready(lost),
             Err(waiting) => StoreFuture::new(async move {
@@ -214,13 +215,13 @@ fn meet<'a, T: Send + Unpin + 'a>(
             gate.pass().await;
             answer
         }),
-        // Kept away from other operations by `rule`, and met by `apply`.
+        // `rule` rejects these for other operations, and `apply` handles them.
         Fault::Gone(_) | Fault::Conflict(_) | Fault::Uncertain => answer(),
     }
 }
 
 impl Default for FaultStore {
-    /// Above an empty [`MemoryStore`] on a [`frozen_clock`].
+    /// Wraps an empty [`MemoryStore`] on a [`frozen_clock`].
     fn default() -> Self {
         Self::new(MemoryStore::with_clock(frozen_clock()))
     }
@@ -311,7 +312,7 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
     }
 }
 
-/// A conflict shows the record as it stands.
+/// Answers with a conflict that carries the record as stored now.
 fn conflict<'a>(
     field: Option<Cow<'static, str>>,
     current: Answer<'a, Option<Arc<Record>>>,

@@ -1,4 +1,4 @@
-//! Whether a path is inside a session layer.
+//! Checks whether a path is inside a session layer.
 
 use std::fmt::Debug;
 use std::future::{Future, poll_fn};
@@ -9,15 +9,14 @@ use tower_service::Service;
 
 use crate::middleware::Probe;
 
-/// Nothing but a fallback, or a route for everything, answers it.
+/// A path that only a fallback or a catch-all route answers.
 const NO_ROUTE: &str = "/-/-/-/-/-/-/-/-";
 
 /// Checks that a GET of `path` passes a [`SessionLayer`](crate::SessionLayer).
 ///
-/// The layer answers in the handler's place, so that nothing happens. Only
-/// where a router does not show whether `path` is a route (it is the fallback's,
-/// or that of a route for everything; or the service is no router), `path` is
-/// then really requested, by a GET: 404 counts as no route.
+/// The layer answers in place of the handler, so that nothing happens. Only if this does not show
+/// whether `path` is a route (because a fallback or a catch-all route answers it, or the service is
+/// not a router), `path` is then really requested with GET: 404 counts as no route.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -36,12 +35,12 @@ const NO_ROUTE: &str = "/-/-/-/-/-/-/-/-";
 /// # }
 /// ```
 ///
-/// `service` is an axum `Router`, or whatever else takes any body;
-/// [`assert_request_layered`] takes the others, and other methods.
+/// `service` is an axum `Router` or any other service that accepts every body type;
+/// [`assert_request_layered`] is for other services, and for other methods.
 ///
 /// # Panics
 ///
-/// If it does not, with what was answered, and what to write.
+/// If the path is not inside a layer, with the answer received and what to write.
 #[track_caller]
 pub fn assert_layered<S, R>(service: &S, path: &str) -> impl Future<Output = ()>
 where
@@ -53,8 +52,8 @@ where
     assert_request_layered(service, request)
 }
 
-/// As [`assert_layered`], for a request of any method, headers and kind of
-/// body. Its body is left out.
+/// Like [`assert_layered`], for a request with any method, headers and body type. Its body is not
+/// sent.
 ///
 /// ```
 /// # use axum::{Router, body::Body, routing::post};
@@ -73,7 +72,7 @@ where
 ///
 /// # Panics
 ///
-/// As [`assert_layered`].
+/// Same as [`assert_layered`].
 #[track_caller]
 pub fn assert_request_layered<S, B, R>(service: &S, request: Request<B>) -> impl Future<Output = ()>
 where
@@ -82,7 +81,7 @@ where
     B: Default,
 {
     let (service, at) = (service.clone(), Location::caller());
-    // Without the body, which need not be shared between threads.
+    // Without the body, which need not be `Sync`.
     let request = request.map(drop);
     async move {
         if let Err(why) = check::<S, B, R>(&service, &request).await {
@@ -164,7 +163,7 @@ where
     Ok(response.status())
 }
 
-/// The answer of a clone of `service`.
+/// Calls a clone of `service`.
 pub(super) async fn call<S, B>(service: &S, request: Request<B>) -> Result<S::Response, S::Error>
 where
     S: Service<Request<B>> + Clone,

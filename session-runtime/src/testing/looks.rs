@@ -1,4 +1,4 @@
-//! What came of the requests.
+//! Inspecting the outcome of the requests.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -21,23 +21,23 @@ use crate::schema::SessionSchema;
 use crate::session::Audit;
 use crate::store::{Lookup, Touch};
 
-/// What came of it.
+/// Inspecting the outcome.
 impl<V: SessionSchema> TestSession<V> {
-    /// Whether the last request that had something to store could: the error
-    /// that the layer's response would have said.
+    /// Returns the outcome of the last request that had something to store: on failure, the error
+    /// that the layer's response would have reported.
     ///
-    /// `Ok` also if there was none.
+    /// Also `Ok` if there was no such request.
     ///
     /// # Errors
     ///
-    /// As [`Handle::save`](crate::Handle::save).
+    /// Same as [`Handle::save`](crate::Handle::save).
     #[track_caller]
     pub fn last_commit(&self) -> Result<(), Arc<SessionError>> {
         self.look("TestSession::last_commit", |jar| jar.last.clone())
     }
 
-    /// What the store holds of the visitor's session, if there is one. The
-    /// field's bytes are JSON: `record.fields.get("locale")`.
+    /// Returns the stored record of the visitor's session, if there is one. A field's bytes are
+    /// JSON: `record.fields.get("locale")`.
     #[must_use]
     #[track_caller]
     pub fn stored(&self) -> Option<Arc<Record>> {
@@ -46,7 +46,7 @@ impl<V: SessionSchema> TestSession<V> {
         stored.unwrap_or_else(|error| panic!("the session cannot be loaded: {error}"))
     }
 
-    /// As [`stored`](Self::stored), for every store.
+    /// Like [`stored`](Self::stored), for every store.
     ///
     /// # Errors
     ///
@@ -64,22 +64,22 @@ impl<V: SessionSchema> TestSession<V> {
         })
     }
 
-    /// The visitor's session cookie as a `Cookie` header has it, `name=value`.
-    /// Whoever has it is the visitor.
+    /// Returns the visitor's session cookie as in a `Cookie` header, `name=value`. It is the
+    /// visitor's credential.
     #[must_use]
     #[track_caller]
     pub fn cookie(&self) -> Option<String> {
         self.look("TestSession::cookie", |jar| jar.cookie.clone())
     }
 
-    /// The store's clock.
+    /// Returns the store's clock.
     #[must_use]
     #[track_caller]
     pub fn clock(&self) -> Clock {
         self.look("TestSession::clock", |_| self.engine.store.clock().clone())
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl<V: SessionSchema> TestSession<V> {
         );
     }
 
-    /// The layer that the visitor is before, for a router of the same store:
+    /// Returns the layer that handles the visitor's requests, for a router on the same store:
     /// `Router::new().route(…).layer(t.layer())`.
     #[must_use]
     pub fn layer(&self) -> SessionLayer {
@@ -105,16 +105,15 @@ impl<V: SessionSchema> TestSession<V> {
     /// Commits the requests that have ended, with any store.
     pub async fn settle(&self) {
         let settled = poll_fn(|context| self.browsers().poll_settle(self.name(), context));
-        // Without the budget that tokio gives a task: what is ready is ready.
+        // Without the budget that tokio gives a task, a ready store would seem pending.
         tokio::task::unconstrained(settled).await;
         if let Some(problem) = self.engine.audit.get().and_then(Audit::take) {
             panic!("{problem}");
         }
     }
 
-    /// Ends every request of this visitor that is under way with this status, though handles
-    /// of it live on: what the layer does when a handler fails, or moved its
-    /// session into a task.
+    /// Ends every open request of this visitor with this status, even if handles of it are still
+    /// alive: as the layer does when a handler fails, or has moved its session into a task.
     ///
     /// ```
     /// # use session_runtime::testing::TestSession;
@@ -131,8 +130,8 @@ impl<V: SessionSchema> TestSession<V> {
     ///
     /// # Errors
     ///
-    /// As [`last_commit`](Self::last_commit); of handles with changes of their
-    /// own [`SessionError::Unpublished`].
+    /// Same as [`last_commit`](Self::last_commit); for handles with unpublished changes,
+    /// [`SessionError::Unpublished`].
     pub async fn respond(&self, status: StatusCode) -> Result<(), Arc<SessionError>> {
         for visit in &self.browsers().visits {
             if visit.browser == self.browser {
@@ -143,9 +142,9 @@ impl<V: SessionSchema> TestSession<V> {
         self.with_jar(|jar| jar.last.clone())
     }
 
-    /// Sends a request of this visitor through a whole application, such as a
-    /// router with [`layer`](Self::layer): with the session cookie, beside what
-    /// other cookies the request has, and keeps the one of the response.
+    /// Sends a request of this visitor through a whole application, such as a router with
+    /// [`layer`](Self::layer). Adds the session cookie to the request's other cookies, and keeps
+    /// the one in the response.
     ///
     /// ```
     /// # use axum::{Router, body::Body, routing::post};
@@ -167,7 +166,7 @@ impl<V: SessionSchema> TestSession<V> {
     ///
     /// # Panics
     ///
-    /// If the service fails, as a router never does.
+    /// If the service fails, which a router never does.
     pub async fn send<S, B, R>(&self, service: &S, mut request: Request<B>) -> Response<R>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
@@ -188,7 +187,7 @@ impl<V: SessionSchema> TestSession<V> {
         }
     }
 
-    /// After a commit of the requests that have ended.
+    /// Commits the requests that have ended, then inspects the jar.
     #[track_caller]
     pub(super) fn look<T>(&self, caller: &str, see: impl FnOnce(&Jar) -> T) -> T {
         now(caller, "call `settle().await` before", self.settle());

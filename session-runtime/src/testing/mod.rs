@@ -1,6 +1,6 @@
-//! For the tests of your application: handlers as functions, visitors with a
-//! cookie of their own, a clock that stands still, stores that remember what
-//! they were asked or fail when told to, and a check that a path has a layer.
+//! Testing your application: handlers called as functions, visitors with their own cookies, a clock
+//! that you move, stores that record their calls or fail on command, and a check that a path is
+//! inside a layer.
 //!
 //! ```
 //! use session_runtime::testing::TestSession;
@@ -27,14 +27,13 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`TestSession`] | one visitor: gives handlers their arguments, and shows what came of it |
-//! | [`frozen_clock`] | a time that moves only when told |
-//! | [`SpyStore`] | which calls a store got, in order |
+//! | [`TestSession`] | one visitor: provides the arguments of handlers, and shows the outcome |
+//! | [`frozen_clock`] | a clock that only moves on command |
+//! | [`SpyStore`] | records the calls of a store, in order |
 //! | [`FaultStore`] | a store that fails, hangs, loses answers or waits |
-//! | [`assert_layered`] | that a path is inside a session layer |
+//! | [`assert_layered`] | checks that a path is inside a session layer |
 //!
-//! The functions of this module panic where a test should fail. They are for
-//! tests alone.
+//! The functions of this module panic where a test should fail. Use them in tests only.
 
 mod arguments;
 mod fault;
@@ -57,7 +56,7 @@ pub use spy::{Call, SpyStore};
 use crate::clock::{Clock, Timestamp};
 pub use crate::lock::Locked;
 
-/// A clock that stands still on a day in May 2026, until it is moved.
+/// Returns a clock that stands still on a day in May 2026 until it is advanced.
 ///
 /// ```
 /// use std::time::Duration;

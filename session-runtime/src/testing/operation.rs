@@ -1,28 +1,28 @@
-//! The operations of a store, by name.
+//! The operations of a store.
 
 /// One operation of a [`SessionStore`](crate::store::SessionStore).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
-    /// A request's session is loaded.
+    /// Loads the session of a request.
     Load,
-    /// A request's session is read again.
+    /// Reads the session of a request again.
     Reload,
-    /// A new session is stored.
+    /// Stores a new session.
     Create,
-    /// Changes are stored.
+    /// Stores changes.
     Apply,
-    /// A session is destroyed.
+    /// Deletes a session.
     Delete,
-    /// The sessions of a principal are listed.
+    /// Lists the sessions of a principal.
     List,
-    /// Sessions of a principal are ended.
+    /// Ends sessions of a principal.
     Revoke,
-    /// The sessions are counted.
+    /// Counts the sessions.
     Count,
-    /// Expired sessions are removed.
+    /// Removes expired sessions.
     Sweep,
-    /// All sessions are walked over.
+    /// Walks over all sessions.
     Scan,
 }
 

@@ -42,15 +42,15 @@ use crate::store::{MemoryStore, SessionStore};
 ///
 /// # Requests
 ///
-/// Each [`session()`](Self::session), and each of its kind, begins one more
-/// request of this visitor's browser. A request ends when its handles are gone:
-/// **every method that looks at something first commits the requests that have
-/// ended**, of all visitors of the store, in the order in which they were begun, exactly as the layer does
-/// before a response leaves, and keeps the cookie. What looks is each method
-/// but [`layer`](Self::layer) and [`another_visitor`](Self::another_visitor).
+/// Each call of [`session()`](Self::session) and its variants begins one more request of this
+/// visitor's browser. A request ends when its handles are dropped: **every method that inspects
+/// something first commits the requests that have ended**, of all visitors of the store, in the
+/// order in which they began, exactly as the layer does before a response is sent, and keeps the
+/// cookie. These are all methods except [`layer`](Self::layer), [`with_cookie`](Self::with_cookie)
+/// and [`another_visitor`](Self::another_visitor).
 ///
-/// A handle that is held while another one is given out is a request that is
-/// still under way: two tabs.
+/// A handle that is held while another one is requested is a request still in flight, like two
+/// tabs.
 ///
 /// ```
 /// # use session_runtime::testing::TestSession;
@@ -65,59 +65,59 @@ use crate::store::{MemoryStore, SessionStore};
 /// assert_eq!((merged.locale(), merged.cart().len()), ("de", 1));
 /// ```
 ///
-/// Requests count as of an unsafe method, so that explicit changes that found
-/// no session to go to are an error of [`last_commit`](Self::last_commit).
+/// Requests count as having an unsafe method, so that explicit changes that cannot be stored
+/// because the session has ended are an error of [`last_commit`](Self::last_commit).
 ///
-/// # Stores that do not answer at once
+/// # Stores that do not answer immediately
 ///
-/// A [`MemoryStore`] does, and so do a [`SpyStore`](super::SpyStore) and a
-/// [`FaultStore`](super::FaultStore) above one. Above other stores, inside a
-/// runtime, use [`open`](Self::open), [`open_authenticated`](Self::open_authenticated),
-/// [`open_existing`](Self::open_existing) and [`load_stored`](Self::load_stored),
-/// and [`settle`](Self::settle) before any other look. Outside of a runtime every
-/// method waits by itself.
+/// A [`MemoryStore`] answers immediately, and so do a [`SpyStore`](super::SpyStore) and a
+/// [`FaultStore`](super::FaultStore) around one. With other stores, inside a runtime, use
+/// [`open`](Self::open), [`open_authenticated`](Self::open_authenticated),
+/// [`open_existing`](Self::open_existing) and [`load_stored`](Self::load_stored), and call
+/// [`settle`](Self::settle) before any other method that inspects something. Outside a runtime
+/// every method blocks until the store answers.
 ///
 /// # Panics
 ///
-/// Methods that return no `Result` panic when the store fails, and, inside a
-/// runtime, when it does not answer at once.
+/// Methods that return no `Result` panic if the store fails and, inside a runtime, if it does not
+/// answer immediately.
 ///
-/// Every method that looks at something panics if a session was given a value that does
-/// not come back: one that decodes as another value or not at all, such as a map with
-/// integers as keys inside of a tagged enum, or one that was changed through a shared
-/// reference, such as an atomic in a newtype, so that nothing of it is stored. That holds
-/// for requests through a router with [`layer`](Self::layer), too.
+/// Every method that inspects something panics if a session was given a value that does not survive
+/// being stored: one that decodes as another value or not at all, such as a map with integer keys
+/// inside a tagged enum, or one that was changed through a shared reference, such as an atomic in a
+/// newtype, so that the change is not stored. This applies to requests through a router with
+/// [`layer`](Self::layer), too.
 pub struct TestSession<V> {
     pub(super) layer: SessionLayer,
     pub(super) engine: Arc<Engine>,
     browsers: Arc<Mutex<Browsers>>,
-    /// Which of them is this visitor's.
+    /// The index of this visitor's browser.
     pub(super) browser: usize,
     schema: PhantomData<fn() -> V>,
 }
 
-/// Who the visitor is.
+/// Creating visitors.
 impl<V: SessionSchema> TestSession<V> {
-    /// A visitor without a cookie, before an empty [`MemoryStore`] on a
-    /// [`frozen_clock`] and a layer with the default settings.
+    /// Creates a visitor without a cookie, on an empty [`MemoryStore`] with a [`frozen_clock`] and
+    /// a layer with the default settings.
     #[must_use]
     #[track_caller]
     pub fn new() -> Self {
         Self::with_store(MemoryStore::with_clock(frozen_clock()))
     }
 
-    /// As [`new`](Self::new), before `store`. Its clock is the store's.
+    /// Like [`new`](Self::new), on `store` and its clock.
     #[must_use]
     #[track_caller]
     pub fn with_store(store: impl SessionStore) -> Self {
         Self::with_layer(SessionLayer::new(store))
     }
 
-    /// As [`new`](Self::new), before the store and the settings of `layer`.
+    /// Like [`new`](Self::new), with the store and the settings of `layer`.
     ///
     /// # Panics
     ///
-    /// If the settings or the schemas make no sense.
+    /// If the layer is misconfigured or the schemas are invalid for it.
     #[must_use]
     #[track_caller]
     pub fn with_layer(layer: SessionLayer) -> Self {
@@ -137,11 +137,11 @@ impl<V: SessionSchema> TestSession<V> {
         Self { layer, engine, browsers, browser, schema: PhantomData }
     }
 
-    /// Changes the session, as a request before the test.
+    /// Changes the session, in a request before the test.
     ///
     /// # Panics
     ///
-    /// If that cannot be stored.
+    /// If the change cannot be stored.
     #[must_use]
     #[track_caller]
     pub fn with<R>(self, change: impl FnOnce(&mut V::Session) -> R) -> Self {
@@ -154,11 +154,11 @@ impl<V: SessionSchema> TestSession<V> {
         self
     }
 
-    /// Signs the visitor in, as a request before the test.
+    /// Signs the visitor in, in a request before the test.
     ///
     /// # Panics
     ///
-    /// If that cannot be stored.
+    /// If the sign-in cannot be stored.
     #[must_use]
     #[track_caller]
     pub fn signed_in_as(self, principal: V::Principal) -> Self
@@ -168,15 +168,15 @@ impl<V: SessionSchema> TestSession<V> {
         self.with(|session| session.set(V::PRINCIPAL, Some(principal)))
     }
 
-    /// The visitor comes with `cookie`, in the form of [`cookie`](Self::cookie):
-    /// an old one, or that of somebody else.
+    /// Gives the visitor `cookie`, in the form of [`cookie`](Self::cookie): an old one, or another
+    /// visitor's.
     #[must_use]
     pub fn with_cookie(self, cookie: impl Into<String>) -> Self {
         self.with_jar(|jar| jar.cookie = Some(cookie.into()));
         self
     }
 
-    /// Somebody else, without a cookie, before the same layer and store.
+    /// Creates another visitor, without a cookie, on the same layer and store.
     #[must_use]
     pub fn another_visitor(&self) -> Self {
         let browsers = Arc::clone(&self.browsers);
@@ -205,7 +205,7 @@ impl<V: SessionSchema> Default for TestSession<V> {
 }
 
 impl<V: SessionSchema> fmt::Debug for TestSession<V> {
-    /// Without the cookie.
+    /// Omits the cookie.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestSession").field("schema", &V::SCHEMA.name).finish_non_exhaustive()
     }

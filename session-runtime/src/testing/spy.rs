@@ -1,4 +1,4 @@
-//! A store that remembers what it was asked.
+//! A store that records its calls.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,18 +13,18 @@ use crate::store::{
 };
 use crate::token::SecretHash;
 
-/// What a store was asked. Never a secret.
+/// A call of a store, without secrets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Call {
-    /// A request's session was loaded.
+    /// The session of a request was loaded.
     Load {
         /// Which session.
         id: SessionId,
-        /// Whether the visit counted.
+        /// Whether and how the visit was recorded.
         visit: Visit,
     },
-    /// A request's session was read again.
+    /// The session of a request was read again.
     Reload {
         /// Which session.
         id: SessionId,
@@ -35,12 +35,12 @@ pub enum Call {
     Create {
         /// The session.
         record: Arc<Record>,
-        /// What its sign-in was bound to.
+        /// The conditions of its sign-in.
         sign_in: SignIn,
     },
     /// Changes were to be stored.
     Apply {
-        /// Of which session.
+        /// Which session.
         id: SessionId,
         /// The epoch that the request was authenticated under.
         epoch: u64,
@@ -51,17 +51,17 @@ pub enum Call {
     Delete {
         /// Which session.
         id: SessionId,
-        /// Who ends it.
+        /// Who ended it.
         by: EndedBy,
     },
     /// The sessions of a principal were listed.
     List {
-        /// Whose.
+        /// Whose sessions.
         principal: Principal,
     },
     /// Sessions of a principal were to be ended.
     Revoke {
-        /// Whose.
+        /// Whose sessions.
         principal: Principal,
         /// Which of them.
         which: Revoke,
@@ -70,18 +70,18 @@ pub enum Call {
     Count,
     /// Expired sessions were to be removed.
     Sweep {
-        /// How many at most.
+        /// The maximum number.
         limit: usize,
     },
     /// All sessions are walked over.
     Scan {
-        /// About how many on the page.
+        /// The approximate page size.
         limit: usize,
     },
 }
 
 impl Call {
-    /// Which operation it was.
+    /// Returns the operation called.
     #[must_use]
     pub const fn operation(&self) -> Operation {
         match self {
@@ -99,11 +99,10 @@ impl Call {
     }
 }
 
-/// A store that notes every call and hands it on. Clones share the notes.
+/// A store that records every call and forwards it. Clones share the record.
 ///
-/// It is no part of the visitor: what a [`TestSession`](super::TestSession) has
-/// not committed yet has not come here, so look at
-/// [`last_commit`](super::TestSession::last_commit) first.
+/// Requests that the [`TestSession`](super::TestSession) has not committed yet are not recorded, so
+/// call [`last_commit`](super::TestSession::last_commit) before looking.
 ///
 /// ```
 /// use session_runtime::testing::{Call, Operation, SpyStore, TestSession};
@@ -126,32 +125,31 @@ pub struct SpyStore<S = MemoryStore> {
 }
 
 impl<S: SessionStore> SpyStore<S> {
-    /// Notes what `store` is asked.
+    /// Records the calls of `store`.
     #[must_use]
     pub fn new(store: S) -> Self {
         Self { inner: Arc::new(store), calls: Arc::default() }
     }
 
-    /// Every call since the last [`take_calls`](Self::take_calls), in the order
-    /// in which they were made.
+    /// Returns every call since the last [`take_calls`](Self::take_calls), in order.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.notes().clone()
     }
 
-    /// As [`calls`](Self::calls), and forgets them.
+    /// Like [`calls`](Self::calls), and clears the record.
     #[allow(clippy::must_use_candidate)] // also called to forget
     pub fn take_calls(&self) -> Vec<Call> {
         std::mem::take(&mut *self.notes())
     }
 
-    /// The operations of [`calls`](Self::calls), to be compared with a list.
+    /// Returns the operations of [`calls`](Self::calls), to compare with a list.
     #[must_use]
     pub fn operations(&self) -> Vec<Operation> {
         self.notes().iter().map(Call::operation).collect()
     }
 
-    /// The store that is asked.
+    /// Returns the store inside.
     #[must_use]
     pub fn inner(&self) -> &S {
         &self.inner
@@ -168,7 +166,7 @@ impl<S: SessionStore> SpyStore<S> {
 }
 
 impl Default for SpyStore {
-    /// Above an empty [`MemoryStore`] on a [`frozen_clock`].
+    /// Wraps an empty [`MemoryStore`] on a [`frozen_clock`].
     fn default() -> Self {
         Self::new(MemoryStore::with_clock(frozen_clock()))
     }

@@ -1,4 +1,4 @@
-//! The browsers of a test: their cookies, and the requests they wait for.
+//! The browsers of a test: their cookies and their open requests.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -15,15 +15,15 @@ use crate::middleware::ResponseFuture;
 use crate::record::Record;
 use crate::request::{Passed, RequestExtension, RequestSession};
 
-/// What a request came to.
+/// The outcome of a request.
 pub(super) type Outcome = Result<(), Arc<SessionError>>;
 
-/// A handler that has been called: it answers when it is asked to.
+/// A handler in progress, which answers when asked to.
 #[derive(Clone, Default)]
 pub(super) struct Handler(Arc<OnceLock<StatusCode>>);
 
 impl Handler {
-    /// The handler is done, whether or not a session handle lives on.
+    /// Makes the handler answer, whether or not a session handle is still alive.
     pub(super) fn answer(&self, status: StatusCode) {
         let _ = self.0.set(status);
     }
@@ -39,9 +39,9 @@ impl Future for Handler {
     }
 }
 
-/// A request that has no response yet. What ends it is the layer's own future.
+/// A request without a response yet. The layer's own future ends it.
 pub(super) struct Visit {
-    /// Weak, so that what is left is the handles, and the future's.
+    /// Weak, so that the strong references are those of the handles and of the future.
     session: Weak<RequestSession>,
     pub(super) browser: usize,
     pub(super) handler: Handler,
@@ -53,14 +53,14 @@ pub(super) struct Visit {
 enum Step {
     Handling,
     Ending {
-        /// There was something to store.
+        /// Whether there was something to store.
         telling: bool,
     },
 }
 
 impl Visit {
-    /// A request, and the extensions that an extractor finds in it. It counts
-    /// as of an unsafe method, so that no loss goes unreported.
+    /// Begins a request and returns the extensions that extractors look in. It counts as having an
+    /// unsafe method, so that every lost change is reported.
     pub(super) fn begin(browser: usize, engine: Arc<Engine>) -> (Self, Extensions) {
         let session = Arc::new(RequestSession::new(engine, &Method::POST));
         let handler = Handler::default();
@@ -77,12 +77,12 @@ impl Visit {
         (visit, extensions)
     }
 
-    /// Notes what the request found in the store.
+    /// Records what the request found in the store.
     pub(super) fn has_loaded(&mut self) {
         self.loaded = self.session.upgrade().and_then(|it| it.scope.state().record().cloned());
     }
 
-    /// Whether a handle of it is still there, and nobody said that it is over.
+    /// Whether a handle of it is still alive and it was not told to answer.
     fn goes_on(&self) -> bool {
         matches!(self.step, Step::Handling)
             && self.handler.0.get().is_none()
@@ -103,8 +103,7 @@ impl Visit {
     }
 }
 
-/// All visitors of one store: what one of them looks at may be what another
-/// one did.
+/// All visitors of one store: what one of them inspects may be another's doing.
 #[derive(Default)]
 pub(super) struct Browsers {
     pub(super) jars: Vec<Jar>,
@@ -112,8 +111,7 @@ pub(super) struct Browsers {
 }
 
 impl Browsers {
-    /// Ends every request that no handle holds any more, in the order in which
-    /// they were begun.
+    /// Ends every request without handles, in the order in which they began.
     pub(super) fn poll_settle(&mut self, name: &str, context: &mut Context<'_>) -> Poll<()> {
         let mut at = 0;
         while let Some(visit) = self.visits.get_mut(at) {
@@ -137,18 +135,18 @@ impl Browsers {
     }
 }
 
-/// What a browser keeps, as far as sessions go.
+/// The session cookie of a browser, and the outcome of its last request.
 pub(super) struct Jar {
     /// `name=value`.
     pub(super) cookie: Option<String>,
-    /// Of the last request that had something to store.
+    /// The outcome of the last request that had something to store.
     pub(super) last: Outcome,
 }
 
 impl Jar {
     pub(super) const EMPTY: Self = Self { cookie: None, last: Ok(()) };
 
-    /// Does with a response's session cookie what a browser does.
+    /// Treats a response's session cookie as a browser does.
     pub(super) fn keep(&mut self, name: &str, headers: &HeaderMap) {
         for value in headers.get_all(header::SET_COOKIE) {
             let parsed = value.to_str().ok().and_then(|text| Cookie::parse(text).ok());
@@ -158,7 +156,7 @@ impl Jar {
         }
     }
 
-    /// The headers of this browser's next request.
+    /// Returns the headers of this browser's next request.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         self.add_to(&mut headers);
@@ -174,7 +172,7 @@ impl Jar {
     }
 }
 
-/// The layer, and whoever answers with a `SessionError`, leave it there.
+/// The layer, and every handler that answers with a `SessionError`, leaves it in the extensions.
 pub(super) fn outcome<B>(response: &Response<B>) -> Outcome {
     response.extensions().get::<Arc<SessionError>>().map_or(Ok(()), |error| Err(Arc::clone(error)))
 }

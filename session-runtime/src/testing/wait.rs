@@ -1,13 +1,13 @@
-//! Waiting for a store from where nothing can be awaited.
+//! Waiting for a store from synchronous code.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// What `answer` comes to, now.
+/// Returns the output of `answer` immediately.
 ///
-/// In a runtime nothing may block, so the store must answer at once; outside
-/// of any, a runtime of its own waits for it.
+/// Inside a runtime nothing may block, so the store must be ready; outside of one, a temporary
+/// runtime waits for it.
 #[track_caller]
 pub(super) fn now<T>(caller: &str, instead: &str, answer: impl Future<Output = T>) -> T {
     if tokio::runtime::Handle::try_current().is_err() {

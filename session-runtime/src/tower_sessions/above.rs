@@ -1,4 +1,4 @@
-//! A store of ours below their layer.
+//! One of our stores below a tower-sessions layer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,19 +18,18 @@ use crate::record::{Fields, MAX_LIFETIME, Meta, Record};
 use crate::store::{Created, EndedBy, Lookup, SessionStore, StoreError, Touch};
 use crate::token::SecretHash;
 
-/// How often a save is tried again on what others have saved meanwhile. Each
-/// time somebody else's save was stored.
+/// How many times a save is retried after a concurrent save. Each time another save has succeeded.
 const ATTEMPTS: usize = 64;
 
 /// How many expired records one step removes.
 const STEP: usize = 1_000;
 
-/// The epoch of every record here: nothing renews one.
+/// The epoch of every record here, as none is ever renewed.
 const EPOCH: u64 = 1;
 
-/// Any store of ours as a store for
+/// Uses any store of this crate as a store for
 #[doc = concat!("`tower-sessions` ", version!(), ",")]
-/// for its `SessionManagerLayer` and what is built on that.
+/// for its `SessionManagerLayer` and everything built on that.
 ///
 /// ```
 #[doc = concat!("use session_runtime::{store::MemoryStore, ", module!(), "::AsTowerSessions};")]
@@ -40,33 +39,31 @@ const EPOCH: u64 = 1;
 /// # let _ = store;
 /// ```
 ///
-/// Each key of a session is a field, with the value's JSON, so that a save
-/// writes the keys that differ from what is stored, and nothing if none does.
-/// What they promise stays as it is, no more: of two requests at once the later
-/// save wins whole, because they hand over whole records.
+/// Each key of a session is a field that holds the value's JSON, so that a save writes only the
+/// keys that differ from what is stored, and nothing if none does. The guarantees remain those of
+/// tower-sessions: of two concurrent requests the later save wins as a whole, because each passes
+/// its whole record.
 ///
-/// - **The id is the credential**, as in all their stores. Here it is not
-///   stored: the record's own id and its secret are two hashes of it. Whoever
-///   reads the store learns no id that opens anything.
-/// - **A save of what is not there creates it**, as in most of their stores,
-///   but not within the minute after it was deleted (or while a record that
-///   expired waits for removal): such a save comes from a request that was on
-///   its way during a logout, and is dropped with `Ok`. Later it is a new
-///   session like any other.
-/// - An expiry lies at most 400 days after the last save.
-/// - A session has no principal, and appears in no list of one.
+/// - **The id is the credential**, as in all tower-sessions stores. Here it is not stored: the
+///   record's own id and its secret are two hashes of it. An id read from the store opens nothing.
+/// - **A save of a session that does not exist creates it**, as in most of their stores, but not
+///   within a minute after it was deleted (or while an expired record waits for removal): such a save
+///   comes from a request that was in flight during a logout, and is dropped with `Ok`. Later it
+///   creates a new session like any other.
+/// - A session expires at most 400 days after its last save.
+/// - A session has no principal and appears in no listing of one.
 pub struct AsTowerSessions<S>(Arc<S>);
 
 impl<S: SessionStore> AsTowerSessions<S> {
-    /// On `store`, which may also hold sessions of a [`SessionLayer`]: neither
-    /// side sees those of the other.
+    /// Wraps `store`, which may also hold sessions of a [`SessionLayer`]: neither side sees the
+    /// other's sessions.
     ///
     /// [`SessionLayer`]: crate::SessionLayer
     pub fn new(store: S) -> Self {
         Self(Arc::new(store))
     }
 
-    /// The store below.
+    /// Returns the store inside.
     #[must_use]
     pub fn inner(&self) -> &S {
         &self.0
@@ -76,7 +73,7 @@ impl<S: SessionStore> AsTowerSessions<S> {
         self.0.clock().now()
     }
 
-    /// A new record, if there is none.
+    /// Creates a record; returns `false` if the id is taken.
     async fn insert(&self, theirs: &Theirs) -> Result<bool> {
         let (id, secret) = names(theirs.id);
         let now = self.now();
@@ -87,16 +84,16 @@ impl<S: SessionStore> AsTowerSessions<S> {
             Created::Created { .. } => Ok(true),
             Created::Exists => Ok(false),
             Created::Refused(refused) => Err(Error::Backend(refused.to_string())),
-            // Of principals alone.
+            // Only sign-ins are denied.
             Created::Denied(_) => Err(unexpected()),
         }
     }
 
-    /// What is stored, also if it expired while a request had it. `None` if it
-    /// was ended.
+    /// Returns the stored record, even if it has expired while a request held it; `None` if it was
+    /// ended.
     async fn current(&self, id: SessionId) -> Result<Option<Arc<Record>>> {
         let mut nothing = Patch::new();
-        // No record has it, so the answer is the record, or that there is none.
+        // No record has revision 0, so the answer is the record itself, or that there is none.
         nothing.expect.push(Expect::Rev(0));
         match self.0.apply(id, EPOCH, &nothing, None).await.map_err(failed)? {
             Outcome::Conflict(conflict) => Ok(Some(conflict.current)),
@@ -167,7 +164,7 @@ impl<S: SessionStore> their_core::SessionStore for AsTowerSessions<S> {
 
 #[async_trait]
 impl<S: SessionStore> ExpiredDeletion for AsTowerSessions<S> {
-    /// Our stores do it by themselves; here for a scheduler of yours.
+    /// Removes expired sessions. Our stores do so on their own; this is for your own scheduler.
     async fn delete_expired(&self) -> Result<()> {
         while self.0.sweep(STEP).await.map_err(failed)?.more {}
         Ok(())
@@ -186,7 +183,7 @@ impl<S> fmt::Debug for AsTowerSessions<S> {
     }
 }
 
-/// The record's id and the hash of its secret, from the id that a browser has.
+/// Derives the record's id and the hash of its secret from the id in the browser.
 fn names(id: Id) -> (SessionId, SecretHash) {
     let hash = |purpose: &[u8]| -> [u8; 32] {
         Sha256::new_with_prefix(purpose).chain_update(id.0.to_le_bytes()).finalize().into()
@@ -217,7 +214,7 @@ fn decode(fields: &Fields) -> Result<HashMap<String, Value>> {
     fields.iter().map(value).collect()
 }
 
-/// What makes `before` what they want to have saved; `None` if it is that.
+/// Returns the patch from `before` to what is to be saved; `None` if nothing differs.
 fn difference(before: &Record, theirs: &Theirs, wanted: &Encoded, now: Timestamp) -> Option<Patch> {
     let differs = |(key, json): &(&String, &Vec<u8>)| before.fields.get(key) != Some(json);
     let set = |(key, json): (&String, &Vec<u8>)| FieldOp::new(key.clone(), Op::Set(json.clone()));
@@ -229,7 +226,7 @@ fn difference(before: &Record, theirs: &Theirs, wanted: &Encoded, now: Timestamp
     if before.meta.expires_at() != expiry.min(before.meta.last_seen.after(MAX_LIFETIME)) {
         patch.meta.lifetime = Some(lifetime(theirs, now));
     }
-    // The whole of it is saved, or what came in between is looked at.
+    // All of it is saved, or the concurrent change is looked at first.
     patch.expect.push(Expect::Rev(before.meta.rev));
     (!patch.is_empty()).then_some(patch)
 }

@@ -1,5 +1,5 @@
-//! What axum-login leaves in a session of theirs: who is signed in, and the hash of what the
-//! user proved it with.
+//! The entry of axum-login in a tower-sessions session: the signed-in user, and a hash of the
+//! user's credentials.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
-/// The name of its entry, unless its layer was told another one.
+/// The name of the entry, unless the axum-login layer was given another one.
 const ENTRY: &str = "axum-login.data";
 
 type HashOf =
@@ -41,13 +41,13 @@ impl AxumLogin {
         Self { field, hash_of: Box::new(hash_of) }
     }
 
-    /// Moves the user's id from its entry to the field. `false` for a session that axum-login
-    /// would end now: its user is no more, or proves it with something else by now.
+    /// Moves the user's id from the entry to the field. Returns `false` for a session that
+    /// axum-login would end now, because the user no longer exists or has changed credentials.
     pub(super) async fn move_user(
         &self,
         data: &mut HashMap<String, Value>,
     ) -> Result<bool, StoreError> {
-        // Who is signed in, its entry says and nothing else.
+        // Only the entry decides who is signed in.
         data.remove(&self.field);
         let Some(Value::Object(mut login)) = data.remove(ENTRY) else { return Ok(true) };
         let Some(user) = login.remove("user_id").filter(|it| !it.is_null()) else {

@@ -1,4 +1,4 @@
-//! A store of theirs below ours.
+//! A tower-sessions store below our layer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,12 +17,12 @@ use crate::id::SessionId;
 use crate::store::whole::{WholeRecordStore, WholeRecords};
 use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
-/// The entry of their record that holds ours, where it is text.
+/// The entry of a tower-sessions record that holds our record, if it is UTF-8.
 const ENTRY: &str = "session-runtime";
-/// The entry that holds it as base64 where it is not.
+/// The entry that holds our record as base64, if it is not.
 const BYTES: &str = "session-runtime-base64";
 
-/// Sessions in any store that was written for
+/// Keeps sessions in any store written for
 #[doc = concat!("`tower-sessions` ", version!(), ".")]
 ///
 /// ```
@@ -33,48 +33,45 @@ const BYTES: &str = "session-runtime-base64";
 /// # }
 /// ```
 ///
-/// A session is one entry, `session-runtime` (or `session-runtime-base64`, where
-/// it is not UTF-8), in the data of one record of theirs. The key of that record
-/// is a hash of the session's id, so that an id from a listing or a log is no
-/// cookie for their layer: the first 16 bytes of the SHA-256 of the text
-/// `session-runtime key `, with the space, and the 16 bytes of the id. What they
-/// keep until when is theirs to remove; when a session is over is decided by the
-/// times within.
+/// A session is one entry, `session-runtime` (or `session-runtime-base64` if it is not UTF-8), in
+/// the data of one tower-sessions record. The key of that record is a hash of the session's id, so
+/// that an id from a listing or a log is not a valid cookie for a tower-sessions layer: the first
+/// 16 bytes of the SHA-256 of the text `session-runtime key `, including the space, followed by the
+/// 16 bytes of the id. The tower-sessions store removes its records by their own expiry dates;
+/// whether a session has expired is decided by the times inside.
 ///
-/// What [`WholeRecords`] cannot do, this cannot: sessions are not listed,
-/// revoked, capped or counted by principal. A store of theirs that answers
-/// before a save is seen by every load breaks the contract of
-/// [`WholeRecordStore`]; their `CachingSessionStore` with several processes is
-/// such a one.
+/// The limits of [`WholeRecords`] apply: sessions are not listed, revoked, capped or counted by
+/// principal. A store that answers before every load sees the save breaks the contract of
+/// [`WholeRecordStore`]; one such store is `CachingSessionStore` with several processes.
 pub struct TowerSessionsStore<T> {
     store: T,
     clock: Clock,
 }
 
 impl<T: Theirs> TowerSessionsStore<T> {
-    /// Over a store whose sessions **only this process writes**: see
+    /// Wraps a store whose sessions **only this process writes**: see
     /// [`WholeRecords::single_process`].
     pub fn single_process(store: T) -> WholeRecords<Self> {
         WholeRecords::single_process(Self::new(store))
     }
 
-    /// Over a store that several processes write: see [`WholeRecords::shared`].
+    /// Wraps a store that several processes write to: see [`WholeRecords::shared`].
     pub fn shared(store: T) -> WholeRecords<Self> {
         WholeRecords::shared(Self::new(store))
     }
 
-    /// The part that reads and writes whole records, on the system clock.
+    /// Creates the part that reads and writes whole records, on the system clock.
     pub const fn new(store: T) -> Self {
         Self::with_clock(store, Clock::system())
     }
 
-    /// The same on another clock. Their store still has its own: it is told
-    /// how long a session has left, counted from the real time.
+    /// Like [`new`](Self::new), on another clock. The tower-sessions store still uses its own: it
+    /// is given the remaining lifetime, counted from the real time.
     pub const fn with_clock(store: T, clock: Clock) -> Self {
         Self { store, clock }
     }
 
-    /// Their store.
+    /// Returns the tower-sessions store.
     pub const fn inner(&self) -> &T {
         &self.store
     }
@@ -94,7 +91,7 @@ impl<T: Theirs> TowerSessionsStore<T> {
 }
 
 fn ours(mut record: Record) -> Result<Option<Vec<u8>>, StoreError> {
-    // Without either entry it is a session that tower-sessions itself wrote.
+    // A record without either entry is a session that tower-sessions itself wrote.
     match (record.data.remove(ENTRY), record.data.remove(BYTES)) {
         (Some(Value::String(text)), _) => Ok(Some(text.into_bytes())),
         (_, Some(Value::String(text))) => STANDARD
@@ -129,8 +126,8 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
         })
     }
 
-    /// By their `create`: a `save` of theirs may leave alone what is not there,
-    /// as that of their Redis store does.
+    /// Uses `create`, because `save` of some stores, such as the Redis one, ignores records that do
+    /// not exist.
     fn insert(
         &self,
         id: SessionId,
@@ -143,8 +140,8 @@ impl<T: Theirs> WholeRecordStore for TowerSessionsStore<T> {
             if record.id == key(id) {
                 return Ok(());
             }
-            // It was taken, and they stored this under another id. What took it
-            // is expired, or nobody's of ours.
+            // The id was taken, so the store has saved this under another one. Its holder has
+            // expired, or is not one of our sessions.
             self.store.delete(&record.id).await.map_err(failed)?;
             let there = self.store.load(&key(id)).await.map_err(failed)?;
             if there.is_some_and(|record| !is_ours(&record)) {
@@ -175,13 +172,13 @@ impl<T> fmt::Debug for TowerSessionsStore<T> {
     }
 }
 
-/// Whether a record of theirs holds a session of ours, readable or not.
+/// Whether a tower-sessions record holds one of our sessions, readable or not.
 pub(super) fn is_ours(record: &Record) -> bool {
     [ENTRY, BYTES].iter().any(|it| record.data.contains_key(*it))
 }
 
-/// Under what a session is stored: to their layer the key is the credential, and our ids are
-/// public.
+/// Returns the key that a session is stored under. To a tower-sessions layer the key is the
+/// credential, whereas our ids are public.
 fn key(id: SessionId) -> Id {
     let hash = Sha256::new_with_prefix(b"session-runtime key ").chain_update(id.as_bytes());
     let mut short = [0; SessionId::BYTES];
@@ -190,7 +187,7 @@ fn key(id: SessionId) -> Id {
 }
 
 pub(super) fn failed(error: Error) -> StoreError {
-    // What does not encode or decode may be quoted in the text.
+    // The error's text may quote the value that does not encode or decode.
     match error {
         Error::Encode(_) => {
             StoreError::because(StoreErrorKind::Unsupported, "a session does not encode")

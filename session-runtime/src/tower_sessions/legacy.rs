@@ -1,4 +1,4 @@
-//! Sessions that tower-sessions wrote, taken over.
+//! Takes over sessions that tower-sessions wrote.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -21,7 +21,7 @@ use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 type Data = HashMap<String, Value>;
 type Map = dyn Fn(Data) -> Data + Send + Sync;
 
-/// The sessions of an application that used
+/// Takes over the sessions of an application that used
 #[doc = concat!("`tower-sessions` ", version!(), ",")]
 /// for [`SessionLayer::adopt`](crate::SessionLayer::adopt).
 ///
@@ -38,7 +38,7 @@ type Map = dyn Fn(Data) -> Data + Send + Sync;
 ///
 /// # fn layer(their_store: impl SessionStore) -> SessionLayer {
 /// let legacy = TowerSessionsLegacy::new(their_store).map(|mut data| {
-///     // Keys with another name than the field, or inside of something else.
+///     // A key whose name differs from the field's, or a nested one.
 ///     if let Some(user) = data.remove("user") {
 ///         data.insert("user_id".to_owned(), user);
 ///     }
@@ -48,9 +48,8 @@ type Map = dyn Fn(Data) -> Data + Send + Sync;
 /// # }
 /// ```
 ///
-/// A key of theirs is the stored name of a field, unless
-/// [`map`](Self::map) says otherwise; one that no field has is kept. What
-/// `TowerSessionsStore` keeps in the same store is no session of theirs, and is
+/// Each tower-sessions key is the stored name of a field, unless [`map`](Self::map) renames it;
+/// keys without a field are kept. Sessions that `TowerSessionsStore` keeps in the same store are
 /// neither taken over nor deleted.
 pub struct TowerSessionsLegacy<T> {
     store: T,
@@ -62,26 +61,27 @@ pub struct TowerSessionsLegacy<T> {
 }
 
 impl<T: Theirs> TowerSessionsLegacy<T> {
-    /// The sessions in `store`, with their default cookie: `id`, path `/`.
+    /// Takes over the sessions in `store`, with the default cookie of tower-sessions: `id`, path
+    /// `/`.
     pub fn new(store: T) -> Self {
         let (name, path) = ("id".to_owned(), "/".to_owned());
         Self { store, name, path, domain: None, map: Box::new(|data| data), login: None }
     }
 
-    /// The name of their cookie, its prefix included. The layer refuses one that no browser
-    /// sends, and that of its own cookie.
+    /// Sets the name of the tower-sessions cookie, including its prefix. The layer rejects a name
+    /// that no browser sends, and the name of its own cookie.
     ///
     /// # Default
     ///
-    /// `id`, as theirs.
+    /// `id`, as in tower-sessions.
     #[must_use]
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The path and domain that their cookie was set with: without them a
-    /// browser does not remove it.
+    /// Sets the path and domain that the tower-sessions cookie was set with: a browser removes it
+    /// only if they match.
     ///
     /// # Default
     ///
@@ -89,7 +89,7 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
     ///
     /// # Errors
     ///
-    /// If they cannot stand in a cookie.
+    /// If they are not valid in a cookie.
     pub fn cookie_scope(mut self, path: &str, domain: Option<&str>) -> Result<Self, SetupError> {
         let mut check = CookieConfig::builder().prefix(CookiePrefix::None).path(path);
         if let Some(domain) = domain {
@@ -100,8 +100,8 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
         Ok(self)
     }
 
-    /// What becomes of the keys of a session: whatever `map` returns is stored
-    /// under these names.
+    /// Sets the function that maps the keys of a session: what `map` returns is stored under the
+    /// names that it has there.
     ///
     /// # Default
     ///
@@ -112,15 +112,14 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
         self
     }
 
-    /// Reads who is signed in as axum-login stored it: the user's id goes from its
-    /// entry, `axum-login.data`, into `field`, the stored name of the principal. If its
-    /// layer was given a `data_key` of another name, [`map`](Self::map), which comes first,
-    /// can rename that.
+    /// Reads the signed-in user as axum-login stored it: moves the user's id from its entry,
+    /// `axum-login.data`, to `field`, the stored name of the principal. If the axum-login layer was
+    /// given another `data_key`, rename that with [`map`](Self::map), which runs first.
     ///
-    /// `hash_of` answers with the `session_auth_hash` that the user has now, and `None` for a
-    /// user who is no more. A session that was signed in with another one is not taken over,
-    /// as axum-login would end it: so sessions from before a change of the password stay
-    /// ended. A key of the application's own that has the name of `field` is dropped.
+    /// `hash_of` returns the user's current `session_auth_hash`, or `None` for a user who no longer
+    /// exists. As in axum-login, a session with another hash is not taken over, so sessions from
+    /// before a password change stay ended. If the application itself has a key named like `field`,
+    /// that key is dropped.
     ///
     /// ```
     /// use session_runtime::legacy::Legacy;
@@ -140,12 +139,12 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
     ///
     /// # Default
     ///
-    /// No entry is read; the keys are the names of fields.
+    /// No entry is read; every key is the name of a field.
     ///
     /// # Errors
     ///
-    /// None here. If `hash_of` fails, or the id is of another type, so does the request that
-    /// has the old cookie, and the session is left for the next one.
+    /// None here. If `hash_of` fails, or the id has another type, the request with the old cookie
+    /// fails, and the session is left for the next one.
     #[must_use]
     pub fn axum_login<U, F>(
         mut self,
@@ -167,7 +166,7 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
     }
 
     fn removal(&self) -> HeaderValue {
-        // Browsers refuse a cookie of such a name without these (6265bis §4.1.3).
+        // Browsers reject a cookie with such a name without these (6265bis §4.1.3).
         let name = self.name.to_ascii_lowercase();
         let is_host = name.starts_with("__host-");
         let (path, domain) = match is_host {
@@ -182,7 +181,7 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
         if is_host || name.starts_with("__secure-") {
             text.push_str("; Secure");
         }
-        // The layer refuses other names before it asks.
+        // The layer rejects other names before it asks.
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
     }
 
@@ -197,8 +196,8 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
         StoreFuture::new(async move {
             let Ok(id) = credential.parse() else { return Ok(None) };
             let found = self.store.load(&id).await.map_err(failed)?;
-            // Theirs may show what has expired, until they remove it. A session of ours in
-            // the same store is none of theirs: its key follows from an id that is public.
+            // The store may return expired sessions until it removes them. A session of ours in the
+            // same store must not be opened: its key is derived from a public id.
             let now = Clock::system().now();
             let is_theirs = |it: &Record| !is_ours(it) && times::ours(it.expiry_date) > now;
             let Some(record) = found.filter(is_theirs) else { return Ok(None) };
@@ -219,7 +218,7 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
     fn delete<'a>(&'a self, credential: &'a str) -> StoreFuture<'a, Result<(), StoreError>> {
         StoreFuture::new(async move {
             let Ok(id) = credential.parse() else { return Ok(()) };
-            // Between the load and now, or between two deployments, it may have changed.
+            // It may have changed since the load, or between two deployments.
             let found = self.store.load(&id).await.map_err(failed)?;
             if found.as_ref().is_some_and(is_ours) {
                 return Ok(());

@@ -1,14 +1,14 @@
-//! Between this crate and `tower-sessions` 0.15, in both directions.
+//! Interoperability with `tower-sessions` 0.15, in both directions.
 //!
-//! - `above`: any of our stores as one of its
-//! - `axum_login`: who is signed in, in a session of axum-login
-//! - `below`: any of its stores as one of ours
-//! - `legacy`: sessions that it left, taken over
-//! - `times`: its points in time and ours
+//! - `above`: any store of this crate as a tower-sessions store
+//! - `axum_login`: the signed-in user of an axum-login session
+//! - `below`: any tower-sessions store as a store of this crate
+//! - `legacy`: takes over tower-sessions sessions
+//! - `times`: converts timestamps
 //!
-//! Needs the cargo feature `tower-sessions`. For 0.14 the same files are compiled once more,
-//! as `tower_sessions_014`: they find the crate as `super::their_core`, and their
-//! documentation says by these macros where it stands.
+//! Requires the cargo feature `tower-sessions`. For 0.14 the same files are compiled again as
+//! `tower_sessions_014`: they find the crate as `super::their_core`, and these macros fill in the
+//! names in their documentation.
 
 use tower_sessions_core as their_core;
 

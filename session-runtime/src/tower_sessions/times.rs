@@ -1,18 +1,18 @@
-//! Their points in time and ours.
+//! Converts timestamps between tower-sessions and this crate.
 
-// The `time` of the cookie parser is theirs too.
+// The cookie parser uses the same `time` crate as tower-sessions.
 use cookie::time::OffsetDateTime;
 
 use crate::clock::Timestamp;
 
-/// As theirs; what lies past the year 9999 ends with it.
+/// Converts to a tower-sessions timestamp; times after the year 9999 are clamped to its end.
 pub(super) fn theirs(time: Timestamp) -> OffsetDateTime {
     let nanos = i128::from(time.as_millis()) * 1_000_000;
     OffsetDateTime::from_unix_timestamp_nanos(nanos)
         .unwrap_or(cookie::time::PrimitiveDateTime::MAX.assume_utc())
 }
 
-/// As ours, in whole milliseconds; what lies before 1970 is 1970.
+/// Converts to a timestamp of this crate, in whole milliseconds; times before 1970 become 1970.
 pub(super) fn ours(time: OffsetDateTime) -> Timestamp {
     let millis = time.unix_timestamp_nanos() / 1_000_000;
     Timestamp::from_millis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))

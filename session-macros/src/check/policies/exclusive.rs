@@ -1,6 +1,6 @@
-//! Which options exclude each other.
+//! The options that exclude each other.
 
-/// An option, those it excludes, and why. The later one is reported.
+/// An option, the options that it excludes, and the reason. The later one is reported.
 pub(super) const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
     ("principal", &["counter"], "who is signed in is replaced, never added to"),
     (

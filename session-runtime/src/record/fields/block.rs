@@ -1,15 +1,15 @@
-//! One immutable block of fields, ordered by name.
+//! An immutable block of fields, ordered by name.
 //!
-//! Layout of a block: the width of its numbers (1, 2 or 4: the first in which every number
-//! fits), how many entries there are, a place per entry, then the texts of the entries one
-//! after the other, each its name and its value. A place is two numbers, little endian: the
-//! end of the entry's text, counted from the first text, and twice the length of its name,
-//! plus one if the entry is removed. A small session is hardly larger than its texts.
+//! Layout of a block: the width of its numbers (1, 2 or 4, the smallest in which every number
+//! fits), the number of entries, a place per entry, then the texts of the entries, each its name
+//! and its value. A place is two little-endian numbers: the end of the entry's text, counted from
+//! the first text, and twice the length of its name, plus one if the entry is removed. A small
+//! session is hardly larger than its texts.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// What a thread keeps of its buffer after a large record.
+/// How much of its buffer a thread keeps after a large record.
 const KEPT_SCRATCH: usize = 64 * 1024;
 
 #[derive(Clone)]
@@ -17,12 +17,13 @@ pub(super) struct Block(Arc<[u8]>);
 
 pub(super) type Entry<'b> = (&'b str, Option<&'b [u8]>);
 
-/// The places of the entries of a block, and what comes before.
+/// The places of the entries of a block, and the header before them.
 #[derive(Default)]
 struct Places(Vec<[usize; 2]>);
 
 impl Places {
-    /// The first width in which every number fits. A longer text than 4 GiB has no place.
+    /// Returns the smallest width in which every number fits. Texts longer than 4 GiB are not
+    /// supported.
     fn width(&self) -> usize {
         let ends = self.0.last().map_or(0, |[end, _]| *end);
         let names = self.0.iter().map(|[_, name]| *name).max().unwrap_or_default();
@@ -30,7 +31,7 @@ impl Places {
         [1, 2].into_iter().find(|width| largest >> (8 * width) == 0).unwrap_or(4)
     }
 
-    /// The bytes that come before the texts.
+    /// Writes the bytes that precede the texts.
     fn write(&self, out: &mut Vec<u8>) {
         let width = self.width();
         out.push(width as u8);
@@ -41,8 +42,8 @@ impl Places {
 }
 
 impl Block {
-    /// Builds a block from entries ordered by name; `None` when there are none.
-    /// Removed entries are kept only where a base below them needs hiding.
+    /// Builds a block from entries ordered by name; `None` if there are none. Removed entries are
+    /// kept only if they have to hide entries of a base below them.
     pub(super) fn build<'e>(
         entries: impl Iterator<Item = Entry<'e>>,
         keep_removed: bool,
@@ -90,7 +91,7 @@ impl Block {
         usize::from(self.0[0])
     }
 
-    /// The number at that position after the width.
+    /// Returns the number at index `index` after the width.
     fn number(&self, index: usize) -> usize {
         let width = self.width();
         match &self.0[1 + width * index..][..width] {
@@ -100,7 +101,7 @@ impl Block {
         }
     }
 
-    /// Name and value; no value: it is removed.
+    /// Returns name and value; no value if the entry is removed.
     fn parts(&self, index: usize) -> (&[u8], Option<&[u8]>) {
         let texts = &self.0[1 + self.width() * (1 + 2 * self.count())..];
         let begin = match index {
@@ -118,7 +119,7 @@ impl Block {
         (std::str::from_utf8(name).unwrap_or_default(), value)
     }
 
-    /// `None`: not in this block. `Some(None)`: removed by this block.
+    /// Returns the entry: `None` if it is not in this block, `Some(None)` if this block removes it.
     pub(super) fn get(&self, name: &str) -> Option<Option<&[u8]>> {
         let (mut low, mut high) = (0, self.count());
         while low < high {
@@ -153,7 +154,7 @@ impl<'b> Iterator for BlockIter<'b> {
     }
 }
 
-/// Two ordered streams of entries as one; the overlay hides the base.
+/// Merges two ordered streams of entries; the overlay hides the base.
 pub(super) struct Merged<B: Iterator, O: Iterator> {
     base: std::iter::Peekable<B>,
     overlay: std::iter::Peekable<O>,

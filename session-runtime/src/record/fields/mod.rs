@@ -1,9 +1,8 @@
-//! The fields of a record: stored name → JSON bytes, in compact shared blocks.
+//! The fields of a record (stored name → JSON bytes) in compact shared blocks.
 //!
-//! Two immutable blocks: a *base* that holds everything, and an *overlay* that
-//! holds what changed since. A small change builds a small overlay and shares
-//! the base, so its cost does not grow with the record. Once the overlay has
-//! grown past a fraction of the base, both are merged into a new base.
+//! There are two immutable blocks: a *base* with all fields, and an *overlay* with the changes
+//! since. A small change builds a small overlay and shares the base, so its cost does not grow with
+//! the record. When the overlay exceeds a fraction of the base, both are merged into a new base.
 
 mod block;
 
@@ -14,15 +13,14 @@ use self::block::{Block, Entry, Merged};
 use super::name::shown;
 use crate::record::patch::{FieldOp, Op, Refused, Taken};
 
-/// An overlay is merged into the base when it is larger than this many bytes
-/// and a quarter of the base: small records stay in one block, large ones are
-/// rewritten rarely.
+/// An overlay is merged into the base when it is larger than this many bytes and than a quarter of
+/// the base: small records stay in one block, large ones are rewritten rarely.
 const MERGE_BYTES: usize = 128;
 
-/// So many changes at once are no allocation.
+/// Up to this many changes need no allocation.
 const FEW: usize = 8;
 
-/// A field and what it holds now; `None`: it is removed.
+/// A field and its new value; `None` if it is removed.
 pub(crate) type Change<'c> = (&'c str, Option<Cow<'c, [u8]>>);
 
 /// The stored fields of a record. Cloning shares the bytes.
@@ -39,7 +37,7 @@ impl Fields {
         Self { base: None, overlay: None }
     }
 
-    /// The JSON stored under `name`, exactly as it was written.
+    /// Returns the JSON stored under `name`, exactly as it was written.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         if let Some(found) = self.overlay.as_ref().and_then(|block| block.get(name)) {
@@ -48,52 +46,53 @@ impl Fields {
         self.base.as_ref().and_then(|block| block.get(name)).flatten()
     }
 
-    /// All fields as (stored name, JSON), ordered by name.
+    /// Returns all fields as (stored name, JSON), ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         Merged::new(self.base.as_ref(), self.overlay.as_ref())
             .filter_map(|(name, value)| Some((name, value?)))
     }
 
-    /// The number of fields.
+    /// Returns the number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there is no field.
+    /// Whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
-    /// Whether nothing is stored here at all, not even a removal. Looks at nothing.
+    /// Whether nothing is stored here, not even a removal. Takes constant time.
     pub(crate) const fn has_no_block(&self) -> bool {
         self.base.is_none() && self.overlay.is_none()
     }
 
-    /// Bytes of names and values, without overhead.
+    /// Returns the size of names and values in bytes, without overhead.
     #[must_use]
     #[doc(hidden)]
     pub fn byte_len(&self) -> usize {
         self.iter().map(|(name, value)| name.len() + value.len()).sum()
     }
 
-    /// A bound of [`byte_len`](Self::byte_len) that looks at no field.
+    /// Returns an upper bound of [`byte_len`](Self::byte_len) in constant time.
     pub(crate) fn byte_len_at_most(&self) -> usize {
         [&self.base, &self.overlay].into_iter().flatten().map(Block::byte_len).sum()
     }
 
-    /// Whether both are the same base with other changes over it.
+    /// Whether both share the same base.
     pub(crate) fn shares_base_with(&self, other: &Self) -> bool {
         matches!((&self.base, &other.base), (Some(ours), Some(theirs)) if ours.is(theirs))
     }
 
-    /// What differs from the base, one entry per field; `None`: it is removed.
+    /// Returns the changes to the base, one entry per field; `None` if it is removed.
     pub(crate) fn changes(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
         self.overlay.iter().flat_map(Block::iter)
     }
 
-    /// These fields as a base, with `changes`, each of another field, over it.
+    /// Returns these fields, which must have no overlay, with `changes` over them, each of a
+    /// different field.
     pub(crate) fn changed_by(self, mut changes: Vec<Change<'_>>) -> Self {
         changes.sort_by_key(|(name, _)| *name);
         let overlay = changes.iter().map(|(name, value)| (*name, value.as_deref()));
@@ -103,22 +102,20 @@ impl Fields {
         }
     }
 
-    /// What these fields become under `ops`: the reference for every store.
+    /// Applies `ops` to these fields; the reference for every store.
     ///
-    /// All operations are checked before anything is built; a refusal leaves
-    /// no trace. Names are expected to be distinct; of two operations on one
-    /// name the later one counts.
+    /// All operations are checked before anything is built; a refusal leaves no trace. Names are
+    /// expected to be distinct; of two operations on one name, the later one takes effect.
     ///
     /// # Errors
     ///
-    /// [`Refused`] names the first field whose operation does not fit what is
-    /// stored.
+    /// [`Refused`] names the first field whose operation does not fit the stored value.
     #[doc(hidden)]
     pub fn apply(&self, ops: &[FieldOp]) -> Result<(Self, Vec<Taken>), Refused> {
         self.apply_all(ops.iter().map(|op| (&*op.name, &op.op)))
     }
 
-    /// As `apply`, of operations that stand anywhere.
+    /// Same as `apply`, for operations from any source.
     pub(crate) fn apply_all<'o>(
         &self,
         ops: impl ExactSizeIterator<Item = (&'o str, &'o Op)> + Clone,
@@ -162,7 +159,7 @@ impl Fields {
         if changes.is_empty() {
             return self.clone();
         }
-        // Of two changes of one field the later one counts.
+        // Of two changes of one field, the later one takes effect.
         changes.sort_by_key(|(name, _)| *name);
         let changes = || {
             let by_name = changes.chunk_by(|one, other| one.0 == other.0);
@@ -175,7 +172,7 @@ impl Fields {
             let overlay = self.overlay.iter().flat_map(Block::iter);
             Merged::of(overlay, changes())
         };
-        // An estimate from above: what is changed twice is counted twice.
+        // An upper bound: a field that is changed twice is counted twice.
         let changed: usize = changes().map(|(n, v)| n.len() + v.map_or(0, <[u8]>::len)).sum();
         let bytes = self.overlay.as_ref().map_or(0, |block| block.byte_len()) + changed;
         if bytes > MERGE_BYTES && bytes > base.byte_len() / 4 {
@@ -203,7 +200,7 @@ impl PartialEq for Fields {
 
 impl Eq for Fields {}
 
-/// Names and lengths only: values may be personal, and keys of nonces secret.
+/// Shows names and lengths only: values may be personal, and keys of nonces secret.
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()

@@ -16,7 +16,7 @@ pub(super) fn write_fields(out: &mut Vec<u8>, fields: &Fields) {
     }
 }
 
-/// What the overlay of `fields` does to their base, one operation per field.
+/// Writes the changes of `fields` to their base, one operation per field.
 pub(super) fn write_changes(out: &mut Vec<u8>, fields: &Fields) {
     for (name, value) in fields.changes() {
         out.push(if value.is_some() { b'=' } else { b'-' });
@@ -27,7 +27,7 @@ pub(super) fn write_changes(out: &mut Vec<u8>, fields: &Fields) {
     }
 }
 
-/// Reads fields until something else comes.
+/// Reads fields until something else follows.
 pub(super) fn read_fields(reader: &mut Reader<'_>) -> Result<Fields, InvalidForm> {
     let mut all: Vec<(&str, &[u8])> = Vec::new();
     while reader.peek().is_some_and(|byte| byte.is_ascii_digit()) {
@@ -37,9 +37,9 @@ pub(super) fn read_fields(reader: &mut Reader<'_>) -> Result<Fields, InvalidForm
     Ok(all.into_iter().collect())
 }
 
-/// Whether `patch` may be appended to a form that its writer has not seen: what it
-/// does depends on nothing that is stored, and nothing has to be answered but that
-/// it is done. An expected version is in the guard.
+/// Whether `patch` may be appended to a form that its writer has not read: its effect does not
+/// depend on what is stored, and its answer is only whether it was applied. The guard checks an
+/// expected version.
 pub(crate) fn is_appendable(patch: &Patch) -> bool {
     patch.meta.is_empty()
         && patch.expect.iter().all(|expect| matches!(expect, Expect::Version { .. }))
@@ -61,7 +61,7 @@ impl MetaPatch {
     }
 }
 
-/// The operations of an [appendable](is_appendable) patch.
+/// Returns the operations of an [appendable](is_appendable) patch.
 pub(crate) fn operations(patch: &Patch) -> Vec<u8> {
     let mut out = Vec::with_capacity(32 * patch.ops.len());
     for op in &patch.ops {
@@ -112,7 +112,7 @@ fn read_add(reader: &mut Reader<'_>) -> Option<Add> {
     Some(Add { delta, absent })
 }
 
-/// `below` with the operations of a tail, in their order.
+/// Applies the operations of a tail to `below`, in order.
 pub(super) fn fold(
     id: SessionId,
     below: Fields,

@@ -1,5 +1,5 @@
-//! The head: every entry at a fixed place, so that an engine compares and replaces
-//! it without parsing.
+//! The head: every entry has a fixed place, so that an engine can compare and replace it without
+//! parsing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use crate::token::PatchId;
 
 pub(super) const VERSION: char = '1';
 
-/// Where an entry of the head begins and ends.
+/// The range of an entry in the head.
 type Place = std::ops::Range<usize>;
 
 const KIND: usize = 1;
@@ -25,24 +25,24 @@ const STAMP: Place = 34..44;
 const EXPIRES: Place = 44..57;
 const SCHEMAS: Place = 57..62;
 pub(super) const PATCHES: Place = 62..94;
-/// Of a form whose base is apart only.
+/// Only in a form whose base is stored separately.
 const BASE: Place = 94..101;
 const MARK: Place = 101..111;
 
-/// The latest time that the head can say: in the year 2286.
+/// The latest time that the head can represent: in the year 2286.
 const LAST_TIME: u64 = 9_999_999_999_999;
 /// The characters of one patch id.
 const PATCH: usize = 8;
-/// Stands where a patch id would; no character of base64.
+/// Stands for "no patch id"; `.` is not a base64 character.
 const NO_PATCH: [u8; PATCH] = *b"........";
-/// The stamp of the schema versions where all of them are 1.
+/// The schema stamp if all versions are 1.
 pub(crate) const NO_SCHEMAS: [u8; 5] = *b".....";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The base follows in the same value.
     Whole,
-    /// The base is a value apart.
+    /// The base is a separate value.
     Apart,
     Tombstone,
 }
@@ -61,7 +61,7 @@ impl Kind {
 pub(crate) struct Head {
     pub(crate) kind: Kind,
     pub(crate) length: usize,
-    /// Where head and meta end.
+    /// The end of head and meta.
     pub(crate) body: usize,
     pub(crate) epoch: u64,
     pub(crate) rev: u64,
@@ -69,16 +69,16 @@ pub(crate) struct Head {
     pub(crate) expires: Timestamp,
     pub(crate) schemas: [u8; 5],
     pub(crate) patches: PatchLog,
-    /// The base that is kept apart.
+    /// The base, if it is stored separately.
     pub(crate) apart: Option<ApartBase>,
 }
 
-/// What the head says of a base that is kept apart.
+/// The head's entries about a base that is stored separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ApartBase {
-    /// Its length, mark included.
+    /// Its length, including the mark.
     pub(crate) length: usize,
-    /// The stamp of the write that made it.
+    /// The stamp of the write that created it.
     pub(crate) mark: u64,
 }
 
@@ -92,18 +92,18 @@ impl Kind {
 }
 
 impl Head {
-    /// Whether the fields of `value` are [as they were read](super::fields_as_read).
+    /// Whether the fields of `value` are the same [as they were read](super::fields_as_read).
     pub(crate) fn has_fields(value: &[u8], as_read: &[u8]) -> bool {
         value.get(PATCHES.start..).is_some_and(|it| it.starts_with(as_read))
     }
 
-    /// Its bytes in front of a value.
+    /// Returns the length of the head in bytes.
     #[cfg(any(test, feature = "redis"))]
     pub(crate) const fn len(&self) -> usize {
         self.kind.head_len()
     }
 
-    /// Fills the front of `out`, which is the value that it is the head of.
+    /// Writes the head to the front of `out`, which holds the whole value.
     pub(super) fn write(&self, out: &mut [u8]) -> Result<(), DoesNotFit> {
         out[0] = VERSION as u8;
         out[KIND] = self.kind.letter();
@@ -131,7 +131,7 @@ impl Head {
         Ok(())
     }
 
-    /// Reads the head in front of a value.
+    /// Reads the head at the front of a value.
     ///
     /// # Errors
     ///
@@ -175,7 +175,7 @@ impl Head {
     }
 }
 
-/// A patch id as the head has it.
+/// Returns a patch id in the format of the head.
 pub(crate) fn patch_text(id: PatchId) -> [u8; PATCH] {
     let mut text = NO_PATCH;
     // Six bytes are exactly eight characters, so encoding cannot fail.
@@ -188,7 +188,7 @@ fn patch_of(text: &[u8; PATCH]) -> Option<PatchId> {
     Some(PatchId::from_bytes(bytes))
 }
 
-/// What the head says of the schema versions: equal for equal ones.
+/// Returns the stamp of the schema versions in the head: equal for equal versions.
 pub(crate) fn schemas_of(versions: &Versions) -> [u8; 5] {
     if versions.iter().all(|(_, version)| version == 1) {
         return NO_SCHEMAS;

@@ -1,5 +1,5 @@
-//! The record's own data as tokens: a letter, and a number, a text of fixed length,
-//! or a length, a colon and so many bytes.
+//! The record's own data as tokens: a letter, followed by a number, a text of fixed length, or a
+//! length, a colon and that many bytes.
 
 use std::sync::Arc;
 
@@ -162,14 +162,14 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
     Some(meta)
 }
 
-/// How a session ended, behind the meta of its tombstone.
+/// Writes how a session ended, after the meta of its tombstone.
 pub(super) fn write_end(out: &mut Vec<u8>, ended: &Ended) {
     out.push(b'e');
     out.push(letter(ended.by));
     write_number(out, ended.at.as_millis());
 }
 
-/// How an engine writes who ended a session.
+/// Returns the letter for who ended a session.
 pub(crate) const fn letter(by: EndedBy) -> u8 {
     match by {
         EndedBy::Browser => b'b',

@@ -1,10 +1,10 @@
-//! The stored form of a record: head, meta, base and tail. `docs/form.md` is its
-//! description; nothing outside this folder knows the bytes.
+//! The stored form of a record: head, meta, base and tail. `docs/form.md` describes it; nothing
+//! outside this folder depends on the bytes.
 //!
 //! - [`head`]: what an engine compares without parsing
 //! - [`meta`]: the record's own data
 //! - [`entries`]: fields, and the operations of the tail
-//! - [`write`](mod@write), [`read`]: a record as a form, and back
+//! - [`write`](mod@write), [`read`]: encoding and decoding of records
 //! - [`text`]: numbers, hashes and lengths as text
 
 mod entries;
@@ -30,19 +30,17 @@ pub(crate) use self::write::{
     Base, Form, apart, appended, as_read, entombed, fields_as_read, over_kept_base, whole,
 };
 
-/// What stands in front of a base that is kept apart: its mark.
+/// The length of the mark at the front of a separate base.
 const MARK: usize = 10;
 
-/// What a store needs to know of the form that a record was read from, to replace
-/// it.
+/// What a store needs to know about the form that a record was read from, in order to replace it.
 ///
-/// Opaque, and equal to every other one: it says where a record was found, not
-/// what is in it.
+/// Opaque, and equal to every other note: it describes where a record was found, not its content.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FormNote {
-    /// Counts the writes of the form; 0: not read from one.
+    /// The number of writes of the form; 0 if it was not read from one.
     pub(crate) stamp: u64,
-    /// The mark of the base that is kept apart, and its length; 0: none is.
+    /// The mark and the length of the separate base; 0 if there is none.
     pub(crate) mark: u64,
     pub(crate) base: u32,
     /// The length of the first value, and of head and meta in it.
@@ -64,12 +62,12 @@ impl FormNote {
         Ok(Self { stamp, mark, base: size(base)?, length: size(length)?, body: size(body)? })
     }
 
-    /// Whether the base is kept apart.
+    /// Whether the base is stored separately.
     pub(crate) const fn is_apart(&self) -> bool {
         self.mark != 0
     }
 
-    /// The bytes of the tail, if the base is apart.
+    /// Returns the length of the tail in bytes, if the base is separate.
     pub(crate) const fn tail(&self) -> usize {
         self.length.saturating_sub(self.body) as usize
     }
@@ -83,14 +81,14 @@ impl PartialEq for FormNote {
 
 impl Eq for FormNote {}
 
-/// Bytes that are not a form of this version.
+/// The bytes are not a form of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InvalidForm {
-    /// Written by a newer release.
+    /// They were written by a newer release.
     Newer(char),
     /// This part is missing or malformed.
     Malformed(&'static str),
-    /// The base that is kept apart is not there.
+    /// The separate base is missing.
     NoBase,
 }
 

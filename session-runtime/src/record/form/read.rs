@@ -1,4 +1,4 @@
-//! A form as a record.
+//! Decoding forms.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::record::{Meta, Record, Tombstone};
 
 /// What is stored under the id of a session.
 #[derive(Clone, Debug, PartialEq)]
-#[allow(clippy::large_enum_variant)] // taken apart at once
+#[allow(clippy::large_enum_variant)] // matched at once, never stored
 pub(crate) enum Entry {
     /// A session, live or expired.
     Record(Arc<Record>),
-    /// What is left of one that was destroyed.
+    /// The remains of a destroyed session.
     Tombstone(Tombstone),
 }
 
-/// A form of which head and meta have been read: enough to judge a secret by,
-/// before the fields are looked at.
+/// A form whose head and meta have been read: enough to judge a secret before the fields are
+/// parsed.
 pub(crate) enum Raw<'v> {
     Record(RawRecord<'v>),
     Tombstone(Tombstone),
@@ -31,11 +31,11 @@ pub(crate) struct RawRecord<'v> {
     rest: &'v [u8],
 }
 
-/// Reads a form back.
+/// Decodes a form.
 ///
 /// # Errors
 ///
-/// If the bytes are something else, damaged, or of a newer version.
+/// If the bytes are not a form, are damaged, or are of a newer version.
 pub(crate) fn decode(
     id: SessionId,
     value: &[u8],
@@ -52,7 +52,7 @@ impl<'v> Raw<'v> {
     ///
     /// # Errors
     ///
-    /// As [`decode`].
+    /// Same as [`decode`].
     pub(crate) fn read(value: &'v [u8]) -> Result<Self, InvalidForm> {
         let head = Head::read(value)?;
         if head.length != value.len() {
@@ -69,11 +69,11 @@ impl<'v> Raw<'v> {
 }
 
 impl RawRecord<'_> {
-    /// The record, with its fields.
+    /// Returns the record, including its fields.
     ///
     /// # Errors
     ///
-    /// As [`decode`].
+    /// Same as [`decode`].
     pub(crate) fn record(self, id: SessionId, base: Option<&[u8]>) -> Result<Record, InvalidForm> {
         let mut reader = Reader::new(self.rest);
         let below = match self.head.apart {
@@ -87,8 +87,7 @@ impl RawRecord<'_> {
         Ok(Record { id, meta: self.meta, fields, note })
     }
 
-    /// The entries of the base that is kept apart, if it is the one that the head
-    /// speaks of.
+    /// Returns the entries of the separate base, if it is the one that the head refers to.
     fn entries<'b>(&self, base: Option<&'b [u8]>) -> Result<&'b [u8], InvalidForm> {
         let (Some(apart), Some(base)) = (self.head.apart, base) else {
             return Err(InvalidForm::NoBase);

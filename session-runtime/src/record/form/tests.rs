@@ -1,4 +1,4 @@
-//! The bytes of the form, and that folding a tail arrives at what patches do.
+//! The bytes of the form, and that folding a tail gives the same result as applying the patches.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn small() -> Record {
     Record::new(ID, meta, [("lang", "\"en\""), ("user", "7")].into_iter().collect())
 }
 
-/// A record with everything that a record can have.
+/// A record with every optional part.
 fn full() -> Record {
     let mut record = small();
     let meta = &mut record.meta;
@@ -126,7 +126,7 @@ fn every_part_of_a_record_comes_back_in_every_kind_of_form() {
     }
 }
 
-/// The fields of `record` with one changed, over the same base.
+/// Returns the fields of `record` with one changed, over the same base.
 fn over(record: &Record, name: &'static str, value: &'static str) -> Fields {
     record.fields.clone().changed_by(vec![(name, Some(value.as_bytes().into()))])
 }
@@ -182,7 +182,7 @@ fn a_base_that_is_missing_cut_or_of_another_write_is_an_error() {
     }
 }
 
-/// Damage never panics, and whatever is cut off is noticed.
+/// Damage never causes a panic, and truncation is always detected.
 #[test]
 fn damage_at_every_position_is_an_error_or_a_record_and_never_a_panic() {
     let patch = Patch::of(vec![
@@ -265,7 +265,7 @@ fn the_stamp_of_the_schema_versions_is_that_of_their_numbers() {
     }
 }
 
-/// What an engine has stored.
+/// What an engine stores for a session.
 struct Stored {
     value: Vec<u8>,
     base: Option<Vec<u8>>,
@@ -289,14 +289,14 @@ impl Stored {
     }
 }
 
-/// How the next patch reaches the form.
+/// How the next patch is written to the form.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     Append,
     Whole,
     Apart,
     OverKeptBase,
-    /// Stored anew, without a patch, and then appended to.
+    /// Rewritten without a patch first, and then appended.
     MergeFirst,
 }
 
@@ -332,8 +332,8 @@ fn op() -> impl Strategy<Value = FieldOp> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Any sequence of patches, appended or merged in any way and order, folds to
-    /// what [`Record::apply`] gives one by one.
+    /// Any sequence of patches, appended or merged in any way and order, folds to the same result
+    /// as applying each with [`Record::apply`].
     #[test]
     fn any_split_of_base_and_tail_folds_to_what_the_patches_do(
         steps in proptest::collection::vec((op(), proptest::option::of(op()), way()), 0..40),
@@ -374,7 +374,7 @@ proptest! {
         }
     }
 
-    /// No bytes whatever make reading panic.
+    /// Reading never panics, whatever the bytes.
     #[test]
     fn any_bytes_are_an_error_or_a_record(
         head in "1[wat][0-9]{55}[.A-Za-z0-9_-]{37}[0-9]{17}",

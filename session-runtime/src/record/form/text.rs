@@ -5,12 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::token::SecretHash;
 
-/// The characters of a hash of 32 bytes.
+/// The length of a 32-byte hash in base64.
 pub(super) const HASH: usize = 43;
-/// The characters of 16 bytes.
+/// The length of 16 bytes in base64.
 pub(super) const HALF: usize = 22;
 
-/// Fills `digits` with `number`, and says whether it fits.
+/// Fills `digits` with `number`; returns whether it fits.
 pub(super) fn fixed(digits: &mut [u8], mut number: u64) -> bool {
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + (number % 10) as u8;
@@ -19,7 +19,7 @@ pub(super) fn fixed(digits: &mut [u8], mut number: u64) -> bool {
     number == 0
 }
 
-/// Reads digits and nothing else.
+/// Parses digits and nothing else.
 pub(super) fn read_fixed(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         let digit = char::from(*digit).to_digit(10)?;
@@ -41,20 +41,19 @@ pub(super) fn write_signed(out: &mut Vec<u8>, number: i128) {
 
 pub(super) fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut text = [0; HASH];
-    // Every caller has at most 32 bytes, so encoding cannot fail.
+    // No caller passes more than 32 bytes, so encoding cannot fail.
     let len = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).unwrap_or(0);
     out.extend_from_slice(&text[..len]);
 }
 
-/// A length, a colon, and so many bytes.
+/// Writes a length, a colon, and the bytes.
 pub(super) fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     write_number(out, bytes.len() as u64);
     out.push(b':');
     out.extend_from_slice(bytes);
 }
 
-/// Reads a text from the front. `None` from every method: what comes is something
-/// else.
+/// Parses a text from its front. Every method returns `None` if something else follows.
 pub(super) struct Reader<'t>(&'t [u8]);
 
 impl<'t> Reader<'t> {
@@ -98,7 +97,7 @@ impl<'t> Reader<'t> {
     pub(super) fn signed(&mut self) -> Option<i128> {
         let sign = usize::from(self.peek() == Some(b'-'));
         let digits = self.0.iter().skip(sign).take_while(|byte| byte.is_ascii_digit()).count();
-        // With its sign, for the smallest number has no positive counterpart.
+        // Parsed with its sign, because the smallest number has no positive counterpart.
         std::str::from_utf8(self.take(sign + digits)?).ok()?.parse().ok()
     }
 

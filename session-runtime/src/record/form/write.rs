@@ -1,4 +1,4 @@
-//! A record as a form.
+//! Encoding records.
 
 use super::head::{ApartBase, Head, Kind, PATCHES};
 use super::text::fixed;
@@ -14,12 +14,12 @@ pub(crate) struct Form {
     /// Head, meta, and what follows them.
     pub(crate) value: Vec<u8>,
     pub(crate) base: Base,
-    /// The note of a record that is read from it.
+    /// The note of a record that is read from this form.
     pub(crate) note: FormNote,
 }
 
 impl Form {
-    /// What follows head and meta in the first value.
+    /// Returns what follows head and meta in the first value.
     pub(crate) fn tail(&self) -> &[u8] {
         self.value.get(self.note.body as usize..).unwrap_or_default()
     }
@@ -28,15 +28,15 @@ impl Form {
 /// The base of a form that is about to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Base {
-    /// It is in the value.
+    /// In the value.
     Inside,
-    /// It is kept apart, and stays as it is.
+    /// Separate, and unchanged.
     Kept,
-    /// It is kept apart, and is new.
+    /// Separate, and new.
     New(Vec<u8>),
 }
 
-/// The form of `record` as one value, written as `stamp`.
+/// Encodes `record` as one value with this `stamp`.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub(crate) fn whole(record: &Record, stamp: u64) -> Result<Form, DoesNotFit> {
     Ok(Form { value, base: Base::Inside, note })
 }
 
-/// The form of `record` with its base apart, and without a tail.
+/// Encodes `record` with a separate base and without a tail.
 ///
 /// # Errors
 ///
@@ -65,9 +65,9 @@ pub(crate) fn apart(record: &Record, stamp: u64) -> Result<Form, DoesNotFit> {
     Ok(Form { value, base: Base::New(base), note })
 }
 
-/// The form of `record` over the base that `before` was read with, which stays: the
-/// tail is what differs, one operation per field. `None` if `before` has no base
-/// apart, or the record does not share it any more.
+/// Encodes `record` over the unchanged base that `before` was read with: the tail holds the
+/// differences, one operation per field. `None` if `before` has no separate base, or the record no
+/// longer shares it.
 ///
 /// # Errors
 ///
@@ -88,8 +88,8 @@ pub(crate) fn over_kept_base(
     Ok(Some(Form { value, base: Base::Kept, note }))
 }
 
-/// The form of what is left of a destroyed record: what [`entombed`] makes of a form,
-/// for tests.
+/// Encodes the tombstone of a destroyed record in the same way as [`entombed`] does from a form.
+/// For tests.
 ///
 /// # Errors
 ///
@@ -103,9 +103,9 @@ pub(crate) fn tombstone(
     Ok(build(meta, stamp, Kind::Tombstone, None, 64, end)?.0)
 }
 
-/// The tombstone of the form `value`, as an engine makes it: head and meta stay as
-/// they are, and who ended the session stands behind them. The id of the end goes
-/// into the log, so that an end whose answer was lost finds itself.
+/// Turns the form `value` into its tombstone, as an engine does: head and meta are kept, followed
+/// by who ended the session. The id of the end is added to the log, so that an end whose answer was
+/// lost can be recognised.
 ///
 /// # Errors
 ///
@@ -126,8 +126,8 @@ pub(crate) fn entombed(value: &[u8], ended: Ended, id: PatchId) -> Result<Vec<u8
     Ok(tombstone)
 }
 
-/// What a form becomes by `operations` appended to it, as an engine does it: the
-/// next numbers and the shifted patch log are all that it computes.
+/// Appends `operations` to a form, as an engine does: it only computes the next numbers and the
+/// shifted patch log.
 ///
 /// # Errors
 ///
@@ -149,8 +149,8 @@ pub(crate) fn appended(
     Ok(appended)
 }
 
-/// The head of the form that `record` was read from, to be compared as text. `None`
-/// if it was not read from one.
+/// Returns the head of the form that `record` was read from, to be compared as text. `None` if it
+/// was not read from one.
 pub(crate) fn as_read(record: &Record) -> Option<Vec<u8>> {
     let note = record.note;
     if note.stamp == 0 {
@@ -166,8 +166,8 @@ pub(crate) fn as_read(record: &Record) -> Option<Vec<u8>> {
     Some(text)
 }
 
-/// What of the head says that base and tail are as they were read, whatever was touched
-/// or confirmed since: the last patches and the mark of the base.
+/// Returns the part of the head that stays the same as long as base and tail do, whatever is
+/// touched or confirmed: the last patches and the mark of the base.
 pub(crate) fn fields_as_read(record: &Record) -> Option<Vec<u8>> {
     as_read(record).map(|mut head| head.split_off(PATCHES.start))
 }

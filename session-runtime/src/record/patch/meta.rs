@@ -1,4 +1,4 @@
-//! Changes of a record's own data, and what they depend on.
+//! Changes of a record's own data, and their conditions.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -11,33 +11,32 @@ use crate::token::SecretHash;
 /// Changes of a record's own data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetaPatch {
-    /// Replaces the secret, raises the epoch and retires the old secret, so
-    /// that everything authorised before is refused from now on.
+    /// Replaces the secret, raises the epoch and retires the old secret, so that requests that were
+    /// authorised before are refused from now on.
     pub renew: Option<SecretHash>,
-    /// Stamps `authenticated` with the store's time.
+    /// Sets `authenticated` to the store's time.
     pub authenticated: bool,
     /// Replaces the principal, in the record and in the index.
     pub principal: Option<Option<Principal>>,
     /// Restarts both timeouts, counted from the store's time.
     pub lifetime: Option<Lifetime>,
-    /// What must hold of the other sessions of whoever is signed in after this
-    /// patch, or the answer is [`Outcome::Denied`](super::Outcome::Denied).
+    /// Conditions on the other sessions of the principal that is signed in after this patch. If
+    /// they do not hold, the answer is [`Outcome::Denied`](super::Outcome::Denied).
     pub sign_in: SignIn,
-    /// Makes this the pending next secret, unless one is pending already.
+    /// Makes this the pending next secret, unless one is already pending.
     pub rotate: Option<Box<Rotate>>,
-    /// Makes this a pending secret beside whatever is pending: the request that sends it
-    /// joins a session that another request of the same browser has begun. Whoever
-    /// knows the epoch may do so. The current secret stays good until this one, or
-    /// another of its kind, is presented.
+    /// Adds a pending secret beside those already pending: the request joins a session that another
+    /// request of the same browser has begun. Any request that knows the epoch may do so. The
+    /// current secret remains valid until this one, or another one added in this way, is presented.
     pub join: Option<Box<SecretHash>>,
-    /// The schema version that the fields of a namespace have after this patch.
+    /// The schema versions that the fields of these namespaces have after this patch.
     pub versions: Vec<(Cow<'static, str>, u32)>,
 }
 
 #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 impl MetaPatch {
-    /// Whether it changes nothing by which a session is found, when it ends, or what its
-    /// user has proved.
+    /// Whether it leaves unchanged how the session is found, when it expires, and its
+    /// authentication.
     pub(crate) fn is_plain(&self) -> bool {
         self.renew.is_none()
             && !self.authenticated
@@ -47,32 +46,32 @@ impl MetaPatch {
     }
 }
 
-/// What must hold, in the same step, of the other sessions of a principal for
-/// whom somebody signs in. Says nothing where nobody is signed in.
+/// Conditions on the other sessions of the principal that signs in, checked in the same step. They
+/// have no effect if the session has no principal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignIn {
     /// How many live sessions the principal may have, this one included.
     pub cap: Option<Cap>,
-    /// The sessions of the principal were not all revoked at or after this
-    /// time: a login that began before that is stopped with them.
+    /// Requires that the principal's sessions were not all revoked at or after this time: a
+    /// revocation also stops a login that began before it.
     pub not_revoked_since: Option<Timestamp>,
 }
 
 impl SignIn {
-    /// Whether it asks for nothing.
+    /// Whether there are no conditions.
     #[must_use]
     #[doc(hidden)]
     pub const fn is_unconditional(&self) -> bool {
         self.cap.is_none() && self.not_revoked_since.is_none()
     }
 
-    /// Whether it holds, and which sessions end to make room: the reference for
-    /// every store. `others` are the live sessions of the principal but for the
-    /// one that signs in; at `revoked` all of them were revoked last.
+    /// Decides whether the sign-in is allowed, and returns the sessions that end to make room; the
+    /// reference for every store. `others` are the live sessions of the principal except the one
+    /// that signs in; `revoked` is when all of them were last revoked.
     ///
     /// # Errors
     ///
-    /// Why the sign-in is refused.
+    /// The reason why the sign-in is refused.
     #[doc(hidden)]
     pub fn admit<'r>(
         &self,
@@ -94,14 +93,14 @@ impl SignIn {
     }
 }
 
-/// How many live sessions a principal may have.
+/// A limit on the live sessions of a principal.
 ///
-/// A store may have to look at as many: see [`Cap::MOST`].
+/// A store may have to read as many sessions: see [`Cap::MOST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cap {
-    /// At least one, and at most [`MOST`](Self::MOST).
+    /// The limit: at least one, at most [`MOST`](Self::MOST).
     pub max: std::num::NonZeroU32,
-    /// What happens to the sign-in that would be one too many.
+    /// What happens to a sign-in that would exceed it.
     pub at_limit: AtLimit,
 }
 
@@ -110,14 +109,13 @@ impl Cap {
     pub const MOST: u32 = 1_000;
 }
 
-/// What happens to a sign-in beyond the cap.
+/// What happens to a sign-in that would exceed the cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtLimit {
-    /// It is refused: nothing is written.
+    /// The sign-in is refused, and nothing is written.
     Reject,
-    /// The oldest other sessions end, as if they were revoked: those whose user
-    /// proved who they are the longest ago (never comes first), then those
-    /// created first, then by id.
+    /// The oldest other sessions end, as if they were revoked: those that were authenticated the
+    /// longest ago (never comes first), then those created first, then by id.
     EvictOldest,
 }
 
@@ -126,18 +124,18 @@ pub enum AtLimit {
 pub enum Denied {
     /// The principal has as many sessions as the cap allows.
     AtLimit,
-    /// All sessions of the principal were revoked since the login began.
+    /// All sessions of the principal were revoked after the login began.
     Revoked,
 }
 
-/// How long a session lives, counted from the moment this is applied.
+/// How long a session lives, counted from when the patch is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Ends the session after this long without activity. `None`: not at all.
+    /// Ends the session after this long without activity. `None`: no idle timeout.
     pub idle: Option<Duration>,
-    /// Ends the session this long after now, whatever happens. `None`: only
-    /// the cap of [`MAX_LIFETIME`](crate::record::MAX_LIFETIME) holds.
+    /// Ends the session after this long, regardless of activity. `None`: only
+    /// [`MAX_LIFETIME`](crate::record::MAX_LIFETIME) applies.
     pub absolute: Option<Duration>,
-    /// The user asked to be remembered: the cookie outlives the browser.
+    /// Whether the user asked to be remembered: the cookie outlives the browser.
     pub remember: bool,
 }

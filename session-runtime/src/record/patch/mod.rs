@@ -1,4 +1,4 @@
-//! What one request wants done to a record, and what came of it.
+//! The changes that a request makes to a record, and their result.
 
 mod meta;
 
@@ -15,34 +15,33 @@ use crate::token::{PatchId, RotationNonce};
 /// one atomic step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patch {
-    /// A store that has already applied this id answers without applying again.
+    /// The id: a store that has already applied it answers without applying the patch again.
     #[doc(hidden)]
     pub id: PatchId,
-    /// What must hold, or the answer is [`Outcome::Conflict`].
+    /// Conditions; if one does not hold, the answer is [`Outcome::Conflict`].
     #[doc(hidden)]
     pub expect: Vec<Expect>,
-    /// At most one operation per field.
+    /// The field operations, at most one per field.
     pub ops: Vec<FieldOp>,
     /// Changes of the record's own data.
     #[doc(hidden)]
     pub meta: MetaPatch,
-    /// Set when the patch is sent again because its answer was lost: the revision
-    /// of the record that it was made for. A record remembers its last few patches
-    /// only, so if more than those came since, the answer is
-    /// [`Outcome::Uncertain`].
+    /// Set when the patch is sent again because its answer was lost: the record's revision for
+    /// which the patch was made. A record remembers only its last few patches; if more have
+    /// followed, the answer is [`Outcome::Uncertain`].
     #[doc(hidden)]
     pub again: Option<u64>,
 }
 
 impl Patch {
-    /// A patch with a new id that does nothing yet.
+    /// Creates a patch with a new id that does nothing yet.
     #[must_use]
     #[doc(hidden)]
     pub fn new() -> Self {
         Self::of(Vec::new())
     }
 
-    /// A patch with a new id and these field operations.
+    /// Creates a patch with a new id and these field operations.
     #[must_use]
     #[doc(hidden)]
     pub fn of(ops: Vec<FieldOp>) -> Self {
@@ -68,39 +67,39 @@ impl Default for Patch {
     }
 }
 
-/// One operation on one stored field.
+/// An operation on one stored field.
 #[derive(Clone, PartialEq)]
 pub struct FieldOp {
     /// The stored name.
     pub name: Cow<'static, str>,
-    /// What to do.
+    /// The operation.
     pub op: Op,
 }
 
 impl FieldOp {
-    /// `op` on the field stored under `name`.
+    /// Creates the operation `op` on the field stored under `name`.
     pub fn new(name: impl Into<Cow<'static, str>>, op: Op) -> Self {
         Self { name: name.into(), op }
     }
 }
 
-/// What to do with one field.
+/// An operation on a field.
 #[derive(Clone, PartialEq)]
 pub enum Op {
-    /// Store this JSON.
+    /// Stores this JSON.
     Set(Vec<u8>),
-    /// Remove the field. Not stored is not an error.
+    /// Removes the field. It is no error if it is not stored.
     Remove,
-    /// Remove the field if it still holds exactly these bytes, else leave it.
+    /// Removes the field if it still holds exactly these bytes.
     RemoveIf(Vec<u8>),
-    /// Add to an integer.
+    /// Adds to an integer.
     Add(Add),
-    /// Remove the field and hand its bytes to this caller only.
+    /// Removes the field and returns its bytes to this caller only.
     Take,
 }
 
 impl fmt::Debug for FieldOp {
-    /// Without values, and without the key of a nonce: they may be personal, or secret.
+    /// Shows neither values nor the key of a nonce: they may be personal, or secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = shown(&self.name);
         match &self.op {
@@ -130,12 +129,11 @@ impl fmt::Debug for Op {
 pub struct Add {
     /// What to add.
     pub delta: i64,
-    /// Stands in for a field that is not stored. The sum saturates at the bounds of its
-    /// type.
+    /// The value of a field that is not stored. The sum saturates at the bounds of its type.
     pub absent: Integer,
 }
 
-/// An integer of a type that can be added to.
+/// An integer of a type that supports addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integer {
     /// An `i64`.
@@ -145,7 +143,7 @@ pub enum Integer {
 }
 
 impl Integer {
-    /// The value, widened.
+    /// Returns the value as an `i128`.
     #[must_use]
     pub const fn wide(self) -> i128 {
         match self {
@@ -154,7 +152,7 @@ impl Integer {
         }
     }
 
-    /// The smallest and the largest value of its type.
+    /// Returns the smallest and the largest value of its type.
     #[must_use]
     pub const fn bounds(self) -> (i128, i128) {
         match self {
@@ -165,24 +163,24 @@ impl Integer {
 }
 
 impl Add {
-    /// An addition to an `i64`.
+    /// Creates an addition to an `i64`.
     #[must_use]
     pub const fn signed(delta: i64, absent: i64) -> Self {
         Self { delta, absent: Integer::Signed(absent) }
     }
 
-    /// An addition to a `u64`.
+    /// Creates an addition to a `u64`.
     #[must_use]
     pub const fn unsigned(delta: i64, absent: u64) -> Self {
         Self { delta, absent: Integer::Unsigned(absent) }
     }
 
-    /// The sum with what is stored under `name`.
+    /// Returns the sum with the value stored under `name`.
     ///
     /// # Errors
     ///
-    /// If what is stored is not a plain JSON integer within the bounds
-    /// (`1.0`, `1e3` and `null` are not).
+    /// If the stored value is not a plain JSON integer within the bounds (`1.0`, `1e3` and `null`
+    /// are not).
     pub fn sum(&self, name: &str, stored: Option<&[u8]>) -> Result<i128, Refused> {
         let (min, max) = self.absent.bounds();
         let base = match stored {
@@ -195,7 +193,7 @@ impl Add {
     }
 }
 
-/// A JSON integer: no sign but `-`, no leading zero, no fraction, no exponent.
+/// Parses a JSON integer: no sign but `-`, no leading zero, no fraction, no exponent.
 fn integer(bytes: &[u8]) -> Option<i128> {
     let text = std::str::from_utf8(bytes).ok()?;
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -207,7 +205,7 @@ fn integer(bytes: &[u8]) -> Option<i128> {
 /// A condition on the stored record.
 #[derive(Clone, PartialEq)]
 pub enum Expect {
-    /// No data changed since this revision.
+    /// The data has not changed since this revision.
     Rev(u64),
     /// The field holds exactly these bytes, or is not stored.
     Field {
@@ -220,13 +218,13 @@ pub enum Expect {
     Version {
         /// The namespace; empty for the default one.
         namespace: Cow<'static, str>,
-        /// The expected version; 1 where none was ever written.
+        /// The expected version; 1 if none was ever written.
         version: u32,
     },
 }
 
 impl fmt::Debug for Expect {
-    /// Without the value: it may be personal.
+    /// Does not show the value: it may be personal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rev(rev) => write!(f, "rev {rev}"),
@@ -236,20 +234,20 @@ impl fmt::Debug for Expect {
     }
 }
 
-/// What became of a patch.
+/// The result of a patch.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It is stored, as durably as the store promises.
+    /// The patch is stored, as durably as the store promises.
     Applied(Applied),
-    /// The record is not there for this patch. Nothing was written.
+    /// There is no record that the patch applies to. Nothing was written.
     Gone(Gone),
     /// An expectation failed. Nothing was written.
     Conflict(Conflict),
-    /// An operation does not fit what is stored. Nothing was written.
+    /// An operation does not fit the stored value. Nothing was written.
     Refused(Refused),
     /// The sign-in is not allowed. Nothing was written.
     Denied(Denied),
-    /// It cannot be known whether it was applied.
+    /// It is unknown whether the patch was applied.
     Uncertain,
 }
 
@@ -262,20 +260,19 @@ pub struct Applied {
     /// The record's epoch after the patch.
     #[doc(hidden)]
     pub epoch: u64,
-    /// What [`Op::Take`] took. Empty when `repeated`: a value is handed out at
-    /// most once.
+    /// The values that [`Op::Take`] has taken. Empty if `repeated`: a value is returned at most
+    /// once.
     #[doc(hidden)]
     pub taken: Vec<Taken>,
-    /// The patch had been applied before.
+    /// Whether the patch had been applied before.
     #[doc(hidden)]
     pub repeated: bool,
-    /// If the patch asked to [`rotate`](MetaPatch::rotate) and its secret is
-    /// still the current one: the nonce of the rotation that is pending now,
-    /// ours or an earlier one.
+    /// The nonce of the pending rotation, whether this patch or an earlier one began it. Only if
+    /// the patch asked to [`rotate`](MetaPatch::rotate) and its secret is still the current one.
     #[doc(hidden)]
     pub rotation: Option<RotationNonce>,
-    /// The sessions of the same principal that ended under the cap of this sign-in, as
-    /// [`Created::Created`](crate::store::contract::Created::Created) tells of them.
+    /// The sessions of the same principal that this sign-in ended under a cap; see
+    /// [`Created::Created`](crate::store::contract::Created::Created).
     pub evicted: Vec<SessionId>,
 }
 
@@ -294,13 +291,13 @@ impl fmt::Debug for Taken {
     }
 }
 
-/// Why a record is not there for a patch.
+/// Why a patch finds no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// No such record: never stored, destroyed, or expired.
+    /// There is no such record: it was never stored, was destroyed, or has expired.
     Absent,
-    /// The record is there, under another epoch: somebody signed in, signed
-    /// out or changed privileges since this request loaded it.
+    /// The record has another epoch: since this request loaded it, the session was signed in or
+    /// out, or changed privileges.
     Superseded,
 }
 
@@ -309,21 +306,21 @@ pub enum Gone {
 pub struct Conflict {
     /// The field that differed; `None` for the revision or a schema version.
     pub field: Option<Cow<'static, str>>,
-    /// The record as it stands, to try again on.
+    /// The record as it is stored, for a retry.
     pub current: Arc<Record>,
 }
 
-/// Why an operation does not fit.
+/// Why an operation is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// An addition to something that is not an integer of the field's type.
+    /// The addition is to a value that is not an integer of the field's type.
     NotAnInteger {
         /// The stored name.
         field: String,
     },
     /// The field or the record would exceed the store's limit.
     TooLarge {
-        /// The stored name; of a keyed nonce without the key.
+        /// The stored name, without the key of a keyed nonce.
         field: String,
         /// The limit, in bytes.
         limit: usize,
@@ -331,7 +328,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// The stored name of the field at fault.
+    /// Returns the stored name of the field at fault.
     #[must_use]
     pub fn field(&self) -> &str {
         match self {

@@ -1,4 +1,4 @@
-//! A patch for a record that is there.
+//! Plans a patch for a stored record.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) fn apply(
     let signs_in = signs_in(situation, ops);
     let proves =
         signs_in || (situation.keep.everything() && pending.authenticated && principal.is_none());
-    // Whoever joins a sign-in inherits its proof, and adds none.
+    // A request that joins a sign-in inherits its authentication and adds none.
     let authenticated = proves && !situation.joins;
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
@@ -41,7 +41,7 @@ pub(super) fn apply(
     for op in ops {
         writes.push(situation, record, &view, op)?;
     }
-    // Somebody who was not signed in may have planted what is there.
+    // The fields may have been planted before the sign-in.
     if authenticated && (signs_in || record.meta.authenticated.is_none()) {
         writes.remove(&situation.marked.planted, ops, &view.fields);
     }
@@ -56,8 +56,7 @@ pub(super) fn apply(
     let realm = &record.meta.realm;
     meta.principal = principal.map(|op| principal_of(realm, op));
     meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
-    // Whoever comes or goes does not inherit for how long somebody else asked
-    // to be remembered.
+    // The new principal does not inherit the `remember` duration of the previous one.
     let leaves = meta.principal.is_some();
     if authenticated || remember.is_some() || (leaves && record.meta.remember.is_some()) {
         meta.lifetime = Some(lifetime(situation, (!leaves).then_some(&record.meta)));
@@ -76,7 +75,7 @@ pub(super) fn apply(
         set = Some(token);
     } else {
         if remember.is_some() {
-            // The same token, in a cookie that lives longer.
+            // The same token, in a cookie with a new expiry time.
             set = situation.token.cloned();
         }
         match rotation(situation, record, mint)? {
@@ -120,13 +119,13 @@ pub(super) fn apply(
     }))
 }
 
-/// What becomes of the published changes of fields.
+/// The field operations of the patch.
 struct FieldWrites {
     ops: Vec<FieldOp>,
     expect: Vec<Expect>,
-    /// A change of a field that stands for privileges.
+    /// Whether a field that grants privileges changes.
     privileged: bool,
-    /// A change that must not be lost in silence.
+    /// Whether a change must not be lost silently.
     explicit: bool,
 }
 
@@ -163,11 +162,11 @@ impl FieldWrites {
             }));
         }
         if matches!(*next, Op::RemoveIf(_)) && view.changed(op.name()) {
-            // Those bytes are not in the store yet; the version guards them.
+            // Those bytes are not in the store yet; the expected version guards them.
             next = Cow::Owned(Op::Remove);
         }
         if let (Op::RemoveIf(seen), true) = (&*next, op.field.secret) {
-            // What was seen in clear is not what the store compares with.
+            // The value was seen in plain text, but the store compares it encrypted.
             match record.fields.get(op.name()) {
                 Some(stored) if view.fields.get(op.name()) == Some(seen) => {
                     next = Cow::Owned(Op::RemoveIf(stored.to_vec()));
@@ -181,7 +180,7 @@ impl FieldWrites {
         Ok(())
     }
 
-    /// Removes `fields`, but for what the request itself sets.
+    /// Removes `fields`, except those that the request itself sets.
     fn remove(&mut self, fields: &[&'static Field], ops: &[PendingOp], stored: &Fields) {
         let sets = |op: &&PendingOp| matches!(op.op, Op::Set(_) | Op::Add(_));
         for removal in removals(fields, stored) {
@@ -206,8 +205,8 @@ fn changes(name: &str, op: &Op, view: &View) -> bool {
     }
 }
 
-/// Another version of the program brought the record to its own form since the
-/// handles saw it: only what that left as it was may still be changed.
+/// Fails if another version of the program has migrated the record since the handles saw it, and
+/// changed this field: only fields that it left alone may still be changed.
 fn migrated_meanwhile(
     situation: &Situation<'_>,
     record: &Record,
@@ -226,7 +225,7 @@ fn migrated_meanwhile(
     Ok(())
 }
 
-/// A patch is made for the versions under which its fields were read.
+/// Expects the versions under which the fields were read.
 fn expect_versions(ops: &[PendingOp], record: &Record, expect: &mut Vec<Expect>) {
     for op in ops {
         let namespace = op.schema.namespace;
@@ -240,7 +239,7 @@ fn expect_versions(ops: &[PendingOp], record: &Record, expect: &mut Vec<Expect>)
     }
 }
 
-/// What the migration changed is stored with whatever else is.
+/// Stores the changes of the migration along with the others.
 fn store_migration(
     situation: &Situation<'_>,
     record: &Record,
@@ -255,15 +254,15 @@ fn store_migration(
     }
     meta.versions.clone_from(&view.versions);
     if meta.principal.is_none() {
-        // The same person under another name.
+        // The same user under a new name.
         meta.principal = migrated_principal(record, view, situation.schemas).map(Some);
     }
 }
 
-/// Whether the token is to be renewed because of its age.
+/// Whether the token is due for rotation.
 enum Due {
     No,
-    /// Somebody has begun; the next token follows from the same nonce.
+    /// Another request has begun the rotation; the next token is derived from the same nonce.
     Begun(SessionToken),
     Now(SessionToken, Box<Rotate>),
 }

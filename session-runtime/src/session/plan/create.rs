@@ -1,4 +1,4 @@
-//! A record that is not there yet.
+//! Plans for a new record.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,18 +13,18 @@ use crate::session::op::{Made, PendingOp};
 use crate::session::users::{Change, carried, carried_op, principal_of, stays_behind, without};
 use crate::session::view::View;
 
-/// What a new record begins with.
+/// What a new record starts from.
 #[derive(Clone, Copy)]
 pub(super) enum Beginning<'r> {
     Nothing,
-    /// All that this request saw in a session of the same user, or of nobody.
+    /// Everything this request saw in a session of the same user, or an anonymous one.
     Session(&'r Arc<Record>),
-    /// What is marked in that of another user.
+    /// The `carry_over` fields of another user's session.
     OfAnother(&'r Arc<Record>),
 }
 
-/// A new record for a sign-in whose record is gone. If it was superseded by
-/// another sign-in, the new one starts from what this request saw.
+/// Plans a new record for a sign-in whose record is gone. If another sign-in superseded that one,
+/// the new record starts from what this request saw.
 pub(crate) fn fork(
     situation: &Situation<'_>,
     snapshot: Option<&Arc<Record>>,
@@ -41,7 +41,7 @@ pub(crate) fn fork(
     create(situation, ops, beginning, mint)
 }
 
-/// The session of another user than that of `record`, which ends with it.
+/// Plans a session for another user than that of `record`, whose session ends.
 pub(super) fn succeed(
     situation: &Situation<'_>,
     ops: &[PendingOp],
@@ -65,18 +65,18 @@ pub(super) fn create(
     let Below { mut fields, mut versions, mut ops } = below(situation, ops, beginning)?;
     let authenticated = situation.keep.everything() && pending.authenticated;
     if authenticated {
-        // What an attacker could have planted before.
+        // An attacker may have planted these before the sign-in.
         fields = without(&fields, &situation.marked.planted);
     }
     let fields = loop {
         match fields.apply_all(ops.iter().map(|(op, meant)| (op.name(), &**meant))) {
             Ok((fields, _)) => break fields,
-            // An addition to something that is no integer is left out, alone.
+            // Leave out only the addition to a value that is not an integer.
             Err(Refused::NotAnInteger { field }) => ops.retain(|(op, _)| op.name() != field),
             Err(refused) => return Err(SessionError::Refused(refused)),
         }
     };
-    // Nothing is created until something is set.
+    // A record is created only when something is set.
     let sets = ops.iter().any(|(op, _)| matches!(op.op, Op::Set(_) | Op::Add(_)));
     let ops = || ops.iter().map(|(op, _)| *op);
     let proves = authenticated && principal_op(ops()).is_none();
@@ -111,7 +111,7 @@ pub(super) fn create(
     Ok(Plan::Create(Create { record, sign_in, cookie, from, ends: None, follows }))
 }
 
-/// What lies below the changes of a request, and what they mean there.
+/// The base below a request's changes, and those changes as they apply there.
 struct Below<'p> {
     fields: Fields,
     versions: Versions,
@@ -150,7 +150,7 @@ fn below<'p>(
     })
 }
 
-/// What `ops`, made on another session, are on one that begins with `carried`.
+/// Translates `ops`, made on another session, to one that begins with `carried`.
 fn on_carried<'p>(
     ops: &'p [PendingOp],
     carried: &Fields,

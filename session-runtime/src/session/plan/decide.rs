@@ -1,4 +1,4 @@
-//! Which kind of plan it is.
+//! Chooses the kind of plan.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::session::scope::Origin;
 
 pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, SessionError> {
     let pending = &situation.pending.ops;
-    // A failed response never brings a privilege back.
+    // A failed response must not bring a privilege back.
     let ops: Cow<'_, [PendingOp]> = match situation.keep {
         Keep::Everything => Cow::Borrowed(pending),
         Keep::SignOutOnly => pending.iter().filter(|op| op.takes_privileges()).cloned().collect(),

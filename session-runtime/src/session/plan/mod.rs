@@ -1,11 +1,11 @@
-//! What to store, decided without storing anything: a pure function of the
-//! request's state, the policy and the time.
+//! Decides what to store, without storing anything: a pure function of the request's state, the
+//! policy and the time.
 //!
-//! - `situation`: what a plan depends on, and what it comes to
-//! - `decide`: which kind of plan it is
-//! - `create`: a record that is not there yet; `apply`: a patch for one that is
-//! - `parts`: what both have in common
-//! - `seal`: secret fields, encrypted last
+//! - `situation`: the inputs of a plan, and its result
+//! - `decide`: chooses the kind of plan
+//! - `create`: plans a new record; `apply`: plans a patch for a stored one
+//! - `parts`: shared by both
+//! - `seal`: encrypts secret fields, last
 
 mod apply;
 mod create;

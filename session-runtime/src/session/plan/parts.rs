@@ -1,4 +1,4 @@
-//! What plans for a record that is there and for a new one have in common.
+//! Shared by plans for stored records and for new ones.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub(super) fn signs_in(situation: &Situation<'_>, ops: &[PendingOp]) -> bool {
         && principal_op(ops).is_some_and(|op| !op.clears())
 }
 
-/// What must hold of the other sessions of `principal`, who signs in.
+/// Returns the conditions on the other sessions of `principal`, who signs in.
 pub(super) fn sign_in(
     situation: &Situation<'_>,
     principal: &Principal,
@@ -43,7 +43,7 @@ pub(super) fn sign_in(
 }
 
 pub(super) fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Lifetime {
-    // A remembered session that proves itself again stays remembered as long.
+    // A remembered session that authenticates again stays remembered for as long.
     let again = before.and_then(|meta| meta.remember).map(Duration::from);
     match situation.pending.remember.filter(|_| situation.keep.everything()).or(again) {
         Some(duration) => {

@@ -1,7 +1,6 @@
-//! Encrypts secret fields, where a plan becomes a write. They are decrypted
-//! where a record becomes a view, so that nothing in between compares, merges or
-//! migrates anything but plain values, and a value is bound to the record that
-//! it goes to, also when that is another one than was planned at first.
+//! Encrypts secret fields when a plan becomes a write. They are decrypted when a record becomes a
+//! view, so that everything in between compares, merges and migrates plain values only. Each value
+//! is bound to the record that it is written to, even if that is not the one first planned.
 
 use std::sync::Arc;
 
@@ -14,8 +13,8 @@ use crate::session::value;
 use crate::session::view::{home, secret_of};
 
 impl Create {
-    /// Encrypts what is secret. A record that goes on from another one may hold secrets of
-    /// schemas that this request does not read.
+    /// Encrypts the secret fields. A record that continues another one may hold secrets of schemas
+    /// that this request does not read.
     pub(crate) fn seal(
         &mut self,
         schemas: &[&'static Schema],
@@ -28,7 +27,8 @@ impl Create {
         let (to, mut ops) = (home(record), Vec::new());
         for (name, bytes) in record.fields.iter() {
             let sealed = match (secret_of(schemas, name), from.as_deref()) {
-                // What does not open here opens nowhere else.
+                // A value that cannot be decrypted here cannot be decrypted in another record
+                // either.
                 (Some(field), _) => match keys.seal(value::form(field), to, name, bytes)? {
                     Some(sealed) => Op::Set(sealed),
                     None => Op::Remove,
@@ -50,7 +50,7 @@ impl Create {
 }
 
 impl Apply {
-    /// Encrypts what is secret.
+    /// Encrypts the secret fields.
     pub(crate) fn seal(
         &mut self,
         schemas: &[&'static Schema],

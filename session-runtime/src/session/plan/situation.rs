@@ -1,4 +1,4 @@
-//! What a plan depends on, and what it comes to.
+//! The inputs of a plan, and its result.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use crate::session::scope::{CookieChange, Origin};
 use crate::session::users::Marked;
 use crate::token::{NoRandomness, SessionToken};
 
-/// Where new tokens come from: for a new record, or for this one.
+/// Makes tokens: for a new record, or for the one given.
 pub(crate) type Mint<'m> = &'m dyn Fn(Option<SessionId>) -> Result<SessionToken, NoRandomness>;
 
-/// What a commit keeps of what was published.
+/// What a commit keeps of the published changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
     Everything,
-    /// The response failed: only what takes privileges away.
+    /// Only what takes privileges away: the response failed.
     SignOutOnly,
 }
 
@@ -32,45 +32,45 @@ impl Keep {
     }
 }
 
-/// All that the plan depends on.
+/// The inputs of a plan.
 pub(crate) struct Situation<'s> {
-    /// The session as it stands, as far as is known.
+    /// The session, as far as it is known.
     pub(crate) origin: &'s Origin,
-    /// The record that the handles saw, where the origin is another by now.
+    /// The record that the handles saw, if the origin has changed since.
     pub(crate) seen: Option<&'s Record>,
     /// The token that the client presented.
     pub(crate) token: Option<&'s SessionToken>,
-    /// A new session takes the place that follows this one, which is over.
+    /// The ended session after which a new one takes its place.
     pub(crate) after: Option<SessionId>,
-    /// The record was begun by another request of this browser: this one joins it, and
-    /// replaces nothing that its first answer brought.
+    /// Another request of this browser began the record: this one joins it and leaves what the
+    /// other one's response set in place.
     pub(crate) joins: bool,
     pub(crate) pending: &'s Pending,
     /// The schemas under which this request reads the record.
     pub(crate) schemas: &'s [&'static Schema],
-    /// What opens their secret fields.
+    /// The keys that decrypt their secret fields.
     pub(crate) keys: &'s Keys,
-    /// The fields that a change of user is about.
+    /// The fields that a change of the principal affects.
     pub(crate) marked: &'s Marked,
     pub(crate) keep: Keep,
     /// Whether a cookie can still be sent.
     pub(crate) head_open: bool,
     pub(crate) policy: Policy,
-    /// Which layer plans.
+    /// The realm of the planning layer.
     pub(crate) realm: &'s Realm,
     pub(crate) now: Timestamp,
 }
 
-/// What to do with the store, and which cookie that needs. Values of secret fields are in
-/// clear until [`Create::seal`] and [`Apply::seal`].
+/// What to do with the store, and with which cookie. Secret fields are in plain text until
+/// [`Create::seal`] or [`Apply::seal`].
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant)] // made once per request, and taken apart at once
 pub(crate) enum Plan {
     /// Nothing changed.
     Nothing,
-    /// Nothing is to be stored; the cookie is to be sent again.
+    /// Nothing to store; the cookie is sent again.
     Answer(CookieChange),
-    /// Something changed, and there is no session it may go to.
+    /// Something changed, but there is no session to store it in.
     Lost {
         explicit: bool,
     },
@@ -78,18 +78,18 @@ pub(crate) enum Plan {
     Apply(Apply),
 }
 
-/// A record that is not there yet.
+/// A new record.
 #[derive(Debug)]
 pub(crate) struct Create {
     pub(crate) record: Arc<Record>,
     pub(crate) sign_in: SignIn,
     pub(crate) cookie: CookieChange,
-    /// The session of the same user, or of nobody, that it goes on from.
+    /// The session that it continues: of the same user, or anonymous.
     pub(crate) from: Option<Arc<Record>>,
     /// The session of another user, which ends once this one is stored.
     pub(crate) ends: Option<SessionId>,
-    /// Whether its place is that after another session, where a request beside this
-    /// one may have put its own.
+    /// Whether it takes the place after another session, where a concurrent request may have put
+    /// its own record.
     pub(crate) follows: bool,
 }
 
@@ -97,12 +97,12 @@ pub(crate) struct Create {
 #[derive(Debug)]
 pub(crate) struct Apply {
     pub(crate) id: SessionId,
-    /// Of the record: what is sealed belongs to it.
+    /// The record's realm, which encrypted values are bound to.
     pub(crate) realm: Realm,
     pub(crate) epoch: u64,
     pub(crate) patch: Patch,
     pub(crate) cookie: Option<CookieChange>,
-    /// If the record is gone, a sign-in starts another one.
+    /// If the record is gone, the sign-in creates another one.
     pub(crate) signs_in: bool,
     /// If the record is gone, the client must be told.
     pub(crate) explicit: bool,

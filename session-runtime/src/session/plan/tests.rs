@@ -1,4 +1,4 @@
-//! The plan without a runtime, a store or a request.
+//! Tests plans without a runtime, a store or a request.
 
 mod users;
 

@@ -1,4 +1,4 @@
-//! How a store below says that a session has changed.
+//! How a store notifies a cache in front of it of changed sessions.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -12,48 +12,50 @@ use super::moment::Moment;
 use crate::id::SessionId;
 use crate::store::{SessionStore, StoreFuture};
 
-/// A store that says which sessions change, whoever changes them: for
-/// [`CachedStore::coherent`](super::CachedStore::coherent).
+/// A store that reports every session that changes, whichever process changed it, as
+/// [`CachedStore::coherent`](super::CachedStore::coherent) requires.
 pub trait ChangeFeed: SessionStore {
-    /// Tells `sink` what changes, until the future is dropped. It repairs
-    /// itself: the future ends only if there is nothing more to hope for.
+    /// Reports changes to `sink` until the future is dropped.
+    ///
+    /// The feed reconnects by itself: the future completes only if it can never work again.
     ///
     /// # Contract
     ///
-    /// 1. Every change of a session that a load would show (also its end, its
-    ///    expiry in the store, a renewal and a recorded activity) is followed by
-    ///    [`changed`](ChangeSink::changed), or by
-    ///    [`everything`](ChangeSink::everything) where it is not known which.
-    /// 2. Before [`alive_until`](ChangeSink::alive_until) is moved to a moment
-    ///    `m + bound`, all changes that were made before `m` have been told.
-    /// 3. Where a change may have been missed, [`lost`](ChangeSink::lost) comes
-    ///    at once, and `alive_until` only after every change is seen again.
+    /// 1. Every change of a session that a load would show (including its end, its expiry in the
+    ///    store, a renewal and recorded activity) is followed by [`changed`](ChangeSink::changed),
+    ///    or by [`everything`](ChangeSink::everything) if it is not known which session has
+    ///    changed.
+    /// 2. Before [`alive_until`](ChangeSink::alive_until) is set to a moment `m + bound`, all
+    ///    changes made before `m` have been reported.
+    /// 3. If a change may have been missed, [`lost`](ChangeSink::lost) is called at once, and
+    ///    `alive_until` only after every change is seen again.
     fn follow(&self, sink: ChangeSink) -> StoreFuture<'static, ()>;
 }
 
 pub(super) type Follow<S> = fn(&S, ChangeSink) -> StoreFuture<'static, ()>;
 
-/// Where a [`ChangeFeed`] says what it has seen. Clones speak to one cache.
+/// The receiver of a [`ChangeFeed`]'s reports. Clones report to the same cache.
 #[derive(Clone)]
 pub struct ChangeSink(Weak<Memory>);
 
 impl ChangeSink {
-    /// This session has changed, or ended.
+    /// Reports that this session has changed or ended.
     pub fn changed(&self, id: SessionId) {
         if let Some(memory) = self.0.upgrade() {
             memory.forget(id);
         }
     }
 
-    /// Any session may have changed. What is under way now is not kept either.
+    /// Reports that any session may have changed. The answers of loads in progress are not cached
+    /// either.
     pub fn everything(&self) {
         if let Some(memory) = self.0.upgrade() {
             memory.forget_all_of(None);
         }
     }
 
-    /// What changes from now on may not be seen: nothing is answered from
-    /// memory until [`alive_until`](Self::alive_until) says so.
+    /// Reports that changes may be missed from now on. Nothing is answered from memory until the
+    /// next [`alive_until`](Self::alive_until).
     pub fn lost(&self) {
         if let Some(memory) = self.0.upgrade() {
             memory.alive_until(Moment { steady: 0, wall: crate::clock::Timestamp::default() });
@@ -61,16 +63,17 @@ impl ChangeSink {
         }
     }
 
-    /// The time now, by the clocks that the bound is measured by.
+    /// Returns the current time, by the clocks that the bound is measured with.
     ///
-    /// `None` once the cache is gone: the feed may end.
+    /// `None` once the cache has been dropped: the feed may end.
     #[must_use]
     pub fn now(&self) -> Option<Moment> {
         Some(self.0.upgrade()?.now())
     }
 
-    /// What is remembered may be shown until then. Readers look at the clock
-    /// themselves: a feed that hangs is out of use by then.
+    /// Allows cached records to be used until `deadline`.
+    ///
+    /// Readers check the clock themselves, so a feed that hangs disables the cache at the deadline.
     pub fn alive_until(&self, deadline: Moment) {
         if let Some(memory) = self.0.upgrade() {
             memory.alive_until(deadline);
@@ -84,7 +87,7 @@ impl fmt::Debug for ChangeSink {
     }
 }
 
-/// The task that follows a feed, as long as the cache lives.
+/// The task that runs the feed. Dropping it stops the task.
 pub(super) struct Following(JoinHandle<()>);
 
 impl Drop for Following {
@@ -93,7 +96,7 @@ impl Drop for Following {
     }
 }
 
-/// However the task ends, nobody vouches for the memory any more.
+/// Disables the cache when the task ends, for whatever reason.
 struct Ended(ChangeSink);
 
 impl Drop for Ended {
@@ -103,7 +106,7 @@ impl Drop for Ended {
 }
 
 impl<S: SessionStore> Inner<S> {
-    /// Follows the feed from now on, if there is one and a runtime to do it in.
+    /// Starts to follow the feed, if there is one and a runtime to run it in.
     pub(super) fn follow(&self) {
         let Some(follow) = self.settings.follow else { return };
         if self.following.get().is_some() {

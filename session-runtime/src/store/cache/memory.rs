@@ -1,9 +1,9 @@
-//! What is remembered, and when that counts.
+//! The cached records, and when they may be used.
 //!
-//! A load takes a [`Ticket`] before it asks the store. Whatever happens to the
-//! session while the answer is under way makes the ticket void, and then the
-//! answer is shown and not kept: it may be older than what happened. While this
-//! process writes to a session there are no tickets for it at all.
+//! A load takes a [`Ticket`] before it asks the store. Anything that happens to the session while
+//! the answer is in flight voids the ticket; the answer is then returned but not cached, because it
+//! may be older than that event. While this process writes to a session, no tickets are issued for
+//! it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,19 +22,19 @@ pub(super) struct Memory {
     clock: Clock,
     shards: Box<[Mutex<Shard>]>,
     stale_for: Option<Duration>,
-    /// Until when the feed vouches for what is here; none without a feed.
+    /// Until when the feed vouches for the cached records; `None` without a feed.
     alive: Option<Deadline>,
 }
 
-/// A [`Moment`] that may be moved. Of two that are written at once a mixture
-/// may be read: each half has been true.
+/// A [`Moment`] that can be updated. If two updates race, a mixture of them may be read; that is
+/// harmless, because each half was true.
 #[derive(Default)]
 struct Deadline {
     steady: AtomicU64,
     wall: AtomicU64,
 }
 
-/// What lets the answer of a load be kept.
+/// Permission to cache the answer of a load.
 #[derive(Clone, Copy)]
 pub(super) struct Ticket {
     stamp: u64,
@@ -42,9 +42,9 @@ pub(super) struct Ticket {
 }
 
 pub(super) enum Looked {
-    /// It may be answered with this.
+    /// A cached record answers the load.
     Known(Arc<Record>),
-    /// The store must be asked, and its answer may be kept.
+    /// The store must be asked; with a ticket, its answer may be cached.
     Ask(Option<Ticket>),
 }
 
@@ -55,7 +55,7 @@ impl Memory {
         stale_for: Option<Duration>,
         feed: bool,
     ) -> Self {
-        // A power of two, none of them tiny.
+        // A power of two, so that no shard is tiny.
         let shards = 1 << (capacity / 64).clamp(1, 64).ilog2();
         let shard = || Mutex::new(Shard::new(capacity / shards));
         Self {
@@ -66,7 +66,7 @@ impl Memory {
         }
     }
 
-    /// Looks for an answer to a load.
+    /// Looks for a cached answer to a load.
     pub(super) fn look(&self, id: SessionId, secrets: &[SecretHash], visit: Visit) -> Looked {
         let now = Moment::now(&self.clock);
         let mut shard = self.shard(id);
@@ -82,7 +82,7 @@ impl Memory {
         Looked::Ask(stamp.map(|stamp| Ticket { stamp, read: now }))
     }
 
-    /// A ticket for reading a session otherwise.
+    /// Returns a ticket for reading a session by other means than [`look`](Self::look).
     pub(super) fn ticket(&self, id: SessionId) -> Option<Ticket> {
         let read = Moment::now(&self.clock);
         let stamp = if self.is_alive(read) { self.shard(id).stamp(id) } else { None };
@@ -94,14 +94,14 @@ impl Memory {
         if self.stale_for.is_some_and(|bound| age >= bound) {
             return false;
         }
-        // The store, whose clock counts, was at least there when it answered:
-        // so a clock of this process that is slow prolongs nothing by much.
+        // The store's clock is authoritative, and it was at least at `last_seen` when it answered.
+        // So a slow clock in this process does not extend a session by much.
         let now: Timestamp = now.wall.max(meta.last_seen.after(age));
-        // What the load has to write is for the store.
+        // If the load has to write something, it goes to the store.
         meta.judge(secrets, visit, now) == Judgement::Opens(Due::Nothing)
     }
 
-    /// Remembers the answer of a load.
+    /// Caches the answer of a load.
     pub(super) fn keep(&self, ticket: Option<Ticket>, record: &Arc<Record>) {
         if let Some(Ticket { stamp, read }) = ticket {
             let entry = Entry { record: Arc::clone(record), read };
@@ -109,7 +109,7 @@ impl Memory {
         }
     }
 
-    /// The store has refused what is remembered as good: it was ended elsewhere.
+    /// Removes a cached record that the store no longer accepts: the session was ended elsewhere.
     pub(super) fn refuted(&self, id: SessionId, was_good: impl FnOnce(&Record) -> bool) {
         let mut shard = self.shard(id);
         if shard.peek(id).is_some_and(|entry| was_good(&entry.record)) {
@@ -117,7 +117,7 @@ impl Memory {
         }
     }
 
-    /// Who the session belongs to, if it is known here.
+    /// Returns the session's principal if the session is cached.
     pub(super) fn principal(&self, id: SessionId) -> Option<Principal> {
         self.shard(id).peek(id)?.record.meta.principal.clone()
     }
@@ -135,15 +135,14 @@ impl Memory {
         }
     }
 
-    /// Nothing of `id` is remembered until this is dropped, however its write
-    /// ends.
+    /// Caches nothing of `id` until the guard is dropped, whatever the result of its write.
     pub(super) fn writing(&self, id: SessionId) -> Writing<'_> {
         self.shard(id).begin_write(id);
         Writing { memory: self, id }
     }
 
-    /// What is remembered of the sessions of `principal`, or of everybody, is
-    /// forgotten now and when this is dropped.
+    /// Removes the cached sessions of `principal`, or of every principal, now and when the guard is
+    /// dropped.
     pub(super) fn ending(&self, principal: Option<Principal>) -> Ending<'_> {
         self.forget_all_of(principal.as_ref());
         Ending { memory: self, principal }
@@ -181,7 +180,7 @@ impl Memory {
 }
 
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    // Nothing panics while it is held; a poisoned lock is still whole.
+    // No code panics while it holds the lock, so the data of a poisoned lock is intact.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,11 +1,11 @@
-//! Memory in front of a store.
+//! A cache in front of a store.
 //!
 //! - this file: the store and its settings
-//! - [`through`]: what each operation asks of the memory and of the store
-//! - [`memory`]: what is remembered, and when that counts
-//! - [`shard`]: one part of it, and which entry makes room
+//! - [`through`]: what each operation asks of the cache and of the store
+//! - [`memory`]: the cached records, and when they may be used
+//! - [`shard`]: one part of them, and which entry is evicted
 //! - [`moment`]: how the age of an entry is measured
-//! - [`feed`]: how a store below says that a session has changed
+//! - [`feed`]: how a store notifies the cache of changed sessions
 
 mod feed;
 mod memory;
@@ -24,29 +24,26 @@ pub use self::moment::Moment;
 use super::session_store::SessionStore;
 use crate::metrics::CacheStats;
 
-/// Memory in front of a store: requests that only look at a session are
-/// answered without a round trip.
+/// A cache in front of a store: requests that only read a session are answered without a round
+/// trip.
 ///
-/// What is remembered is shown only where the layer says that it will do
-/// ([`Visit::stale_ok`](super::Visit::stale_ok)): to `Session<S>` and
-/// `Option<Session<S>>` in requests with a safe method (GET, HEAD, OPTIONS,
-/// TRACE). [`Authenticated`](crate::Authenticated), every other method,
-/// `require_fresh`, `reload`, `save` and `transaction` ask the store. Every
-/// write is guarded there, so that nothing that is remembered lets a session
-/// write after its end; that is why the capabilities are those of the store.
+/// Cached records are shown only where the layer accepts them
+/// ([`Visit::stale_ok`](super::Visit::stale_ok)): to `Session<S>` and `Option<Session<S>>` in
+/// requests with a safe method (GET, HEAD, OPTIONS, TRACE).
+/// [`Authenticated`](crate::Authenticated), every other method, `require_fresh`, `reload`, `save`
+/// and `transaction` ask the store. Every write is checked by the store, so a cached record cannot
+/// let a session write after it has ended; therefore the capabilities are those of the store.
 ///
-/// What this process writes, it sees at once. What another one writes is seen
-/// within a bound:
+/// The writes of this process are visible at once, those of other processes within a bound:
 ///
-/// - [`new`](Self::new): any store. An entry is used for
-///   [`stale_for`](Self::stale_for), one second.
-/// - [`coherent`](Self::coherent): a store that says what changes, a
-///   [`ChangeFeed`]. An entry is used until the store says that the session has
-///   changed, and never while it is not known whether it would say so.
+/// - [`new`](Self::new), for any store: an entry is used for [`stale_for`](Self::stale_for), one
+///   second by default.
+/// - [`coherent`](Self::coherent), for a store that reports changes, a [`ChangeFeed`]: an entry is
+///   used until the store reports that the session has changed, and never while the feed may not be
+///   working.
 ///
-/// Never answered from memory: a token that is unknown, retired or not yet
-/// confirmed, a session that has expired, and a visit whose activity is due to
-/// be written.
+/// Never answered from the cache: a token that is unknown, retired or not yet confirmed, a session
+/// that has expired, and a visit whose activity is due to be written.
 ///
 /// ```
 /// use std::time::Duration;
@@ -56,7 +53,7 @@ use crate::metrics::CacheStats;
 /// let layer = SessionLayer::new(store);
 /// ```
 ///
-/// Clones share one memory. Settings belong before the first use.
+/// Clones share one cache. Change settings before the first use.
 pub struct CachedStore<S>(Arc<Inner<S>>);
 
 struct Inner<S> {
@@ -73,18 +70,18 @@ struct Settings<S> {
 }
 
 impl<S: SessionStore> CachedStore<S> {
-    /// Remembers what `store` has shown for one second.
+    /// Caches what `store` returns for one second.
     #[must_use]
     pub fn new(store: S) -> Self {
         let stale_for = Some(Duration::from_secs(1));
         Self::build(store.into(), Settings { capacity: CAPACITY, stale_for, follow: None })
     }
 
-    /// Remembers what `store` has shown until it says that it has changed.
+    /// Caches what `store` returns until it reports a change.
     ///
-    /// It follows the feed in a task of its own, from the first load on, and
-    /// until the last clone is dropped. Until the feed has come up, and
-    /// whenever it is not known to work, every load asks the store.
+    /// A task of its own follows the feed, from the first load until the last clone is dropped.
+    /// Until the feed is established, and whenever it may not be working, every load asks the
+    /// store.
     #[must_use]
     pub fn coherent(store: S) -> Self
     where
@@ -94,24 +91,25 @@ impl<S: SessionStore> CachedStore<S> {
         Self::build(store.into(), Settings { capacity: CAPACITY, stale_for: None, follow })
     }
 
-    /// For how long after it was read from the store an entry is used: so long
-    /// another process may still show a session after a change, a logout or a
-    /// renewal elsewhere. Zero: nothing is answered from memory.
+    /// Sets how long an entry is used after it was read from the store.
+    ///
+    /// This is how long another process may still show a session after it was changed, ended or
+    /// renewed elsewhere. With zero, nothing is answered from the cache.
     ///
     /// # Default
     ///
-    /// One second. Of a [`coherent`](Self::coherent) one: no bound but that of
-    /// its feed; where one is set, both hold.
+    /// One second. A [`coherent`](Self::coherent) cache has no bound but that of its feed; if one
+    /// is set, both apply.
     #[must_use]
     pub fn stale_for(self, bound: Duration) -> Self {
         let settings = Settings { stale_for: Some(bound), ..self.0.settings };
         Self::build(Arc::clone(&self.0.store), settings)
     }
 
-    /// How many sessions are remembered at most. Beyond that the one makes room
-    /// that was not asked for the longest, about (second chance). An entry holds
-    /// the whole record: count with its size, at most that of the store's
-    /// limits, and 150 bytes.
+    /// Sets how many sessions are cached at most.
+    ///
+    /// Beyond that, approximately the least recently used one is evicted (second chance). An entry
+    /// holds the whole record: allow for its size, which the store's limits bound, plus 150 bytes.
     ///
     /// # Default
     ///
@@ -122,13 +120,13 @@ impl<S: SessionStore> CachedStore<S> {
         Self::build(Arc::clone(&self.0.store), settings)
     }
 
-    /// The store that is asked.
+    /// Returns the store behind the cache.
     #[must_use]
     pub fn inner(&self) -> &S {
         &self.0.store
     }
 
-    /// How it has been doing in this process.
+    /// Returns this process's cache statistics.
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         self.0.memory.stats()

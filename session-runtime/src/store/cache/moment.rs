@@ -1,12 +1,11 @@
-//! How the age of what is remembered is measured.
+//! How the age of an entry is measured.
 
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 
-/// A point in time by two clocks: one that nobody sets back, and the one on the
-/// wall, which goes on while a machine is suspended. Whichever says that more
-/// time has passed is believed.
+/// A point in time by two clocks: a monotonic one, and the wall clock, which keeps running while a
+/// machine is suspended. Ages use whichever clock says that more time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Microseconds.
@@ -19,14 +18,14 @@ impl Moment {
         Self { steady: clock.steady_micros(), wall: clock.now() }
     }
 
-    /// This much later.
+    /// Returns the moment that is `duration` later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         Self { steady: self.steady.saturating_add(micros), wall: self.wall.after(duration) }
     }
 
-    /// How long ago `earlier` was.
+    /// Returns the time since `earlier`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let steady = Duration::from_micros(self.steady.saturating_sub(earlier.steady));

@@ -1,4 +1,4 @@
-//! One part of the memory: some sessions, and what is being done to them.
+//! One part of the cache: some sessions, and the writes to them in progress.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use super::moment::Moment;
 use crate::id::SessionId;
 use crate::record::{Principal, Record};
 
-/// Sessions whose ids fall together share one of these: what happens to one of
-/// them only makes a load of another be forgotten.
+/// The number of gates. Sessions whose ids map to the same gate share it; an event of one of them
+/// only prevents a concurrent load of another from being cached.
 const GATES: usize = 64;
 
 pub(super) struct Shard {
@@ -16,10 +16,10 @@ pub(super) struct Shard {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
     limit: usize,
-    /// Where the search for an entry that makes room goes on.
+    /// Where the search for an entry to evict continues.
     hand: usize,
     gates: [Gate; GATES],
-    /// What the records that are held take.
+    /// The bytes that the cached records take.
     bytes: usize,
     pub(super) hits: u64,
     pub(super) misses: u64,
@@ -27,26 +27,26 @@ pub(super) struct Shard {
 
 struct Slot {
     entry: Entry,
-    /// It was asked for since the hand came by.
+    /// Whether it was used since the hand last passed it.
     used: bool,
 }
 
-/// A record as the store has shown it.
+/// A record as the store returned it.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) record: Arc<Record>,
-    /// When the store was asked: it is not older than that.
+    /// When the store was asked: the record is no older than that.
     pub(super) read: Moment,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Gate {
-    /// Grows whenever what a load under way may bring is not to be kept.
+    /// Incremented whenever the answers of loads in progress must not be cached.
     stamp: u64,
-    /// How many writes are under way.
+    /// How many writes are in progress.
     writers: u32,
-    /// A revision that was shown though it could not be kept. What is older is
-    /// not kept either: nobody is to see it afterwards.
+    /// A revision that was returned but could not be cached. Older ones are not cached either:
+    /// later loads must not go back in time.
     floor: Option<(SessionId, u64)>,
 }
 
@@ -69,14 +69,13 @@ impl Shard {
         self.by_id.len()
     }
 
-    /// About how many bytes are held.
+    /// Returns the approximate number of bytes held.
     pub(super) fn bytes(&self) -> usize {
         let of_maps = self.by_id.capacity() * size_of::<(SessionId, usize)>();
         self.bytes + of_maps + self.slots.capacity() * size_of::<Option<Slot>>()
     }
 
-    /// The stamp for a load that begins now; none while something is being
-    /// written.
+    /// Returns the stamp for a load that begins now; `None` while a write is in progress.
     pub(super) fn stamp(&self, id: SessionId) -> Option<u64> {
         let gate = self.gates[gate(id)];
         (gate.writers == 0).then_some(gate.stamp)
@@ -87,7 +86,7 @@ impl Shard {
         Some(&slot.entry)
     }
 
-    /// As [`peek`](Self::peek), for somebody who will be shown it.
+    /// Same as [`peek`](Self::peek), but counts as a use of the entry.
     pub(super) fn hit(&mut self, id: SessionId) -> Option<Arc<Record>> {
         let slot = self.slots[*self.by_id.get(&id)?].as_mut()?;
         slot.used = true;
@@ -95,8 +94,8 @@ impl Shard {
         Some(Arc::clone(&slot.entry.record))
     }
 
-    /// Keeps what a load has brought, unless something happened since it got
-    /// its stamp, or it is older than what is there.
+    /// Caches the answer of a load, unless something happened since it got its stamp, or it is
+    /// older than what is cached.
     pub(super) fn keep(&mut self, id: SessionId, stamp: u64, entry: Entry) {
         let rev = entry.record.meta.rev;
         if self.stamp(id) != Some(stamp) {
@@ -136,8 +135,8 @@ impl Shard {
         self.by_id.insert(id, at);
     }
 
-    /// The place of the first entry that was not asked for since the last look
-    /// at it. All places are taken when this is called.
+    /// Evicts the first entry that was not used since the hand last passed it, and returns its
+    /// slot. All slots must be taken.
     fn make_room(&mut self) -> usize {
         loop {
             self.hand = (self.hand + 1) % self.slots.len();
@@ -153,8 +152,8 @@ impl Shard {
         }
     }
 
-    /// The session has changed: neither what is here nor what is under way
-    /// counts any more.
+    /// Drops the cached session, and voids the stamps of its loads in progress: the session has
+    /// changed.
     pub(super) fn forget(&mut self, id: SessionId) {
         self.gates[gate(id)].stamp += 1;
         self.remove(id);
@@ -168,8 +167,8 @@ impl Shard {
         }
     }
 
-    /// The same for every session of `principal`: of which ones is not known of
-    /// what is under way.
+    /// Same for every session of `principal`. The principals of loads in progress are unknown, so
+    /// all their stamps are voided.
     pub(super) fn forget_all_of(&mut self, principal: &Principal) {
         self.gates.iter_mut().for_each(|gate| gate.stamp += 1);
         let is_theirs = |slot: &&Slot| slot.entry.record.meta.principal.as_ref() == Some(principal);
@@ -196,7 +195,7 @@ impl Shard {
     }
 }
 
-/// Ids are random bits; the shard is chosen by others than these.
+/// Ids are random; the shard is chosen by other bits than these.
 const fn gate(id: SessionId) -> usize {
     id.as_bytes()[1] as usize % GATES
 }

@@ -1,4 +1,4 @@
-//! What each operation asks of the memory and of the store.
+//! What each operation asks of the cache and of the store.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
 impl<S: SessionStore> CachedStore<S> {
-    /// What the store has said to a load.
+    /// Updates the cache with the store's answer to a load.
     fn learned(
         &self,
         id: SessionId,
@@ -27,7 +27,7 @@ impl<S: SessionStore> CachedStore<S> {
         match answer {
             Ok(Lookup::Found(record)) => self.0.memory.keep(ticket, record),
             Ok(Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed(_)) => {
-                // A guessed secret empties nothing.
+                // A guessed secret must not evict a cached session.
                 self.0.memory.refuted(id, |record| {
                     let judged = record.meta.judge(secrets, visit, self.clock().now());
                     matches!(judged, Judgement::Opens(Due::Nothing | Due::Touch))
@@ -52,14 +52,14 @@ impl<S: SessionStore> CachedStore<S> {
     }
 }
 
-/// Whether other sessions may end by this sign-in.
+/// Whether this sign-in may end other sessions.
 fn makes_room(sign_in: SignIn) -> bool {
     sign_in.cap.is_some_and(|cap| cap.at_limit == AtLimit::EvictOldest)
 }
 
-#[deny(clippy::missing_trait_methods)] // one that is forgotten would get its default
+#[deny(clippy::missing_trait_methods)] // a missing method would get its default
 impl<S: SessionStore> SessionStore for CachedStore<S> {
-    // The capabilities too: what may be stale is never what a write goes by.
+    // The capabilities too: writes never rely on cached records.
     forward_store! { this => this.0.store; clock capabilities list count sweep scan }
 
     fn cache(&self) -> Option<CacheStats> {
@@ -135,10 +135,10 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
             let memory = &self.0.memory;
             let _ending = match &patch.meta.principal {
                 _ if !makes_room(patch.meta.sign_in) => None,
-                // Nobody signs in.
+                // No principal signs in.
                 Some(None) => None,
                 Some(principal) => Some(memory.ending(principal.clone())),
-                // If it is not known whose other sessions may end, everybody's.
+                // If the principal is unknown, any session may end.
                 None => Some(memory.ending(memory.principal(id))),
             };
             let _writing = memory.writing(id);
@@ -162,7 +162,7 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
         StoreFuture::new(async move {
             let memory = &self.0.memory;
             let _ending = memory.ending(Some(principal.clone()));
-            // A session that is remembered as somebody else's may be theirs now.
+            // A session cached with another principal may belong to this one by now.
             let _writing = match which {
                 Revoke::One(id) => Some(memory.writing(id)),
                 Revoke::Others(_) | Revoke::All => None,

@@ -1,51 +1,50 @@
-//! What a map has to do.
+//! The contract of a compare-and-swap map.
 
 use std::future::Future;
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::{Cursor, StoreError};
 
-/// A value with its version; `None`: nothing is there.
+/// A value with its version; `None` if there is no value.
 pub type Versioned<V> = Option<(Vec<u8>, V)>;
 
-/// A map from keys to bytes that replaces a value only if it is still the one that was
-/// read: all that [`CasStore`] needs to be a session store on top of it.
+/// A map from keys to bytes that replaces a value only if it has not changed since it was read: all
+/// that [`CasStore`] needs to be a full session store.
 ///
 /// # Contract
 ///
-/// 1. **A read gives what was put last**, byte for byte, with its version; `None` where
-///    nothing was ever put, or what was put was removed. It never sees half of a write,
-///    and an acknowledged swap is seen by every read after it, of any process.
-/// 2. **A version tells values apart.** Two different values of a key never have the same
-///    version, not even if the first was removed before the second was put. A counter of
-///    the whole map will do, a strong hash of the bytes, or the bytes themselves; a counter
-///    per key that begins again with a new value will not.
-/// 3. **A swap is one atomic step** against every process that shares the map: it does
-///    what is asked if the key has the expected version, or no value if none is
-///    expected, and nothing otherwise.
-/// 4. **Nothing is dropped before [`Put::keep_until`].** Afterwards the map may remove
-///    it by itself, at any later time. What it still returns then is judged by the times
-///    in the bytes.
-/// 5. **A failed read is an error**, never `None`. A swap of which the map cannot know
-///    whether it was done fails as [`Unavailable`] or [`Timeout`]; a failure of any other
-///    kind means that nothing was done, now or later. The store finds out what became of
-///    a swap by reading again, so a map need not try anything twice.
-/// 6. **Calls for any keys overlap**, in any order. A call may be given up at any
-///    `.await`: then its swap was done as a whole or not at all.
+/// 1. **A read returns what was last put**, byte for byte, with its version; `None` if nothing was
+///    ever put, or what was put was removed. It never returns half of a write, and every later
+///    read, in any process, sees an acknowledged swap.
+/// 2. **Versions are unique.** Two different values of a key never have the same version, even if
+///    the first was removed before the second was put. Suitable are a counter for the whole map, a
+///    strong hash of the bytes, or the bytes themselves; a counter per key that starts again with a
+///    new value is not.
+/// 3. **A swap is one atomic step** with respect to every process that shares the map: it takes
+///    effect if the key has the expected version, or no value if none is expected; otherwise it
+///    does nothing.
+/// 4. **Nothing is dropped before [`Put::keep_until`].** After that, the map may remove it at any
+///    time. If it still returns the value, the times in the bytes decide.
+/// 5. **A failed read is an error**, never `None`. A swap that may or may not have been done fails
+///    as [`Unavailable`] or [`Timeout`]; a failure of any other kind means that nothing was done,
+///    now or later. The store reads again to find out whether a swap was done, so a map need not
+///    retry anything.
+/// 6. **Calls for any keys may overlap**, in any order. A call may be dropped at any `.await`: its
+///    swap is then done as a whole or not at all.
 ///
-/// A swap knows no time: a step is decided by the clock at the read before it, so what is
-/// written just before the end of a session may arrive later than that, by no more than
-/// the [deadline](super::CasStore::deadline) of a call.
+/// A swap does not check the time: a step is decided by the clock at the read before it. So what is
+/// written just before the expiry time of a session may arrive later than that, by no more than the
+/// [deadline](super::CasStore::deadline) of a call.
 ///
-/// Keys are ASCII letters, digits, `-`, `_` and at most two `.`; they are at most 68
-/// characters long and name nobody. Values are text of at most the session's
-/// [limits](crate::store::Limits) and some 2 KB more; the values of principals with
-/// hundreds of sessions have up to 50 KB.
+/// Keys consist of ASCII letters, digits, `-`, `_` and at most two `.`; they are at most 68
+/// characters long and contain no personal data. Values are text of at most the session's
+/// [limits](crate::store::Limits) plus about 2 KB; the values of principals with hundreds of
+/// sessions have up to 50 KB.
 ///
 /// # Example
 ///
-/// A map of one process. `custom_store` in the examples keeps a directory of files,
-/// which survives a restart.
+/// A map in memory. The example `custom_store` keeps a directory of files, which survives a
+/// restart.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -101,16 +100,15 @@ pub type Versioned<V> = Option<(Vec<u8>, V)>;
 /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
 /// [`Timeout`]: crate::store::StoreErrorKind::Timeout
 pub trait CompareAndSwap: Send + Sync + 'static {
-    /// What tells the values of a key apart: a number, an `ETag`, the value itself.
+    /// The version of a value: a number, an `ETag`, or the value itself.
     type Version: Send + Sync + 'static;
 
-    /// The clock that decides expiry. The layer asks it too.
+    /// Returns the clock that decides expiry. The layer uses it too.
     ///
-    /// Processes that share the map keep their clocks within a few seconds of each
-    /// other.
+    /// The clocks of processes that share the map must be within a few seconds of each other.
     fn clock(&self) -> &Clock;
 
-    /// The value under `key`, and its version.
+    /// Returns the value under `key`, and its version.
     ///
     /// # Errors
     ///
@@ -120,13 +118,13 @@ pub trait CompareAndSwap: Send + Sync + 'static {
         key: &str,
     ) -> impl Future<Output = Result<Versioned<Self::Version>, StoreError>> + Send;
 
-    /// Puts a value under `key`, or removes what is there, if it has the `expected`
-    /// version, or, without one, if nothing is there. Says whether it did.
+    /// Puts a value under `key`, or removes the value, if it has the `expected` version; if
+    /// `expected` is `None`, only if there is no value. Returns whether it did.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] and [`Timeout`] if it may have been done or not; of any other
-    /// kind if it was not.
+    /// [`Unavailable`] and [`Timeout`] if it may or may not have been done; any other kind if it
+    /// was not.
     ///
     /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`Timeout`]: crate::store::StoreErrorKind::Timeout
@@ -138,29 +136,29 @@ pub trait CompareAndSwap: Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// A value to be put.
+/// A value to put.
 #[derive(Clone, Copy, Debug)]
 pub struct Put<'v> {
     /// The bytes.
     pub value: &'v [u8],
-    /// It must not be dropped before this time, by the map's [clock], and may be dropped
+    /// The time before which the value must not be dropped, by the map's [clock]. It may be dropped
     /// afterwards.
     ///
     /// [clock]: CompareAndSwap::clock
     pub keep_until: Timestamp,
 }
 
-/// A map that can also say which keys it has, in pages: then sessions can be scanned
-/// and counted, and what is over is swept.
+/// A map that can also list its keys in pages, so that sessions can be scanned and counted, and
+/// expired ones swept.
 pub trait ListKeys: CompareAndSwap {
-    /// The next page of all keys, in no particular order: about `limit` of them, from
-    /// the beginning without a cursor. A key that has a value from the first page to
-    /// the last is on at least one of them, whatever else comes and goes. A page may be
-    /// empty and not be the last.
+    /// Returns the next page of all keys, in no particular order: about `limit` of them, from the
+    /// beginning if `from` is `None`. A key that has a value from the first page to the last is on
+    /// at least one of them, whatever other keys come and go. A page may be empty without being the
+    /// last.
     ///
     /// # Errors
     ///
-    /// If the map cannot answer, or the cursor is not one of its own
+    /// If the map cannot answer, or the cursor belongs to another map
     /// ([`StoreErrorKind::Config`](crate::store::StoreErrorKind::Config)).
     fn keys(
         &self,
@@ -172,8 +170,8 @@ pub trait ListKeys: CompareAndSwap {
 /// A page of keys.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
-    /// Some keys.
+    /// The keys.
     pub keys: Vec<String>,
-    /// Where the next page begins; `None` after the last.
+    /// Where the next page begins; `None` after the last page.
     pub next: Option<Cursor>,
 }

@@ -24,7 +24,7 @@ impl From<InvalidIndex> for Failure {
     }
 }
 
-/// The key of a principal's root. It holds nothing personal, and is of one length.
+/// Returns the key of a principal's root. It contains no personal data, and has a fixed length.
 pub(super) fn root_key(principal: &Principal) -> String {
     format!("p.{}", URL_SAFE_NO_PAD.encode(Sha256::digest(principal.as_str().as_bytes())))
 }
@@ -39,9 +39,8 @@ impl<M: CompareAndSwap> CasStore<M> {
         Ok(found.value.map(|value| Root::read(&value)).transpose()?.unwrap_or_default())
     }
 
-    /// Changes a root, and says what it is then. `change` is called again where another
-    /// change was faster, and where an answer was lost: the second time it must find
-    /// what it did.
+    /// Changes a root; returns it after the change. `change` is called again if another change was
+    /// faster, or if an answer was lost: the second time it must recognise what it did.
     pub(super) async fn update<T>(
         &self,
         key: &str,
@@ -67,7 +66,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         }
     }
 
-    /// The entries of a bucket; none if it is not there any more.
+    /// Returns the entries of a bucket; none if it no longer exists.
     pub(super) async fn bucket(
         &self,
         root: &str,
@@ -79,8 +78,8 @@ impl<M: CompareAndSwap> CasStore<M> {
         Ok(entries.unwrap_or_default())
     }
 
-    /// Notes what was found of entries of a bucket, and says how many may be live;
-    /// `None` if the bucket is gone.
+    /// Notes what was found out about entries of a bucket; returns how many may be live, or `None`
+    /// if the bucket is gone.
     async fn note_in(
         &self,
         root: &str,
@@ -106,8 +105,8 @@ impl<M: CompareAndSwap> CasStore<M> {
         }
     }
 
-    /// Notes what was found of entries in their buckets. What is in the root is noted by
-    /// the next change of it, which gets this.
+    /// Notes what was found out about entries in their buckets. Entries in the root are noted by
+    /// its next change, which gets the returned notes.
     pub(super) async fn note(
         &self,
         key: &str,
@@ -129,7 +128,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         Ok(notes)
     }
 
-    /// What a look at a session shows of it.
+    /// Looks at a session of the index.
     pub(super) async fn look(
         &self,
         id: SessionId,
@@ -140,7 +139,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         seen(&read, principal)
     }
 
-    /// A session has ended. Not having noted it is no failure.
+    /// Removes a session that has ended from the index. A failure is ignored.
     pub(super) async fn leave_index(
         &self,
         principal: &Principal,
@@ -156,8 +155,8 @@ impl<M: CompareAndSwap> CasStore<M> {
         }
     }
 
-    /// Where a root has grown, its oldest entries go into a bucket, and one bucket is
-    /// rid of what has ended. Not having done it is no failure.
+    /// If a root has grown, moves its oldest entries into a bucket, and removes ended sessions from
+    /// one bucket. A failure is ignored.
     pub(super) async fn make_room(
         &self,
         key: &str,
@@ -186,7 +185,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         let Some((bucket, entries)) = root.seal(PatchId::next()) else { return Ok(()) };
         let (value, bucket_key) = (write_bucket(&entries), bucket_key(key, &bucket));
         let put = Put { value: &value, keep_until: kept(&bucket) };
-        // The bucket first: an entry is in one of them at all times.
+        // The bucket first, so that an entry is in one of them at all times.
         match swap(&*self.map, &bucket_key, None, Some(put), deadline).await? {
             Swapped::Done => {}
             Swapped::Moved | Swapped::Unknown => return Ok(()),
@@ -195,7 +194,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         let put = Put { value: &value, keep_until: root.keep_until() };
         match swap(&*self.map, key, found.version.as_ref(), Some(put), deadline).await? {
             Swapped::Done => self.clear_out(key, &root, principal, deadline).await,
-            // Whoever was faster has its own; the next sign-in tries again.
+            // The faster change has its own bucket; the next sign-in tries again.
             Swapped::Moved => {
                 let found = get(&*self.map, &bucket_key, deadline).await?;
                 swap(&*self.map, &bucket_key, found.version.as_ref(), None, deadline).await?;
@@ -205,8 +204,8 @@ impl<M: CompareAndSwap> CasStore<M> {
         }
     }
 
-    /// Looks at the sessions of one bucket, each time another one, so that an index does
-    /// not grow with sessions that have ended.
+    /// Looks at the sessions of one bucket, a different one each time, so that an index does not
+    /// grow with sessions that have ended.
     async fn clear_out(
         &self,
         key: &str,
@@ -231,7 +230,7 @@ impl<M: CompareAndSwap> CasStore<M> {
     }
 }
 
-/// What the next change of a root is to note.
+/// What the next change of a root has to note.
 #[derive(Default)]
 pub(super) struct Notes {
     found: Vec<Entry>,

@@ -1,4 +1,4 @@
-//! Reading and swapping until a deadline.
+//! Reads and swaps with a deadline.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use crate::id::SessionId;
 use crate::store::engine::Failure;
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// A value, and the version to expect where it is replaced.
+/// A value, and the version to expect when it is replaced.
 pub(super) struct Found<V> {
     pub(super) value: Option<Vec<u8>>,
     pub(super) version: Option<V>,
 }
 
-/// What became of a swap.
+/// The result of a swap.
 pub(super) enum Swapped {
     Done,
-    /// The key has another version by now.
+    /// The key has another version.
     Moved,
     /// Its answer was lost.
     Unknown,
@@ -30,7 +30,7 @@ pub(super) fn session_key(id: SessionId) -> String {
     format!("s.{id}")
 }
 
-/// The session that a key is about.
+/// Returns the session that a key is about.
 pub(super) fn session_of(key: &str) -> Option<SessionId> {
     key.strip_prefix("s.")?.parse().ok()
 }
@@ -48,6 +48,8 @@ pub(super) async fn get<M: CompareAndSwap>(
     }
 }
 
+/// Swaps a value.
+///
 /// # Errors
 ///
 /// If nothing was done.
@@ -74,10 +76,10 @@ fn failure(error: &StoreError) -> Failure {
     Failure::new(error.kind(), source.unwrap_or_else(|| error.to_string()))
 }
 
-/// How many requests are on their way at once.
+/// How many requests are in flight at once.
 const ABREAST: usize = 32;
 
-/// The answers of all of them, in order.
+/// Runs all requests; returns their answers in order.
 pub(super) fn abreast<F: Future>(requests: impl IntoIterator<Item = F>) -> Abreast<F> {
     let mut waiting: Vec<_> = requests.into_iter().map(|it| Slot::Waiting(Box::pin(it))).collect();
     waiting.reverse();
@@ -85,7 +87,7 @@ pub(super) fn abreast<F: Future>(requests: impl IntoIterator<Item = F>) -> Abrea
 }
 
 pub(super) struct Abreast<F: Future> {
-    /// The next is the last.
+    /// In reverse order: the next one is last.
     waiting: Vec<Slot<F>>,
     running: Vec<Slot<F>>,
     answers: Vec<F::Output>,
@@ -96,7 +98,7 @@ enum Slot<F: Future> {
     Answered(F::Output),
 }
 
-// The requests are pinned in boxes of their own.
+// The requests are pinned in their own boxes.
 impl<F: Future> Unpin for Abreast<F> {}
 
 impl<F: Future> Future for Abreast<F> {

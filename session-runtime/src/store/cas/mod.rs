@@ -1,12 +1,13 @@
-//! A session store on top of any map that replaces a value only if nobody else did.
+//! A session store on top of any map with compare-and-swap.
 //!
-//! Implement [`CompareAndSwap`] for the map, two methods, and [`CasStore`] does the rest.
+//! Implement the two methods of [`CompareAndSwap`] and a clock for the map; [`CasStore`] does the
+//! rest.
 
-// - `contract`: what that map has to do
-// - `store`: the whole of `SessionStore` with it
-// - `map`: reading and swapping until a deadline
+// - `contract`: the contract of the map
+// - `store`: `SessionStore` on top of it
+// - `map`: reads and swaps with a deadline
 // - `session`: the values of sessions, as an engine
-// - `index`: the values of principals; `sign_in`: sign-ins and what they ask for
+// - `index`: the values of principals; `sign_in`: sign-ins and their conditions
 // - `principals`: listings and revocations; `walk`: scans, counts and sweeps
 
 mod contract;

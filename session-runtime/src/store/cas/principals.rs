@@ -1,4 +1,4 @@
-//! The sessions of a principal: listings and revocations, a part at a time.
+//! The sessions of a principal: listings and revocations, step by step.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::store::engine::index::{Entry, Place, Root};
 use crate::store::engine::{Engine, Failure, end_if, record_of};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// How many sessions one step of a revocation ends, and how many are on a page at most.
+/// How many sessions one step of a revocation ends, and how many a page contains at most.
 const STEP: usize = 100;
 const PAGE: usize = 500;
 
@@ -95,7 +95,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         let mut position: Position = position.unwrap_or_default();
         let key = root_key(principal);
         let root = self.root(&key, deadline).await?;
-        // What moves into a new bucket while the root is walked over is looked for there.
+        // Entries that move into a new bucket during a walk over the root are found there.
         let apart = root.buckets.iter().find(|bucket| bucket.number >= position.bucket).cloned();
         let Some(bucket) = apart else {
             let (entries, last) = after(root.entries.clone(), position.in_root, limit);
@@ -115,7 +115,7 @@ impl<M: CompareAndSwap> CasStore<M> {
     }
 }
 
-/// Some entries, all of one place.
+/// Some entries, all from one place.
 struct Part {
     place: Place,
     root: Root,
@@ -123,7 +123,7 @@ struct Part {
     next: Option<Cursor>,
 }
 
-/// The first entries after that session, and, if there are more, the last of them.
+/// Returns the first entries after `after`, and the last of them if there are more.
 fn after(
     mut entries: Vec<Entry>,
     after: Option<SessionId>,
@@ -139,7 +139,7 @@ fn after(
     (entries, Some(last))
 }
 
-/// Where a walk over the sessions of a principal stands.
+/// The position of a walk over the sessions of a principal.
 #[derive(Clone, Copy, Default)]
 struct Position {
     /// The buckets before this one are done.

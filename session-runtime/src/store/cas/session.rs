@@ -19,7 +19,7 @@ use crate::store::engine::{
 use crate::store::limits::Limits;
 use crate::token::PatchId;
 
-/// Values are kept a little longer than they may matter, for clocks differ.
+/// How much longer values are kept than they may matter, because clocks differ.
 const MARGIN: std::time::Duration = COMMIT_LEEWAY;
 
 impl<M: CompareAndSwap> Engine for CasStore<M> {
@@ -128,7 +128,7 @@ impl<M: CompareAndSwap> Engine for CasStore<M> {
             let is_ours = |stored: &[u8]| stored == form.value;
             match write.put(self, &form.value, until, is_ours, deadline).await? {
                 Wrote::Done => break,
-                // What is there now says whether the id is free.
+                // What is stored now tells whether the id is free.
                 Wrote::Again | Wrote::Moved => {}
             }
         }
@@ -175,7 +175,7 @@ impl<M: CompareAndSwap> CasStore<M> {
     }
 }
 
-/// What a look at a session shows of it to that principal.
+/// Returns what a look at a session shows to that principal.
 pub(super) fn seen(read: &Read, principal: &Principal) -> Result<Seen, Failure> {
     let Some(value) = &read.value else { return Ok(Seen::Absent) };
     Ok(match Raw::read(value)? {
@@ -228,7 +228,7 @@ async fn conclude<M: CompareAndSwap>(
     concluded.map_err(|failure| failure.in_doubt(Doubt::MaybeDone))
 }
 
-/// One write of a session's value: what is there, and what became of the tries.
+/// A write of a session's value, possibly in several tries.
 struct Write<V> {
     key: String,
     found: Found<V>,
@@ -239,9 +239,9 @@ struct Write<V> {
 
 enum Wrote {
     Done,
-    /// Another write was faster; `found` has what it left.
+    /// Another write was faster; `found` is what it stored.
     Again,
-    /// The same, and whether ours came before it cannot be known.
+    /// The same, and it is unknown whether ours came before it.
     Moved,
 }
 
@@ -264,8 +264,8 @@ impl<V: Send + Sync> Write<V> {
         inner.answer(self.found.value.clone())
     }
 
-    /// Puts `value` in the place of what was found. `is_ours` says whether a value shows
-    /// that a try whose answer was lost was done.
+    /// Replaces what was found by `value`. `is_ours` returns whether a value shows that a try whose
+    /// answer was lost was done.
     async fn put<M: CompareAndSwap<Version = V>>(
         &mut self,
         inner: &CasStore<M>,
@@ -292,7 +292,7 @@ impl<V: Send + Sync> Write<V> {
         })
     }
 
-    /// Where an answer was lost, the next may be, too.
+    /// Reads again, with retries: after one lost answer, others may be lost too.
     async fn read_again<M: CompareAndSwap<Version = V>>(
         &mut self,
         inner: &CasStore<M>,

@@ -1,4 +1,4 @@
-//! Sign-ins, as `engine/index` describes them: reserve, look, write, evict, confirm.
+//! Sign-ins in the steps of `engine/index`: reserve, look, write, evict, confirm.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::store::engine::index::{
 use crate::store::engine::{Engine, Failure, Joins, end_if};
 use crate::token::PatchId;
 
-/// A sign-in between its reservation and its end.
+/// A sign-in that has been reserved.
 pub(super) struct Reservation<'s, M> {
     store: &'s CasStore<M>,
     key: String,
     principal: Principal,
     it: Joining,
-    /// The root as it was last seen.
+    /// The root as it was last read.
     root: Root,
-    /// After this nothing may be written any more.
+    /// The time after which nothing may be written.
     not_after: Timestamp,
     victims: Vec<Victim>,
     evicted: Vec<SessionId>,
     notes: Notes,
 }
 
-/// A session that makes room.
+/// A session that ends to make room.
 struct Victim {
     id: SessionId,
     /// If it was authenticated again since, it is another sign-in.
@@ -41,16 +41,16 @@ struct Victim {
     entries: Vec<(Place, Entry)>,
 }
 
-/// How a sign-in ended.
+/// The result of a sign-in.
 pub(super) enum Concluded {
-    /// With it, which sessions it evicted.
+    /// It is valid; these sessions were evicted.
     Stands(Vec<SessionId>),
-    /// It is not stored any more, as if it never had been.
+    /// It is not stored, and never became visible.
     Denied(Denied),
 }
 
 impl<'s, M: CompareAndSwap> Reservation<'s, M> {
-    /// Reserves a place, and finds out who has to go.
+    /// Reserves an entry, and determines which sessions have to end.
     pub(super) async fn make(
         store: &'s CasStore<M>,
         id: SessionId,
@@ -75,8 +75,8 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         Ok(Ok(it))
     }
 
-    /// The reservation of an earlier try that has written the session and not come to
-    /// its end, if there is one.
+    /// Returns the reservation of an earlier try that has written the session but did not complete,
+    /// if there is one.
     pub(super) async fn resume(
         store: &'s CasStore<M>,
         id: SessionId,
@@ -88,7 +88,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         it.root = store.root(&it.key, deadline).await?;
         match it.root.standing(id, tag).map(|state| state.at(store.now())) {
             Some(State::Reserved(_)) => {
-                // It was admitted then.
+                // It was admitted at that time.
                 let _ = it.survey(deadline).await?;
                 Ok(Some(it))
             }
@@ -127,7 +127,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
                     for (id, seen) in ids.into_iter().zip(seen) {
                         survey.saw(id, seen?);
                     }
-                    // At once, so that whoever comes next has less to look at.
+                    // At once, so that the next sign-in has less to look at.
                     let (found, root) = (survey.take_found(), &self.root);
                     self.notes.join(self.store.note(&self.key, root, &found, deadline).await?);
                 }
@@ -158,7 +158,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         Err(Failure::timeout("a sign-in took too long"))
     }
 
-    /// Nothing was written. Not having noted it is no failure.
+    /// Removes the reservation: nothing was written. A failure is ignored.
     pub(super) async fn cancel(self, deadline: Instant) {
         let Joining { id, tag, .. } = self.it;
         let cancelled = self.store.update(&self.key, deadline, |root, _| {
@@ -170,7 +170,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         }
     }
 
-    /// The session is written.
+    /// Evicts and confirms: the session is written.
     pub(super) async fn conclude(mut self, deadline: Instant) -> Result<Concluded, Failure> {
         let mut standing = Standing::Stands;
         if !self.it.sign_in.is_unconditional() {
@@ -199,7 +199,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         let under_way: Vec<_> =
             entries().map(|(_, it)| it).filter(|it| it.is_under_way()).collect();
         if !under_way.is_empty() {
-            // First what would let them stand.
+            // First evicts the sign-ins in progress, so that they cannot be confirmed.
             let evict = |root: &mut Root, _| root.evict(under_way.iter().copied());
             self.store.update(&self.key, deadline, evict).await?;
         }
@@ -218,7 +218,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         Ok(())
     }
 
-    /// Ends a session of the principal that is not younger than that.
+    /// Ends a session of the principal, unless its sign-in is newer than `order`.
     async fn end(&self, id: SessionId, order: Order, deadline: Instant) -> Result<bool, Failure> {
         let read = self.store.read(id, deadline).await?;
         let may = |record: &crate::record::Record| {
@@ -229,7 +229,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         end_if(self.store, id, read, may, deadline).await
     }
 
-    /// The reservation was taken away while the session was written: it ends here.
+    /// Ends the session: its reservation was removed while it was written.
     async fn give_up(mut self, taken: Standing, deadline: Instant) -> Result<Concluded, Failure> {
         let Joining { id, order, sign_in, .. } = self.it;
         let ended_here = self.end(id, order, deadline).await?;
@@ -237,14 +237,14 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
         self.cancel(deadline).await;
         match taken {
             Standing::TooLate => Err(Failure::timeout("a sign-in took too long")),
-            // What another one ended was stored before that; what only ends here never
-            // came to be.
+            // If another call ended it, it had been stored before that; if it only ends here, it
+            // never became visible.
             Standing::Revoked if ended_here && sign_in.not_revoked_since.is_some() => {
                 Ok(Concluded::Denied(Denied::Revoked))
             }
             Standing::Revoked | Standing::Evicted | Standing::Stands => {
                 if taken == Standing::Evicted && ended_here {
-                    // Who made it end found nothing there yet.
+                    // The call that made it end did not find it yet.
                     evicted.push(id);
                 }
                 Ok(Concluded::Stands(evicted))
@@ -253,6 +253,5 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
     }
 }
 
-/// How long a call may take at most: what is written under a reservation comes well
-/// before its end.
+/// The longest deadline of a call: writes under a reservation must arrive well before it ends.
 pub(super) const LONGEST: Duration = Duration::from_secs(10);

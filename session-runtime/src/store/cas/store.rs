@@ -22,19 +22,19 @@ use crate::store::limits::Limits;
 use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
-/// A session store on top of a [`CompareAndSwap`] map: the whole contract, for any
-/// number of processes that share the map.
+/// A session store on top of a [`CompareAndSwap`] map: the whole contract, for any number of
+/// processes that share the map.
 ///
-/// A session is one value. A load is one read, and a read and a swap more where it has to
-/// write the last activity; a change is a read and a swap. A sign-in also changes the value
-/// of its principal: a read and a swap before the write, and once more after it where it has
-/// conditions (a cap, that nothing was revoked since).
+/// A session is one value. A load is one read, plus a read and a swap if it has to write the last
+/// activity; a change is a read and a swap. A sign-in also changes the value of its principal: a
+/// read and a swap before the write, and again after it if it has conditions (a cap, or that
+/// nothing was revoked since it began).
 ///
-/// # What the map decides
+/// # Listing keys
 ///
-/// Sessions can be scanned and counted, and what is over is swept, only where the map
-/// can list its keys: [`CasStore::listing`]. Otherwise
-/// [`Capabilities::scan`] is `false`, and the map has to remove what it need not keep.
+/// Sessions can be scanned, counted and swept only if the map can list its keys: see
+/// [`CasStore::listing`]. Otherwise [`Capabilities::scan`] is `false`, and the map has to remove
+/// what is no longer needed.
 ///
 /// Clones share the map.
 pub struct CasStore<M> {
@@ -45,12 +45,12 @@ pub struct CasStore<M> {
     pub(super) sweeping: Arc<Mutex<Option<Cursor>>>,
 }
 
-/// [`ListKeys::keys`] of a map that has it.
+/// [`ListKeys::keys`] of the map.
 pub(super) type List<M> =
     for<'a> fn(&'a M, Option<&'a Cursor>, usize) -> StoreFuture<'a, Result<Keys, StoreError>>;
 
 impl<M: CompareAndSwap> CasStore<M> {
-    /// Over a map that removes by itself what it need not keep.
+    /// Creates a store over a map that removes by itself what is no longer needed.
     pub fn new(map: M) -> Self {
         Self {
             map: Arc::new(map),
@@ -61,9 +61,9 @@ impl<M: CompareAndSwap> CasStore<M> {
         }
     }
 
-    /// Over a map that can list its keys. [`sweep`](SessionStore::sweep) removes what is
-    /// over: call it from time to time, in one of the processes, if the map does not do
-    /// that by itself.
+    /// Creates a store over a map that can list its keys. If the map does not remove what is no
+    /// longer needed by itself, call [`sweep`](SessionStore::sweep) regularly, in one of the
+    /// processes:
     ///
     /// ```
     /// # use session_runtime::store::{SessionStore, cas::{CasStore, ListKeys}};
@@ -84,18 +84,20 @@ impl<M: CompareAndSwap> CasStore<M> {
         Self { list: Some(list), ..Self::new(map) }
     }
 
-    /// How large fields and records may become.
+    /// Sets the largest size of a field and of a record. A write through this store that would
+    /// exceed it is refused, and nothing is stored. Another process may have other limits for the
+    /// same data.
     ///
     /// # Default
     ///
-    /// [`Limits::default`].
+    /// 256 KiB a field, 1 MiB a record ([`Limits::default`]).
     #[must_use]
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long a call may take, with all that it asks of the map. At most 10 seconds.
+    /// Sets how long a call may take, including retries. More than 10 seconds means 10 seconds.
     ///
     /// # Default
     ///
@@ -106,7 +108,7 @@ impl<M: CompareAndSwap> CasStore<M> {
         self
     }
 
-    /// The map below.
+    /// Returns the map.
     #[must_use]
     pub fn map(&self) -> &M {
         &self.map

@@ -12,9 +12,9 @@ use crate::store::engine::index::{Root, read_bucket};
 use crate::store::engine::{Engine, Failure, is_over, record_of};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// Keys on one page of a count or a sweep.
+/// How many keys a page of a count or a sweep contains.
 const PAGE: usize = 100;
-/// So many pages at most are looked at by one sweep.
+/// How many pages one sweep looks at, at most.
 const PAGES: usize = 10;
 
 impl<M: CompareAndSwap> CasStore<M> {
@@ -70,12 +70,12 @@ impl<M: CompareAndSwap> CasStore<M> {
             let found = abreast(keys.iter().map(|key| get(&*self.map, key, deadline))).await;
             for (key, found) in keys.iter().zip(found) {
                 let found = found?;
-                // A value of something else is not ours to judge.
+                // A value that is not in our format is left alone.
                 if !is_due(key, found.value.as_deref(), self.now()).unwrap_or(false) {
                     continue;
                 }
                 if swept.removed >= limit {
-                    // The same page again.
+                    // The next sweep repeats this page.
                     swept.more = true;
                     return Ok(swept);
                 }
@@ -102,7 +102,7 @@ impl<M: CompareAndSwap> CasStore<M> {
     }
 }
 
-/// Whether a value has outlived its use.
+/// Whether a value is no longer needed.
 fn is_due(key: &str, value: Option<&[u8]>, now: Timestamp) -> Result<bool, Failure> {
     let Some(value) = value else { return Ok(false) };
     if session_of(key).is_some() {

@@ -1,4 +1,4 @@
-//! Bounded additions that merge.
+//! Bounded additions that merge with concurrent ones.
 
 use super::fixture::{Fixture, set, text};
 use super::running::{rounds, together};
@@ -12,7 +12,7 @@ fn add(add: Add) -> Patch {
     Patch::of(vec![FieldOp::new("n", Op::Add(add))])
 }
 
-/// What `stored` becomes under an addition.
+/// Returns what `stored` becomes by an addition.
 async fn sum<S: SessionStore>(fixture: &Fixture<S>, stored: Option<&str>, by: Add) -> String {
     let mut record = fixture.record();
     record.fields = stored.map(|json| ("n", json)).into_iter().collect();
@@ -23,7 +23,7 @@ async fn sum<S: SessionStore>(fixture: &Fixture<S>, stored: Option<&str>, by: Ad
 
 /// A field that is not stored counts as the addition's `absent`.
 ///
-/// `HINCRBY` starts at zero, whatever the schema's default says.
+/// `HINCRBY` starts at zero, whatever the schema's default is.
 pub async fn an_addition_starts_from_its_default<S: SessionStore>(fixture: Fixture<S>) {
     for (by, expected) in [
         (Add::unsigned(1, 0), "1"),
@@ -39,7 +39,7 @@ pub async fn an_addition_starts_from_its_default<S: SessionStore>(fixture: Fixtu
     assert_eq!(stored, "2", "the default counts only where nothing is stored");
 }
 
-/// A sum stops at the bounds of the field's type.
+/// A sum saturates at the bounds of the field's type.
 ///
 /// A `u64` that wraps to −1 can never be read again.
 pub async fn an_addition_saturates_at_its_bounds<S: SessionStore>(fixture: Fixture<S>) {
@@ -57,8 +57,8 @@ pub async fn an_addition_saturates_at_its_bounds<S: SessionStore>(fixture: Fixtu
 
 /// Sums are exact over the whole range of `i64` and `u64`.
 ///
-/// Lua and JavaScript count in doubles: beyond 2⁵³ they are off by one, and
-/// answer `1e+15` where an integer is expected.
+/// Lua and JavaScript count in doubles: beyond 2⁵³ they are off by one, and return `1e+15` where an
+/// integer is expected.
 pub async fn an_addition_is_exact_for_large_numbers<S: SessionStore>(fixture: Fixture<S>) {
     for (stored, by, expected) in [
         ("99999999999999", Add::signed(1, 0), "100000000000000"),
@@ -74,8 +74,8 @@ pub async fn an_addition_is_exact_for_large_numbers<S: SessionStore>(fixture: Fi
     }
 }
 
-/// An addition to anything but a plain integer within the bounds is refused by
-/// name, and the stored bytes stay.
+/// An addition to anything but a plain integer within the bounds is refused with the field's name,
+/// and the stored bytes do not change.
 pub async fn an_addition_refuses_what_is_not_an_integer<S: SessionStore>(fixture: Fixture<S>) {
     let refused = [
         "1.0",
@@ -104,9 +104,9 @@ pub async fn an_addition_refuses_what_is_not_an_integer<S: SessionStore>(fixture
     }
 }
 
-/// 64 concurrent additions, beside writers of other fields, add up exactly.
+/// 64 concurrent additions, alongside writers of other fields, add up exactly.
 ///
-/// Read, add, write loses all but one of those that read the same number.
+/// Separate reads and writes lose all but one of the additions that read the same number.
 pub async fn concurrent_additions_are_all_counted<S: SessionStore>(fixture: Fixture<S>) {
     rounds(10, async |_| {
         let record = fixture.insert(fixture.with(&[("n", "1000")])).await;

@@ -1,4 +1,4 @@
-//! Where a session belongs: its realm, and whose it was last.
+//! What a session belongs to: its realm, and its last principal.
 
 use super::fixture::{Fixture, LIFETIME, renewal, set};
 use super::needs::Need;
@@ -7,7 +7,7 @@ use crate::record::patch::Patch;
 use crate::record::{Principal, PrincipalHash, Record};
 use crate::store::SessionStore;
 
-/// All records of a walk with this id.
+/// Returns all records with this id that a walk finds.
 async fn walked<S: SessionStore>(fixture: &Fixture<S>, record: &Record) -> Vec<Record> {
     let (mut found, mut from) = (Vec::new(), None);
     loop {
@@ -20,10 +20,10 @@ async fn walked<S: SessionStore>(fixture: &Fixture<S>, record: &Record) -> Vec<R
     }
 }
 
-/// The realm of a record is read back by every operation, and no patch changes it.
+/// Every operation returns the realm of a record, and no patch changes it.
 ///
-/// A session whose realm is lost is one of another layer: of customers, perhaps, or of
-/// administrators.
+/// A session whose realm is lost belongs to another layer: to customers instead of administrators,
+/// for example.
 pub async fn the_realm_of_a_session_is_kept<S: SessionStore>(fixture: Fixture<S>) {
     let customer = Principal::new("customer", "42");
     let longest = "x".repeat(Realm::LONGEST);
@@ -54,11 +54,11 @@ pub async fn the_realm_of_a_session_is_kept<S: SessionStore>(fixture: Fixture<S>
     }
 }
 
-/// Who was signed in last is remembered, by a hash, from the sign-out on until somebody
-/// signs in: by every operation, whatever else is written, and if the sign-out is
-/// said twice. A record that is created with such a hash keeps it.
+/// The last principal is remembered, by a hash, from the sign-out until the next sign-in: by every
+/// operation, whatever else is written, and even if the sign-out is repeated. A record that is
+/// created with such a hash keeps it.
 ///
-/// The next user of a browser is then known to be the same, or another one, who must
+/// The layer can then tell whether the next user of a browser is the same, or another one, who must
 /// not see the data of the first.
 pub async fn the_last_principal_is_remembered<S: SessionStore>(fixture: Fixture<S>) {
     let (customer, other) = (Principal::new("customer", "\"Zoë\""), Principal::new("", "7"));

@@ -1,4 +1,4 @@
-//! How many live sessions a principal may have.
+//! Caps on the live sessions of a principal.
 
 use std::num::NonZeroU32;
 
@@ -18,7 +18,7 @@ fn at_most(max: u32, at_limit: AtLimit) -> SignIn {
     SignIn { cap: Some(Cap { max, at_limit }), not_revoked_since: None }
 }
 
-/// A patch that signs the customer in under a condition.
+/// Returns a patch that signs the customer in with a condition.
 fn signing_in(id: SessionId, sign_in: SignIn) -> Patch {
     let (mut patch, _) = renewal(id);
     patch.meta.principal = Some(Some(customer()));
@@ -27,7 +27,7 @@ fn signing_in(id: SessionId, sign_in: SignIn) -> Patch {
     patch
 }
 
-/// So many sessions of the customer, each a millisecond younger.
+/// Stores `count` sessions of the customer, each a millisecond younger.
 async fn several<S: SessionStore>(fixture: &Fixture<S>, count: usize) -> Vec<Record> {
     let mut records = Vec::new();
     for _ in 0..count {
@@ -49,9 +49,9 @@ async fn lives<S: SessionStore>(fixture: &Fixture<S>, records: &[Record]) -> Str
     seen
 }
 
-/// A sign-in that would be one too many is `Denied::AtLimit` and leaves no
-/// trace, as a new record and as a patch: no record, no field, no listing, and
-/// its patch id is not remembered. Below the cap it goes through.
+/// A sign-in that would exceed the cap is `Denied::AtLimit` and leaves no trace, as a new record
+/// and as a patch: no record, no field, no listing, and its patch id is not remembered. Below the
+/// cap it succeeds.
 pub async fn a_sign_in_beyond_the_cap_is_refused<S: SessionStore>(fixture: Fixture<S>) {
     let theirs = several(&fixture, 1).await;
     let visitor = fixture.insert(fixture.with(&[("n", "1")])).await;
@@ -79,14 +79,13 @@ pub async fn a_sign_in_beyond_the_cap_is_refused<S: SessionStore>(fixture: Fixtu
     assert_eq!(third, Created::ALONE, "a sign-in without a cap, and the id of a denied record");
 }
 
-/// A sign-in that makes room ends the oldest other session, and tells which: the one
-/// whose user proved who they are the longest ago, never first; then the one created
-/// first; then by id.
+/// A sign-in that makes room ends the oldest other session, and returns which: the one that was
+/// authenticated the longest ago (never comes first); then the one created first; then by id.
 pub async fn a_sign_in_beyond_the_cap_ends_the_oldest<S: SessionStore>(fixture: Fixture<S>) {
     let start = fixture.now();
     fixture.clock.advance(MS * 10);
     let mut order = Vec::new();
-    // In the order in which they must end, and created in another.
+    // In the order in which they must end, but created in another order.
     let ages = [(None, 5), (None, 6), (Some(1), 9), (Some(2), 3), (Some(2), 4)];
     for (authenticated, created) in ages {
         let mut record = fixture.of(&customer());
@@ -123,7 +122,7 @@ pub async fn a_sign_in_beyond_the_cap_ends_the_oldest<S: SessionStore>(fixture: 
     }
 }
 
-/// Where the cap was lowered, as many sessions end as make room, in one step.
+/// If the cap was lowered, as many sessions end as necessary, in one step.
 pub async fn as_many_sessions_end_as_make_room<S: SessionStore>(fixture: Fixture<S>) {
     let theirs = several(&fixture, 5).await;
     let visitor = fixture.insert(fixture.record()).await;
@@ -144,8 +143,8 @@ pub async fn as_many_sessions_end_as_make_room<S: SessionStore>(fixture: Fixture
     fixture.assert_count(1, "the count at a cap of one").await;
 }
 
-/// Expired, destroyed, anonymous and other people's sessions count for
-/// nothing, nor do those that were theirs, nor are they ended.
+/// Expired, destroyed and anonymous sessions, and those of other principals, do not count and are
+/// not ended; nor do those that used to belong to the principal.
 pub async fn only_live_sessions_of_that_principal_count<S: SessionStore>(fixture: Fixture<S>) {
     let short = Lifetime { idle: Some(MS), ..LIFETIME };
     let mut expired = fixture.lasting(short);
@@ -172,8 +171,8 @@ pub async fn only_live_sessions_of_that_principal_count<S: SessionStore>(fixture
     fixture.applied(expired.id, &late).await;
 }
 
-/// Whoever signs in again in a session that is theirs needs no second place
-/// for it, and never evicts it.
+/// Signing in again in a session of the same principal needs no second place, and never evicts that
+/// session.
 pub async fn a_session_does_not_count_itself<S: SessionStore>(fixture: Fixture<S>) {
     let theirs = several(&fixture, 2).await;
     fixture.applied(theirs[0].id, &signing_in(theirs[0].id, at_most(2, AtLimit::Reject))).await;
@@ -181,7 +180,7 @@ pub async fn a_session_does_not_count_itself<S: SessionStore>(fixture: Fixture<S
     fixture.applied_under(theirs[0].id, 2, &evicting).await;
     let both = [theirs[0].id, theirs[1].id];
     fixture.assert_listed(&customer(), &both, "two sessions at a cap of two").await;
-    // In its leeway it is not live; signed in, it is one of two again.
+    // Within its leeway it is not live; after the sign-in it counts again, as one of two.
     fixture.clock.advance(IDLE);
     let mut again = signing_in(theirs[1].id, at_most(1, AtLimit::Reject));
     again.meta.lifetime = Some(LIFETIME);
@@ -189,8 +188,8 @@ pub async fn a_session_does_not_count_itself<S: SessionStore>(fixture: Fixture<S
     fixture.assert_listed(&customer(), &[theirs[1].id], "the one that is live again").await;
 }
 
-/// The cap is counted for whoever is signed in after the patch: for the new
-/// principal, for the one that stays, and for nobody at a sign-out.
+/// The cap applies to the principal after the patch: to the new one, to one that stays, and to none
+/// at a sign-out.
 pub async fn the_cap_concerns_who_is_signed_in_afterwards<S: SessionStore>(fixture: Fixture<S>) {
     let cap = at_most(1, AtLimit::Reject);
     several(&fixture, 2).await;
@@ -216,8 +215,8 @@ pub async fn the_cap_concerns_who_is_signed_in_afterwards<S: SessionStore>(fixtu
     assert_eq!(nobody, Created::ALONE, "a record of nobody, under a cap");
 }
 
-/// A sign-in whose answer was lost and that is sent again is answered, though
-/// the cap has been reached since; and nothing more ends for it.
+/// A sign-in whose answer was lost and that is sent again succeeds although the cap has been
+/// reached since; and it ends no more sessions.
 pub async fn a_repeated_sign_in_is_known_before_its_cap<S: SessionStore>(fixture: Fixture<S>) {
     for at_limit in [AtLimit::Reject, AtLimit::EvictOldest] {
         let visitor = fixture.insert(fixture.record()).await;
@@ -232,8 +231,8 @@ pub async fn a_repeated_sign_in_is_known_before_its_cap<S: SessionStore>(fixture
     }
 }
 
-/// A session that was ended to make room is destroyed like any other: its
-/// secret is `Ended`, patches are `Gone`, and nothing lists it.
+/// A session that was ended to make room is destroyed like any other: its secret is `Ended`,
+/// patches are `Gone`, and no listing shows it.
 pub async fn an_evicted_session_is_retired<S: SessionStore>(fixture: Fixture<S>) {
     for by_patch in [false, true] {
         let old = fixture.insert(fixture.of(&customer())).await;
@@ -260,8 +259,8 @@ pub async fn an_evicted_session_is_retired<S: SessionStore>(fixture: Fixture<S>)
     }
 }
 
-/// Of 16 sign-ins at once as many go through as the cap leaves room for,
-/// whether as new records or as patches.
+/// Of 16 concurrent sign-ins, exactly as many succeed as the cap leaves room for, both as new
+/// records and as patches.
 ///
 /// Counting first and writing afterwards lets all of them through.
 pub async fn a_cap_is_exact_under_concurrent_sign_ins<S: SessionStore>(fixture: Fixture<S>) {
@@ -280,9 +279,8 @@ pub async fn a_cap_is_exact_under_concurrent_sign_ins<S: SessionStore>(fixture: 
     .await;
 }
 
-/// 16 sign-ins at once that each make room all go through, and as many
-/// sessions are left as the cap says: the last ones. Of each of the others one
-/// sign-in tells.
+/// 16 concurrent sign-ins that each make room all succeed, and exactly as many sessions remain as
+/// the cap allows: the newest. Each of the others is named by exactly one sign-in.
 pub async fn of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -302,8 +300,8 @@ pub async fn of_many_evicting_sign_ins_as_many_are_left_as_the_cap_says<S: Sessi
     .await;
 }
 
-/// 16 sign-ins at once: for each that was admitted, whom it evicted. Those that were
-/// refused left no trace.
+/// Makes 16 concurrent sign-ins; returns the sessions that each admitted one evicted. Checks that
+/// refused ones left no trace.
 async fn sign_in_16<S: SessionStore>(
     fixture: &Fixture<S>,
     round: usize,

@@ -1,4 +1,4 @@
-//! What is said of a session that has ended: by whom, and when.
+//! What is remembered of a session that has ended: who ended it, and when.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn customer() -> Principal {
     Principal::new("customer", "42")
 }
 
-/// A while later, `secret` of `record` must say that it ended so.
+/// Checks that `secret` of `record` is reported as ended in this way, a while later.
 async fn says<S: SessionStore>(
     fixture: &Fixture<S>,
     record: &Record,
@@ -28,13 +28,12 @@ async fn says<S: SessionStore>(
     assert_eq!(ended, Ended::new(by, at), "{what}: who ended it, and when");
 }
 
-/// Until it is forgotten, a session that was destroyed says who ended it and when:
-/// its own browser or somebody elsewhere, as the caller of `delete` said; elsewhere
-/// if it was revoked, or evicted by a sign-in beyond the cap. A second delete changes
-/// nothing of that.
+/// As long as it is remembered, a destroyed session tells who ended it and when: its own browser or
+/// elsewhere, as the caller of `delete` said; elsewhere if it was revoked, or evicted by a sign-in
+/// beyond the cap. A second delete changes none of that.
 ///
-/// The layer tells a browser that signed out itself from one that was signed out:
-/// only the first of them carries on by itself.
+/// The layer distinguishes a browser that signed out itself from one that was signed out: only the
+/// first continues without notice.
 pub async fn a_destroyed_session_says_who_ended_it_and_when<S: SessionStore>(fixture: Fixture<S>) {
     use EndedBy::{Browser, Elsewhere};
 
@@ -81,12 +80,11 @@ pub async fn a_destroyed_session_says_who_ended_it_and_when<S: SessionStore>(fix
     says(&fixture, &second, &second.meta.secret, (Elsewhere, at), "evicted by a patch").await;
 }
 
-/// A secret that a change of privilege replaced says that its own browser did so, and
-/// when; each of several its own time. That holds for a pending secret and the one
-/// before the present one, too.
+/// A secret that a change of privilege replaced tells that its own browser did so, and when; each
+/// of several has its own time. This includes a pending secret and the previous one.
 ///
-/// A request with the old secret that arrived before that time was on its way; one
-/// that arrived later may come from a thief.
+/// A request with the old secret that arrived before that time was already on its way; one that
+/// arrived later may come from a thief.
 pub async fn a_replaced_secret_says_when_it_was_replaced<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.record()).await;
     let first = record.meta.secret;
@@ -121,12 +119,12 @@ pub async fn a_replaced_secret_says_when_it_was_replaced<S: SessionStore>(fixtur
     fixture.found(&record).await;
 }
 
-/// A request that arrived before its own browser ended the session, or replaced the
-/// secret, or within the grace after that, is told that it is late, by its arrival and to
-/// the millisecond. One whose session was ended elsewhere never is.
+/// A request is late if it arrived before its own browser ended the session or replaced the secret,
+/// or within the grace period after that; the time of arrival counts, to the millisecond. If the
+/// session was ended elsewhere, no request is late.
 ///
-/// A late request must not undo what its browser did since. Nothing else may keep a
-/// browser from starting afresh.
+/// A late request must not undo what its browser has done since. Any other must not keep a browser
+/// from starting a new session.
 pub async fn who_was_on_the_way_when_a_session_ended_is_late<S: SessionStore>(fixture: Fixture<S>) {
     const GRACE: Duration = Duration::from_secs(5);
 
@@ -155,11 +153,11 @@ pub async fn who_was_on_the_way_when_a_session_ended_is_late<S: SessionStore>(fi
     }
 }
 
-/// A secret that a sign-in replaced tells under which epoch, until privileges change
-/// again: then, and where it was no sign-in, it tells of none.
+/// A secret that a sign-in replaced tells the epoch of that sign-in, until privileges change again.
+/// After that, and if it was not a sign-in, it tells none.
 ///
-/// A form that was sent twice goes on with the session of the first sign-in, and must
-/// not come by what somebody proved or was given later.
+/// A form that was sent twice continues with the session of the first sign-in, and must not gain
+/// later authentications or privileges.
 pub async fn a_replaced_secret_tells_of_the_sign_in_while_that_holds<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -179,7 +177,7 @@ pub async fn a_replaced_secret_tells_of_the_sign_in_while_that_holds<S: SessionS
     assert_eq!(told(&record).await, Some(2), "the epoch of a sign-in");
     fixture.applied_under(record.id, 2, &Patch::of(vec![set("n", "1")])).await;
     assert_eq!(told(&record).await, Some(2), "the same once a field was changed");
-    // In the same millisecond.
+    // Within the same millisecond.
     let (patch, third) = renewal(record.id);
     fixture.applied_under(record.id, 2, &patch).await;
     assert_eq!(told(&record).await, None, "what came before a change of privilege");

@@ -1,4 +1,4 @@
-//! The end of a session: the exact moment, the leeway after it, the clock.
+//! Expiry: the exact moment, the leeway after it, the clock.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use crate::record::patch::{Gone, Lifetime, Outcome, Patch};
 use crate::record::{COMMIT_LEEWAY, Principal, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 
-/// A session is found one millisecond before its end and absent at it, for
-/// the idle and for the absolute limit.
+/// A session is found one millisecond before its expiry time and absent at it, for the idle and for
+/// the absolute timeout.
 ///
-/// A store that leaves expiry to its server's seconds serves sessions that
-/// have ended, and fails in odd ways at the instant of expiry.
+/// A store that uses its server's expiry in seconds serves sessions that have ended, and fails in
+/// odd ways at the moment of expiry.
 pub async fn a_session_ends_at_the_exact_millisecond<S: SessionStore>(fixture: Fixture<S>) {
     let odd = Duration::from_millis(90_017);
     for (idle, absolute) in [(Some(odd), None), (None, Some(odd)), (Some(odd), Some(2 * odd))] {
@@ -26,8 +26,8 @@ pub async fn a_session_ends_at_the_exact_millisecond<S: SessionStore>(fixture: F
     }
 }
 
-/// From its last millisecond on, swept or not, no operation sees an expired
-/// session: load, reload, list, count, delete and revoke.
+/// From the millisecond of its expiry on, swept or not, no operation sees a session: load, reload,
+/// list, count, delete and revoke.
 pub async fn an_expired_session_counts_as_absent_everywhere<S: SessionStore>(fixture: Fixture<S>) {
     let customer = Principal::new("customer", "42");
     let records =
@@ -44,10 +44,10 @@ pub async fn an_expired_session_counts_as_absent_everywhere<S: SessionStore>(fix
     fixture.assert_revokes(&customer, 0, "revoking an expired session ended a live one").await;
 }
 
-/// A patch that arrives within the leeway after expiry is stored.
+/// A patch that arrives within the leeway after the expiry time is stored.
 ///
-/// The session was live when the request loaded it; the user who pressed
-/// "save" in the last second gets what they saved, or an honest answer.
+/// The session was live when the request loaded it; a user who saves in the last second gets what
+/// they saved, or an honest answer.
 pub async fn a_patch_just_after_expiry_is_still_stored<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE);
@@ -60,7 +60,7 @@ pub async fn a_patch_just_after_expiry_is_still_stored<S: SessionStore>(fixture:
 
 /// At the end of the leeway a patch is `Gone::Absent`, swept or not.
 ///
-/// A check against the start of a statement applies patches seconds late.
+/// A check against the start time of a statement applies patches seconds late.
 pub async fn a_patch_after_the_leeway_is_refused<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE + COMMIT_LEEWAY);
@@ -69,8 +69,7 @@ pub async fn a_patch_after_the_leeway_is_refused<S: SessionStore>(fixture: Fixtu
     assert!(gone, "a patch at the end of the leeway: {outcome:?}");
 }
 
-/// A patch of fields within the leeway does not bring the session back, and
-/// does not prolong the leeway.
+/// A patch of fields within the leeway does not revive the session, and does not extend the leeway.
 pub async fn a_patch_in_the_leeway_does_not_make_the_session_live<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -89,11 +88,11 @@ pub async fn a_patch_in_the_leeway_does_not_make_the_session_live<S: SessionStor
     assert!(gone, "a patch in the leeway prolonged it: {outcome:?}");
 }
 
-/// A sign-in that commits within the leeway restarts the limits: the session
-/// is live again, for its new owner, in every place.
+/// A sign-in within the leeway restarts the timeouts: the session is live again, for its new
+/// principal, for every operation.
 ///
-/// An index that was pruned at the moment of expiry forgets exactly this one,
-/// and "sign out everywhere" misses it.
+/// An index that is pruned at the moment of expiry loses exactly this session, and "sign out
+/// everywhere" misses it.
 pub async fn a_sign_in_in_the_leeway_makes_the_session_live_again<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -115,9 +114,9 @@ pub async fn a_sign_in_in_the_leeway_makes_the_session_live_again<S: SessionStor
     fixture.assert_revokes(&customer, 1, what).await;
 }
 
-/// When the clock jumps back (NTP, a resumed virtual machine), live sessions
-/// stay live and writable, `last_seen` does not go backwards, what was
-/// destroyed stays destroyed, and a sweep removes nothing that is live.
+/// When the clock jumps back (NTP, a resumed virtual machine), live sessions remain live and
+/// writable, `last_seen` does not go backwards, destroyed sessions remain destroyed, and a sweep
+/// removes no live session.
 pub async fn a_clock_that_jumps_backwards_does_no_harm<S: SessionStore>(fixture: Fixture<S>) {
     let live = fixture.insert(fixture.record()).await;
     let destroyed = fixture.insert(fixture.record()).await;

@@ -5,7 +5,7 @@ use super::running::{rounds, together};
 use crate::record::patch::{Applied, FieldOp, Op, Patch};
 use crate::store::SessionStore;
 
-/// JSON that databases like to rewrite.
+/// JSON that databases tend to rewrite.
 const JSON: &[&str] = &[
     "1e3",
     "1.0",
@@ -29,8 +29,8 @@ const JSON: &[&str] = &[
 
 /// Field values come back byte for byte, whether created or patched.
 ///
-/// `jsonb` reorders keys, turns `1e3` into `1000` and refuses `\u0000`; then
-/// every comparison of bytes reports changes and conflicts that are none.
+/// `jsonb` reorders keys, turns `1e3` into `1000` and refuses `\u0000`; comparisons of bytes then
+/// report changes and conflicts that do not exist.
 pub async fn field_bytes_come_back_exactly<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.record();
     let names: Vec<String> = (0..JSON.len()).map(|index| format!("field{index}")).collect();
@@ -49,12 +49,10 @@ pub async fn field_bytes_come_back_exactly<S: SessionStore>(fixture: Fixture<S>)
     }
 }
 
-/// Any text is a field name: names that differ in case or in Unicode
-/// normalisation are different fields, and a name the store uses for itself
-/// is just a name.
+/// Any text is a field name: names that differ in case or in Unicode normalisation are different
+/// fields, and a name that the store uses internally is an ordinary name.
 ///
-/// Where a record is one hash, a field called `secret` or `rev` replaces the
-/// record's own.
+/// If a record is one hash, a field called `secret` or `rev` overwrites the record's own.
 pub async fn a_field_may_have_any_name<S: SessionStore>(fixture: Fixture<S>) {
     let names = [
         "",
@@ -115,8 +113,8 @@ pub async fn a_field_may_have_any_name<S: SessionStore>(fixture: Fixture<S>) {
     assert!(rest.fields.is_empty(), "fields that cannot be removed: {:?}", rest.fields);
 }
 
-/// Values of 100 KB and records of 500 fields come back whole, and changing
-/// one of their fields leaves the others alone.
+/// Values of 100 KB and records of 500 fields come back whole, and changing one of their fields
+/// does not affect the others.
 pub async fn large_records_come_back_whole<S: SessionStore>(fixture: Fixture<S>) {
     let letter = |n: usize| char::from(b'a' + (n % 26) as u8).to_string();
     let large = |n: usize| format!("\"{}\"", letter(n).repeat(100_000));
@@ -140,10 +138,10 @@ pub async fn large_records_come_back_whole<S: SessionStore>(fixture: Fixture<S>)
     assert_eq!(text(&found, "f250"), Some("\"new\""), "the changed field of 500");
 }
 
-/// A patch changes the fields it names; all others keep their bytes, and the
-/// record keeps everything else.
+/// A patch changes the fields it names; all others keep their bytes, and the other data of the
+/// record does not change.
 ///
-/// Whole-record writes are how two tabs lose each other's changes.
+/// When whole records are written, two tabs lose each other's changes.
 pub async fn a_patch_touches_only_what_it_names<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.with(&[("a", "1e3"), ("b", "{ }"), ("c", "3"), ("unknown", "[ 1]")]);
     let record = fixture.insert(record).await;
@@ -160,9 +158,9 @@ pub async fn a_patch_touches_only_what_it_names<S: SessionStore>(fixture: Fixtur
     assert_eq!(found.meta, expected, "meta after a patch that names only fields");
 }
 
-/// A removed field is not there any more, and can be set again.
+/// A removed field is absent, and can be set again.
 ///
-/// Stores that merge JSON keep it as `null`, and a default never comes back.
+/// Stores that merge JSON keep it as `null`, and its default is never used again.
 pub async fn a_removed_field_is_absent_not_null<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("gone", "1"), ("null", "null")])).await;
     let remove = |name: &'static str| Patch::of(vec![FieldOp::new(name, Op::Remove)]);
@@ -178,8 +176,8 @@ pub async fn a_removed_field_is_absent_not_null<S: SessionStore>(fixture: Fixtur
 
 /// A record without fields is still a session.
 ///
-/// `HDEL` of the last field removes a Redis hash: the user is logged out
-/// because their last flash message was read.
+/// `HDEL` of the last field removes a Redis hash: the user is logged out because their last flash
+/// message was read.
 pub async fn removing_the_last_field_keeps_the_record<S: SessionStore>(fixture: Fixture<S>) {
     for op in [Op::Remove, Op::RemoveIf(b"1".to_vec()), Op::Take] {
         let record = fixture.insert(fixture.with(&[("only", "1")])).await;
@@ -191,10 +189,10 @@ pub async fn removing_the_last_field_keeps_the_record<S: SessionStore>(fixture: 
     }
 }
 
-/// `RemoveIf` removes a field that holds exactly the bytes that were read, and
-/// leaves any other value alone, without failing the patch.
+/// `RemoveIf` removes a field that holds exactly the bytes that were read; it leaves any other
+/// value alone, without failing the patch.
 ///
-/// A flash message that another request set in the meantime must be shown.
+/// A flash message that another request has set meanwhile must be shown.
 pub async fn a_conditional_removal_spares_a_changed_value<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("read", "\"old\""), ("newer", "1.0")])).await;
     let remove_if =
@@ -213,8 +211,8 @@ pub async fn a_conditional_removal_spares_a_changed_value<S: SessionStore>(fixtu
     assert_eq!(text(&found, "seen"), Some("true"), "the rest of the patch");
 }
 
-/// `Take` removes the field and hands out its exact bytes; of a field that is
-/// not stored it hands out nothing.
+/// `Take` removes the field and returns its exact bytes; for a field that is not stored it returns
+/// nothing.
 pub async fn a_take_hands_out_the_bytes_and_removes_the_field<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -230,10 +228,9 @@ pub async fn a_take_hands_out_the_bytes_and_removes_the_field<S: SessionStore>(
     assert_eq!(text(&found, "other"), Some("2"), "a field beside a taken one");
 }
 
-/// Of 32 concurrent takers of a field exactly one gets it.
+/// Of 32 concurrent takers of a field, exactly one gets it.
 ///
-/// An OAuth state or one-time token that two requests can use is no protection
-/// against replay.
+/// An OAuth state or one-time token that two requests can use does not protect against replay.
 pub async fn a_field_is_taken_at_most_once<S: SessionStore>(fixture: Fixture<S>) {
     rounds(50, async |_| {
         let record = fixture.insert(fixture.with(&[("nonce", "\"x\"")])).await;

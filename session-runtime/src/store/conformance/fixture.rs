@@ -1,4 +1,4 @@
-//! What a rule works with: a store, its frozen clock, and short ways to ask.
+//! What a rule works with: a store, its frozen clock, and helpers to call it.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ use crate::store::{
 };
 use crate::token::{SecretHash, SessionToken};
 
-/// A new, empty store and the frozen clock that it reads.
+/// A new, empty store and the frozen clock that it uses.
 ///
 /// Clones share both.
 pub struct Fixture<S> {
     store: Arc<S>,
     pub(super) clock: Clock,
-    /// After the store, so that it is dropped after it.
+    /// Declared after the store, so that it is dropped after it.
     kept: Arc<dyn Any + Send + Sync>,
 }
 
@@ -42,13 +42,13 @@ impl<S> fmt::Debug for Fixture<S> {
     }
 }
 
-/// What a factory returns: a store, or a store and what must outlive it, such
-/// as the temporary directory of its file.
+/// What a factory returns: a store, or a store and something that must outlive it, such as the
+/// temporary directory of its file.
 pub trait Opened {
     /// The store.
     type Store: SessionStore;
 
-    /// The store, and what is dropped after it.
+    /// Returns the store, and what is dropped after it.
     fn split(self) -> (Self::Store, Arc<dyn Any + Send + Sync>);
 }
 
@@ -68,13 +68,13 @@ impl<S: SessionStore, K: Any + Send + Sync> Opened for (S, K) {
     }
 }
 
-/// When the frozen clock starts: far enough from zero to jump backwards.
+/// The initial time of the frozen clock: far enough from zero to jump backwards.
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 pub(super) const IDLE: Duration = Duration::from_secs(30 * 60);
 pub(super) const ABSOLUTE: Duration = Duration::from_secs(12 * 60 * 60);
 pub(super) const MS: Duration = Duration::from_millis(1);
-/// How late a sweep may be: stores look at what is due in coarse steps.
+/// How late a sweep may be: stores check what is due in coarse steps.
 pub(super) const SLACK: Duration = Duration::from_secs(60);
 /// More steps than any listing or revocation of a rule needs.
 const STEPS: usize = 10_000;
@@ -82,8 +82,7 @@ pub(super) const LIFETIME: Lifetime =
     Lifetime { idle: Some(IDLE), absolute: Some(ABSOLUTE), remember: false };
 
 impl<S: SessionStore> Fixture<S> {
-    /// Opens a store with `make`, which must return a new, empty one that
-    /// reads the clock it is given.
+    /// Opens a store with `make`, which must return a new, empty one that uses the given clock.
     ///
     /// # Panics
     ///
@@ -108,12 +107,12 @@ impl<S: SessionStore> Fixture<S> {
         self.store.capabilities()
     }
 
-    /// For what a rule looks at besides what it is about.
+    /// Whether the store supports `need`, for what a rule checks besides its subject.
     pub(super) fn promises(&self, need: Need) -> bool {
         need.is_met(&self.capabilities())
     }
 
-    /// If listings are promised, that of `principal` must show exactly these.
+    /// Asserts that the listing of `principal` shows exactly these, if listings are supported.
     pub(super) async fn assert_listed(
         &self,
         principal: &Principal,
@@ -127,14 +126,14 @@ impl<S: SessionStore> Fixture<S> {
         }
     }
 
-    /// If counting is promised, so many sessions must be live.
+    /// Asserts that this many sessions are live, if counting is supported.
     pub(super) async fn assert_count(&self, expected: u64, what: &str) {
         if self.promises(Need::scan) {
             assert_eq!(self.count().await, expected, "{what}");
         }
     }
 
-    /// If revoking is promised, it must end so many sessions of `principal`.
+    /// Asserts that this many sessions of `principal` are revoked, if revoking is supported.
     pub(super) async fn assert_revokes(&self, principal: &Principal, expected: u64, what: &str) {
         if self.promises(Need::principal_index) {
             assert_eq!(self.revoke(principal, Revoke::All).await, expected, "{what}");
@@ -145,7 +144,7 @@ impl<S: SessionStore> Fixture<S> {
         self.clock.now()
     }
 
-    /// A record that is not stored yet, as a sign-in would make it.
+    /// Returns a record that is not stored yet, as a sign-in would create it.
     pub(super) fn record(&self) -> Record {
         self.lasting(LIFETIME)
     }
@@ -156,19 +155,19 @@ impl<S: SessionStore> Fixture<S> {
         Record::new(token.id(), meta, Fields::new())
     }
 
-    /// A record of `principal` that is not stored yet.
+    /// Returns a record of `principal` that is not stored yet.
     pub(super) fn of(&self, principal: &Principal) -> Record {
         let mut record = self.record();
         record.meta.principal = Some(principal.clone());
         record
     }
 
-    /// A record with these fields that is not stored yet.
+    /// Returns a record with these fields that is not stored yet.
     pub(super) fn with(&self, fields: &[(&str, &str)]) -> Record {
         Record { fields: fields.iter().copied().collect(), ..self.record() }
     }
 
-    /// Another record of that id, which is not stored yet.
+    /// Returns another record with that id, which is not stored yet.
     pub(super) fn with_id(&self, id: SessionId) -> Record {
         Record { id, ..self.record() }
     }
@@ -189,7 +188,7 @@ impl<S: SessionStore> Fixture<S> {
         answered("create", self.store.create(record.into(), sign_in).await)
     }
 
-    /// A load by a request that arrived then.
+    /// Loads for a request with this time of arrival.
     pub(super) async fn load_of(
         &self,
         id: SessionId,
@@ -205,7 +204,7 @@ impl<S: SessionStore> Fixture<S> {
         self.visit(id, &[*secret], touch.into()).await
     }
 
-    /// A load with the hashes of one secret in several realms.
+    /// Loads with the hashes of one secret in several realms.
     pub(super) async fn load_by(&self, id: SessionId, secrets: &[SecretHash]) -> Lookup {
         self.visit(id, secrets, Touch::Never.into()).await
     }
@@ -222,12 +221,12 @@ impl<S: SessionStore> Fixture<S> {
         seen
     }
 
-    /// Loads `record` by the secret in it, without a touch.
+    /// Loads `record` by its secret, without a touch.
     pub(super) async fn look(&self, record: &Record) -> Lookup {
         self.load(record.id, &record.meta.secret, Touch::Never).await
     }
 
-    /// As [`look`](Self::look), for a record that must be found.
+    /// Same as [`look`](Self::look), for a record that must be found.
     pub(super) async fn found(&self, record: &Record) -> Arc<Record> {
         match self.look(record).await {
             Lookup::Found(found) => found,
@@ -243,7 +242,7 @@ impl<S: SessionStore> Fixture<S> {
         answered("apply", self.store.apply(id, epoch, patch, None).await)
     }
 
-    /// Applies a patch for a caller that says it has read `read`.
+    /// Applies a patch for a caller that has read `read`.
     pub(super) async fn apply_to(
         &self,
         read: &Arc<Record>,
@@ -254,8 +253,8 @@ impl<S: SessionStore> Fixture<S> {
         answered("apply", self.store.apply(id, epoch, patch, Some(read)).await)
     }
 
-    /// Applies a patch under the first epoch that must go through, for a caller that has
-    /// read what is stored, as a request does.
+    /// Applies a patch under the first epoch, which must succeed, for a caller that has read what
+    /// is stored, as a request does.
     pub(super) async fn applied(&self, id: SessionId, patch: &Patch) -> Applied {
         self.applied_under(id, 1, patch).await
     }
@@ -273,12 +272,12 @@ impl<S: SessionStore> Fixture<S> {
         self.end(id, EndedBy::Browser).await
     }
 
-    /// Destroys a record, and says whether it was there and live.
+    /// Destroys a record; returns whether it existed and was live.
     pub(super) async fn end(&self, id: SessionId, by: EndedBy) -> bool {
         answered("delete", self.store.delete(id, by).await)
     }
 
-    /// All pages of a listing; each session as its last page shows it.
+    /// Returns all pages of a listing; each session as on its last page.
     pub(super) async fn list(&self, principal: &Principal) -> Vec<Arc<Record>> {
         let (mut all, mut from) = (BTreeMap::new(), None);
         for _ in 0..STEPS {
@@ -292,7 +291,7 @@ impl<S: SessionStore> Fixture<S> {
         panic!("{STEPS} pages of one listing, and always one more")
     }
 
-    /// One page of a listing.
+    /// Returns one page of a listing.
     pub(super) async fn page(
         &self,
         principal: &Principal,
@@ -302,12 +301,12 @@ impl<S: SessionStore> Fixture<S> {
         answered("list", self.store.list(principal, from, limit).await)
     }
 
-    /// The ids of a listing, in order.
+    /// Returns the ids of a listing, in order.
     pub(super) async fn listed(&self, principal: &Principal) -> Vec<SessionId> {
         self.list(principal).await.iter().map(|record| record.id).collect()
     }
 
-    /// All steps of a revocation, and how many sessions they ended.
+    /// Makes all steps of a revocation; returns how many sessions they ended.
     pub(super) async fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
         let (mut ended, mut from) = (0, None);
         for _ in 0..STEPS {
@@ -321,7 +320,7 @@ impl<S: SessionStore> Fixture<S> {
         panic!("{STEPS} steps of one revocation, and always one more")
     }
 
-    /// One step of a revocation.
+    /// Makes one step of a revocation.
     pub(super) async fn revoke_step(
         &self,
         principal: &Principal,
@@ -339,7 +338,7 @@ impl<S: SessionStore> Fixture<S> {
         answered("sweep", self.store.sweep(limit).await)
     }
 
-    /// A page of a walk over all sessions, and where the next one begins.
+    /// Returns a page of all sessions, and where the next one begins.
     pub(super) async fn scan(
         &self,
         from: Option<&Cursor>,
@@ -362,7 +361,7 @@ impl<S: SessionStore> Fixture<S> {
     }
 }
 
-/// The value of a field as text, for comparisons that read well.
+/// Returns the value of a field as text, for readable comparisons.
 pub(super) fn text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
     record.fields.get(name).map(|bytes| {
         std::str::from_utf8(bytes).unwrap_or("(the store returned bytes that are not UTF-8)")
@@ -373,13 +372,13 @@ pub(super) fn set(name: &'static str, json: &str) -> FieldOp {
     FieldOp::new(name, Op::Set(json.into()))
 }
 
-/// A new secret for the record `id`.
+/// Returns a new secret for the record `id`.
 pub(super) fn new_secret(id: SessionId) -> SecretHash {
     let Ok(token) = SessionToken::renew(id) else { panic!("no random bytes for a secret") };
     token.secret_hash(&Realm::default())
 }
 
-/// A patch that renews the token, and its new secret.
+/// Returns a patch that renews the token, and its new secret.
 pub(super) fn renewal(id: SessionId) -> (Patch, SecretHash) {
     let mut patch = Patch::new();
     let secret = new_secret(id);

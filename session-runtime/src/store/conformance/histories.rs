@@ -1,4 +1,4 @@
-//! Whole histories against the sequential reference.
+//! Whole concurrent histories, compared with the sequential reference.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,23 +10,23 @@ use crate::record::patch::{Applied, Expect, Outcome, Patch, Refused};
 use crate::record::{Applying, Record};
 use crate::store::SessionStore;
 
-// A few hundred of them, for the length of one rule.
+// A few hundred of them, for the duration of one rule.
 #[allow(clippy::large_enum_variant)]
-/// What one task saw, and what had been acknowledged before it asked.
+/// What one task has seen, and what had been acknowledged before its request.
 enum Seen {
     Patched { acknowledged: u64, patch: Patch, outcome: Outcome },
     Reloaded { acknowledged: u64, record: Option<Arc<Record>> },
 }
 
-/// Random patches and reloads by eight tasks on one record are explained by
-/// one order: revisions are dense and unique; replayed in that order on
-/// [`Record::apply`] each patch gives the answer it got, each value taken is
-/// the one that was there, each conflict and refusal happened at some moment,
-/// each reload saw one of the states, never one older than what had been
-/// acknowledged; and the last state is the stored one.
+/// There is one order that explains random patches and reloads of one record by eight tasks.
 ///
-/// This finds what no single scenario looks for: a check apart from its
-/// write, a stale read, a reply built from another patch's record.
+/// Revisions are dense and unique; when the patches are replayed in that order with
+/// [`Record::apply`], each gives the answer that it got, each taken value is the one that was
+/// stored, each conflict and refusal is explained by some state, each reload has seen one of the
+/// states, never one older than what had been acknowledged; and the last state is the stored one.
+///
+/// This finds what no single scenario looks for: a check that is separate from its write, a stale
+/// read, a reply built from another patch's record.
 pub async fn a_concurrent_history_has_a_sequential_order<S: SessionStore>(fixture: Fixture<S>) {
     rounds(60, async |round| {
         let record = fixture.insert(fixture.with(&[("a", "1"), ("n", "5"), ("kept", "1e3")])).await;
@@ -90,8 +90,8 @@ fn applied(seen: &Seen) -> Option<(&Patch, &Applied)> {
     }
 }
 
-/// Replays what was applied in the order of its revisions: all states, the
-/// state of revision `r` at index `r - 1`.
+/// Replays the applied patches in the order of their revisions; returns all states, that of
+/// revision `r` at index `r - 1`.
 fn replay<S: SessionStore>(
     fixture: &Fixture<S>,
     round: usize,
@@ -118,8 +118,8 @@ fn replay<S: SessionStore>(
     states
 }
 
-/// The patch as a store may apply it: an addition to a field that became something else
-/// in between may be left out.
+/// Returns the patch as a store may apply it: without additions to fields that have meanwhile
+/// become something other than an integer.
 fn without_what_no_longer_fits<S: SessionStore>(
     state: &Arc<Record>,
     patch: &Patch,

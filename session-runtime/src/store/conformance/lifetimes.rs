@@ -1,4 +1,4 @@
-//! What keeps a session alive, and what does not.
+//! What extends a session, and what does not.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::store::{Lookup, SessionStore, Touch};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A load that asks for it writes `last_seen` once a tenth of the idle
-/// timeout has passed, and not one millisecond earlier.
+/// A load that asks for it writes `last_seen` once a tenth of the idle timeout has passed, and not
+/// one millisecond earlier.
 ///
-/// A touch per request turns every page view into a write.
+/// Touching at every request turns every page view into a write.
 pub async fn a_touch_is_written_only_when_due<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let load = async || match fixture.load(record.id, &record.meta.secret, Touch::IfDue).await {
@@ -30,10 +30,10 @@ pub async fn a_touch_is_written_only_when_due<S: SessionStore>(fixture: Fixture<
     assert_eq!(fixture.found(&record).await.meta.last_seen, due, "the touch was not stored");
 }
 
-/// A touch moves the end of the session and nothing else: no field, no
-/// revision, no epoch, no remembered patch.
+/// A touch changes the expiry time of the session and nothing else: no field, no revision, no
+/// epoch, no remembered patch.
 ///
-/// A touch that writes the record back rolls back another request's edit.
+/// A touch that writes the whole record undoes another request's edit.
 pub async fn a_touch_extends_the_session_and_changes_no_data<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("n", "1e3")])).await;
     let patch = Patch::of(vec![set("m", "2")]);
@@ -54,10 +54,10 @@ pub async fn a_touch_extends_the_session_and_changes_no_data<S: SessionStore>(fi
     assert!(matches!(seen, Lookup::Absent), "an idle timeout after the last touch: {seen:?}");
 }
 
-/// `last_seen` moves only by a load with [`Touch::IfDue`] or a new lifetime:
-/// not by a load that only looks, a reload, a listing or a patch of fields.
+/// `last_seen` changes only by a load with [`Touch::IfDue`] or a new lifetime: not by a load that
+/// only looks, a reload, a listing or a patch of fields.
 ///
-/// The health check of an open tab must not keep a session alive for ever.
+/// The polling of an open tab must not keep a session alive forever.
 pub async fn only_a_load_that_asks_for_it_touches<S: SessionStore>(fixture: Fixture<S>) {
     let customer = Principal::new("customer", "42");
     let record = fixture.insert(fixture.of(&customer)).await;
@@ -78,8 +78,8 @@ pub async fn only_a_load_that_asks_for_it_touches<S: SessionStore>(fixture: Fixt
     assert_eq!(found.meta.last_seen, record.meta.last_seen, "activity without a touch");
 }
 
-/// A load that would touch an expired session finds nothing and writes
-/// nothing, within the leeway and after it.
+/// A load that would touch an expired session finds nothing and writes nothing, within the leeway
+/// and after it.
 pub async fn a_touch_never_revives<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     for late in [IDLE, COMMIT_LEEWAY - MS, COMMIT_LEEWAY] {
@@ -98,8 +98,8 @@ pub async fn a_touch_never_revives<S: SessionStore>(fixture: Fixture<S>) {
     fixture.assert_count(0, "a touch revived a destroyed session").await;
 }
 
-/// Activity extends the idle limit only; the absolute limit ends a session
-/// that was used every few minutes.
+/// Activity extends the idle timeout only; the absolute timeout ends a session even if it is used
+/// every few minutes.
 pub async fn the_absolute_limit_holds_however_active_a_session_is<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -117,8 +117,8 @@ pub async fn the_absolute_limit_holds_however_active_a_session_is<S: SessionStor
     assert!(matches!(seen, Lookup::Absent), "at the absolute limit: {seen:?}");
 }
 
-/// A patch with a lifetime counts both limits from the store's time, also
-/// where the new ones are shorter, and stores whether to remember.
+/// A patch with a lifetime counts both timeouts from the store's time, even if the new ones are
+/// shorter, and stores whether to remember.
 pub async fn a_new_lifetime_restarts_both_limits<S: SessionStore>(fixture: Fixture<S>) {
     let longer = Lifetime { idle: Some(3 * DAY), absolute: Some(4 * DAY), remember: true };
     let shorter = Lifetime { idle: Some(20 * MS), absolute: Some(DAY), remember: false };
@@ -145,8 +145,7 @@ pub async fn a_new_lifetime_restarts_both_limits<S: SessionStore>(fixture: Fixtu
     }
 }
 
-/// A session without limits lives for the cap of [`MAX_LIFETIME`] after its
-/// last activity, through sweeps.
+/// A session without timeouts lives for [`MAX_LIFETIME`] after its last activity, through sweeps.
 ///
 /// "Never" as zero or a negative number is a session that has always expired.
 pub async fn no_limit_means_none_up_to_the_cap<S: SessionStore>(fixture: Fixture<S>) {
@@ -163,9 +162,9 @@ pub async fn no_limit_means_none_up_to_the_cap<S: SessionStore>(fixture: Fixture
     assert!(matches!(seen, Lookup::Absent), "without limits, at the cap: {seen:?}");
 }
 
-/// Limits of any size, set at creation or by a patch, end at the cap.
+/// Timeouts of any size, set at creation or by a patch, are cut off at the cap.
 ///
-/// Seconds times a thousand plus now, in 64 bits, was in the past.
+/// Seconds times a thousand plus now overflows 64 bits, to a time in the past.
 pub async fn huge_limits_do_not_overflow<S: SessionStore>(fixture: Fixture<S>) {
     let (huge, limit) = (Some(Duration::MAX), Duration::from_millis(u64::MAX));
     let lifetime = Lifetime { idle: huge, absolute: huge, remember: true };

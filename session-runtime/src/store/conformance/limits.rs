@@ -1,14 +1,14 @@
-//! How large fields and records may become, where a store limits that.
+//! Size limits of fields and records, if a store has them.
 
 use super::fixture::{Fixture, text};
 use super::running::{rounds, together};
 use crate::record::patch::{FieldOp, Op, Outcome, Patch, Refused};
 use crate::store::{Created, Limits, Lookup, SessionStore};
 
-/// What the rules are ready to write.
+/// The largest record that the rules will write.
 const MOST: usize = 64 << 20;
 
-/// The limits of the store.
+/// Returns the limits of the store.
 fn limits<S: SessionStore>(fixture: &Fixture<S>) -> Limits {
     let limits = fixture.capabilities().limits.unwrap_or(Limits::NONE);
     let sensible = limits.field <= limits.record && limits.record <= MOST;
@@ -16,7 +16,7 @@ fn limits<S: SessionStore>(fixture: &Fixture<S>) -> Limits {
     limits
 }
 
-/// JSON of so many bytes.
+/// Returns JSON of this many bytes.
 fn json(bytes: usize) -> Vec<u8> {
     vec![b'1'; bytes]
 }
@@ -25,13 +25,13 @@ fn set(name: &str, bytes: usize) -> FieldOp {
     FieldOp::new(name.to_owned(), Op::Set(json(bytes)))
 }
 
-/// Fields `f0`, `f1`, … that fill a record up to `bytes`, each within the limit.
+/// Returns fields `f0`, `f1`, … that fill a record up to `bytes`, each within the limit.
 fn filling(limits: Limits, bytes: usize) -> Vec<FieldOp> {
     let mut ops = Vec::new();
     let mut left = bytes;
     while left > 0 {
         let name = format!("f{:06}", ops.len());
-        // Leaves enough for the name of the next.
+        // Leaves enough for the name of the next field.
         let size = if left <= limits.field { left } else { limits.field.min(left - 16) };
         ops.push(set(&name, size - name.len()));
         left -= size;
@@ -39,8 +39,8 @@ fn filling(limits: Limits, bytes: usize) -> Vec<FieldOp> {
     ops
 }
 
-/// A field of exactly the limit, name and JSON, is stored; one byte more is
-/// `TooLarge`, with its name and the limit, as created, set or grown.
+/// A field of exactly the limit, name and JSON together, is stored; with one byte more it is
+/// `TooLarge`, with its name and the limit, whether created, set or grown.
 pub async fn a_field_may_reach_the_limit_and_not_exceed_it<S: SessionStore>(fixture: Fixture<S>) {
     let limit = limits(&fixture).field;
     let refused = Refused::TooLarge { field: "field".into(), limit };
@@ -65,8 +65,8 @@ pub async fn a_field_may_reach_the_limit_and_not_exceed_it<S: SessionStore>(fixt
     assert_eq!(stored, Some(limit - 5), "the field after larger ones were refused");
 }
 
-/// A record of exactly the limit is stored; a patch that would make it a byte
-/// larger is `TooLarge`; one that makes room in the same step is not.
+/// A record of exactly the limit is stored; a patch that would make it a byte larger is `TooLarge`,
+/// unless it makes room in the same step.
 pub async fn a_record_may_reach_the_limit_and_not_exceed_it<S: SessionStore>(fixture: Fixture<S>) {
     let limits = limits(&fixture);
     let record = fixture.insert(fixture.record()).await;
@@ -87,8 +87,8 @@ pub async fn a_record_may_reach_the_limit_and_not_exceed_it<S: SessionStore>(fix
     assert!(large, "a new record, one byte too many: {created:?}");
 }
 
-/// A patch that is too large leaves no trace: no other field of it is stored,
-/// and its id is not remembered.
+/// A patch that is too large leaves no trace: none of its other fields is stored, and its id is not
+/// remembered.
 pub async fn what_is_too_large_leaves_no_trace<S: SessionStore>(fixture: Fixture<S>) {
     let limit = limits(&fixture).field;
     let record = fixture.insert(fixture.with(&[("kept", "1")])).await;
@@ -102,15 +102,15 @@ pub async fn what_is_too_large_leaves_no_trace<S: SessionStore>(fixture: Fixture
     assert!(!applied.repeated, "what was too large was remembered as if it had been applied");
 }
 
-/// Patches that grow a nearly full record at once stop at the limit: as many
-/// go through as there is room for.
+/// Concurrent patches that grow a nearly full record stop at the limit: exactly as many succeed as
+/// there is room for.
 ///
-/// A check apart from its write lets all of them through.
+/// A check that is separate from its write lets all of them through.
 pub async fn concurrent_growth_stops_at_the_limit<S: SessionStore>(fixture: Fixture<S>) {
     let limits = limits(&fixture);
     rounds(20, async |round| {
         let record = fixture.insert(fixture.record()).await;
-        // Room for three of ten bytes each.
+        // Room for three fields of ten bytes each.
         fixture.applied(record.id, &Patch::of(filling(limits, limits.record - 39))).await;
         let stored = together(16, |task| {
             let (fixture, id) = (fixture.clone(), record.id);

@@ -9,8 +9,8 @@ fn customer() -> Principal {
     Principal::new("customer", "42")
 }
 
-/// A listing shows every live session of exactly that principal: customer 42
-/// and administrator 42 are two people, and sessions of nobody are nobody's.
+/// A listing shows every live session of exactly that principal: customer 42 and administrator 42
+/// are two principals, and sessions without a principal are listed nowhere.
 pub async fn a_listing_shows_exactly_the_sessions_of_a_principal<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -29,8 +29,8 @@ pub async fn a_listing_shows_exactly_the_sessions_of_a_principal<S: SessionStore
     assert_eq!(*listed[0], boss, "a listed record is the stored one");
 }
 
-/// Principals are compared byte for byte: not by prefix or pattern, not
-/// without regard to case, accents or trailing spaces, not as numbers.
+/// Principals are compared byte for byte: not by prefix or pattern, not ignoring case, accents or
+/// trailing spaces, not as numbers.
 ///
 /// The default collation of MySQL lists "Bob" among the sessions of "bob".
 pub async fn principals_are_compared_byte_for_byte<S: SessionStore>(fixture: Fixture<S>) {
@@ -71,7 +71,7 @@ pub async fn principals_are_compared_byte_for_byte<S: SessionStore>(fixture: Fix
     }
 }
 
-/// A listing shows records as they stand: after patches, renewals and touches.
+/// A listing shows records as they are stored now: after patches, renewals and touches.
 pub async fn a_listing_shows_the_newest_data<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.of(&customer())).await;
     let (renew, secret) = renewal(record.id);
@@ -85,8 +85,8 @@ pub async fn a_listing_shows_the_newest_data<S: SessionStore>(fixture: Fixture<S
     assert_eq!(fixture.list(&customer()).await, [found], "a listing after a patch and a touch");
 }
 
-/// Signing in adds the session to its principal's listing, signing in as
-/// somebody else moves it, signing out takes it away, in the same step.
+/// Signing in adds the session to its principal's listing, signing in as another principal moves
+/// it, and signing out removes it, in the same step.
 pub async fn a_changed_principal_moves_the_session<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let other = Principal::new("customer", "43");
@@ -105,8 +105,8 @@ pub async fn a_changed_principal_moves_the_session<S: SessionStore>(fixture: Fix
     }
 }
 
-/// A listing shows neither what was destroyed, nor what has expired, from its
-/// exact millisecond on; and the others stay.
+/// A listing shows neither destroyed sessions nor expired ones, from the exact millisecond on; the
+/// others remain.
 pub async fn an_ended_session_leaves_the_listing<S: SessionStore>(fixture: Fixture<S>) {
     let early = fixture.insert(fixture.of(&customer())).await;
     fixture.clock.advance(MS);
@@ -123,11 +123,11 @@ pub async fn an_ended_session_leaves_the_listing<S: SessionStore>(fixture: Fixtu
     assert_eq!(fixture.listed(&customer()).await, [], "at the end of the second");
 }
 
-/// A session that outlives its first expiry by touches or a new lifetime
-/// stays in its principal's listing, through sweeps.
+/// A session that outlives its first expiry time by touches or a new lifetime remains in its
+/// principal's listing, through sweeps.
 ///
-/// An index that is scored by the first idle expiry prunes live sessions, and
-/// "sign out everywhere" misses them.
+/// An index that is ordered by the first idle expiry prunes live sessions, and "sign out
+/// everywhere" misses them.
 pub async fn a_listing_keeps_a_session_that_was_extended<S: SessionStore>(fixture: Fixture<S>) {
     let touched = fixture.insert(fixture.of(&customer())).await;
     let restarted = fixture.insert(fixture.of(&customer())).await;
@@ -140,7 +140,7 @@ pub async fn a_listing_keeps_a_session_that_was_extended<S: SessionStore>(fixtur
         let mut patch = Patch::new();
         patch.meta.lifetime = Some(LIFETIME);
         fixture.applied(restarted.id, &patch).await;
-        // Another sign-in, where stores like to prune.
+        // Another sign-in, because stores tend to prune then.
         let brief = fixture.insert(fixture.of(&customer())).await;
         fixture.delete(brief.id).await;
         fixture.clock.advance(COMMIT_LEEWAY);
@@ -161,8 +161,8 @@ pub async fn a_long_listing_is_complete<S: SessionStore>(fixture: Fixture<S>) {
     fixture.assert_count(300, "all sessions").await;
 }
 
-/// The count is the number of live sessions, whatever was created, renewed,
-/// destroyed or has expired.
+/// The count is the number of live sessions, whatever was created, renewed, destroyed or has
+/// expired.
 pub async fn the_count_is_that_of_live_sessions<S: SessionStore>(fixture: Fixture<S>) {
     let first = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE / 2);

@@ -1,7 +1,6 @@
-//! The conformance suite: every rule of the [`SessionStore`] contract as one
-//! function.
+//! The conformance suite: every rule of the [`SessionStore`] contract as one function.
 //!
-//! A store of your own runs all of them with one macro, in its tests:
+//! A store runs all of them in its tests with one macro:
 //!
 //! ```
 //! # use session_runtime::store::MemoryStore as MyStore;
@@ -9,13 +8,12 @@
 //! # fn main() {}
 //! ```
 //!
-//! which makes a module `my_store` with one `#[test]` per rule. The closure is
-//! called once per rule and returns a **new, empty** store that reads the time
-//! from the frozen [`Clock`](crate::clock::Clock) it is given: the rules move
-//! that clock, nothing here sleeps. A store that lives in a file or on a
-//! server makes a fresh file, prefix or schema per call; where something must
-//! outlive the store, such as a temporary directory, the closure returns both:
-//! `(store, directory)`. Attributes in front of the name go to every test:
+//! This creates a module `my_store` with one `#[test]` per rule. The closure is called once per
+//! rule and returns a **new, empty** store that reads the time from the given frozen
+//! [`Clock`](crate::clock::Clock): the rules move that clock, so nothing sleeps. A store in a file
+//! or on a server creates a fresh file, prefix or schema per call; if something must outlive the
+//! store, such as a temporary directory, the closure returns both: `(store, directory)`. Attributes
+//! in front of the name are added to every test:
 //!
 //! ```
 //! # use session_runtime::store::MemoryStore as MyStore;
@@ -26,21 +24,19 @@
 //! # fn main() {}
 //! ```
 //!
-//! A rule that needs what the store does not promise, by its
-//! [`capabilities`](super::SessionStore::capabilities), is not checked: its
-//! test prints `not promised by this store` (`cargo test -- --show-output`) and
-//! passes. [`not_promised`] lists those rules, to be asserted in a test. The
-//! rules on sizes need a store that states limits.
+//! A rule that needs more than the store's [`capabilities`](super::SessionStore::capabilities) is
+//! not checked: its test prints `not promised by this store` (`cargo test -- --show-output`) and
+//! passes. [`not_promised`] lists those rules, so that a test can assert the list. The rules on
+//! sizes need a store that states limits.
 //!
-//! Add `session-runtime` with the feature `conformance` to the
-//! dev-dependencies; nothing else is needed.
+//! Add `session-runtime` with the feature `conformance` to the dev-dependencies; nothing else is
+//! needed.
 //!
-//! # What is where
+//! # Contents
 //!
-//! `rules` lists every rule once; a rule that is not listed there is dead code
-//! and does not compile under `-D warnings`. `fixture` and `running` are what
-//! the rules work with, `model` is the sequential reference, the other files
-//! hold the rules by theme.
+//! `rules` lists every rule once; a rule that is not listed there is dead code and does not compile
+//! with `-D warnings`. `fixture` and `running` are the tools of the rules, `model` is the
+//! sequential reference, the other files contain the rules by theme.
 //!
 //! [`SessionStore`]: super::SessionStore
 

@@ -1,7 +1,7 @@
 //! The sequential reference: what a store with these records must answer.
 //!
-//! It is written for obviousness, on the rules of a record alone, and knows
-//! nothing of indexes, sweeps or concurrency.
+//! It is written to be obvious, uses only the rules of a record, and knows nothing of indexes,
+//! sweeps or concurrency.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::record::{Applying, Due, Judgement, Principal, Record, TOMBSTONE, Tomb
 use crate::store::{Ended, EndedBy, Lookup, Replayed, Revoke, Touch};
 use crate::token::SecretHash;
 
-/// All that was ever stored.
+/// Everything that was ever stored.
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) entries: HashMap<SessionId, Entry>,
@@ -23,7 +23,8 @@ pub(super) struct Model {
 pub(super) struct Entry {
     pub(super) record: Arc<Record>,
     pub(super) destroyed: Option<Ended>,
-    /// Destroyed while it was live, or else what late loads see is open.
+    /// Whether it was live when it was destroyed. If not, the contract does not say what later
+    /// loads see.
     was_live: bool,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) enum Expected {
     Exactly(Lookup),
-    /// The contract leaves open whether it is `Absent` or `Ended`.
+    /// `Absent` or `Ended`: the contract allows both.
     NotFound,
 }
 
@@ -123,8 +124,8 @@ impl Model {
         }
     }
 
-    /// Whether this is a repeat to a record that is due for removal: the
-    /// answer depends on whether it was swept.
+    /// Whether this repeats a patch to a record that is due for removal: the answer depends on
+    /// whether it was swept.
     pub(super) fn may_be_forgotten(&self, id: SessionId, patch: &Patch, now: Timestamp) -> bool {
         self.entries.get(&id).is_some_and(|entry| {
             let meta = &entry.record.meta;
@@ -162,7 +163,7 @@ impl Model {
     }
 }
 
-/// Whether two outcomes say the same.
+/// Whether two outcomes are the same.
 pub(super) fn same(one: &Outcome, other: &Outcome) -> bool {
     match (one, other) {
         (Outcome::Applied(one), Outcome::Applied(other)) => one == other,
@@ -177,13 +178,13 @@ pub(super) fn same(one: &Outcome, other: &Outcome) -> bool {
     }
 }
 
-/// A repeatable source of choices (SplitMix64).
+/// A repeatable source of random choices (SplitMix64).
 pub(super) struct Dice(pub(super) u64);
 
 const NAMES: [&str; 5] = ["a", "b", "c", "n", "m"];
 
 impl Dice {
-    /// A number below `sides`.
+    /// Returns a number below `sides`.
     pub(super) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -203,7 +204,7 @@ impl Dice {
         ["1", "2", "3", "1.0", "\"x\""][self.roll(5)].into()
     }
 
-    /// Field operations and expectations; at most one operation per field.
+    /// Returns field operations and expectations; at most one operation per field.
     pub(super) fn patch(&mut self) -> Patch {
         let mut patch = Patch::new();
         for name in NAMES {
@@ -226,7 +227,7 @@ impl Dice {
         patch
     }
 
-    /// Some changes of the record's own data, without a renewal.
+    /// Adds some changes of the record's own data, without a renewal.
     pub(super) fn meta(&mut self, patch: &mut Patch) {
         patch.meta.authenticated = self.chance(3);
         if self.chance(2) {

@@ -1,9 +1,9 @@
-//! Which rules a store takes on: those that need nothing it does not promise.
+//! Which rules apply to a store: those that need nothing it does not support.
 
 use super::{NEEDS, RULES};
 use crate::store::Capabilities;
 
-/// What a rule may need a store to promise, named as in [`Capabilities`].
+/// A capability that a rule may need, named as in [`Capabilities`].
 #[allow(non_camel_case_types)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Need {
@@ -31,17 +31,17 @@ impl Need {
     }
 }
 
-/// What `rule` needs that is not promised.
+/// Returns the first need of `rule` that is not met.
 pub(super) fn lacking(rule: &str, capabilities: &Capabilities) -> Option<Need> {
     let (_, needs) = NEEDS.iter().find(|(known, _)| *known == rule)?;
     needs.iter().copied().find(|need| !need.is_met(capabilities))
 }
 
-/// The rules that a store with these capabilities does not promise to keep, in
-/// the order of the list. Its tests of them say so, and check nothing.
+/// Returns the rules that a store with these capabilities does not promise to keep, in the order of
+/// the list. Their tests print that, and check nothing.
 ///
-/// A store that promises less than everything asserts this list in its tests,
-/// so that nobody takes a green suite for more than it is.
+/// A store with limited capabilities should assert this list in its tests, so that a passing suite
+/// is not mistaken for full conformance.
 #[must_use]
 pub fn not_promised(capabilities: &Capabilities) -> Vec<&'static str> {
     RULES.iter().copied().filter(|rule| lacking(rule, capabilities).is_some()).collect()

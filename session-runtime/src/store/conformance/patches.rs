@@ -5,7 +5,7 @@ use crate::record::patch::{Add, Conflict, Expect, FieldOp, Gone, Op, Outcome, Pa
 use crate::record::{COMMIT_LEEWAY, Principal};
 use crate::store::{Created, Lookup, SessionStore};
 
-/// One patch of every kind.
+/// Returns one patch of every kind.
 fn every_kind(fixture_id: crate::id::SessionId) -> Vec<Patch> {
     let ops = [
         Op::Set(b"1".to_vec()),
@@ -24,11 +24,11 @@ fn every_kind(fixture_id: crate::id::SessionId) -> Vec<Patch> {
     all
 }
 
-/// A patch to a record that was never stored, is destroyed or long expired is
-/// `Gone::Absent` and leaves nothing: no record, no fragment, no index entry.
+/// A patch to a record that was never stored, was destroyed or has long expired is `Gone::Absent`
+/// and leaves nothing: no record, no fragment, no index entry.
 ///
-/// `HSET` and `HINCRBY` on an expired key make a fragment without expiry that
-/// fails every later load; an upsert revives a session that was logged out.
+/// `HSET` and `HINCRBY` on an expired key create a fragment without expiry that fails every later
+/// load; an upsert revives a session that was logged out.
 pub async fn a_patch_is_never_an_upsert<S: SessionStore>(fixture: Fixture<S>) {
     let missing = fixture.record();
     let deleted = fixture.insert(fixture.with(&[("n", "1")])).await;
@@ -76,8 +76,8 @@ async fn check_absent<S: SessionStore>(
         .await;
 }
 
-/// Each applied patch, the empty one too, raises the revision by exactly one
-/// and answers with the revision and epoch after it.
+/// Each applied patch, even an empty one, raises the revision by exactly one and returns the
+/// revision and epoch after it.
 pub async fn every_patch_raises_the_revision_by_one<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.with(&[("n", "1")]);
     record.meta.rev = 41;
@@ -93,8 +93,8 @@ pub async fn every_patch_raises_the_revision_by_one<S: SessionStore>(fixture: Fi
     }
 }
 
-/// A patch that expects a revision is applied at that revision only;
-/// otherwise the answer is a conflict that holds the record as it stands.
+/// A patch that expects a revision is applied at that revision only; otherwise the answer is a
+/// conflict with the stored record.
 pub async fn an_expected_revision_must_hold<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("n", "1")])).await;
     let expecting = |rev| {
@@ -113,11 +113,11 @@ pub async fn an_expected_revision_must_hold<S: SessionStore>(fixture: Fixture<S>
     assert_eq!(text(&conflict.current, "n"), Some("2"), "a conflict holds the newest data");
 }
 
-/// A patch that expects a field's bytes is applied only if they are exactly
-/// those, or if it is not stored where that is expected.
+/// A patch that expects a field's bytes is applied only if they are exactly those, or the field is
+/// not stored if that is expected.
 ///
-/// Two requests that add the same field (`duplicate key`), or consume the same
-/// code, are told apart here.
+/// This distinguishes two requests that add the same field (`duplicate key`) or consume the same
+/// code.
 pub async fn an_expected_field_must_hold<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("n", "1.0"), ("null", "null")])).await;
     let expecting = |name: &'static str, value: Option<&str>| {
@@ -151,7 +151,7 @@ fn conflict(outcome: Outcome) -> Conflict {
     }
 }
 
-/// A patch that touches everything there is.
+/// Returns a patch that touches everything.
 fn everything(id: crate::id::SessionId) -> Patch {
     let mut patch = Patch::of(vec![
         set("set", "2"),
@@ -166,8 +166,8 @@ fn everything(id: crate::id::SessionId) -> Patch {
     patch
 }
 
-/// After a conflict nothing is written, nothing was taken, and the patch is
-/// not remembered: sent again when its expectation holds, it is applied.
+/// After a conflict nothing is written, nothing was taken, and the patch is not remembered: if it
+/// is sent again when its expectation holds, it is applied.
 pub async fn a_conflict_leaves_no_trace<S: SessionStore>(fixture: Fixture<S>) {
     let fields = [("set", "1"), ("taken", "\"t\""), ("removed", "1"), ("n", "1")];
     let mut patch = everything(crate::id::SessionId::from_bytes([0; 16]));
@@ -175,12 +175,10 @@ pub async fn a_conflict_leaves_no_trace<S: SessionStore>(fixture: Fixture<S>) {
     leaves_no_trace(&fixture, &fields, &patch, "a conflict").await;
 }
 
-/// A patch with one operation that does not fit is refused as a whole:
-/// nothing is written, nothing was taken, nobody signed in, and the patch is
-/// not remembered.
+/// A patch with one operation that does not fit is refused as a whole: nothing is written, nothing
+/// was taken, no principal signed in, and the patch is not remembered.
 ///
-/// A script that fails half-way keeps its first writes, and the key its lack
-/// of an expiry.
+/// A script that fails half-way leaves its first writes, and the key without an expiry time.
 pub async fn a_refused_patch_leaves_no_trace<S: SessionStore>(fixture: Fixture<S>) {
     let fields = [("set", "1"), ("taken", "\"t\""), ("removed", "1"), ("n", "1.5")];
     let patch = everything(crate::id::SessionId::from_bytes([0; 16]));
@@ -217,8 +215,8 @@ async fn leaves_no_trace<S: SessionStore>(
     assert_eq!(taken, Some(&b"\"t\""[..]), "{what} took a value and gave it to nobody");
 }
 
-/// A patch under an older epoch is `Superseded` even if its expectations fail
-/// too: the current record must not reach somebody who may not read it.
+/// A patch under an older epoch is `Superseded` even if its expectations fail too: the current
+/// record must not reach a request that may not read it.
 pub async fn the_guard_comes_before_the_expectations<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("n", "1.5")])).await;
     let (renew, _) = renewal(record.id);

@@ -1,14 +1,13 @@
-//! Races of two kinds of request, many times over.
+//! Races of two kinds of request, repeated many times.
 
 use super::fixture::{Fixture, IDLE, renewal, set, text};
 use super::running::{both, rounds, together};
 use crate::record::patch::{Expect, FieldOp, Gone, Op, Outcome, Patch};
 use crate::store::{Lookup, SessionStore, Touch};
 
-/// 16 tasks that write 25 times each, to a field of their own, lose nothing.
+/// 16 tasks that write 25 times each, each to its own field, lose nothing.
 ///
-/// Two tabs, two fields, and one of the changes gone, is the oldest complaint
-/// about sessions.
+/// Two tabs, two fields, and one change lost is the oldest complaint about sessions.
 pub async fn concurrent_writers_of_different_fields_lose_nothing<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -35,11 +34,11 @@ pub async fn concurrent_writers_of_different_fields_lose_nothing<S: SessionStore
     assert_eq!(found.meta.rev, 1 + (WRITERS * WRITES) as u64, "the revision after all writes");
 }
 
-/// A writer races with a delete, thousands of times: afterwards the session
-/// is gone, and every patch that came later was told so.
+/// A writer races with a delete, thousands of times: afterwards the session is gone, and every
+/// later patch was refused.
 ///
-/// An in-flight request that writes its copy back after the logout logs the
-/// user in again; five session libraries have had to fix this.
+/// A request in flight that writes its copy back after the logout logs the user in again; five
+/// session libraries have had to fix this.
 pub async fn a_writer_never_revives_a_destroyed_session<S: SessionStore>(fixture: Fixture<S>) {
     rounds(4_000, async |round| {
         let record = fixture.insert(fixture.with(&[("n", "0")])).await;
@@ -79,11 +78,10 @@ pub async fn a_writer_never_revives_a_destroyed_session<S: SessionStore>(fixture
     fixture.assert_count(0, "sessions after all of them were destroyed").await;
 }
 
-/// A write under the old epoch that races with a sign-in is either part of
-/// what the sign-in saw, with a lower revision, or `Superseded`; never later.
+/// A write under the old epoch that races with a sign-in is either part of what the sign-in saw,
+/// with a lower revision, or `Superseded`; never later.
 ///
-/// What the visitor before the sign-in wrote must not appear in the account
-/// of the one after it.
+/// What the visitor wrote before the sign-in must not appear in the account afterwards.
 pub async fn a_sign_in_separates_earlier_writes_from_later_ones<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -130,11 +128,11 @@ pub async fn a_sign_in_separates_earlier_writes_from_later_ones<S: SessionStore>
     .await;
 }
 
-/// 8 tasks that read, add one and write under the revision they read count
-/// exactly, if each conflict is tried again from the record in the conflict.
+/// 8 tasks that read, add one and write under the revision they read count exactly, if each
+/// conflict is retried with the record in the conflict.
 ///
-/// A conflict that holds an old copy, or a check apart from the write, loses
-/// bookings under load only.
+/// A conflict with an outdated record, or a check that is separate from the write, loses bookings
+/// under load only.
 pub async fn expected_revisions_make_a_correct_counter<S: SessionStore>(fixture: Fixture<S>) {
     const TASKS: usize = 8;
     const EACH: usize = 10;
@@ -144,12 +142,12 @@ pub async fn expected_revisions_make_a_correct_counter<S: SessionStore>(fixture:
         async move {
             for _ in 0..EACH {
                 let mut seen = fixture.found(&record).await;
-                // Each conflict means that somebody else succeeded.
+                // Each conflict means that another task has succeeded.
                 for _ in 0..=TASKS * EACH {
                     let n: u64 = text(&seen, "n").and_then(|n| n.parse().ok()).unwrap_or(0);
                     let mut patch = Patch::of(vec![set("n", &(n + 1).to_string())]);
                     patch.expect.push(Expect::Rev(seen.meta.rev));
-                    // Lets others in between the read and the write.
+                    // Lets other tasks run between the read and the write.
                     tokio::task::yield_now().await;
                     match fixture.apply(record.id, 1, &patch).await {
                         Outcome::Applied(_) => break,
@@ -169,10 +167,9 @@ pub async fn expected_revisions_make_a_correct_counter<S: SessionStore>(fixture:
     assert_eq!(text(&found, "n"), Some(&*(TASKS * EACH).to_string()), "read, add, write if same");
 }
 
-/// Loads that touch, beside patches: every acknowledged patch stays.
+/// Loads that touch, concurrent with patches: every acknowledged patch remains.
 ///
-/// A touch that reads the record and writes it back undoes what was written
-/// in between.
+/// A touch that reads the record and writes it back undoes what was written in between.
 pub async fn a_touch_never_undoes_a_write<S: SessionStore>(fixture: Fixture<S>) {
     rounds(1_000, async |round| {
         let record = fixture.insert(fixture.record()).await;

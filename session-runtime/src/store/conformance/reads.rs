@@ -1,4 +1,4 @@
-//! What the caller of a patch has read: a hint, and nothing more.
+//! The record that the caller of a patch has read is only a hint.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::token::RotationNonce;
 
 type Lie = fn(&Record, &Record, &Patch) -> Record;
 
-/// What a caller may say that it has read, made of what is stored, of what was stored
-/// before, and of the patch.
+/// What a caller may claim to have read, made from what is stored, what was stored before, and the
+/// patch.
 const LIES: &[(&str, Lie)] = &[
     ("what is stored", |stored, _, _| stored.clone()),
     ("what was stored before", |_, before, _| before.clone()),
     ("other fields", |stored, _, _| {
         let fields = [("n", "100"), ("s", "\"c\""), ("x", "1")].into_iter().collect();
-        // What a caller makes of a record has no note of where it was read.
+        // A record that a caller has built has no note of where it was read.
         Record::new(stored.id, stored.meta.clone(), fields)
     }),
     ("a later revision", |stored, _, _| {
@@ -65,11 +65,11 @@ fn patches(stored: &Record) -> Vec<Patch> {
     ]
 }
 
-/// A patch has the outcome, and leaves the record, that it would without a word on what
-/// its caller read; whether that is the record as it was before, one with other fields,
-/// with another revision, epoch or expiry, or the record of another id.
+/// A patch has the same outcome, and leaves the same record, as without the hint: whether the hint
+/// is an earlier record, one with other fields, with another revision, epoch or expiry time, or the
+/// record of another id.
 ///
-/// What was read is as old as the request. A store that decides by it loses updates.
+/// The hint is as old as the request. A store that decides by it loses updates.
 pub async fn a_patch_needs_no_trust_in_what_its_caller_read<S: SessionStore>(fixture: Fixture<S>) {
     let other = fixture.insert(fixture.with(&[("n", "50"), ("s", "\"e\"")])).await;
     let kinds = patches(&other).len();
@@ -101,12 +101,11 @@ pub async fn a_patch_needs_no_trust_in_what_its_caller_read<S: SessionStore>(fix
     assert_eq!(*fixture.found(&other).await, other, "the record that was named for another");
 }
 
-/// A patch by a caller who read the record before somebody else's visit, or before a
-/// pending secret was confirmed, undoes neither: the last activity, the present secret
-/// and what is pending stay as they are.
+/// A patch whose caller read the record before another visit, or before a pending secret was
+/// confirmed, undoes neither: the last activity, the current secret and pending secrets do not
+/// change.
 ///
-/// Otherwise a session expires under its user's hands, or a secret that was replaced
-/// opens it again.
+/// Otherwise a session expires while it is in use, or a replaced secret opens it again.
 pub async fn no_patch_undoes_a_touch_or_a_confirmation<S: SessionStore>(fixture: Fixture<S>) {
     let of_meta = || {
         let mut patch = Patch::of(vec![set("n", "2")]);

@@ -11,13 +11,13 @@ use crate::record::{Principal, Renewal, RetiredSecret, Rotation};
 use crate::store::{Created, Lookup, SessionStore, Touch};
 use crate::token::{PatchId, RotationNonce, SecretHash, SessionToken};
 
-/// Everything of a record is stored: all of its meta and all of its fields.
+/// Everything in a record is stored: all of its meta and all of its fields.
 ///
-/// A store that forgets one column (when somebody signed in, whether to
-/// remember them, the last patches) works in every demo and fails much later.
+/// A store that forgets one column (when the session was authenticated, whether to remember the
+/// user, the last patches) works in every demo and fails much later.
 ///
-/// Of a secret that is the SHA-256 hash of realm and secret: computed here once more, so
-/// that it is not the secret itself.
+/// Of a secret, the SHA-256 hash of realm and secret is stored; it is computed independently here,
+/// to check that it is not the secret itself.
 pub async fn a_created_record_is_read_back_whole<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.with(&[("cart", "[1,2]"), ("locale", "\"en\"")]);
     let now = fixture.now();
@@ -48,10 +48,10 @@ pub async fn a_created_record_is_read_back_whole<S: SessionStore>(fixture: Fixtu
     assert_eq!(*fixture.found(&bare).await, bare, "an empty record without limits differs");
 }
 
-/// `create` with the id of a live record answers `Exists` and writes nothing.
+/// `create` with the id of a live record returns `Exists` and writes nothing.
 ///
-/// Create and update are different operations: where they are one, the late
-/// write of an in-flight request logs a user in again (CVE-2025-46336 in rack).
+/// If create and update are the same operation, the late write of a request in flight logs a user
+/// in again (CVE-2025-46336 in rack).
 pub async fn create_never_overwrites_a_live_record<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("kept", "1")])).await;
     let mut other = fixture.with(&[("planted", "2")]);
@@ -63,10 +63,10 @@ pub async fn create_never_overwrites_a_live_record<S: SessionStore>(fixture: Fix
     assert!(matches!(seen, Lookup::Absent), "the secret of a refused create opens: {seen:?}");
 }
 
-/// `create` with the id of a record that just expired answers `Exists`.
+/// `create` with the id of a record that has just expired returns `Exists`.
 ///
-/// A request that was live at load may still commit to it; with the id reused
-/// its patch would land in a stranger's session.
+/// A request that loaded the live record may still commit to it; if the id were reused, its patch
+/// would change another user's session.
 pub async fn create_never_overwrites_an_expired_record<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE);
@@ -78,10 +78,9 @@ pub async fn create_never_overwrites_an_expired_record<S: SessionStore>(fixture:
     assert!(matches!(seen, Lookup::Absent), "a refused create was stored: {seen:?}");
 }
 
-/// `create` with the id of a record destroyed within the last minute answers
-/// `Exists`.
+/// `create` with the id of a record that was destroyed within the last minute returns `Exists`.
 ///
-/// Otherwise delete-then-create undoes a logout, tombstone and all.
+/// Otherwise delete followed by create undoes a logout, including its tombstone.
 pub async fn create_never_takes_the_id_of_a_destroyed_record<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.delete(record.id).await;
@@ -91,10 +90,10 @@ pub async fn create_never_takes_the_id_of_a_destroyed_record<S: SessionStore>(fi
     assert!(matches!(seen, Lookup::Ended(_)), "a refused create undid the logout: {seen:?}");
 }
 
-/// Of 32 concurrent creates of one id exactly one answers `Created`, and its
-/// record is the one that is stored.
+/// Of 32 concurrent creates of one id, exactly one returns `Created`, and its record is the one
+/// that is stored.
 ///
-/// "Look, then insert" in two steps lets two of them through.
+/// Checking and inserting in two steps lets two of them through.
 pub async fn of_many_creates_of_one_id_one_succeeds<S: SessionStore>(fixture: Fixture<S>) {
     let id = fixture.record().id;
     let answers = together(32, |_| {
@@ -126,10 +125,10 @@ pub async fn an_unknown_id_is_absent<S: SessionStore>(fixture: Fixture<S>) {
     assert_eq!(created, Created::ALONE, "asking for an unknown id took it");
 }
 
-/// A load with any secret but the record's own is `Absent`: neither another
-/// session's, nor one that differs in a single bit, nor nothing at all.
+/// A load with any secret but the record's own is `Absent`: another session's, one that differs in
+/// a single bit, or none.
 ///
-/// The id is public. If it opened anything, a log file would be a key ring.
+/// The id is public. If it opened anything, every log file would contain credentials.
 pub async fn only_the_current_secret_opens_a_record<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let other = fixture.insert(fixture.record()).await;
@@ -150,7 +149,7 @@ pub async fn only_the_current_secret_opens_a_record<S: SessionStore>(fixture: Fi
 
 /// A load with a wrong secret is not activity.
 ///
-/// Otherwise anybody who knows a public id keeps that session alive for ever.
+/// Otherwise anyone who knows a public id could keep that session alive forever.
 pub async fn a_load_with_the_wrong_secret_leaves_no_trace<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE / 2);
@@ -160,11 +159,10 @@ pub async fn a_load_with_the_wrong_secret_leaves_no_trace<S: SessionStore>(fixtu
     assert_eq!(*fixture.found(&record).await, record, "a load with a wrong secret wrote");
 }
 
-/// A reload finds the newest data under the epoch the request was
-/// authenticated with, and nothing under any other.
+/// A reload returns the newest data under the epoch with which the request was authenticated, and
+/// nothing under any other.
 ///
-/// A WebSocket that was opened before a sign-in must not read the user's data
-/// afterwards.
+/// A WebSocket that was opened before a sign-in must not read the user's data afterwards.
 pub async fn a_reload_finds_the_record_under_its_epoch_only<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.applied(record.id, &Patch::of(vec![set("page", "7")])).await;

@@ -1,4 +1,4 @@
-//! A new secret for the same record, and the epoch that guards what follows.
+//! Renewal: a new secret for the same record, and the epoch that guards later writes.
 
 use super::fixture::{Fixture, MS, new_secret, renewal, set, text};
 use super::running::{rounds, together};
@@ -6,11 +6,11 @@ use crate::record::patch::{Gone, Outcome, Patch};
 use crate::record::{Principal, RetiredSecrets, TOMBSTONE};
 use crate::store::{Lookup, SessionStore, Touch};
 
-/// After a renewal the new secret finds the same record, with its data and
-/// one epoch higher, and the old secret no longer does.
+/// After a renewal the new secret finds the same record, with its data and the next epoch, and the
+/// old secret no longer does.
 ///
-/// Delete-and-create instead, and an error between the two destroys the
-/// session; rename, and a cluster refuses.
+/// With delete and create instead, an error between the two destroys the session; a rename is
+/// refused by a cluster.
 pub async fn a_renewal_replaces_the_secret_and_raises_the_epoch<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -31,8 +31,7 @@ pub async fn a_renewal_replaces_the_secret_and_raises_the_epoch<S: SessionStore>
     assert!(fixture.reload(record.id, 2).await.is_some(), "a reload under the new epoch");
 }
 
-/// Secret, epoch, fields, principal and time of a sign-in change in one step,
-/// by the store's clock.
+/// Secret, epoch, fields, principal and time of a sign-in change in one step, by the store's clock.
 pub async fn a_renewal_is_one_step_with_its_data<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.with(&[("planted", "1"), ("cart", "[1]")])).await;
     fixture.clock.advance(MS);
@@ -55,11 +54,10 @@ pub async fn a_renewal_is_one_step_with_its_data<S: SessionStore>(fixture: Fixtu
     fixture.assert_listed(&customer, &[record.id], "the sessions of who signed in").await;
 }
 
-/// The replaced secret answers `Ended` for a minute, to the millisecond,
-/// and `Absent` afterwards.
+/// The replaced secret is `Ended` for a minute, to the millisecond, and `Absent` afterwards.
 ///
-/// The late response to a request with the old cookie would otherwise start a
-/// fresh anonymous session in the browser, and log the user out again.
+/// Otherwise the late response to a request with the old cookie would start a new anonymous session
+/// in the browser, and log the user out again.
 pub async fn the_old_secret_is_retired_for_a_minute<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(MS);
@@ -77,11 +75,11 @@ pub async fn the_old_secret_is_retired_for_a_minute<S: SessionStore>(fixture: Fi
     assert!(matches!(new, Lookup::Found(_)), "the new secret: {new:?}");
 }
 
-/// Each of the last [`RetiredSecrets::LEN`] replaced secrets is retired, for
-/// its own minute, through patches and touches.
+/// Each of the last [`RetiredSecrets::LEN`] replaced secrets is retired, for its own minute,
+/// through patches and touches.
 ///
-/// Signing in, confirming by a second factor and gaining a role are three
-/// renewals in one minute; the first page's images are still loading.
+/// Signing in, confirming by a second factor and gaining a role are three renewals in one minute,
+/// while the first page's images are still loading.
 pub async fn several_old_secrets_are_retired<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let mut secrets = vec![record.meta.secret];
@@ -110,11 +108,11 @@ pub async fn several_old_secrets_are_retired<S: SessionStore>(fixture: Fixture<S
     check("AARRRRF").await;
 }
 
-/// A patch under an older epoch, or one that never was, is `Superseded` and
-/// leaves no trace, whatever it wants.
+/// A patch under an older epoch, or one that never existed, is `Superseded` and leaves no trace,
+/// whatever it contains.
 ///
-/// A socket that was opened before a sign-in must not write into the session
-/// of whoever signed in, least of all sign them in as somebody else.
+/// A socket that was opened before a sign-in must not write into the session afterwards, let alone
+/// sign in another principal.
 pub async fn writes_of_an_older_epoch_are_superseded<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.with(&[("n", "1")])).await;
     let (renew, secret) = renewal(record.id);
@@ -139,10 +137,10 @@ pub async fn writes_of_an_older_epoch_are_superseded<S: SessionStore>(fixture: F
     fixture.assert_listed(&attacker, &[], "a superseded patch left a listing").await;
 }
 
-/// Of many renewals that race under one epoch exactly one is applied, and its
-/// secret alone opens the record; the others are `Superseded`.
+/// Of many renewals that race under one epoch, exactly one is applied, and only its secret opens
+/// the record; the others are `Superseded`.
 ///
-/// Two that both succeed give two browsers a cookie, and only one works.
+/// If two succeed, two browsers get a cookie, and only one of them works.
 pub async fn of_many_renewals_of_one_epoch_one_succeeds<S: SessionStore>(fixture: Fixture<S>) {
     rounds(200, async |_| {
         let record = fixture.insert(fixture.record()).await;

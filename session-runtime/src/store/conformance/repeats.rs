@@ -1,4 +1,4 @@
-//! Lost replies: a patch that is sent again is answered, not applied again.
+//! Lost answers: a patch that is sent again is answered, not applied again.
 
 use super::fixture::{Fixture, renewal, set, text};
 use super::running::{rounds, together};
@@ -7,10 +7,10 @@ use crate::record::patch::{Add, Applied, Expect, FieldOp, Gone, Op, Outcome, Pat
 use crate::store::SessionStore;
 use crate::token::PatchId;
 
-/// A patch whose answer was lost and that is sent again changes nothing, and
-/// the answer says `repeated`, with the record's current revision.
+/// A patch whose answer was lost and that is sent again changes nothing, and the answer is
+/// `repeated`, with the record's current revision.
 ///
-/// Applied again it would undo what somebody else wrote in between.
+/// Applied again, it would undo another request's later write.
 pub async fn a_repeated_patch_is_answered_not_applied<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let mine = Patch::of(vec![set("page", "1")]);
@@ -38,10 +38,10 @@ pub async fn a_repeated_addition_is_not_added_again<S: SessionStore>(fixture: Fi
     assert_eq!(text(&*fixture.found(&record).await, "n"), Some("5"), "one addition, sent 3 times");
 }
 
-/// A take that is sent again hands out nothing, also when somebody has set
-/// the field anew, and leaves that new value alone.
+/// A take that is sent again returns nothing, even if the field has been set again, and leaves that
+/// new value alone.
 ///
-/// A nonce is handed out at most once; a lost reply loses it.
+/// A nonce is returned at most once; a lost answer loses it.
 pub async fn a_repeated_take_hands_out_nothing<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("nonce", "1")])).await;
     let take = Patch::of(vec![FieldOp::new("nonce", Op::Take)]);
@@ -56,11 +56,11 @@ pub async fn a_repeated_take_hands_out_nothing<S: SessionStore>(fixture: Fixture
     assert_eq!(text(&found, "nonce"), Some("2"), "a take that is sent again took");
 }
 
-/// A repeat is recognised before its expectations are looked at, which its
-/// own first application made fail.
+/// A repeat is recognised before its expectations are checked, which its first application has made
+/// fail.
 ///
-/// Otherwise a lost reply turns a transaction that succeeded into a conflict,
-/// and the retry into a second booking.
+/// Otherwise a lost answer turns a successful transaction into a conflict, and the retry into a
+/// second booking.
 pub async fn a_repeated_patch_is_known_before_its_expectations<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -73,10 +73,10 @@ pub async fn a_repeated_patch_is_known_before_its_expectations<S: SessionStore>(
     assert!(again.repeated, "a patch with expectations, sent again: {again:?}");
 }
 
-/// A renewal that is sent again, under the epoch that it ended itself, is
-/// answered with the new epoch and renews nothing.
+/// A renewal that is sent again, under the epoch that it ended itself, returns the new epoch and
+/// renews nothing.
 ///
-/// Otherwise a lost reply at sign-in is a sign-in that "lost a race".
+/// Otherwise, if the answer to a sign-in is lost, the sign-in seems to have lost a race.
 pub async fn a_repeated_renewal_is_known_under_the_old_epoch<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.record()).await;
     let (renew, secret) = renewal(record.id);
@@ -87,8 +87,7 @@ pub async fn a_repeated_renewal_is_known_under_the_old_epoch<S: SessionStore>(fi
     assert_eq!(fixture.found(&record).await.meta.epoch, 2, "the epoch after a repeated renewal");
 }
 
-/// One patch sent by 16 tasks at once (a client that retries too early) is
-/// applied once.
+/// One patch that is sent by 16 concurrent tasks (a client that retries too early) is applied once.
 pub async fn a_patch_repeated_concurrently_is_applied_once<S: SessionStore>(fixture: Fixture<S>) {
     rounds(20, async |_| {
         let record = fixture.insert(fixture.record()).await;
@@ -106,8 +105,8 @@ pub async fn a_patch_repeated_concurrently_is_applied_once<S: SessionStore>(fixt
     .await;
 }
 
-/// The last [`PatchLog::LEN`] patches are recognised, in memory and in the
-/// record that a load returns, oldest first; and the log does not grow.
+/// The last [`PatchLog::LEN`] patches are recognised, and are in the record that a load returns,
+/// oldest first; the log does not grow.
 pub async fn the_last_few_patches_are_remembered<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let patches: Vec<_> = (0..PatchLog::LEN + 3).map(|_| Patch::of(vec![set("n", "1")])).collect();
@@ -125,10 +124,10 @@ pub async fn the_last_few_patches_are_remembered<S: SessionStore>(fixture: Fixtu
     }
 }
 
-/// Patch ids are 48 bits, and all of them count.
+/// Patch ids have 48 bits, and all of them count.
 ///
-/// In a narrower column, as a float or as a hash they collide, and a patch is
-/// answered that was never applied.
+/// In a narrower column, as a float or as a hash they collide, and a patch is answered that was
+/// never applied.
 pub async fn patch_ids_are_compared_in_full<S: SessionStore>(fixture: Fixture<S>) {
     const MAX: u64 = (1 << 48) - 1;
     let near = [MAX, MAX - 1, 1 << 47, (1 << 47) - 1, (1 << 24) + 1, 1 << 24, 1 << 32, 1];
@@ -145,12 +144,12 @@ pub async fn patch_ids_are_compared_in_full<S: SessionStore>(fixture: Fixture<S>
     }
 }
 
-/// A patch that is sent again, and says which revision it was made for, is applied if
-/// it is certain that it was not before, answered if the record remembers it, and
-/// else uncertain, and leaves no trace: as soon as so many patches came since that the
-/// record may have forgotten it. That is said before its epoch is looked at.
+/// A patch that is sent again with the revision it was made for is applied if it certainly was not
+/// before, and answered if the record remembers it. Otherwise, once so many patches have followed
+/// that the record may have forgotten it, it is uncertain, and leaves no trace. This is decided
+/// before its epoch is checked.
 ///
-/// Applied twice, it books twice; "superseded" would say that it never was.
+/// If it were applied twice, it would book twice; "superseded" would mean that it never was.
 pub async fn a_repetition_that_may_be_forgotten_is_uncertain<S: SessionStore>(fixture: Fixture<S>) {
     for arrived in [false, true] {
         for others in 0..=PatchLog::LEN + 1 {

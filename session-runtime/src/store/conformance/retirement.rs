@@ -1,4 +1,4 @@
-//! Destroying a session: it wins, and it is remembered.
+//! Destroying a session: it always succeeds, and is remembered.
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, SLACK, new_secret, renewal, set};
 use super::running::{rounds, together};
@@ -6,8 +6,8 @@ use crate::record::patch::{Gone, Outcome, Patch};
 use crate::record::{Principal, TOMBSTONE};
 use crate::store::{Created, Lookup, SessionStore, Touch};
 
-/// `delete` answers true for a live session, and false for one that was
-/// destroyed before, has expired or never was; none of these is an error.
+/// `delete` returns true for a live session, and false for one that was already destroyed, has
+/// expired or never existed; none of these is an error.
 ///
 /// A second click on "log out" must not be a 500.
 pub async fn delete_says_whether_a_live_session_was_there<S: SessionStore>(fixture: Fixture<S>) {
@@ -21,11 +21,10 @@ pub async fn delete_says_whether_a_live_session_was_there<S: SessionStore>(fixtu
     assert!(!fixture.delete(expired.id).await, "a delete of an expired session");
 }
 
-/// After a delete no load, reload, patch, listing or count finds the session,
-/// and the others are as they were.
+/// After a delete no load, reload, patch, listing or count finds the session, and the others do not
+/// change.
 ///
-/// Where delete is a kind of save, the data stays and the index entry comes
-/// back.
+/// If delete is a kind of save, the data remains and the index entry comes back.
 pub async fn a_destroyed_session_is_gone_for_everyone<S: SessionStore>(fixture: Fixture<S>) {
     let customer = Principal::new("customer", "42");
     let record = fixture.insert(fixture.of(&customer)).await;
@@ -49,8 +48,8 @@ pub async fn a_destroyed_session_is_gone_for_everyone<S: SessionStore>(fixture: 
     assert_eq!(*fixture.found(&other).await, other, "another session of the same principal");
 }
 
-/// A delete works whatever the epoch: the log-out of a request that was
-/// loaded before a renewal ends the renewed session too.
+/// A delete works whatever the epoch: the logout of a request that loaded the session before a
+/// renewal ends the renewed session too.
 pub async fn delete_needs_no_epoch<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.record()).await;
     let (patch, secret) = renewal(record.id);
@@ -67,11 +66,10 @@ pub async fn delete_needs_no_epoch<S: SessionStore>(fixture: Fixture<S>) {
     assert!(matches!(seen, Lookup::Ended(_)), "the renewed secret after the delete: {seen:?}");
 }
 
-/// For a minute after a delete, to the millisecond, the session's secret
-/// answers `Ended` and any other `Absent`; then everything is `Absent`, and
-/// nothing remains once it was swept.
+/// For a minute after a delete, to the millisecond, the session's secret is `Ended` and any other
+/// `Absent`; after that everything is `Absent`, and nothing remains after a sweep.
 ///
-/// A late response must not create a fresh session over a logout.
+/// A late response must not create a new session after a logout.
 pub async fn a_destroyed_session_is_remembered_for_a_minute<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(MS);
@@ -90,11 +88,11 @@ pub async fn a_destroyed_session_is_remembered_for_a_minute<S: SessionStore>(fix
     assert_eq!(created, Created::ALONE, "a tombstone that is never swept");
 }
 
-/// A secret that was replaced less than a minute ago stays `Ended` when the
-/// record is destroyed as well.
+/// A secret that was replaced less than a minute ago remains `Ended` when the record is destroyed
+/// as well.
 ///
-/// Signing in and out within a minute is common on shared machines; the late
-/// response belongs to the page before the sign-in.
+/// Signing in and out within a minute is common on shared machines; the late response belongs to
+/// the page before the sign-in.
 pub async fn a_replaced_secret_stays_retired_when_its_record_is_destroyed<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -110,8 +108,8 @@ pub async fn a_replaced_secret_stays_retired_when_its_record_is_destroyed<S: Ses
     assert!(matches!(seen, Lookup::Absent), "after everybody's minute: {seen:?}");
 }
 
-/// A delete within the leeway of an expired session ends that leeway: a patch
-/// in flight, a sign-in even, is `Gone::Absent`.
+/// A delete within the leeway of an expired session ends that leeway: a patch in flight, even a
+/// sign-in, is `Gone::Absent`.
 pub async fn destroying_an_expired_session_ends_its_leeway<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     fixture.clock.advance(IDLE);
@@ -125,7 +123,7 @@ pub async fn destroying_an_expired_session_ends_its_leeway<S: SessionStore>(fixt
     assert!(!matches!(seen, Lookup::Found(_)), "a destroyed session is back: {seen:?}");
 }
 
-/// Of 16 concurrent deletes exactly one ended the session.
+/// Of 16 concurrent deletes, exactly one has ended the session.
 pub async fn of_many_deletes_one_ends_the_session<S: SessionStore>(fixture: Fixture<S>) {
     rounds(100, async |_| {
         let record = fixture.insert(fixture.record()).await;

@@ -1,4 +1,4 @@
-//! Ending sessions by principal: one, all others, all.
+//! Ending sessions by principal: one, all others, or all.
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, renewal};
 use super::running::{both, rounds};
@@ -18,10 +18,10 @@ async fn retired<S: SessionStore>(fixture: &Fixture<S>, record: &Record) -> bool
     matches!(fixture.look(record).await, Lookup::Ended(_))
 }
 
-/// Revoking one session ends it only if it belongs to that principal: neither
-/// somebody else's, nor nobody's, whatever id is asked for.
+/// Revoking one session ends it only if it belongs to that principal: not one of another principal
+/// or of none, whatever id is passed.
 ///
-/// The id comes from a form; without the check it ends anybody's session.
+/// The id comes from a form; without the check it could end any user's session.
 pub async fn revoke_one_ends_only_a_session_of_that_principal<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -47,8 +47,8 @@ pub async fn revoke_one_ends_only_a_session_of_that_principal<S: SessionStore>(
     assert_eq!(revoked, 0, "revoking a session that was theirs");
 }
 
-/// Revoking all others spares exactly the session that asks; if that one is
-/// not theirs, all of theirs end.
+/// Revoking all others spares exactly the current session; if that one does not belong to the
+/// principal, all of the principal's sessions end.
 pub async fn revoke_others_spares_only_the_kept_session<S: SessionStore>(fixture: Fixture<S>) {
     let mut mine = Vec::new();
     for _ in 0..4 {
@@ -67,8 +67,7 @@ pub async fn revoke_others_spares_only_the_kept_session<S: SessionStore>(fixture
     fixture.found(&theirs).await;
 }
 
-/// Revoking all ends every session of the principal, in whatever state of
-/// renewal, and nobody else's.
+/// Revoking all ends every session of the principal, in whatever state of renewal, and no others.
 pub async fn revoke_all_ends_every_session_of_the_principal<S: SessionStore>(fixture: Fixture<S>) {
     let mut mine = Vec::new();
     for _ in 0..40 {
@@ -90,11 +89,10 @@ pub async fn revoke_all_ends_every_session_of_the_principal<S: SessionStore>(fix
     fixture.assert_count(2, "the sessions of others").await;
 }
 
-/// Revoking also destroys sessions that expired just now, though it does not
-/// count them.
+/// Revoking also destroys sessions that have just expired, though it does not count them.
 ///
-/// Within their leeway a sign-in in flight could make one of them live again,
-/// after "sign out everywhere" was acknowledged.
+/// Within their leeway, a sign-in in flight could revive one of them after "sign out everywhere"
+/// was acknowledged.
 pub async fn revoking_ends_sessions_within_the_leeway<S: SessionStore>(fixture: Fixture<S>) {
     for which in [Revoke::All, Revoke::Others(fixture.record().id)] {
         let record = fixture.insert(fixture.of(&customer())).await;
@@ -110,8 +108,8 @@ pub async fn revoking_ends_sessions_within_the_leeway<S: SessionStore>(fixture: 
     }
 }
 
-/// A revoked session is destroyed like any other: its secret is `Ended` for
-/// a minute, patches are `Gone::Absent`, reloads find nothing.
+/// A revoked session is destroyed like any other: its secret is `Ended` for a minute, patches are
+/// `Gone::Absent`, reloads find nothing.
 pub async fn a_revoked_session_is_remembered_for_a_minute<S: SessionStore>(fixture: Fixture<S>) {
     for which in [Revoke::One, Revoke::Others, |_| Revoke::All] {
         let record = fixture.insert(fixture.of(&customer())).await;
@@ -134,10 +132,10 @@ pub async fn a_revoked_session_is_remembered_for_a_minute<S: SessionStore>(fixtu
     }
 }
 
-/// A session that signs in while its principal's sessions are revoked is
-/// either destroyed, or live and listed, so that the next revocation ends it.
+/// A session that signs in while its principal's sessions are revoked is either destroyed, or live
+/// and listed, so that the next revocation ends it.
 ///
-/// In between, live but in no index, nobody can ever sign it out.
+/// If it were live but in no index, it could never be signed out.
 pub async fn a_session_that_signs_in_during_a_revocation_is_ended_or_listed<S: SessionStore>(
     fixture: Fixture<S>,
 ) {

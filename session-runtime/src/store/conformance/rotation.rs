@@ -1,4 +1,4 @@
-//! Renewal by age: a next secret that is pending until it has been presented.
+//! Renewal by age: the next secret is pending until it has been presented.
 
 use super::fixture::{Fixture, IDLE, MS, new_secret, renewal, set, text};
 use super::running::together;
@@ -8,7 +8,7 @@ use crate::record::{Principal, ROTATION_GRACE, Record, Rotate, Rotation, TOMBSTO
 use crate::store::{Lookup, SessionStore, Touch};
 use crate::token::{RotationNonce, SecretHash};
 
-/// A patch that asks for a secret to follow `from`, and that rotation.
+/// Returns a patch that asks for a secret to follow `from`, and that rotation.
 fn rotating(id: SessionId, from: SecretHash, nonce: u8) -> (Patch, Rotation) {
     let rotation = Rotation { nonce: RotationNonce([nonce; 16]), next: new_secret(id) };
     let mut patch = Patch::new();
@@ -16,7 +16,7 @@ fn rotating(id: SessionId, from: SecretHash, nonce: u8) -> (Patch, Rotation) {
     (patch, rotation)
 }
 
-/// A record with a pending secret.
+/// Stores a record with a pending secret.
 async fn pending<S: SessionStore>(fixture: &Fixture<S>) -> (Record, SecretHash) {
     let record = fixture.insert(fixture.with(&[("cart", "[1]")])).await;
     let (patch, rotation) = rotating(record.id, record.meta.secret, 7);
@@ -24,7 +24,8 @@ async fn pending<S: SessionStore>(fixture: &Fixture<S>) -> (Record, SecretHash) 
     (record, rotation.next)
 }
 
-/// A record whose second secret was presented: its id, the first, the second.
+/// Stores a record whose second secret was presented; returns its id, the first and the second
+/// secret.
 async fn confirmed<S: SessionStore>(fixture: &Fixture<S>) -> (SessionId, SecretHash, SecretHash) {
     let (record, next) = pending(fixture).await;
     let seen = fixture.load(record.id, &next, Touch::IfDue).await;
@@ -36,10 +37,10 @@ async fn look<S: SessionStore>(fixture: &Fixture<S>, id: SessionId, secret: &Sec
     fixture.load(id, secret, Touch::Never).await
 }
 
-/// While a next secret is pending, the present one opens the record, however
-/// long that takes: the cookie with the next one may never have arrived.
+/// While a next secret is pending, the current one opens the record, however long that takes: the
+/// cookie with the next one may never have arrived.
 ///
-/// Where the old secret ends at once, each lost response is a lost session.
+/// If the old secret ended at once, each lost response would be a lost session.
 pub async fn a_pending_secret_leaves_the_present_one_good<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("cart", "[1]")])).await;
     let (patch, rotation) = rotating(record.id, record.meta.secret, 7);
@@ -58,8 +59,8 @@ pub async fn a_pending_secret_leaves_the_present_one_good<S: SessionStore>(fixtu
     assert!(matches!(other, Lookup::Absent), "a secret that never was any: {other:?}");
 }
 
-/// A load by the pending secret finds the record and, in the same step, makes
-/// it the present one, since then.
+/// A load by the pending secret finds the record and, in the same step, makes that secret the
+/// current one from then on.
 pub async fn presenting_the_next_secret_confirms_it<S: SessionStore>(fixture: Fixture<S>) {
     let (record, next) = pending(&fixture).await;
     fixture.clock.advance(IDLE / 2);
@@ -77,9 +78,9 @@ pub async fn presenting_the_next_secret_confirms_it<S: SessionStore>(fixture: Fi
     assert_eq!(reloaded, Some(found), "the confirmation is not stored");
 }
 
-/// A load that is no visit confirms the pending secret all the same.
+/// A load that only looks confirms the pending secret too.
 ///
-/// Otherwise a page that only polls keeps both secrets good for ever.
+/// Otherwise a page that only polls keeps both secrets valid forever.
 pub async fn a_load_that_only_looks_confirms_too<S: SessionStore>(fixture: Fixture<S>) {
     let (record, next) = pending(&fixture).await;
     fixture.clock.advance(IDLE / 2);
@@ -91,8 +92,8 @@ pub async fn a_load_that_only_looks_confirms_too<S: SessionStore>(fixture: Fixtu
     assert_eq!(secret, Some(next), "the present secret after a load that only looked");
 }
 
-/// A rotation raises no epoch, neither when it begins nor when it is
-/// confirmed: what was authorised before goes on.
+/// A rotation does not raise the epoch, neither when it begins nor when it is confirmed: what was
+/// authorised before remains so.
 ///
 /// A socket that is open for hours must not be cut off by a renewal by age.
 pub async fn a_rotation_changes_no_authority<S: SessionStore>(fixture: Fixture<S>) {
@@ -110,8 +111,8 @@ pub async fn a_rotation_changes_no_authority<S: SessionStore>(fixture: Fixture<S
     assert_eq!(kept, Some(next), "a write took the confirmation back");
 }
 
-/// A confirmation is no change of the data: a request that read the record
-/// before it may still write under the revision it read.
+/// A confirmation does not change the data: a request that read the record before it may still
+/// write under the revision it read.
 pub async fn a_confirmation_changes_no_revision<S: SessionStore>(fixture: Fixture<S>) {
     let (record, next) = pending(&fixture).await;
     let rev = fixture.found(&record).await.meta.rev;
@@ -122,8 +123,8 @@ pub async fn a_confirmation_changes_no_revision<S: SessionStore>(fixture: Fixtur
     assert_eq!(applied.rev, rev + 1, "the revision of the first write after a confirmation");
 }
 
-/// A rotation whose answer was lost and that is sent again answers with the
-/// nonce that is pending, and so does a later one, whose own is not used.
+/// A rotation whose answer was lost and that is sent again returns the pending nonce, and so does a
+/// later one, whose own nonce is not used.
 pub async fn a_repeated_rotation_answers_the_pending_nonce<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let (patch, first) = rotating(record.id, record.meta.secret, 1);
@@ -146,11 +147,11 @@ pub async fn a_repeated_rotation_answers_the_pending_nonce<S: SessionStore>(fixt
     assert!(matches!(seen, Lookup::Found(_)), "the next secret that is pending: {seen:?}");
 }
 
-/// Of many concurrent rotations all are told one nonce, and the secret that
-/// belongs to it opens the record; those of the others do not.
+/// Many concurrent rotations all return one nonce, and the secret that belongs to it opens the
+/// record; those of the others do not.
 ///
-/// A page with eight requests renews eight times at once; the cookie that
-/// arrives last must be as good as the first.
+/// A page with eight requests renews eight times at once; the last cookie to arrive must be as good
+/// as the first.
 pub async fn concurrent_rotations_agree_on_one_nonce<S: SessionStore>(fixture: Fixture<S>) {
     super::running::rounds(200, async |_| {
         let record = fixture.insert(fixture.record()).await;
@@ -174,8 +175,8 @@ pub async fn concurrent_rotations_agree_on_one_nonce<S: SessionStore>(fixture: F
     .await;
 }
 
-/// After a confirmation the secret before opens the record for the grace, to
-/// the millisecond, for the requests that were on their way.
+/// After a confirmation, the previous secret opens the record during the grace period, to the
+/// millisecond, for requests that were already on their way.
 pub async fn the_secret_before_is_good_for_the_grace<S: SessionStore>(fixture: Fixture<S>) {
     let (id, old, new) = confirmed(&fixture).await;
     fixture.clock.advance(ROTATION_GRACE - MS);
@@ -189,8 +190,8 @@ pub async fn the_secret_before_is_good_for_the_grace<S: SessionStore>(fixture: F
     assert!(matches!(seen, Lookup::Found(_)), "the present secret: {seen:?}");
 }
 
-/// The grace is counted to the arrival of the request, not to its load: an
-/// upload that began in time is answered.
+/// The grace period is compared with the arrival of the request, not with its load: an upload that
+/// began in time is answered.
 pub async fn a_request_that_arrived_within_the_grace_is_answered<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -203,9 +204,9 @@ pub async fn a_request_that_arrived_within_the_grace_is_answered<S: SessionStore
     assert!(matches!(seen, Lookup::Replayed(_)), "arrived at the end of the grace: {seen:?}");
 }
 
-/// The secret before, presented after its grace, is `Replayed` as long as the
-/// record lives: somebody may have stolen it. It opens nothing and is no
-/// activity; a secret that never was any is `Absent` as ever.
+/// The previous secret, presented after its grace period, is `Replayed` as long as the record
+/// lives: it may have been stolen. It opens nothing and is not activity; a secret that never
+/// existed is still `Absent`.
 pub async fn a_replayed_secret_is_reported_and_opens_nothing<S: SessionStore>(fixture: Fixture<S>) {
     let (id, old, new) = confirmed(&fixture).await;
     let customer = Principal::new("customer", "42");
@@ -226,11 +227,11 @@ pub async fn a_replayed_secret_is_reported_and_opens_nothing<S: SessionStore>(fi
     assert!(matches!(seen, Lookup::Found(_)), "the present secret: {seen:?}");
 }
 
-/// Whoever presented a secret that was replaced meanwhile begins no rotation,
-/// and is not told the nonce of one that is pending.
+/// A request that presented a secret that was replaced meanwhile begins no rotation, and does not
+/// learn the nonce of a pending one.
 ///
-/// The next secret would follow from one that nobody holds any more, and
-/// whoever stole the old one would learn how to get at the next.
+/// The next secret would be derived from one that no browser holds any more, and a thief of the old
+/// secret would learn how to derive the next.
 pub async fn a_replaced_secret_begins_no_rotation<S: SessionStore>(fixture: Fixture<S>) {
     let (id, first, second) = confirmed(&fixture).await;
     let (late, rotation) = rotating(id, first, 9);
@@ -245,11 +246,11 @@ pub async fn a_replaced_secret_begins_no_rotation<S: SessionStore>(fixture: Fixt
     assert_eq!(applied.rotation, None, "the nonce of what is pending, told to a replaced secret");
 }
 
-/// A change of privilege retires the pending secret and the one before it
-/// together with the present one: for a minute all are `Ended`.
+/// A change of privilege retires the pending and the previous secret together with the current one:
+/// all are `Ended` for a minute.
 ///
-/// A pending secret that outlives a sign-in is a key to somebody's account
-/// that an attacker may have planted.
+/// A pending secret that outlives a sign-in could give an attacker who planted it access to the
+/// account.
 pub async fn a_change_of_privilege_retires_the_neighbours_of_the_secret<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -275,11 +276,9 @@ pub async fn a_change_of_privilege_retires_the_neighbours_of_the_secret<S: Sessi
     }
 }
 
-/// Of a destroyed session the pending secret and the one before are `Ended`
-/// for a minute as well.
+/// The pending and the previous secret of a destroyed session are `Ended` for a minute as well.
 ///
-/// The late response to whichever of them must not start a session over the
-/// logout.
+/// A late response to a request with any of them must not start a new session after the logout.
 pub async fn a_destroyed_session_retires_the_neighbours_of_its_secret<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -302,11 +301,11 @@ pub async fn a_destroyed_session_retires_the_neighbours_of_its_secret<S: Session
     }
 }
 
-/// A secret that joins opens the record beside the present one, as does each of three;
-/// whichever is presented is the present one from then on, and the others have the
-/// grace. It changes no authority and ends with a change of privilege.
+/// A secret that joins opens the record beside the current one, as do up to three of them; the one
+/// that is presented becomes the current one, and the others have the grace period. Joining changes
+/// no authority, and ends with a change of privilege.
 ///
-/// Several answers are on their way to one browser, and nobody knows which it keeps.
+/// Several responses are on their way to one browser, and it is unknown which cookie it keeps.
 pub async fn secrets_that_join_open_beside_the_present_one<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("cart", "[1]")])).await;
     let (id, first) = (record.id, record.meta.secret);

@@ -1,6 +1,6 @@
-//! The one list of all rules, and the macro that makes tests of them.
+//! The list of all rules, and the macro that turns them into tests.
 
-/// Makes a module with one test per rule of the store contract.
+/// Creates a module with one test per rule of the store contract.
 ///
 /// See the [module](crate::store::conformance) for how to use it.
 #[macro_export]
@@ -10,9 +10,8 @@ macro_rules! store_conformance {
     };
 }
 
-/// Calls `callback! { {input} {theme [need …] { rule … } …} }`. The needs are
-/// those of the rules that follow; a theme with several stands here several
-/// times.
+/// Calls `callback! { {input} {theme [need …] { rule … } …} }`. The needs apply to the rules that
+/// follow; a theme with different needs is listed several times.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_rules {
@@ -303,7 +302,7 @@ macro_rules! publish {
         /// The names of all rules, in the order of the list.
         pub const RULES: &[&str] = &[$($(stringify!($rule)),*),*];
 
-        /// What each of them needs.
+        /// The needs of each rule.
         const NEEDS: &[(&str, &[needs::Need])] =
             &[$($((stringify!($rule), rules::needs!($needs)),)*)*];
     };

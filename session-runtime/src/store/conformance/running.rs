@@ -1,4 +1,4 @@
-//! Running rules, and tasks within them, at the same time.
+//! Running rules, and concurrent tasks within them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::fixture::Fixture;
 use super::needs::lacking;
 use crate::store::SessionStore;
 
-/// Runs `tasks` copies of a task that all start at once; their results in order.
+/// Runs `tasks` copies of a task that all start at the same time; returns their results in order.
 pub(super) async fn together<T, F>(tasks: usize, task: impl Fn(usize) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -34,7 +34,7 @@ where
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Runs two tasks that start at once.
+/// Runs two tasks that start at the same time.
 pub(super) async fn both<A, B>(
     one: impl Future<Output = A> + Send + 'static,
     other: impl Future<Output = B> + Send + 'static,
@@ -56,10 +56,10 @@ where
     (joined(one.await), joined(other.await))
 }
 
-/// Runs `round` up to `most` times; a slow store stops after two seconds, but
-/// not before the hundredth round.
+/// Runs `round` up to `most` times; with a slow store it stops after two seconds, but not before
+/// the hundredth round.
 pub(super) async fn rounds(most: usize, mut round: impl AsyncFnMut(usize)) {
-    // A stop-watch for the suite itself; no session's life depends on it.
+    // Measures the suite itself; no session's lifetime depends on it.
     let start = tokio::time::Instant::now();
     for index in 0..most {
         if index >= 100 && start.elapsed() > Duration::from_secs(2) {
@@ -69,8 +69,8 @@ pub(super) async fn rounds(most: usize, mut round: impl AsyncFnMut(usize)) {
     }
 }
 
-/// Opens a store and runs the test of one rule, unless the store does not
-/// promise what the rule needs: then it says so.
+/// Opens a store and runs the test of one rule, unless the store does not promise what the rule
+/// needs, which is then printed.
 #[doc(hidden)]
 pub fn check<S, T>(
     rule: &str,
@@ -89,7 +89,7 @@ pub fn check<S, T>(
     });
 }
 
-/// Runs the test of one rule; a store that hangs fails it.
+/// Runs the test of one rule, which fails if the store hangs.
 #[doc(hidden)]
 pub fn run(rule: &str, test: impl Future<Output = ()>) {
     const PATIENCE: Duration = Duration::from_secs(120);

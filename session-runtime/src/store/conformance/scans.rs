@@ -26,7 +26,7 @@ fn ids(records: &[Record]) -> BTreeSet<SessionId> {
     records.iter().map(|record| record.id).collect()
 }
 
-/// Walks to the end in pages of `limit`, and does `between` after each.
+/// Walks to the end in pages of `limit`, and calls `between` after each.
 async fn walked<S: SessionStore>(
     fixture: &Fixture<S>,
     limit: usize,
@@ -45,10 +45,10 @@ async fn walked<S: SessionStore>(
     panic!("a hundred thousand pages, and always a next one: the walk never ends");
 }
 
-/// Every live session is on some page of a walk, whole and as it was stored
-/// last, whether somebody is signed in or not and whatever the size of a page.
+/// Every live session is on some page of a walk, complete and as last stored, with or without a
+/// principal and whatever the size of a page.
 ///
-/// A walk that follows an index of principals misses the visitors.
+/// A walk that follows an index of principals misses anonymous sessions.
 pub async fn a_walk_finds_every_live_session<S: SessionStore>(fixture: Fixture<S>) {
     assert!(walked(&fixture, 10, async |_| ()).await.is_empty(), "a walk through an empty store");
     let records = several(&fixture, 40).await;
@@ -67,8 +67,8 @@ pub async fn a_walk_finds_every_live_session<S: SessionStore>(fixture: Fixture<S
     }
 }
 
-/// What was destroyed or has expired is on no page, swept or not, and what was
-/// touched since still is.
+/// Sessions that were destroyed or have expired are on no page, swept or not; one that was touched
+/// meanwhile still is.
 pub async fn a_walk_shows_nothing_that_has_ended<S: SessionStore>(fixture: Fixture<S>) {
     let records = several(&fixture, 12).await;
     for record in &records[..3] {
@@ -89,8 +89,8 @@ pub async fn a_walk_shows_nothing_that_has_ended<S: SessionStore>(fixture: Fixtu
     }
 }
 
-/// Sessions that are created, changed, destroyed and renewed between two pages
-/// hide none of those that are there all the time.
+/// Sessions that are created, changed, destroyed and renewed between two pages do not hide any that
+/// exist throughout.
 ///
 /// A walk that counts (`OFFSET`) skips as many as were removed before it.
 pub async fn a_walk_misses_nobody_while_others_come_and_go<S: SessionStore>(fixture: Fixture<S>) {
@@ -112,7 +112,7 @@ pub async fn a_walk_misses_nobody_while_others_come_and_go<S: SessionStore>(fixt
     assert_eq!(missed, [], "sessions that were live all the time and on no page");
 }
 
-/// A cursor is text: a walk that is interrupted goes on from it later.
+/// A cursor is text: an interrupted walk can continue from it later.
 pub async fn a_walk_goes_on_from_a_kept_cursor<S: SessionStore>(fixture: Fixture<S>) {
     let records = several(&fixture, 25).await;
     let (mut seen, mut kept) = (BTreeSet::new(), None::<String>);

@@ -8,9 +8,8 @@ use crate::record::{ROTATION_GRACE, Rotate, Rotation};
 use crate::store::{Lookup, SessionStore};
 use crate::token::{RotationNonce, SecretHash};
 
-/// A load with several hashes finds the record if one of them is its own, whichever
-/// that is; with none at all, and with wrong ones only, it finds nothing. The same
-/// holds for what is left of a destroyed record.
+/// A load with several hashes finds the record if any one of them is its own; with none, or only
+/// wrong ones, it finds nothing. The same holds for the tombstone of a destroyed record.
 pub async fn any_of_several_secrets_opens_a_session<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.record()).await;
     let id = record.id;
@@ -49,9 +48,9 @@ fn rotating(id: SessionId, from: SecretHash) -> (Patch, SecretHash) {
     (patch, next)
 }
 
-/// Of several secrets that the record knows the newest counts, in whatever order they
-/// come: the pending one before the present one, that before its predecessor, and all
-/// of these before one that a change of privilege replaced.
+/// If the record knows several of the secrets, the newest counts, in whatever order they are
+/// passed: the pending one before the current one, that before the previous one, and all of these
+/// before one that a change of privilege replaced.
 ///
 /// Otherwise a session that opens is reported as stolen, or as ended.
 pub async fn of_several_secrets_the_newest_counts<S: SessionStore>(fixture: Fixture<S>) {

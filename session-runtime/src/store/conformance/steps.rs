@@ -1,4 +1,4 @@
-//! Many sessions of one principal: what is done with them goes in steps.
+//! Principals with many sessions: operations on them are made in steps.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::record::patch::{Denied, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{Created, Lookup, Revoke, Revoked, SessionStore};
 
-/// Most sessions that one step of a revocation may end.
+/// How many sessions one step of a revocation may end.
 const MOST: u64 = 1_000;
 
 fn customer() -> Principal {
@@ -30,12 +30,11 @@ async fn many<S: SessionStore>(fixture: &Fixture<S>, count: usize) -> Vec<Sessio
     lanes.await.into_iter().flatten().collect()
 }
 
-/// A listing of many comes in pages of about as many as were asked for. Whoever goes
-/// through them finds every session that lives throughout, and none of another
-/// principal, whatever comes and goes on the way; and arrives.
+/// A long listing comes in pages of about the requested size. All pages together contain every
+/// session that lives throughout, and none of another principal, whatever sessions come and go
+/// meanwhile; and the listing ends.
 ///
-/// A bot may have a hundred thousand sessions. One answer with all of them stops the
-/// server that gives it.
+/// A bot may have a hundred thousand sessions. One answer with all of them would stall the server.
 pub async fn a_listing_comes_in_pages<S: SessionStore>(fixture: Fixture<S>) {
     const LIMIT: usize = 20;
     let stay: BTreeSet<_> = many(&fixture, 150).await.into_iter().collect();
@@ -64,13 +63,13 @@ pub async fn a_listing_comes_in_pages<S: SessionStore>(fixture: Fixture<S>) {
     assert_eq!(missing, 0, "sessions that lived throughout and are on no page");
 }
 
-/// A revocation of many goes in steps that end at most a thousand each. Whoever goes on
-/// until there is no next one has ended every session that was there at the first,
-/// and arrives, though others sign in all the while. The first step of the end of all
-/// stops every login that began before it, and no later step does.
+/// A revocation of many sessions is made in steps that end at most a thousand each. After the last
+/// step, every session that existed at the first has ended; and the revocation completes even if
+/// new sign-ins keep coming. The first step of revoking all stops every login that began before it;
+/// no later step does.
 ///
-/// "Sign out everywhere" must not hold up the store, nor miss a session, nor end the
-/// one with which the user signs in again meanwhile without need.
+/// "Sign out everywhere" must not stall the store, nor miss a session, nor needlessly end the
+/// session with which the user signs in again meanwhile.
 pub async fn a_revocation_goes_in_steps_and_ends<S: SessionStore>(fixture: Fixture<S>) {
     let began = fixture.now();
     let login = async |at| {

@@ -1,4 +1,4 @@
-//! Clean-up: what is due goes, nothing else does.
+//! Sweeps: they remove what is due, and nothing else.
 
 use super::fixture::{Fixture, IDLE, LIFETIME, MS, SLACK, renewal, set};
 use super::running::{both, rounds};
@@ -14,11 +14,11 @@ async fn several<S: SessionStore>(fixture: &Fixture<S>, count: usize) -> Vec<Rec
     records
 }
 
-/// Sweeping until nothing more is due removes every record whose leeway has
-/// ended, and every tombstone whose minute is over: the ids are free again.
+/// Sweeping until nothing more is due removes every record whose leeway has ended, and every
+/// tombstone whose minute is over: the ids are free again.
 ///
-/// A sweep that stops early, or only ever looks at the first page, fills the
-/// disk. It may be late by up to a minute, never early.
+/// A sweep that stops early, or only ever looks at the first page, fills the disk. It may be late
+/// by up to a minute, but never early.
 pub async fn a_sweep_removes_what_is_due<S: SessionStore>(fixture: Fixture<S>) {
     let mut records = several(&fixture, 25).await;
     let destroyed = several(&fixture, 5).await;
@@ -36,10 +36,10 @@ pub async fn a_sweep_removes_what_is_due<S: SessionStore>(fixture: Fixture<S>) {
     }
 }
 
-/// A sweep removes at most `limit` records, and as long as any is due it says
-/// that there may be more.
+/// A sweep removes at most `limit` records, and as long as any is due it returns that there may be
+/// more.
 ///
-/// One large clean-up blocks everybody else for as long as it takes.
+/// One large sweep blocks all other requests for as long as it takes.
 pub async fn a_sweep_never_removes_more_than_its_limit<S: SessionStore>(fixture: Fixture<S>) {
     several(&fixture, 10).await;
     fixture.clock.advance(IDLE + COMMIT_LEEWAY + SLACK);
@@ -58,8 +58,8 @@ pub async fn a_sweep_never_removes_more_than_its_limit<S: SessionStore>(fixture:
     panic!("ten records due, a thousand sweeps of 3, and still more");
 }
 
-/// A sweep leaves live sessions alone, and expired ones whose leeway has not
-/// ended: they still accept the patch of a request in flight.
+/// A sweep leaves live sessions alone, and expired ones whose leeway has not ended: they still
+/// accept the patch of a request in flight.
 pub async fn a_sweep_leaves_what_is_not_due<S: SessionStore>(fixture: Fixture<S>) {
     let records = several(&fixture, 3).await;
     fixture.clock.advance(IDLE - MS);
@@ -81,8 +81,8 @@ pub async fn a_sweep_leaves_what_is_not_due<S: SessionStore>(fixture: Fixture<S>
     fixture.assert_count(3, "live sessions after a sweep").await;
 }
 
-/// A session that was touched, or given a new lifetime, after the store
-/// learnt of its first expiry is not swept at that expiry.
+/// A session that was touched, or given a new lifetime, after the store had recorded its first
+/// expiry time is not swept at that time.
 ///
 /// "Expired when I looked" is not "expired when I removed it".
 pub async fn a_sweep_spares_a_session_that_was_extended<S: SessionStore>(fixture: Fixture<S>) {
@@ -103,8 +103,7 @@ pub async fn a_sweep_spares_a_session_that_was_extended<S: SessionStore>(fixture
     fixture.assert_count(2, "extended sessions after a sweep").await;
 }
 
-/// A sweep does not forget, within their minute, that a record was destroyed
-/// or a secret replaced.
+/// A sweep does not forget, within their minute, that a record was destroyed or a secret replaced.
 pub async fn a_sweep_keeps_what_was_ended_lately<S: SessionStore>(fixture: Fixture<S>) {
     let destroyed = fixture.insert(fixture.record()).await;
     let renewed = fixture.insert(fixture.record()).await;
@@ -118,11 +117,10 @@ pub async fn a_sweep_keeps_what_was_ended_lately<S: SessionStore>(fixture: Fixtu
     }
 }
 
-/// A sign-in that is answered `Applied` at the end of the leeway, while a
-/// sweep runs, leaves a live session.
+/// A sign-in that is `Applied` at the end of the leeway, while a sweep runs, leaves a live session.
 ///
-/// Selecting what is due and deleting it in two steps removes a session that
-/// came alive in between.
+/// Selecting what is due and deleting it in two steps removes a session that was revived in
+/// between.
 pub async fn a_sweep_racing_with_a_sign_in_ends_nothing_live<S: SessionStore>(fixture: Fixture<S>) {
     let customer = Principal::new("customer", "42");
     rounds(1_000, async |round| {

@@ -12,7 +12,7 @@ fn customer() -> Principal {
     Principal::new("customer", "42")
 }
 
-/// The condition of a login that began then.
+/// Returns the condition of a login that began at `at`.
 fn begun(at: Timestamp) -> SignIn {
     SignIn { cap: None, not_revoked_since: Some(at) }
 }
@@ -25,8 +25,8 @@ fn signing_in(id: SessionId, sign_in: SignIn) -> Patch {
     patch
 }
 
-/// Whether a login that began then goes through, as a new record and as a
-/// patch, which must agree. What is refused leaves no trace.
+/// Whether a login that began at `at` succeeds, as a new record and as a patch, which must agree.
+/// Checks that a refused one leaves no trace.
 async fn admits<S: SessionStore>(fixture: &Fixture<S>, at: Timestamp) -> bool {
     let record = fixture.of(&customer());
     let visitor = fixture.insert(fixture.record()).await;
@@ -49,12 +49,11 @@ async fn admits<S: SessionStore>(fixture: &Fixture<S>, at: Timestamp) -> bool {
     }
 }
 
-/// After all sessions of a principal were revoked, a login of theirs that
-/// began before is `Denied::Revoked` and leaves no trace, also where there was
-/// no session to end. One that began later goes through, and so do logins of
-/// others.
+/// After all sessions of a principal were revoked, a login of that principal that began before is
+/// `Denied::Revoked` and leaves no trace, even if there was no session to end. A login that began
+/// later succeeds, and so do those of other principals.
 ///
-/// "Sign out everywhere" is pressed because somebody else is signing in.
+/// Users press "sign out everywhere" because an attacker is signing in.
 pub async fn revoking_all_stops_a_login_that_began_before<S: SessionStore>(fixture: Fixture<S>) {
     let before = fixture.now();
     assert!(admits(&fixture, before).await, "a login before any revocation");
@@ -76,22 +75,22 @@ pub async fn revoking_all_stops_a_login_that_began_before<S: SessionStore>(fixtu
     assert!(denied, "a patch that leaves the principal as it is: {outcome:?}");
 }
 
-/// A login that began in the millisecond of the revocation began before it:
-/// nobody can tell, and signing in again is cheap.
+/// A login that began in the same millisecond as the revocation counts as earlier: the order is
+/// unknown, and signing in again is cheap.
 pub async fn a_login_of_the_same_millisecond_began_before<S: SessionStore>(fixture: Fixture<S>) {
     fixture.insert(fixture.of(&customer())).await;
     let now = fixture.now();
     assert_eq!(fixture.revoke(&customer(), Revoke::All).await, 1, "revoking all of one");
     assert!(!admits(&fixture, now).await, "a login of the same millisecond");
     assert!(admits(&fixture, now.after(MS)).await, "a login of the next millisecond");
-    // A second one counts as well as the first, and never for less.
+    // A second revocation counts like the first, and for just as long.
     fixture.clock.advance(MS * 2);
     fixture.revoke(&customer(), Revoke::All).await;
     assert!(!admits(&fixture, now.after(MS)).await, "a login before the second revocation");
 }
 
-/// Revoking one session, or all others, stops no login under way: whoever asks
-/// for it is signed in.
+/// Revoking one session, or all others, stops no login in progress: the session owner stays signed
+/// in.
 pub async fn revoking_one_or_others_stops_no_login<S: SessionStore>(fixture: Fixture<S>) {
     let before = fixture.now();
     let kept = fixture.insert(fixture.of(&customer())).await;
@@ -103,8 +102,8 @@ pub async fn revoking_one_or_others_stops_no_login<S: SessionStore>(fixture: Fix
     assert!(admits(&fixture, before).await, "a login, after one and others were revoked");
 }
 
-/// A revocation is remembered for [`TICKET_LIFETIME`], through sweeps, and
-/// swept afterwards: by then no login that began before it is good any more.
+/// A revocation is remembered for [`TICKET_LIFETIME`], through sweeps, and swept afterwards: by
+/// then no login that began before it is valid any more.
 pub async fn a_revocation_is_forgotten_when_every_ticket_has_ended<S: SessionStore>(
     fixture: Fixture<S>,
 ) {
@@ -118,8 +117,8 @@ pub async fn a_revocation_is_forgotten_when_every_ticket_has_ended<S: SessionSto
     assert!(admits(&fixture, before).await, "after the end of every ticket");
 }
 
-/// A login that races with revoking all either comes before it, and is ended
-/// by it, or is denied: afterwards nobody is signed in.
+/// A login that races with revoking all either comes before it, and is ended by it, or is denied:
+/// afterwards no session is signed in.
 pub async fn no_login_survives_a_revocation_that_it_races_with<S: SessionStore>(
     fixture: Fixture<S>,
 ) {

@@ -1,4 +1,4 @@
-//! Under which schema version the fields of each namespace were written.
+//! The schema version under which the fields of each namespace were written.
 
 use super::fixture::{Fixture, MS, renewal, set};
 use super::needs::Need;
@@ -10,8 +10,8 @@ fn versions(all: &[(&str, u32)]) -> Versions {
     all.iter().copied().collect()
 }
 
-/// The versions of a record are stored with it and changed by patches alone,
-/// each namespace by itself, whether or not a patch writes fields.
+/// The versions of a record are stored with it and changed by patches only, each namespace
+/// separately, whether or not a patch writes fields.
 ///
 /// A store that forgets them migrates a session twice.
 pub async fn the_versions_of_a_record_are_kept<S: SessionStore>(fixture: Fixture<S>) {
@@ -40,11 +40,10 @@ pub async fn the_versions_of_a_record_are_kept<S: SessionStore>(fixture: Fixture
     }
 }
 
-/// A patch that expects a version is applied only if the namespace has it, 1
-/// where none was ever written; else it is a conflict without a field that
-/// holds the record as it stands.
+/// A patch that expects a version is applied only if the namespace has it (1 if none was ever
+/// written); otherwise the answer is a conflict without a field, with the stored record.
 ///
-/// Two nodes that migrate one session at once must not do it twice.
+/// Two nodes that migrate one session at the same time must not do it twice.
 pub async fn an_expected_version_must_hold<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("n", "1")])).await;
     let migrating = |namespace: &'static str, from| {

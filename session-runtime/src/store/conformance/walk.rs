@@ -1,4 +1,4 @@
-//! A random walk beside the sequential reference.
+//! A random sequence of operations, compared with the sequential reference.
 
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use crate::record::{Rotate, Rotation};
 use crate::store::{EndedBy, Revoke, SessionStore, Touch};
 use crate::token::{RotationNonce, SecretHash};
 
-/// Thousands of random operations on a handful of sessions and principals,
-/// one after the other, with a clock that moves: the store answers each like
-/// the reference.
+/// The store answers thousands of random operations on a few sessions and principals, one after the
+/// other and with a moving clock, like the reference.
 ///
-/// Rules that hold one by one break in combination: a renewal within the
-/// leeway, of a session whose principal changed, which is then revoked.
+/// Rules that hold individually may fail in combination: a renewal within the leeway, of a session
+/// whose principal changed, which is then revoked.
 pub async fn a_long_random_history_equals_the_reference<S: SessionStore>(fixture: Fixture<S>) {
     let mut walk = Walk::new(fixture);
     rounds(6_000, async |step| walk.step(step).await).await;
@@ -25,7 +24,7 @@ pub async fn a_long_random_history_equals_the_reference<S: SessionStore>(fixture
 
 struct Walk<S> {
     fixture: Fixture<S>,
-    /// Listings, counts and revocations are promised.
+    /// Whether listings, counts and revocations are supported.
     indexed: bool,
     model: Model,
     dice: Dice,
@@ -66,7 +65,7 @@ impl<S: SessionStore> Walk<S> {
     }
 
     fn id(&mut self) -> SessionId {
-        // Mostly one of the last: older ones have ended long ago.
+        // Usually one of the last: older ones have long ended.
         let from = self.ids.len().saturating_sub(if self.dice.chance(10) { 50 } else { 6 });
         let among = &self.ids[from..];
         match among.len() {

@@ -14,11 +14,11 @@ use crate::record::patch::{Applied, Gone, Op, Outcome, Patch};
 use crate::record::{Applying, COMMIT_LEEWAY, FormNote, Record};
 use crate::store::limits::Limits;
 
-/// A form of up to so many bytes is one value: just below a size class of the usual
+/// A form of up to this many bytes is stored as one value: just below a size class of the usual
 /// allocators.
 pub(super) const SMALL: usize = 1_000;
-/// The tail of a large form is made anew when it is longer than this, and than an
-/// eighth of its base.
+/// The tail of a large form is rewritten when it is longer than this and than an eighth of its
+/// base.
 const TAIL: usize = 256;
 
 pub(in crate::store) async fn apply(
@@ -32,8 +32,8 @@ pub(in crate::store) async fn apply(
     let mut pause = Pause::until(deadline);
     let mut doubt = Doubt::None;
     let mut patch = Cow::Borrowed(patch);
-    // What the caller read saves a round trip where it is still right, and is not
-    // believed where it says no.
+    // The record that the caller has read saves a round trip if it is up to date. If it leads to a
+    // refusal, the stored record is read instead.
     let known = read.filter(|it| it.id == id && it.meta.epoch == epoch && it.note.stamp != 0);
     let mut current = known.cloned();
     let mut is_stored = false;
@@ -92,7 +92,7 @@ pub(in crate::store) async fn apply(
     }
 }
 
-/// The answer, once what a lost answer may have left half-way is done.
+/// Returns the answer, after completing what a lost answer may have left half-way.
 async fn finished(
     engine: &impl Engine,
     stored: &Record,
@@ -114,7 +114,7 @@ async fn finished(
     Ok(answer)
 }
 
-/// What the rules make of it: the record afterwards, or the answer.
+/// Applies the rules; returns the record afterwards, or the answer.
 fn decide(
     engine: &impl Engine,
     before: &Arc<Record>,
@@ -136,18 +136,18 @@ fn decide(
 
 /// The bytes of a step.
 struct Plan {
-    /// The head that is replaced, or what it says of the fields where only the tail is.
+    /// The head that is replaced; or only its part about the fields, if only the tail is replaced.
     as_read: Option<Vec<u8>>,
     next: Next,
     operations: Option<Vec<u8>>,
     bounds: Bounds,
 }
 
-/// What takes the place of the form where it is still the one that was read.
+/// What replaces the form if it has not changed since it was read.
 enum Next {
-    /// Nothing: appending is better.
+    /// Nothing, because appending is better.
     Nothing,
-    /// Only its tail is replaced, with the operations of this patch.
+    /// Only its tail is replaced, by the operations of this patch.
     Tail,
     Form(Form),
 }
@@ -161,8 +161,8 @@ impl Plan {
     ) -> Result<Self, DoesNotFit> {
         let limits = engine.limits();
         let bounds = Bounds::new(limits, engine.keeps_apart());
-        // What is asked for again names what it was decided on: the log may have
-        // forgotten it by the time that it arrives.
+        // A retry names the revision that it was decided on, because the log may have forgotten the
+        // patch when it arrives.
         let appendable = engine.appends()
             && patch.again.is_none()
             && form::is_appendable(patch)
@@ -207,8 +207,8 @@ impl Plan {
     }
 }
 
-/// What takes the place of the present form. `operations`: those of the patch, if
-/// they may be appended.
+/// Returns what replaces the current form. `operations` are those of the patch, if they may be
+/// appended.
 fn next_form(
     before: &Arc<Record>,
     after: &Record,
@@ -229,8 +229,8 @@ fn next_form(
     Ok(if is_of_this_patch { Next::Tail } else { Next::Form(form) })
 }
 
-/// The form of `after`, to replace the one that `before` was read from, for an engine
-/// that keeps bases apart.
+/// Returns the form of `after` that replaces the one `before` was read from, for an engine that
+/// keeps bases separate.
 pub(in crate::store) fn replacement(before: &Record, after: &Record) -> Result<Form, DoesNotFit> {
     let (note, stamp) = (before.note, before.note.stamp + 1);
     if after.fields.byte_len_at_most() <= SMALL {
@@ -239,7 +239,7 @@ pub(in crate::store) fn replacement(before: &Record, after: &Record) -> Result<F
             return Ok(whole);
         }
     }
-    // Nearly always the same few fields change: one operation for each is short.
+    // Usually the same few fields change, so one operation per field is short.
     match form::over_kept_base(after, before, stamp)? {
         Some(kept) if kept.note.tail() <= longest_tail(note) / 2 => Ok(kept),
         _ => form::apart(after, stamp),
@@ -252,7 +252,7 @@ fn longest_tail(note: FormNote) -> usize {
 
 /// Whether each of them fits into a field, whatever is stored.
 fn every_operation_fits(patch: &Patch, limits: &Limits) -> bool {
-    /// The longest integer.
+    /// The length of the longest integer.
     const DIGITS: usize = 20;
     patch.ops.iter().all(|op| match &op.op {
         Op::Set(value) => op.name.len() + value.len() <= limits.field,
@@ -261,8 +261,8 @@ fn every_operation_fits(patch: &Patch, limits: &Limits) -> bool {
     })
 }
 
-/// The session comes to belong to a principal, or signs in again, or may live longer
-/// than the index knows it.
+/// Returns the change of the index, if the session is signed in, or may live longer than the index
+/// knows.
 fn joins<'r>(before: &Record, after: &'r Record, patch: &Patch) -> Option<Joins<'r>> {
     let meta = &after.meta;
     let principal = meta.principal.as_ref()?;

@@ -38,14 +38,14 @@ pub(in crate::store) async fn create(
     }
 }
 
-/// The form of a new session, for an engine that keeps bases apart.
+/// Returns the form of a new session, for an engine that keeps bases separate.
 pub(in crate::store) fn first(record: &Record) -> Result<Form, DoesNotFit> {
     let whole = form::whole(record, 1)?;
     if whole.value.len() <= SMALL { Ok(whole) } else { form::apart(record, 1) }
 }
 
-/// Whether `value`, which is there after an answer was lost, is this record: no other one
-/// has its secret. It may have ended since.
+/// Whether `value`, found after an answer was lost, is this record: no other record has its secret.
+/// It may have ended since.
 pub(in crate::store) fn is_ours(value: &[u8], record: &Record) -> bool {
     match Raw::read(value) {
         Ok(Raw::Record(raw)) => raw.meta.secret == record.meta.secret,

@@ -11,7 +11,7 @@ use crate::record::form;
 use crate::record::{Ended, EndedBy, Record};
 use crate::token::PatchId;
 
-/// Destroys a session, and says whether it was live. Nothing stands in the way.
+/// Destroys a session unconditionally; returns whether it was live.
 pub(in crate::store) async fn delete(
     engine: &impl Engine,
     id: SessionId,
@@ -27,8 +27,8 @@ pub(in crate::store) async fn delete(
     }
 }
 
-/// Destroys a session from elsewhere if `may` says so of what is stored, and says
-/// whether it was live. It is decided again whenever the session changed in between.
+/// Destroys a session from elsewhere if `may` returns true for the stored record; returns whether
+/// it was live. Decides again whenever the session has changed.
 pub(in crate::store) async fn end_if(
     engine: &impl Engine,
     id: SessionId,

@@ -1,20 +1,20 @@
-//! A call without an answer.
+//! Failures of calls.
 
 use std::fmt;
 
 use crate::record::form::{DoesNotFit, InvalidForm};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// Whether what was asked for may have been done all the same.
+/// Whether a failed request may have been done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Doubt {
-    /// Nothing was done.
+    /// It was not done.
     None,
     /// The request may have arrived.
     MaybeDone,
 }
 
-/// Why a store has no answer. The text holds no secret and no value.
+/// Why a store cannot answer. The text contains neither secrets nor values.
 #[derive(Debug)]
 pub(in crate::store) struct Failure {
     pub(in crate::store) kind: StoreErrorKind,
@@ -35,12 +35,12 @@ impl Failure {
         Self::new(StoreErrorKind::Timeout, text)
     }
 
-    /// A misconfiguration, which retrying does not cure.
+    /// Creates the failure of a misconfiguration, which a retry cannot fix.
     pub(in crate::store) fn config(text: impl Into<String>) -> Self {
         Self::new(StoreErrorKind::Config, text)
     }
 
-    /// The same failure, saying first what was being done.
+    /// Prefixes the failure with what was being done.
     pub(in crate::store) fn during(self, what: impl fmt::Display) -> Self {
         Self { text: format!("{what}: {}", self.text), ..self }
     }

@@ -1,22 +1,22 @@
-//! The guard in Rust, for engines that can compare and swap and nothing more. What a
-//! script of another engine does is held against this.
+//! The guard in Rust, for engines that only support compare-and-swap. It is also the reference for
+//! the scripts of other engines.
 
 use super::{Append, End, Replace, Step};
 use crate::clock::Timestamp;
 use crate::record::form::{self, Head, InvalidForm, Kind, Raw};
 
-/// What a step does to a value.
+/// The effect of a step on a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Decision {
-    /// The new form takes its place.
+    /// The new form replaces it.
     Replace,
-    /// This takes its place.
+    /// This value replaces it.
     Append { value: Vec<u8>, rev: u64 },
     /// Nothing changes.
     Refuse,
 }
 
-/// Decides `step` on the value that is stored, at the engine's time.
+/// Decides `step` for the stored value, at the engine's time.
 ///
 /// # Errors
 ///
@@ -48,7 +48,7 @@ pub(in crate::store) fn decide(
     if !holds {
         return Ok(Decision::Refuse);
     }
-    // What was decided on these very fields needs no other guard.
+    // If the fields have not changed since the decision, no other guard is needed.
     let below = if as_read { value.get(..head.body).unwrap_or(value) } else { value };
     let value = form::appended(below, patch, append.operations)?;
     Ok(Decision::Append { value, rev: head.rev + 1 })
@@ -59,7 +59,7 @@ fn fits(append: &Append<'_>, head: &Head) -> bool {
     append.bounds.take(head.length + append.operations.len(), base)
 }
 
-/// Whether a value may make room for a new session of its id: it has expired for longer
+/// Whether a value may be replaced by a new session with its id: it has been expired for longer
 /// than a patch may be late, or is a tombstone that is over.
 pub(in crate::store) fn is_over(value: &[u8], now: Timestamp) -> bool {
     match Raw::read(value) {
@@ -69,8 +69,8 @@ pub(in crate::store) fn is_over(value: &[u8], now: Timestamp) -> bool {
     }
 }
 
-/// What becomes of a value that is to end: the tombstone, and whether the session was
-/// live. `None` where there is nothing to end.
+/// Turns a value into its tombstone, and returns whether the session was live. `None` if there is
+/// nothing to end.
 ///
 /// # Errors
 ///
@@ -204,7 +204,7 @@ mod tests {
         let Decision::Append { value: longer, .. } = it.decide(&it.step()) else { panic!() };
         let Ok(Entry::Record(read)) = decode(ID, &longer, None) else { panic!() };
         let as_read = form::fields_as_read(&read).unwrap();
-        // Touched since.
+        // It has been touched since.
         let longer = [&longer[..34], b"0000000099", &longer[44..]].concat();
         let next = Patch::of(vec![FieldOp::new("a", Op::Set(b"2".to_vec()))]);
         let operations = form::operations(&next);

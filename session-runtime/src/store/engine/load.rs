@@ -42,7 +42,7 @@ pub(in crate::store) async fn load(
         match refused {
             Ok(current) => read = current,
             Err(failure) if due != Due::Touch => return Err(failure),
-            // Activity is worth neither a failed request nor a long one.
+            // Recording activity is worth neither a failed request nor a long wait.
             Err(failure) => {
                 tracing::warn!(%id, %failure, "the last activity of a session was not stored");
                 return Ok(Lookup::Found(record));
@@ -51,11 +51,11 @@ pub(in crate::store) async fn load(
     }
 }
 
-/// A touch gives way to so many writes of other requests; then it is left to the next
+/// How often a touch is tried if other requests keep writing. After that it is left to the next
 /// request.
 const TOUCHES: u32 = 4;
 
-/// The live record `id`, if it still has this `epoch`.
+/// Returns the live record `id`, if it still has this `epoch`.
 pub(in crate::store) async fn reload(
     engine: &impl Engine,
     id: SessionId,
@@ -67,15 +67,15 @@ pub(in crate::store) async fn reload(
     Ok(record.filter(|it| it.meta.epoch == epoch && !it.meta.is_expired(read.now)))
 }
 
-/// What a load found.
+/// The result of a load before anything is written.
 pub(in crate::store) enum Found {
     Answer(Lookup),
     /// The record, once what is due has been written.
     Opens(Arc<Record>, Due),
 }
 
-/// What was read is to these secrets. The fields are looked at last: a guessed id
-/// makes nothing parse them.
+/// Judges the secrets by what was read. The fields are parsed last, so that a guessed id does not
+/// cause that work.
 pub(in crate::store) fn judge(
     id: SessionId,
     read: &Read,
@@ -106,7 +106,7 @@ pub(in crate::store) fn judge(
     Ok(Found::Answer(answer))
 }
 
-/// The record in what was read, live or not; `None` for a tombstone.
+/// Returns the record that was read, live or not; `None` for a tombstone.
 pub(in crate::store) fn record_of(
     id: SessionId,
     read: &Read,
@@ -123,13 +123,13 @@ pub(in crate::store) fn record_of(
     }
 }
 
-/// A server that evicts may take one of the two values of a session: then it is
-/// gone, and not damaged.
+/// Warns that the base of a session is gone. A server that evicts keys may remove one of the two
+/// values of a session; it then counts as absent, not as damaged.
 fn base_is_gone(id: SessionId) {
     tracing::warn!(session = %id, "the fields of a session were evicted; it counts as absent");
 }
 
-/// The record once what a load has to write is written, and its form.
+/// Returns the record after what a load has to write, and its form.
 pub(in crate::store) fn settled(
     record: &Record,
     due: Due,
@@ -182,9 +182,10 @@ async fn settle(
     }
 }
 
-/// A session without an absolute timeout may be used for longer than its index knows
-/// it. So every time that it has been used for another 200 days, the index is told
-/// before.
+/// Returns the change of the index that has to precede a touch, if any.
+///
+/// A session without an absolute timeout may be used for longer than its index keeps it, so the
+/// index is updated after every 200 days of use.
 fn outlives_its_index<'r>(before: &Record, after: &'r Record) -> Option<Joins<'r>> {
     let meta = &after.meta;
     let principal = meta.principal.as_ref().filter(|_| meta.absolute.is_none())?;

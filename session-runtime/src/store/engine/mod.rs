@@ -1,17 +1,17 @@
-//! Stores on the other side of a wire: an engine keeps bytes under a guard, and
-//! what is here makes a whole store of it. `docs/form.md` describes both sides.
+//! Remote stores: an engine stores bytes under a guard, and this module makes a full store of it.
+//! `docs/form.md` describes both sides.
 //!
-//! - [`contract`]: what an engine does
-//! - [`failure`]: a call without an answer, and whether it may have been done
-//! - [`load`], [`apply`], [`create`], [`end`]: the operations of a store, each a loop
-//!   of deciding by the rules and doing one step
-//! - [`guard`]: the guard in Rust, for engines that have compare-and-swap only
-//! - [`index`]: who has which sessions, for the same
-//! - [`transport`]: what protects a connection
+//! - [`contract`]: the contract of an engine
+//! - [`failure`]: failures of calls, and whether they may have been done
+//! - [`load`], [`apply`], [`create`], [`end`]: the operations of a store, each a loop of deciding
+//!   by the rules and making one step
+//! - [`guard`]: the guard in Rust, for engines with compare-and-swap only
+//! - [`index`]: the sessions of principals, for the same engines
+//! - [`transport`]: the protection of a connection
 //!
-//! The stores on SQL servers are no engines, and take single decisions from here.
+//! The stores on SQL servers are not engines, but use some of these functions.
 
-// Some of it is for one engine only, and some for the SQL servers.
+// Some of it is used by one engine only, and some by the SQL servers.
 #![cfg_attr(
     not(all(feature = "redis", any(feature = "mysql", feature = "postgres"))),
     allow(dead_code, unused_imports)

@@ -1,4 +1,4 @@
-//! Trying again until a deadline.
+//! Retries until a deadline.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::token::random_below;
 /// The longest pause between two tries.
 const LONGEST: Duration = Duration::from_millis(50);
 
-/// Pauses of random length, growing with every try: writers in several processes get
-/// out of each other's way.
+/// Random pauses that grow with every try, so that writers in several processes do not keep
+/// colliding.
 pub(in crate::store) struct Pause {
     deadline: Instant,
     tries: u32,
@@ -22,11 +22,11 @@ impl Pause {
         Self { deadline, tries: 0 }
     }
 
-    /// Waits before the next try. The first comes at once.
+    /// Waits before the next try. The first retry is immediate.
     ///
     /// # Errors
     ///
-    /// If the deadline has come.
+    /// If the deadline has passed.
     pub(in crate::store) async fn again(&mut self) -> Result<(), Failure> {
         if self.tries > 0 {
             let bound = Duration::from_millis(1 << self.tries.min(6)).min(LONGEST);

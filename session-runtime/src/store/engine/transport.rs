@@ -1,25 +1,25 @@
-//! Connections that others on the network can read, or answer in the server's place.
+//! Detecting connections that others on the network can read or impersonate.
 
 use std::fmt::Display;
 use std::net::IpAddr;
 
-/// What protects a connection.
+/// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Tls {
-    /// Nothing, or nothing where somebody in between says that the server has no TLS.
+    /// Not, or not if an attacker pretends that the server has no TLS.
     No,
-    /// Encryption to a server that may be any.
+    /// By encryption, but without verifying the server.
     Unverified,
     Verified,
 }
 
 impl Tls {
-    /// Whether that is enough to reach `host`: it is that of this machine, or verified.
+    /// Whether that is enough to reach `host`: it is this machine, or the server is verified.
     pub(in crate::store) fn is_enough_for(self, host: &str) -> bool {
         self == Self::Verified || is_here(host)
     }
 
-    /// Reports at WARN that `server` is reached like this.
+    /// Warns that `server` is reached with this protection.
     pub(in crate::store) fn report(self, server: impl Display, cure: &str) {
         match self {
             Self::Verified => {}
@@ -35,7 +35,7 @@ impl Tls {
     }
 }
 
-/// Whether the name is this machine's, whatever the network says (RFC 6761), or a path.
+/// Whether the name is always this machine's (RFC 6761), or a path.
 fn is_here(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost"

@@ -1,10 +1,10 @@
-//! Keys that are random, so that their bytes are their hash.
+//! A hasher for random keys: some of their bytes are the hash.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
 pub(super) type Hashed = BuildHasherDefault<LastBytes>;
 
-/// The last eight bytes of a key: the first byte of an id has chosen the shard.
+/// The last eight bytes of a key. The first byte of an id selects the shard.
 #[derive(Default)]
 pub(super) struct LastBytes(u64);
 

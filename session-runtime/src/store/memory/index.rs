@@ -1,7 +1,7 @@
-//! Who has which sessions: a superset of the live ones at all times.
+//! The sessions of each principal: at all times a superset of the live ones.
 //!
-//! A principal stands here as a hash of eight bytes under a key of this store. Should two
-//! ever have the same one, each session is looked at before it counts as theirs.
+//! A principal is represented by an eight-byte hash under a key of this store. In case two
+//! principals have the same hash, a session's principal is compared before the session counts.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -19,16 +19,15 @@ const SHARDS: usize = 16;
 
 type ByOwner<T> = HashMap<u64, T, Hashed>;
 
-/// The principals of one lock.
+/// The principals under one lock.
 #[derive(Default)]
 struct Principals {
-    /// Nearly every principal has one session, which takes no block of its own here.
+    /// Nearly every principal has one session, which needs no allocation here.
     ones: ByOwner<SessionId>,
     several: ByOwner<Members>,
-    /// When all sessions of a principal were revoked last.
+    /// When all sessions of a principal were last revoked.
     revoked: ByOwner<Timestamp>,
-    /// What to forget, the oldest first. A principal may stand here several
-    /// times.
+    /// Revocations to forget, oldest first. A principal may be listed several times.
     forget: VecDeque<(Timestamp, u64)>,
 }
 
@@ -37,7 +36,7 @@ impl Principals {
         self.revoked.get(&owner).copied().filter(|at| is_remembered(*at, now))
     }
 
-    /// Forgets at most `limit` revocations, and says whether more are due.
+    /// Forgets at most `limit` revocations; returns whether more are due.
     fn forget(&mut self, limit: usize, now: Timestamp) -> bool {
         for _ in 0..limit {
             match self.forget.front() {
@@ -57,7 +56,7 @@ impl Principals {
     }
 }
 
-/// What the index knows of one principal, locked.
+/// The index of one principal, locked.
 pub(super) struct Theirs<'i> {
     principals: MutexGuard<'i, Principals>,
     owner: u64,
@@ -72,7 +71,7 @@ impl Theirs<'_> {
         self.principals.ones.get(&self.owner).copied()
     }
 
-    /// Notes a session, with its present age. `order_of` is asked for the age of others.
+    /// Adds a session with its current age. `order_of` returns the age of other sessions.
     pub(super) fn add(
         &mut self,
         id: SessionId,
@@ -104,7 +103,7 @@ impl Theirs<'_> {
         }
     }
 
-    /// A session has expired: it does not count any more, unless it is [added](Self::add)
+    /// Records that a session has expired: it no longer counts, unless it is [added](Self::add)
     /// again.
     pub(super) fn expired(&mut self, id: SessionId) {
         if let Some(Members::Many(many)) = self.principals.several.get_mut(&self.owner) {
@@ -112,7 +111,7 @@ impl Theirs<'_> {
         }
     }
 
-    /// How many sessions but for this one may be live: at most so many are.
+    /// Returns an upper bound on the number of live sessions other than `id`.
     pub(super) fn others(&self, id: SessionId) -> usize {
         match self.members() {
             Some(members) => members.others(id),
@@ -120,8 +119,8 @@ impl Theirs<'_> {
         }
     }
 
-    /// The next sessions to look at: the `most` oldest after that one, or all of them
-    /// where they are few.
+    /// Returns the next sessions to look at: the `most` oldest after `after`, or all of them if
+    /// there are few.
     pub(super) fn oldest(&self, after: Option<SessionId>, most: usize) -> Vec<SessionId> {
         match self.members() {
             Some(members) => members.oldest(after, most),
@@ -129,7 +128,7 @@ impl Theirs<'_> {
         }
     }
 
-    /// The first `limit` sessions after that one, by id, and whether there are more.
+    /// Returns the first `limit` sessions after `after`, by id, and whether there are more.
     pub(super) fn page(&self, after: Option<SessionId>, limit: usize) -> (Vec<SessionId>, bool) {
         match self.members() {
             Some(members) => members.page(after, limit),
@@ -140,7 +139,7 @@ impl Theirs<'_> {
         }
     }
 
-    /// Notes that all of them are revoked.
+    /// Records that all sessions of the principal are revoked.
     pub(super) fn revoke(&mut self, now: Timestamp) {
         let at = self.principals.revoked.entry(self.owner).or_insert(now);
         *at = now.max(*at);
@@ -159,12 +158,15 @@ fn give_memory_back<T>(map: &mut ByOwner<T>) {
     }
 }
 
-/// To the end of the last login that it may have to stop, that moment included.
+/// Revocations are remembered until the last login that they may have to stop has ended, that
+/// moment included.
 fn is_remembered(revoked: Timestamp, now: Timestamp) -> bool {
     now.since(revoked) <= TICKET_LIFETIME
 }
 
-/// Lock order: a lock of the index comes before a lock of a record's shard.
+/// The index of all principals.
+///
+/// Lock order: a lock of the index is taken before a lock of a record's shard.
 pub(super) struct PrincipalIndex {
     shards: Box<[Mutex<Principals>]>,
     hasher: RandomState,
@@ -178,10 +180,10 @@ impl PrincipalIndex {
         }
     }
 
-    /// What is known of `principal`, locked.
+    /// Locks the index of `principal`.
     pub(super) fn lock(&self, principal: &Principal) -> Theirs<'_> {
         let owner = self.hasher.hash_one(principal);
-        // Its ends are for the maps.
+        // The maps use the low and the highest bits.
         Theirs { principals: self.lock_at((owner >> 32) as usize), owner }
     }
 
@@ -189,7 +191,7 @@ impl PrincipalIndex {
         self.shards[index % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes an entry, unless `theirs` says that it is right after all.
+    /// Removes an entry, unless `theirs` returns that it is still right.
     pub(super) fn remove_unless(
         &self,
         principal: &Principal,
@@ -202,7 +204,7 @@ impl PrincipalIndex {
         }
     }
 
-    /// How many principals there are, and for how many there is room.
+    /// Returns the number of principals, and the capacity for them.
     #[cfg(test)]
     pub(super) fn size(&self) -> (usize, usize) {
         (0..SHARDS).map(|index| self.lock_at(index)).fold((0, 0), |(held, room), shard| {
@@ -218,8 +220,7 @@ impl PrincipalIndex {
         })
     }
 
-    /// Forgets revocations, at most `limit` a shard, and says whether more are
-    /// due.
+    /// Forgets at most `limit` revocations per shard; returns whether more are due.
     pub(super) fn forget(&self, limit: usize, now: Timestamp) -> bool {
         (0..SHARDS).fold(false, |more, index| self.lock_at(index).forget(limit, now) | more)
     }

@@ -6,11 +6,12 @@ use std::ops::Bound;
 use crate::id::SessionId;
 use crate::store::engine::index::Order;
 
-/// Up to so many are a list without ages: where they have to be looked at, all are.
+/// Up to this many sessions are a list without ages; when sessions have to be looked at, all of
+/// them are.
 const FEW: usize = 32;
 
 pub(super) enum Members {
-    /// By id.
+    /// Ordered by id.
     Few(Vec<SessionId>),
     Many(Box<Many>),
 }
@@ -37,7 +38,7 @@ impl Members {
                 }
                 let mut many = Many::default();
                 for one in few.drain(..) {
-                    // What is gone is about to be removed, and counts until then.
+                    // A session that is gone is about to be removed, and counts until then.
                     many.add(one, order_of(one).unwrap_or_default());
                 }
                 many.add(id, order);
@@ -47,7 +48,7 @@ impl Members {
         }
     }
 
-    /// Whether none is left.
+    /// Removes a session; returns whether none is left.
     pub(super) fn remove(&mut self, id: SessionId) -> bool {
         match self {
             Self::Few(few) => {
@@ -75,14 +76,14 @@ impl Members {
 
     pub(super) fn oldest(&self, after: Option<SessionId>, most: usize) -> Vec<SessionId> {
         match self {
-            // All of them were on the first page.
+            // The first page contained all of them.
             Self::Few(_) if after.is_some() => Vec::new(),
             Self::Few(few) => few.clone(),
             Self::Many(many) => many.oldest(after, most),
         }
     }
 
-    /// The first `limit` after that one, by id, and whether there are more.
+    /// Returns the first `limit` after `after`, by id, and whether there are more.
     pub(super) fn page(&self, after: Option<SessionId>, limit: usize) -> (Vec<SessionId>, bool) {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         match self {
@@ -102,7 +103,7 @@ fn page(mut rest: impl Iterator<Item = SessionId>, limit: usize) -> (Vec<Session
     (page, rest.next().is_some())
 }
 
-/// Sessions by id and by age.
+/// Sessions ordered by id and by age.
 #[derive(Default)]
 pub(super) struct Many {
     orders: BTreeMap<SessionId, Order>,

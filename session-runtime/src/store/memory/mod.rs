@@ -1,9 +1,9 @@
 //! Sessions in the memory of one process.
 //!
-//! Records are spread over shards, each behind a lock of its own that is held
-//! for one map operation. A record is shared, not copied, on load. Expiry is an
-//! index of time buckets per shard, looked at in small steps: a touch moves
-//! nothing; a bucket that comes due re-arms the records that were touched.
+//! Records are spread over shards, each with its own lock, which is held for one map operation. A
+//! load shares the record instead of copying it. Expiry uses time buckets per shard, which are
+//! processed in small steps: a touch moves nothing; when a bucket comes due, the records that were
+//! touched are put into a later one.
 
 mod hash;
 mod index;
@@ -33,17 +33,23 @@ use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::token::SecretHash;
 
-/// Enough that a lock is rarely contended by the threads of one machine, and not held for
-/// long while a map doubles, which looks at every record that is in it.
+/// Enough that the threads of one machine rarely contend for a lock, and that a growing map, which
+/// rehashes all of its records, does not hold its lock for long.
 const SHARDS: usize = 256;
 /// How many sessions one step of a revocation ends.
 const REVOKE_STEP: usize = 500;
 
-/// Keeps sessions in the memory of this process: they end with it.
+/// A store in the memory of this process: its sessions end with the process.
 ///
-/// For tests, and for services of one process whose sessions may be lost at a
-/// restart. Clones share the sessions. Expired sessions are removed by a
-/// thread of its own, a few at a time; it ends with the last clone.
+/// For tests, and for services of one process whose sessions may be lost at a restart. Clones share
+/// the sessions. A background thread removes expired sessions, a few at a time; it ends when the
+/// last clone is dropped.
+///
+/// ```
+/// use session_runtime::{SessionLayer, store::MemoryStore};
+///
+/// let layer = SessionLayer::new(MemoryStore::new().capacity(100_000));
+/// ```
 #[derive(Clone)]
 pub struct MemoryStore(Arc<Inner>);
 
@@ -56,7 +62,7 @@ struct Inner {
     field_limit: AtomicUsize,
     record_limit: AtomicUsize,
     next_shard: AtomicUsize,
-    /// Ends the sweeper when it is dropped.
+    /// Stops the sweeper when it is dropped.
     sweeper: OnceLock<mpsc::Sender<()>>,
     /// How many sessions sign-ins have looked at.
     #[cfg(test)]
@@ -64,13 +70,14 @@ struct Inner {
 }
 
 impl MemoryStore {
-    /// An empty store on the system clock.
+    /// Creates an empty store that uses the system clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(Clock::system())
     }
 
-    /// An empty store on `clock`.
+    /// Creates an empty store that uses `clock`, which decides expiry. A frozen clock controls the
+    /// time in tests.
     #[must_use]
     pub fn with_clock(clock: Clock) -> Self {
         let Limits { field, record } = Limits::default();
@@ -89,8 +96,8 @@ impl MemoryStore {
         }))
     }
 
-    /// Refuses new sessions beyond this many stored ones, with
-    /// [`StoreErrorKind::Full`]. A live session is never evicted.
+    /// Sets how many sessions are stored at most. Beyond that, new sessions are refused with
+    /// [`StoreErrorKind::Full`]; a live session is never evicted. Applies to all clones.
     ///
     /// # Default
     ///
@@ -101,11 +108,12 @@ impl MemoryStore {
         self
     }
 
-    /// How large fields and records may become, for all clones.
+    /// Sets the largest size of a field and of a record. A write that would exceed it is refused,
+    /// and nothing is stored. Applies to all clones.
     ///
     /// # Default
     ///
-    /// [`Limits::default`].
+    /// 256 KiB a field, 1 MiB a record ([`Limits::default`]).
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         self.0.field_limit.store(limits.field, Ordering::Relaxed);
@@ -121,7 +129,7 @@ impl Default for MemoryStore {
 }
 
 impl fmt::Debug for MemoryStore {
-    /// The number of stored records, none of them.
+    /// Shows the number of records, and none of their contents.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
             .field("records", &self.0.records.load(Ordering::Relaxed))
@@ -234,7 +242,7 @@ impl Inner {
         let (now, after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
         let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
         if which == Revoke::All && from.is_none() {
-            // Before anything ends: a sign-in that comes later is told.
+            // Before any session ends, so that a sign-in that comes later sees it.
             self.index.lock(principal).revoke(now);
         }
         let (ids, more) = match which {
@@ -250,8 +258,8 @@ impl Inner {
         Ok(Revoked::done(ended).and_then(next))
     }
 
-    /// By shard, and by id within a shard: an order that no other session's
-    /// coming or going changes.
+    /// Walks by shard, and by id within a shard: an order that is unaffected by other sessions that
+    /// come or go.
     fn scan(&self, from: Option<&Cursor>, limit: usize) -> Result<Page, StoreError> {
         let (now, mut after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
         let first = after.map_or(0, |id| usize::from(id.as_bytes()[0]) % SHARDS);
@@ -267,7 +275,7 @@ impl Inner {
         Ok(page)
     }
 
-    /// One shard a step, so that no lock is held for long.
+    /// Locks one shard per step, so that no lock is held for long.
     fn sweep(&self, limit: usize) -> Swept {
         let now = self.clock.now();
         let mut swept = Swept { removed: 0, more: self.index.forget(limit, now) };

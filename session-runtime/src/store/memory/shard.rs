@@ -20,7 +20,7 @@ use crate::token::SecretHash;
 /// Width of an expiry bucket, in milliseconds.
 const BUCKET: u64 = 1_000;
 
-/// A record, which is its own key.
+/// A record that is its own key.
 struct Stored(Arc<Record>);
 
 impl Borrow<SessionId> for Stored {
@@ -47,27 +47,27 @@ impl Eq for Stored {}
 pub(super) struct Shard {
     records: HashSet<Stored, Hashed>,
     tombstones: HashMap<SessionId, Tombstone, Hashed>,
-    /// What to look at when a bucket has passed. An id may stand in several,
-    /// and for nothing any more.
+    /// The ids to look at when a bucket has passed. An id may be in several buckets, and may be
+    /// stale.
     due: BTreeMap<u64, Vec<SessionId>>,
-    /// How many ids stand there.
+    /// The number of ids in all buckets.
     armed: usize,
 }
 
-/// What a sign-in sees of another session.
+/// What a sign-in needs to know about another session.
 pub(super) enum Seen {
-    /// It is live and theirs.
+    /// The session is live and belongs to the same principal.
     Live(Order),
     Other,
 }
 
-/// A patched record that is not stored yet.
+/// A patched record that has not been stored yet.
 pub(super) struct Prepared {
     pub(super) after: Arc<Record>,
     applied: Applied,
 }
 
-/// A record that is out of the map.
+/// A record that was removed from the map.
 pub(super) struct Removed {
     pub(super) record: Arc<Record>,
     pub(super) was_live: bool,
@@ -86,7 +86,7 @@ impl Shard {
         self.stored(id)?.meta.principal.as_ref()
     }
 
-    /// What a sign-in of `principal` sees of a session.
+    /// Returns what a sign-in of `principal` needs to know about a session.
     pub(super) fn look(&self, id: SessionId, principal: &Principal, now: Timestamp) -> Seen {
         match self.live(id, now) {
             Some(record) if record.meta.principal.as_ref() == Some(principal) => {
@@ -108,7 +108,7 @@ impl Shard {
         self.all().filter(|record| !record.meta.is_expired(now)).count() as u64
     }
 
-    /// The first `limit` live records after that one, by id.
+    /// Returns the first `limit` live records after `after`, by id.
     pub(super) fn scan(
         &self,
         after: Option<SessionId>,
@@ -148,10 +148,11 @@ impl Shard {
         }
     }
 
-    /// Writes what is due of a record that a load has found.
+    /// Writes what a load has to write to the record it has found.
     fn settle(&mut self, id: SessionId, due: Due, now: Timestamp) -> Option<Arc<Record>> {
         let Stored(mut record) = self.records.take(&id)?;
-        // A touch ends the record later than its bucket says: that one re-arms it.
+        // A touch moves the expiry time past the record's bucket; that bucket then schedules it
+        // again.
         Arc::make_mut(&mut record).meta.settle(due, now);
         self.records.insert(Stored(Arc::clone(&record)));
         Some(record)
@@ -177,7 +178,7 @@ impl Shard {
         Created::ALONE
     }
 
-    /// What the record becomes under a patch, or why not. Changes nothing.
+    /// Computes the record after a patch, or the reason for a refusal. Changes nothing.
     pub(super) fn prepare(
         &self,
         id: SessionId,
@@ -198,8 +199,8 @@ impl Shard {
         }
     }
 
-    /// Stores what was prepared under the same lock: the outcome, and the
-    /// principal before it.
+    /// Stores a record that was prepared under the same lock; returns the outcome and the previous
+    /// principal.
     pub(super) fn commit(&mut self, prepared: Prepared) -> (Outcome, Option<Principal>) {
         let Prepared { after, applied } = prepared;
         let (id, is) = (after.id, removable_at(&after));
@@ -227,9 +228,9 @@ impl Shard {
         Some(Removed { record, was_live })
     }
 
-    /// Removes at most `limit` records that are due, and says whether more are.
+    /// Removes at most `limit` records that are due; returns whether more are due.
     pub(super) fn sweep(&mut self, now: Timestamp, limit: usize) -> (Vec<Removed>, bool) {
-        // Looking costs time too, so it is bounded as well.
+        // Looking takes time too, so it is bounded as well.
         let mut looks = limit.saturating_mul(4).max(64);
         let mut removed = Vec::new();
         while let Some(mut entry) = self.due.first_entry() {
@@ -271,8 +272,9 @@ impl Shard {
         self.armed += 1;
     }
 
-    /// What was destroyed stands where it would have expired, for as long as that may be.
-    /// Where that is most of all that stands there, it is made anew.
+    /// Rebuilds the buckets if most of their entries are stale.
+    ///
+    /// A destroyed session stays in its bucket until it would have expired, which may take long.
     fn forget_ended(&mut self) {
         let needed = self.records.len() + self.tombstones.len();
         if self.armed <= 2 * needed + usize::from(needed > 0) * 64 {

@@ -1,9 +1,9 @@
-//! Sign-ins, and whatever else the index of a principal has to know.
+//! Sign-ins, and everything else that changes the index of a principal.
 //!
-//! All of it happens with the principal locked in the index. The other sessions are
-//! looked at one after the other, the oldest first and only at a cap: nobody can join
-//! them in between, and that one ends makes room. Then the shards of this session and of
-//! those that make room are locked together, in ascending order: the write is one step.
+//! All of it happens while the principal is locked in the index. The other sessions are looked at
+//! one by one, oldest first and only at a cap: no session can join them meanwhile, and one that
+//! ends only makes room. Then the shards of this session and of the evicted ones are locked
+//! together, in ascending order, so that the write is one step.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard};
@@ -48,8 +48,7 @@ impl Inner {
         Created::Created { evicted }
     }
 
-    /// Applies a patch that the index has to know of: the outcome, and the principal
-    /// before it.
+    /// Applies a patch that affects the index; returns the outcome and the previous principal.
     pub(super) fn apply_signed_in(
         &self,
         id: SessionId,
@@ -68,12 +67,12 @@ impl Inner {
                 && !sign_in.is_unconditional()
             {
                 let now = self.clock.now();
-                // What is refused for another reason is refused for that.
+                // Other reasons for a refusal take precedence.
                 match self.shard(id).prepare(id, epoch, patch, now, &self.limits()) {
                     Err(outcome) => return (outcome, None),
                     Ok(prepared) if prepared.after.meta.principal == principal => {}
                     Ok(prepared) => {
-                        // It changed before it was locked.
+                        // The principal changed before it was locked.
                         principal.clone_from(&prepared.after.meta.principal);
                         continue;
                     }
@@ -110,7 +109,7 @@ impl Inner {
         }
     }
 
-    /// Whether the sign-in may be stored, and who makes room for it.
+    /// Decides whether the sign-in may be stored, and returns the sessions to evict for it.
     fn admit(
         &self,
         theirs: &mut Theirs<'_>,
@@ -182,11 +181,11 @@ struct Locked<'s> {
 }
 
 impl<'s> Locked<'s> {
-    /// The shards of `id` and of `others`.
+    /// Locks the shards of `id` and of `others`.
     fn of(store: &'s Inner, id: SessionId, others: &[SessionId]) -> Self {
         let own_index = index(id);
         let mut indexes: Vec<_> = others.iter().map(|id| index(*id)).collect();
-        // The one order in which several are ever locked.
+        // Several shards are only ever locked in this order.
         indexes.sort_unstable();
         indexes.dedup();
         let lock = |index: &usize| (*index, store.shard_at(*index));
@@ -206,7 +205,7 @@ impl<'s> Locked<'s> {
     }
 }
 
-/// Of which shard the session is.
+/// Returns the index of the session's shard.
 fn index(id: SessionId) -> usize {
     usize::from(id.as_bytes()[0]) % SHARDS
 }

@@ -11,8 +11,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How many records are removed under one lock.
 const STEP: usize = 64;
 
-/// Starts the sweeper. It ends when the sender is dropped, which the last
-/// handle of the store does.
+/// Starts the sweeper, which ends when the returned sender is dropped, with the last clone of the
+/// store.
 pub(super) fn start(store: &Arc<Inner>) -> mpsc::Sender<()> {
     let (alive, ended) = mpsc::channel();
     let store = Arc::downgrade(store);
@@ -27,11 +27,11 @@ fn run(store: &Weak<Inner>, ended: &mpsc::Receiver<()>) {
     while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
         loop {
             let Some(store) = store.upgrade() else { return };
-            // Each step has another shard, so requests get at the locks anyway.
+            // Each step locks another shard, so requests can take the locks in between.
             if !(0..SHARDS).all(|_| store.sweep(STEP).more) {
                 break;
             }
-            // On a busy machine this may take as long as a thousand steps.
+            // On a busy machine yielding may take as long as a thousand steps.
             drop(store);
             std::thread::yield_now();
         }

@@ -1,5 +1,4 @@
-//! What is particular to memory. The contract is tested by the conformance
-//! suite.
+//! Tests of what is specific to memory. The conformance suite tests the contract.
 
 use std::time::Duration;
 
@@ -65,12 +64,12 @@ fn capped(max: u32, at_limit: AtLimit) -> SignIn {
 
 fn id_of(number: u32) -> SessionId {
     let mut bytes = [0; 16];
-    // Spread, and not in the order of their age.
+    // Spread over the shards, and not in the order of their age.
     bytes[..4].copy_from_slice(&number.wrapping_mul(2_654_435_761).to_le_bytes());
     SessionId::from_bytes(bytes)
 }
 
-/// Signs the principal in, in a new session that is a millisecond younger.
+/// Signs the principal in with a new session that is a millisecond younger.
 async fn sign_in(store: &MemoryStore, number: u32, sign_in: SignIn) -> Created {
     sign_in_as(principal(), store, number, sign_in).await
 }
@@ -160,7 +159,7 @@ async fn what_has_expired_is_looked_at_once_and_still_ends_by_a_revocation() {
         assert_eq!(sign_in(&store, number, cap).await, Created::ALONE);
     }
     assert_eq!(looks(&store), 2_000);
-    // In its leeway a request that is under way makes one live again.
+    // Within the leeway, a request in flight revives an expired session.
     let mut longer = Patch::new();
     longer.meta.lifetime = Some(LIFETIME);
     let apply = async |number| store.apply(id_of(number), 1, &longer, None).await.unwrap();
@@ -230,7 +229,7 @@ fn the_index_knows_the_one_session_of_a_user_as_it_knows_several() {
     assert_eq!((theirs.others(one), theirs.page(None, 9)), (0, (Vec::new(), false)));
 }
 
-/// Of each third user there are two sessions.
+/// Every third user has two sessions.
 #[tokio::test]
 async fn the_index_gives_back_what_those_who_left_took() {
     let store = store();
@@ -244,12 +243,12 @@ async fn the_index_gives_back_what_those_who_left_took() {
         store.delete(id_of(number), EndedBy::Browser).await.unwrap();
     }
     assert_eq!(store.0.index.size().0, held);
-    // Each lock keeps room for 64 of those with one session, and of those with several.
+    // Each lock keeps capacity for 64 principals with one session and 64 with several.
     let kept = store.0.index.size().1 - room;
     assert!(kept <= 16 * 2 * 128, "{kept}");
 }
 
-/// The goal is 400 bytes a session; this is the part of it that grows unseen.
+/// The goal is 400 bytes per session; this part of it could grow unnoticed.
 #[test]
 fn the_data_of_a_record_stays_small() {
     assert!(size_of::<Meta>() <= 184, "{}", size_of::<Meta>());

@@ -1,4 +1,4 @@
-//! Words and answers.
+//! Statements and answers in the dialect of MySQL and MariaDB.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,19 +21,19 @@ pub(super) struct MySql {
     tables: Tables,
     limits: Limits,
     sql: Sql,
-    /// The largest packet that the server takes.
+    /// The largest packet that the server accepts.
     packet: AtomicUsize,
 }
 
-/// The server's time in milliseconds since 1970, whatever the time zone of the
-/// connection. It stands still within a statement, so where that may wait for a lock, it
-/// is asked for by another one afterwards.
+/// The server's time in milliseconds since 1970, independent of the connection's time zone. It does
+/// not advance within a statement; after a statement that may wait for a lock, another one has to
+/// ask for it.
 const CLOCK: &str = "CAST(TIMESTAMPDIFF(MICROSECOND, TIMESTAMP'1970-01-01 00:00:00', \
                      UTC_TIMESTAMP(3)) DIV 1000 AS SIGNED)";
 
-/// What statements need of a connection, whatever its server or its pool have set.
+/// Returns the settings that statements need, whatever the server or the pool has set.
 pub(super) fn set_up(wait: Duration) -> String {
-    // In whole seconds; a call that waits for less is given up by its deadline.
+    // In whole seconds; the deadline ends a call that has less time.
     let wait = wait.as_secs().clamp(1, 1_000_000);
     format!(
         "SET autocommit = 1, innodb_lock_wait_timeout = {wait}, sql_select_limit = DEFAULT, \
@@ -42,7 +42,7 @@ pub(super) fn set_up(wait: Duration) -> String {
 }
 
 impl MySql {
-    /// `set_up`: resets a connection that comes from the application's own pool.
+    /// `set_up` resets a connection that comes from the application's own pool.
     pub(super) fn new(
         pool: MySqlPool,
         tables: Tables,
@@ -62,8 +62,7 @@ impl MySql {
             length: "?",
             or_nothing: "",
             lock: format!("SELECT form, base, NULL FROM {session} WHERE id = ? FOR UPDATE"),
-            // A second sign-in waits for the row of the first. The row is swept like a
-            // revocation.
+            // A second sign-in waits for the row of the first. The row is swept like a revocation.
             hold: format!(
                 "INSERT INTO {revocation} (principal, at) VALUES (?, 0) \
                  ON DUPLICATE KEY UPDATE at = at"
@@ -78,7 +77,8 @@ impl MySql {
     }
 }
 
-/// Texts travel as bytes: no character set and no collation of a connection plays a part.
+/// Binds the arguments. Texts are sent as bytes, so that neither the character set nor the
+/// collation of the connection matters.
 fn bind(args: &[Arg<'_>]) -> Result<MySqlArguments, Fault> {
     let mut bound = MySqlArguments::default();
     for arg in args {
@@ -138,9 +138,9 @@ impl Dialect for MySql {
         sql: &str,
         args: &[Arg<'_>],
     ) -> Result<Answer, Fault> {
-        /// Of a packet, around the arguments.
+        /// Bytes of a packet other than the arguments.
         const AROUND: usize = 4 << 10;
-        // The server would close the connection, and that would look like an accident.
+        // The server would close the connection, which would look like a lost connection.
         if size(args) + AROUND > self.packet.load(Ordering::Relaxed) {
             return Err(Fault::Final(too_large()));
         }
@@ -151,7 +151,7 @@ impl Dialect for MySql {
                 Ok(Some(Either::Left(done))) => answer.affected = done.rows_affected(),
                 Ok(Some(Either::Right(found))) => answer.rows.push(row(&found).map_err(fault)?),
                 Ok(None) => return Ok(answer),
-                // A row that is there is not inserted.
+                // The insert is ignored if the row exists.
                 Err(error) if number(&error) == Some(DUPLICATE) => return Ok(Answer::default()),
                 Err(error) => return Err(fault(error)),
             }

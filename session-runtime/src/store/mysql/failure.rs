@@ -1,6 +1,6 @@
-//! What went wrong below, in words for the person who runs the service.
+//! Failures of MySQL and MariaDB, described for the operator of the service.
 //!
-//! What the server says is not repeated: it may quote a statement or a value.
+//! The server's own message is not repeated: it may quote a statement or a value.
 
 use sqlx::Error;
 use sqlx::mysql::MySqlDatabaseError;
@@ -9,26 +9,26 @@ use crate::store::engine::Failure;
 use crate::store::error::StoreErrorKind;
 use crate::store::sql::{Fault, certificate};
 
-/// A row of this key is there already.
+/// A row with this key exists.
 pub(super) const DUPLICATE: u16 = 1062;
-/// No such table.
+/// The table does not exist.
 pub(super) const NO_TABLE: u16 = 1146;
-/// No such column.
+/// The column does not exist.
 pub(super) const NO_COLUMN: u16 = 1054;
 
-/// More than the server takes at once.
+/// The failure of a statement that is larger than the server accepts.
 pub(super) fn too_large() -> Failure {
     let text = "mysql: that is more than the server's `max_allowed_packet`";
     Failure::new(StoreErrorKind::Full, text)
 }
 
-/// The number of the server's error, if it gave one.
+/// Returns the server's error number, if there is one.
 pub(super) fn number(error: &Error) -> Option<u16> {
     let Error::Database(error) = error else { return None };
     error.try_downcast_ref::<MySqlDatabaseError>().map(MySqlDatabaseError::number)
 }
 
-/// What an error of the driver means for the call that met it.
+/// Classifies an error of the driver.
 pub(super) fn fault(error: Error) -> Fault {
     use StoreErrorKind::{Config, Timeout, Unavailable};
     let failure = |kind, text: &str| Failure::new(kind, format!("mysql: {text}"));
@@ -65,7 +65,7 @@ fn of_server(number: u16, is_full: bool) -> Fault {
     let settled = |kind, text| Fault::Final(said(kind, text));
     match number {
         1213 => Fault::Again(said(Timeout, "others changed the same sessions all the time")),
-        // 1020: with `innodb_snapshot_isolation`.
+        // 1020 occurs with `innodb_snapshot_isolation`.
         1205 | 1020 => Fault::Again(said(Timeout, "a lock was not free in time")),
         3024 | 1969 | 1317 => settled(
             Timeout,

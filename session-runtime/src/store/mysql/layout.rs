@@ -1,4 +1,4 @@
-//! The tables: how they are made and recognised, and what is asked of the server before.
+//! The tables: how they are created and recognised, and the checks of the server before that.
 //!
 //! **`session`**: one row per session, or per tombstone of one.
 //!
@@ -12,14 +12,14 @@
 //! | `principal` | BINARY | half the SHA-256 of the principal, or NULL |
 //! | `place` | VARBINARY | its place among the sessions of the principal; indexed with that |
 //!
-//! All columns but the first three repeat what the form says, for the sake of an index.
-//! All texts are bytes, so that no collation takes two of them for the same.
+//! All columns but the first three repeat what the form says, so that they can be indexed. All
+//! texts are stored as bytes, so that no collation treats two of them as equal.
 //!
-//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were
-//! all revoked, or who signed in under a condition, within the last quarter of an hour.
+//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were all
+//! revoked, or who signed in with a condition, within the last quarter of an hour.
 //!
-//! **`session_view`**: the sessions, for people. **`session_layout`**: the version of all
-//! this.
+//! **`session_view`**: a human-readable view of the sessions. **`session_layout`**: the version of
+//! the layout.
 
 use std::time::Duration;
 
@@ -33,13 +33,13 @@ use crate::store::limits::Limits;
 use crate::store::sql::Fault;
 use crate::token::random_below;
 
-/// Has to be raised with every change of [`Tables::migration`].
+/// Must be incremented with every change of [`Tables::migration`].
 const VERSION: i64 = 2;
-/// As long as an InnoDB table's name may be, less our own part.
+/// The longest name of an InnoDB table, less our own part.
 const LONGEST_PREFIX: usize = 40;
-/// Statements and numbers around the values of a record.
+/// Bytes of a statement other than the values of a record.
 const AROUND: usize = 64 << 10;
-/// Access to a table is denied, to make a view among others.
+/// Access to a table is denied, or creating a view.
 const DENIED: u16 = 1142;
 
 /// The names of the tables.
@@ -52,11 +52,11 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Lower case only: some servers take upper case for the same.
+    /// Creates the names. They are lower case only, because some servers do not distinguish case.
     ///
     /// # Errors
     ///
-    /// If that cannot be the beginning of a name.
+    /// If the prefix is not a valid beginning of a name.
     pub(super) fn new(prefix: &str) -> Result<Self, Failure> {
         let valid = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         if !prefix.chars().all(valid) || prefix.len() > LONGEST_PREFIX {
@@ -72,7 +72,7 @@ impl Tables {
         })
     }
 
-    /// The statements that make the tables, where they are not there yet.
+    /// Returns the statements that create the tables if they are missing.
     pub(super) fn migration(&self) -> [String; 5] {
         let Self { session, revocation, layout, view } = self;
         let options = "ENGINE = InnoDB ROW_FORMAT = DYNAMIC";
@@ -117,7 +117,7 @@ FROM {session}"
     PRIMARY KEY (version)
 ) {options}"
             ),
-            // Last: whoever finds it finds everything.
+            // Written last: if it exists, everything does.
             format!(
                 "INSERT INTO {layout} (version) SELECT {VERSION} FROM DUAL \
                  WHERE NOT EXISTS (SELECT 1 FROM {layout} l)"
@@ -125,8 +125,8 @@ FROM {session}"
         ]
     }
 
-    /// Looks at the server and for the tables, and makes those if it may. The largest
-    /// packet that the server takes.
+    /// Checks the server and the tables, creates the tables if `may_make` allows it, and returns
+    /// the largest packet that the server accepts.
     pub(super) async fn prepare(
         &self,
         db: &mut MySqlConnection,
@@ -145,7 +145,7 @@ FROM {session}"
         Ok(packet)
     }
 
-    /// Makes what is missing; other processes may do so at the same time.
+    /// Creates what is missing; other processes may do so at the same time.
     async fn make(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
         for statement in self.migration() {
             loop {
@@ -154,14 +154,15 @@ FROM {session}"
                     Err(error) => error,
                 };
                 match number(&error) {
-                    // Another process was faster.
+                    // Another process has created it first.
                     Some(DUPLICATE) => break,
                     Some(DENIED) if statement.contains(" VIEW ") => {
                         tracing::info!("the user may not make a view: {} is left out", self.view);
                         break;
                     }
                     _ => match fault(error) {
-                        // Or as fast: connecting has a deadline.
+                        // Another process is creating it at the same time. Connecting has a
+                        // deadline, so this loop ends.
                         Fault::Again(_) => sleep(random_below(Duration::from_millis(20))).await,
                         fault => return Err(fault.failure().during("creating the tables")),
                     },
@@ -171,6 +172,8 @@ FROM {session}"
         Ok(())
     }
 
+    /// Checks the version of the layout.
+    ///
     /// # Errors
     ///
     /// If the tables are not those that this program knows.
@@ -195,7 +198,7 @@ FROM {session}"
         )))
     }
 
-    /// Which layout is there.
+    /// Returns the version of the layout, if there is one.
     async fn version(&self, db: &mut MySqlConnection) -> Result<Option<i64>, Failure> {
         let found = match ask(db, &format!("SELECT version FROM {}", self.layout)).await {
             Ok(rows) => rows.first().map(|row| row.try_get_unchecked(0)).transpose(),
@@ -205,7 +208,7 @@ FROM {session}"
         found.map_err(|error| fault(error).failure().during("looking for the tables"))
     }
 
-    /// No layout of ours: nor may another program have tables by our names.
+    /// Checks, if there is no layout of ours, that no other program has tables with our names.
     async fn check_foreign(&self, db: &mut MySqlConnection) -> Result<(), Failure> {
         let Self { session, revocation, .. } = self;
         let looks = [
@@ -229,17 +232,17 @@ FROM {session}"
     }
 }
 
-/// Runs a statement in which nothing comes from outside.
+/// Runs a statement that contains no external input.
 async fn ask(db: &mut MySqlConnection, sql: &str) -> Result<Vec<MySqlRow>, sqlx::Error> {
-    // As the method of the connection its future can be sent to other threads.
+    // Called as a method of the connection, its future is `Send`.
     db.fetch_all(sqlx::raw_sql(sql)).await
 }
 
-/// The largest packet that the server takes.
+/// Checks the server, and returns the largest packet that it accepts.
 ///
 /// # Errors
 ///
-/// If the server is too old, no database is chosen, or a record does not fit.
+/// If the server is too old, no database is selected, or a record does not fit into a packet.
 async fn check_server(db: &mut MySqlConnection, limits: Limits) -> Result<usize, Failure> {
     let failed = |error| fault(error).failure().during("looking at the server");
     let rows = ask(db, "SELECT VERSION(), @@max_allowed_packet, DATABASE()").await;
@@ -267,7 +270,7 @@ async fn check_server(db: &mut MySqlConnection, limits: Limits) -> Result<usize,
     Ok(packet)
 }
 
-/// `FOR UPDATE SKIP LOCKED` is what older ones lack.
+/// Whether the version is supported. Older ones lack `FOR UPDATE SKIP LOCKED`.
 fn is_known(version: &str) -> bool {
     let mut numbers =
         version.split(|c: char| !c.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));

@@ -1,8 +1,8 @@
-//! Sessions in MySQL 8 or MariaDB. The store is that of all SQL servers,
-//! [`sql`](super::sql); here is what these do in their own way.
+//! Sessions in MySQL 8 or MariaDB. The store is shared by all SQL servers, see [`sql`](super::sql);
+//! this module contains what is specific to these.
 //!
-//! - [`layout`]: the tables, and what is asked of the server before
-//! - [`dialect`]: words and answers
+//! - [`layout`]: the tables, and the checks of the server
+//! - [`dialect`]: statements and answers
 //! - [`options`], [`failure`]: settings and errors
 
 mod dialect;
@@ -19,15 +19,15 @@ use super::session_store::SessionStore;
 use super::sql::Store;
 use crate::forward_store;
 
-/// Sessions in MySQL 8 or MariaDB (from 10.6 on).
+/// A store in MySQL 8 or MariaDB (10.6 or later).
 ///
-/// For those who have one already: any number of nodes share the sessions. A load is
-/// one statement, and so is a change of a session without a concurrent one.
-/// Everything else locks the row of the session, reads the server's clock after that,
-/// decides here by the rules of all stores, and writes. `docs/mysql.md` describes the
-/// tables and the settings.
+/// For services that already run such a server: any number of nodes share the sessions. A load is
+/// one statement, and so is a change of a session without a concurrent one. Everything else locks
+/// the row of the session, then reads the server's clock, decides by the rules shared by all
+/// stores, and writes. `docs/mysql.md` describes the tables and the settings.
 ///
-/// Clones share one pool of connections. The task that sweeps ends with the last clone.
+/// Clones share one pool of connections. The task that removes expired sessions ends when the last
+/// clone is dropped.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), session_runtime::store::StoreError> {
@@ -47,31 +47,30 @@ impl MySqlStore {
     ///
     /// # Errors
     ///
-    /// As [`MySqlOptions::connect`].
+    /// Same as [`MySqlOptions::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::options().connect(url).await
     }
 
-    /// Uses a pool that is there already, with the default options.
+    /// Uses an existing pool, with the default options.
     ///
     /// # Errors
     ///
-    /// As [`MySqlOptions::with_pool`].
+    /// Same as [`MySqlOptions::with_pool`].
     pub async fn with_pool(pool: sqlx::MySqlPool) -> Result<Self, StoreError> {
         Self::options().with_pool(pool).await
     }
 
-    /// Settings to [connect](MySqlOptions::connect) with.
+    /// Returns the settings to [connect](MySqlOptions::connect) with.
     pub fn options() -> MySqlOptions {
         MySqlOptions::new()
     }
 
-    /// Creates the tables if they are missing. [`connect`](Self::connect) does so by
-    /// default.
+    /// Creates the tables if they are missing. [`connect`](Self::connect) does so by default.
     ///
     /// # Errors
     ///
-    /// If a right is missing, or the tables are of another layout or program.
+    /// If a privilege is missing, or the tables have another layout or belong to another program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         Ok(self.0.server().prepare(true).await?)
     }

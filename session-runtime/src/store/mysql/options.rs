@@ -14,8 +14,21 @@ use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
 use crate::store::sql::{Settings, parameters, shared_settings};
 
-/// The settings of a [`MySqlStore`]: [`MySqlStore::options`], then
-/// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
+/// The settings of a [`MySqlStore`], from [`MySqlStore::options`].
+///
+/// ```no_run
+/// # async fn open() -> Result<(), session_runtime::store::StoreError> {
+/// use std::time::Duration;
+/// use session_runtime::store::MySqlStore;
+///
+/// let store = MySqlStore::options()
+///     .prefix("shop_")
+///     .connections(20)
+///     .deadline(Duration::from_secs(1))
+///     .connect("mysql://app:secret@localhost/app")
+///     .await?;
+/// # let _ = store; Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until `connect` or `with_pool`"]
 pub struct MySqlOptions {
@@ -30,34 +43,30 @@ impl MySqlOptions {
 
     shared_settings!();
 
-    /// The statements that make the tables, to be run by hand by somebody who
-    /// may do that, in the database of the sessions. They change nothing that
-    /// is there.
+    /// Returns the statements that create the tables, for an administrator to run in the database
+    /// of the sessions. Running them again changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::store::StoreErrorKind::Config) if the prefix is not
-    /// valid.
+    /// [`Config`](crate::store::StoreErrorKind::Config) if the prefix is invalid.
     pub fn migration_sql(&self) -> Result<String, StoreError> {
         let tables = Tables::new(&self.prefix)?;
         Ok(tables.migration().map(|statement| statement + ";\n").concat())
     }
 
-    /// Connects to `mysql://user:password@host:3306/database` (or
-    /// `mariadb://`; `?socket=/path` for a socket), and makes the tables where
-    /// they are missing.
+    /// Connects to `mysql://user:password@host:3306/database` (or `mariadb://`; `?socket=/path` for
+    /// a socket), and creates the tables if they are missing.
     ///
-    /// TLS that is asked for is verified: `ssl-mode=REQUIRED` means `VERIFY_IDENTITY` here.
-    /// With less, such as the client's default `PREFERRED`, a server on another machine is
-    /// reported at WARN. A parameter that is unknown is refused.
+    /// If TLS is requested, it is verified: `ssl-mode=REQUIRED` means `VERIFY_IDENTITY` here. With
+    /// a weaker mode, such as the client's default `PREFERRED`, a server on another machine is
+    /// reported at WARN. An unknown parameter is refused.
     ///
     /// # Errors
     ///
-    /// At once, if nothing answers there
-    /// ([`Unavailable`](crate::store::StoreErrorKind::Unavailable)), or if the
-    /// database, its tables or a right is missing, the server is too old, or a
-    /// setting makes no sense ([`Config`](crate::store::StoreErrorKind::Config)).
-    /// The source says which, and never repeats the URL.
+    /// [`Unavailable`](crate::store::StoreErrorKind::Unavailable), immediately, if nothing answers
+    /// at that address. [`Config`](crate::store::StoreErrorKind::Config) if the database, its
+    /// tables or a privilege is missing, the server is too old, or a setting is invalid. The source
+    /// says which, and never repeats the URL.
     pub async fn connect(self, url: &str) -> Result<MySqlStore, StoreError> {
         let tables = self.check()?;
         let settings = settings(url)?;
@@ -70,7 +79,7 @@ impl MySqlOptions {
         let pool = MySqlPoolOptions::new()
             .max_connections(self.settings.connections)
             .acquire_timeout(deadline.min(FAR))
-            // A dead one is noticed by the call, which tries another one.
+            // A call notices a dead connection, and tries another one.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 let set_up = set_up.clone();
@@ -83,17 +92,17 @@ impl MySqlOptions {
         self.open(pool, tables, None).await
     }
 
-    /// Uses a pool that is there already, among others. `connections` has no effect.
+    /// Uses an existing pool, which may have other users. `connections` has no effect.
     ///
-    /// Assumes nothing about its connections: each call begins with one extra message,
-    /// which rolls back a transaction that was left open, and sets `autocommit = 1`,
-    /// `innodb_lock_wait_timeout` to the deadline, `sql_select_limit` and
-    /// `sql_safe_updates` to their defaults; each write is a transaction of its own. Turn
-    /// off the log of the pool's statements (`ConnectOptions::disable_statement_logging`).
+    /// No state of its connections is assumed: each call begins with one extra message, which rolls
+    /// back a transaction that was left open, and sets `autocommit = 1`, `innodb_lock_wait_timeout`
+    /// to the deadline, `sql_select_limit` and `sql_safe_updates` to their defaults; each write is
+    /// a transaction of its own. Turn off the pool's statement logging
+    /// (`ConnectOptions::disable_statement_logging`).
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// Same as [`connect`](Self::connect).
     pub async fn with_pool(self, pool: MySqlPool) -> Result<MySqlStore, StoreError> {
         let tables = self.check()?;
         let set_up = set_up(self.settings.deadline);
@@ -123,22 +132,22 @@ fn settings(url: &str) -> Result<MySqlConnectOptions, Failure> {
     let rest = rest.filter(|rest| rest.starts_with("//"));
     let rest = rest.ok_or_else(|| Failure::config(malformed))?;
     let (url, _) = parameters(rest, &[], &THEIRS)?;
-    // Without the reason: that may quote the password.
+    // Without the source, which may quote the password.
     let settings = MySqlConnectOptions::from_str(&format!("mysql:{url}"))
         .map_err(|_| Failure::config(malformed))?;
     if settings.get_database().is_none_or(str::is_empty) {
         return Err(Failure::config("the URL names no database: `mysql://host/database`"));
     }
     let settings = match settings.get_ssl_mode() {
-        // The client would take any certificate.
+        // The client would accept any certificate.
         MySqlSslMode::Required => settings.ssl_mode(MySqlSslMode::VerifyIdentity),
         _ => settings,
     };
-    // There are values in them.
+    // Statements contain values.
     Ok(settings.disable_statement_logging())
 }
 
-/// The parameters of a URL.
+/// The client's parameters of a URL.
 const THEIRS: [&str; 14] = [
     "sslmode",
     "ssl-mode",
@@ -156,7 +165,7 @@ const THEIRS: [&str; 14] = [
     "time-zone",
 ];
 
-/// Reports a server on another machine that is not reached by verified TLS.
+/// Warns of a server on another machine that is reached without verified TLS.
 fn report(settings: &MySqlConnectOptions) {
     let tls = match settings.get_ssl_mode() {
         MySqlSslMode::Disabled | MySqlSslMode::Preferred => Tls::No,

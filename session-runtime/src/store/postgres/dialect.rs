@@ -1,4 +1,4 @@
-//! Words and answers.
+//! Statements and answers in the dialect of PostgreSQL.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -24,34 +24,33 @@ pub(super) struct PostgreSql {
     pooler: Option<Pooler>,
 }
 
-/// What a message begins with behind a pooler, which gives each transaction another
-/// connection of the server.
+/// What messages begin with behind a pooler, where each transaction may use another connection of
+/// the server.
 struct Pooler {
     alone: String,
     begun: &'static str,
 }
 
-/// Whose the connections are.
+/// Who set up the connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pool {
-    /// They were set up by this store.
+    /// This store.
     Own,
-    /// They may have been left in any state.
+    /// The application: they may be in any state.
     Lent,
 }
 
-/// Rolls back a transaction that was left open, and logs no warning where there was
-/// none.
+/// Rolls back a transaction that was left open, without a warning in the log if there was none.
 const RESET: &str = "BEGIN; ROLLBACK";
-/// Of an error: within a transaction that has failed.
+/// The error code "in failed transaction".
 const IN_FAILED_TRANSACTION: &str = "25P02";
 
-/// `EXTRACT` would calculate it as `numeric`: 0.8 µs of the server instead of 0.2.
+/// `EXTRACT` would compute it as `numeric`: 0.8 µs of the server's time instead of 0.2.
 const CLOCK: &str = "pg_catalog.floor(\
     pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) * 1000)::bigint";
 
 impl PostgreSql {
-    /// `wait`: how long the server may wait for a lock.
+    /// `wait` is how long the server may wait for a lock.
     pub(super) fn new(
         pool: PgPool,
         whose: Pool,
@@ -77,12 +76,13 @@ impl PostgreSql {
             substring: "pg_catalog.substr",
             length: "CAST(? AS integer)",
             or_nothing: " ON CONFLICT DO NOTHING",
-            // Beside the row the time would be told before that is waited for.
+            // In the same query as the lock, the time would be read before the wait for it.
             lock: format!(
                 "SELECT form, base, {CLOCK} FROM \
                  (SELECT form, base FROM {session} WHERE id = ? FOR UPDATE) locked"
             ),
-            // No row, or each sign-in would leave a dead one behind.
+            // An advisory lock rather than a row, because each sign-in would leave a dead row
+            // behind.
             hold: format!(
                 "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(\
                  '{session} ' || pg_catalog.encode(?, 'hex'), 0))"
@@ -97,12 +97,12 @@ impl PostgreSql {
     }
 }
 
-/// Zero would be no limit.
+/// Returns the setting for `lock_timeout`. Zero would mean no limit.
 pub(super) fn lock_timeout(wait: Duration) -> i32 {
     i32::try_from(wait.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
-/// `$1`, `$2` and so on for each `?`.
+/// Replaces each `?` by `$1`, `$2` and so on.
 fn numbered(template: &str) -> String {
     let mut parts = template.split('?');
     let mut sql = parts.next().unwrap_or_default().to_owned();
@@ -137,7 +137,7 @@ fn row(row: &PgRow) -> Result<Row, sqlx::Error> {
             "INT8" => Cell::Int(row.try_get(at)?),
             "BYTEA" => Cell::Bytes(row.try_get(at)?),
             "TEXT" => Cell::Text(row.try_get(at)?),
-            // Of a function that tells nothing.
+            // The result of a function that returns void.
             _ => Cell::Null,
         })
     };

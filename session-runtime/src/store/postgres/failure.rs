@@ -1,5 +1,5 @@
-//! What went wrong below, in words for the person who runs the service. Never
-//! the server's detail lines: those hold values.
+//! Failures of PostgreSQL, described for the operator of the service. The server's detail lines are
+//! never repeated: they contain values.
 
 use std::borrow::Cow;
 
@@ -12,15 +12,15 @@ pub(super) fn too_large() -> Failure {
     Failure::new(StoreErrorKind::Unsupported, text)
 }
 
-/// Of an error: this role may not do that.
+/// The error code "insufficient privilege".
 pub(super) const FORBIDDEN: &str = "42501";
 
-/// The code of the server's error.
+/// Returns the code of the server's error.
 pub(super) fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
     error.as_database_error()?.code()
 }
 
-/// What an error of the driver means for the call that met it.
+/// Classifies an error of the driver.
 pub(super) fn fault(error: sqlx::Error) -> Fault {
     use StoreErrorKind::{Config, Corrupt, Full, Timeout, Unavailable, Unsupported};
     let failure = |kind, text: &str| Failure::new(kind, format!("postgres: {text}"));
@@ -61,7 +61,7 @@ pub(super) fn fault(error: sqlx::Error) -> Fault {
         "53100" => Fault::Final(said(Full, "the disk is full")),
         "53200" => Fault::Final(said(Full, "out of memory")),
         "53300" => Fault::Final(said(Unavailable, "too many connections")),
-        // Both of a replica: 0A000 where a transaction that writes is begun.
+        // Both come from a replica; 0A000 when a read-write transaction is begun.
         "25006" | "0A000" => {
             Fault::Final(said(Config, "the server only reads: connect to the primary"))
         }

@@ -1,5 +1,5 @@
-//! The tables: where they are, how they come there, and whether they are the ones that
-//! this program knows.
+//! The tables: where they are, how they are created, and whether they are those that this program
+//! knows.
 //!
 //! **`session`**: one row per session, or per tombstone of one.
 //!
@@ -13,13 +13,13 @@
 //! | `principal` | bytea | half the SHA-256 of the principal, or NULL |
 //! | `place` | bytea | its place among the sessions of the principal; indexed with that |
 //!
-//! All columns but the first three repeat what the form says, for the sake of an index.
+//! All columns but the first three repeat what the form says, so that they can be indexed.
 //!
-//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were
-//! all revoked within the last quarter of an hour.
+//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were all
+//! revoked within the last quarter of an hour.
 //!
-//! **`session_view`**: the sessions, for people. **`session_layout`**: the version of all
-//! this.
+//! **`session_view`**: a human-readable view of the sessions. **`session_layout`**: the version of
+//! the layout.
 
 use std::fmt::Write as _;
 
@@ -29,10 +29,10 @@ use sqlx::{Executor as _, Postgres, Row as _};
 use super::failure::{FORBIDDEN, code, fault};
 use crate::store::engine::Failure;
 
-/// Has to be raised with every change of [`Layout::script`].
+/// Must be incremented with every change of [`Layout::script`].
 const VERSION: i32 = 2;
 
-/// Room for our own names within PostgreSQL's 63 bytes.
+/// The longest prefix: leaves room for our own names within PostgreSQL's 63 bytes.
 const PREFIX: usize = 40;
 
 /// Where the tables are.
@@ -43,9 +43,11 @@ pub(super) struct Layout {
 }
 
 impl Layout {
+    /// Creates the names.
+    ///
     /// # Errors
     ///
-    /// If a name is none that needs no quoting, or too long.
+    /// If a name would need quoting, or is too long.
     pub(super) fn new(schema: &str, prefix: &str) -> Result<Self, Failure> {
         let plain = |name: &str| {
             name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
@@ -66,18 +68,19 @@ impl Layout {
         Ok(Self { schema: schema.to_owned(), prefix: prefix.to_owned() })
     }
 
-    /// The quoted name of a table.
+    /// Returns the quoted name of a table.
     pub(super) fn table(&self, name: &str) -> String {
         format!("\"{}\".\"{}{name}\"", self.schema, self.prefix)
     }
 
-    /// The script, without a transaction around it. Run again it changes nothing.
+    /// Returns the script that creates the tables, without a transaction around it. Running it
+    /// again changes nothing.
     pub(super) fn script(&self, makes_schema: bool) -> String {
         let Self { schema, prefix } = self;
         let [session, revocation, layout, view] =
             ["session", "session_revocation", "session_layout", "session_view"]
                 .map(|name| self.table(name));
-        // Two programs that start at once: one does it, the other finds it done.
+        // If two programs start at once, one of them creates the tables and the other finds them.
         let mut sql = format!(
             "SELECT pg_advisory_xact_lock(hashtextextended('session layout {schema}', 0));\n"
         );
@@ -134,7 +137,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         sql
     }
 
-    /// Looks for the tables, and makes them if it may.
+    /// Checks the tables, and creates them if `may_make` allows it.
     pub(super) async fn prepare(
         &self,
         connection: &mut PoolConnection<Postgres>,
@@ -149,7 +152,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
     }
 
     async fn make(&self, connection: &mut PoolConnection<Postgres>) -> Result<(), Failure> {
-        // One message without parameters: a pooler does not mind.
+        // One message without parameters, so that it works behind a pooler.
         let has_schema = self.has_schema(connection).await.map_err(|it| self.looking(it))?;
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\nSET LOCAL lock_timeout = 0;\n\
@@ -158,7 +161,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         );
         let made = connection.execute(sqlx::raw_sql(&sql)).await;
         let Err(error) = made else { return Ok(()) };
-        // Left alone it would stay in the transaction that failed.
+        // Otherwise the connection would stay in the failed transaction.
         let _ = connection.execute(sqlx::raw_sql("ROLLBACK")).await;
         let cure = match (code(&error).as_deref(), has_schema) {
             (Some(FORBIDDEN), true) => format!(" (it takes CREATE on schema `{}`)", self.schema),
@@ -170,8 +173,8 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         Err(fault(error).failure().during(format_args!("creating the tables{cure}")))
     }
 
-    /// Whether it is there. `CREATE SCHEMA IF NOT EXISTS` wants the right to create one
-    /// either way.
+    /// Whether the schema exists. `CREATE SCHEMA IF NOT EXISTS` requires the privilege to create
+    /// one even if it exists.
     async fn has_schema(
         &self,
         connection: &mut PoolConnection<Postgres>,
@@ -180,7 +183,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         connection.fetch_one(sqlx::raw_sql(&sql)).await?.try_get(0)
     }
 
-    /// The failure of a look at the tables.
+    /// Returns the failure of a check of the tables.
     fn looking(&self, error: sqlx::Error) -> Failure {
         let cure = match code(&error).as_deref() {
             Some(FORBIDDEN) => format!(
@@ -193,6 +196,8 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         fault(error).failure().during(format_args!("looking at the tables{cure}"))
     }
 
+    /// Checks the version of the layout.
+    ///
     /// # Errors
     ///
     /// If the tables are not those that this program knows.
@@ -216,7 +221,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         )))
     }
 
-    /// Which layout is there.
+    /// Returns the version of the layout, if there is one.
     async fn version(
         &self,
         connection: &mut PoolConnection<Postgres>,
@@ -236,7 +241,7 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
         connection: &mut PoolConnection<Postgres>,
     ) -> Result<Found, sqlx::Error> {
         let [session, layout] = ["session", "session_layout"].map(|name| self.table(name));
-        // In this order: a migration that was committed since brought both.
+        // In this order, because a migration that was committed in between creates both.
         let sql = format!(
             "SELECT pg_catalog.to_regclass('{session}') IS NOT NULL, \
              pg_catalog.to_regclass('{layout}') IS NOT NULL"
@@ -254,10 +259,10 @@ INSERT INTO {layout} (version) VALUES ({VERSION}) ON CONFLICT DO NOTHING;
     }
 }
 
-/// What is there by the names of the tables.
+/// What exists under the names of the tables.
 enum Found {
     Nothing,
-    /// A table that is none of ours.
+    /// A table that is not ours.
     Foreign,
     Layout(i32),
 }

@@ -1,11 +1,11 @@
-//! A statement with its arguments as one text, which one message carries: behind a
-//! pooler, two messages may reach two connections of the server.
+//! Statements with their arguments in one text, and so in one message: behind a pooler, two
+//! messages may reach two connections of the server.
 
 use std::fmt::Write as _;
 
 use crate::store::sql::Arg;
 
-/// `template` with its `?` replaced.
+/// Returns `template` with each `?` replaced by an argument.
 pub(super) fn literal(template: &str, args: &[Arg<'_>]) -> String {
     let mut parts = template.split('?');
     let mut sql = parts.next().unwrap_or_default().to_owned();
@@ -24,20 +24,20 @@ pub(super) fn literal(template: &str, args: &[Arg<'_>]) -> String {
 
 fn number(sql: &mut String, number: Option<i64>) {
     let _ = match number {
-        // Quoted, because a sign would bind weaker than the cast.
+        // Quoted, because the cast would bind more tightly than a sign.
         Some(number) => write!(sql, "'{number}'::bigint"),
         None => write!(sql, "NULL::bigint"),
     };
 }
 
-/// `E'…'` reads the same whatever `standard_conforming_strings` says.
+/// Writes a text as `E'…'`, which does not depend on `standard_conforming_strings`.
 fn text(sql: &mut String, text: &str) {
     sql.push_str("E'");
     for c in text.chars() {
         match c {
             '\'' => sql.push_str("''"),
             '\\' => sql.push_str("\\\\"),
-            // Would end the message. No text with it gets here.
+            // Would end the message. No text contains it.
             '\0' => {}
             c => sql.push(c),
         }

@@ -1,8 +1,8 @@
-//! Sessions in PostgreSQL: many nodes, one database. The store is that of all SQL
-//! servers, [`sql`](super::sql); here is what PostgreSQL does in its own way.
+//! Sessions in PostgreSQL: many nodes, one database. The store is shared by all SQL servers, see
+//! [`sql`](super::sql); this module contains what is specific to PostgreSQL.
 //!
-//! - [`layout`]: the tables, and how they come there
-//! - [`dialect`]: words and answers; [`literal`]: arguments as text, for a pooler
+//! - [`layout`]: the tables, and how they are created
+//! - [`dialect`]: statements and answers; [`literal`]: arguments as text, for a pooler
 //! - [`options`], [`failure`]: settings and errors
 
 mod dialect;
@@ -20,16 +20,16 @@ use super::session_store::SessionStore;
 use super::sql::Store;
 use crate::forward_store;
 
-/// Sessions in PostgreSQL, version 13 or newer.
+/// A store in PostgreSQL 13 or later.
 ///
-/// For many nodes that have such a server already. A load is one statement, and so is
-/// a change of a session without a concurrent one. Everything else locks the
-/// row of the session, reads the server's wall clock after that, decides here by the
-/// rules of all stores, and writes. What was acknowledged is as durable as the server's
-/// `synchronous_commit` says. The tables can be looked at with `psql`.
+/// For services with several nodes that already run such a server. A load is one statement, and so
+/// is a change of a session without a concurrent one. Everything else locks the row of the session,
+/// then reads the server's clock, decides by the rules shared by all stores, and writes.
+/// Acknowledged writes are as durable as the server's `synchronous_commit` makes them. The tables
+/// can be inspected with `psql`.
 ///
-/// Clones share one pool of connections. The task that sweeps ends with the
-/// last clone.
+/// Clones share one pool of connections. The task that removes expired sessions ends when the last
+/// clone is dropped.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), session_runtime::store::StoreError> {
@@ -48,36 +48,36 @@ use crate::forward_store;
 pub struct PostgresStore(Store<PostgreSql>);
 
 impl PostgresStore {
-    /// Connects with the default [options](Self::options), and creates the
-    /// tables if they are not there.
+    /// Connects with the default [options](Self::options), and creates the tables if they are
+    /// missing.
     ///
     /// # Errors
     ///
-    /// As [`PostgresOptions::connect`].
+    /// Same as [`PostgresOptions::connect`].
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::options().connect(url).await
     }
 
-    /// Uses a pool that is there already, with the default options.
+    /// Uses an existing pool, with the default options.
     ///
     /// # Errors
     ///
-    /// As [`PostgresOptions::with_pool`].
+    /// Same as [`PostgresOptions::with_pool`].
     pub async fn with_pool(pool: sqlx::PgPool) -> Result<Self, StoreError> {
         Self::options().with_pool(pool).await
     }
 
-    /// Settings to [connect](PostgresOptions::connect) with.
+    /// Returns the settings to [connect](PostgresOptions::connect) with.
     pub fn options() -> PostgresOptions {
         PostgresOptions::new()
     }
 
-    /// Creates the tables if they are missing, in one transaction.
-    /// [`connect`](Self::connect) does so by default.
+    /// Creates the tables if they are missing, in one transaction. [`connect`](Self::connect) does
+    /// so by default.
     ///
     /// # Errors
     ///
-    /// If a right is missing, or the tables are of another layout or program.
+    /// If a privilege is missing, or the tables have another layout or belong to another program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         Ok(self.0.server().prepare(true).await?)
     }

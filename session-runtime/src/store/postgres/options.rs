@@ -14,8 +14,21 @@ use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
 use crate::store::sql::{Settings, parameters, shared_settings};
 
-/// The settings of a [`PostgresStore`]: [`PostgresStore::options`], then
-/// [`connect`](Self::connect) or [`with_pool`](Self::with_pool).
+/// The settings of a [`PostgresStore`], from [`PostgresStore::options`].
+///
+/// ```no_run
+/// # async fn open() -> Result<(), session_runtime::store::StoreError> {
+/// use std::time::Duration;
+/// use session_runtime::store::PostgresStore;
+///
+/// let store = PostgresStore::options()
+///     .schema("web")
+///     .connections(20)
+///     .deadline(Duration::from_secs(1))
+///     .connect("postgres://web@db.internal/shop")
+///     .await?;
+/// # let _ = store; Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until `connect`"]
 pub struct PostgresOptions {
@@ -35,12 +48,13 @@ impl PostgresOptions {
         }
     }
 
-    /// The schema of the tables: lower-case letters, digits and `_`.
+    /// Sets the schema of the tables: lower-case letters, digits and `_`, not beginning with a
+    /// digit. `?schema=…` in the URL takes precedence.
     ///
     /// # Default
     ///
-    /// `sessions`, which the migration creates if it is missing. For that the role needs
-    /// `CREATE` on the database, once. `?schema=…` in the URL wins over this.
+    /// `sessions`, which is created with the tables if it is missing. For that, the role needs
+    /// `CREATE` on the database once.
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.schema = schema.into();
         self
@@ -48,14 +62,14 @@ impl PostgresOptions {
 
     shared_settings!();
 
-    /// Whether there is a pooler, such as pgbouncer in transaction mode,
-    /// between this program and the server.
+    /// Sets whether there is a pooler, such as PgBouncer in transaction mode, between this program
+    /// and the server.
     ///
-    /// Then each statement is one message of text instead of a prepared one,
-    /// which such a pooler may send to one server and its use to another. The
-    /// values are in that text: set `log_min_error_statement = panic` and no
-    /// `log_min_duration_statement` where nobody may read them in the server's
-    /// log. On a pool of yours, disable the logging of statements too.
+    /// If so, each statement is sent as one message of text instead of a prepared statement, which
+    /// such a pooler may prepare on one connection and execute on another. The text contains the
+    /// values: to keep them out of the server's log, set `log_min_error_statement = panic` and do
+    /// not set `log_min_duration_statement`. For a pool of your own, turn off its statement logging
+    /// too.
     ///
     /// # Default
     ///
@@ -65,32 +79,33 @@ impl PostgresOptions {
         self
     }
 
-    /// The script that creates the tables, for `psql` or for a tool that runs
-    /// migrations. Run again it changes nothing.
+    /// Returns the script that creates the tables, for `psql` or a migration tool. Running it again
+    /// changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::store::StoreErrorKind::Config) if the schema or the prefix is not
-    /// valid.
+    /// [`Config`](crate::store::StoreErrorKind::Config) if the schema or the prefix is invalid.
     pub fn migration_sql(&self) -> Result<String, StoreError> {
         Ok(format!("BEGIN;\n{}COMMIT;\n", self.layout()?.script(true)))
     }
 
-    /// Connects to `postgres://user:password@host:port/database`. A directory
-    /// as host, `postgres:///database?host=/run/postgresql`, is its socket.
+    /// Connects to `postgres://user:password@host:port/database`, and creates the tables if they
+    /// are missing. A directory as host, `postgres:///database?host=/run/postgresql`, means the
+    /// socket in it.
     ///
-    /// TLS that is asked for is verified: `sslmode=require` means `verify-full` here. With
-    /// less, such as the client's default `prefer`, a server on another machine is reported
-    /// at WARN. A parameter that is unknown is refused.
+    /// If TLS is requested, it is verified: `sslmode=require` means `verify-full` here. With a
+    /// weaker mode, such as the client's default `prefer`, a server on another machine is reported
+    /// at WARN. An unknown parameter is refused.
     ///
     /// # Errors
     ///
-    /// Immediately if nothing answers there ([`Unavailable`]), if the login is
-    /// refused, or a setting or the tables make no sense ([`Config`]; the
-    /// source says what to do). After the deadline if the server hangs.
+    /// [`Unavailable`], immediately, if nothing answers at that address. [`Config`] if the login is
+    /// refused, or a setting or the tables are invalid. [`Timeout`], after the deadline, if the
+    /// server hangs. The source says what to do.
     ///
     /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`Config`]: crate::store::StoreErrorKind::Config
+    /// [`Timeout`]: crate::store::StoreErrorKind::Timeout
     pub async fn connect(mut self, url: &str) -> Result<PostgresStore, StoreError> {
         let (url, ours) = parameters(url, &OURS, &THEIRS)?;
         for (name, value) in ours {
@@ -102,9 +117,9 @@ impl PostgresOptions {
         self.check()?;
         let deadline = self.settings.deadline;
         let options = PgConnectOptions::from_str(&url)
-            // Not the parser's own words: those may repeat a password.
+            // Without the parser's own message, which may repeat a password.
             .map_err(|_| Failure::config("the URL is not like postgres://user@host/database"))?
-            // pgbouncer refuses what it does not know.
+            // PgBouncer refuses parameters that it does not know.
             .extra_float_digits(None)
             .disable_statement_logging();
         let options = match options.get_application_name() {
@@ -112,13 +127,13 @@ impl PostgresOptions {
             Some(_) => options,
         };
         let options = match options.get_ssl_mode() {
-            // The client would take any certificate.
+            // The client would accept any certificate.
             PgSslMode::Require => options.ssl_mode(PgSslMode::VerifyFull),
             _ => options,
         };
         let options = match self.pooler {
             true => options.statement_cache_capacity(0),
-            // A statement outside of a transaction runs like that, too.
+            // Applies to statements outside of a transaction too.
             false => options.options([
                 ("default_transaction_isolation", "read\\ committed"),
                 ("default_transaction_read_only", "off"),
@@ -129,23 +144,22 @@ impl PostgresOptions {
         let pool = PgPoolOptions::new()
             .max_connections(self.settings.connections)
             .acquire_timeout(deadline.min(FAR))
-            // Each call would be two round trips. A dead connection is noticed
-            // by the call, which tries another one.
+            // Testing would make each call two round trips. A call notices a dead connection, and
+            // tries another one.
             .test_before_acquire(false)
             .connect_lazy_with(options);
         self.open(pool, Pool::Own).await
     }
 
-    /// Uses a pool that is there already. `connections` has no effect.
+    /// Uses an existing pool. `connections` has no effect.
     ///
-    /// Assumes nothing about its connections: each call begins with one extra message,
-    /// which rolls back a transaction that was left open, and each write is a transaction
-    /// of its own. `test_before_acquire(false)` on the pool saves a round trip of the
-    /// client's.
+    /// No state of its connections is assumed: each call begins with one extra message, which rolls
+    /// back a transaction that was left open, and each write is a transaction of its own.
+    /// `test_before_acquire(false)` on the pool saves another round trip.
     ///
     /// # Errors
     ///
-    /// If a setting or the tables make no sense, or the server does not answer.
+    /// Same as [`connect`](Self::connect).
     pub async fn with_pool(self, pool: PgPool) -> Result<PostgresStore, StoreError> {
         self.check()?;
         self.open(pool, Pool::Lent).await
@@ -168,9 +182,9 @@ impl PostgresOptions {
     }
 }
 
-/// Parameters of a URL that this store reads.
+/// The parameters of a URL that this store reads.
 const OURS: [&str; 2] = ["schema", "pgbouncer"];
-/// And those of the client.
+/// The client's parameters of a URL.
 const THEIRS: [&str; 19] = [
     "sslmode",
     "ssl-mode",
@@ -193,7 +207,7 @@ const THEIRS: [&str; 19] = [
     "options[…]",
 ];
 
-/// Reports a server on another machine that is not reached by verified TLS.
+/// Warns of a server on another machine that is reached without verified TLS.
 fn report(options: &PgConnectOptions) {
     let tls = match options.get_ssl_mode() {
         PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer => Tls::No,

@@ -1,4 +1,4 @@
-//! Steps as the arguments of scripts, and answers as values.
+//! Steps as arguments of scripts, and answers as values.
 
 use std::io::Write as _;
 
@@ -11,16 +11,16 @@ use crate::record::form::{Base, Form, NO_SCHEMAS, patch_text};
 use crate::record::patch::Denied;
 use crate::store::engine::{Read, Step};
 
-/// A step that does nothing: `step.lua` answers as it stands.
+/// A step that does nothing: `step.lua` returns what is stored.
 pub(super) const LOOK: &[u8] = b"p";
 
-/// What a step does, for `step.lua`.
+/// Encodes what a step does, for `step.lua`.
 pub(super) fn what(step: &Step<'_>) -> Vec<u8> {
     let Some(patch) = step.patch else { return Vec::new() };
     let Some(append) = &step.append else { return LOOK.to_vec() };
     let mut what = Vec::with_capacity(32 + append.operations.len());
     what.extend_from_slice(&patch_text(patch));
-    // What is written to memory does not fail.
+    // Writing to memory does not fail.
     let _ = write!(what, "{}", step.epoch);
     if step.schemas == NO_SCHEMAS {
         what.push(b';');
@@ -32,7 +32,7 @@ pub(super) fn what(step: &Step<'_>) -> Vec<u8> {
     what
 }
 
-/// The base that is to be written apart; nothing: none is.
+/// Returns the separate base to write; empty if there is none.
 pub(super) fn new_base(form: &Form) -> &[u8] {
     match &form.base {
         Base::New(base) => base,
@@ -40,7 +40,7 @@ pub(super) fn new_base(form: &Form) -> &[u8] {
     }
 }
 
-/// A session as a script found it.
+/// Reads a session as a script returned it.
 pub(super) fn as_it_stands(value: Value) -> Result<Read, Failure> {
     let Value::Array(parts) = value else { return Err(Failure::corrupt("answer")) };
     let mut parts = parts.into_iter();
@@ -59,7 +59,7 @@ pub(super) fn denial(text: &str) -> Option<Denied> {
 }
 
 impl Told {
-    /// The answer of a script that says how it went by a number.
+    /// Returns the answer of a script whose result is a number.
     pub(super) const fn number(&self) -> Option<i64> {
         int(&self.value)
     }

@@ -1,10 +1,9 @@
-//! What `connect` looks at before there is a store: that the servers are what the
-//! URL says, and that the user may do there what the store does.
+//! The checks of `connect`: that the servers are what the URL says, and that the user has the
+//! permissions that the store needs.
 //!
-//! Rights and switched-off commands are a matter of each server, so each primary is
-//! asked. What stays as it is (a right, a setting) is an error. What passes by
-//! itself is one only where no server answers: the others serve their sessions
-//! meanwhile.
+//! Permissions and disabled commands differ between servers, so each primary is checked. A
+//! permanent problem (a permission, a setting) is an error. A temporary one is an error only if no
+//! server answers; otherwise the other servers can serve their sessions meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -23,26 +22,26 @@ use crate::id::SessionId;
 use crate::record::Principal;
 use crate::store::error::StoreErrorKind;
 
-/// Slots of a cluster.
+/// The number of slots of a cluster.
 const SLOTS: u16 = 16_384;
 
 impl Server {
-    /// Whether the servers are what the URL and the settings say, and let the
-    /// store do what it has to.
+    /// Checks that the servers are what the URL and the settings say, and allow what the store
+    /// does.
     ///
     /// # Errors
     ///
-    /// The first thing that will not change by itself; or why no server answers.
+    /// The first permanent problem; or why no server answers.
     pub(super) async fn look_around(&self) -> Result<(), Failure> {
         let patience = self.options.connect_timeout;
-        // Asked once: a client that still waits for one node serves no other soon.
+        // Asked only once: a client that waits for one node blocks requests to the others.
         let (servers, ids) = if self.link.is_cluster() {
             let map = self.link.map(patience).await?;
             (self.link.primaries_of(&map), self.one_of_each_primary(&map))
         } else {
             (self.link.primaries(patience).await, vec![of_check(0)])
         };
-        // A cluster client that was handed in does not tell its nodes.
+        // The nodes of an application's own cluster client are unknown.
         plain::report(&servers.unwrap_or_default());
         let deadline = self.deadline();
         let script = rights::trial();
@@ -52,7 +51,7 @@ impl Server {
             match checked {
                 Ok(()) => answered = true,
                 Err(failure) => match failure.kind() {
-                    // Reading and logging out goes on.
+                    // Reading and logging out still work.
                     StoreErrorKind::Full => {
                         answered = true;
                         tracing::warn!(%failure, "the server of the sessions takes no new ones");
@@ -78,11 +77,11 @@ impl Server {
         }
     }
 
-    /// Ids of which each primary of a cluster would hold one.
+    /// Returns ids such that each primary of a cluster would hold one of them.
     fn one_of_each_primary(&self, map: &Value) -> Vec<SessionId> {
         let mut missing = slots_of_primaries(map);
         let mut ids = Vec::with_capacity(missing.len());
-        // A primary that has but one slot is found among so many.
+        // This many ids reach even a primary with a single slot.
         for id in (0..1 << 18).map(of_check) {
             if missing.is_empty() {
                 break;
@@ -98,14 +97,14 @@ impl Server {
         ids
     }
 
-    /// Looks at the server that would hold the session `id`.
+    /// Checks the server that would hold the session `id`.
     async fn check(&self, id: SessionId, script: &str, deadline: Instant) -> Result<(), Failure> {
         let key = self.session(id);
         self.read_settings(key, deadline).await?;
         self.learn_clock(key, deadline).await?;
         let nobody = Principal::new("", "");
         let mut keys = vec![key, self.base(id)];
-        // Session and index are keys of one script, where one server has both.
+        // If one server holds both session and index, both are keys of one script.
         if !self.is_split() {
             keys.push(self.index(&nobody));
         }
@@ -118,7 +117,7 @@ impl Server {
             let failure = refused(text(command), text(error));
             return Err(self.as_found_at_first(failure));
         }
-        // It is there under this name, or is not known any more: both will do.
+        // Whether or not the server still knows the script by this name, the command is allowed.
         let mut by_name = redis::cmd("EVALSHA");
         by_name.arg(redis::Script::new(script).get_hash()).arg(keys.len()).arg(&keys[..]);
         match self.at_holder(key, &by_name, deadline).await {
@@ -133,7 +132,7 @@ impl Server {
         Ok(())
     }
 
-    /// What would pass later on, and does not where nothing has been before.
+    /// Classifies a failure that is temporary later on, but permanent in the first contact.
     fn as_found_at_first(&self, failure: Failure) -> Failure {
         if failure.has_code("READONLY") && self.link.is_one_place() {
             return Failure::config(
@@ -156,8 +155,7 @@ impl Server {
         failure
     }
 
-    /// What `INFO` says of settings that matter. Where that may not be asked, it is
-    /// not known.
+    /// Reads relevant settings from `INFO`. They remain unknown if `INFO` is not allowed.
     async fn read_settings(&self, key: Key<'_>, deadline: Instant) -> Result<(), Failure> {
         let answer = match self.at_holder(key, &redis::cmd("INFO"), deadline).await {
             Ok(told) => told.value,
@@ -197,7 +195,7 @@ impl Server {
         Ok(())
     }
 
-    /// How far the clock of the server is from that of this process.
+    /// Learns the difference between the server's clock and this process's.
     async fn learn_clock(&self, key: Key<'_>, deadline: Instant) -> Result<(), Failure> {
         let asked = self.offset.local();
         let answer = self.at_holder(key, &redis::cmd("TIME"), deadline).await?.value;
@@ -207,7 +205,7 @@ impl Server {
     }
 }
 
-/// An id that no session has: its bytes are not random.
+/// Returns an id that no session has, because its bytes are not random.
 fn of_check(n: u32) -> SessionId {
     let mut bytes = *b"no session: ----";
     bytes[12..].copy_from_slice(&n.to_be_bytes());
@@ -217,14 +215,14 @@ fn of_check(n: u32) -> SessionId {
 const PART_OF_A_CLUSTER: &str =
     "this server is part of a cluster: write `redis+cluster://` for `redis://`";
 
-/// What a script was told when it called a command.
+/// Returns the failure of a command that a script called.
 fn refused(command: Option<String>, error: Option<String>) -> Failure {
     let error = error.unwrap_or_default();
     let (code, detail) = error.split_once(' ').unwrap_or((&error, ""));
     let known = rights::named_in(&format!("'{}'", command.unwrap_or_default()));
     let says = |words: &str| detail.contains(words);
     match known {
-        // Of the key, and not of the command.
+        // About the key, not the command.
         _ if says("to access") || says("can't access") => Failure::said("NOPERM", " to access"),
         Some(command) if says("no permissions to run") || says("can't run this command") => {
             Failure::said("NOPERM", &format!("no permissions to run the '{command}' command"))
@@ -236,7 +234,7 @@ fn refused(command: Option<String>, error: Option<String>) -> Failure {
     }
 }
 
-/// The ranges of slots of each primary in an answer to `CLUSTER SLOTS`.
+/// Returns the slot ranges of each primary in an answer to `CLUSTER SLOTS`.
 fn slots_of_primaries(answer: &Value) -> Vec<Vec<(u16, u16)>> {
     let Value::Array(ranges) = answer else { return Vec::new() };
     let mut primaries: BTreeMap<String, Vec<(u16, u16)>> = BTreeMap::new();
@@ -253,7 +251,7 @@ fn slots_of_primaries(answer: &Value) -> Vec<Vec<(u16, u16)>> {
     primaries.into_values().collect()
 }
 
-/// The slot of a key without braces: CRC-16/XMODEM of it.
+/// Returns the slot of a key without braces: its CRC-16/XMODEM.
 fn slot_of(key: &[u8]) -> u16 {
     let mut crc = 0_u16;
     for byte in key {
@@ -279,7 +277,7 @@ mod tests {
     #[test]
     fn what_a_script_was_refused_is_told_by_name() {
         let of = |error: &str| refused(Some("zadd".into()), Some(error.into())).to_string();
-        // In the words of Redis 7.0, of Redis 8.2 and Valkey 8.1, and of others.
+        // As worded by Redis 7.0, by Redis 8.2 and Valkey 8.1, and by others.
         for error in [
             "ERR The user executing the script can't run this command or subcommand",
             "ERR ACL failure in script: User web has no permissions to run the 'zadd' command",

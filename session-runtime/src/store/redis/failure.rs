@@ -1,8 +1,8 @@
-//! What can go wrong between the store and its server.
+//! Failures between the store and its server.
 //!
-//! A server's own words are not repeated: they quote arguments, and so hashes of
-//! secrets, fields, even a password (`unknown command 'HELLO', with args beginning
-//! with: …`). A failure has the code, and a text of ours for those that are known.
+//! The server's own message is not repeated: it quotes arguments, and so hashes of secrets, fields,
+//! even a password (`unknown command 'HELLO', with args beginning with: …`). A failure contains the
+//! error code, and our own text for known codes.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -11,14 +11,14 @@ use crate::record::form::InvalidForm;
 use crate::store::engine::{self, Doubt};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// A call without an answer.
+/// A call that failed.
 #[derive(Debug)]
 pub(super) struct Failure {
     kind: StoreErrorKind,
     text: String,
-    /// The other side has ended the connection without an answer.
+    /// Whether the server closed the connection without answering.
     hung_up: bool,
-    /// The request may have reached the server.
+    /// Whether the request may have reached the server.
     pub(super) maybe_done: bool,
 }
 
@@ -39,7 +39,7 @@ impl Failure {
         Self::new(StoreErrorKind::Timeout, text)
     }
 
-    /// What the server or the client library said, without what was sent to it.
+    /// Creates the failure of an error of the server or the client library, without what was sent.
     pub(super) fn of(error: &RedisError) -> Self {
         match said(error) {
             Some((code, detail)) => Self::said(&code, &detail),
@@ -47,7 +47,7 @@ impl Failure {
         }
     }
 
-    /// An error of a server, in its parts.
+    /// Creates the failure of a server's error, given in parts.
     pub(super) fn said(code: &str, detail: &str) -> Self {
         let known = KNOWN.iter().find(|known| known.code == code && detail.contains(known.holds));
         let (kind, text) = match (rights::named_in(detail), known) {
@@ -85,9 +85,9 @@ impl Failure {
             ErrorKind::Parse | ErrorKind::UnexpectedReturnType => {
                 "an answer that is not one of Redis".to_owned()
             }
-            // Of the operating system, or of TLS.
+            // From the operating system, or from TLS.
             ErrorKind::Io if std::error::Error::source(error).is_some() => error.to_string(),
-            // The library's own words come first; behind them it may quote.
+            // The library's own text comes first; what follows may quote.
             _ => {
                 let text = error.to_string();
                 text.split(" - ").next().unwrap_or_default().to_owned()
@@ -110,8 +110,8 @@ impl Failure {
         self.hung_up
     }
 
-    /// Whether the keys are on their way to another server, so that several commands about
-    /// them have no answer in one place.
+    /// Whether the keys are migrating to another server, so that several commands about them cannot
+    /// be answered in one place.
     pub(super) fn is_on_its_way(&self) -> bool {
         self.has_code("ASK") || self.has_code("TRYAGAIN")
     }
@@ -122,14 +122,14 @@ impl Failure {
     }
 }
 
-/// What a script says of a base that has gone to another server before its session.
+/// What a script reports if the base has migrated to another server before its session.
 const NOT_HERE: &str = "attempted to access a non local key";
 const ON_ITS_WAY: &str = "the keys are on their way to another server";
 
-/// An error of a server that the store knows.
+/// A server error that the store knows.
 struct Known {
     code: &'static str,
-    /// What its text has in it.
+    /// What its text contains.
     holds: &'static str,
     kind: StoreErrorKind,
     text: &'static str,
@@ -153,8 +153,8 @@ const KEYS: &str = "the user may not use the store's keys (`ACL SETUSER … ~ses
 const RIGHTS: &str = "the user may not do this: docs/redis.md lists the rights needed";
 const UNKNOWN: &str = "the server does not know a command that the store's scripts call";
 
-/// The first that fits. Inside a script the code of another error may stand in the
-/// text of a plain one.
+/// The known errors; the first match counts. Inside a script, the code of another error may be part
+/// of the text of a plain one.
 const KNOWN: &[Known] = &[
     known("OOM", "", FULL, "the server has no memory left (`maxmemory`)"),
     known("MISCONF", "", FULL, "the server cannot save, and so takes no writes"),
@@ -222,7 +222,7 @@ const KNOWN: &[Known] = &[
     ),
 ];
 
-/// An error that is not known: of a script, at most where it stands.
+/// Describes an unknown error; of a script, at most by its line.
 fn unknown(detail: &str) -> String {
     let line = detail
         .split("user_script:")
@@ -234,20 +234,20 @@ fn unknown(detail: &str) -> String {
     }
 }
 
-/// Code and text of what a server has answered.
+/// Returns code and text of a server's answer.
 fn said(error: &RedisError) -> Option<(String, String)> {
     match error.clone().into_server_errors() {
         Some(errors) => {
             let (_, error) = errors.first()?;
             Some((error.code().to_owned(), error.details().unwrap_or_default().to_owned()))
         }
-        // The client library has put its own words around it.
+        // The client library has added its own text.
         None => Some((error.code()?.to_owned(), error.detail().unwrap_or_default().to_owned())),
     }
 }
 
-/// Whether the server certainly did nothing: it refused the request. A script that
-/// it broke off may have done half of it.
+/// Whether the server certainly did nothing, because it rejected the request. A script that it
+/// aborted may be half done.
 pub(super) fn is_refused(error: &RedisError) -> bool {
     let is_unknown = || error.detail().is_some_and(|text| text.starts_with("unknown "));
     match error.kind() {
@@ -256,8 +256,8 @@ pub(super) fn is_refused(error: &RedisError) -> bool {
     }
 }
 
-/// Whether the other side is not who it should be, or speaks no TLS. Asking
-/// again changes nothing.
+/// Whether the server's certificate is not trusted, or it does not speak TLS. A retry would not
+/// help.
 #[cfg(feature = "redis-tls")]
 fn is_untrusted(error: &RedisError) -> bool {
     use std::error::Error;
@@ -291,13 +291,13 @@ fn is_not_here(error: &RedisError) -> bool {
     said(error).is_some_and(|(_, text)| text.contains(NOT_HERE))
 }
 
-/// Whether asking again, on another connection or a little later, may help.
+/// Whether a retry, on another connection or later, may succeed.
 pub(super) fn is_passing(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Io => !is_untrusted(error),
         ErrorKind::ClusterConnectionNotFound
         | ErrorKind::NoValidReplicasFoundBySentinel
-        // Sentinel hides one that is down, too.
+        // Sentinel also hides a master that is down.
         | ErrorKind::MasterNameNotFoundBySentinel => true,
         ErrorKind::Server(kind) => matches!(
             kind,

@@ -1,16 +1,13 @@
-//! What changes, told by the servers: client-side caching with broadcasts.
+//! The change feed of the servers: client-side caching with broadcasts.
 //!
-//! One connection per primary that does nothing else. A feed counts as alive
-//! once tracking is on everywhere, and from then on for
-//! [`silence`](super::RedisOptions::silence) after a question that every
-//! primary has answered: what was told before an answer has come before it.
-//! Whatever goes wrong, or changes who the primaries are, ends it, empties the
-//! cache, and begins anew.
+//! It uses one dedicated connection per primary. A feed is alive once tracking is on everywhere,
+//! and from then on for [`silence`](super::RedisOptions::silence) after a question that every
+//! primary has answered: all notifications sent before an answer arrive before it. Any error, and
+//! any change of the primaries, ends the feed, empties the cache, and starts again.
 //!
-//! Broadcasts, rather than keys remembered per reading connection: the server
-//! keeps no table that grows with what is read, and it does not matter which
-//! connection has read what. The price is one small message per changed session
-//! and process.
+//! It uses broadcasts rather than tracking of keys per connection: the server keeps no table that
+//! grows with what is read, and any connection may read. The price is one small message per changed
+//! session and process.
 
 use std::time::Duration;
 
@@ -45,7 +42,7 @@ async fn follow(server: &Server, sink: &ChangeSink) {
         if was_alive {
             pause = SHORTEST_PAUSE;
         }
-        // Told once, not with every attempt.
+        // Logged once, not for every attempt.
         if pause == SHORTEST_PAUSE {
             tracing::warn!(?why, "nothing is cached until the servers tell again what changes");
         }
@@ -54,7 +51,7 @@ async fn follow(server: &Server, sink: &ChangeSink) {
     }
 }
 
-/// Why a feed that was alive is not any more; the error is why it never was.
+/// Follows the feed. Returns why it ended after it was alive, or an error if it never was.
 async fn listen(server: &Server, sink: &ChangeSink) -> Result<&'static str, Failure> {
     let bound = server.options.silence;
     let number = server.link.number();
@@ -69,7 +66,7 @@ async fn listen(server: &Server, sink: &ChangeSink) -> Result<&'static str, Fail
         Ok(lines) => lines?,
         Err(_) => return Err(Failure::timeout("no answer to the first connection")),
     };
-    // What was on its way while nobody was told anything is not kept.
+    // Discards the answers of loads that were in progress while nothing was reported.
     sink.everything();
     let cluster = server.link.is_cluster();
     let mut known: Option<Vec<Primary>> = None;
@@ -84,7 +81,7 @@ async fn listen(server: &Server, sink: &ChangeSink) -> Result<&'static str, Fail
             Err(_) if !alive => return Err(Failure::timeout("no sign of life")),
             Err(_) => return Ok("no sign of life"),
         };
-        // Everybody is of one mind, and those are the ones that are listened to.
+        // All nodes agree, and on the nodes that are being listened to.
         if let Some(first) = views.first().filter(|_| cluster) {
             let known = known.get_or_insert_with(|| first.clone());
             let agree = views.iter().all(|view| Primary::same(view, known));

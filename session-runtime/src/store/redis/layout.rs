@@ -9,7 +9,7 @@ use redis::{RedisWrite, ToRedisArgs};
 use crate::id::SessionId;
 use crate::record::{Principal, PrincipalHash};
 
-/// A key, which is written into a command without being built before.
+/// A key, which is written directly into a command.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'p> {
     prefix: &'p str,
@@ -19,10 +19,10 @@ pub(super) struct Key<'p> {
 #[derive(Clone, Copy, Debug)]
 enum Name {
     Session(SessionId),
-    /// Of the same slot as its session, and not below the prefix: no walk over the
-    /// sessions finds it, and nothing tells a cache of it.
+    /// In the same slot as its session but not under the prefix, so that neither walks over the
+    /// sessions nor cache notifications include it.
     Base(SessionId),
-    /// Holds nothing personal, and is of one length.
+    /// Contains no personal data, and has a fixed length.
     Index(PrincipalHash),
 }
 
@@ -39,7 +39,7 @@ impl<'p> Key<'p> {
         Self { prefix, name: Name::Index(principal.hash()) }
     }
 
-    /// Reads the key of an index back.
+    /// Parses the key of an index.
     pub(super) fn read_index(prefix: &'p str, key: &[u8]) -> Option<Self> {
         let hash = key.strip_prefix(prefix.as_bytes())?.strip_prefix(b"p:")?;
         let hash: [u8; PrincipalHash::BYTES] =
@@ -62,10 +62,10 @@ impl<'p> Key<'p> {
         out.write_all(close.as_bytes())
     }
 
-    /// Its text.
+    /// Returns its text.
     pub(super) fn text(&self) -> Vec<u8> {
         let mut text = Vec::with_capacity(self.prefix.len() + 32);
-        // What is written to memory does not fail.
+        // Writing to memory does not fail.
         let _ = self.write(&mut text);
         text
     }
@@ -73,12 +73,12 @@ impl<'p> Key<'p> {
 
 impl ToRedisArgs for Key<'_> {
     fn write_redis_args<W: RedisWrite + ?Sized>(&self, out: &mut W) {
-        // As above.
+        // Same as above.
         let _ = self.write(&mut out.writer_for_next_arg());
     }
 }
 
-/// The session that a key names, if it is that of one.
+/// Returns the session that a key names, if it names one.
 pub(super) fn session_in(prefix: &str, key: &[u8]) -> Option<SessionId> {
     std::str::from_utf8(key.strip_prefix(prefix.as_bytes())?).ok()?.parse().ok()
 }

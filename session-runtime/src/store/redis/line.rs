@@ -1,4 +1,4 @@
-//! One connection that a server tells what changes.
+//! A connection on which a server reports changes.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use super::layout::session_in;
 use super::nodes::{Primary, slots};
 use crate::store::ChangeSink;
 
-/// A connection in RESP3 with tracking in broadcasting mode: every change of a
-/// key under the prefix is told, whichever connection has read it.
+/// A RESP3 connection with tracking in broadcast mode: every change of a key under the prefix is
+/// reported, whichever connection has read it.
 pub(super) struct Line(MultiplexedConnection);
 
-/// What the lines of one feed hear, in the order in which it came: all that a
-/// server has said before its answer to a command is here before that answer.
+/// Receives the notifications of a feed's connections, in order: everything that a server has sent
+/// before its answer to a command is handled before that answer.
 pub(super) struct Ear {
     prefix: String,
     sink: ChangeSink,
@@ -44,7 +44,7 @@ impl Ear {
         self.over.load(Ordering::Acquire)
     }
 
-    /// Waits until that is so.
+    /// Waits until one of the connections has ended.
     pub(super) async fn over(&self) {
         self.woken.notified().await;
     }
@@ -53,7 +53,7 @@ impl Ear {
         match push.kind {
             PushKind::Invalidate => match push.data.first() {
                 Some(Value::Array(keys)) => keys.iter().for_each(|key| self.changed(key)),
-                // All of it was flushed.
+                // The whole database was flushed.
                 _ => self.sink.everything(),
             },
             PushKind::Disconnection => {
@@ -67,7 +67,7 @@ impl Ear {
 
     fn changed(&self, key: &Value) {
         let Value::BulkString(key) = key else { return self.sink.everything() };
-        // Anything else under the prefix is part of the index.
+        // Other keys under the prefix belong to the index.
         if let Some(id) = session_in(&self.prefix, key) {
             self.sink.changed(id);
         }
@@ -100,8 +100,7 @@ impl Line {
         Ok(Self(connection))
     }
 
-    /// Asks for a sign of life; of a node of a cluster, also who it thinks has
-    /// the slots.
+    /// Sends a heartbeat; returns the primaries that a node of a cluster knows.
     pub(super) async fn beat(&mut self, cluster: bool) -> Result<Vec<Primary>, RedisError> {
         if cluster {
             return Ok(Primary::all(&slots().query_async(&mut self.0).await?));

@@ -1,4 +1,4 @@
-//! Connections, and how they come back.
+//! Connections, and how they are restored.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,18 +21,17 @@ use super::nodes::{Primary, slots};
 use super::target::Target;
 use crate::store::error::StoreErrorKind;
 
-/// A way to the servers that repairs itself.
+/// A connection to the servers that repairs itself.
 pub(super) enum Link {
-    /// One connection that all requests share, to one server at a time.
+    /// One connection to one server at a time, shared by all requests.
     Single(Box<Single>),
-    /// One such connection to every primary; the client library learns the topology
-    /// anew.
+    /// One such connection to every primary; the client library keeps track of the topology.
     Cluster(Box<Cluster>),
 }
 
 pub(super) struct Cluster {
     connection: ClusterConnection,
-    /// How nodes are reached; not known of a client that was handed in.
+    /// How to reach some nodes; empty for an application's own client.
     seeds: Vec<Client>,
 }
 
@@ -40,28 +39,28 @@ pub(super) struct Single {
     source: Source,
     connect_timeout: Duration,
     current: Mutex<Current>,
-    /// Held while a connection is made, so that one is.
+    /// Held while connecting, so that only one connection is made.
     connecting: tokio::sync::Mutex<()>,
 }
 
 enum Source {
     Client(Box<Client>),
-    /// Asked anew for every connection.
+    /// Asked again for every connection.
     Sentinel(Arc<tokio::sync::Mutex<SentinelClient>>),
 }
 
 #[derive(Default)]
 struct Current {
     connection: Option<MultiplexedConnection>,
-    /// Which connection that is, or was.
+    /// The number of that connection, or of the last one.
     number: u64,
 }
 
 /// Which server of a cluster a command is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum To<'k> {
-    /// As its keys say; a read may go to a replica if the client that was
-    /// handed in is set so.
+    /// The one that its keys determine; a read may go to a replica if an application's own client
+    /// is configured so.
     AsItSays,
     /// The primary of the slot.
     Slot(u16),
@@ -69,11 +68,11 @@ pub(super) enum To<'k> {
     Holder(Key<'k>),
 }
 
-/// What is sent in one go.
+/// What is sent in one message.
 #[derive(Clone, Copy)]
 pub(super) enum Sent<'c> {
     One(&'c Cmd),
-    /// Several commands about one key, one behind the other: the answer is an array.
+    /// Several commands about one key, in order: the answer is an array.
     Several(Key<'c>, &'c Pipeline),
 }
 
@@ -109,7 +108,7 @@ impl Link {
     ) -> Result<Self, RedisError> {
         match client.get_async_connection().await {
             Ok(connection) => Ok(Self::Cluster(Box::new(Cluster { connection, seeds }))),
-            // The client library tells of all nodes at once, and so of none why.
+            // The client library reports one error for all nodes, without the reason.
             Err(error) => Err(why_no_cluster(&seeds, timeout).await.unwrap_or(error)),
         }
     }
@@ -129,8 +128,7 @@ impl Link {
         matches!(self, Self::Cluster(_))
     }
 
-    /// Sends it once. Whether an error came after it may have been sent stands in the
-    /// second half.
+    /// Sends it once. The error also tells whether it may have been sent before the error occurred.
     pub(super) async fn send(
         &self,
         to: To<'_>,
@@ -142,7 +140,7 @@ impl Link {
         }
     }
 
-    /// Sends `command` once, as [`send`](Self::send).
+    /// Sends `command` once, like [`send`](Self::send).
     async fn call(&self, to: To<'_>, command: &Cmd) -> Result<Value, (RedisError, bool)> {
         match self {
             Self::Cluster(cluster) => {
@@ -182,8 +180,8 @@ impl Link {
         }
     }
 
-    /// How to reach every server that holds sessions now. `patience` is for finding
-    /// out.
+    /// Returns how to reach every server that currently holds sessions. `patience` limits how long
+    /// to look for them.
     pub(super) async fn primaries(
         &self,
         patience: Duration,
@@ -198,7 +196,7 @@ impl Link {
         }
     }
 
-    /// The same, of a cluster that has said so.
+    /// Same, from the answer of a cluster.
     pub(super) fn primaries_of(&self, map: &Value) -> Result<Vec<ConnectionInfo>, Failure> {
         let seed = match self {
             Self::Cluster(cluster) => cluster.seeds.first().map(Client::get_connection_info),
@@ -209,8 +207,8 @@ impl Link {
         Ok(Primary::all(map).iter().map(|primary| primary.like(seed)).collect())
     }
 
-    /// What a node of the cluster says of who has which slots. Every node knows, so
-    /// one that does not answer is not waited for to the end.
+    /// Asks a node of the cluster for the distribution of the slots. Every node knows it, so a node
+    /// that does not answer is given up early.
     pub(super) async fn map(&self, patience: Duration) -> Result<Value, Failure> {
         const TRIES: [u16; 3] = [0, 5_461, 10_922];
         let command = slots();
@@ -227,12 +225,12 @@ impl Link {
         Err(last)
     }
 
-    /// Whether it is one server whose place nobody looks up: what it is now, it stays.
+    /// Whether there is one server at a fixed address, whose role will not change.
     pub(super) fn is_one_place(&self) -> bool {
         matches!(self, Self::Single(single) if matches!(single.source, Source::Client(_)))
     }
 
-    /// Which of its connections this uses, where it uses one.
+    /// Returns the number of the current connection; 0 for a cluster.
     pub(super) fn number(&self) -> u64 {
         match self {
             Self::Single(single) => single.lock().number,
@@ -240,7 +238,7 @@ impl Link {
         }
     }
 
-    /// Sends `commands` about `key` once, as [`send`](Self::send).
+    /// Sends `commands` about `key` once, like [`send`](Self::send).
     async fn call_several(
         &self,
         key: Key<'_>,
@@ -270,14 +268,14 @@ impl Link {
         .map_err(|error| (error, true))
     }
 
-    /// Whether the client library may repeat a request without telling: a cluster client
-    /// that the application hands in has its own number of retries.
+    /// Whether the client library may repeat a request without reporting it: an application's own
+    /// cluster client has its own retries.
     pub(super) fn repeats_itself(&self) -> bool {
         matches!(self, Self::Cluster(cluster) if cluster.seeds.is_empty())
     }
 
-    /// Nothing came back for too long: the next request makes a new connection,
-    /// for the present one may be half open.
+    /// Drops the current connection after a timeout: it may be half open, so the next request
+    /// connects again.
     pub(super) fn distrust(&self) {
         if let Self::Single(single) = self {
             let number = single.lock().number;
@@ -287,8 +285,7 @@ impl Link {
 }
 
 impl Cluster {
-    /// Asks the server to which the slot of a command is on its way, if that is what
-    /// the error says.
+    /// If the error says that the slot of a command is migrating, sends it to the new server.
     async fn follow(&self, command: &Cmd, error: RedisError) -> Result<Value, RedisError> {
         let is_ask = error.kind() == ErrorKind::Server(ServerErrorKind::Ask);
         let node = error.redirect_node().filter(|_| is_ask).and_then(|(node, _)| {
@@ -340,7 +337,7 @@ impl Single {
         }
     }
 
-    /// Unless it was replaced already.
+    /// Drops the connection, unless it was already replaced.
     fn give_up(&self, number: u64) {
         let mut current = self.lock();
         if current.number == number {
@@ -359,8 +356,7 @@ async fn connected(
     client.get_multiplexed_async_connection_with_config(&config).await
 }
 
-/// What the nodes of a cluster say, one by one: the first that says what will not
-/// pass, or else the last error, if there is any.
+/// Asks the nodes of a cluster one by one; returns the first permanent error, or else the last one.
 async fn why_no_cluster(seeds: &[Client], timeout: Duration) -> Option<RedisError> {
     let mut last = None;
     for seed in seeds {
@@ -381,7 +377,7 @@ fn is_unknown_name(error: &RedisError) -> bool {
     error.kind() == ErrorKind::MasterNameNotFoundBySentinel
 }
 
-/// Whether Sentinel does not know the name, or hides what it takes to be down.
+/// Returns whether Sentinel does not know the name, or considers the master to be down.
 async fn why_no_master(sentinels: &tokio::sync::Mutex<SentinelClient>, name: &str) -> Failure {
     let asked = async {
         let client = sentinels.lock().await.async_get_sentinel_client().await?;

@@ -1,20 +1,19 @@
 //! Sessions in Redis or Valkey: one server, Sentinel or Cluster.
 //!
 //! - [`layout`]: the names of the keys; the values are the forms of `record/`
-//! - `lua/`, [`script`]: guards, and what keeps an index, as scripts on the server
+//! - `lua/`, [`script`]: guards and the maintenance of indexes, as scripts on the server
 //! - [`ask`]: steps as arguments of the scripts, and their answers
 //! - [`read`], [`write`](mod@write): the store as an engine
-//! - [`sign_in`], [`split`]: a sign-in in one step, and one where session and index are
-//!   on different servers
-//! - [`principals`], [`walk`], [`scan`]: listing, revoking, counting, sweeping,
-//!   walking over all sessions
-//! - [`target`], [`link`], [`nodes`], [`server`], [`failure`]: URLs, connections, the
-//!   nodes of a cluster, deadlines, errors
-//! - [`check`], [`rights`]: what `connect` looks at, and the commands that the store
-//!   may have to be allowed
-//! - [`feed`], [`line`]: what changes, told by the servers, for a cache
+//! - [`sign_in`], [`split`]: a sign-in in one step, and one where session and index are on
+//!   different servers
+//! - [`principals`], [`walk`], [`scan`]: listing, revoking, counting, sweeping, walking over all
+//!   sessions
+//! - [`target`], [`link`], [`nodes`], [`server`], [`failure`]: URLs, connections, the nodes of a
+//!   cluster, deadlines, errors
+//! - [`check`], [`rights`]: the checks of `connect`, and the commands that a user must be allowed
+//! - [`feed`], [`line`]: change notifications from the servers, for a cache
 //! - [`offset`]: the clock of the servers
-//! - the settings: [`options`]
+//! - [`options`]: the settings
 //!
 //! `docs/redis.md` shows what is stored, and how to look at it.
 

@@ -1,8 +1,8 @@
-//! The nodes of a cluster, as they name themselves.
+//! The nodes of a cluster, by their own names.
 
 use redis::{Cmd, ConnectionAddr, ConnectionInfo, Value};
 
-/// The command that asks a node for the map of its cluster.
+/// Returns the command that asks a node for the map of its cluster.
 pub(super) fn slots() -> Cmd {
     let mut command = redis::cmd("CLUSTER");
     command.arg("SLOTS");
@@ -12,15 +12,15 @@ pub(super) fn slots() -> Cmd {
 /// A primary of a cluster, as `CLUSTER SLOTS` names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Primary {
-    /// Its own name for itself.
+    /// Its node id.
     node: String,
-    /// Nothing: where the answer came from.
+    /// `None` means the node that answered.
     host: Option<String>,
     port: u16,
 }
 
 impl Primary {
-    /// Those that serve any slots, each once, in one order.
+    /// Returns the primaries that serve any slots, each once, in a fixed order.
     pub(super) fn all(slots: &Value) -> Vec<Self> {
         let Value::Array(ranges) = slots else { return Vec::new() };
         let mut all: Vec<_> = ranges.iter().filter_map(Self::of).collect();
@@ -38,7 +38,7 @@ impl Primary {
         Some(Self { node: text(node)?, host, port: u16::try_from(*port).ok()? })
     }
 
-    /// The way there, with the credentials of the way to another node.
+    /// Returns how to reach it, with the credentials for another node.
     pub(super) fn like(&self, seed: &ConnectionInfo) -> ConnectionInfo {
         let host = |known: &str| self.host.clone().unwrap_or_else(|| known.to_owned());
         let addr = match seed.addr() {
@@ -56,7 +56,7 @@ impl Primary {
         seed.clone().set_addr(addr)
     }
 
-    /// Whether both are the same nodes, wherever they are reached.
+    /// Whether both contain the same nodes, at whatever addresses.
     pub(super) fn same(ours: &[Self], theirs: &[Self]) -> bool {
         let nodes = |all: &[Self]| -> Vec<String> {
             let mut nodes: Vec<_> = all.iter().map(|it| it.node.clone()).collect();

@@ -7,42 +7,42 @@ use redis::Value;
 
 use crate::clock::{Clock, Timestamp};
 
-/// How far the clock of a server is from that of this process: learnt anew from
-/// each answer to `TIME`, so that it follows a clock that drifts or is set.
+/// The difference between a server's clock and this process's: learned again from each answer to
+/// `TIME`, so that it follows a clock that drifts or is set.
 ///
-/// The servers of a cluster share one; what they are apart themselves stays.
+/// The servers of a cluster share one offset, so differences between them are not compensated.
 #[derive(Debug)]
 pub(super) struct Offset {
     clock: Clock,
-    /// By how many milliseconds the server is ahead.
+    /// How many milliseconds the server is ahead.
     ahead: AtomicI64,
 }
 
 impl Offset {
-    /// Until a server has told its time: none.
+    /// Creates an offset of zero, used until a server has told its time.
     pub(super) const fn new(clock: Clock) -> Self {
         Self { clock, ahead: AtomicI64::new(0) }
     }
 
-    /// The time on this machine, to be noted before a server is asked for its own.
+    /// Returns the time on this machine, to be taken before a server is asked for its own.
     pub(super) fn local(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// A server that was asked at `asked` has just answered with `told`. It told
-    /// it about half-way in between.
+    /// Learns that a server, asked at `asked`, has just answered with `told`. Assumes that it read
+    /// its clock half-way in between.
     pub(super) fn learn(&self, told: Timestamp, asked: Timestamp) {
         let local = self.local();
         let since_then = signed(told).saturating_add(signed_millis(local.since(asked) / 2));
         self.ahead.store(since_then.saturating_sub(signed(local)), Ordering::Relaxed);
     }
 
-    /// The time of the servers; a frozen clock tells its own.
+    /// Returns the time of the servers, or of a frozen clock.
     pub(super) fn now(&self) -> Timestamp {
         self.translated(self.local())
     }
 
-    /// What the servers' clock shows where that of this machine shows `local`.
+    /// Returns the servers' time when this machine's clock shows `local`.
     pub(super) fn translated(&self, local: Timestamp) -> Timestamp {
         if self.clock.is_frozen() {
             return local;
@@ -51,7 +51,7 @@ impl Offset {
         Timestamp::from_millis(u64::try_from(now).unwrap_or(0))
     }
 
-    /// Reads the answer to `TIME`: seconds, and microseconds.
+    /// Reads the answer to `TIME`: seconds and microseconds.
     pub(super) fn told(answer: &Value) -> Option<Timestamp> {
         let Value::Array(parts) = answer else { return None };
         let [seconds, micros] = parts.as_slice() else { return None };
@@ -84,7 +84,7 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    /// As of a clock that stands still and is not called frozen.
+    /// Returns the offset, of a frozen clock too.
     fn ahead(offset: &Offset) -> i64 {
         offset.ahead.load(Ordering::Relaxed)
     }
@@ -98,12 +98,12 @@ mod tests {
         assert_eq!(ahead(&offset), 7_000);
         offset.learn(at(40_000), offset.local());
         assert_eq!(ahead(&offset), -60_000);
-        // Half of the way there and back is the answer's.
+        // Half of the round trip is attributed to the answer.
         let asked = offset.local();
         clock.advance(Duration::from_secs(2));
         offset.learn(at(101_000), asked);
         assert_eq!(ahead(&offset), 0);
-        // A clock that was set back while the server answered.
+        // The clock was set back while the server answered.
         let asked = offset.local();
         clock.set(at(1_000));
         offset.learn(at(102_000), asked);

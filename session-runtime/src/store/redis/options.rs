@@ -10,8 +10,21 @@ use crate::clock::Clock;
 use crate::store::error::StoreError;
 use crate::store::limits::Limits;
 
-/// The settings of a [`RedisStore`]: [`RedisStore::options`], then
-/// [`connect`](Self::connect).
+/// The settings of a [`RedisStore`], from [`RedisStore::options`].
+///
+/// ```no_run
+/// # async fn open() -> Result<(), session_runtime::store::StoreError> {
+/// use std::time::Duration;
+/// use session_runtime::store::RedisStore;
+///
+/// let store = RedisStore::options()
+///     .prefix("shop:")
+///     .deadline(Duration::from_secs(1))
+///     .require_noeviction(true)
+///     .connect("redis://127.0.0.1:6379")
+///     .await?;
+/// # let _ = store; Ok(()) }
+/// ```
 #[derive(Clone)]
 #[must_use = "options do nothing until `connect`"]
 pub struct RedisOptions {
@@ -45,10 +58,10 @@ impl RedisOptions {
         }
     }
 
-    /// What the names of all keys begin with: a session is
-    /// `{prefix}{id}`, the index of a principal `{prefix}p:{hash}`. (The fields of a
-    /// large session are under the name of its session in braces, with a `b` behind.)
-    /// No `{`: it would put all sessions of a cluster on one server.
+    /// Sets the prefix of the names of all keys: a session is `{prefix}{id}`, the index of a
+    /// principal `{prefix}p:{hash}`. (The fields of a large session are stored under the name of
+    /// its session in braces, followed by `b`.) Two stores with different prefixes share nothing.
+    /// The prefix must not contain braces: they would put all sessions of a cluster on one server.
     ///
     /// # Default
     ///
@@ -58,139 +71,134 @@ impl RedisOptions {
         self
     }
 
-    /// The clock that decides expiry.
+    /// Sets the clock that decides expiry.
     ///
     /// # Default
     ///
-    /// The system clock. It only stamps new records and is what
-    /// [`clock`](crate::store::SessionStore::clock) answers: what has expired is
-    /// decided by the clock of the server that holds the session, so nodes with
-    /// different clocks agree. Keep both on NTP.
-    /// A frozen clock decides everything itself; for tests.
+    /// The system clock: expiry is then decided by the clock of the **server** that holds the
+    /// session, so that nodes with different clocks agree. New records get their times from the
+    /// node's clock: keep both synchronised (NTP). A frozen clock, for tests, decides by itself.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How large fields and records may become, through this store. Another
-    /// process may have other limits for the same data.
+    /// Sets the largest size of a field and of a record. A write through this store that would
+    /// exceed it is refused, and nothing is stored. Another process may have other limits for the
+    /// same data.
     ///
     /// # Default
     ///
-    /// [`Limits::default`].
+    /// 256 KiB a field, 1 MiB a record ([`Limits::default`]).
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// How long a call may take, reconnecting and asking again included.
+    /// Sets how long a call may take, including reconnecting and retries.
     ///
     /// # Default
     ///
-    /// 2 seconds. Zero is refused by [`connect`](Self::connect); [`Duration::MAX`]
-    /// means that it never comes.
+    /// 2 seconds. Zero is refused by [`connect`](Self::connect); [`Duration::MAX`] means no
+    /// deadline.
     pub const fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// How long making a connection may take.
+    /// Sets how long making a connection may take.
     ///
     /// # Default
     ///
-    /// 1 second. Zero is refused by [`connect`](Self::connect), and whatever is
-    /// longer than the operating system's own bound is as long as that.
+    /// 1 second. Zero is refused by [`connect`](Self::connect). The operating system's own limit
+    /// applies too.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// Treats one endpoint as if sessions and principals were on different
-    /// servers, and keeps every session in one value: for a proxy that shards behind
-    /// it.
+    /// Sets whether one endpoint may have several servers behind it, such as a sharding proxy. If
+    /// so, sessions and principals are assumed to be on different servers, and every session is
+    /// kept in one value.
     ///
     /// # Default
     ///
-    /// `false`; of a `redis+cluster:` URL it is always so. A sign-in then costs
-    /// two more round trips.
+    /// `false`. With a `redis+cluster:` URL, sessions and principals are always assumed to be on
+    /// different servers. A sign-in then costs two more round trips.
     pub const fn sharding_proxy(mut self, sharding: bool) -> Self {
         self.split = sharding;
         self
     }
 
-    /// Refuses a server that evicts keys when it is full
-    /// (`maxmemory-policy` other than `noeviction`): it would log people out,
-    /// and forget logouts and revocations.
+    /// Sets whether a server that evicts keys when it is full (`maxmemory-policy` other than
+    /// `noeviction`) is refused: it could end live sessions, and forget logouts and revocations.
     ///
     /// # Default
     ///
-    /// `false`: it is only reported, as a warning, for a server that serves as
-    /// a cache too cannot do otherwise.
+    /// `false`: it is only reported as a warning, because a server that is also used as a cache has
+    /// to evict.
     pub const fn require_noeviction(mut self, require: bool) -> Self {
         self.require_noeviction = require;
         self
     }
 
-    /// For how long a [coherent cache](crate::store::CachedStore::coherent) in
-    /// front of this store goes on while the servers are silent: what another
-    /// process changes is shown within a round trip, and where the network
-    /// stops without a word, within this. Every half of it each server is asked
-    /// for a sign of life.
+    /// Sets how long a [coherent cache](crate::store::CachedStore::coherent) in front of this store
+    /// remains in use while the servers are silent.
+    ///
+    /// Changes by other processes are normally visible within a round trip; if the network fails
+    /// silently, within this bound. Each server is sent a heartbeat every half of it.
     ///
     /// # Default
     ///
-    /// 2 seconds. At least 100 milliseconds, and as much more as you like.
+    /// 2 seconds. At least 100 milliseconds, without an upper limit.
     pub const fn silence(mut self, bound: Duration) -> Self {
         self.silence = bound;
         self
     }
 
-    /// How many replicas must have the end of a session, or a renewal with a
-    /// change of privilege, before it is acknowledged (`WAIT`, on connections
-    /// of its own). If they do not have it before the deadline the call fails
-    /// (a patch is [`Uncertain`](crate::record::patch::Outcome::Uncertain)): it is done,
-    /// and may be undone if the primary is lost just then. Revoking all or
-    /// others waits for each session, and for the mark that refuses tickets
-    /// from before. Nothing else is waited for: a session that a sign-in
-    /// evicted may be back after a failover only if that sign-in is lost too,
-    /// or in a cluster, where it is waited for.
+    /// Sets how many replicas must have the end of a session, or a renewal with a change of
+    /// privilege, before it is acknowledged (`WAIT`, on separate connections).
+    ///
+    /// If they do not have it before the deadline, the call fails (a patch is
+    /// [`Uncertain`](crate::record::patch::Outcome::Uncertain)): it is done, but may be undone if
+    /// the primary is lost at that moment. Revoking all sessions or all others waits for each
+    /// session, and for the mark that refuses earlier login tickets. No other write waits: a
+    /// session that a sign-in evicted may be back after a failover only if that sign-in is lost
+    /// too. In a cluster, evictions wait as well.
     ///
     /// # Default
     ///
-    /// 0: a logout that was acknowledged within the last moments before a
-    /// failover may be undone by it.
+    /// 0: a logout that was acknowledged just before a failover may be undone by it.
     pub const fn wait_replicas(mut self, replicas: usize) -> Self {
         self.wait_replicas = replicas;
         self
     }
 
-    /// The certificates that `rediss:` and its like go by: the root that signed
-    /// the servers', in PEM, and this program's own where the servers ask for
-    /// one. Those of Sentinels are verified by them, too.
+    /// Sets the certificates for `rediss:` and the other TLS schemes: the root certificate that
+    /// signed those of the servers, in PEM, and the client certificate if the servers require one.
+    /// Sentinels are verified with them too.
     ///
     /// # Default
     ///
-    /// The roots of the public web (`webpki-roots`), and none of our own.
+    /// The public web roots (`webpki-roots`), and no client certificate.
     #[cfg(feature = "redis-tls")]
     pub fn certificates(mut self, certificates: redis::TlsCertificates) -> Self {
         self.certificates = Some(certificates);
         self
     }
 
-    /// Connects, see [`RedisStore::connect`] for the URLs, and tries on each
-    /// primary what the store does: a script that calls its commands on a key
-    /// below the prefix that is gone with the script. Warns, once each, of a
-    /// server on another host that is reached without TLS, and of one that
-    /// evicts keys.
+    /// Connects to a URL (see [`RedisStore::connect`]) and tests on each primary what the store
+    /// does, with a script that calls its commands on a temporary key under the prefix. Warns once
+    /// of a server on another host that is reached without TLS, and of one that evicts keys.
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Config`] for what stays as it is: the URL or a setting
-    /// makes no sense, the server is not what the URL says, is a replica,
-    /// refuses the password, cannot prove who it is, or does not let this user
-    /// run a command, which it names. [`StoreErrorKind::Unavailable`] or
-    /// [`StoreErrorKind::Timeout`] for what passes: nothing answers there, or
-    /// the server is loading its data. The source says which, without the URL.
+    /// [`StoreErrorKind::Config`] for a permanent problem: the URL or a setting is invalid, the
+    /// server is not what the URL says, is a replica, refuses the password, has an untrusted
+    /// certificate, or does not allow this user a command, which the error names.
+    /// [`StoreErrorKind::Unavailable`] or [`StoreErrorKind::Timeout`] for a temporary one: nothing
+    /// answers at that address, or the server is loading its data. The source says which, without
+    /// the URL.
     ///
     /// [`StoreErrorKind::Config`]: crate::store::StoreErrorKind::Config
     /// [`StoreErrorKind::Unavailable`]: crate::store::StoreErrorKind::Unavailable
@@ -200,13 +208,12 @@ impl RedisOptions {
         Ok(RedisStore::open(target, self).await?)
     }
 
-    /// Connects with a client of your own: a `redis::Client`, a
-    /// `ClusterClient` or a `SentinelClient`. The store makes connections of its
-    /// own with it, so that nothing of yours stands before a session.
+    /// Connects with your own client: a `redis::Client`, a `ClusterClient` or a `SentinelClient`.
+    /// The store opens its own connections with it, so that your commands do not delay sessions.
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// Same as [`connect`](Self::connect).
     pub async fn connect_with(
         self,
         client: impl Into<RedisClient>,

@@ -1,11 +1,11 @@
-//! Connections that others can read.
+//! Warnings of connections that others can read.
 
 use redis::{ConnectionAddr, ConnectionInfo};
 
 use crate::store::engine::Tls;
 
-/// Reports, at WARN and once, servers on other machines that are reached without
-/// TLS, or with one that trusts anybody.
+/// Warns once, at WARN, of servers on other machines that are reached without TLS, or with TLS that
+/// accepts any certificate.
 pub(super) fn report(servers: &[ConnectionInfo]) {
     for (tls, cure) in [
         (Tls::No, "write `rediss://`, or reach it by a tunnel that ends on this machine"),
@@ -18,7 +18,7 @@ pub(super) fn report(servers: &[ConnectionInfo]) {
     }
 }
 
-/// What does not protect a connection to another machine enough.
+/// Returns why a connection to another machine is not protected enough.
 fn exposed(server: &ConnectionAddr) -> Option<Tls> {
     let (host, tls) = match server {
         ConnectionAddr::Tcp(host, _) => (host, Tls::No),

@@ -22,9 +22,9 @@ use crate::store::engine::{self, Read, end_if, record_of};
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) name: String,
-    /// Nothing: whatever it is.
+    /// Empty if it does not matter.
     pub(super) score: String,
-    /// Of which session; none for what is about no session.
+    /// The session that it is about, if any.
     pub(super) id: Option<SessionId>,
 }
 
@@ -33,23 +33,23 @@ impl Entry {
         Self { name: id.to_string(), score: String::new(), id: Some(id) }
     }
 
-    /// It is a sign-in that is not confirmed.
+    /// Whether it is a sign-in that is not confirmed.
     pub(super) fn is_under_way(&self) -> bool {
         self.name.starts_with('+')
     }
 
-    /// It is a sign-in that was confirmed within the last half a minute.
+    /// Whether it is a sign-in that was confirmed within the last half minute.
     pub(super) fn is_confirmed(&self) -> bool {
         self.name.starts_with('=')
     }
 
-    /// The session, if the entry stands for that and not for a sign-in.
+    /// Returns the session, if the entry stands for a session and not for a sign-in.
     fn session(&self) -> Option<SessionId> {
         self.id.filter(|_| !self.is_under_way() && !self.is_confirmed())
     }
 }
 
-/// Reads members and scores, those about sessions.
+/// Reads members and scores, and returns those about sessions.
 pub(super) fn entries(flat: &[Value]) -> Result<Vec<Entry>, Failure> {
     let corrupt = || Failure::corrupt("index");
     let (pairs, []) = flat.as_chunks::<2>() else { return Err(corrupt()) };
@@ -66,7 +66,7 @@ pub(super) fn entries(flat: &[Value]) -> Result<Vec<Entry>, Failure> {
     Ok(all)
 }
 
-/// Where a page of an index begins: behind this entry.
+/// Where a page of an index begins: after this entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     score: String,
@@ -96,30 +96,30 @@ impl FromStr for Place {
     }
 }
 
-/// Some entries of an index, in its order.
+/// A page of an index, in its order.
 pub(super) struct Entries {
     pub(super) entries: Vec<Entry>,
     pub(super) next: Option<Place>,
 }
 
-/// A session of the principal whose index has it.
+/// A session that belongs to the principal whose index lists it.
 pub(super) struct Standing {
     pub(super) meta: Meta,
     pub(super) head: Vec<u8>,
-    /// If not, it has expired, and may come back by a patch that is on its way.
+    /// If not, it has expired, and a patch in flight may still revive it.
     pub(super) is_live: bool,
 }
 
-/// What became of the sessions of some entries.
+/// The sessions of some entries.
 #[derive(Default)]
 pub(super) struct Looked {
     pub(super) theirs: Vec<(Entry, Standing)>,
-    /// Gone for good, or not theirs.
+    /// Gone for good, or of another principal.
     pub(super) stale: Vec<Entry>,
 }
 
 impl Server {
-    /// At most `limit` entries behind that place, or from the beginning.
+    /// Returns at most `limit` entries after `from`, or from the beginning.
     pub(super) async fn page(
         &self,
         index: Key<'_>,
@@ -138,7 +138,7 @@ impl Server {
         Ok(Entries { entries, next })
     }
 
-    /// Looks at the sessions of these entries: at heads and metas, not at fields.
+    /// Reads heads and metas, but not fields, of the sessions of these entries.
     pub(super) async fn look_at_entries(
         &self,
         principal: &Principal,
@@ -217,7 +217,7 @@ impl Server {
         Ok(Revoked::done(ended).and_then(page.next.map(|place| place.cursor())))
     }
 
-    /// Ends a session if it is theirs, and says whether it was live.
+    /// Ends a session if it belongs to `principal`; returns whether it was live.
     async fn end(
         &self,
         id: SessionId,
@@ -230,8 +230,8 @@ impl Server {
         end_if(self, id, read, theirs, deadline).await
     }
 
-    /// Takes entries out of the index, but for those of sessions into which a sign-in is
-    /// under way or came since. Not having done it is no failure.
+    /// Removes entries from the index, except those of sessions with a sign-in in progress or a
+    /// newer one. A failure is ignored.
     pub(super) async fn forget_all(&self, index: Key<'_>, stale: &[Entry], deadline: Instant) {
         if stale.is_empty() {
             return;
@@ -254,8 +254,8 @@ impl Server {
         }
     }
 
-    /// The sessions into which a sign-in is under way. One that was confirmed since has
-    /// raised the score under which an entry is forgotten.
+    /// Returns the sessions with a sign-in in progress. One that was confirmed meanwhile has raised
+    /// the score under which an entry is removed.
     async fn signing_in(
         &self,
         index: Key<'_>,
@@ -263,7 +263,7 @@ impl Server {
     ) -> Result<Vec<SessionId>, Failure> {
         let now = self.offset.now().as_millis();
         let mut range = redis::cmd("ZRANGE");
-        // A little more on both sides: clocks differ.
+        // A margin on both sides, because clocks differ.
         range.arg(index).arg(now.saturating_sub(RESERVATION)).arg(now + 2 * RESERVATION);
         range.arg("BYSCORE").arg("WITHSCORES");
         let answer = self.at_holder(index, &range, deadline).await?.value;
@@ -273,13 +273,14 @@ impl Server {
     }
 }
 
-/// What a session is to `principal`; `None`: gone for good, or not theirs.
+/// Returns the session if it belongs to `principal`; `None` if it is gone for good or belongs to
+/// another.
 fn standing(principal: &Principal, read: &Read) -> Result<Option<Standing>, InvalidForm> {
     let Some(value) = &read.value else { return Ok(None) };
     let raw = match Raw::read(value) {
         Ok(Raw::Record(raw)) => raw,
         Ok(Raw::Tombstone(_)) => return Ok(None),
-        // No load finds it either.
+        // A load does not find it either.
         Err(InvalidForm::Malformed(_)) => return Ok(None),
         Err(newer) => return Err(newer),
     };

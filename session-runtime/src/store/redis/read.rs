@@ -14,7 +14,7 @@ use crate::id::SessionId;
 use crate::record::form::Head;
 use crate::store::engine::Read;
 
-/// How many requests are on their way at once.
+/// How many requests are in flight at once.
 pub(super) const ABREAST: usize = 64;
 /// How many sessions one command reads.
 const TOGETHER: usize = 128;
@@ -31,19 +31,19 @@ impl Server {
                 let mut next = || values.next().and_then(into_bytes);
                 Ok(Read { value: next(), base: next(), now })
             }
-            // Its slot is on the way to another server: both are somewhere.
+            // Its slot is migrating to another server, so each value may be on either.
             Err(failure) if failure.is_on_its_way() => self.look_for(id, deadline).await,
             Err(failure) => Err(failure),
         }
     }
 
-    /// Reads the values of a session one by one, wherever each is.
+    /// Reads the values of a session one by one, from whichever server has each.
     async fn look_for(&self, id: SessionId, deadline: Instant) -> Result<Read, Failure> {
         let mut value = self.get(self.session(id), deadline).await?;
         loop {
             let base = self.get(self.base(id), deadline).await?;
             let still = self.get(self.session(id), deadline).await?;
-            // A base changes only with the value.
+            // A base changes only together with the value.
             if still == value {
                 return Ok(Read { value, base, now: self.offset.now() });
             }
@@ -57,8 +57,8 @@ impl Server {
         Ok(into_bytes(self.at_holder(key, &get, deadline).await?.value))
     }
 
-    /// What a script found of a session in a cluster: its base may be on another server
-    /// while its slot is on the way there.
+    /// Completes what a script in a cluster has read of a session: while its slot is migrating, its
+    /// base may be on another server.
     pub(super) async fn with_base(
         &self,
         id: SessionId,
@@ -73,7 +73,7 @@ impl Server {
         Ok(read)
     }
 
-    /// Reads several sessions, in their order; `with_bases`: also what is kept apart.
+    /// Reads several sessions, in order; with `with_bases`, separate bases too.
     pub(super) async fn look_at_all(
         &self,
         ids: &[SessionId],

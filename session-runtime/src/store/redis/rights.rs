@@ -1,27 +1,26 @@
-//! What the store may have to be allowed: the one list of the commands that it
-//! uses. The check at `connect` goes by it, errors name what stands in it, and
-//! `docs/redis.md` repeats it for `ACL SETUSER`.
+//! The permissions that the store needs: the only list of the commands that it uses. The check in
+//! `connect` uses it, errors refer to it, and `docs/redis.md` repeats it for `ACL SETUSER`.
 
 use std::fmt::Write as _;
 
 /// What a command is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Feature {
-    /// Everything that requests, sign-ins and revocations do.
+    /// Requests, sign-ins and revocations.
     Sessions,
-    /// The same in a cluster.
+    /// Same in a cluster.
     Cluster,
     /// [`wait_replicas`](super::RedisOptions::wait_replicas).
     Replicas,
-    /// Counting, sweeping, and walks over all sessions.
+    /// Counting, sweeping, and walking over all sessions.
     Walks,
-    /// The same in a cluster.
+    /// Same in a cluster.
     ClusterWalks,
-    /// What a coherent cache is told.
+    /// Notifications for a coherent cache.
     Feed,
     /// Finding a primary through Sentinel.
     Sentinel,
-    /// Knowing whether the server evicts keys.
+    /// Detecting that the server evicts keys.
     Eviction,
 }
 
@@ -29,9 +28,9 @@ pub(super) enum Feature {
 #[derive(Debug)]
 pub(super) struct Right {
     pub(super) command: &'static str,
-    #[cfg_attr(not(test), allow(dead_code))] // the documentation goes by it
+    #[cfg_attr(not(test), allow(dead_code))] // the documentation is generated from it
     pub(super) feature: Feature,
-    /// With what arguments the check at `connect` calls it from a script.
+    /// The arguments with which the check in `connect` calls it from a script.
     trial: Option<&'static str>,
 }
 
@@ -43,8 +42,8 @@ const fn right(command: &'static str, feature: Feature) -> Right {
     Right { command, feature, trial: None }
 }
 
-/// In the order of the check: the last member takes a key with it, before it becomes
-/// one of another type.
+/// In the order of the check: the last member of a key deletes the key, before it gets another
+/// type.
 pub(super) const RIGHTS: &[Right] = &[
     right("eval", Feature::Sessions),
     right("evalsha", Feature::Sessions),
@@ -76,8 +75,8 @@ pub(super) const RIGHTS: &[Right] = &[
     right("info", Feature::Eviction),
 ];
 
-/// What the check is made of: what passes by itself is an error of the whole. The
-/// key is gone at the end, and should the user not be allowed that, a second later.
+/// The prelude of the check: a temporary problem is an error of the whole script. The key is
+/// deleted at the end; if the user may not do that, it expires after a second.
 const TRY: &str = "redis.pcall('del', KEYS[1])
 local wrong, passing = {}, nil
 local function try(...)
@@ -90,8 +89,8 @@ local function try(...)
 end
 ";
 
-/// A script that calls each command on a throw-away key, and returns name and
-/// error of those that failed.
+/// Returns a script that calls each command on a temporary key, and returns name and error of those
+/// that failed.
 pub(super) fn trial() -> String {
     let mut script = String::from(TRY);
     for Right { command, trial, .. } in RIGHTS {
@@ -103,9 +102,9 @@ pub(super) fn trial() -> String {
     script
 }
 
-/// The command that an error of a server is about, if it is one of the list.
+/// Returns the command that a server's error is about, if it is in the list.
 pub(super) fn named_in(text: &str) -> Option<&'static str> {
-    // Redis has quoted it in more than one way.
+    // Versions of Redis quote it differently.
     let quoted = text.split(['\'', '`']).nth(1)?;
     RIGHTS.iter().map(|right| right.command).find(|command| {
         let whole = command.eq_ignore_ascii_case(quoted);
@@ -121,7 +120,7 @@ mod tests {
 
     const DOCUMENT: &str = include_str!("../../../../docs/redis.md");
 
-    /// The block of the documentation.
+    /// Builds the block of the documentation.
     fn documented() -> String {
         let features = [
             (Feature::Sessions, "sessions"),
@@ -160,8 +159,8 @@ mod tests {
         assert!(DOCUMENT.contains(&block), "docs/redis.md should have:\n{block}");
     }
 
-    /// Every name in `redis.call`, `redis.cmd` and the like, but those that the
-    /// client library sends by itself.
+    /// Collects every name in `redis.call`, `redis.cmd` and the like, except those that the client
+    /// library sends by itself.
     fn used_by_the_sources() -> BTreeSet<String> {
         let place = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/redis");
         let files = ["", "/lua"].map(|folder| std::fs::read_dir(format!("{place}{folder}")));
@@ -176,7 +175,7 @@ mod tests {
             for (start, quote) in starts {
                 for rest in text.split(start).skip(1) {
                     let (name, rest) = rest.split_once(quote).unwrap();
-                    // A container's name is that of its subcommand, too.
+                    // A container command's name includes its subcommand.
                     let second = rest.split(['\'', '"']).nth(1).unwrap_or_default();
                     let name = match name {
                         "CLUSTER" | "CLIENT" | "SCRIPT" => format!("{name}|{second}"),
@@ -185,7 +184,7 @@ mod tests {
                     used.insert(name.to_ascii_lowercase());
                 }
             }
-            // Commands that are put together by hand.
+            // Commands that are assembled by hand.
             for Right { command, .. } in RIGHTS {
                 if text.contains(&format!(".arg(\"{}\")", command.to_ascii_uppercase())) {
                     used.insert((*command).to_owned());

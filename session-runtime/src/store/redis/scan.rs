@@ -1,9 +1,8 @@
-//! A walk over all sessions, page by page.
+//! Walking over all sessions, page by page.
 //!
-//! On one server it goes by the server's own cursor. That means nothing on
-//! another server, or on the same one after a restart: there the walk begins
-//! again. In a cluster it goes slot by slot, so no failover and no resharding
-//! between two pages matters.
+//! On a single server, it uses the server's own cursor. That is meaningless on another server, or
+//! after a restart: the walk then begins again. In a cluster, it proceeds slot by slot, so that a
+//! failover or resharding between two pages does not matter.
 
 use std::str::FromStr;
 
@@ -18,15 +17,15 @@ use crate::id::SessionId;
 use crate::store::contract::{Cursor, Page};
 use crate::store::engine::{self, record_of};
 
-/// How many slots a cluster has.
+/// The number of slots of a cluster.
 const SLOTS: u16 = 16_384;
-/// Most sessions on a page, or about so.
+/// The approximate maximum number of sessions on a page.
 const MOST: usize = 1_024;
 
 /// Where a page begins.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
-    /// At a cursor of the server with this name; empty for whoever answers.
+    /// At a cursor of the server with this run id; empty for any server.
     Server {
         run: String,
         cursor: u64,
@@ -129,7 +128,7 @@ impl Server {
         Ok((self.sessions(answer.get(2..).unwrap_or_default()), next))
     }
 
-    /// A script without a key would be run on any of the servers behind it.
+    /// Scans through a proxy, which would run a script without keys on any of its servers.
     async fn page_of_proxy(
         &self,
         cursor: u64,
@@ -149,7 +148,7 @@ impl Server {
         format!("{}*", escaped(&self.options.prefix))
     }
 
-    /// Those of `keys` that may be sessions.
+    /// Returns the sessions that `keys` may name.
     fn sessions(&self, keys: &[Value]) -> Vec<SessionId> {
         let keys = keys.iter().filter_map(bytes);
         keys.filter_map(|key| session_in(&self.options.prefix, key)).collect()

@@ -1,4 +1,4 @@
-//! The scripts, with what they share and the constants of one store in front.
+//! The scripts, preceded by what they share and by the constants of one store.
 
 use std::fmt::Write as _;
 
@@ -8,26 +8,26 @@ use crate::id::SessionId;
 use crate::record::{COMMIT_LEEWAY, TICKET_LIFETIME, TOMBSTONE};
 use crate::store::engine::Bounds;
 
-/// How long a sign-in in a cluster may be under way, in milliseconds.
+/// How long a sign-in in a cluster may take, in milliseconds.
 pub(super) const RESERVATION: u64 = 30_000;
 /// How much longer than needed the server keeps a key, in milliseconds.
 const MARGIN: u64 = 60_000;
-/// How long the server keeps a session after it has expired, in milliseconds.
+/// Returns how long the server keeps a session after its expiry time, in milliseconds.
 pub(super) fn kept() -> u64 {
     millis(COMMIT_LEEWAY) + MARGIN
 }
-/// Entries of an index that one call looks at.
+/// How many entries of an index one call looks at.
 pub(super) const STEP: usize = 500;
-/// Entries of an index that a reservation is answered with: more than the largest cap.
+/// How many entries of an index a reservation returns: more than the largest cap.
 pub(super) const CROWD: usize = 1_500;
-/// Keys that one step of a walk looks at, and steps of one script: a millisecond
-/// or so of the server's time.
+/// How many keys one step of a walk looks at, and how many steps one script makes: about a
+/// millisecond of the server's time.
 const SCAN_STEP: usize = 256;
 const SCAN_STEPS: usize = 16;
-/// Slots of a cluster that one script looks at, empty ones too.
+/// How many slots of a cluster one script looks at, including empty ones.
 const SLOTS: usize = 2_048;
 
-/// A script, and what it is called by.
+/// A script and its hash.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) text: String,
@@ -36,7 +36,7 @@ pub(super) struct Script {
 
 macro_rules! scripts {
     ($($name:ident: $($file:literal)+;)*) => {
-        /// All of them, for one store.
+        /// All scripts, for one store.
         #[derive(Debug)]
         pub(super) struct Scripts {
             $(pub(super) $name: Script,)*
@@ -83,7 +83,7 @@ impl Script {
     }
 }
 
-/// The constants, and the clock.
+/// Returns the constants and the clock function.
 fn head(options: &RedisOptions) -> String {
     let mut head = String::from("local PREFIX = '");
     for byte in options.prefix.bytes() {
@@ -116,14 +116,14 @@ fn head(options: &RedisOptions) -> String {
     head
 }
 
-/// The time that decides: the server's.
+/// The clock function that uses the server's time.
 const OWN: &str = "local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 ";
 
-/// The time that decides: that of a frozen clock, which is the last argument.
+/// The clock function that uses the time of a frozen clock, passed as the last argument.
 const TOLD: &str = "local TOLD = tonumber(table.remove(ARGV))
 local function clock() return TOLD end
 ";

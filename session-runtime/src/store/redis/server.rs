@@ -1,4 +1,4 @@
-//! Asking the servers: scripts, deadlines, and asking again.
+//! Requests to the servers: scripts, deadlines and retries.
 
 use std::time::Duration;
 
@@ -17,19 +17,19 @@ use crate::id::SessionId;
 use crate::record::Principal;
 use crate::store::engine::Doubt;
 
-/// Longest pause before asking again.
+/// The longest pause before a retry.
 const PAUSE: Duration = Duration::from_millis(160);
 
 pub(super) struct Server {
     pub(super) link: Link,
-    /// Where replicas are waited for: nothing else stands behind that.
+    /// For waiting for replicas, so that other requests do not queue up behind it.
     waiting: Option<Link>,
     pub(super) scripts: Scripts,
     pub(super) options: RedisOptions,
     pub(super) offset: Offset,
 }
 
-/// An answer, and whether an earlier try may have done what was asked for.
+/// An answer, and whether an earlier try may have been executed.
 pub(super) struct Told {
     pub(super) value: Value,
     pub(super) doubt: Doubt,
@@ -61,7 +61,7 @@ impl Server {
         Key::session(&self.options.prefix, id)
     }
 
-    /// Where the base of a large session is.
+    /// Returns the key of the base of a large session.
     pub(super) fn base(&self, id: SessionId) -> Key<'_> {
         Key::base(&self.options.prefix, id)
     }
@@ -70,8 +70,7 @@ impl Server {
         Key::index(&self.options.prefix, principal)
     }
 
-    /// Runs a script until it answers or the deadline has come. Every script
-    /// may run twice.
+    /// Runs a script, with retries until the deadline. Every script may run twice.
     pub(super) async fn run(
         &self,
         script: &Script,
@@ -82,7 +81,7 @@ impl Server {
         Ok(self.tell(script, keys, args, deadline).await?.value)
     }
 
-    /// As [`run`](Self::run), and says whether it may have run before.
+    /// Same as [`run`](Self::run), and returns whether it may have run before.
     pub(super) async fn tell(
         &self,
         script: &Script,
@@ -94,8 +93,9 @@ impl Server {
         told.map_err(Asked::into_failure)
     }
 
-    /// As [`tell`](Self::tell), for what a second run might do a second time. Where it may
-    /// have run, the script runs with `look` instead, by which it changes nothing.
+    /// Same as [`tell`](Self::tell), for a script that must not take effect twice. If it may
+    /// already have run, it is run with the arguments `look` instead, with which it changes
+    /// nothing.
     pub(super) async fn tell_once(
         &self,
         script: &Script,
@@ -114,7 +114,7 @@ impl Server {
         }
     }
 
-    /// Runs a script without keys on the primary of `slot`, or on the one server.
+    /// Runs a script without keys on the primary of `slot`, or on the single server.
     pub(super) async fn run_at(
         &self,
         slot: u16,
@@ -138,7 +138,7 @@ impl Server {
         let by_name = self.call("EVALSHA", &script.sha, keys, args);
         match self.ask(Sent::One(&by_name), to, repeats, deadline).await {
             Err(Asked::Unknown(before)) => {
-                // Sends the text once; the server knows it from then on.
+                // Sends the text once; after that the server knows the script.
                 let whole = self.call("EVAL", &script.text, keys, args);
                 let told = self.ask(Sent::One(&whole), to, repeats, deadline).await;
                 let mut told = told.map_err(|asked| asked.after(before))?;
@@ -151,7 +151,7 @@ impl Server {
         }
     }
 
-    /// A call of a script. A frozen clock tells it the time.
+    /// Builds a call of a script. A frozen clock passes it the time.
     fn call(&self, name: &str, body: &str, keys: &[Key<'_>], args: &[&[u8]]) -> Cmd {
         let bytes: usize = args.iter().map(|arg| arg.len()).sum();
         let room = 24 + body.len() + keys.len() * (self.options.prefix.len() + 24) + bytes;
@@ -163,7 +163,7 @@ impl Server {
         command
     }
 
-    /// Opens the connections on which replicas are waited for.
+    /// Opens the connections for waiting for replicas.
     pub(super) async fn open_waiting(&mut self, target: Target) -> Result<(), Failure> {
         self.waiting = Some(Link::open(target, self.options.connect_timeout).await?);
         Ok(())
@@ -173,13 +173,13 @@ impl Server {
         self.waiting.is_some()
     }
 
-    /// Runs a script on the first key, and answers once as many replicas have
-    /// what it did as the settings ask for.
+    /// Runs a script on the first key, and answers when as many replicas as the settings require
+    /// have its effects.
     ///
     /// # Errors
     ///
-    /// Also if they do not have it before the deadline: it is done then, and
-    /// may be lost with the primary.
+    /// Also if they do not have them before the deadline: the script was executed then, but its
+    /// effects may be lost with the primary.
     pub(super) async fn run_safely(
         &self,
         script: &Script,
@@ -190,14 +190,14 @@ impl Server {
         let (Some(link), [key, ..]) = (&self.waiting, keys) else {
             return self.tell(script, keys, args, deadline).await;
         };
-        // The text, for a name that is not known would be waited for in vain.
+        // Sends the text, because `WAIT` would be in vain after an unknown hash.
         let command = self.call("EVAL", &script.text, keys, args);
         let mut maybe_done = link.repeats_itself();
         let mut pause = Duration::from_millis(5);
         let (answer, replicas) = loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let mut wait = redis::cmd("WAIT");
-            // In time for its answer to come before the deadline.
+            // Early enough for its answer to arrive before the deadline.
             let patience = crate::clock::millis(left * 3 / 4).max(1);
             wait.arg(self.options.wait_replicas).arg(patience);
             let mut both = Pipeline::with_capacity(2);
@@ -210,7 +210,7 @@ impl Server {
                     break (next(), next());
                 }
                 Ok(Ok(_)) => return Err(Failure::corrupt("answer")),
-                // Asked again it waits for all that the server did before, too.
+                // When repeated, it also waits for what the server did before.
                 Ok(Err((error, sent)))
                     if is_passing(&error) && Instant::now() + pause < deadline =>
                 {
@@ -242,7 +242,7 @@ impl Server {
         }
     }
 
-    /// Sends a command to the primary of `slot`, or to the one server.
+    /// Sends a command to the primary of `slot`, or to the single server.
     pub(super) async fn at(
         &self,
         slot: u16,
@@ -264,7 +264,7 @@ impl Server {
         told.map_err(Asked::into_failure)
     }
 
-    /// Sends commands about `key` to the primary that holds it: their answers.
+    /// Sends commands about `key` to the primary that holds it; returns their answers.
     pub(super) async fn several(
         &self,
         key: Key<'_>,
@@ -313,7 +313,7 @@ impl Server {
                 Err(_) => {
                     self.link.distrust();
                     let timeout = || Failure::timeout("no answer before the deadline");
-                    // A connection that failed says more than a clock.
+                    // A failed connection is a better explanation than a timeout.
                     let (failure, sent) = match last {
                         Some(failure) => (failure, maybe_done),
                         None => (timeout(), true),
@@ -331,7 +331,7 @@ impl Server {
     }
 }
 
-/// Whether a command is sent again where it may have arrived.
+/// Whether a command that may have arrived is sent again.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Repeats {
     Freely,
@@ -339,15 +339,15 @@ enum Repeats {
 }
 
 enum Asked {
-    /// It may have arrived, and is [not to be repeated](Repeats::Never).
+    /// It may have arrived, and [must not be repeated](Repeats::Never).
     MaybeDone,
-    /// The server does not know the script. Another one may have run it before.
+    /// The server does not know the script. Another server may have run it before.
     Unknown(Doubt),
     Failed(Failure),
 }
 
 impl Asked {
-    /// The same where the request may have arrived before.
+    /// Adds that an earlier request may have arrived.
     fn after(self, before: Doubt) -> Self {
         match self {
             Self::Failed(failure) if before == Doubt::MaybeDone => {

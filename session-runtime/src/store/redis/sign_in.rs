@@ -1,8 +1,7 @@
-//! Sign-ins on one server: session, index and those who make room, in one step.
+//! Sign-ins on one server: session, index and evictions in one step.
 //!
-//! Below its cap a sign-in looks at a number only. At its cap it walks through the
-//! index, some entries at a time, and forgets those of sessions that have ended,
-//! until there is room or all have been seen.
+//! Below its cap, a sign-in only reads a number. At its cap, it walks through the index in steps,
+//! and removes the entries of sessions that have ended, until there is room or all have been seen.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +22,11 @@ use crate::store::engine::{
 };
 use crate::token::PatchId;
 
-/// How many sessions are ended in the step of the sign-in itself. Where a cap was turned
-/// on or lowered the others are ended before, step by step.
+/// How many sessions the step of the sign-in itself ends. If a cap was introduced or lowered, the
+/// others are ended before, step by step.
 const AT_ONCE: usize = 50;
 
-/// What `enter.lua` is to do.
+/// The arguments of `enter.lua`.
 struct Enter<'e> {
     what: &'static str,
     as_read: &'e [u8],
@@ -35,24 +34,24 @@ struct Enter<'e> {
 }
 
 enum Entered {
-    /// With it, the sessions that were evicted.
+    /// The sessions that were evicted.
     Stored(Vec<SessionId>),
     Refused(Read, Doubt),
     Denied(Denied),
 }
 
-/// A session that ends so that another one has room.
+/// A session that ends to make room.
 pub(super) struct Leaving {
     id: SessionId,
     /// Its head as it was read.
     head: Vec<u8>,
-    /// It has not expired.
+    /// Whether it has not expired.
     is_live: bool,
 }
 
 /// What a walk through the index found for a sign-in.
 pub(super) enum Room {
-    /// These end, or do not count if they have expired; or there is room without that.
+    /// There is room once these have ended; expired ones among them do not count anyway.
     After(Vec<Leaving>),
     /// The cap is reached.
     None,
@@ -67,7 +66,7 @@ impl Server {
         deadline: Instant,
     ) -> Result<Stepped, engine::Failure> {
         let Some(replace) = &step.replace else {
-            // It was not read from a form: what is stored is read by the caller.
+            // The record was not read from a form, so the caller has to read what is stored.
             return Ok(Stepped::Refused(self.look_at(id, deadline).await?, Doubt::None));
         };
         let what = if step.patch.is_some() { "p" } else { "" };
@@ -166,8 +165,8 @@ impl Server {
         }
     }
 
-    /// Walks through the index of a principal for the session `own`, which signs in.
-    /// Those that end here already are added to `evicted`.
+    /// Walks through the index of a principal for the session `own`, which signs in. Adds the
+    /// sessions that it ends to `evicted`.
     pub(super) async fn make_room(
         &self,
         own: SessionId,
@@ -195,7 +194,7 @@ impl Server {
             if cap.at_limit == AtLimit::Reject && live.len() >= max {
                 return Ok(Room::None);
             }
-            // Those that are older than as many others as the cap allows end for certain.
+            // Sessions that are older than as many others as the cap allows end in any case.
             if live.len() > max + AT_ONCE {
                 let all_but_max = Cap { max: cap.max.saturating_add(1), ..cap };
                 let surplus = oldest(&mut live, all_but_max);
@@ -212,8 +211,8 @@ impl Server {
         Ok(Room::After(make_room))
     }
 
-    /// Ends sessions that a cap has no room for: those that it ended. One that changed
-    /// meanwhile is looked at again by the next walk.
+    /// Ends sessions that exceed a cap; returns those that it ended. The next walk looks again at
+    /// one that changed meanwhile.
     async fn end_surplus(
         &self,
         index: Key<'_>,
@@ -240,7 +239,7 @@ impl Server {
     }
 }
 
-/// Takes those that have to make room under `cap` out of `live`.
+/// Removes the sessions that have to make room under `cap` from `live`, and returns them.
 fn oldest(live: &mut BTreeMap<SessionId, (Record, Vec<u8>)>, cap: Cap) -> Vec<Leaving> {
     let sign_in = SignIn { cap: Some(cap), not_revoked_since: None };
     let ids = sign_in.admit(live.values().map(|(record, _)| record), None).unwrap_or_default();
@@ -249,8 +248,8 @@ fn oldest(live: &mut BTreeMap<SessionId, (Record, Vec<u8>)>, cap: Cap) -> Vec<Le
 }
 
 impl Server {
-    /// The time at or after which a revocation refuses the sign-in; nothing: none does.
-    /// A node notes when a login began, and the servers when they revoked.
+    /// Returns the time at or after which a revocation refuses the sign-in; empty if none does. The
+    /// node records when a login began, the servers when they revoked.
     pub(super) fn since(&self, sign_in: &SignIn) -> String {
         let since = sign_in.not_revoked_since.map(|at| self.offset.translated(at));
         since.map_or(String::new(), |at| at.as_millis().to_string())

@@ -1,15 +1,15 @@
 //! Sign-ins where session and index are on different servers.
 //!
-//! 1. *Reserve* in the index. From then on every later sign-in of the
-//!    principal counts this one, and the index knows the session.
-//! 2. Look at the others, if the cap could be exceeded.
+//! 1. *Reserve* in the index. Every later sign-in of the principal then counts this one, and the
+//!    index knows the session.
+//! 2. Look at the other sessions if the cap could be exceeded.
 //! 3. Write the session.
-//! 4. End those that make room.
-//! 5. *Confirm* in the index, and only then answer. A revocation or an eviction
-//!    meanwhile took the reservation away: then the session ends here.
+//! 4. End the sessions that make room.
+//! 5. *Confirm* in the index, and only then answer. If a revocation or an eviction has removed the
+//!    reservation meanwhile, the session is ended here.
 //!
-//! What stops half-way leaves a reservation that ends by itself, before which
-//! no write under it is accepted any more.
+//! A sign-in that stops half-way leaves a reservation that expires by itself; from then on no write
+//! under it is accepted.
 
 use std::fmt::Write as _;
 
@@ -34,22 +34,22 @@ use crate::record::{COMMIT_LEEWAY, Principal};
 use crate::store::engine::{self, Doubt, Inserted, Joins, Pause, Read, Step, Stepped, end_if};
 use crate::token::PatchId;
 
-/// A sign-in under way.
+/// A sign-in in progress.
 struct Reservation<'s> {
     server: &'s Server,
     index: Key<'s>,
     principal: &'s Principal,
     id: SessionId,
-    /// How the index calls it: the session, a number, and how old it will be.
+    /// Its name in the index: the session, a number, and its future age.
     what: String,
-    /// How far an earlier try of the same came.
+    /// How far an earlier try of the same sign-in got.
     before: Before,
     since: String,
-    /// After this nothing may be written under it.
+    /// The time after which nothing may be written under it.
     until: String,
-    /// Those that have to go.
+    /// The sessions that have to end.
     surplus: Vec<SessionId>,
-    /// Those that went.
+    /// The sessions that were ended.
     evicted: Vec<SessionId>,
     under_way: Vec<Entry>,
 }
@@ -61,11 +61,11 @@ enum Before {
     Confirmed,
 }
 
-/// How the sign-in ended.
+/// The result of the sign-in.
 enum Concluded {
-    /// With it, which sessions it evicted.
+    /// It is valid; these sessions were evicted.
     Stands(Vec<SessionId>),
-    /// All sessions were revoked meanwhile, before it was seen: it is not stored.
+    /// All sessions were revoked before it became visible: it is not stored.
     Revoked,
 }
 
@@ -79,7 +79,8 @@ impl Server {
     ) -> Result<Stepped, engine::Failure> {
         let number = match step.patch {
             Some(patch) if joins.is_sign_in => patch,
-            // It is theirs already; the index is to know it for longer.
+            // The session already belongs to the principal; only its index entry has to last
+            // longer.
             _ => {
                 self.extend(id, joins, deadline).await?;
                 return Ok(self.step_alone(id, step, None, deadline).await?.into_stepped()?);
@@ -91,7 +92,7 @@ impl Server {
         };
         match self.step_alone(id, step, Some(&reservation.until), deadline).await? {
             Put::Stepped(Stepped::Refused(read, doubt)) => {
-                // An earlier try may have been the one that is stored.
+                // An earlier try may be the one that is stored.
                 if doubt == Doubt::MaybeDone && has_patch(&read, number) {
                     return reservation.concluded(deadline).await;
                 }
@@ -104,7 +105,8 @@ impl Server {
         }
     }
 
-    /// A step that is refused for another reason is refused for that.
+    /// Answers a denied sign-in. If the step is refused for another reason, that reason takes
+    /// precedence.
     async fn denied(
         &self,
         id: SessionId,
@@ -147,7 +149,7 @@ impl Server {
         let exists = match self.insert_alone(id, form, expires, until, deadline).await? {
             Put::Inserted(Inserted::Stored(_)) => None,
             Put::Inserted(Inserted::Exists(Doubt::MaybeDone)) => {
-                // Only this program knows its secret: nothing else has changed it.
+                // Only this program knows its secret, so nothing else has changed it.
                 let read = self.look_at(id, deadline).await?;
                 let is_ours = read.value.as_ref() == Some(&form.value);
                 (!is_ours).then_some(Inserted::Exists(Doubt::MaybeDone))
@@ -166,7 +168,7 @@ impl Server {
             Ok(Concluded::Stands(evicted)) => Ok(Inserted::Stored(evicted)),
             Ok(Concluded::Revoked) => Ok(Inserted::Denied(Denied::Revoked)),
             Err(failure) => {
-                // Its token reaches no browser, so it should not count.
+                // Its token reaches no browser, so the session should not count.
                 if self.end_theirs(id, joins.principal, deadline).await.is_err() {
                     tracing::debug!("a session without a browser stays until it expires");
                 }
@@ -186,13 +188,13 @@ impl Server {
             Ok(reservation) => match reservation.before {
                 Before::Confirmed => return Ok(None),
                 Before::Reserved => reservation,
-                // It was taken away before. The one just made does not count.
+                // The earlier reservation was removed. The one just made does not count.
                 Before::Nothing => {
                     reservation.cancel(deadline).await;
                     self.reservation(id, patch, joins)
                 }
             },
-            // What came since is weighed where it is confirmed.
+            // The confirmation takes later events into account.
             Err(_) => self.reservation(id, patch, joins),
         };
         Ok(match reservation.conclude(deadline).await? {
@@ -201,7 +203,7 @@ impl Server {
         })
     }
 
-    /// One of which nothing is known yet.
+    /// Creates a reservation of which nothing is known yet.
     fn reservation<'s>(
         &'s self,
         id: SessionId,
@@ -235,7 +237,7 @@ impl Server {
         Ok(())
     }
 
-    /// A place in the index, if the sign-in may be made.
+    /// Reserves an index entry, if the sign-in is allowed.
     async fn reserve<'s>(
         &'s self,
         id: SessionId,
@@ -245,7 +247,7 @@ impl Server {
     ) -> Result<Result<Reservation<'s>, Denied>, engine::Failure> {
         let mut reservation = self.reservation(id, number, joins);
         let (name, bound) = (id.to_string(), bound(joins));
-        // How many of those that the index knows are known not to count.
+        // How many entries of the index are known not to count.
         let (mut expiring, mut evicted) = (0, Vec::new());
         let mut pause = Pause::until(deadline);
         let answer = loop {
@@ -262,7 +264,7 @@ impl Server {
                 other if text(&other) == Some("crowded") => {}
                 _ => return Err(Failure::corrupt("answer").into()),
             }
-            // More entries than any cap: most have ended, or a cap was turned on.
+            // More entries than any cap: most have ended, or a cap was introduced.
             match self.make_room(id, joins, &mut evicted, deadline).await? {
                 Room::None => return Ok(Err(Denied::AtLimit)),
                 Room::After(others) => expiring = others.len(),
@@ -290,7 +292,7 @@ impl Server {
         Ok(Ok(reservation))
     }
 
-    /// Ends a session from elsewhere if it is theirs, and says whether it was live.
+    /// Ends a session from elsewhere if it belongs to `principal`; returns whether it was live.
     async fn end_theirs(
         &self,
         id: SessionId,
@@ -303,12 +305,12 @@ impl Server {
     }
 }
 
-/// A name by which a repetition finds it, and by which all agree on who is older: when
-/// it was authenticated (`-`: never) and created.
+/// Returns a name by which a retry finds the entry, and by which all nodes agree on the order of
+/// sessions: when it was authenticated (`-`: never) and created.
 fn what(id: SessionId, number: PatchId, joins: &Joins<'_>) -> String {
     let (authenticated, created) = joins.order;
     let mut what = format!("{id} {} ", number.as_u64());
-    // What is written to memory does not fail.
+    // Writing to memory does not fail.
     let _ = match authenticated {
         Some(at) => write!(what, "{} {}", at.as_millis(), created.as_millis()),
         None => write!(what, "- {}", created.as_millis()),
@@ -316,8 +318,8 @@ fn what(id: SessionId, number: PatchId, joins: &Joins<'_>) -> String {
     what
 }
 
-/// By when it has ended, seen from the moment of the reservation: a little longer, for
-/// it is written a little later.
+/// Returns when it will have ended, as of the reservation: a little later, because it is written a
+/// little later.
 fn bound(joins: &Joins<'_>) -> String {
     joins.bound.after(COMMIT_LEEWAY * 3).as_millis().to_string()
 }
@@ -327,14 +329,14 @@ fn has_patch(read: &Read, patch: PatchId) -> bool {
     matches!(head, Some(Ok(head)) if head.patches.contains(patch))
 }
 
-/// A session that counts, and how old its sign-in is.
+/// A session that counts, and the age of its sign-in.
 struct Other {
     order: (Option<Timestamp>, Timestamp),
     id: SessionId,
 }
 
 impl Other {
-    /// The session into which a sign-in is under way, ordered as it will be.
+    /// Returns the session of a sign-in in progress, with its future age.
     fn signing_in(entry: &Entry) -> Option<Self> {
         let mut parts = entry.name.split(' ').skip(2);
         let mut time = || Some(Timestamp::from_millis(parts.next()?.parse().ok()?));
@@ -344,7 +346,7 @@ impl Other {
 }
 
 impl Reservation<'_> {
-    /// Whether the cap lets one more in, and who has to go.
+    /// Decides whether the cap allows another session, and which ones have to end.
     async fn count(
         &mut self,
         cap: Cap,
@@ -354,7 +356,7 @@ impl Reservation<'_> {
         let own = self.id;
         let members = members.into_iter().filter(|it| it.id.is_some_and(|id| id != own));
         let (under_way, known): (Vec<_>, Vec<_>) = members.partition(Entry::is_under_way);
-        // Those under way count, whatever becomes of them; each session once.
+        // Sign-ins in progress count whatever their result; each session counts once.
         let mut others: Vec<Other> = Vec::new();
         for other in under_way.iter().filter_map(Other::signing_in) {
             match others.iter_mut().find(|it| it.id == other.id) {
@@ -388,7 +390,7 @@ impl Reservation<'_> {
         Ok(None)
     }
 
-    /// The session was not written.
+    /// Removes the reservation: the session was not written.
     async fn cancel(self, deadline: Instant) {
         let mine = format!("+{}", self.what);
         let (server, args) = (self.server, [mine.as_bytes(), b""]);
@@ -399,20 +401,20 @@ impl Reservation<'_> {
         }
     }
 
-    /// The patch is written: what came of it.
+    /// Returns the result after the patch was written.
     async fn concluded(self, deadline: Instant) -> Result<Stepped, engine::Failure> {
         match self.conclude(deadline).await {
             Ok(Concluded::Stands(evicted)) => Ok(Stepped::Replaced(evicted)),
             Ok(Concluded::Revoked) => Ok(Stepped::Denied(Denied::Revoked)),
-            // It is stored, and whether it stands is not known.
+            // It is stored, and it is unknown whether it is valid.
             Err(failure) => Err(failure.in_doubt(Doubt::MaybeDone)),
         }
     }
 
-    /// The session is written.
+    /// Ends the sessions that make room, and confirms: the session is written.
     async fn conclude(mut self, deadline: Instant) -> Result<Concluded, engine::Failure> {
         let (server, id) = (self.server, self.id);
-        // First what would let a sign-in under way stand.
+        // First removes the reservations of sign-ins in progress, so that they cannot be confirmed.
         let makes_room = |other: &&Entry| other.id.is_some_and(|id| self.surplus.contains(&id));
         let theirs = self.under_way.iter().filter(makes_room);
         let args: Vec<&[u8]> =
@@ -434,12 +436,12 @@ impl Reservation<'_> {
             answer => answer == Some(0),
         };
         let ended_here = server.end_theirs(id, self.principal, deadline).await?;
-        // What another call ended was stored before that, and so was what was
-        // evicted; what only ends here never came to be.
+        // If another call ended it, it had been stored before that, and so had one that was
+        // evicted. If it only ends here, it never became visible.
         if ended_here && !is_evicted {
             return Ok(Concluded::Revoked);
         }
-        // Who made it end found nothing there yet.
+        // The call that made it end did not find it yet.
         self.evicted.extend(ended_here.then_some(id));
         Ok(Concluded::Stands(self.evicted))
     }

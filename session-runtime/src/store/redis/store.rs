@@ -20,20 +20,17 @@ use crate::store::error::StoreError;
 use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
-/// Sessions in Redis or Valkey, of version 7.0 or later: one server, Sentinel
-/// or Cluster.
+/// A store in Redis or Valkey, version 7.0 or later: one server, Sentinel or Cluster.
 ///
-/// A load, a change and the creation of a session are one round trip each;
-/// `docs/redis.md` has the exceptions, such as a sign-in in a cluster. A session
-/// is one value, or two where it is large, readable with `GET`, and the server
-/// removes it by itself when it has expired.
+/// A load, a change and the creation of a session are one round trip each; `docs/redis.md` lists
+/// the exceptions, such as a sign-in in a cluster. A session is one value, or two if it is large,
+/// readable with `GET`; the server removes it after it has expired.
 ///
-/// Clones share one store and its connections, which come back by themselves
-/// after a restart or a failover.
+/// Clones share one store and its connections, which are restored after a restart or a failover.
 ///
-/// An acknowledged write is as durable as the server makes it. One that was
-/// acknowledged by a primary just before it was lost may be missing on the
-/// replica that takes over: a logout, too.
+/// An acknowledged write is as durable as the server makes it. If a primary is lost just after it
+/// has acknowledged a write, the replica that takes over may lack that write, even a logout: see
+/// [`wait_replicas`](RedisOptions::wait_replicas).
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), session_runtime::store::StoreError> {
@@ -64,17 +61,18 @@ impl RedisStore {
     /// | `redis+cluster://user:password@host1:6379,host2:6379` | a cluster, by some of its nodes |
     /// | `redis+sentinel://user:password@host1:26379,host2:26379/mymaster` | the server that Sentinel calls the master of that name |
     ///
-    /// With `rediss` for `redis` the servers are reached over TLS (feature
-    /// `redis-tls`); `valkey` and `valkeys` mean the same.
+    /// With `rediss` for `redis` the servers are reached over TLS (feature With `rediss` instead of
+    /// `redis`, the servers are reached over TLS (feature `redis-tls`). `valkey` and `valkeys` mean
+    /// the same as `redis` and `rediss`.
     ///
     /// # Errors
     ///
-    /// As [`RedisOptions::connect`]: at once if nothing answers there.
+    /// Same as [`RedisOptions::connect`]; immediately, if nothing answers at that address.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::options().connect(url).await
     }
 
-    /// Settings to [connect](RedisOptions::connect) with.
+    /// Returns the settings to [connect](RedisOptions::connect) with.
     pub fn options() -> RedisOptions {
         RedisOptions::new()
     }

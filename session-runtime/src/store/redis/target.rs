@@ -1,4 +1,4 @@
-//! What a URL names.
+//! Parsing URLs.
 
 use std::sync::Arc;
 
@@ -15,17 +15,17 @@ use super::options::RedisOptions;
 pub(super) enum Target {
     /// One server.
     Single(Box<Client>),
-    /// Whatever server Sentinel calls the master of this name, if that is known.
+    /// The server that Sentinel calls the master of this name, if the name is known.
     Sentinel(Arc<Mutex<SentinelClient>>, Option<String>),
-    /// And how some of its nodes are reached, if that is known.
+    /// A cluster, and how to reach some of its nodes, if that is known.
     Cluster(Box<ClusterClient>, Vec<Client>),
 }
 
-/// A client of your own for [`RedisOptions::connect_with`], set up with
-/// certificates, credentials or settings that a URL cannot hold.
+/// Your own client for [`RedisOptions::connect_with`], with certificates, credentials or settings
+/// that a URL cannot express.
 ///
-/// The timeouts and retries of a `ClusterClient` count within the deadline of
-/// the store. A `SentinelClient` must be one that asks for the master.
+/// The timeouts and retries of a `ClusterClient` count towards the deadline of the store. A
+/// `SentinelClient` must be one that asks for the master.
 pub struct RedisClient(pub(super) Target);
 
 impl From<Client> for RedisClient {
@@ -60,10 +60,12 @@ const SHAPES: &str = "write `redis://host:6379`, `rediss://host:6379`, `redis+un
     `redis+cluster://host1:6379,host2:6379` or `redis+sentinel://host1:26379,host2:26379/name`";
 
 impl Target {
+    /// Parses a URL.
+    ///
     /// # Errors
     ///
-    /// If it is none of the shapes. The URL itself is not repeated: it may hold
-    /// a password.
+    /// If it has an unknown form. The URL itself is not repeated, because it may contain a
+    /// password.
     pub(super) fn parse(url: &str, options: &RedisOptions) -> Result<Self, Failure> {
         let (scheme, rest) = url.split_once("://").ok_or_else(|| Failure::config(SHAPES))?;
         let tls = scheme.starts_with("rediss") || scheme.starts_with("valkeys");
@@ -109,8 +111,7 @@ impl Target {
     }
 }
 
-/// What stands behind `?` and `#`, which the client library would follow in part
-/// and overlook in part.
+/// Checks what follows `?` and `#`, which the client library would partly obey and partly ignore.
 fn allowed(rest: &str) -> Result<(), Failure> {
     let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
     if !fragment.is_empty() {
@@ -131,12 +132,12 @@ fn allowed(rest: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The client library has `rustls` choose among those that are compiled in,
-/// and that panics if another crate brought a second one.
+/// Installs a crypto provider. The client library has `rustls` choose among those that are compiled
+/// in, which panics if another crate has brought a second one.
 #[cfg(feature = "redis-tls")]
 pub(super) fn provide_crypto() {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Somebody else may have been faster: then that one serves.
+        // Another thread may have installed one first, which is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
@@ -151,8 +152,8 @@ fn single(url: &str, options: &RedisOptions) -> Result<Target, Failure> {
 
 fn client(url: &str, options: &RedisOptions) -> Result<Client, Failure> {
     let server = url.into_connection_info().map_err(malformed)?;
-    // What the client library is called is one more command that a user may have to
-    // be allowed, and that a proxy may not know.
+    // Setting the library's name requires one more command, which a user may not be allowed and a
+    // proxy may not know.
     let settings = server.redis_settings().clone().set_skip_set_lib_name();
     let server = server.set_redis_settings(settings);
     #[cfg(feature = "redis-tls")]
@@ -167,8 +168,8 @@ fn client(url: &str, options: &RedisOptions) -> Result<Client, Failure> {
 fn cluster(nodes: &[String], options: &RedisOptions) -> Result<Target, Failure> {
     let seeds = nodes.iter().map(|node| client(node, options)).collect::<Result<Vec<_>, _>>()?;
     let servers = seeds.iter().map(|seed| seed.get_connection_info().clone());
-    // One answer may take as long as the caller waits, and what may have been done is
-    // not sent again behind our back: see `Server`.
+    // An answer may take as long as the caller waits. Without retries, the library does not
+    // silently repeat what may have been done: see `Server`.
     let builder =
         ClusterClient::builder(servers).connection_timeout(options.connect_timeout).retries(0);
     #[cfg(feature = "redis-tls")]
@@ -182,7 +183,7 @@ fn cluster(nodes: &[String], options: &RedisOptions) -> Result<Target, Failure> 
 
 /// `user:password@host,host/path?query`
 struct Hosts<'u> {
-    /// With the `@`, or nothing.
+    /// With the `@`, or empty.
     credentials: &'u str,
     names: Vec<&'u str>,
     path: &'u str,
@@ -202,7 +203,7 @@ impl<'u> Hosts<'u> {
     }
 }
 
-/// The credentials are those of the servers; sentinels are asked without, and over
+/// Parses the target. The credentials are for the servers; sentinels are asked without, and over
 /// TLS if the servers are.
 fn sentinel(hosts: &Hosts<'_>, tls: bool, options: &RedisOptions) -> Result<Target, Failure> {
     let (name, database) = hosts.path.split_once('/').unwrap_or((hosts.path, "0"));
@@ -210,7 +211,7 @@ fn sentinel(hosts: &Hosts<'_>, tls: bool, options: &RedisOptions) -> Result<Targ
         let text = "name the master that Sentinel watches: `redis+sentinel://host:26379/mymaster`";
         return Err(Failure::config(text));
     }
-    // Lets the client library take the credentials apart.
+    // Has the client library parse the credentials.
     let Hosts { credentials, query, .. } = hosts;
     let server = Client::open(format!("redis://{credentials}server/{database}?{query}"));
     let server = server.map_err(malformed)?;
@@ -298,7 +299,7 @@ mod tests {
         for (scheme, rest) in schemes.iter().flat_map(|it| rests.map(|rest| (*it, rest))) {
             let url = format!("{scheme}://{rest}");
             let said = match Target::parse(&url, &RedisStore::options()) {
-                // The name of a host, or of a file.
+                // A host name or a file name.
                 Ok(target) => format!("{:?}", RedisClient(target)),
                 Err(failure) => {
                     let error = StoreError::from(failure);

@@ -1,7 +1,7 @@
-//! What goes over all keys: counting and sweeping.
+//! Walks over all keys: counting and sweeping.
 //!
-//! The servers remove what has expired by themselves, by their own clocks. A
-//! sweep only matters under a frozen clock, and for a clock that was moved.
+//! The servers remove expired sessions by themselves, by their own clocks. A sweep only matters
+//! with a frozen clock, or if a clock was set.
 
 use std::collections::VecDeque;
 
@@ -20,20 +20,20 @@ use crate::record::form::{Head, Kind};
 use crate::store::contract::Swept;
 use crate::store::engine::is_over;
 
-/// Keys that a server looks at in one step: well below a millisecond.
+/// How many keys a server looks at in one step: well below a millisecond.
 const STEP: usize = 256;
-/// Steps of one sweep: a quarter of a million keys, in well under a second.
+/// How many steps one sweep makes: a quarter of a million keys, in well under a second.
 const STEPS: usize = 1024;
 
-/// Where a sweep goes on.
+/// Where a sweep continues.
 #[derive(Default)]
 pub(super) struct Position {
-    /// One slot of every primary that was not finished yet.
+    /// One slot of every primary that is not finished.
     slots: VecDeque<u16>,
     cursor: Vec<u8>,
-    /// Found, and not looked at.
+    /// Keys that were found but not looked at.
     keys: Vec<Vec<u8>>,
-    /// Whether all that was gone over since the walk began.
+    /// Whether the walk has begun.
     begun: bool,
 }
 
@@ -44,7 +44,7 @@ impl Position {
 }
 
 impl Server {
-    /// One slot of every primary; of a single server some slot.
+    /// Returns one slot of every primary; any slot for a single server.
     async fn slots(&self, deadline: Instant) -> Result<VecDeque<u16>, Failure> {
         if !self.link.is_cluster() {
             return Ok([0].into());
@@ -69,7 +69,7 @@ impl Server {
         Ok(slots)
     }
 
-    /// The next keys of ours; `false` once all servers are done.
+    /// Finds the next keys of this store; returns `false` once all servers are done.
     async fn advance(&self, position: &mut Position, deadline: Instant) -> Result<bool, Failure> {
         if !position.begun {
             position.slots = self.slots(deadline).await?;
@@ -95,10 +95,10 @@ impl Server {
         Ok(true)
     }
 
-    /// Every step has a deadline of its own: there may be many.
+    /// Counts the live sessions. Every step has its own deadline, because there may be many.
     pub(super) async fn count(&self) -> Result<u64, Failure> {
         let mut position = Position::default();
-        // While a server resizes its tables it may show a key twice.
+        // While a server resizes its tables, it may return a key twice.
         let mut seen = std::collections::HashSet::new();
         let mut live = 0;
         while self.advance(&mut position, self.deadline()).await? {
@@ -142,8 +142,8 @@ impl Server {
         Ok(Swept { removed, more: !position.is_at_start() })
     }
 
-    /// Removes those that are over, as they were read, and says how many sessions were
-    /// among them.
+    /// Removes those that are over, if they have not changed since they were read; returns how many
+    /// sessions were among them.
     async fn reap(&self, ids: &[SessionId]) -> Result<usize, Failure> {
         let deadline = self.deadline();
         let reads = self.look_at_all(ids, false, deadline).await?;
@@ -164,7 +164,7 @@ impl Server {
         Ok(removed)
     }
 
-    /// Takes what is over out of these indexes, some entries of each.
+    /// Removes what is over from these indexes, some entries of each.
     async fn tidy(&self, indexes: &[Vec<u8>]) -> Result<(), Failure> {
         let deadline = self.deadline();
         for some in indexes.chunks(ABREAST) {
@@ -183,7 +183,7 @@ fn is_live(value: &[u8], now: Timestamp) -> bool {
     Head::read(value).is_ok_and(|it| it.kind != Kind::Tombstone && now < it.expires)
 }
 
-/// `text` as a pattern that matches only itself.
+/// Returns a pattern that matches only `text`.
 pub(super) fn escaped(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for c in text.chars() {

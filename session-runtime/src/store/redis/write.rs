@@ -1,4 +1,4 @@
-//! The store as an engine: values that are read and replaced under a guard.
+//! The store as an engine: values that are read, and replaced under a guard.
 
 use redis::Value;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use crate::store::limits::Limits;
 use crate::token::PatchId;
 
 impl Engine for Server {
-    /// A proxy that shards may have both values on two servers.
+    /// A sharding proxy may put the two values on different servers.
     fn keeps_apart(&self) -> bool {
         !self.options.split
     }
@@ -105,11 +105,11 @@ impl Engine for Server {
     }
 }
 
-/// What became of a write of a session alone.
+/// The result of a write to a session alone.
 pub(super) enum Put {
     Stepped(Stepped),
     Inserted(Inserted),
-    /// The time until which it was to be done has passed.
+    /// It arrived after its time limit.
     Late,
 }
 
@@ -130,7 +130,7 @@ impl Put {
 }
 
 impl Server {
-    /// The step, whatever it does to an index. Not after `until`, if that is given.
+    /// Makes the step without changing any index; not after `until`, if that is given.
     pub(super) async fn step_alone(
         &self,
         id: SessionId,
@@ -157,10 +157,10 @@ impl Server {
         };
         let (script, keys, args) = (&self.scripts.step, [self.session(id)], &args[..used]);
         let told = match (step.renews, &step.append) {
-            // A loss of privilege must not come back with a replica.
+            // A failover must not undo a loss of privilege.
             (true, _) => self.run_safely(script, &keys, args, deadline).await,
             (false, None) => self.tell(script, &keys, args, deadline).await,
-            // Others may have pushed it out of the log before it arrives again.
+            // Other patches may have pushed it out of the log before it arrives again.
             (false, Some(_)) => self.tell_once(script, &keys, args, &[LOOK], deadline).await,
         };
         let Told { value, doubt } = told?;
@@ -177,7 +177,7 @@ impl Server {
         })
     }
 
-    /// A new session, whatever it does to an index. Not after `until`, if that is given.
+    /// Stores a new session without changing any index; not after `until`, if that is given.
     pub(super) async fn insert_alone(
         &self,
         id: SessionId,
@@ -191,8 +191,8 @@ impl Server {
             _ => self.create(id, form, b"", until, deadline).await?,
         };
         let mut doubt = told.doubt;
-        // Something is there. If it is over, it makes room; what is there is compared,
-        // so that nothing else is overwritten.
+        // Something is stored. It is replaced only if it is over, and only if it has not changed
+        // since it was read.
         if told.number() == Some(0) {
             let Read { value, now, .. } = self.look_at(id, deadline).await?;
             let over = match value {
@@ -213,7 +213,7 @@ impl Server {
         }
     }
 
-    /// A session of one value where nothing is: 1, or 0 if something is there.
+    /// Stores a session of one value if there is none: answers 1, or 0 if there is one.
     async fn set_new(
         &self,
         id: SessionId,

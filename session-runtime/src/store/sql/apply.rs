@@ -38,11 +38,11 @@ struct Apply<'c> {
     id: SessionId,
     epoch: u64,
     patch: Cow<'c, Patch>,
-    /// What the caller has read.
+    /// The record as the caller has read it.
     read: Option<&'c Arc<Record>>,
-    /// It is not what is stored, or that is unknown.
+    /// Whether that record is not what is stored, or it is unknown.
     is_refused: bool,
-    /// The first revision on which a patch was sent.
+    /// The revision for which a patch was first sent.
     decided_on: Option<u64>,
 }
 
@@ -51,7 +51,7 @@ impl<D: Dialect> Work<D> for Apply<'_> {
 
     async fn run(&mut self, line: &mut Line<'_, D>, doubt: Doubt) -> Result<Outcome, Fault> {
         if doubt == Doubt::MaybeDone && self.patch.again.is_none() {
-            // The log may have forgotten it by now.
+            // The log may have forgotten the patch by now.
             self.patch.to_mut().again = self.decided_on;
         }
         if let Some(before) = self.read.filter(|_| !self.is_refused && self.patch.meta.is_plain()) {
@@ -79,24 +79,24 @@ impl<D: Dialect> Work<D> for Apply<'_> {
     }
 }
 
-/// What a transaction came to.
+/// The result of a transaction.
 enum Step {
     Answer(Outcome),
-    /// The session has changed hands: these have to be held.
+    /// The session's principal has changed: these have to be held.
     Hold(Vec<Principal>),
-    /// A part of the index was tidied; there is more of it.
+    /// Part of the index was tidied; repeat for the rest.
     Again,
 }
 
 impl Apply<'_> {
-    /// Changes the session while it is the one that was read.
+    /// Changes the session if it is still the one that was read.
     async fn change<D: Dialect>(
         &mut self,
         line: &mut Line<'_, D>,
         before: &Arc<Record>,
     ) -> Result<Option<Applied>, Fault> {
         let server = line.server();
-        // What is stored may say otherwise.
+        // A refusal is not final: the stored record may differ.
         let stored = before.apply(self.epoch, &self.patch, server.clock.now());
         let Applying::Stored(after, applied) = stored else { return Ok(None) };
         let ops = &self.patch.ops;
@@ -119,8 +119,8 @@ impl Apply<'_> {
         Ok((written > 0).then_some(applied))
     }
 
-    /// Whom to hold, as far as that is known before the session is locked: who signs in,
-    /// and whose the session is.
+    /// Returns the principals to hold, as far as they are known before the session is locked: the
+    /// one that signs in, and that of the session.
     async fn principals<D: Dialect>(
         &self,
         line: &mut Line<'_, D>,
@@ -139,22 +139,22 @@ impl Apply<'_> {
         Ok(self.holds(before.as_ref()))
     }
 
-    /// Whom a sign-in holds into a session that is theirs until then.
+    /// Returns the principals that a sign-in holds if the session belonged to `before` until then.
     fn holds(&self, before: Option<&Principal>) -> Vec<Principal> {
         let after = match &self.patch.meta.principal {
             Some(after) => after.as_ref(),
             None => before,
         };
-        // It is a sign-out.
+        // This is a sign-out.
         let Some(after) = after else { return Vec::new() };
         let mut holds: Vec<_> = before.into_iter().chain([after]).cloned().collect();
-        // Everybody in the same order.
+        // In the same order everywhere, to avoid deadlocks.
         holds.sort_unstable_by_key(|it| *it.hash().as_bytes());
         holds.dedup();
         holds
     }
 
-    /// Decides on what is stored, while it is locked, and stores what comes of it.
+    /// Decides by what is stored, while it is locked, and stores the result.
     async fn decide<D: Dialect>(
         &mut self,
         line: &mut Line<'_, D>,
@@ -191,7 +191,7 @@ impl Apply<'_> {
                 Admitted::Later => return Ok(Step::Again),
             }
         }
-        // One that has expired may not be in the index any more.
+        // An expired session may have left the index.
         let all = before.meta.is_expired(now) || Index::of(&before) != Index::of(&after);
         replace(line, &before, &after, all).await?;
         self.decided_on.get_or_insert(before.meta.rev);
@@ -200,7 +200,7 @@ impl Apply<'_> {
     }
 }
 
-/// Replaces what is stored under the lock; `all`: what others find it by, too.
+/// Replaces the stored form under the lock; with `all`, the indexed columns too.
 async fn replace<D: Dialect>(
     line: &mut Line<'_, D>,
     before: &Record,
@@ -224,7 +224,7 @@ async fn replace<D: Dialect>(
     Ok(())
 }
 
-/// What is written into the column of the base; `None`: it stays as it is.
+/// Returns the new value of the base's column; `None` if it does not change.
 fn new_base<'f>(before: &Record, form: &'f Form) -> Option<Arg<'f>> {
     match &form.base {
         Base::New(base) => Some(Arg::Bytes(base)),
@@ -233,7 +233,7 @@ fn new_base<'f>(before: &Record, form: &'f Form) -> Option<Arg<'f>> {
     }
 }
 
-/// What others find a session by.
+/// The indexed columns of a session.
 #[derive(PartialEq)]
 pub(super) struct Index {
     expires: i64,
@@ -250,7 +250,7 @@ impl Index {
         }
     }
 
-    /// Expiry, when it is due, principal and place.
+    /// Returns expiry time, sweep time, principal and place.
     pub(super) fn args(&self) -> [Arg<'_>; 4] {
         let theirs = self.theirs.as_ref();
         [

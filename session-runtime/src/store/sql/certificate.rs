@@ -1,12 +1,12 @@
-//! Words about a certificate that is refused.
+//! Advice about a certificate that is refused.
 
 use std::io;
 
-/// What to do about a certificate, if `error` says that the server's is refused.
-/// `authority` is the parameter of the URL that names a file of one's own.
+/// Returns advice if `error` says that the server's certificate is refused. `authority` is the URL
+/// parameter that names a certificate file.
 ///
-/// By its words: the type of the error belongs to the client's TLS, which is
-/// not always compiled.
+/// Recognises the error by its text: its type belongs to the client's TLS library, which is not
+/// always compiled in.
 pub(in crate::store) fn certificate(error: &io::Error, authority: &str) -> Option<String> {
     let said = error.to_string();
     let why = said.strip_prefix("invalid peer certificate: ")?;

@@ -1,4 +1,4 @@
-//! Settings that all have, and what is checked before anything else.
+//! The settings shared by all SQL servers, and the checks when connecting.
 
 use std::time::Duration;
 
@@ -40,13 +40,15 @@ impl Default for Settings {
     }
 }
 
-/// The first start may wait for another node that creates the tables.
+/// The first start may have to wait while another node creates the tables.
 const MIGRATION: Duration = Duration::from_secs(30);
 
 impl Settings {
+    /// Checks the settings.
+    ///
     /// # Errors
     ///
-    /// If a setting makes no sense.
+    /// If one of them is invalid.
     pub(in crate::store) fn check(&self) -> Result<(), Failure> {
         let refuse = |text: &str| Err(Failure::config(text));
         if self.deadline.is_zero() {
@@ -61,8 +63,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Connects once. A pool would try again until the deadline; here the caller waits
-    /// for the reason.
+    /// Connects once. A pool would retry until the deadline and hide the reason.
     pub(in crate::store) async fn probe<O: ConnectOptions>(
         &self,
         options: &O,
@@ -82,7 +83,7 @@ impl Settings {
         Err(failure.during("connecting to the session database"))
     }
 
-    /// Looks at the tables, and at what may be done with them.
+    /// Checks the tables, and the privileges on them.
     pub(in crate::store) async fn open<D: Dialect>(self, dialect: D) -> Result<Store<D>, Failure> {
         let server = Server::new(dialect, &self);
         let ready = async {
@@ -104,7 +105,7 @@ impl Settings {
     }
 }
 
-/// Whether all that the store does is allowed, in a transaction that is rolled back.
+/// Checks that all statements of the store are allowed, in a transaction that is rolled back.
 async fn check_rights<D: Dialect>(line: &mut Line<'_, D>) -> Result<(), Failure> {
     let sql = line.sql();
     let refused = |fault: Fault, what: &str, table: &str| match fault.failure() {
@@ -135,7 +136,7 @@ async fn check_rights<D: Dialect>(line: &mut Line<'_, D>) -> Result<(), Failure>
     for (what, table, statement, args) in tries {
         match line.run(statement, args).await {
             Ok(_) => {}
-            // Not about rights, and it may pass before the first request.
+            // Not a matter of privileges, and it may be over before the first request.
             Err(Fault::Final(failure)) if failure.kind == StoreErrorKind::Full => {
                 tracing::warn!(%failure, "the session database takes no writes");
                 return Ok(());

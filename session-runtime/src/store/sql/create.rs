@@ -79,7 +79,7 @@ impl<D: Dialect> Work<D> for Create<'_> {
                 line.commit().await?;
                 return Ok(Created::Created { evicted });
             }
-            // Another request was faster: look at what is there.
+            // Another request created it first: look at what is stored.
             line.roll_back().await?;
         }
     }

@@ -1,4 +1,4 @@
-//! What a kind of server does in its own way.
+//! The interface to a kind of server.
 
 use std::future::Future;
 
@@ -7,19 +7,19 @@ use crate::clock::Timestamp;
 use crate::record::form::{DoesNotFit, InvalidForm};
 use crate::store::engine::Failure;
 
-/// A kind of server, and the way to one of them.
+/// A kind of server, and the connections to one.
 pub(in crate::store) trait Dialect: Send + Sync + 'static {
     type Connection: Send;
 
-    /// What messages about it begin with.
+    /// The prefix of messages about it.
     const NAME: &'static str;
 
     fn sql(&self) -> &Sql;
 
-    /// A connection, which goes back to its pool when it is dropped.
+    /// Takes a connection, which returns to its pool when it is dropped.
     fn acquire(&self) -> impl Future<Output = Result<Self::Connection, Fault>> + Send;
 
-    /// Runs one statement with these arguments, in their order.
+    /// Runs one statement with these arguments, in order.
     fn run(
         &self,
         connection: &mut Self::Connection,
@@ -28,21 +28,21 @@ pub(in crate::store) trait Dialect: Send + Sync + 'static {
         args: &[Arg<'_>],
     ) -> impl Future<Output = Result<Answer, Fault>> + Send;
 
-    /// Says in one message what has no arguments and no answer.
+    /// Runs statements without arguments and answers, as one message.
     fn say(
         &self,
         connection: &mut Self::Connection,
         sql: &str,
     ) -> impl Future<Output = Result<(), Fault>> + Send;
 
-    /// Closes a connection, which may still carry answers that no call waits for.
+    /// Closes a connection, on which answers may still be pending.
     fn close(connection: Self::Connection);
 
-    /// Sees to it that the tables are there, and makes them if it may.
+    /// Checks that the tables exist, and creates them if `may_make` allows it.
     ///
     /// # Errors
     ///
-    /// If they are not, or are something else.
+    /// If they do not exist, or are something else.
     fn prepare(
         &self,
         connection: &mut Self::Connection,
@@ -50,12 +50,12 @@ pub(in crate::store) trait Dialect: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// In what a statement runs.
+/// What a statement runs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Scope {
-    /// In a transaction of its own.
+    /// A transaction of its own.
     Alone,
-    /// In the one that was begun.
+    /// The transaction that was begun.
     Transaction,
 }
 
@@ -75,13 +75,12 @@ impl From<Timestamp> for Arg<'_> {
     }
 }
 
-/// Milliseconds as they are stored: beyond the year 292 million they are one and the
-/// same.
+/// Returns a time as it is stored. All times after the year 292 million are the same.
 pub(super) fn millis(time: Timestamp) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// What a statement did.
+/// The result of a statement.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Answer {
     pub(in crate::store) rows: Vec<Row>,
@@ -89,7 +88,7 @@ pub(in crate::store) struct Answer {
     pub(in crate::store) affected: u64,
 }
 
-/// A row of an answer. Each of its cells is read once.
+/// A row of an answer. Each of its cells is read at most once.
 #[derive(Debug)]
 pub(in crate::store) struct Row(pub(in crate::store) Vec<Cell>);
 
@@ -164,11 +163,11 @@ impl Row {
 /// Why there is no answer.
 #[derive(Debug)]
 pub(in crate::store) enum Fault {
-    /// Nothing was written, and a repeat may succeed.
+    /// Nothing was written, and a retry may succeed.
     Again(Failure),
-    /// The connection is gone. What was sent may have been done.
+    /// The connection was lost. What was sent may have been done.
     Broken(Failure),
-    /// Nothing was written, and a repeat would find the same.
+    /// Nothing was written, and a retry would fail in the same way.
     Final(Failure),
 }
 

@@ -1,4 +1,4 @@
-//! How sessions end. Nothing that ends a session looks at its fields.
+//! How sessions end. Ending a session never reads its fields.
 
 use super::line::Line;
 use super::load::lock;
@@ -17,7 +17,7 @@ use crate::store::engine::{self, Doubt, Failure};
 use crate::store::error::StoreErrorKind;
 use crate::token::PatchId;
 
-/// Destroys a session, and says whether it was live.
+/// Destroys a session; returns whether it was live.
 pub(super) async fn delete<D: Dialect>(
     server: &Server<D>,
     id: SessionId,
@@ -26,7 +26,7 @@ pub(super) async fn delete<D: Dialect>(
     end_one(server, id, by, None).await
 }
 
-/// Destroys sessions of `principal`, and says how many were live.
+/// Destroys sessions of `principal`; returns how many were live.
 pub(super) async fn revoke<D: Dialect>(
     server: &Server<D>,
     principal: &Principal,
@@ -51,7 +51,7 @@ async fn end_one<D: Dialect>(
 ) -> Result<bool, Failure> {
     let mut one = One { id, by, only_of, number: PatchId::next() };
     match server.perform(&mut one).await {
-        // A logout needs no room.
+        // A logout must succeed even if the server is full.
         Err(failure) if failure.kind == StoreErrorKind::Full => {
             tracing::warn!(%id, "there is no room to remember that a session has ended");
             server.perform(&mut Removal(one)).await
@@ -65,12 +65,12 @@ struct One<'c> {
     id: SessionId,
     by: EndedBy,
     only_of: Option<&'c Principal>,
-    /// The name of this end, by which a repetition finds it.
+    /// The id of this end, by which a retry recognises it.
     number: PatchId,
 }
 
 impl One<'_> {
-    /// The form that is to end, locked, and the time.
+    /// Locks the form that is to end; returns it with the time.
     async fn lock<D: Dialect>(
         &self,
         line: &mut Line<'_, D>,
@@ -129,7 +129,7 @@ fn is_of(form: &[u8], principal: &Principal) -> bool {
     meta.principal.as_ref() == Some(principal)
 }
 
-/// Whether the session was live, if the form is what the end `number` made of it.
+/// Returns whether the session was live, if the form is the result of the end `number`.
 fn ended_by(form: &[u8], number: PatchId) -> Option<bool> {
     match Raw::read(form) {
         Ok(Raw::Tombstone(it)) if it.meta.patches.contains(number) => {
@@ -139,11 +139,11 @@ fn ended_by(form: &[u8], number: PatchId) -> Option<bool> {
     }
 }
 
-/// One step of the end of all sessions of a principal, or of all but one.
+/// One step of ending all sessions of a principal, or all but one.
 struct Step<'c> {
     principal: &'c Principal,
     which: Revoke,
-    /// Whether it is remembered.
+    /// Whether the revocation is recorded.
     marks: bool,
     number: PatchId,
     /// What was sent and may have been done.
@@ -176,7 +176,7 @@ impl<D: Dialect> Work<D> for Step<'_> {
             let args = [Arg::Bytes(principal.as_bytes()), now.into()];
             line.run(&line.sql().mark, &args).await?;
         }
-        // What has ended is not in the index any more: each step begins at the oldest.
+        // Ended sessions have left the index, so each step begins at the oldest.
         let page = lock_page(line, principal, Place::END, STEP).await?;
         let next = page.last().filter(|_| page.len() == STEP).map(|(place, _)| place.cursor());
         let ended = Ended::new(EndedBy::Elsewhere, now);
@@ -192,7 +192,7 @@ impl<D: Dialect> Work<D> for Step<'_> {
     }
 }
 
-/// Places and forms of the oldest sessions of a principal up to that place, locked.
+/// Locks the oldest sessions of a principal up to `last`; returns their places and forms.
 pub(super) async fn lock_page<D: Dialect>(
     line: &mut Line<'_, D>,
     principal: PrincipalHash,
@@ -208,15 +208,15 @@ pub(super) async fn lock_page<D: Dialect>(
     rows.into_iter().map(|mut row| Ok((Place::read(&row.bytes(0)?)?, row.bytes(1)?))).collect()
 }
 
-/// What a stored form becomes by its end.
+/// What replaces a stored form when the session ends.
 pub(super) enum End {
     Tombstone {
         form: Vec<u8>,
         was_live: bool,
     },
-    /// It has ended before.
+    /// Nothing: the session has already ended.
     Nothing,
-    /// It cannot be read, so nothing opens it: it goes without a trace.
+    /// Nothing, and the row is removed: the form cannot be read, so no secret opens it.
     Removal(InvalidForm),
 }
 
@@ -231,7 +231,7 @@ impl End {
     }
 }
 
-/// Ends what is locked, and says how many of them were live.
+/// Ends the locked sessions; returns how many of them were live.
 pub(super) async fn write<D: Dialect>(
     line: &mut Line<'_, D>,
     ends: Vec<(SessionId, End)>,
@@ -245,8 +245,8 @@ pub(super) async fn write<D: Dialect>(
                 live += u64::from(was_live);
                 tombstones.push((id.to_string(), form));
             }
-            // A tombstone has no principal. One that has was written by another program,
-            // and a revocation would come back to it for ever.
+            // A tombstone has no principal. If one has, another program wrote it, and a revocation
+            // would find it again forever.
             End::Nothing => {
                 line.run(&line.sql().disown, &[Arg::Text(&id.to_string())]).await?;
             }

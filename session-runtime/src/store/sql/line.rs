@@ -1,12 +1,12 @@
-//! A connection while a call has it.
+//! The connection of a call.
 
 use super::server::Server;
 use super::{Answer, Arg, Dialect, Fault, Scope, Sql};
 use crate::clock::Timestamp;
 use crate::store::engine::{Doubt, Failure};
 
-/// A connection that is closed unless it is given back: one on which a call was given
-/// up half-way has that call's answer on it, or its transaction.
+/// A connection that is closed unless it is given back: after a call was abandoned, its answer or
+/// its transaction may still be pending on it.
 pub(super) struct Line<'s, D: Dialect> {
     server: &'s Server<D>,
     connection: Option<D::Connection>,
@@ -21,7 +21,7 @@ enum State {
     Idle,
     /// A transaction is open.
     Begun,
-    /// What commits was sent and not answered.
+    /// A commit was sent and not answered.
     AtRisk,
 }
 
@@ -46,7 +46,7 @@ impl<'s, D: Dialect> Line<'s, D> {
         if self.state == State::AtRisk { Doubt::MaybeDone } else { Doubt::None }
     }
 
-    /// Runs a statement of the transaction that was begun, or one that only reads.
+    /// Runs a statement in the current transaction, or one that only reads.
     pub(super) async fn run(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<Answer, Fault> {
         if let (State::Lent, Some(reset)) = (self.state, &self.sql().reset) {
             self.say(reset).await?;
@@ -57,10 +57,11 @@ impl<'s, D: Dialect> Line<'s, D> {
         self.send(scope, sql, args).await
     }
 
-    /// Writes by one statement and commits. How many rows it wrote.
+    /// Writes with one statement and commits; returns how many rows it wrote.
     pub(super) async fn write(&mut self, sql: &str, args: &[Arg<'_>]) -> Result<u64, Fault> {
         if self.sql().reset.is_some() {
-            // Only a transaction says how it runs, whatever the connection was set to.
+            // Only an explicit transaction determines how it runs, whatever the connection was set
+            // to.
             self.begin().await?;
             let affected = self.run(sql, args).await?.affected;
             self.commit().await?;
@@ -103,7 +104,7 @@ impl<'s, D: Dialect> Line<'s, D> {
         self.server.translated(local, now)
     }
 
-    /// The time. Under a lock it is asked for once that was got.
+    /// Returns the time. Under a lock, it must be called after the lock was acquired.
     pub(super) async fn time(&mut self) -> Result<Timestamp, Fault> {
         if self.server.clock.is_frozen() {
             return Ok(self.server.clock.now());
@@ -113,7 +114,7 @@ impl<'s, D: Dialect> Line<'s, D> {
         Ok(row.time(0)?)
     }
 
-    /// Gives the connection back, without a transaction on it.
+    /// Gives the connection back, without an open transaction.
     pub(super) async fn give_back(mut self) {
         let is_idle = match self.state {
             State::Lent | State::Idle => true,

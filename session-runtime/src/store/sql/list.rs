@@ -1,4 +1,4 @@
-//! Several sessions at once. Each page is one statement, and so one snapshot.
+//! Reading several sessions. Each page is one statement, and so one consistent snapshot.
 
 use super::line::Line;
 use super::place::Place;
@@ -10,8 +10,7 @@ use crate::record::form::{self, Entry};
 use crate::store::contract::{Cursor, Page};
 use crate::store::engine::{Doubt, Failure};
 
-/// A page of the live sessions of a principal, the oldest first. At most `limit` rows are
-/// looked at.
+/// A page of the live sessions of a principal, oldest first. At most `limit` rows are read.
 pub(super) struct List<'c> {
     pub(super) principal: &'c Principal,
     pub(super) after: Option<Place>,
@@ -50,7 +49,7 @@ impl<D: Dialect> Work<D> for List<'_> {
     }
 }
 
-/// A page of all live sessions, in the order of their ids.
+/// A page of all live sessions, ordered by id.
 pub(super) struct Scan {
     pub(super) after: Option<SessionId>,
     pub(super) limit: usize,
@@ -81,7 +80,7 @@ impl<D: Dialect> Work<D> for Scan {
     }
 }
 
-/// How many sessions are live.
+/// The number of live sessions.
 pub(super) struct Count;
 
 impl<D: Dialect> Work<D> for Count {

@@ -29,7 +29,7 @@ pub(super) async fn load<D: Dialect>(
     if due != Due::Touch {
         return server.perform_by(deadline, &mut settle).await;
     }
-    // Activity is worth neither a failed request nor a long wait.
+    // Recording activity is worth neither a failed request nor a long wait.
     let soon = deadline.min(deadline_after(server.patience / 4));
     server.perform_by(soon, &mut settle).await.or_else(|failure| {
         tracing::warn!(%id, %failure, "the last activity of a session was not stored");
@@ -37,7 +37,7 @@ pub(super) async fn load<D: Dialect>(
     })
 }
 
-/// The live record `id`, if it still has this `epoch`.
+/// Returns the live record `id`, if it still has this `epoch`.
 pub(super) async fn reload<D: Dialect>(
     server: &Server<D>,
     id: SessionId,
@@ -48,7 +48,7 @@ pub(super) async fn reload<D: Dialect>(
     Ok(record.filter(|it| it.meta.epoch == epoch && !it.meta.is_expired(read.now)))
 }
 
-/// What is stored.
+/// Reads what is stored.
 struct Look {
     id: SessionId,
 }
@@ -65,8 +65,8 @@ impl<D: Dialect> Work<D> for Look {
     }
 }
 
-/// Writes what a load has to write, judged again under the lock: a touch that waited for
-/// it revives nothing.
+/// Writes what a load has to write, judged again under the lock, so that a touch that waited for it
+/// revives nothing.
 struct Settle<'c> {
     id: SessionId,
     secrets: &'c [SecretHash],
@@ -84,7 +84,7 @@ impl<D: Dialect> Work<D> for Settle<'_> {
             Found::Opens(record, Due::Nothing) => return Ok(Lookup::Found(record)),
             Found::Opens(record, due) => (record, due),
         };
-        // The fields are as they were, and so is a base apart.
+        // The fields have not changed, and so neither has a separate base.
         let (settled, form) = engine::settled(&record, due, stored.now)?;
         let expires = settled.meta.expires_at();
         let args = [Arg::Bytes(&form.value), expires.into(), Arg::Text(&self.id.to_string())];
@@ -94,7 +94,7 @@ impl<D: Dialect> Work<D> for Settle<'_> {
     }
 }
 
-/// What is stored, locked.
+/// Locks and returns what is stored.
 pub(super) async fn lock<D: Dialect>(
     line: &mut Line<'_, D>,
     id: SessionId,

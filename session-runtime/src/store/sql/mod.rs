@@ -1,19 +1,18 @@
-//! Sessions on SQL servers: one store for all of them. `docs/form.md` describes it, in
-//! the section "SQL servers".
+//! Sessions on SQL servers: one store for all of them. `docs/form.md` describes it, in the section
+//! "SQL servers".
 //!
-//! - [`dialect`]: what a kind of server does in its own way; [`statements`]: what is
-//!   said to all of them
-//! - [`server`], [`line`]: tries and deadlines; a connection while a call has it
-//! - [`load`], [`apply`], [`create`], [`end`], [`list`], [`sweep`]: the operations;
-//!   [`sign_in`]: what must hold of the other sessions of a principal
-//! - [`place`]: where a session stands among those of its principal
-//! - [`connect`]: settings, and what is checked before anything else; [`options`]: the
-//!   methods that set them; [`url`]: the parameters of a URL
+//! - [`dialect`]: the interface to a kind of server; [`statements`]: the statements shared by all
+//! - [`server`], [`line`]: retries and deadlines; the connection of a call
+//! - [`load`], [`apply`], [`create`], [`end`], [`list`], [`sweep`]: the operations; [`sign_in`]:
+//!   the conditions on the other sessions of a principal
+//! - [`place`]: the order of the sessions of a principal
+//! - [`connect`]: settings, and the checks when connecting; [`options`]: the methods that set them;
+//!   [`url`]: the parameters of a URL
 //! - [`store`]: the store itself
-//! - [`certificate`]: words about a certificate that is refused
+//! - [`certificate`]: advice about a certificate that is refused
 //!
-//! A row keeps the form of a session. What decides is the rulebook of the record, here,
-//! while the row is locked or is still the one that was read.
+//! A row holds the form of a session. All decisions are made here, by the rules of the record,
+//! while the row is locked or if it is still the one that was read.
 
 mod apply;
 mod certificate;

@@ -1,4 +1,4 @@
-//! Where a session stands among those of its principal.
+//! The order of the sessions of a principal.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,14 +12,14 @@ use crate::store::engine::index::Order;
 
 const BYTES: usize = 32;
 
-/// Bytes that are in order as the sessions are, the oldest first: one more than the
-/// milliseconds of the last authentication (0: there was none) and the milliseconds of
-/// the creation, both in eight bytes, the highest first; and the id.
+/// A session's position among those of its principal, as bytes that sort oldest first: the
+/// milliseconds of the last authentication plus one (0 if there was none) and the milliseconds of
+/// the creation, each as eight bytes, most significant first; then the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place([u8; BYTES]);
 
 impl Place {
-    /// Not before the last.
+    /// The position after the last session.
     pub(super) const END: Self = Self([0xff; BYTES]);
 
     pub(super) fn of(id: SessionId, (authenticated, created): Order) -> Self {
@@ -64,7 +64,7 @@ impl Place {
         Cursor::new(URL_SAFE_NO_PAD.encode(self.0))
     }
 
-    /// Reads [`Place::cursor`] back.
+    /// Parses [`Place::cursor`].
     pub(super) fn of_cursor(cursor: &Cursor) -> Result<Self, Failure> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor.as_str()).unwrap_or_default();
         bytes.try_into().map(Self).map_err(|_| Failure::config("a cursor of another store"))

@@ -1,4 +1,4 @@
-//! A call: a connection, a deadline, and another try after what passes by itself.
+//! A call: a connection, a deadline, and retries after temporary failures.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::store::engine::{Doubt, Failure, Pause};
 use crate::store::error::StoreErrorKind;
 use crate::store::limits::Limits;
 
-/// The way to a server.
+/// A server and its settings.
 pub(in crate::store) struct Server<D> {
     pub(super) dialect: D,
     pub(super) clock: Clock,
@@ -21,12 +21,12 @@ pub(in crate::store) struct Server<D> {
     pub(super) patience: Duration,
 }
 
-/// What is done with a connection, more than once if need be. It ends its transaction,
-/// or leaves it to be rolled back.
+/// The work of a call, which may be tried more than once. It ends its transaction, or leaves it to
+/// be rolled back.
 pub(super) trait Work<D: Dialect>: Send {
     type Answer: Send;
 
-    /// One try. With it, whether an earlier one may have been done.
+    /// Makes one try. `doubt` is whether an earlier one may have been done.
     fn run(
         &mut self,
         line: &mut Line<'_, D>,
@@ -40,11 +40,11 @@ impl<D: Dialect> Server<D> {
         Self { dialect, clock, limits, patience: settings.deadline }
     }
 
-    /// Checks that the tables are there, and makes them if it may.
+    /// Checks that the tables exist, and creates them if `may_make` allows it.
     ///
     /// # Errors
     ///
-    /// If they are not, or are something else.
+    /// If they do not exist, or are something else.
     pub(in crate::store) async fn prepare(&self, may_make: bool) -> Result<(), Failure> {
         let connecting = |fault: Fault| fault.failure().during("connecting to the database");
         let mut connection = self.dialect.acquire().await.map_err(connecting)?;
@@ -53,26 +53,26 @@ impl<D: Dialect> Server<D> {
         }
         let prepared = self.dialect.prepare(&mut connection, may_make).await;
         if prepared.is_err() {
-            // A transaction that has failed may be open on it.
+            // A failed transaction may be open on it.
             D::close(connection);
         }
         prepared
     }
 
-    /// When a call that begins now has to end.
+    /// Returns the deadline of a call that begins now.
     pub(super) fn deadline(&self) -> Instant {
         deadline_after(self.patience)
     }
 
-    /// What the server's clock showed when that of this node showed `local`; `now` is what
-    /// it has just shown.
+    /// Returns the time on the server's clock when this node's clock showed `local`; `now` is the
+    /// server's current time.
     pub(super) fn translated(&self, local: Timestamp, now: Timestamp) -> Timestamp {
         let here = self.clock.now().as_millis();
         let there = local.as_millis().saturating_add(now.as_millis());
         Timestamp::from_millis(there.saturating_sub(here))
     }
 
-    /// The time for a statement that otherwise asks the server's clock.
+    /// Returns the time for a statement that otherwise uses the server's clock.
     pub(super) fn frozen(&self) -> Arg<'static> {
         Arg::MaybeInt(self.clock.is_frozen().then(|| super::dialect::millis(self.clock.now())))
     }
@@ -82,7 +82,7 @@ impl<D: Dialect> Server<D> {
         self.perform_by(self.deadline(), work).await
     }
 
-    /// The same by this deadline.
+    /// Same with this deadline.
     pub(super) async fn perform_by<W: Work<D>>(
         &self,
         deadline: Instant,
@@ -107,7 +107,7 @@ impl<D: Dialect> Server<D> {
         }
     }
 
-    /// One try. If it fails, whether it may have been done.
+    /// Makes one try. If it fails, also returns whether it may have been done.
     async fn attempt<W: Work<D>>(
         &self,
         deadline: Instant,
@@ -121,7 +121,7 @@ impl<D: Dialect> Server<D> {
         let done = done.unwrap_or_else(|_| Err(Fault::Broken(late::<D>("no answer"))));
         let doubt = line.doubt();
         if !matches!(done, Err(Fault::Broken(_))) {
-            // Who is too late for that closes it.
+            // If that takes too long, the connection is closed.
             let _ = timeout_at(deadline, line.give_back()).await;
         }
         done.map_err(|fault| (fault, doubt))

@@ -1,10 +1,10 @@
-//! Sign-ins with conditions: on how many sessions the principal has, and on what was
-//! revoked since the login began.
+//! Sign-ins with conditions: on the number of the principal's sessions, and on revocations since
+//! the login began.
 //!
-//! Who counts the sessions of a principal holds the principal to the end of the
-//! transaction. Locks are always taken in the same order: principals, the session itself,
-//! then others of the principal. A transaction that locks several sessions of a principal
-//! holds that principal; a sign-in also holds the principal that the session had before.
+//! A transaction that counts the sessions of a principal holds the principal until its end. Locks
+//! are always taken in the same order: principals, the session itself, then others of the
+//! principal. A transaction that locks several sessions of a principal holds that principal; a
+//! sign-in also holds the principal that the session had before.
 
 use super::end::{self, End};
 use super::line::Line;
@@ -18,7 +18,7 @@ use crate::record::{Ended, EndedBy, Principal, PrincipalHash, Record};
 use crate::store::engine::index::{Admission, STEP, Verdict};
 use crate::token::PatchId;
 
-/// Holds the principal to the end of the transaction.
+/// Holds the principal until the end of the transaction.
 pub(super) async fn hold<D: Dialect>(
     line: &mut Line<'_, D>,
     principal: &Principal,
@@ -27,7 +27,7 @@ pub(super) async fn hold<D: Dialect>(
     Ok(())
 }
 
-/// The principal of a form; `None` if it cannot be read.
+/// Returns the principal of a form; `None` if it cannot be read.
 pub(super) fn principal_of(form: &[u8]) -> Option<Principal> {
     match Raw::read(form) {
         Ok(Raw::Record(raw)) => raw.meta.principal,
@@ -37,23 +37,23 @@ pub(super) fn principal_of(form: &[u8]) -> Option<Principal> {
 
 /// Whether a sign-in may be stored.
 pub(super) enum Admitted {
-    /// After these were evicted.
+    /// Yes, and these sessions were evicted.
     After(Vec<SessionId>),
     Denied(Denied),
-    /// So many sessions of the principal have expired and were not swept yet that only
-    /// some were looked at. Those have left the index: commit, and ask again.
+    /// Not yet: the principal has so many expired sessions that were not swept that only some were
+    /// looked at. Those have left the index; commit, and decide again.
     Later,
 }
 
-/// Entries of the index that are looked at in one transaction, unless all of them are
-/// live: then no more than one step above the cap are.
+/// How many index entries are looked at in one transaction if some of them have expired. If all are
+/// live, at most one step more than the cap are.
 const LOOKS: usize = 2 * STEP;
 
-/// Whether the sign-in into `record` may be stored, while its principal is held. Ends
+/// Decides whether the sign-in into `record` may be stored, while its principal is held, and ends
 /// the sessions that make room for it.
 ///
-/// Below the cap it counts, and looks at no session. At the cap [`Admission`] says how
-/// many of the oldest have to be looked at. It is all in the index.
+/// Below the cap, it counts the index entries and looks at no session. At the cap, [`Admission`]
+/// says how many of the oldest have to be looked at; the index alone is enough for that.
 pub(super) async fn admit<D: Dialect>(
     line: &mut Line<'_, D>,
     record: &Record,
@@ -63,7 +63,7 @@ pub(super) async fn admit<D: Dialect>(
     let Some(principal) = &record.meta.principal else { return Ok(Admitted::After(Vec::new())) };
     let principal = principal.hash();
     if let Some(since) = sign_in.not_revoked_since {
-        // A node notes when a login began, and the server when it revoked.
+        // The node records when a login began, the server when it revoked.
         let not_revoked_since = Some(line.translated(since, now));
         let ticket = SignIn { cap: None, not_revoked_since };
         if let Err(denied) = ticket.admit([], revoked(line, principal).await?) {
@@ -75,18 +75,18 @@ pub(super) async fn admit<D: Dialect>(
     Others { line, principal, id: &id, now }.admit(cap).await
 }
 
-/// When all sessions of a principal were revoked last, if that is remembered.
+/// Returns when all sessions of a principal were last revoked, if that is still remembered.
 async fn revoked<D: Dialect>(
     line: &mut Line<'_, D>,
     principal: PrincipalHash,
 ) -> Result<Option<Timestamp>, Fault> {
     let answer = line.run(&line.sql().revoked, &[Arg::Bytes(principal.as_bytes())]).await?;
     let at = answer.into_first().map(|mut row| row.time(0)).transpose()?;
-    // A row may be there to be held, and say nothing.
+    // A row may exist only to be held, with a time of 0.
     Ok(at.filter(|at| *at > Timestamp::from_millis(0)))
 }
 
-/// The other sessions of the principal of a sign-in.
+/// The other sessions of the principal who signs in.
 struct Others<'a, 's, D: Dialect> {
     line: &'a mut Line<'s, D>,
     principal: PrincipalHash,
@@ -100,7 +100,7 @@ impl<D: Dialect> Others<'_, '_, D> {
         if self.count(max).await? < max {
             return Ok(Admitted::After(Vec::new()));
         }
-        // More than are looked at here, so that those beyond them are not forgotten.
+        // Counts more than are looked at here, so that the sessions beyond are not overlooked.
         let mut admission = Admission::new(cap, self.count(max + STEP + LOOKS).await?);
         let (mut last, mut looked, mut expired) = (None, 0, false);
         loop {
@@ -132,7 +132,7 @@ impl<D: Dialect> Others<'_, '_, D> {
         }
     }
 
-    /// How many there are, up to `limit`, expired ones included.
+    /// Returns how many there are, at most `limit`, including expired ones.
     async fn count(&mut self, limit: usize) -> Result<usize, Fault> {
         let args = [
             Arg::Bytes(self.principal.as_bytes()),
@@ -144,7 +144,7 @@ impl<D: Dialect> Others<'_, '_, D> {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
-    /// Where the `limit` oldest after that place stand, and when they expire.
+    /// Returns the places and expiry times of the `limit` oldest after `after`.
     async fn oldest(
         &mut self,
         after: Option<Place>,
@@ -162,7 +162,7 @@ impl<D: Dialect> Others<'_, '_, D> {
         places.collect()
     }
 
-    /// Takes those up to that place that have expired out of the index.
+    /// Removes the expired ones up to `last` from the index.
     async fn disown_expired(&mut self, last: Place) -> Result<(), Fault> {
         let args =
             [Arg::Bytes(self.principal.as_bytes()), Arg::Bytes(last.as_bytes()), self.now.into()];
@@ -170,7 +170,7 @@ impl<D: Dialect> Others<'_, '_, D> {
         Ok(())
     }
 
-    /// Ends these, as far as they still belong to the principal: those that did.
+    /// Ends those that still belong to the principal, and returns them.
     async fn end(&mut self, evicted: &[Place]) -> Result<Vec<SessionId>, Fault> {
         let Some(last) = evicted.iter().max() else { return Ok(Vec::new()) };
         let ended = Ended::new(EndedBy::Elsewhere, self.now);

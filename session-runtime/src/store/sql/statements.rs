@@ -1,93 +1,90 @@
-//! The statements, made once per store.
+//! The statements, built once per store.
 
 use crate::clock::millis;
 use crate::record::COMMIT_LEEWAY;
 
-/// All statements. The arguments stand in the order in which they are given; `now` is
-/// the time of a frozen clock, or NULL for that of the server.
+/// All statements. The comments list the arguments in order; `now` is the time of a frozen clock,
+/// or NULL for the server's.
 pub(in crate::store) struct Sql {
     /// The tables, as statements name them.
     pub(super) session: String,
     pub(super) revocation: String,
 
-    /// What brings a connection in order of which nothing is known. `None`: there are
-    /// none.
+    /// Resets a connection whose state is unknown. `None` if there are no such connections.
     pub(in crate::store) reset: Option<String>,
     /// Begins a transaction.
     pub(in crate::store) begin: String,
-    /// The server's time.
+    /// Selects the server's time.
     pub(super) clock: String,
 
-    /// Form, base and time; now, id.
+    /// Selects form, base and time; now, id.
     pub(super) select: String,
-    /// Form and base, locked, and the time after that, or NULL; id.
+    /// Locks and selects form and base, with the time after the lock, or NULL; id.
     pub(super) lock: String,
-    /// Nothing is written if something is there; id, form, base, expires, due, principal,
-    /// place.
+    /// Inserts unless the row exists; id, form, base, expires, due, principal, place.
     pub(super) insert: String,
     /// id
     pub(super) delete: String,
 
-    /// While the head is this one; form, \[base\], id, its length, the head, now.
+    /// Changes a session whose head has not changed; form, \[base\], id, its length, the head, now.
     pub(super) change: ByBase,
-    /// Leaves the base, and when it is due; form, expires, id.
+    /// Sets form and expiry time, not base or `due`; form, expires, id.
     pub(super) settle: String,
     /// form, \[base\], id
     pub(super) replace: ByBase,
     /// form, \[base\], expires, due, principal, place, id
     pub(super) replace_all: ByBase,
 
-    /// One tombstone; form, expires, due, id.
+    /// Writes one tombstone; form, expires, due, id.
     pub(super) entomb: String,
-    /// [`BATCH`] of them; an id and a form each, expires, due, the ids.
+    /// Writes [`BATCH`] tombstones; an id and a form each, expires, due, the ids.
     pub(super) entomb_batch: String,
-    /// Takes a session out of the index of principals; id.
+    /// Removes a session from the index of principals; id.
     pub(super) disown: String,
 
-    /// Holds a principal to the end of the transaction; principal.
+    /// Holds a principal until the end of the transaction; principal.
     pub(super) hold: String,
-    /// Place and form, locked in order of place; principal, the last place, limit.
+    /// Locks and selects place and form, ordered by place; principal, the last place, limit.
     pub(super) lock_page: String,
-    /// How many others there are, expired ones included; principal, id, limit.
+    /// Counts the other sessions, including expired ones; principal, id, limit.
     pub(super) count_others: String,
-    /// Place and expiry; principal, after which place, id, limit.
+    /// Selects place and expiry time of the oldest others; principal, after which place, id, limit.
     pub(super) oldest_others: String,
-    /// Takes those that have expired out of the index; principal, the last place, time.
+    /// Removes expired sessions from the index; principal, the last place, time.
     pub(super) disown_expired: String,
-    /// Place, form, base and time; now, principal, after which place, limit.
+    /// Selects place, form, base and time; now, principal, after which place, limit.
     pub(super) list: String,
-    /// Id, form and base; after which id, now, limit.
+    /// Selects id, form and base; after which id, now, limit.
     pub(super) scan: String,
     /// now
     pub(super) count: String,
 
-    /// Id, kind and expiry, locked unless another transaction has; due, limit.
+    /// Locks and selects id, kind and expiry time, skipping locked rows; due, limit.
     pub(super) due: String,
     /// [`BATCH`] ids
     pub(super) delete_batch: String,
     /// [`BATCH`] ids
     pub(super) postpone_batch: String,
-    /// Remembers a revocation; principal, time.
+    /// Records a revocation; principal, time.
     pub(super) mark: String,
-    /// When all sessions were revoked; principal.
+    /// Selects when all sessions were revoked; principal.
     pub(super) revoked: String,
-    /// Principals, locked unless another transaction has; before when, limit.
+    /// Locks and selects principals, skipping locked rows; before when, limit.
     pub(super) old_marks: String,
     /// [`BATCH`] principals
     pub(super) forget_batch: String,
 }
 
-/// How many rows a statement changes for which it takes a list. A shorter list is filled
-/// up by repeating.
+/// How many rows a statement with a list changes. A shorter list is padded by repeating items.
 pub(super) const BATCH: usize = 32;
 
-/// A statement that leaves the base as it is, and one that writes it.
+/// A statement that keeps the base, and one that writes it.
 pub(super) struct ByBase {
     pub(super) kept: String,
     pub(super) new: String,
 }
 
-/// The words of a kind of server.
+/// The SQL fragments of a kind of server.
 pub(in crate::store) struct Words<'w> {
     pub(in crate::store) session: &'w str,
     pub(in crate::store) revocation: &'w str,
@@ -95,28 +92,29 @@ pub(in crate::store) struct Words<'w> {
     pub(in crate::store) begin: String,
     /// The server's time in milliseconds.
     pub(in crate::store) clock: &'w str,
-    /// A parameter, or that where it is NULL.
+    /// A parameter, or the server's time if it is NULL.
     pub(in crate::store) now: String,
-    /// The function that takes a part of a value, counted from 1.
+    /// The function that returns a part of a value, counted from 1.
     pub(in crate::store) substring: &'w str,
     /// A parameter as the length of that part.
     pub(in crate::store) length: &'w str,
-    /// What stands behind an INSERT that does nothing where the row is there.
+    /// The suffix of an INSERT that does nothing if the row exists.
     pub(in crate::store) or_nothing: &'w str,
-    /// Form and base, locked, and the time once that is done; NULL if that takes another
+    /// Locks and selects form and base, with the time after the lock; NULL if that takes another
     /// statement; id.
     pub(in crate::store) lock: String,
     pub(in crate::store) hold: String,
-    /// Stores a revocation unless a later one is stored; principal, time.
+    /// Records a revocation unless a later one is stored; principal, time.
     pub(in crate::store) mark: String,
 }
 
 impl Sql {
-    /// `finish` turns the `?` of the templates into what the server calls a parameter.
+    /// Builds the statements. `finish` replaces the `?` of the templates by the server's syntax for
+    /// parameters.
     pub(in crate::store) fn new(words: Words<'_>, finish: impl Fn(String) -> String) -> Self {
         let Words { session, revocation, clock, substring, length, .. } = words;
         let leeway = millis(COMMIT_LEEWAY);
-        // In a query of its own the time is asked once, not for every row.
+        // As a subquery, so that the time is evaluated once and not per row.
         let now = format!("(SELECT {})", words.now);
         let as_read = format!("WHERE id = ? AND {substring}(form, 1, {length}) = ?");
         let theirs = format!("FROM {session} WHERE principal = ?");

@@ -23,7 +23,7 @@ use crate::store::error::StoreError;
 use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
-/// Sessions on a SQL server.
+/// A store on a SQL server.
 pub(in crate::store) struct Store<D>(Arc<Running<D>>);
 
 struct Running<D> {

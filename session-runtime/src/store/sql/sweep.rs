@@ -14,13 +14,13 @@ use crate::store::contract::Swept;
 use crate::store::engine::Doubt;
 use crate::token::random_below;
 
-/// Sessions in one transaction: a few milliseconds.
+/// How many sessions one transaction removes: a few milliseconds.
 const STEP: usize = 256;
 
-/// Removes at most so many sessions and tombstones, and at most so many revocations.
+/// Removes at most `limit` sessions and tombstones, and at most `limit` revocations.
 ///
-/// Skips locked rows: a touch or a patch comes either before, and then the session is not
-/// due, or after, and then it finds nothing.
+/// Skips locked rows: a touch or a patch comes either before, and then the session is not due, or
+/// after, and then it does not find the session.
 pub(super) struct Sweep {
     pub(super) limit: usize,
 }
@@ -30,7 +30,7 @@ impl<D: Dialect> Work<D> for Sweep {
 
     async fn run(&mut self, line: &mut Line<'_, D>, _: Doubt) -> Result<Swept, Fault> {
         let limit = self.limit.min(STEP);
-        // One more, to know whether there are more.
+        // One more, to know whether more are due.
         let rows = Arg::Int(limit as i64 + 1);
         line.begin().await?;
         let now = line.time().await?;
@@ -40,18 +40,18 @@ impl<D: Dialect> Work<D> for Sweep {
         found.truncate(limit);
         let (mut removed, mut over, mut alive) = (0, Vec::new(), Vec::new());
         for mut row in found {
-            // Not parsed: a damaged id must not end all sweeping.
+            // Not parsed: a damaged id must not stop all sweeping.
             let id = row.text(0)?;
             if row.int(2)? > due {
-                // Visits have kept it alive.
+                // Visits have extended it.
                 alive.push(id);
                 continue;
             }
             removed += usize::from(row.bytes(1)? != b"t");
             over.push(id);
         }
-        // Remembered to the end of the last login that they may have to stop, that moment
-        // included.
+        // Revocations are remembered until the last login that they may have to stop has ended,
+        // that moment included.
         let old = Arg::Int(before(now, TICKET_LIFETIME));
         let mut marks = line.run(&line.sql().old_marks, &[old, rows]).await?.rows;
         more |= marks.len() > limit;
@@ -66,12 +66,12 @@ impl<D: Dialect> Work<D> for Sweep {
     }
 }
 
-/// So long before `now`; nothing is before 1970.
+/// Returns the time `by` before `now`, but not before 1970.
 fn before(now: Timestamp, by: Duration) -> i64 {
     millis(now).saturating_sub(i64::try_from(by.as_millis()).unwrap_or(i64::MAX)).max(-1)
 }
 
-/// Runs a statement that takes a list of [`BATCH`].
+/// Runs a statement that takes a list of [`BATCH`] items.
 async fn batches<D: Dialect, T: Sync>(
     line: &mut Line<'_, D>,
     sql: &str,
@@ -85,7 +85,7 @@ async fn batches<D: Dialect, T: Sync>(
     Ok(())
 }
 
-/// Sweeps until it is aborted. Errors end a round, not the sweeper.
+/// Sweeps until it is aborted. An error ends a round, not the sweeper.
 pub(super) async fn run<D: Dialect>(server: Arc<Server<D>>, every: Duration) {
     loop {
         // Nodes that were started together drift apart.

@@ -5,10 +5,10 @@ use crate::store::engine::Failure;
 /// Names and values.
 type Parameters<'u> = Vec<(&'u str, &'u str)>;
 
-/// Takes the parameters that are `ours` out of a URL, each with its value.
+/// Removes the parameters that are `ours` from a URL, and returns them with their values.
 ///
-/// The client's parser ignores what it does not know: a misspelt setting, or one of
-/// another client, would silently have no effect.
+/// The client's parser ignores unknown parameters: a misspelt one, or one of another client, would
+/// silently have no effect.
 ///
 /// # Errors
 ///
@@ -29,7 +29,7 @@ pub(in crate::store) fn parameters<'u>(
             left.push_str(part);
         } else {
             let known = [ours, theirs].concat().join(", ");
-            // With an `@` behind the question mark this may be the rest of a password.
+            // With an `@` after the question mark, this may be the rest of a password.
             let name = match query.contains('@') {
                 true => String::new(),
                 false => format!(" `{}`", name.escape_debug()),
@@ -41,7 +41,7 @@ pub(in crate::store) fn parameters<'u>(
     Ok((format!("{front}{left}"), taken))
 }
 
-/// Whether a parameter is the `known` one, which may stand for others: `options[…]`.
+/// Whether a parameter matches the `known` one, which may be a pattern: `options[…]`.
 fn is(known: &str, name: &str) -> bool {
     match known.split_once('…') {
         Some((begin, end)) => {

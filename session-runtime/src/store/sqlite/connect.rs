@@ -1,4 +1,4 @@
-//! Opening the file: its connections and their settings.
+//! Opening the file: the connections and their settings.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,20 +14,20 @@ use super::options::{Durability, Owner, SqliteOptions};
 use super::watch::Watch;
 use super::{layout, path as location};
 
-/// More than the distinct statements of this store.
+/// More than this store has distinct statements.
 const STATEMENTS: usize = 48;
-/// Kibibytes of pages that the writer keeps. What it changes lies anywhere in the file,
-/// and with SQLite's 2 MB the steps of a long revocation would read most of it again.
+/// The writer's page cache, in KiB. Writes touch pages all over the file; with SQLite's 2 MB, the
+/// steps of a long revocation would read most of them again.
 const CACHE: u32 = 16 << 10;
 /// Bytes of the WAL that are kept for reuse.
 const WAL: u32 = 16 << 20;
-/// Between two attempts to switch a new file to WAL, which SQLite does not
-/// wait for by itself when another process does the same.
+/// The pause between two attempts to switch a new file to WAL. SQLite itself does not wait while
+/// another process does the same.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Opens the connection that writes, and creates the tables in a new file.
 pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<(Db, Watch), Failure> {
-    // One at a time, for the sake of `path::prepare`.
+    // One at a time, because `path::prepare` must not run concurrently.
     static OPENING: Mutex<()> = Mutex::new(());
     let _opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
     location::prepare(path)?;
@@ -38,10 +38,10 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<(Db, W
     let mode = set_up(&mut db, path, options)?;
     let synchronous = match (options.durability, mode) {
         (Durability::Relaxed, Mode::Wal) => "NORMAL",
-        // Without a WAL, NORMAL may damage the file.
+        // Without a WAL, NORMAL could corrupt the file.
         (Durability::Full, _) | (Durability::Relaxed, Mode::Rollback) => "FULL",
     };
-    // After a burst the WAL shrinks again.
+    // The limit shrinks the WAL again after a burst.
     let settings = format!(
         "PRAGMA synchronous = {synchronous}; PRAGMA journal_size_limit = {WAL}; \
          PRAGMA cache_size = -{CACHE}"
@@ -54,14 +54,14 @@ pub(super) fn open_writer(path: &Path, options: &SqliteOptions) -> Result<(Db, W
     Ok((Db::new(db, options.sql()), Watch::new(files)?))
 }
 
-/// The file that SQLite keeps beside `path`.
+/// Returns the path of the file that SQLite keeps beside `path`.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// Opens a connection that only reads. The file exists and was checked.
+/// Opens a read-only connection. The file must exist and have been checked.
 pub(super) fn open_reader(path: &Path, options: &SqliteOptions) -> Result<Db, Failure> {
     let open = || {
         let db = connection(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -80,16 +80,16 @@ fn connection(path: &Path, access: OpenFlags) -> Result<Connection, Failure> {
 fn configure(db: &Connection, options: &SqliteOptions) -> Result<(), Failure> {
     db.busy_timeout(options.busy_timeout)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
-    // Without this guarantee SQLite compiles some statements, the load among
-    // them, anew whenever a parameter changes: four times the cost of the load.
+    // Without this guarantee, SQLite recompiles some statements, including the load, whenever a
+    // parameter changes: four times the cost of the load.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    // The schema of a file from elsewhere must not call functions with side effects.
+    // The schema of an untrusted file must not call functions with side effects.
     db.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF")?;
     Ok(())
 }
 
 fn check_writable(db: &Connection, path: &Path) -> Result<(), Failure> {
-    // SQLite falls back to reading when it may not write, and says so late.
+    // If SQLite may not write, it opens the file for reading and only fails later.
     db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::ReadOnly) => {
             Failure::config(path, "the file cannot be written; this process needs to own it")
@@ -98,12 +98,12 @@ fn check_writable(db: &Connection, path: &Path) -> Result<(), Failure> {
     })
 }
 
-/// How changes get into the file.
+/// How changes are written to the file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// By a log: reading and writing do not wait for each other.
+    /// To a write-ahead log: readers and the writer do not wait for each other.
     Wal,
-    /// In place: they do.
+    /// In place, with a rollback journal: they do.
     Rollback,
 }
 
@@ -111,7 +111,7 @@ fn set_up(db: &mut Connection, path: &Path, options: &SqliteOptions) -> Result<M
     let found = layout::check(db, path, &options.owner)?;
     check_writable(db, path)?;
     let mode = match (&options.owner, found) {
-        // The mode of a file that others use is theirs to choose.
+        // The journal mode of a shared file is the application's choice.
         (Owner::Shared { .. }, Found::Others | Found::Ours) => current_mode(db)?,
         (Owner::Sessions, _) | (Owner::Shared { .. }, Found::Empty) => {
             switch_to_wal(db, path, options)?

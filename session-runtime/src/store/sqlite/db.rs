@@ -1,4 +1,4 @@
-//! A connection, and the statements on it.
+//! A connection and its statements.
 
 use std::ops::Deref;
 
@@ -18,7 +18,7 @@ impl Db {
         Self { connection, sql }
     }
 
-    /// A statement that is compiled once per connection.
+    /// Returns a statement, which is compiled once per connection.
     pub(super) fn prepare(&self, sql: &str) -> Result<CachedStatement<'_>, Failure> {
         Ok(self.connection.prepare_cached(sql)?)
     }

@@ -1,4 +1,4 @@
-//! How sessions end. Nothing that ends a session looks at its fields.
+//! How sessions end. Ending a session never reads its fields.
 
 use rusqlite::params;
 
@@ -14,12 +14,12 @@ use crate::store::contract::{Revoke, Revoked};
 use crate::store::engine::index::STEP;
 use crate::token::PatchId;
 
-/// Destroys a record, and says whether it was live.
+/// Destroys a record; returns whether it was live.
 pub(super) fn delete(db: &Db, id: SessionId, by: EndedBy, now: Timestamp) -> Result<bool, Failure> {
     end_if(db, id, by, now, |_| true)
 }
 
-/// Destroys sessions of `principal`, and says how many were live.
+/// Destroys sessions of `principal`; returns how many were live.
 pub(super) fn revoke(
     db: &Db,
     principal: &Principal,
@@ -74,16 +74,16 @@ fn end_if(
     end.write(db, id)
 }
 
-/// What a stored form becomes by its end.
+/// What replaces a stored form when the session ends.
 enum End {
     Tombstone {
         form: Vec<u8>,
         at: Timestamp,
         was_live: bool,
     },
-    /// It has ended before.
+    /// Nothing: the session has already ended.
     Nothing,
-    /// It cannot be read, so nothing opens it: it goes without a trace.
+    /// Nothing, and the row is removed: the form cannot be read, so no secret opens it.
     Removal(InvalidForm),
 }
 
@@ -100,12 +100,12 @@ impl End {
         }
     }
 
-    /// Whether a live session has ended by it.
+    /// Writes the end; returns whether it ended a live session.
     fn write(self, db: &Db, id: SessionId) -> Result<bool, Failure> {
         match self {
             Self::Nothing => {
-                // A tombstone has no principal. One that has was written by another
-                // program, and a revocation would come back to it for ever.
+                // A tombstone has no principal. If one has, another program wrote it, and a
+                // revocation would find it again forever.
                 db.prepare(&db.sql.disown)?.execute([Id::from(id)])?;
                 Ok(false)
             }

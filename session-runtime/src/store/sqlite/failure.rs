@@ -1,4 +1,4 @@
-//! What went wrong below, in words for the person who runs the service.
+//! Failures of SQLite, described for the operator of the service.
 
 use std::fmt;
 use std::path::Path;
@@ -9,8 +9,8 @@ use rusqlite::ErrorCode;
 use crate::record::form::{DoesNotFit, InvalidForm};
 use crate::store::error::{StoreError, StoreErrorKind};
 
-/// Why SQLite could not do something. Cheap to clone: one failed commit
-/// answers a whole batch.
+/// Why SQLite could not do something. Cheap to clone: one failed commit is the answer to a whole
+/// batch.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     kind: StoreErrorKind,
@@ -23,12 +23,12 @@ impl Failure {
         Self { kind, text: text.into(), io: false }
     }
 
-    /// Something about the file that its operator has to change.
+    /// A problem with the file that its operator has to fix.
     pub(super) fn config(path: &Path, text: impl fmt::Display) -> Self {
         Self::new(StoreErrorKind::Config, format!("{}: {text}", path.display()))
     }
 
-    /// The thread that would have answered panicked or is gone.
+    /// The thread that should have answered has panicked or is gone.
     pub(super) fn stopped(thread: &str) -> Self {
         let text = format!("the {thread} thread gave no answer; see the log for its panic");
         Self::new(StoreErrorKind::Unavailable, text)
@@ -39,28 +39,28 @@ impl Failure {
         Self::new(StoreErrorKind::Unavailable, "the store was closed (`SqliteStore::close`)")
     }
 
-    /// A row that this store did not write.
+    /// A row was not written by this store.
     pub(super) fn corrupt(what: &str) -> Self {
         Self::new(StoreErrorKind::Corrupt, format!("a stored {what} cannot be read"))
     }
 
-    /// The same failure, saying first what was being done.
+    /// Prefixes the failure with what was being done.
     pub(super) fn during(self, what: impl fmt::Display) -> Self {
         Self { text: format!("{what}: {}", self.text).into(), ..self }
     }
 
-    /// The same failure, saying which file it is about and what to do.
+    /// Prefixes the failure with the file and advice.
     pub(super) fn at(self, path: &Path, advice: &str) -> Self {
         self.during(format_args!("{} ({advice})", path.display()))
     }
 
-    /// Whether its text is about the file and says what to do.
+    /// Whether the text already names the file and says what to do.
     pub(super) fn is_config(&self) -> bool {
         self.kind == StoreErrorKind::Config
     }
 
-    /// Whether reading or writing the file itself failed. Then a commit may
-    /// have reached the disk although its synchronisation was not confirmed.
+    /// Whether reading or writing the file itself failed. A commit may then have reached the disk,
+    /// although its synchronisation was not confirmed.
     pub(super) const fn is_io(&self) -> bool {
         self.io
     }
@@ -72,10 +72,10 @@ impl From<rusqlite::Error> for Failure {
         let kind = match code {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Timeout,
             Some(ErrorCode::DiskFull | ErrorCode::TooBig) => StoreErrorKind::Full,
-            // It does not pass by itself.
+            // A retry would not help.
             Some(ErrorCode::ReadOnly) => StoreErrorKind::Config,
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreErrorKind::Corrupt,
-            // A column of another type than this store writes.
+            // A column has another type than this store writes.
             None => StoreErrorKind::Corrupt,
             Some(_) => StoreErrorKind::Unavailable,
         };

@@ -1,5 +1,4 @@
-//! The file: what is in it, and how that is recognised. `docs/sqlite.md`
-//! describes it.
+//! The layout of the file, and how it is recognised. `docs/sqlite.md` describes it.
 //!
 //! **`session`**: one row per session, or per tombstone of one.
 //!
@@ -11,23 +10,21 @@
 //! | `authenticated` | INTEGER | when its user last proved who they are, or -1 |
 //! | `created` | INTEGER | when it was created |
 //! | `form` | BLOB | everything: the [form](crate::record::form), always whole |
+//! All other columns repeat what the form says, so that they can be indexed. Only the form
+//! determines what a session is.
 //!
-//! All other columns repeat what the form says, for the sake of an index. They are
-//! the store's own: what a session is to anybody, the form alone decides.
+//! **`session_revocation`**: `(principal, at)`, one row per principal whose sessions were all
+//! revoked within the last quarter of an hour; indexed by `at`.
 //!
-//! **`session_revocation`**: `(principal, at)`, one row per principal whose
-//! sessions were all revoked within the last quarter of an hour; indexed by `at`.
+//! **`session_readable`**: a human-readable view.
 //!
-//! **`session_readable`**: a view for people.
+//! A file of its own has the `application_id` 0x73657373 (`sess`), and the version of this layout
+//! in `user_version`. In a file that is shared with other tables, both belong to the application:
+//! there, **`session_layout`** holds the version, and all names begin with the prefix that the
+//! application chose.
 //!
-//! A file of its own has the `application_id` 0x73657373 (`sess`) and the version
-//! of this layout in `user_version`. In a file that is shared with other tables
-//! both belong to the application: there the version stands in **`session_layout`**,
-//! and all names begin with what the application chose.
-//!
-//! Sessions lie in the order of their ids (`WITHOUT ROWID`), so that a load walks
-//! one tree. No foreign keys, no triggers: the writer does it all in one
-//! transaction.
+//! Sessions are ordered by id (`WITHOUT ROWID`), so that a load searches one tree. There are no
+//! foreign keys and no triggers: the writer does everything in one transaction.
 
 use std::path::Path;
 
@@ -40,23 +37,22 @@ use super::options::Owner;
 const APPLICATION: i32 = 0x7365_7373;
 const VERSION: i32 = 1;
 
-/// What is in a file.
+/// What a file contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// Nothing at all.
+    /// Nothing.
     Empty,
-    /// Other tables, beside which ours have room.
+    /// Other tables, but none with our names.
     Others,
     /// These tables.
     Ours,
 }
 
-/// Looks, and changes nothing: the file may belong to another program.
+/// Determines what the file contains, without changing it: it may belong to another program.
 ///
 /// # Errors
 ///
-/// If it does and must not be shared, if it has another layout, or if a name is
-/// taken.
+/// If it does and must not be shared, if it has another layout, or if a name is taken.
 pub(super) fn check(db: &Connection, path: &Path, owner: &Owner) -> Result<Found, Failure> {
     let found = match owner {
         Owner::Sessions => own(db, path),
@@ -69,7 +65,7 @@ pub(super) fn check(db: &Connection, path: &Path, owner: &Owner) -> Result<Found
 }
 
 fn own(db: &Connection, path: &Path) -> Result<Found, Failure> {
-    // One statement: another process may be creating the tables just now.
+    // One statement, because another process may be creating the tables at the same time.
     let sql = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) \
                FROM pragma_application_id, pragma_user_version";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
@@ -125,10 +121,10 @@ fn another_layout(path: &Path, version: i32) -> Failure {
     Failure::config(path, text)
 }
 
-/// Creates the tables where they are not.
+/// Creates the tables if they are missing.
 pub(super) fn create(db: &mut Connection, path: &Path, owner: &Owner) -> Result<(), Failure> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Another process may have been faster: look again under the lock.
+    // Another process may have created them meanwhile: check again under the lock.
     if check(&transaction, path, owner)? != Found::Ours {
         transaction.execute_batch(&tables(owner.table()))?;
         let mark = match owner {

@@ -1,19 +1,16 @@
-//! Sessions in one SQLite file: no server, survives restarts and `kill -9`.
+//! Sessions in one SQLite file: no server, and they survive restarts and `kill -9`.
 //!
 //! - [`store`]: the store, operation by operation
-//! - [`path`], [`connect`], [`layout`]: the file, its tables, what is checked at
-//!   opening
-//! - [`read`], [`write`](mod@write), [`sign_in`], [`end`], [`sweep`]: what is done on a
-//!   connection; [`db`], [`sql`], [`value`]: with which statements
-//! - [`step`], [`writer`], [`thread`]: one thread writes, many steps in one
-//!   transaction
-//! - [`readers`]: the threads that read
+//! - [`path`], [`connect`], [`layout`]: the file, its tables, and the checks at opening
+//! - [`read`], [`write`](mod@write), [`sign_in`], [`end`], [`sweep`]: the operations on a
+//!   connection; [`db`], [`sql`], [`value`]: their statements
+//! - [`step`], [`writer`], [`thread`]: one thread writes, many steps per transaction
+//! - [`readers`]: the reading threads
 //! - [`queue`]: the queue of a thread
-//! - [`watch`]: whether the file is still there
+//! - [`watch`]: detects that the file was deleted or replaced
 //! - [`options`], [`failure`]: settings and errors
 //!
-//! Everything that decides happens inside the write transaction, so several
-//! processes may share a file.
+//! All decisions are made inside the write transaction, so several processes may share a file.
 
 mod connect;
 mod db;

@@ -9,27 +9,26 @@ use crate::store::limits::Limits;
 
 /// When a write is acknowledged.
 ///
-/// With either, a process that dies (`kill -9`, panic, out of memory) loses
-/// nothing that was acknowledged, and nothing corrupts the file.
+/// With either setting, a process that dies (`kill -9`, panic, out of memory) loses nothing that
+/// was acknowledged, and the file is never corrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// When it is on disk: it survives a power failure too. One `fsync` per
-    /// group of writes (`synchronous = FULL`).
+    /// When it is on disk: it survives a power failure too. Costs one `fsync` per group of writes
+    /// (`synchronous = FULL`).
     #[default]
     Full,
-    /// When the operating system has it (`synchronous = NORMAL`). Much faster
-    /// on slow disks. A power failure or a crash of the operating system may
-    /// take back the last writes, back to the last checkpoint: a logout
-    /// among them would be undone.
+    /// When the operating system has it (`synchronous = NORMAL`). Much faster on slow disks. A
+    /// power failure or a crash of the operating system may undo the writes since the last
+    /// checkpoint, including logouts.
     Relaxed,
 }
 
-/// Whose the file is.
+/// Who owns the file.
 #[derive(Clone, Debug)]
 pub(super) enum Owner {
-    /// It holds sessions and nothing else.
+    /// The store: the file contains nothing but sessions.
     Sessions,
-    /// Other tables are in it, and ours are named after this one.
+    /// The application: the names of our tables begin with `table`.
     Shared { table: String },
 }
 
@@ -42,9 +41,21 @@ impl Owner {
     }
 }
 
-/// The settings of a [`SqliteStore`](super::SqliteStore):
-/// [`SqliteStore::options`](super::SqliteStore::options), then
-/// [`open`](Self::open).
+/// The settings of a [`SqliteStore`](super::SqliteStore), from
+/// [`SqliteStore::options`](super::SqliteStore::options).
+///
+/// ```no_run
+/// # async fn open() -> Result<(), session_runtime::store::StoreError> {
+/// use std::time::Duration;
+/// use session_runtime::store::SqliteStore;
+///
+/// let store = SqliteStore::options()
+///     .readers(4)
+///     .sweep_interval(Duration::from_secs(60))
+///     .open("sessions.db")
+///     .await?;
+/// # let _ = store; Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing until `open`"]
 pub struct SqliteOptions {
@@ -70,63 +81,63 @@ impl SqliteOptions {
         }
     }
 
-    /// When a write is acknowledged.
+    /// Sets when a write is acknowledged.
     ///
     /// # Default
     ///
-    /// [`Durability::Full`]: an acknowledged logout stays a logout.
+    /// [`Durability::Full`]: an acknowledged logout survives a power failure.
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// The clock that decides expiry.
+    /// Sets the clock that decides expiry.
     ///
     /// # Default
     ///
-    /// The system clock. Processes that share a file should agree on the time.
+    /// The system clock. The clocks of processes that share a file should agree.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How many threads read, each with a connection of its own. Reads wait
-    /// for each other; for the writer only where the same session's last
-    /// activity is being written, and then at most 250 ms.
+    /// Sets how many threads read, each with its own connection. A read waits for a free thread; it
+    /// waits for the writer only while the same session's last activity is being written, for at
+    /// most 250 ms.
     ///
     /// # Default
     ///
-    /// 2: a long listing does not hold up the loads. A load takes some ten
-    /// microseconds, so more pay off only for records that do not fit in the
-    /// page cache. 0 is refused by [`open`](Self::open).
+    /// 2, so that a long listing does not delay loads. A load takes about ten microseconds, so more
+    /// threads help only if the records do not fit in the page cache. Zero is refused by
+    /// [`open`](Self::open).
     pub const fn readers(mut self, threads: usize) -> Self {
         self.readers = threads;
         self
     }
 
-    /// How long to wait for another process that is writing to the same file,
-    /// before the answer is [`StoreErrorKind::Timeout`].
+    /// Sets how long a write waits for another process that is writing to the same file. After that
+    /// it fails with [`StoreErrorKind::Timeout`].
     ///
     /// # Default
     ///
-    /// 5 seconds: longer than any checkpoint takes, shorter than a client
-    /// waits. Without other processes nothing ever waits. More than an hour is
-    /// refused by [`open`](Self::open).
+    /// 5 seconds: longer than any checkpoint takes, but shorter than a client waits. If no other
+    /// process uses the file, nothing ever waits. More than an hour is refused by
+    /// [`open`](Self::open).
     pub const fn busy_timeout(mut self, timeout: Duration) -> Self {
         self.busy_timeout = timeout;
         self
     }
 
-    /// How often the writer looks for records that are due for removal. It
-    /// removes at most 64 in one transaction and goes on while more are due;
-    /// requests come first. `None`: only when [`sweep`] is called. Zero is
-    /// refused by [`open`](Self::open).
+    /// Sets how often expired sessions are removed. With `None`, they are removed only when
+    /// [`sweep`] is called. Zero is refused by [`open`](Self::open).
     ///
-    /// Expired sessions are never seen, swept or not; this is about space.
+    /// Expired sessions are never visible, removed or not; this setting only affects space. The
+    /// writer removes at most 64 in one transaction and continues while more are due; requests come
+    /// first.
     ///
     /// # Default
     ///
-    /// 5 seconds. Looking costs one step in an index and writes nothing.
+    /// 5 seconds. Each check costs one index lookup and writes nothing.
     ///
     /// [`sweep`]: crate::store::SessionStore::sweep
     pub fn sweep_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
@@ -134,33 +145,31 @@ impl SqliteOptions {
         self
     }
 
-    /// How large fields and records may become, through this store. Another
-    /// process may have other limits for the same file.
+    /// Sets the largest size of a field and of a record. A write through this store that would
+    /// exceed it is refused, and nothing is stored. Another process may have other limits for the
+    /// same file.
     ///
     /// # Default
     ///
-    /// [`Limits::default`]. Checking them costs a look at the sizes of the
-    /// fields of that one session, with [`Limits::NONE`] nothing.
+    /// 256 KiB a field, 1 MiB a record ([`Limits::default`]). The check compares the sizes of the
+    /// fields of one session; with [`Limits::NONE`] it costs nothing.
     pub const fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Keeps the sessions in a file that has other tables too, such as the
-    /// application's own: in the table `table`, and in others whose names begin with
-    /// it (`…_revocation`, `…_layout`, and the view `…_readable`). Nothing else in the
-    /// file is looked at or changed, nor are its `application_id`, its `user_version`
-    /// and, unless the file is new, its journal mode.
+    /// Keeps the sessions in a file that has other tables too, such as the application's own: in
+    /// the table `table`, and in others whose names begin with it (`…_revocation`, `…_layout`, and
+    /// the view `…_readable`). Nothing else in the file is read or changed, including its
+    /// `application_id`, its `user_version` and, unless the file is new, its journal mode.
     ///
     /// `table` consists of `a` to `z`, `0` to `9` and `_`, and begins with a letter; at most 48
     /// characters.
     ///
-    /// Other connections, of this process or of others, may read and write their
-    /// tables at the same time. A transaction of theirs that writes keeps out the
-    /// writes of sessions for as long as it lasts, and after
-    /// [`busy_timeout`](Self::busy_timeout) those fail. In a file that is not in WAL
-    /// mode loads wait for writes, too, and [`Durability::Relaxed`] is the same as
-    /// [`Durability::Full`].
+    /// Other connections, of this process or of others, may use their tables at the same time.
+    /// While one of their transactions writes, sessions cannot be written; after
+    /// [`busy_timeout`](Self::busy_timeout) those writes fail. In a file that is not in WAL mode,
+    /// loads wait for writes too, and [`Durability::Relaxed`] is the same as [`Durability::Full`].
     ///
     /// # Default
     ///
@@ -182,7 +191,7 @@ impl SqliteOptions {
         Sql::new(self.owner.table())
     }
 
-    /// What no file is needed to refuse.
+    /// Checks the settings that can be checked without the file.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let refused = |text: &str| Err(StoreError::because(StoreErrorKind::Config, text));
         if self.readers == 0 {

@@ -1,4 +1,4 @@
-//! The path of the file: what it must not be, and clear words about it.
+//! The path of the file: what it must not be, with clear error messages.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -6,14 +6,13 @@ use std::path::{self, Path, PathBuf};
 
 use super::failure::Failure;
 
-/// The path that SQLite opens. An absolute one: whatever its name, SQLite does
-/// not take it for a URI, and it stays the same file if the process changes
-/// its directory.
+/// Returns the path that SQLite opens. It is absolute: SQLite then never takes it for a URI,
+/// whatever the name, and it stays the same file if the process changes its directory.
 ///
 /// # Errors
 ///
-/// If it is no path but a URI, a URL or SQLite's name for memory. SQLite, or
-/// the operating system, would make a file of that name.
+/// If it is not a path but a URI, a URL or SQLite's name for memory. SQLite, or the operating
+/// system, would create a file of that name.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     let refused = |text: &str| Err(Failure::config(path, text));
     let text = path.to_string_lossy();
@@ -40,7 +39,7 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     Ok(path::absolute(path).unwrap_or_else(|_| path.to_owned()))
 }
 
-/// Whether it ends like `?mode=rwc`. A name may have a question mark.
+/// Whether it ends like `?mode=rwc`. A file name may contain a question mark.
 fn has_query(path: &str) -> bool {
     path.split_once('?').is_some_and(|(_, query)| {
         let key = query.split('=').next().unwrap_or_default();
@@ -48,8 +47,8 @@ fn has_query(path: &str) -> bool {
     })
 }
 
-/// Says what is wrong with a path before SQLite says "unable to open", and
-/// creates a new file so that only its owner may read it.
+/// Checks the path, because SQLite only says "unable to open", and creates a new file so that only
+/// its owner may read it.
 pub(super) fn prepare(path: &Path) -> Result<(), Failure> {
     let refused = |text: &str| Err(Failure::config(path, text));
     if path.is_dir() {
@@ -60,8 +59,8 @@ pub(super) fn prepare(path: &Path) -> Result<(), Failure> {
         let text = format!("the directory {} does not exist; create it first", missing.display());
         return refused(&text);
     }
-    // Only a new file is opened here. Closing an existing one would drop the
-    // POSIX locks that another store of this process may hold on it.
+    // Only a new file is opened here. Closing an existing one would drop the POSIX locks that
+    // another store of this process may hold on it.
     let mut new = OpenOptions::new();
     new.write(true).create_new(true);
     #[cfg(unix)]
@@ -79,8 +78,8 @@ pub(super) fn prepare(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// An existing file keeps its mode: others may read it on purpose, a backup
-/// for instance. What is in it are people's sessions, so it is said.
+/// Warns if others may read an existing file, which contains people's sessions. Its mode is not
+/// changed: it may be intended, for a backup for instance.
 #[cfg(unix)]
 fn warn_of_readers(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use super::failure::Failure;
 use crate::store::error::StoreErrorKind;
 
-/// The queue of a thread, until it is closed.
+/// The queue of a thread, which can be closed.
 pub(super) struct Queue<T>(RwLock<Option<Sender<T>>>);
 
 impl<T> Queue<T> {
@@ -15,7 +15,7 @@ impl<T> Queue<T> {
         Self(RwLock::new(Some(queue)))
     }
 
-    /// `thread` is what it does, for the error.
+    /// Appends `item`. `thread` is what the thread does, for the error.
     pub(super) fn send(&self, item: T, thread: &str) -> Result<(), Failure> {
         match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             Some(queue) => queue.send(item).map_err(|_| Failure::stopped(thread)),
@@ -23,7 +23,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes nothing more. What is in it already is still done.
+    /// Closes the queue: it accepts nothing more, but what it contains is still processed.
     pub(super) fn close(&self) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -1,4 +1,4 @@
-//! What is read, on any connection. Each session is one row, and so one snapshot.
+//! Reads, on any connection. Each session is one row, and so one consistent snapshot.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::record::{Due, Judgement, Principal, Record, Visit};
 use crate::store::contract::{Cursor, Lookup, Page, Replayed};
 use crate::token::SecretHash;
 
-/// What a load found without writing.
+/// The result of a load before anything is written.
 pub(super) enum Loaded {
     /// The answer.
     Answer(Lookup),
-    /// The record, and what has to be written.
+    /// The record, and what has to be written first.
     Due(Arc<Record>, Due),
 }
 
-/// What [`SessionStore::load`](crate::store::SessionStore::load) answers. The
-/// fields are looked at last: a guessed id makes nothing parse them.
+/// Answers [`SessionStore::load`](crate::store::SessionStore::load). The fields are parsed last, so
+/// that a guessed id does not cause that work.
 pub(super) fn load(
     db: &Db,
     id: SessionId,
@@ -50,7 +50,7 @@ pub(super) fn load(
     }))
 }
 
-/// The live record `id`, if it still has this `epoch`.
+/// Returns the live record `id`, if it still has this `epoch`.
 pub(super) fn reload(
     db: &Db,
     id: SessionId,
@@ -61,7 +61,7 @@ pub(super) fn reload(
     Ok(record.filter(|record| record.meta.epoch == epoch && !record.meta.is_expired(now)))
 }
 
-/// What is stored under `id`.
+/// Returns what is stored under `id`.
 pub(super) fn entry(db: &Db, id: SessionId) -> Result<Option<Entry>, Failure> {
     let mut statement = db.prepare(&db.sql.select)?;
     let mut rows = statement.query([Id::from(id)])?;
@@ -69,7 +69,7 @@ pub(super) fn entry(db: &Db, id: SessionId) -> Result<Option<Entry>, Failure> {
     Ok(Some(form::decode(id, value::form(row, 0)?, None)?))
 }
 
-/// The record `id`, live or not.
+/// Returns the record `id`, live or not.
 pub(super) fn record(db: &Db, id: SessionId) -> Result<Option<Arc<Record>>, Failure> {
     Ok(match entry(db, id)? {
         Some(Entry::Record(record)) => Some(record),
@@ -77,8 +77,7 @@ pub(super) fn record(db: &Db, id: SessionId) -> Result<Option<Arc<Record>>, Fail
     })
 }
 
-/// A page of the live sessions of `principal`, the oldest first. At most `limit`
-/// rows are looked at.
+/// Returns a page of the live sessions of `principal`, oldest first. At most `limit` rows are read.
 pub(super) fn list(
     db: &Db,
     principal: &Principal,
@@ -104,8 +103,7 @@ pub(super) fn list(
     Ok(page)
 }
 
-/// Tells id, form and place of at most `limit` sessions of `principal` after that
-/// place.
+/// Calls `tell` with id, form and place of at most `limit` sessions of `principal` after `from`.
 pub(super) fn page_of(
     db: &Db,
     principal: &Principal,
@@ -129,7 +127,7 @@ pub(super) fn page_of(
     Ok(())
 }
 
-/// A page of all live sessions, in the order of their ids.
+/// Returns a page of all live sessions, ordered by id.
 pub(super) fn scan(
     db: &Db,
     after: Option<SessionId>,
@@ -153,14 +151,14 @@ pub(super) fn scan(
     Ok(page)
 }
 
-/// How many sessions are live.
+/// Returns the number of live sessions.
 pub(super) fn count(db: &Db, now: Timestamp) -> Result<u64, Failure> {
     let count: i64 =
         db.prepare(&db.sql.count)?.query_row([value::millis(now)], |row| row.get(0))?;
     Ok(count.cast_unsigned())
 }
 
-/// When all sessions of `principal` were revoked last, if that is remembered.
+/// Returns when all sessions of `principal` were last revoked, if that is still remembered.
 pub(super) fn revoked(db: &Db, principal: &Principal) -> Result<Option<Timestamp>, Failure> {
     let mut statement = db.prepare(&db.sql.revoked)?;
     let at = statement.query_row([principal.as_str()], |row| row.get(0)).optional()?;

@@ -1,4 +1,4 @@
-//! The threads that read.
+//! The reading threads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -18,14 +18,14 @@ use crate::store::error::StoreError;
 
 type Job = Box<dyn FnOnce(&Db) + Send>;
 
-/// Hands reads to the threads, which end with the last handle.
+/// Sends reads to the threads, which end when the last handle is dropped.
 pub(super) struct Readers {
     jobs: Queue<Job>,
     lost: Lost,
 }
 
 impl Readers {
-    /// Opens all connections, so that what can fail fails now.
+    /// Opens all connections now, so that errors are reported now.
     pub(super) fn open(
         path: &Path,
         options: &SqliteOptions,
@@ -42,7 +42,7 @@ impl Readers {
         Ok((Self { jobs: Queue::new(jobs), lost }, threads))
     }
 
-    /// What `read` finds.
+    /// Runs `read` on one of the threads.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Db) -> Result<T, Failure> + Send + 'static,
@@ -60,7 +60,7 @@ impl Readers {
         &self.lost
     }
 
-    /// Takes nothing more. What was taken is still done.
+    /// Accepts nothing more; what was accepted is still done.
     pub(super) fn close(&self) {
         self.jobs.close();
     }
@@ -70,7 +70,7 @@ fn run(db: &Db, queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
-            // A panic loses this answer, not the thread.
+            // A panic loses this answer, but not the thread.
             Ok(job) => drop(catch_unwind(AssertUnwindSafe(|| job(db)))),
             Err(_) => return,
         }

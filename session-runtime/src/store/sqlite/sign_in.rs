@@ -1,5 +1,5 @@
-//! Sign-ins with conditions: on how many sessions the principal has, and on what
-//! was revoked since the login began.
+//! Sign-ins with conditions: on the number of the principal's sessions, and on revocations since
+//! the login began.
 
 use rusqlite::params;
 
@@ -16,23 +16,23 @@ use crate::store::engine::index::{Admission, STEP, Verdict};
 
 /// Whether a sign-in may be stored.
 pub(super) enum Admitted {
-    /// After these were evicted.
+    /// Yes, and these sessions were evicted.
     After(Vec<SessionId>),
     Denied(Denied),
-    /// So many sessions of the principal have expired and were not swept yet that only
-    /// some were looked at. Those have left the index: ask again.
+    /// Not yet: the principal has so many expired sessions that were not swept that only some were
+    /// looked at. Those have left the index; the sign-in has to be decided again.
     Later,
 }
 
-/// Entries of the index that are looked at in one transaction, unless all of them
-/// are live: then no more than one step above the cap are.
+/// How many index entries are looked at in one transaction if some of them have expired. If all are
+/// live, at most one step more than the cap are.
 const LOOKS: usize = 2 * STEP;
 
-/// Whether the sign-in into `record` may be stored. Ends the sessions that make
-/// room for it.
+/// Decides whether the sign-in into `record` may be stored, and ends the sessions that make room
+/// for it.
 ///
-/// Below the cap it counts, and looks at no session. At the cap [`Admission`] says
-/// how many of the oldest have to be looked at. It is all in the index.
+/// Below the cap, it counts the index entries and looks at no session. At the cap, [`Admission`]
+/// says how many of the oldest have to be looked at; the index alone is enough for that.
 pub(super) fn admit(
     db: &Db,
     record: &Record,
@@ -54,7 +54,7 @@ pub(super) fn admit(
     }
 }
 
-/// The other sessions of the principal of a sign-in.
+/// The other sessions of the principal who signs in.
 struct Others<'a> {
     db: &'a Db,
     principal: &'a Principal,
@@ -68,7 +68,7 @@ impl Others<'_> {
         if self.count(max)? < max {
             return Ok(Admitted::After(Vec::new()));
         }
-        // More than are looked at here, so that those beyond them are not forgotten.
+        // Counts more than are looked at here, so that the sessions beyond are not overlooked.
         let mut admission = Admission::new(cap, self.count(max + STEP + LOOKS)?);
         let (mut place, mut looked, mut expired) = (Place::START, 0, false);
         loop {
@@ -101,7 +101,7 @@ impl Others<'_> {
         }
     }
 
-    /// How many there are, up to `limit`, expired ones included.
+    /// Returns how many there are, at most `limit`, including expired ones.
     fn count(&self, limit: usize) -> Result<usize, Failure> {
         let parameters = params![self.principal.as_str(), Id::from(self.id), limit as i64];
         let mut statement = self.db.prepare(&self.db.sql.count_others)?;
@@ -109,7 +109,7 @@ impl Others<'_> {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
-    /// Where the `limit` oldest after that place stand.
+    /// Returns the places of the `limit` oldest after `after`.
     fn oldest(&self, after: &Place, limit: usize) -> Result<Vec<Place>, Failure> {
         let mut statement = self.db.prepare(&self.db.sql.places_of_others)?;
         let mut rows = statement.query(params![

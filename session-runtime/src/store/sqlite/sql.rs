@@ -1,41 +1,39 @@
-//! The statements, on tables of any name.
+//! The statements, for tables of any name.
 
-/// All statements, made once per store. `layout` describes the tables.
+/// All statements, built once per store. `layout` describes the tables.
 ///
-/// Statements about a principal use the index of principals, the oldest session
-/// first, and have a limit: their cost does not grow with the number of sessions.
+/// Statements about a principal use the index of principals, oldest session first, and have a
+/// limit, so that their cost does not grow with the number of sessions.
 pub(super) struct Sql {
-    /// The form of `?1`.
+    /// Selects the form of `?1`.
     pub(super) select: String,
-    /// A new row.
+    /// Inserts a row.
     pub(super) insert: String,
-    /// The row `?1` gets a form, and nothing else changes.
+    /// Sets the form of row `?1` and nothing else.
     pub(super) update_form: String,
-    /// The same, if its form begins with `?3`, of `?4` bytes, and it ends after `?5`.
+    /// Same, if the first `?4` bytes of its form are `?3` and it expires after `?5`.
     pub(super) change: String,
-    /// The same, and it ends at another time.
+    /// Same as `update_form`, with another expiry time.
     pub(super) update_expiry: String,
-    /// The same, and its principal may be another one.
+    /// Same as `update_form`, and sets the indexed columns too: the principal may be another one.
     pub(super) update: String,
-    /// The row `?1` becomes the tombstone `?2` of a session that ended at `?3`.
+    /// Turns the row `?1` into the tombstone `?2` of a session that ended at `?3`.
     pub(super) entomb: String,
     pub(super) delete: String,
 
-    /// How many sessions of `?1` there are beside `?2`, expired ones included, and
-    /// at most `?3`.
+    /// Counts the sessions of `?1` other than `?2`, including expired ones, up to `?3`.
     pub(super) count_others: String,
-    /// The first `?6` of them after a place, their places alone.
+    /// Selects the places of the first `?6` of them after a place.
     pub(super) places_of_others: String,
-    /// Takes `?1`, which has expired, out of the index of principals.
+    /// Removes `?1`, which has expired, from the index of principals.
     pub(super) disown: String,
-    /// The first `?6` sessions of `?1` after a place: `?2` to `?5`.
+    /// Selects the first `?6` sessions of `?1` after the place `?2` to `?5`.
     pub(super) page_of: String,
 
     pub(super) scan: String,
     pub(super) count: String,
     pub(super) sweep: String,
-    /// Whether something is due: sessions that ended by `?1`, or revocations before
-    /// `?2`.
+    /// Whether anything is due: sessions that ended by `?1`, or revocations before `?2`.
     pub(super) is_due: String,
 
     pub(super) revoke: String,
@@ -47,8 +45,8 @@ pub(super) struct Sql {
 const PLACE: &str = "authenticated, created, expires, id";
 
 impl Sql {
-    /// The statements for the tables whose names begin with `table`, which needs no
-    /// quoting but where it is a word of SQL.
+    /// Builds the statements for the tables whose names begin with `table`. The name needs quoting
+    /// only where it is a keyword of SQL.
     pub(super) fn new(table: &str) -> Self {
         let theirs = format!("FROM \"{table}\" WHERE principal = ?1");
         let others = format!("{theirs} AND id <> ?2");

@@ -1,4 +1,4 @@
-//! One write on its way through the writer's queue.
+//! A write in the writer's queue.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,24 +12,22 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::patch::SignIn;
 
-/// What the writer does with a step: run it in the transaction, and, when
-/// that is over, answer.
+/// A write: the writer runs it in a transaction, and answers when that is over.
 pub(super) trait Step: Send {
-    /// Does the work. What fails leaves no trace.
+    /// Does the work. If it fails, it leaves no trace.
     fn run(&mut self, db: &Db, now: Timestamp);
-    /// Tells the caller. `failed`: why the transaction was not committed.
+    /// Answers the caller. `failed` is the reason why the transaction was not committed.
     fn answer(self: Box<Self>, failed: Option<&Unacknowledged>);
 }
 
 pub(super) type BoxedStep = Box<dyn Step>;
 
-/// How much a work writes.
+/// How many statements of a step write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Writes {
-    /// By one statement at most, which does it whole or not at all, and nothing after it
-    /// fails.
+    /// At most one, which takes effect whole or not at all, and nothing after it fails.
     Once,
-    /// By several: a savepoint before it takes back what was done until it fails.
+    /// Several: a savepoint before them undoes their effects if one fails.
     More,
 }
 
@@ -40,7 +38,7 @@ impl From<SignIn> for Writes {
     }
 }
 
-/// A step with a caller that waits for its answer.
+/// A step whose caller waits for its answer.
 pub(super) struct Queued<T, F> {
     writes: Writes,
     work: Option<F>,
@@ -78,11 +76,11 @@ where
 
     fn answer(self: Box<Self>, failed: Option<&Unacknowledged>) {
         let answer = match (self.result, failed) {
-            // Its own error says more than that of the transaction.
+            // The step's own error is more specific than the transaction's.
             (Some(Err(failure)), _) => Err(Unacknowledged::NotWritten(failure)),
             (_, Some(why)) => Err(why.clone()),
             (Some(Ok(answer)), None) => Ok(answer),
-            // Not run, yet committed: that does not happen.
+            // Cannot happen: committed without having been run.
             (None, None) => Err(Unacknowledged::NotWritten(Failure::stopped("writing"))),
         };
         // A caller that has gone away is not an error.
@@ -90,7 +88,7 @@ where
     }
 }
 
-/// Does `work` so that it leaves no trace if it fails.
+/// Runs `work` so that it leaves no trace if it fails.
 pub(super) fn savepoint<T>(
     db: &Db,
     work: impl FnOnce(&Db) -> Result<T, Failure>,
@@ -106,12 +104,12 @@ pub(super) fn savepoint<T>(
     result
 }
 
-/// The ids whose touch is on its way to the file.
+/// The ids whose touch has not been written yet.
 #[derive(Clone, Default)]
 pub(super) struct Touching(Arc<Mutex<HashSet<SessionId>>>);
 
 impl Touching {
-    /// Marks `id`; `None` if it is marked already.
+    /// Marks `id`; `None` if it is already marked.
     pub(super) fn begin(&self, id: SessionId, epoch: u64, at: Timestamp) -> Option<TouchStep> {
         let marked = self.with(|ids| ids.insert(id));
         marked.then(|| TouchStep { id, epoch, at, touching: self.clone() })
@@ -130,8 +128,8 @@ impl Touching {
     }
 }
 
-/// A touch, which no caller waits for. Its mark goes when it is dropped: after the
-/// commit, or with the writer.
+/// A touch, which no caller waits for. The mark is removed when it is dropped: after the commit, or
+/// with the writer.
 pub(super) struct TouchStep {
     id: SessionId,
     epoch: u64,

@@ -1,4 +1,4 @@
-//! The store itself: what each operation asks of the threads.
+//! The store itself: which thread does which operation.
 
 use std::fmt;
 use std::path::Path;
@@ -25,18 +25,17 @@ use crate::store::limits::Limits;
 use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
 
-/// Sessions in one SQLite file.
+/// A store in one SQLite file.
 ///
 /// [`Durability::Full`]: super::options::Durability::Full
 ///
-/// For one machine: no server to run, sessions survive restarts and `kill -9`,
-/// and with the default [`Durability::Full`] an acknowledged write survives a
-/// power failure. Several processes may open the same file, on a local disk.
-/// The file is plain and can be looked at with the `sqlite3` command.
+/// For one machine, without a server to run: sessions survive restarts and `kill -9`, and with the
+/// default [`Durability::Full`] an acknowledged write survives a power failure. Several processes
+/// may open the same file, on a local disk. The `sqlite3` command can read it.
 ///
-/// Clones share one store. Its threads finish what was handed to them and
-/// close the file when the last clone is dropped, or when one of them is
-/// [closed](Self::close), which says when that is done.
+/// Clones share one store. Its threads finish the work they were given and close the file when the
+/// last clone is dropped, or when one of them is [closed](Self::close), which also reports when
+/// that is done.
 ///
 /// ```no_run
 /// # async fn open() -> Result<(), session_runtime::store::StoreError> {
@@ -58,16 +57,16 @@ pub(super) struct Inner {
 }
 
 impl SqliteStore {
-    /// Opens the file, or creates it, with the default [options](Self::options).
+    /// Opens the file with the default [options](Self::options), or creates it.
     ///
     /// # Errors
     ///
-    /// As [`SqliteOptions::open`].
+    /// Same as [`SqliteOptions::open`].
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::options().open(path).await
     }
 
-    /// Settings to [open](SqliteOptions::open) a file with.
+    /// Returns the settings to [open](SqliteOptions::open) a file with.
     pub fn options() -> SqliteOptions {
         SqliteOptions::new()
     }
@@ -76,18 +75,18 @@ impl SqliteStore {
         Self(Arc::new(Inner { clock, limits, threads, touching: Touching::default() }))
     }
 
-    /// Closes the store and all its clones: refuses new work, finishes what was
-    /// begun, moves everything from the WAL into the file, and closes it. If no
-    /// other process has it open, one file is left, without `-wal` and `-shm`.
+    /// Closes the store and all its clones: refuses new work, finishes what was begun, moves
+    /// everything from the WAL into the file, and closes it. If no other process has the file open,
+    /// only the file itself is left, without `-wal` and `-shm`.
     ///
-    /// Call it last, after the server has stopped. Every later call, of a layer
-    /// too, is an error of kind [`Unavailable`] whose source says that the store
-    /// was closed; closing again says the same as the first time.
+    /// Call it last, after the server has stopped. Every later call, including one through a layer,
+    /// is an error of kind [`Unavailable`] whose source says that the store was closed; closing
+    /// again returns the same result as the first time.
     ///
     /// # Errors
     ///
-    /// If the file could not be checkpointed or closed. What was acknowledged
-    /// is then still in the file and its WAL.
+    /// If the file could not be checkpointed or closed. Acknowledged writes are then still in the
+    /// file and its WAL.
     ///
     /// [`Unavailable`]: StoreErrorKind::Unavailable
     pub async fn close(&self) -> Result<(), StoreError> {
@@ -100,11 +99,11 @@ impl SqliteOptions {
     ///
     /// # Errors
     ///
-    /// [`StoreErrorKind::Config`](crate::store::StoreErrorKind::Config) if a
-    /// setting or the path makes no sense: the directory is missing, the file
-    /// cannot be written, belongs to another program or has another layout.
-    /// [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt) if it
-    /// is not a database. The source says which, and what to do.
+    /// [`StoreErrorKind::Config`](crate::store::StoreErrorKind::Config) if a setting or the path is
+    /// invalid: for example, the directory is missing, or the file cannot be written, belongs to
+    /// another program or has another layout.
+    /// [`StoreErrorKind::Corrupt`](crate::store::StoreErrorKind::Corrupt) if it is not a database.
+    /// The source says which, and what to do.
     pub async fn open(self, path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         self.check()?;
         let path = path::absolute(path.as_ref())?;
@@ -118,10 +117,11 @@ impl SqliteOptions {
 const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Inner {
-    /// Waits until a touch under way is in the file, so that whatever is read
-    /// next sees it. Rarely there is one: a session is touched a few times an
-    /// hour. When another process has locked the file the read goes on without
-    /// it: activity is not worth a failed request.
+    /// Waits until a pending touch is in the file, so that the next read sees it.
+    ///
+    /// There rarely is one: a session is touched a few times an hour. If another process has locked
+    /// the file, the read proceeds without the touch: recording activity is not worth a failed
+    /// request.
     pub(super) async fn settle(&self, pending: bool) {
         if pending {
             let written = self.threads.writer.run(Writes::Once, |_, _| Ok(()));
@@ -156,9 +156,8 @@ impl Inner {
         writer.run_steps(patch.meta.sign_in.into(), apply).await
     }
 
-    /// Writes the activity of a record that was just loaded, without making
-    /// the request wait for the disk. Until it is written, reads of the same
-    /// record wait for it instead; see [`Inner::settle`].
+    /// Writes the activity of a record that was just loaded, without making the request wait for
+    /// the disk. Until it is written, reads of the same record wait for it; see [`Inner::settle`].
     fn touch(&self, mut record: Arc<Record>) -> Arc<Record> {
         let now = self.clock.now();
         if let Some(step) = self.touching.begin(record.id, record.meta.epoch, now)
@@ -311,7 +310,7 @@ impl SessionStore for SqliteStore {
     }
 }
 
-/// The hashes of one token, one per realm, on their way to a thread.
+/// The hashes of one token, one per realm, to be sent to a thread.
 type Secrets = Arc<[SecretHash]>;
 
 fn place(cursor: Option<&Cursor>) -> Result<Option<Place>, StoreError> {

@@ -1,8 +1,8 @@
 //! The one thread that writes.
 //!
-//! It takes everything that waits in its queue, does it in one transaction,
-//! commits, and only then answers. So the cost of a commit, which is a wait
-//! for the disk, is shared by all who came while the last one was under way.
+//! It takes all steps that wait in its queue, runs them in one transaction, commits, and only then
+//! answers. So all callers that arrived during the previous commit share the cost of the next one,
+//! which is a wait for the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -20,17 +20,16 @@ use super::{connect, sweep};
 use crate::clock::{Clock, Timestamp};
 use crate::store::error::StoreErrorKind;
 
-/// Steps in one transaction at most: bounds the latency of the first of them
-/// and the growth of the WAL.
+/// How many steps one transaction contains at most: bounds the latency of the first of them, and
+/// the growth of the WAL.
 const BATCH: usize = 512;
 
-/// While fewer steps are there than the last batch had, their callers are
-/// probably just being woken by its answers: wait this long for the next.
-/// Without it, half the commits would carry a single step.
+/// How long to wait for more steps while there are fewer than in the last batch: the callers of
+/// that batch are probably just being woken by its answers. Without this, half the commits would
+/// carry a single step.
 const LINGER: Duration = Duration::from_micros(100);
 
-/// How often to look whether the file is still there, when nothing is written
-/// and nothing is swept.
+/// How often to check that the file is still there when nothing is written or swept.
 const LOOK: Duration = Duration::from_secs(5);
 
 pub(super) struct Thread {
@@ -42,7 +41,7 @@ pub(super) struct Thread {
     /// `None`: never.
     sweep_interval: Option<Duration>,
     swept: Timestamp,
-    /// For how long nothing has happened.
+    /// How long nothing has happened.
     idle: Duration,
     backlog: bool,
     last_batch: usize,
@@ -73,7 +72,7 @@ impl Thread {
         Ok((thread, handle))
     }
 
-    /// Works until its queue is closed, then returns how closing the file went.
+    /// Works until its queue is closed; returns the result of closing the file.
     pub(super) fn run(mut self) -> Result<(), Failure> {
         let mut batch = Vec::new();
         loop {
@@ -92,7 +91,7 @@ impl Thread {
             }
             let there = self.watch.check();
             if there.is_err() {
-                // Nothing can be swept: look again after a pause, not at once.
+                // Nothing can be swept: try again after a pause, not at once.
                 self.backlog = false;
             }
             let sweep = there.is_ok() && self.sweep_is_due();
@@ -118,14 +117,14 @@ impl Thread {
         self.last_batch = batch.len();
     }
 
-    /// `there`: whether the file is.
+    /// Runs a batch and answers it. `there` is whether the file is still there.
     fn commit(&mut self, batch: &mut Vec<BoxedStep>, sweep: bool, there: Result<(), Failure>) {
         let there = there.map_err(Unacknowledged::NotWritten);
         let committed = there.and_then(|()| self.transact(batch, sweep));
         if let (true, Err(Unacknowledged::NotWritten(failure) | Unacknowledged::Unknown(failure))) =
             (sweep, &committed)
         {
-            // Not at once again, but after the next interval.
+            // Try again after the next interval, not at once.
             self.backlog = false;
             tracing::warn!(%failure, "sweeping expired sessions failed");
         }
@@ -137,21 +136,21 @@ impl Thread {
     fn transact(&mut self, batch: &mut [BoxedStep], sweep: bool) -> Result<(), Unacknowledged> {
         let not_written = |failure: Failure| Unacknowledged::NotWritten(failure);
         if !self.db.is_autocommit() {
-            // An earlier ROLLBACK failed.
+            // An earlier ROLLBACK has failed.
             self.db.run("ROLLBACK").map_err(not_written)?;
         }
-        // The lock is taken at once: what is read afterwards is the latest,
-        // and `now` is not older than the wait for it.
+        // The lock is taken at once: what is read afterwards is up to date, and `now` is later than
+        // the wait for it.
         self.db.run("BEGIN IMMEDIATE").map_err(|e| not_written(e.during("waiting to write")))?;
         for step in batch {
-            // A defect that one record brings to light must not end all
-            // sessions: the transaction goes, the thread stays.
+            // A bug triggered by one record must not end all sessions: the transaction is rolled
+            // back, but the thread goes on.
             if catch_unwind(AssertUnwindSafe(|| step.run(&self.db, self.clock.now()))).is_err() {
                 let _ = self.db.run("ROLLBACK");
                 let text = "a write in the same transaction panicked; nothing was written";
                 return Err(not_written(Failure::new(StoreErrorKind::Unavailable, text)));
             }
-            // Some errors, a full disk among them, end the whole transaction.
+            // Some errors, such as a full disk, roll back the whole transaction.
             if self.db.is_autocommit() {
                 let text = "the transaction was rolled back: the disk is full or failing";
                 return Err(not_written(Failure::new(StoreErrorKind::Unavailable, text)));
@@ -169,8 +168,8 @@ impl Thread {
         })
     }
 
-    /// Whether it is time, by the clock or because nothing happened for the
-    /// length of the interval, and there is something to do.
+    /// Whether it is time to sweep (by the clock, or because nothing has happened for the length of
+    /// the interval) and there is something to remove.
     fn sweep_is_due(&mut self) -> bool {
         let Some(interval) = self.sweep_interval else { return false };
         let now = self.clock.now();
@@ -202,14 +201,14 @@ impl Thread {
         }
     }
 
-    /// Closes last of all connections, so that SQLite moves everything from
-    /// the WAL into the file, and removes it.
+    /// Closes the writer's connection after all others, so that SQLite moves everything from the
+    /// WAL into the file and removes the WAL.
     fn close(self) -> Result<(), Failure> {
         for reader in self.readers {
             let _ = reader.join();
         }
-        // SQLite does the same when the last connection closes, but does not
-        // say if it fails. Another process that is reading keeps the WAL.
+        // SQLite does the same when the last connection closes, but does not report a failure.
+        // Another process that is reading keeps the WAL.
         let there = self.watch.check();
         let checkpoint = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         self.db.flush_prepared_statement_cache();

@@ -1,4 +1,4 @@
-//! Ids and times as SQLite has them.
+//! Ids and times as SQLite stores them.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Row, ToSql};
@@ -27,19 +27,18 @@ impl ToSql for Id {
     }
 }
 
-/// An id out of a column.
+/// Reads an id from a column.
 pub(super) fn id(row: &Row<'_>, column: usize) -> Result<SessionId, Failure> {
     let text = row.get_ref(column)?.as_str().map_err(|_| Failure::corrupt("session id"))?;
     text.parse().map_err(|_| Failure::corrupt("session id"))
 }
 
-/// A form out of a column.
+/// Reads a form from a column.
 pub(super) fn form<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r [u8], Failure> {
     row.get_ref(column)?.as_bytes().map_err(|_| Failure::corrupt("session"))
 }
 
-/// Milliseconds as SQLite stores them: beyond the year 292 million they are
-/// one and the same.
+/// Returns a time as SQLite stores it. All times after the year 292 million are the same.
 pub(super) fn millis(time: Timestamp) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
@@ -48,15 +47,15 @@ pub(super) fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// When the user of a session proved who they are, and when it was created. The
-/// oldest sessions come first.
+/// When the user of a session last authenticated, and when it was created: the oldest sessions come
+/// first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Age {
     authenticated: i64,
     created: i64,
 }
 
-/// Stored where no user ever proved who they are: before all times.
+/// Stored if no user has ever authenticated: earlier than any time.
 const NEVER: i64 = -1;
 
 impl Age {
@@ -79,7 +78,7 @@ impl Age {
     }
 }
 
-/// Where a session stands in the index of principals.
+/// The position of a session in the index of principals.
 pub(super) struct Place {
     age: Age,
     expires: i64,
@@ -87,20 +86,20 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Before the first.
+    /// The position before the first session.
     pub(super) const START: Self = Self {
         age: Age { authenticated: i64::MIN, created: i64::MIN },
         expires: i64::MIN,
         id: String::new(),
     };
 
-    /// Out of the columns `authenticated`, `created`, `expires` and `id`.
+    /// Reads the columns `authenticated`, `created`, `expires` and `id`.
     pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Self, Failure> {
         let age = Age { authenticated: row.get(column)?, created: row.get(column + 1)? };
         Ok(Self { age, expires: row.get(column + 2)?, id: row.get(column + 3)? })
     }
 
-    /// Reads [`Place::cursor`] back.
+    /// Parses [`Place::cursor`].
     pub(super) fn of(cursor: &Cursor) -> Option<Self> {
         let mut parts = cursor.as_str().split('.');
         let mut number = || parts.next()?.parse().ok();

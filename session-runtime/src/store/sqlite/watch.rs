@@ -1,8 +1,7 @@
-//! Whether the path still leads to the files that are open.
+//! Detects that the path no longer leads to the files that are open.
 //!
-//! An open file outlives its name: after `rm sessions.db`, or after a restored
-//! copy was moved over it, everything would go on working, on data that
-//! nothing can reach after the next restart.
+//! An open file outlives its name: after `rm sessions.db`, or after a restored copy was moved over
+//! it, everything would keep working, but on data that is lost at the next restart.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,14 +11,13 @@ use std::{fs, io};
 use super::failure::Failure;
 use crate::store::error::StoreErrorKind;
 
-/// Knows which files were opened.
+/// The identities of the files that were opened.
 pub(super) struct Watch {
     files: Vec<(PathBuf, Identity)>,
     lost: Lost,
 }
 
-/// Why the store answers nothing while its files are gone. Shared by all
-/// threads.
+/// The reason why the store refuses all calls while its files are gone. Shared by all threads.
 #[derive(Clone, Default)]
 pub(super) struct Lost(Arc<RwLock<Option<Failure>>>);
 
@@ -38,11 +36,11 @@ impl Watch {
         self.lost.clone()
     }
 
-    /// Looks, and tells the other threads and the log what has changed.
+    /// Checks the files, and tells the other threads and the log when their state has changed.
     ///
     /// # Errors
     ///
-    /// If one of the files was deleted, or another one is in its place.
+    /// If one of the files was deleted or replaced.
     pub(super) fn check(&self) -> Result<(), Failure> {
         let gone = self.files.iter().find(|(file, opened)| is_gone(file, opened));
         let failure = gone.map(|(file, _)| deleted(file));
@@ -57,9 +55,11 @@ impl Watch {
 }
 
 impl Lost {
+    /// Returns the result of the writer's last check.
+    ///
     /// # Errors
     ///
-    /// If the files were gone when the writer last looked.
+    /// If the files were gone.
     pub(super) fn check(&self) -> Result<(), Failure> {
         match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
@@ -84,12 +84,12 @@ fn deleted(file: &Path) -> Failure {
 fn is_gone(file: &Path, opened: &Identity) -> bool {
     match identity(file) {
         Ok(found) => found != *opened,
-        // Whatever else keeps us from looking does not say that it is gone.
+        // Other errors do not mean that the file is gone.
         Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
     }
 }
 
-/// What tells a file from another one of the same name.
+/// Identifies a file, whatever its name.
 #[cfg(unix)]
 #[derive(PartialEq)]
 struct Identity {
@@ -101,14 +101,14 @@ struct Identity {
 fn identity(file: &Path) -> io::Result<Identity> {
     use std::os::unix::fs::MetadataExt as _;
     let found = fs::metadata(file)?;
-    // A file that is mounted by itself keeps its name when it is deleted.
+    // A bind-mounted file keeps its name when it is deleted.
     if found.nlink() == 0 {
         return Err(ErrorKind::NotFound.into());
     }
     Ok(Identity { device: found.dev(), number: found.ino() })
 }
 
-/// Elsewhere a file that is open cannot be replaced.
+/// On other systems, an open file cannot be replaced.
 #[cfg(not(unix))]
 #[derive(PartialEq)]
 struct Identity;

@@ -1,6 +1,5 @@
-//! What is written. Every function runs inside the writer's transaction, and
-//! reads before it writes: a refusal leaves no trace. What a patch or a secret
-//! means is decided by the rules of the record.
+//! Writes. Every function runs inside the writer's transaction, and reads before it writes, so that
+//! a refusal leaves no trace. The rules of the record decide what a patch or a secret means.
 
 use std::sync::Arc;
 
@@ -20,15 +19,15 @@ use crate::store::contract::{Created, Lookup};
 use crate::store::limits::Limits;
 use crate::token::SecretHash;
 
-/// What became of a step that may have to be taken in several.
+/// The result of a step that may have to be run several times.
 pub(super) enum Stepped<T> {
     Done(T),
-    /// It has done a bounded part, and is to be taken again.
+    /// It has done a bounded part, and has to be run again.
     Again,
 }
 
-/// A change of the record that a caller has read, decided before its turn in the queue
-/// comes: the one thread that writes has only to see that it is still the same.
+/// A change of the record as the caller has read it, computed before its turn in the queue: the
+/// writing thread only has to check that the record has not changed.
 pub(super) struct Change {
     id: SessionId,
     as_read: Vec<u8>,
@@ -37,7 +36,7 @@ pub(super) struct Change {
 }
 
 impl Change {
-    /// `None` where only what is stored can decide.
+    /// Computes the change; `None` if only the stored record can decide.
     pub(super) fn of(
         read: &Arc<Record>,
         epoch: u64,
@@ -48,7 +47,7 @@ impl Change {
         if !patch.meta.is_plain() {
             return None;
         }
-        // What is stored may say otherwise.
+        // A refusal is not final: the stored record may differ.
         let Applying::Stored(after, applied) = read.apply(epoch, patch, now) else { return None };
         limits.check_change(&read.fields, &after.fields, &patch.ops).ok()?;
         let as_read = form::as_read(read)?;
@@ -56,10 +55,10 @@ impl Change {
         Some(Self { id: read.id, as_read, form, applied })
     }
 
-    /// `None` if the record is another one by now, or has ended.
+    /// Writes the change; `None` if the record has changed or ended since it was read.
     pub(super) fn write(self, db: &Db, now: Timestamp) -> Result<Option<Applied>, Failure> {
         let Self { id, as_read, form, applied } = self;
-        // A patch may come so late.
+        // A patch is accepted this long after the expiry time.
         let ended = value::millis(now).saturating_sub(crate::clock::millis(COMMIT_LEEWAY) as i64);
         let written = db.prepare(&db.sql.change)?.execute(params![
             Id::from(id),
@@ -130,7 +129,7 @@ pub(super) fn create(
     answer(Created::Created { evicted })
 }
 
-/// A load that has to write first: it confirms a pending secret.
+/// Loads a session when the load has to write first: it confirms a pending secret.
 pub(super) fn load(
     db: &Db,
     id: SessionId,
@@ -139,14 +138,14 @@ pub(super) fn load(
     now: Timestamp,
 ) -> Result<Lookup, Failure> {
     match read::load(db, id, secrets, visit, now)? {
-        // Another request has confirmed it since, or the session ended.
+        // Another request has already confirmed it, or the session has ended.
         Loaded::Answer(answer) => Ok(answer),
         Loaded::Due(record, due) => Ok(Lookup::Found(settle(db, &record, due, now)?)),
     }
 }
 
-/// Writes the activity at `at`, unless the record has ended by then, was seen
-/// later or is of another epoch.
+/// Writes the activity at `at`, unless the record has ended by then, was seen later or has another
+/// epoch.
 pub(super) fn touch(db: &Db, id: SessionId, epoch: u64, at: Timestamp) -> Result<(), Failure> {
     let Some(record) = read::record(db, id)? else { return Ok(()) };
     let meta = &record.meta;
@@ -163,13 +162,13 @@ fn settle(db: &Db, before: &Record, due: Due, now: Timestamp) -> Result<Arc<Reco
     Ok(Arc::new(after))
 }
 
-/// Replaces what is stored of a session. Indexes are left alone where nothing
-/// that stands in them has changed.
+/// Replaces the stored form of a session. The indexes are only written if an indexed value has
+/// changed.
 fn replace(db: &Db, before: &Record, after: &Record, now: Timestamp) -> Result<FormNote, Failure> {
     let Form { value, note, .. } = form::whole(after, before.note.stamp + 1)?;
     let (old, new) = (&before.meta, &after.meta);
     let same_owner = old.principal == new.principal && Age::of(old) == Age::of(new);
-    // One that had expired may not be in the index any more.
+    // An expired session may have left the index.
     if !same_owner || old.is_expired(now) {
         write(db, &db.sql.update, after, &value)?;
     } else if old.expires_at() == new.expires_at() {

@@ -1,4 +1,4 @@
-//! The handle of the thread that writes.
+//! The handle of the writing thread.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
@@ -17,16 +17,16 @@ use super::write::Stepped;
 use crate::clock::Timestamp;
 use crate::store::error::StoreError;
 
-/// Hands steps to the thread, which ends with the last handle.
+/// Sends steps to the thread, which ends when the last handle is dropped.
 pub(super) struct Writer {
     queue: Queue<BoxedStep>,
 }
 
-/// Everything that runs for one open store.
+/// The threads of one open store.
 pub(super) struct Threads {
     pub(super) readers: Readers,
     pub(super) writer: Writer,
-    /// How closing the file went, once it has.
+    /// The result of closing the file, once it is known.
     closed: watch::Receiver<Option<Result<(), Failure>>>,
 }
 
@@ -54,8 +54,8 @@ impl Threads {
         Self { readers, writer, closed: watch::channel(None).1 }
     }
 
-    /// Takes no more work, waits until that which was taken is done, and says
-    /// how closing the file went.
+    /// Accepts no more work, waits until the accepted work is done, and returns the result of
+    /// closing the file.
     pub(super) async fn close(&self) -> Result<(), Failure> {
         self.readers.close();
         self.writer.queue.close();
@@ -70,9 +70,10 @@ impl Writer {
         Self { queue: Queue::new(queue) }
     }
 
-    /// Does `work` in a transaction, and answers when that is committed. A
-    /// failing `work` leaves no trace, if it `writes` no more than it says. Once handed over
-    /// it is done, even if the caller has stopped waiting for the answer.
+    /// Runs `work` in a transaction, and answers when that is committed.
+    ///
+    /// A failing `work` leaves no trace, provided that it writes no more than `writes` says. Once
+    /// sent, it is done even if the caller stops waiting.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         writes: Writes,
@@ -80,12 +81,12 @@ impl Writer {
     ) -> Result<T, Unacknowledged> {
         let (step, wait) = Queued::new(writes, work);
         self.send(Box::new(step))?;
-        // The thread died after it took the step: before the commit, or after.
+        // The thread died after it took the step, before or after the commit.
         wait.await.map_err(|_| Unacknowledged::Unknown(Failure::stopped("writing")))?
     }
 
-    /// The same in several transactions: `work` makes each of them, until one is
-    /// [`Stepped::Done`]. What waits in the queue comes in between.
+    /// Same in several transactions: `work` makes each step, until one is [`Stepped::Done`]. Other
+    /// steps in the queue may run in between.
     pub(super) async fn run_steps<T: Send + 'static, W>(
         &self,
         writes: Writes,
@@ -101,7 +102,7 @@ impl Writer {
         }
     }
 
-    /// Hands over a step that has no caller.
+    /// Sends a step that no caller waits for.
     pub(super) fn send(&self, step: BoxedStep) -> Result<(), Unacknowledged> {
         self.queue.send(step, "writing").map_err(Unacknowledged::NotWritten)
     }

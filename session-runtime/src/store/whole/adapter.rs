@@ -1,5 +1,5 @@
-//! The adapter: each operation as a read, [`Record::apply`] and a save, under
-//! the lock of its session.
+//! The adapter: each operation is a read, [`Record::apply`] and a save, under the lock of its
+//! session.
 
 use std::fmt;
 use std::future::Future;
@@ -21,15 +21,13 @@ use crate::token::SecretHash;
 
 /// A session store on top of a [`WholeRecordStore`].
 ///
-/// It gives it patches, renewal, expiry to the millisecond and tombstones, by
-/// reading and saving whole records under a lock per session, first come, first
-/// served. What was destroyed lately is remembered in this process only.
-/// Clones share all of it. Saves run on the tokio runtime, to their end even if
-/// the request that asked has gone away.
+/// It adds patches, renewal, expiry to the millisecond and tombstones, by reading and saving whole
+/// records under a lock per session, first come, first served. Recently destroyed sessions are
+/// remembered in this process only. Clones share all of it. Saves run on the tokio runtime, and
+/// complete even if the request that started them is dropped.
 ///
-/// It has no index of principals: listing, revoking, counting and sign-ins with
-/// conditions are [`StoreErrorKind::Unsupported`]. Fields and records are held
-/// to [`Limits::default`].
+/// There is no index of principals: listing, revoking, counting and sign-ins with conditions are
+/// [`StoreErrorKind::Unsupported`]. Fields and records are limited to [`Limits::default`].
 pub struct WholeRecords<W>(Arc<Inner<W>>);
 
 struct Inner<W> {
@@ -41,24 +39,23 @@ struct Inner<W> {
 }
 
 impl<W: WholeRecordStore> WholeRecords<W> {
-    /// Over records that **only this process writes**, through this adapter and
-    /// its clones: then a patch is one atomic step.
+    /// Creates a store over records that **only this process writes**, through this adapter and its
+    /// clones: a patch is then one atomic step.
     ///
-    /// Nobody checks that. Where a second process writes after all, for the
-    /// length of a restart even, changes of either may be lost: that is what
-    /// [`shared`](Self::shared) says.
+    /// This is not checked. If a second process writes, even just during a restart, changes of
+    /// either may be lost: see [`shared`](Self::shared).
     pub fn single_process(records: W) -> Self {
         Self::with(records, true)
     }
 
-    /// Over records that several processes write. Two patches at once from two
-    /// of them are not one step each: the later save wins whole, and one that
-    /// was under way may even bring back what another process destroyed. A
-    /// destroyed session is `Retired` only in the process that destroyed it,
-    /// elsewhere absent.
+    /// Creates a store over records that several processes write.
     ///
-    /// Schemas and settings that need
-    /// [`atomic_patches`](Capabilities::atomic_patches) are refused.
+    /// Two concurrent patches from two processes are not atomic: the later save replaces the
+    /// record, and one in progress may even restore a session that another process destroyed. A
+    /// destroyed session is [`Lookup::Ended`] only in the process that destroyed it, and absent in
+    /// the others.
+    ///
+    /// Schemas and settings that need [`atomic_patches`](Capabilities::atomic_patches) are refused.
     pub fn shared(records: W) -> Self {
         Self::with(records, false)
     }
@@ -76,14 +73,14 @@ impl<W: WholeRecordStore> WholeRecords<W> {
         Self(Arc::new(Inner { records, capabilities, limits, locks, tombstones }))
     }
 
-    /// The store below.
+    /// Returns the store below.
     #[must_use]
     pub fn records(&self) -> &W {
         &self.0.records
     }
 
-    /// Does `work` under the lock of `id`. Once it has the lock it runs to its
-    /// end: nobody else may write before its save has either happened or not.
+    /// Runs `work` under the lock of `id`. Once it has the lock it runs to completion: nothing else
+    /// may write before its save has either happened or failed.
     ///
     /// `None` if it panicked.
     async fn locked<T, F>(&self, id: SessionId, work: impl FnOnce(Arc<Inner<W>>) -> F) -> Option<T>
@@ -134,7 +131,7 @@ impl<W: WholeRecordStore> Inner<W> {
         self.records.save(record.id, form.value, until).await
     }
 
-    /// What a load finds, and what has to be saved for that.
+    /// Returns the result of a load, and what has to be saved for it.
     async fn look(
         &self,
         id: SessionId,
@@ -172,7 +169,7 @@ impl<W: WholeRecordStore> Inner<W> {
             match due {
                 Due::Nothing => {}
                 Due::Confirmation { .. } => self.save(record).await?,
-                // Activity is not worth a failed request.
+                // Recording activity is not worth a failed request.
                 Due::Touch => {
                     if let Err(error) = self.save(record).await {
                         tracing::warn!(%id, %error, "the last activity of a session was not stored");
@@ -223,14 +220,15 @@ impl<W: WholeRecordStore> Inner<W> {
     async fn delete(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
         let Some(record) = self.read(id).await? else { return Ok(false) };
         let now = self.now();
-        // First, so that no load finds neither the record nor this.
+        // First, so that there is no moment in which a load finds neither the record nor the
+        // tombstone.
         self.tombstones.add(id, record.meta.clone(), by, now);
         self.records.delete(id).await?;
         Ok(!record.meta.is_expired(now))
     }
 }
 
-/// Conditions are about the other sessions of a principal, whom nobody counts.
+/// Refuses conditions: they depend on the other sessions of a principal, which are unknown here.
 fn admit(record: &Record, sign_in: SignIn) -> Result<(), StoreError> {
     if record.meta.principal.is_some() && !sign_in.is_unconditional() {
         return Err(no_index());
@@ -276,7 +274,7 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
             if due == Due::Nothing {
                 return Ok(lookup);
             }
-            // Once more, under the lock: somebody else may be writing.
+            // Again, under the lock, because another request may be writing.
             let secrets = secrets.to_vec();
             self.attempt(id, async move |inner| inner.load(id, &secrets, visit).await).await
         })
@@ -344,8 +342,8 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
         StoreFuture::ready(Err(no_index()))
     }
 
-    /// Forgets what was destroyed more than a minute ago. Expired records are
-    /// for the store below to remove.
+    /// Forgets sessions that were destroyed more than a minute ago. Expired records are removed by
+    /// the store below.
     fn sweep(&self, limit: usize) -> StoreFuture<'_, Result<Swept, StoreError>> {
         let more = self.0.tombstones.forget(limit, self.0.now());
         StoreFuture::ready(Ok(Swept { removed: 0, more }))

@@ -1,46 +1,43 @@
-//! What a store of whole records has to do.
+//! The contract of a store of whole records.
 
 use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::store::{StoreError, StoreFuture};
 
-/// Keeps bytes under a key: all that [`WholeRecords`] needs to be a session
-/// store on top of it.
+/// Stores bytes under a key: all that [`WholeRecords`] needs to be a session store.
 ///
 /// # Contract
 ///
-/// 1. **A load gives what was saved last**, byte for byte, or `None` after a
-///    delete, or where nothing was ever saved. It never sees half of a save.
-/// 2. **A save replaces everything** under the id, and an acknowledged save or
-///    delete is seen by every load after it.
-/// 3. **Nothing is dropped before `expires_at`.** Afterwards the store removes
-///    it by itself, sooner or later: nobody else does. What it still returns is
-///    judged by the times in the bytes.
+/// 1. **A load returns what was last saved**, byte for byte, or `None` after a delete, or if
+///    nothing was ever saved. It never returns half of a save.
+/// 2. **A save replaces everything** under the id, and every later load sees an acknowledged save
+///    or delete.
+/// 3. **Nothing is dropped before `expires_at`.** After that, the store itself has to remove it,
+///    sooner or later. If it still returns the record, the times in the bytes decide.
 /// 4. **A failed load is an error**, never `None`.
-/// 5. **Calls for one id do not overlap**, but for loads, which may come at any
-///    time. Calls for different ids do.
+/// 5. **Calls for one id do not overlap**, except for loads, which may come at any time. Calls for
+///    different ids may overlap.
 ///
-/// What the bytes are is written in the guide to stores; a store has no reason
-/// to look.
+/// The guide to stores describes the bytes; a store does not need to interpret them.
 ///
 /// [`WholeRecords`]: super::WholeRecords
 pub trait WholeRecordStore: Send + Sync + 'static {
-    /// The clock that decides expiry. The layer asks it too.
+    /// Returns the clock that decides expiry. The layer uses it too.
     fn clock(&self) -> &Clock;
 
-    /// The bytes under `id`.
+    /// Returns the bytes under `id`.
     ///
     /// # Errors
     ///
     /// If the store cannot answer.
     fn load(&self, id: SessionId) -> StoreFuture<'_, Result<Option<Vec<u8>>, StoreError>>;
 
-    /// Keeps `bytes` under `id`, at least until `expires_at`.
+    /// Stores `bytes` under `id`, at least until `expires_at`.
     ///
     /// # Errors
     ///
-    /// [`Unavailable`] and [`Timeout`] if it may have been saved or not; of any
-    /// other kind if nothing was.
+    /// [`Unavailable`] and [`Timeout`] if it may or may not have been saved; any other kind if
+    /// nothing was.
     ///
     /// [`Unavailable`]: crate::store::StoreErrorKind::Unavailable
     /// [`Timeout`]: crate::store::StoreErrorKind::Timeout
@@ -51,9 +48,9 @@ pub trait WholeRecordStore: Send + Sync + 'static {
         expires_at: Timestamp,
     ) -> StoreFuture<'_, Result<(), StoreError>>;
 
-    /// The same where a load has just found nothing, or something that is over.
+    /// Same as [`save`](Self::save), after a load has found nothing, or a record that is over.
     ///
-    /// For stores that tell an insertion from an update.
+    /// For stores that distinguish an insert from an update.
     ///
     /// # Default
     ///
@@ -61,7 +58,7 @@ pub trait WholeRecordStore: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As of a save.
+    /// Same as [`save`](Self::save).
     fn insert(
         &self,
         id: SessionId,
@@ -71,10 +68,10 @@ pub trait WholeRecordStore: Send + Sync + 'static {
         self.save(id, bytes, expires_at)
     }
 
-    /// Removes what is under `id`. Nothing there is not an error.
+    /// Removes what is stored under `id`. It is no error if nothing is.
     ///
     /// # Errors
     ///
-    /// If it may still be there.
+    /// If it may still be stored.
     fn delete(&self, id: SessionId) -> StoreFuture<'_, Result<(), StoreError>>;
 }

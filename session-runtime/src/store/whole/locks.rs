@@ -1,4 +1,4 @@
-//! One lock per session, for as long as somebody holds or wants it.
+//! One lock per session, which exists while it is held or waited for.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,12 +10,12 @@ use crate::id::SessionId;
 
 type Lock = Arc<tokio::sync::Mutex<()>>;
 
-/// The locks that somebody holds or waits for, with how many those are.
+/// The locks that are held or waited for, with the number of their holders and waiters.
 #[derive(Clone, Default)]
 pub(super) struct Locks(Arc<Mutex<HashMap<SessionId, (usize, Lock)>>>);
 
 impl Locks {
-    /// Waits for its turn, first come, first served.
+    /// Waits for the lock, first come, first served.
     pub(super) async fn lock(&self, id: SessionId) -> Held {
         let (turn, lock) = self.enter(id);
         Held { _guard: lock.lock_owned().await, _turn: turn }
@@ -33,15 +33,14 @@ impl Locks {
     }
 }
 
-/// The lock of one session, held.
+/// The held lock of a session.
 pub(super) struct Held {
     // Dropped in this order: released, then forgotten.
     _guard: OwnedMutexGuard<()>,
     _turn: Turn,
 }
 
-/// Counts as somebody, from the first wish for the lock on. A wait that is
-/// given up ends it too.
+/// Counts as a holder or waiter of the lock, until it is dropped; also if the wait is cancelled.
 struct Turn {
     locks: Locks,
     id: SessionId,
@@ -79,9 +78,9 @@ mod tests {
             }));
             tokio::task::yield_now().await;
         }
-        // Another session does not wait.
+        // Another session does not have to wait.
         drop(locks.lock(SessionId::from_bytes([2; 16])).await);
-        // Two give up.
+        // Two waiters are cancelled.
         waiting.remove(7).abort();
         waiting.remove(3).abort();
         drop(held);

@@ -1,10 +1,10 @@
-//! A session store on top of one that keeps whole records.
+//! A session store on top of one that stores whole records.
 //!
-//! - `contract`: what that one has to do
-//! - `adapter`: the whole of [`SessionStore`](super::SessionStore) with it
+//! - `contract`: the contract of that store
+//! - `adapter`: [`SessionStore`](super::SessionStore) on top of it
 //! - `locks`, `tombstones`: what the adapter keeps in this process
 //!
-//! What the bytes are: `record/whole.rs`.
+//! The bytes are the form in `record/form`, as one value.
 
 mod adapter;
 mod contract;

@@ -8,20 +8,20 @@ use crate::id::SessionId;
 use crate::record::{Ended, EndedBy, Meta, TOMBSTONE, Tombstone, Visit};
 use crate::token::SecretHash;
 
-/// What is left of the records that were destroyed within the last minute.
+/// The tombstones of the records that were destroyed within the last minute.
 #[derive(Default)]
 pub(super) struct Tombstones(Mutex<Graves>);
 
 #[derive(Default)]
 struct Graves {
     tombstones: HashMap<SessionId, Tombstone>,
-    /// The oldest first.
+    /// Oldest first.
     order: VecDeque<(Timestamp, SessionId)>,
 }
 
 impl Tombstones {
-    /// Remembers a record. Forgets two older ones, so that they do not pile up where
-    /// nothing sweeps.
+    /// Adds the tombstone of a record. Forgets up to two older ones, so that they do not accumulate
+    /// if nothing sweeps.
     pub(super) fn add(&self, id: SessionId, meta: Meta, by: EndedBy, now: Timestamp) {
         self.with(|graves| {
             graves.forget(2, now);
@@ -30,12 +30,12 @@ impl Tombstones {
         });
     }
 
-    /// Whether the record of that id was destroyed.
+    /// Whether the record with that id was recently destroyed.
     pub(super) fn contains(&self, id: SessionId, now: Timestamp) -> bool {
         self.with(|graves| graves.tombstones.get(&id).is_some_and(|it| !it.is_over(now)))
     }
 
-    /// How it ended, if one of these was one of its secrets.
+    /// Returns how it ended, if one of `secrets` was one of its own.
     pub(super) fn judge(
         &self,
         id: SessionId,
@@ -46,7 +46,7 @@ impl Tombstones {
         self.with(|graves| graves.tombstones.get(&id)?.judge(secrets, visit, now))
     }
 
-    /// Forgets at most `limit` that are due, and says whether more are.
+    /// Forgets at most `limit` that are due; returns whether more are due.
     pub(super) fn forget(&self, limit: usize, now: Timestamp) -> bool {
         self.with(|graves| graves.forget(limit, now))
     }
@@ -61,7 +61,7 @@ impl Graves {
         for _ in 0..limit {
             match self.order.front() {
                 Some((until, id)) if *until <= now => {
-                    // Destroyed once more since, it has a later end.
+                    // If it was destroyed again since, it has a later end.
                     if self.tombstones.get(id).is_some_and(|it| it.is_over(now)) {
                         self.tombstones.remove(id);
                     }

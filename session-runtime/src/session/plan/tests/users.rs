@@ -1,4 +1,4 @@
-//! Another user is another session; who leaves takes privileges and secrets along.
+//! A different user gets a different session; a sign-out removes privileges and secrets.
 
 use std::any::Any;
 
@@ -63,7 +63,7 @@ fn of_seven() -> Origin {
     ])
 }
 
-/// The same after user 7 signed out.
+/// The same session after user 7 has signed out.
 fn was_sevens() -> Origin {
     let Origin::Stored(record) = of_seven() else { panic!() };
     let mut record = (*record).clone();
@@ -104,7 +104,7 @@ fn another_user_gets_a_session_of_their_own_with_what_is_marked_and_what_is_set(
         assert_eq!((new.meta.authenticated, new.meta.epoch), (Some(now()), 1));
     }
     let (new, _) = succession(planned(&of_seven(), &pending(ops())));
-    // Under the name that it was stored under; what is over stays behind.
+    // Under the name it was stored under; the expired value is left behind.
     let expected = [("language", "\"de\""), ("role", "\"user\""), ("user", "8")];
     assert_eq!(fields(&new), expected);
 }
@@ -182,7 +182,7 @@ fn a_sign_out_removes_privileges_and_secrets_that_it_does_not_set() {
     };
     let removes: fn(&Op) -> bool = |op| matches!(op, Op::Remove);
     let patch = out(vec![op(&USER, Op::Remove)]);
-    // Also what is not stored: a request beside this one may store it meanwhile.
+    // Removes names that are not stored, too: a concurrent request may store them.
     assert_eq!(names(&patch, removes), ["old_token", "role", "token", "user"]);
     let kept = out(vec![op(&USER, Op::Remove), set(&ROLE, "\"admin\""), set(&TOKEN, "\"new\"")]);
     assert_eq!(names(&kept, removes), ["old_token", "user"], "the same value, too");

@@ -1,14 +1,14 @@
-//! Whether a cap lets one more in, and who has to go.
+//! Deciding whether a cap allows another session, and which sessions have to end.
 
 use super::Order;
 use crate::id::SessionId;
 use crate::record::patch::{AtLimit, Cap};
 
-/// So many sessions at most are ended by one sign-in, and looked at in one go: a cap
-/// that is turned on later catches up with the sign-ins that follow.
+/// How many sessions one sign-in ends or looks at in one step, at most: if a cap is introduced
+/// later, the following sign-ins enforce it gradually.
 pub(in crate::store) const STEP: usize = 500;
 
-/// What is known of the other sessions of a principal while one signs in.
+/// What is known about the other sessions of a principal during a sign-in.
 #[derive(Debug)]
 pub(in crate::store) struct Admission {
     cap: Cap,
@@ -17,30 +17,30 @@ pub(in crate::store) struct Admission {
     live: Vec<(Order, SessionId)>,
 }
 
-/// What follows from it.
+/// The decision so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Verdict {
     /// There is room once these have ended.
     Admitted(Vec<(Order, SessionId)>),
-    /// There is none.
+    /// There is no room.
     Denied,
-    /// So many of the oldest that were not seen have to be looked at.
+    /// This many of the oldest unseen sessions have to be looked at.
     Look(usize),
 }
 
 impl Admission {
-    /// Nothing is known but that there are at most so many others.
+    /// Starts with an upper bound of the number of other sessions.
     pub(in crate::store) const fn new(cap: Cap, others: usize) -> Self {
         Self { cap, unseen: others, live: Vec::new() }
     }
 
-    /// One of them was looked at: its order if it counts.
+    /// Records that one of them was looked at: its order if it counts.
     pub(in crate::store) fn saw(&mut self, id: SessionId, counts: Option<Order>) {
         self.unseen = self.unseen.saturating_sub(1);
         self.live.extend(counts.map(|order| (order, id)));
     }
 
-    /// So many that were not looked at are none.
+    /// Records that `by` of the unseen entries do not exist.
     pub(in crate::store) const fn fewer(&mut self, by: usize) {
         self.unseen = self.unseen.saturating_sub(by);
     }
@@ -51,7 +51,7 @@ impl Admission {
         if known + self.unseen < max {
             return Verdict::Admitted(Vec::new());
         }
-        // Enough are live that one has to go whatever the rest are.
+        // So many are live that one has to end, whatever the others are.
         let enough = match self.cap.at_limit {
             AtLimit::Reject => max,
             AtLimit::EvictOldest => max - 1 + STEP,

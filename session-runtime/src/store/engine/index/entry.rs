@@ -4,45 +4,43 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::token::PatchId;
 
-/// When the user of a session proved who they are, and when it was created: the oldest
-/// sessions make room.
+/// When the session was last authenticated, and when it was created: the oldest sessions make room.
 pub(in crate::store) type Order = (Option<Timestamp>, Timestamp);
 
 /// A session that may be live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Entry {
     pub(in crate::store) id: SessionId,
-    /// By when it has ended, however it is used.
+    /// The time by which it has ended, however it is used.
     pub(in crate::store) bound: Timestamp,
     pub(in crate::store) order: Order,
-    /// The write that made this entry. Who drops an entry names it, and so drops
-    /// nothing that came since.
+    /// The write that created this entry. Removing an entry names it, so that newer entries are not
+    /// removed.
     pub(in crate::store) tag: PatchId,
     pub(in crate::store) state: State,
 }
 
-/// How far the write of an entry has come. Every state but the first ends by itself at
-/// the time in it: `Expired` with the entry, the others in `Settled`.
+/// How far the write of an entry has got. Every state but the first ends at the time in it:
+/// `Expired` with the removal of the entry, the others by becoming `Settled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum State {
-    /// The session is there, or was.
+    /// The session exists, or did.
     Settled,
-    /// It may be written at any moment, and nothing was asked of the others: it counts,
-    /// and is never dropped.
+    /// The session may be written at any moment, and the sign-in has no conditions: it counts, and
+    /// is never dropped.
     Announced(Timestamp),
-    /// The same for a session that is created: once anything is stored, that is it.
+    /// Same for a session that is being created: whatever is stored under its id is that session.
     New(Timestamp),
-    /// The same for a sign-in with conditions, which has to be confirmed.
+    /// Same for a sign-in with conditions, which has to be confirmed.
     Reserved(Timestamp),
-    /// Settled; a repetition of the sign-in finds that.
+    /// Settled; a retry of the sign-in can recognise it.
     Confirmed(Timestamp),
-    /// A later sign-in took its place: it must not be confirmed.
+    /// A later sign-in evicted it: it must not be confirmed.
     Evicted(Timestamp),
     /// All sessions were revoked since: it must not be confirmed.
     Revoked(Timestamp),
-    /// The session has expired: it does not count. Until then a patch that is on its way
-    /// may make it live again, under an entry of its own, so a revocation still finds it
-    /// here.
+    /// The session has expired: it does not count. Until this time a patch in flight may revive it,
+    /// under an entry of its own, so a revocation must still find it here.
     Expired(Timestamp),
 }
 
@@ -65,28 +63,28 @@ impl State {
 }
 
 impl Entry {
-    /// The session counts even if nothing is stored yet.
+    /// Whether the session counts even if nothing is stored yet.
     pub(in crate::store) const fn is_under_way(&self) -> bool {
         matches!(self.state, State::Announced(_) | State::New(_) | State::Reserved(_))
     }
 
-    /// It may be a live session.
+    /// Whether it may be a live session.
     pub(in crate::store) const fn may_count(&self) -> bool {
         !matches!(self.state, State::Expired(_))
     }
 
-    /// No write is on its way: without its session the entry is worth nothing.
+    /// Whether no write is in progress: without its session, the entry can be removed.
     pub(in crate::store) const fn is_quiet(&self) -> bool {
         matches!(self.state, State::Settled | State::Confirmed(_) | State::Expired(_))
     }
 
-    /// Nobody is going to ask the root for it.
+    /// Whether it may be moved to a bucket: no confirmation will look for it in the root.
     pub(super) const fn may_be_apart(&self) -> bool {
         self.is_quiet() || matches!(self.state, State::Announced(_) | State::New(_))
     }
 
-    /// It may be forgotten: the session has ended long since. A little later than it says,
-    /// for clocks differ.
+    /// Whether it may be removed, because the session has long ended. Allows a margin, because
+    /// clocks differ.
     pub(in crate::store) fn is_over(&self, now: Timestamp) -> bool {
         let end = match self.state.at(now) {
             State::Settled => self.bound,

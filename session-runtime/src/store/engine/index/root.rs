@@ -1,4 +1,4 @@
-//! The root of a principal's index, and what becomes of it.
+//! The root of a principal's index, and its changes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,35 +9,36 @@ use crate::record::TICKET_LIFETIME;
 use crate::record::patch::{Denied, SignIn};
 use crate::token::PatchId;
 
-/// So many entries are kept in the root itself.
+/// How many entries are kept in the root itself.
 const OPEN: usize = 512;
-/// So many of them go into a bucket when there are more.
+/// How many of them are moved into a bucket when there are more.
 const SEALED: usize = 400;
 
 /// The first value of a principal's index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::store) struct Root {
-    /// When all sessions were revoked last, as long as that matters.
+    /// When all sessions were last revoked, as long as that matters.
     pub(in crate::store) revoked: Option<Timestamp>,
     /// The number of the next bucket.
     pub(in crate::store) next: u64,
     pub(in crate::store) entries: Vec<Entry>,
-    /// By number. A walk goes through them in that order and ends in the root, so what
-    /// moves from the root into a new bucket is on its way.
+    /// Ordered by number. A walk visits them in that order and ends with the root, so it still
+    /// finds entries that are moved from the root into a new bucket meanwhile.
     pub(in crate::store) buckets: Vec<Bucket>,
 }
 
-/// What the root knows of entries that are kept apart. They only become fewer.
+/// A summary of entries that are stored separately. Entries are only ever removed from a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Bucket {
     pub(in crate::store) number: u64,
-    /// The name of its value: two programs that seal at once make two.
+    /// The name of its value. Two programs that create a bucket at the same time choose different
+    /// names.
     pub(in crate::store) name: PatchId,
-    /// At most so many may be live.
+    /// How many may be live, at most.
     pub(in crate::store) count: usize,
-    /// None is older.
+    /// No entry is older than this.
     pub(in crate::store) oldest: Order,
-    /// By when all of them have ended.
+    /// The time by which all of them have ended.
     pub(in crate::store) until: Timestamp,
 }
 
@@ -56,16 +57,16 @@ pub(in crate::store) struct Joining {
     pub(in crate::store) bound: Timestamp,
     pub(in crate::store) order: Order,
     pub(in crate::store) sign_in: SignIn,
-    /// It is created.
+    /// Whether it is being created.
     pub(in crate::store) is_new: bool,
 }
 
-/// What a reservation has come to.
+/// The state of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Standing {
     /// It is confirmed.
     Stands,
-    /// A later sign-in took its place.
+    /// A later sign-in has evicted it.
     Evicted,
     /// All sessions were revoked since.
     Revoked,
@@ -74,17 +75,17 @@ pub(in crate::store) enum Standing {
 }
 
 impl Root {
-    /// Nothing is in it: it need not be stored.
+    /// Whether it is empty, so that it need not be stored.
     pub(in crate::store) fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.buckets.is_empty() && self.revoked.is_none()
     }
 
-    /// There are more entries than are kept here for long.
+    /// Whether it has more entries than it should keep.
     pub(in crate::store) fn is_crowded(&self) -> bool {
         self.entries.len() > OPEN
     }
 
-    /// How long it has to be kept.
+    /// Returns how long it has to be kept.
     pub(in crate::store) fn keep_until(&self) -> Timestamp {
         let revoked = self.revoked.map(|at| at.after(TICKET_LIFETIME));
         let entries = self.entries.iter().map(|entry| entry.bound);
@@ -93,9 +94,9 @@ impl Root {
         last.after(MARGIN)
     }
 
-    /// Forgets what is over. Comes first in every change.
+    /// Removes what is over. Every change begins with this.
     pub(in crate::store) fn tidy(&mut self, now: Timestamp) {
-        // To the end of the last login that it may have to stop, that moment included.
+        // Until the last login that it may have to stop has ended, that moment included.
         self.revoked = self.revoked.filter(|at| now.since(*at) <= TICKET_LIFETIME);
         self.buckets.retain(|bucket| bucket.until.after(MARGIN) > now);
         for entry in &mut self.entries {
@@ -105,7 +106,7 @@ impl Root {
         self.merge();
     }
 
-    /// Of several entries of one session the latest stays, with what it is to know.
+    /// Merges settled entries of one session into the latest.
     fn merge(&mut self) {
         let mut places: HashMap<SessionId, usize> = HashMap::with_capacity(self.entries.len());
         let mut merged: Vec<Entry> = Vec::with_capacity(self.entries.len());
@@ -125,7 +126,7 @@ impl Root {
         self.entries = merged;
     }
 
-    /// The first step of a sign-in. From now on every later one counts this one.
+    /// Makes the first step of a sign-in. From then on every later one counts it.
     pub(in crate::store) fn reserve(&mut self, it: &Joining, now: Timestamp) -> Result<(), Denied> {
         self.tidy(now);
         let since = it.sign_in.not_revoked_since;
@@ -140,7 +141,7 @@ impl Root {
         };
         let Joining { id, tag, bound, order, .. } = *it;
         match self.find(id, tag) {
-            // The same once more, for its answer was lost.
+            // The same step again, because its answer was lost.
             Some(entry) => {
                 (entry.bound, entry.order) = (bound, order);
                 if entry.state == State::Settled {
@@ -156,12 +157,12 @@ impl Root {
         self.entries.iter_mut().find(|entry| entry.is(id, tag))
     }
 
-    /// What has come of a reservation.
+    /// Returns the state of a reservation.
     pub(in crate::store) fn standing(&self, id: SessionId, tag: PatchId) -> Option<State> {
         self.entries.iter().find(|entry| entry.is(id, tag)).map(|entry| entry.state)
     }
 
-    /// The last step of a sign-in whose session is written.
+    /// Makes the last step of a sign-in whose session is written.
     pub(in crate::store) fn confirm(
         &mut self,
         id: SessionId,
@@ -174,23 +175,23 @@ impl Root {
                 if let State::Reserved(until) = *state {
                     *state = State::Confirmed(until);
                 }
-                // Earlier entries of the same session say less.
+                // Earlier entries of the same session are superseded.
                 self.entries.retain(|it| it.id != id || it.tag == tag || !it.is_quiet());
                 Standing::Stands
             }
             Some(State::Evicted(_)) => Standing::Evicted,
             Some(State::Revoked(_)) => Standing::Revoked,
-            // Others may not have counted it.
+            // Other sign-ins may not have counted it.
             _ => Standing::TooLate,
         }
     }
 
-    /// A reservation of which nothing was written.
+    /// Removes a reservation under which nothing was written.
     pub(in crate::store) fn cancel(&mut self, id: SessionId, tag: PatchId) {
         self.entries.retain(|entry| !entry.is(id, tag));
     }
 
-    /// Sign-ins under way that make room for a later one.
+    /// Marks sign-ins under way as evicted by a later one.
     pub(in crate::store) fn evict<'e>(&mut self, entries: impl IntoIterator<Item = &'e Entry>) {
         for entry in entries {
             if let Some(found) = self.find(entry.id, entry.tag)
@@ -201,13 +202,13 @@ impl Root {
         }
     }
 
-    /// What looks at sessions have found: entries that have ended, or, with that state,
-    /// expired.
+    /// Notes the results of looks at sessions: entries that have ended, or expired ones, with that
+    /// state.
     pub(in crate::store) fn note<'e>(&mut self, found: impl IntoIterator<Item = &'e Entry>) {
         note(&mut self.entries, found);
     }
 
-    /// A bucket was changed: so many of its entries may be live, `None` if it is gone.
+    /// Sets how many entries of a bucket may be live; `None` if it is gone.
     pub(in crate::store) fn recount(&mut self, number: u64, count: Option<usize>) {
         self.buckets.retain_mut(|bucket| {
             if bucket.number == number {
@@ -217,8 +218,8 @@ impl Root {
         });
     }
 
-    /// All sessions are revoked: before anything ends, so that a sign-in that comes
-    /// later is told, and one that is under way is not confirmed.
+    /// Records that all sessions are revoked. Comes before any session ends, so that a later
+    /// sign-in sees it and one under way is not confirmed.
     pub(in crate::store) fn revoke(&mut self, now: Timestamp) {
         self.tidy(now);
         self.revoked = Some(self.revoked.map_or(now, |at| at.max(now)));
@@ -229,8 +230,8 @@ impl Root {
         }
     }
 
-    /// Where there are too many entries, the oldest for a bucket of that name. The
-    /// bucket is to be written before the root.
+    /// If there are too many entries, moves the oldest into a bucket with that name. The bucket has
+    /// to be written before the root.
     pub(in crate::store) fn seal(&mut self, name: PatchId) -> Option<(Bucket, Vec<Entry>)> {
         if !self.is_crowded() {
             return None;
@@ -254,7 +255,7 @@ impl Root {
     }
 }
 
-/// What looks at sessions have found is noted in entries of a root or a bucket.
+/// Notes the results of looks at sessions in the entries of a root or a bucket.
 pub(in crate::store) fn note<'e>(
     entries: &mut Vec<Entry>,
     found: impl IntoIterator<Item = &'e Entry>,

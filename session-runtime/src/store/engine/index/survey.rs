@@ -8,16 +8,15 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::patch::Cap;
 
-/// The entries of a principal as a sign-in sees them, between its reservation and its
-/// write.
+/// The entries of a principal as a sign-in sees them, between its reservation and its write.
 pub(in crate::store) struct Survey {
     own: SessionId,
     admission: Admission,
     /// What may be looked at next, by age.
     pool: BTreeMap<(Order, SessionId), Vec<(Place, Entry)>>,
-    /// Where in the pool a session is; `None` once it was looked at.
+    /// The position of a session in the pool; `None` once it was looked at.
     known: HashMap<SessionId, Option<Order>>,
-    /// Buckets that were not read, the one with the oldest entry last.
+    /// Buckets that were not read; the one with the oldest entry is last.
     unread: Vec<Bucket>,
     counted: HashMap<SessionId, Vec<(Place, Entry)>>,
     found: Vec<(Place, Entry)>,
@@ -30,7 +29,7 @@ pub(in crate::store) enum Next {
     Read(Bucket),
     /// Look at these sessions.
     Look(Vec<SessionId>),
-    /// Nothing more is to be known.
+    /// Nothing: the decision is final.
     Done(Verdict),
 }
 
@@ -41,17 +40,17 @@ pub(in crate::store) enum Seen {
     Live(Order),
     /// It has ended for good.
     Ended,
-    /// It has expired, and may still be made live by a patch until then.
+    /// It has expired; until this time a patch may still revive it.
     Expired(Timestamp),
-    /// It is live, or has expired, and does not belong to the principal.
+    /// It is live or expired, and belongs to another principal or none.
     Foreign,
-    /// Nothing is there, or it is over.
+    /// Nothing is stored, or it is over.
     Absent,
 }
 
 impl Survey {
-    /// `root` is as it was reserved in. What stands behind this reservation came later,
-    /// and counts it.
+    /// Starts with the root that contains the reservation. Entries after the reservation are newer,
+    /// and count it.
     pub(in crate::store) fn new(root: &Root, own: &Joining, cap: Cap) -> Self {
         let mut unread: Vec<_> =
             root.buckets.iter().filter(|bucket| bucket.count > 0).cloned().collect();
@@ -78,7 +77,7 @@ impl Survey {
             verdict => return Next::Done(verdict),
         };
         let youngest = self.pool.keys().nth(most - 1).map(|(order, _)| *order);
-        // It may hold older ones than those.
+        // The bucket may contain older ones.
         if let Some(bucket) = self.unread.last()
             && youngest.is_none_or(|youngest| bucket.oldest <= youngest)
         {
@@ -87,7 +86,7 @@ impl Survey {
         Next::Look(self.pool.keys().take(most).map(|(_, id)| *id).collect())
     }
 
-    /// What was in the bucket that was to be read; nothing if it is not there any more.
+    /// Adds the entries of the bucket that was to be read; none if it no longer exists.
     pub(in crate::store) fn read(&mut self, bucket: &Bucket, entries: Vec<Entry>) {
         self.unread.retain(|unread| unread.number != bucket.number);
         let before = self.pool.len();
@@ -103,7 +102,7 @@ impl Survey {
             return;
         }
         match self.known.get(&id).copied() {
-            // It was looked at under another entry of its own.
+            // It was already looked at under another entry.
             Some(None) => {
                 if !self.counted.contains_key(&id) && entry.is_quiet() {
                     self.found.push((place, entry));
@@ -124,11 +123,12 @@ impl Survey {
         }
     }
 
-    /// What a look at `id` found.
+    /// Adds the result of a look at `id`.
     pub(in crate::store) fn saw(&mut self, id: SessionId, seen: Seen) {
         let Some(order) = self.known.insert(id, None).flatten() else { return };
         let entries = self.pool.remove(&(order, id)).unwrap_or_default();
-        // A new session that has expired or changed hands was there before.
+        // A new session that has expired, or belongs to another principal now, has already been
+        // written.
         let is_there = matches!(seen, Seen::Expired(_) | Seen::Foreign);
         let is_over = |entry: &Entry| is_there && matches!(entry.state, State::New(_));
         let under_way = entries.iter().filter(|(_, entry)| entry.is_under_way() && !is_over(entry));
@@ -151,12 +151,12 @@ impl Survey {
         }
     }
 
-    /// The entries of a session that counts.
+    /// Returns the entries of a session that counts.
     pub(in crate::store) fn entries_of(&self, id: SessionId) -> &[(Place, Entry)] {
         self.counted.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// Entries that [are to be noted](Root::note), and were not asked for yet.
+    /// Returns new entries that [are to be noted](Root::note).
     pub(in crate::store) fn take_found(&mut self) -> Vec<(Place, Entry)> {
         std::mem::take(&mut self.found)
     }

@@ -1,4 +1,4 @@
-//! The protocol as tables, and in random orders.
+//! The protocol as tables, and in random orders of steps.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -31,7 +31,7 @@ fn age(millis: u64) -> Order {
     (Some(Timestamp::from_millis(millis)), Timestamp::from_millis(millis))
 }
 
-/// A session whose id, tag and age are all the same number.
+/// An entry whose id, tag and age are all the same number.
 fn entry(number: u64, state: State) -> Entry {
     Entry { id: id(number), bound: LATER, order: age(number), tag: tag(number), state }
 }
@@ -192,7 +192,7 @@ fn what_has_expired_counts_no_more_and_is_still_there_to_be_revoked() {
     assert_eq!(root.entries[0].id, id(1));
     root.tidy(end);
     assert_eq!(root.entries[0].id, id(2));
-    // A patch that made it live again came before the look was noted.
+    // A patch that revived it came before the look was noted.
     let again = Entry { tag: tag(7), ..entry(1, State::Announced(LATER)) };
     root.entries.push(again.clone());
     root.note(&[found]);
@@ -269,8 +269,8 @@ fn a_cap_is_decided_by_as_few_looks_as_can_be() {
     let admitted = |ages: &[u64]| {
         Verdict::Admitted(ages.iter().map(|number| (age(*number), id(*number))).collect())
     };
-    // The cap, how many others there may be, how many were looked at and of which age
-    // those are that live.
+    // The cap, how many others there may be, how many were looked at, the ages of those that are
+    // live.
     for (cap, others, looks, live, expected) in [
         (cap(5, reject), 4, 0, vec![], admitted(&[])),
         (cap(5, reject), 5, 0, vec![], Verdict::Look(5)),
@@ -326,7 +326,7 @@ fn the_oldest_are_looked_at_first_wherever_they_are() {
         read.push(bucket.number);
         let oldest = bucket.oldest.1.as_millis();
         let entries = (0..bucket.count as u64).map(|n| entry(oldest + n, State::Settled));
-        // One that the root knows by a later sign-in, and its own.
+        // One that the root knows by a later sign-in, and the own session.
         let again =
             [Entry { order: age(1), ..entry(31, State::Settled) }, entry(99, State::Settled)];
         survey.read(&bucket, entries.chain(again).collect());
@@ -437,7 +437,7 @@ impl World {
         }
     }
 
-    /// One atomic step of a sign-in.
+    /// Makes one atomic step of a sign-in.
     fn step(&mut self, actor: &mut Actor) {
         let Joining { id, tag, order, sign_in, .. } = actor.own;
         actor.step = match actor.step {
@@ -502,8 +502,8 @@ impl World {
 }
 
 proptest! {
-    /// Whatever the order of their steps, the sessions in the end are those of the same
-    /// sign-ins one after the other, in the order of their reservations.
+    /// Whatever the order of their steps, the remaining sessions are the same as if the sign-ins
+    /// had run one after the other, in the order of their reservations.
     #[test]
     fn concurrent_sign_ins_end_as_if_one_came_after_the_other(
         max in 1_u32..5,
@@ -532,7 +532,7 @@ proptest! {
         for turn in order.into_iter().chain(rest) {
             let Some(actor) = actors.get_mut(turn) else { continue };
             if actor.step == Step::Reserve {
-                // Who reserves first comes first.
+                // The order of the reservations counts.
                 sequential.sort_unstable();
                 let surplus = (sequential.len() + 1).saturating_sub(max as usize);
                 if surplus > 0 && !evicting {

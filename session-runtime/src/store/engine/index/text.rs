@@ -1,4 +1,4 @@
-//! Root and buckets as text, a line per entry. `-` stands for what is not there.
+//! Root and buckets as text, a line per entry. `-` means "none".
 //!
 //! ```text
 //! 1 REVOKED NEXT                                  a root; of a bucket, `1` alone
@@ -9,7 +9,7 @@
 //!                                                 o: expired
 //! ```
 //!
-//! Times are milliseconds since 1970, names and tags numbers.
+//! Times are milliseconds since 1970; names and tags are numbers.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -20,7 +20,7 @@ use crate::token::PatchId;
 
 const VERSION: &str = "1";
 
-/// Bytes that are not an index of this version.
+/// The bytes are not an index of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) struct InvalidIndex;
 
@@ -131,7 +131,7 @@ impl fmt::Display for Age {
     }
 }
 
-/// The words of a line. `None` from every method: there is something else.
+/// The words of a line. Every method returns `None` if something else follows.
 struct Words<'t>(std::str::Split<'t, char>);
 
 impl<'t> Words<'t> {

@@ -13,7 +13,7 @@ async fn a_closed_store_leaves_one_file_with_all_that_was_begun() {
     let directory = Directory::new();
     let (store, clock) = open(&directory).await;
     create(&store, record(1, &[])).await;
-    // Handed over before the close, and not waited for until after it.
+    // Sent before the close, but only awaited after it.
     let patches: Vec<_> = (0..50).map(|_| add()).collect();
     let begun: Vec<_> = patches.iter().map(|patch| store.apply(id(1), 1, patch, None)).collect();
     let mut begun: Vec<_> = begun.into_iter().map(Box::pin).collect();

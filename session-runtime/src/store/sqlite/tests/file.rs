@@ -1,4 +1,4 @@
-//! The file: what is in it, and which ones are refused.
+//! The content of the file, and which files are refused.
 
 use super::*;
 use crate::clock::Millis;
@@ -119,7 +119,7 @@ async fn what_was_acknowledged_is_there_after_reopening_and_after_a_kill() {
     let (store, clock) = open(&directory).await;
     create(&store, record(1, &[("a", "1")])).await;
     applied(&store, 1, &Patch::of(vec![set("b", b"2")])).await;
-    // What is on disk at this moment is what a killed process leaves.
+    // A killed process leaves what is on disk at this moment.
     std::fs::copy(directory.file(), killed.file()).unwrap();
     std::fs::copy(directory.wal(), killed.wal()).unwrap();
     drop(store);

@@ -16,7 +16,7 @@ thread_local! {
     static TEXT: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// The events of this thread during `work`, one a line.
+/// Returns the events that this thread logs during `work`, one per line.
 fn log_of(work: impl FnOnce()) -> String {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(Collector).unwrap());

@@ -21,7 +21,7 @@ async fn opened(directory: &Directory) -> SqliteStore {
     store
 }
 
-/// Without a single write, and for reads too.
+/// Without any write, and for reads too.
 async fn lost(store: &SqliteStore, file: &str) {
     eventually(|| store.0.threads.readers.lost().check().is_err()).await;
     for call in all_calls(store).await {

@@ -1,4 +1,4 @@
-//! Principals who have gathered sessions.
+//! Principals with many sessions.
 
 use super::*;
 use crate::record::patch::{AtLimit, Cap, Denied};
@@ -14,7 +14,7 @@ fn number(number: usize) -> SessionId {
     SessionId::from_bytes(bytes)
 }
 
-/// A session of the customer who signed in so many milliseconds after the start.
+/// A session of the customer who signed in `index` milliseconds after the start.
 fn nth(index: usize, idle: Duration) -> Record {
     let lifetime = Lifetime { idle: Some(idle), absolute: None, remember: false };
     let mut meta = Meta::new(SECRET, START, lifetime);
@@ -66,7 +66,7 @@ async fn below_the_cap_no_session_is_looked_at() {
     let directory = Directory::new();
     let (store, _) = open(&directory).await;
     fill(&store, 0..4, HOUR).await;
-    // Whatever is in their rows: at the cap they would be removed.
+    // The content of the rows does not matter: at the cap they would be removed.
     directory.sql().execute_batch("UPDATE session SET form = x'00'").unwrap();
     let sign_in = at_most(5, AtLimit::EvictOldest);
     assert_eq!(store.create(nth(10, HOUR).into(), sign_in).await.unwrap(), Created::ALONE);

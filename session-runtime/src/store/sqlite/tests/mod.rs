@@ -1,5 +1,4 @@
-//! What is particular to SQLite. The contract is tested by the conformance
-//! suite.
+//! Tests of what is specific to SQLite. The conformance suite tests the contract.
 
 mod any;
 mod closing;
@@ -35,7 +34,7 @@ const SECRET: SecretHash = SecretHash::from_bytes([7; 32]);
 const HOUR: Duration = Duration::from_secs(3600);
 const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// A directory of its own, removed when the test ends.
+/// A temporary directory, removed when the test ends.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -104,7 +103,7 @@ async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Reco
     }
 }
 
-/// All pages of a listing, so many sessions a page.
+/// Returns all pages of a listing, with `limit` sessions per page.
 async fn listed(store: &SqliteStore, principal: &Principal, limit: usize) -> Vec<Arc<Record>> {
     let (mut all, mut from) = (Vec::new(), None);
     loop {
@@ -117,7 +116,7 @@ async fn listed(store: &SqliteStore, principal: &Principal, limit: usize) -> Vec
     }
 }
 
-/// A revocation to its end.
+/// Runs a revocation to its end; returns how many sessions it ended.
 async fn revoked(store: &SqliteStore, principal: &Principal, which: Revoke) -> u64 {
     let (mut ended, mut from) = (0, None);
     loop {
@@ -145,7 +144,7 @@ async fn applied(store: &SqliteStore, number: u8, patch: &Patch) -> Applied {
     }
 }
 
-/// Waits for what another thread does by itself.
+/// Waits until `holds` returns true because of what another thread does.
 async fn eventually(mut holds: impl FnMut() -> bool) {
     for _ in 0..1_000 {
         if holds() {

@@ -12,7 +12,7 @@ PRAGMA application_id = 4711;
 PRAGMA user_version = 12;
 ";
 
-/// The application's file, and what it has in it.
+/// Opens the application's file and creates its tables.
 fn application(directory: &Directory) -> Connection {
     let db = directory.sql();
     db.execute_batch(TABLES).unwrap();
@@ -30,7 +30,7 @@ fn theirs(db: &Connection) -> (i64, i64, String, i64) {
     db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap()
 }
 
-/// Everything that a store does.
+/// Calls every operation of a store.
 async fn everything(store: &SqliteStore) {
     let shop = Principal::new("shop", "42");
     for number in 1..=3 {
@@ -65,7 +65,7 @@ async fn sessions_live_beside_the_tables_of_the_application_and_change_nothing_o
                  WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE 'web\\_session%' ESCAPE '\\')";
     let names: String = db.query_row(names, [], |row| row.get(0)).unwrap();
     assert_eq!(names, "invoice session");
-    // Again, on what is there.
+    // Again, with the tables already there.
     let store = beside(&directory).await;
     assert!(matches!(
         store.load(id(2), &[SECRET], Touch::Never.into()).await.unwrap(),

@@ -13,15 +13,14 @@ use crate::store::sqlite::step::Writes;
 use crate::store::sqlite::watch::Lost;
 use crate::store::sqlite::writer::{Threads, Writer};
 
-/// How many transactions are in the WAL: its frames that carry the size of
-/// the database.
+/// Counts the transactions in the WAL: the frames that carry the size of the database.
 fn commits(directory: &Directory) -> usize {
     let wal = std::fs::read(directory.wal()).unwrap();
     let page = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
     wal[32..].chunks_exact(24 + page).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
-/// Keeps the writer waiting, so that a queue builds up.
+/// Locks the file, so that the writer waits and a queue builds up.
 fn lock(directory: &Directory) -> Connection {
     let db = directory.sql();
     db.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -86,7 +85,7 @@ async fn a_change_that_waited_past_the_end_of_its_session_is_refused() {
     let lock = lock(&directory);
     let waiting = tokio::spawn({
         let store = store.clone();
-        // It was live when this was decided.
+        // The session was live when this was decided.
         async move { store.apply(id(1), 1, &add(), Some(&read)).await.unwrap() }
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
