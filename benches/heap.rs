@@ -17,9 +17,12 @@ use session_benches::shape::Small;
 use session_benches::stats::{median, runtime, timed};
 use session_benches::subjects::{ours, tower_sessions};
 use session_benches::table::{Table, whole};
-use session_runtime::clock::{Clock, Timestamp};
-use session_runtime::store::{MemoryStore, SessionStore, contract::{Lookup, Touch}};
 use session_runtime::__private::token::SessionToken;
+use session_runtime::clock::{Clock, Timestamp};
+use session_runtime::store::{
+    MemoryStore, SessionStore,
+    contract::{Lookup, Touch},
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::runtime::Runtime;
 

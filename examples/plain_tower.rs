@@ -36,7 +36,7 @@ async fn respond<B>(request: Request<B>) -> Result<Response<Body>, Infallible> {
         Ok(text) => (http::StatusCode::OK, text),
         Err(rejection) => {
             eprintln!("{rejection}");
-            let (status, text) = rejection.answer();
+            let (status, text) = rejection.status_and_text();
             (status, text.to_owned())
         }
     };

@@ -6,6 +6,7 @@
 mod allocations;
 mod beside;
 mod derive;
+mod footprint;
 mod heap;
 mod load;
 mod memory;

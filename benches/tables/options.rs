@@ -22,6 +22,7 @@ cargo bench --bench tables -- [WHAT …] [OPTIONS]
                              file of SQLite (6 GB of memory and as much disk, 1 hour)
                     socket   whole requests over a socket, with `wrk`
                     derive   what the derive costs the compiler
+                    footprint  crates, build, program, memory (6 minutes; needs wrk, curl)
                     (default: all of them)
   --write           put the tables into docs/performance.md
   --quick           few and short rounds, to see that it runs

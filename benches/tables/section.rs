@@ -5,7 +5,9 @@ use std::fs;
 use session_benches::marked::replace_marked;
 
 use crate::options::Options;
-use crate::{Result, derive, heap, memory, places, profile, provenance, redis, scale, socket, sql};
+use crate::{
+    Result, derive, footprint, heap, memory, places, profile, provenance, redis, scale, socket, sql,
+};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
 const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/plots");
@@ -21,10 +23,11 @@ pub(crate) enum Section {
     Scale,
     Socket,
     Derive,
+    Footprint,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Memory,
         Self::Places,
         Self::Redis,
@@ -33,6 +36,7 @@ impl Section {
         Self::Scale,
         Self::Socket,
         Self::Derive,
+        Self::Footprint,
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -49,6 +53,7 @@ impl Section {
             Self::Scale => "scale",
             Self::Socket => "socket",
             Self::Derive => "derive",
+            Self::Footprint => "footprint",
         }
     }
 
@@ -62,6 +67,7 @@ impl Section {
             Self::Scale => scale::measure(options),
             Self::Socket => socket::measure(options),
             Self::Derive => derive::tables::measure(options),
+            Self::Footprint => footprint::measure(options),
         }
     }
 

@@ -138,7 +138,7 @@ fn until_idle() {
 }
 
 /// The number in the line that has it; a time in microseconds.
-fn field<'s>(said: &'s str, find: impl Fn(&'s str) -> Option<&'s str>) -> Result<f64> {
+pub(crate) fn field<'s>(said: &'s str, find: impl Fn(&'s str) -> Option<&'s str>) -> Result<f64> {
     let text = said.lines().find_map(find).ok_or_else(|| format!("not what wrk says: {said}"))?;
     let (text, unit) = match text.trim() {
         text if text.ends_with("us") => (&text[..text.len() - 2], 1.0),

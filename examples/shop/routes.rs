@@ -38,6 +38,7 @@ pub(crate) fn app(sessions: SessionLayer) -> Router {
         // Added after the session layer, so these routes have no session to load.
         .route("/assets/shop.css", get(assets::css))
         .route("/assets/shop.js", get(assets::js))
+        .route("/guide/{chapter}", get(assets::chapter))
         // The cookie's `SameSite=Lax` prevents other sites from posting in a
         // visitor's name. But all ports of localhost are one site, and so are all
         // sub-domains of a company. This layer compares the whole origin. See

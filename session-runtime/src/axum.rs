@@ -97,7 +97,7 @@ impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for SessionMan
 
 impl IntoResponse for SessionRejection {
     fn into_response(self) -> Response {
-        let answer = self.answer();
+        let answer = self.status_and_text();
         report(answer.0, &self, "session rejected");
         let mut response = answer.into_response();
         response.extensions_mut().insert(self);
@@ -108,7 +108,7 @@ impl IntoResponse for SessionRejection {
 impl IntoResponse for SessionError {
     /// Returns the response that the layer sends when its own commit fails.
     fn into_response(self) -> Response {
-        let answer = self.answer();
+        let answer = self.status_and_text();
         report(answer.0, &self, "session error");
         let mut response = answer.into_response();
         response.extensions_mut().insert(Arc::new(self));
@@ -120,13 +120,13 @@ impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
         match self {
             Self::Session(rejection) => rejection.into_response(),
-            Self::Nobody { login: Some(location) } => match HeaderValue::try_from(location) {
+            Self::NotSignedIn { login: Some(location) } => match HeaderValue::try_from(location) {
                 Ok(location) => {
                     (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
                 }
-                Err(_) => Self::Nobody { login: None }.into_response(),
+                Err(_) => Self::NotSignedIn { login: None }.into_response(),
             },
-            Self::Nobody { login: None } => {
+            Self::NotSignedIn { login: None } => {
                 (StatusCode::UNAUTHORIZED, "sign in first").into_response()
             }
         }

@@ -111,11 +111,11 @@ impl SessionError {
     /// ```
     /// use session_runtime::SessionError;
     ///
-    /// let (status, text) = SessionError::NotFresh.answer();
+    /// let (status, text) = SessionError::NotFresh.status_and_text();
     /// assert_eq!((status.as_u16(), text), (401, "sign in again"));
     /// ```
     #[must_use]
-    pub fn answer(&self) -> (StatusCode, &'static str) {
+    pub fn status_and_text(&self) -> (StatusCode, &'static str) {
         match self {
             Self::Store(error) if error.kind() == StoreErrorKind::Unsupported => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "session error")
@@ -155,7 +155,7 @@ impl fmt::Display for SessionError {
         match self {
             Self::Store(error) => write!(f, "{error}"),
             Self::Uncertain => f.write_str("it is unknown whether the session was saved"),
-            Self::Gone => f.write_str("the session ended or changed hands during the request"),
+            Self::Gone => f.write_str("the session ended, or its user signed in or out, during the request"),
             Self::Conflict { field: Some(field) } => {
                 write!(f, "`{field}` kept changing under this request")
             }
@@ -166,15 +166,15 @@ impl fmt::Display for SessionError {
                 write!(f, "`{field}` is written once, and holds another value already")
             }
             Self::SignInDenied(Denied::AtLimit) => {
-                f.write_str("whoever signs in has as many sessions as are allowed")
+                f.write_str("the principal has as many sessions as are allowed")
             }
             Self::SignInDenied(Denied::Revoked) => {
-                f.write_str("all sessions of whoever signs in were revoked since the login began")
+                f.write_str("all sessions of the principal were revoked after the login began")
             }
             Self::LoginExpired => {
                 f.write_str("the login ticket is too old, or was taken for another principal")
             }
-            Self::NotFresh => f.write_str("nobody proved who they are recently enough"),
+            Self::NotFresh => f.write_str("the last authentication is too old for this step"),
             Self::Undecodable { field } => {
                 write!(f, "the stored value of `{field}` does not decode as the field's type")
             }

@@ -128,7 +128,7 @@ impl<S: HasPrincipal> Authenticated<S> {
     ///
     /// # Errors
     ///
-    /// Same as [`session_of`]; [`AuthenticatedRejection::Nobody`] if no user is signed in.
+    /// Same as [`session_of`]; [`AuthenticatedRejection::NotSignedIn`] if no user is signed in.
     pub async fn of(
         extensions: &Extensions,
         headers: &HeaderMap,
@@ -138,7 +138,7 @@ impl<S: HasPrincipal> Authenticated<S> {
         }
         let pages = &request_of::<S>(extensions)?.engine.config.login;
         let login = login::location(pages, extensions.get(), headers);
-        Err(AuthenticatedRejection::Nobody { login })
+        Err(AuthenticatedRejection::NotSignedIn { login })
     }
 
     /// Same as [`of`](Self::of), but returns `None` if no user is signed in.

@@ -64,7 +64,7 @@ pub use id::{InvalidSessionId, SessionId};
 pub use login::local_path;
 pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
 pub use metrics::Metrics;
-pub use middleware::{AnswerBody, ResponseFuture, SessionLayer, SessionService};
+pub use middleware::{ResponseFuture, SessionLayer, SessionService, StaticBody};
 pub use realm::{InvalidRealm, Realm};
 pub use record::patch::AtLimit;
 pub use rejection::{AuthenticatedRejection, SessionRejection};

@@ -296,7 +296,7 @@ mod tests {
             let merged = recent::<N, _>(&base, &stored, mine.clone());
             prop_assert!(merged.len() <= N);
             for (at, item) in merged.iter().enumerate() {
-                prop_assert!(!merged[at + 1..].contains(item), "{} is there twice", item);
+                prop_assert!(!merged[at + 1..].contains(item), "{} is given twice", item);
                 prop_assert!(stored.contains(item) || mine.contains(item));
                 let kept = |side: &[u8], other: &[u8]| {
                     side.contains(item) || touched(&base, other).contains(item)

@@ -62,7 +62,7 @@ pub struct CacheStats {
     /// Loads that asked the store.
     pub misses: u64,
     /// Sessions in memory, including outdated ones.
-    pub held: usize,
+    pub entries: usize,
     /// The approximate size of these sessions, in bytes.
     pub bytes: usize,
     /// Whether loads may be answered from memory now: always without a change feed;

@@ -30,7 +30,7 @@ pub enum SessionRejection {
 impl SessionRejection {
     /// Returns the status and the fixed body text of the response.
     #[must_use]
-    pub fn answer(&self) -> (StatusCode, &'static str) {
+    pub fn status_and_text(&self) -> (StatusCode, &'static str) {
         match self {
             Self::MissingLayer { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "session layer missing")
@@ -38,7 +38,7 @@ impl SessionRejection {
             Self::Excluded { .. } => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "no sessions on this path")
             }
-            Self::Failed(error) => error.answer(),
+            Self::Failed(error) => error.status_and_text(),
         }
     }
 
@@ -85,7 +85,7 @@ pub enum AuthenticatedRejection {
     /// The session could not be extracted.
     Session(SessionRejection),
     /// No user is signed in.
-    Nobody {
+    NotSignedIn {
         /// The URL of the login page that the browser is redirected to, with the requested
         /// address as `next`. `None` if this path has no
         /// [`login_redirect`](crate::SessionLayer::login_redirect), or the request is not
@@ -104,7 +104,7 @@ impl fmt::Display for AuthenticatedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(rejection) => rejection.fmt(f),
-            Self::Nobody { .. } => f.write_str("nobody is signed in"),
+            Self::NotSignedIn { .. } => f.write_str("nobody is signed in"),
         }
     }
 }
@@ -113,7 +113,7 @@ impl Error for AuthenticatedRejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Session(rejection) => rejection.source(),
-            Self::Nobody { .. } => None,
+            Self::NotSignedIn { .. } => None,
         }
     }
 }

@@ -50,8 +50,8 @@ async fn what_a_client_causes_is_no_error_in_the_log() {
     client.post("/in").await;
     under.clock.advance(Duration::from_secs(1));
     for (path, status, said) in [
-        ("/step", 401, "nobody proved who they are recently enough"),
-        ("/late", 409, "the session ended or changed hands"),
+        ("/step", 401, "the last authentication is too old for this step"),
+        ("/late", 409, "the session ended, or its user signed in or out"),
     ] {
         assert_eq!(client.post(path).await.status, status);
         assert_eq!(levels(&traced, said), ["INFO"], "{}", traced.text());

@@ -200,7 +200,7 @@ async fn a_sensitive_step_asks_the_store_when_somebody_last_proved_who_they_are(
         tab.ask(step).await.ok().unwrap();
         under.clock.advance(Duration::from_millis(1));
         let error = tab.ask(step).await.ok().unwrap_err();
-        assert_eq!(error.answer().0, StatusCode::UNAUTHORIZED, "{}", under.name);
+        assert_eq!(error.status_and_text().0, StatusCode::UNAUTHORIZED, "{}", under.name);
         tab.run(|mut s: Handle| async move { s.reauthenticated() }).await.ok();
         tab.ask(step).await.ok().unwrap();
         // Signed out elsewhere while this request is on its way.

@@ -264,7 +264,7 @@ fn combinations_that_make_no_sense_are_refused_as_in_code() {
         ),
         (json!({ "cookie": "strict" }), "cookie: has entries of its own"),
         (json!({ "login_redirect": "/bücher" }), "login_redirect: a URL of visible ASCII"),
-        (json!({ "IDLE-timeout": 60, "idle_timeout": 60 }), "idle_timeout: is there twice"),
+        (json!({ "IDLE-timeout": 60, "idle_timeout": 60 }), "idle_timeout: is given twice"),
         (json!([1]), "settings of sessions are entries with names, not a list"),
     ] {
         let errors = wrong(config);
@@ -280,7 +280,7 @@ async fn what_only_the_store_or_the_surroundings_can_tell_is_said_when_the_layer
     assert!(error(layer).starts_with("`store`: no such store"));
     let layer = config(json!({ "store": "memory:", "prefix": "shop" })).layer().await;
     let text = error(layer);
-    assert!(text.starts_with("`store`: `memory:` shares nothing"), "{text}");
+    assert!(text.starts_with("`store`: `memory:` does not support `prefix`"), "{text}");
     assert!(text.contains("leave `prefix` out"), "{text}");
     for url in ["redis:127.0.0.1", "redis+cluster:a,b", "postgres:user@host", "mysql:host/base"] {
         let text = error(config(json!({ "store": url })).layer().await);

@@ -95,7 +95,7 @@ async fn a_logout_asks_the_browser_to_forget_what_the_setting_says() {
         all.map(|value| value.to_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let usual = ["\"cache\", \"storage\""];
-    let layer = SessionLayer::new(memory().store).clear_site_data(SiteData::USUAL);
+    let layer = SessionLayer::new(memory().store).clear_site_data(SiteData::RECOMMENDED);
     let app = routes().layer(layer);
     for (path, expected) in [("/out", &usual[..]), ("/clear", &usual), ("/own", &["\"*\""])] {
         let mut client = Client::new(&app);
@@ -126,7 +126,7 @@ async fn a_logout_asks_the_browser_to_forget_what_the_setting_says() {
 #[tokio::test]
 async fn a_logout_that_failed_makes_the_browser_forget_nothing() {
     let store = FaultStore::new(memory().store);
-    let layer = SessionLayer::new(store.clone()).clear_site_data(SiteData::USUAL);
+    let layer = SessionLayer::new(store.clone()).clear_site_data(SiteData::RECOMMENDED);
     let app = routes().layer(layer);
     for (path, operation) in [("/out", Operation::Delete), ("/clear", Operation::Apply)] {
         let mut client = Client::new(&app);

@@ -181,7 +181,7 @@ async fn a_commit_that_fails_after_its_client_has_hung_up_is_logged() {
     let gate = slow.next(Call::Delete, Fault::Fails);
     hangs_up(&client, "/run", gate.reached()).await;
     gate.open();
-    let said = || traced.text().contains("could not be saved, and nobody waits for the answer");
+    let said = || traced.text().contains("could not be saved after its request had ended");
     for _ in 0..1_000 {
         if said() {
             return;

@@ -192,7 +192,7 @@ async fn outside_of_requests_a_manager_takes_the_principals_of_its_schema() {
 async fn a_manager_knows_what_the_layer_is_told_afterwards() {
     let layer = SessionLayer::new(memory().store);
     let early = layer.manager();
-    assert_eq!(early.sessions_of(&1_u64).await.unwrap_err().answer().0, 500);
+    assert_eq!(early.sessions_of(&1_u64).await.unwrap_err().status_and_text().0, 500);
     let layer = layer.schema::<Visitor>();
     let app = Router::new()
         .route("/in", post(|mut s: Session<Visitor>| async move { s.set_user_id(1) }))

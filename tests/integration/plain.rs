@@ -29,7 +29,7 @@ async fn service(request: Request<()>) -> Answer {
     let text = match request.uri().path() {
         "/maybe" => match existing_session_of::<Visitor>(extensions, headers).await {
             Ok(session) => session.is_some().to_string(),
-            Err(rejection) => return Ok(answer(rejection.answer())),
+            Err(rejection) => return Ok(answer(rejection.status_and_text())),
         },
         "/account" => match Authenticated::<Visitor>::of(extensions, headers).await {
             Ok(who) => who.principal().to_string(),
@@ -37,7 +37,7 @@ async fn service(request: Request<()>) -> Answer {
         },
         path => match session.await {
             Ok(session) => act(path, session),
-            Err(rejection) => return Ok(answer(rejection.answer())),
+            Err(rejection) => return Ok(answer(rejection.status_and_text())),
         },
     };
     Ok(Response::new(text))

@@ -108,7 +108,8 @@ pub(crate) async fn handle<W: Witness>(
             let mut status = StatusCode::OK;
             for act in job.acts {
                 job.witness.acts(act);
-                let result = perform(&mut session, act).await.map_err(|error| error.answer().0);
+                let result =
+                    perform(&mut session, act).await.map_err(|error| error.status_and_text().0);
                 job.witness.acted(act, result, shown(&session));
                 if act == Act::Fail {
                     status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -122,7 +122,7 @@ impl Tab {
                         let value = handler(session).await;
                         *result.lock().unwrap() = Some(value);
                     }
-                    Err(rejection) => *response.status_mut() = rejection.answer().0,
+                    Err(rejection) => *response.status_mut() = rejection.status_and_text().0,
                 }
                 Ok::<_, Infallible>(response)
             }

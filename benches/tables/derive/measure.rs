@@ -146,7 +146,7 @@ fn counted_path(result: &str) -> String {
 }
 
 /// Milliseconds that this process's children took, which are over.
-fn cpu_time() -> Result<f64> {
+pub(crate) fn cpu_time() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
     // After the name, which is in brackets: `cutime` and `cstime` are the 14th
     // and 15th, in hundredths of a second.

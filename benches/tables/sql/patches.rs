@@ -8,12 +8,12 @@ use session_benches::stats::median;
 use session_benches::subjects::by_hand::json::{Texts as _, encode};
 use session_benches::subjects::by_hand::sqlite::{self, Threads};
 use session_benches::subjects::service::Engine;
-use session_runtime::SessionId;
-use session_runtime::clock::Clock;
 use session_runtime::__private::patch::{FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use session_runtime::__private::record::{Meta, Record};
-use session_runtime::store::{SessionStore as _, SqliteStore};
 use session_runtime::__private::token::SecretHash;
+use session_runtime::SessionId;
+use session_runtime::clock::Clock;
+use session_runtime::store::{SessionStore as _, SqliteStore};
 
 use super::place::Place;
 use super::rounds::database;

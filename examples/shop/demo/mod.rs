@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use session_runtime::Session;
 
 pub(crate) use self::shadow::Shadows;
-use self::shadow::Whole;
+use self::shadow::{Run, Whole};
 use crate::catalogue::Product;
 use crate::session::Visitor;
 use crate::texts::Locale;
@@ -43,7 +43,7 @@ pub(crate) async fn start(
         items: before.items + 1,
         clicks: before.clicks + CLICKS,
     };
-    shadows.write(*id, before);
+    shadows.begin(*id, before);
     Ok(Json(Start { before, expected }))
 }
 
@@ -99,12 +99,19 @@ pub(crate) struct Finish {
     whole: Option<Whole>,
 }
 
+/// Shows what came of it, and takes it back: the visitor goes on as before.
 pub(crate) async fn finish(
-    session: Session<Visitor>,
+    mut session: Session<Visitor>,
     State(shadows): State<Shadows>,
 ) -> Json<Finish> {
-    Json(Finish {
-        actual: Whole::of(&session),
-        whole: session.id().and_then(|id| shadows.remove(*id)),
-    })
+    let actual = Whole::of(&session);
+    let run = session.id().and_then(|id| shadows.finish(*id));
+    if let Some(Run { before, .. }) = run {
+        session.set_locale(before.locale);
+        if actual.items > before.items {
+            session.take_from_cart(Product::Pen);
+        }
+        session.add_clicks(-(actual.clicks.saturating_sub(before.clicks) as i64));
+    }
+    Json(Finish { actual, whole: run.map(|run| run.whole) })
 }

@@ -25,31 +25,44 @@ impl Whole {
     }
 }
 
+/// One run: the values before it, and what a store of whole sessions makes of them.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    pub(super) before: Whole,
+    pub(super) whole: Whole,
+}
+
 /// When this many runs are stored, all are dropped, because some never finish.
 const MOST: usize = 1_000;
 
 /// A store that loads and saves a session as a whole.
 #[derive(Clone, Default)]
-pub(crate) struct Shadows(Arc<Mutex<HashMap<SessionId, Whole>>>);
+pub(crate) struct Shadows(Arc<Mutex<HashMap<SessionId, Run>>>);
 
 impl Shadows {
-    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Whole>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<SessionId, Run>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn read(&self, id: SessionId) -> Option<Whole> {
-        self.all().get(&id).copied()
-    }
-
-    pub(super) fn write(&self, id: SessionId, whole: Whole) {
+    pub(super) fn begin(&self, id: SessionId, before: Whole) {
         let mut all = self.all();
         if all.len() >= MOST {
             all.clear();
         }
-        all.insert(id, whole);
+        all.insert(id, Run { before, whole: before });
     }
 
-    pub(super) fn remove(&self, id: SessionId) -> Option<Whole> {
+    pub(super) fn read(&self, id: SessionId) -> Option<Whole> {
+        self.all().get(&id).map(|run| run.whole)
+    }
+
+    pub(super) fn write(&self, id: SessionId, whole: Whole) {
+        if let Some(run) = self.all().get_mut(&id) {
+            run.whole = whole;
+        }
+    }
+
+    pub(super) fn finish(&self, id: SessionId) -> Option<Run> {
         self.all().remove(&id)
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use maud::{Markup, html};
 use session_runtime::SessionInfo;
 
-use super::{Home, short};
+use super::{Home, layout, short};
 use crate::catalogue::USERS;
 use crate::session::Visitor;
 
@@ -18,7 +18,7 @@ fn sign_in(page: &Home<'_>) -> Markup {
     let t = page.texts();
     html! {
         section.card id="account" aria-labelledby="account-title" {
-            h2 id="account-title" { (t.account.title) }
+            h2 id="account-title" { (t.account.title) (layout::chapter(t, "sign-in")) }
             form.sign-in method="post" action="/sign-in" {
                 fieldset {
                     legend { (t.account.who) }
@@ -44,7 +44,7 @@ fn devices(page: &Home<'_>) -> Markup {
     let others = page.devices.iter().filter(|device| !is_this(page, device)).count();
     html! {
         section.card id="devices" data-devices=(page.devices.len()) aria-labelledby="devices-title" {
-            h2 id="devices-title" { (t.devices.title) }
+            h2 id="devices-title" { (t.devices.title) (layout::chapter(t, "devices")) }
             ul.devices {
                 @for device in page.devices {
                     @let this = is_this(page, device);
@@ -90,7 +90,7 @@ pub(super) fn facts(page: &Home<'_>) -> Markup {
     let ago = |then: Option<SystemTime>| then.map_or_else(|| "–".to_owned(), |then| page.ago(then));
     html! {
         section.card.facts id="session" aria-labelledby="session-title" {
-            h2 id="session-title" { (t.facts.title) }
+            h2 id="session-title" { (t.facts.title) (layout::chapter(t, "first-session")) }
             dl {
                 div.wide { dt { (t.facts.id) } dd { code id="session-id" { @if let Some(id) = facts.id { (id) } @else { "–" } } } }
                 div { dt { (t.facts.created) } dd { (ago(facts.created)) } }

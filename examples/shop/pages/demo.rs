@@ -3,6 +3,7 @@
 
 use maud::{Markup, html};
 
+use super::layout;
 use crate::demo::CLICKS;
 use crate::texts::Locale;
 
@@ -19,7 +20,10 @@ pub(super) fn panel(locale: Locale) -> Markup {
         section.card.demo id="demo" aria-labelledby="demo-title" data-state="idle" {
             div.demo-head {
                 div {
-                    h2 id="demo-title" { (t.title) }
+                    h2 id="demo-title" {
+                        (t.title)
+                        (layout::chapter(locale.texts(), "concurrency"))
+                    }
                     p { (t.intro) }
                 }
                 button.button.primary id="demo-run" data-idle=(t.run) data-running=(t.running) data-done=(t.again) {
@@ -35,7 +39,6 @@ pub(super) fn panel(locale: Locale) -> Markup {
             div.outcome id="demo-outcome" hidden {
                 p.verdict role="status" {
                     strong id="demo-verdict" data-good=(t.verdict) data-bad=(t.wrong) {}
-                    a href="/#demo" id="demo-reload" { (t.reload) }
                 }
                 div.scroll tabindex="0" role="region" aria-labelledby="demo-title" {
                     table {

@@ -5,7 +5,14 @@ use maud::{DOCTYPE, Markup, html};
 use super::{Frame, icons};
 use crate::catalogue::User;
 use crate::session::Notice;
-use crate::texts::Locale;
+use crate::texts::{Locale, Texts};
+
+/// A link to the chapter of the guide that explains what stands beside it.
+pub(super) fn chapter(t: &Texts, name: &str) -> Markup {
+    html! {
+        a.chapter href={ "/guide/" (name) } hreflang="en" title=(t.chapter) aria-label=(t.chapter) { "?" }
+    }
+}
 
 /// A page with language switch and account.
 pub(super) fn page(frame: &Frame, body: &Markup) -> Markup {

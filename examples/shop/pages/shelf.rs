@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{Home, icons};
+use super::{Home, icons, layout};
 use crate::catalogue::Product;
 use crate::checkout;
 use crate::texts::Texts;
@@ -40,7 +40,11 @@ pub(super) fn cart(page: &Home<'_>) -> Markup {
     let items: u32 = page.cart.iter().map(|line| line.quantity).sum();
     html! {
         section.card id="cart" data-items=(items) aria-labelledby="cart-title" {
-            h2 id="cart-title" { (t.cart.title) @if items > 0 { span.badge { (items) } } }
+            h2 id="cart-title" {
+                (t.cart.title)
+                @if items > 0 { span.badge { (items) } }
+                (layout::chapter(t, "fields"))
+            }
             @if page.cart.is_empty() {
                 p.quiet { (t.cart.empty) }
             } @else {

@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
     intro: "Alles, was Sie hier tun, wird in einer einzigen typisierten Session gespeichert. Öffnen Sie einen zweiten Tab, klicken Sie in beiden, schießen Sie den Server ab: Es geht nichts verloren.",
     language: "Sprache",
     skip: "Zum Laden springen",
+    chapter: "Wie das funktioniert (Kapitel der Anleitung, englisch)",
     visits: |n| if n == 1 { "Ihr erster Besuch".to_owned() } else { format!("Besuch Nr. {n}") },
     price: |cents| format!("{},{:02}\u{a0}€", cents / 100, cents % 100),
     product: |product| match product {
@@ -102,11 +103,10 @@ pub(super) const TEXTS: Texts = Texts {
     },
     demo: Demo {
         title: "Zwei Tabs gleichzeitig",
-        intro: "Dieser Knopf sendet sechs Anfragen gleichzeitig und mit demselben Cookie. Jede liest die Session, wartet und schreibt dann: Eine ändert die Sprache, eine legt einen Füller in den Warenkorb, vier zählen einen Klick. Ihre Session wird dabei wirklich geändert.",
+        intro: "Dieser Knopf sendet sechs Anfragen gleichzeitig und mit demselben Cookie. Jede liest die Session, wartet und schreibt dann: Eine ändert die Sprache, eine legt einen Füller in den Warenkorb, vier zählen einen Klick. Ihre Session wird dabei wirklich geändert und danach wieder in den vorigen Zustand gebracht.",
         run: "Sechs Anfragen senden",
         running: "Läuft …",
         again: "Noch einmal senden",
-        reload: "Auf der Seite zeigen",
         lanes: "Laufende Anfragen",
         waits: |ms| format!("{ms} ms"),
         language: "Sprache",

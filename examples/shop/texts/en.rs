@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
     intro: "Everything you do here is stored in one typed session. Open a second tab, click in both, kill the server: nothing is lost.",
     language: "Language",
     skip: "Skip to the shop",
+    chapter: "How this works (the guide’s chapter)",
     visits: |n| if n == 1 { "Your first visit".to_owned() } else { format!("Visit no. {n}") },
     price: |cents| format!("€{}.{:02}", cents / 100, cents % 100),
     product: |product| match product {
@@ -100,11 +101,10 @@ pub(super) const TEXTS: Texts = Texts {
     },
     demo: Demo {
         title: "Two tabs at once",
-        intro: "This button sends six requests at the same moment with the same cookie. Each reads the session, waits, then writes: one changes the language, one adds a pen to the cart, four count a click. These changes to your session are real.",
+        intro: "This button sends six requests at the same moment with the same cookie. Each reads the session, waits, then writes: one changes the language, one adds a pen to the cart, four count a click. All of it is real, and is taken back afterwards.",
         run: "Send six requests",
         running: "Running…",
         again: "Send six more",
-        reload: "Show it on the page",
         lanes: "Running requests",
         waits: |ms| format!("{ms} ms"),
         language: "Language",

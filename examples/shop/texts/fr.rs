@@ -10,6 +10,7 @@ pub(super) const TEXTS: Texts = Texts {
     intro: "Tout ce que vous faites ici est enregistré dans une seule session typée. Ouvrez un second onglet, cliquez dans les deux, tuez le serveur : rien n’est perdu.",
     language: "Langue",
     skip: "Aller à la boutique",
+    chapter: "Comment cela fonctionne (chapitre du guide, en anglais)",
     visits: |n| {
         if n == 1 { "Votre première visite".to_owned() } else { format!("Visite nº\u{a0}{n}") }
     },
@@ -104,11 +105,10 @@ pub(super) const TEXTS: Texts = Texts {
     },
     demo: Demo {
         title: "Deux onglets à la fois",
-        intro: "Ce bouton envoie six requêtes au même instant, avec le même cookie. Chacune lit la session, attend, puis écrit : l’une change la langue, une autre ajoute un stylo au panier, quatre comptent un clic. Votre session est réellement modifiée.",
+        intro: "Ce bouton envoie six requêtes au même instant, avec le même cookie. Chacune lit la session, attend, puis écrit : l’une change la langue, une autre ajoute un stylo au panier, quatre comptent un clic. Votre session est réellement modifiée, puis remise dans son état d’avant.",
         run: "Envoyer six requêtes",
         running: "En cours…",
         again: "Renvoyer",
-        reload: "Le voir sur la page",
         lanes: "Requêtes en cours",
         waits: |ms| format!("{ms} ms"),
         language: "Langue",

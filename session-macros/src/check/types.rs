@@ -39,7 +39,7 @@ pub(super) fn nonces_come_and_go(schema: &Schema<'_>, diagnostics: &Diagnostics)
             ),
             Policy::Nonce if !field.shape.optional => diagnostics.over(
                 field.ty,
-                format!("a nonce is there until somebody consumes it: write `Option<{ty}>`"),
+                format!("a nonce is present until it is consumed: write `Option<{ty}>`"),
             ),
             Policy::KeyedNonce if field.map_key.is_none() => {
                 let value = match (field.shape.optional, shape::value(field.ty)) {

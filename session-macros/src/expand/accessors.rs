@@ -56,7 +56,7 @@ pub(crate) fn method(
 const ERRORS: &str = "
  # Errors
 
- If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its
+ If the session ended, or its user signed in or out, meanwhile; if the store cannot answer; if its
  answer was lost, and the value may be gone with it.";
 
 /// Returns the span at which errors in the body are reported.
@@ -96,7 +96,7 @@ fn first_line(field: &Field<'_>, verb: Verb) -> String {
         }
         (Verb::Take, _) => format!("Sets `{name}` to `None` and returns what it was."),
         (Verb::Push, _) => {
-            format!("Appends to `{name}` what is to be taken once, with what is there already.")
+            format!("Appends a value to `{name}`; all values are taken together, once.")
         }
         (Verb::Add, _) => {
             format!("Adds to `{name}`; merges with what other requests add meanwhile.")

@@ -151,11 +151,11 @@ impl Config {
         if self.late_grace > TOMBSTONE {
             return Err(SetupError::setting(
                 "late_grace",
-                "at most a minute: so long is remembered what ended",
+                "at most a minute: ended sessions are remembered no longer",
             ));
         }
         if self.conflict_timeout.is_zero() {
-            return Err(SetupError::setting("conflict_timeout", "longer than nothing"));
+            return Err(SetupError::setting("conflict_timeout", "greater than zero"));
         }
         if self.excluded.iter().any(|path| !path.starts_with('/')) {
             return Err(SetupError::setting(
@@ -181,7 +181,7 @@ impl Config {
         self.realms.clone().settled(&self.cookie, &self.former_cookies)?;
         self.check_keys()?;
         if self.store_timeout.is_zero() {
-            return Err(SetupError::setting("store_timeout", "longer than nothing"));
+            return Err(SetupError::setting("store_timeout", "greater than zero"));
         }
         Ok(())
     }

@@ -50,7 +50,7 @@ impl Realms {
             None => Realm::new(cookie.bare_name()).map_err(|InvalidRealm| {
                 SetupError::setting(
                     "realm",
-                    "a cookie's name of more than 64 bytes names no realm: add `.realm(\"…\")`, \
+                    "a cookie name of more than 64 bytes cannot be the realm: add `.realm(\"…\")`, \
                      or give the cookie a shorter name",
                 )
             })?,

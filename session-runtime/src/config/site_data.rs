@@ -21,7 +21,7 @@ pub enum SiteData {
 impl SiteData {
     /// The cache and the storage, which may hold data of the ended session
     /// (OWASP ASVS 5.0, 14.3.1).
-    pub const USUAL: [Self; 2] = [Self::Cache, Self::Storage];
+    pub const RECOMMENDED: [Self; 2] = [Self::Cache, Self::Storage];
 
     /// Returns the header value for `all`; `None` if it is empty.
     pub(crate) fn header(all: impl IntoIterator<Item = Self>) -> Option<HeaderValue> {

@@ -262,7 +262,7 @@ fn gone(name: &str) -> Report {
         field: None,
         severity: Severity::Note,
         change: "the struct is not among the schemas of this lock any more".to_owned(),
-        effect: "what they hold of it is kept, and nobody reads it".to_owned(),
+        effect: "the stored value is kept, but no longer read".to_owned(),
         cure: Some(format!("`{name}` after the path, if it is only missing there")),
     };
     Report { schema: name.to_owned(), findings: vec![finding] }

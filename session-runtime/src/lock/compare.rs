@@ -241,7 +241,7 @@ impl<'l> Fields<'l> {
             // Reported with the new field.
             return None;
         }
-        let effect = "what they hold of it is kept, and nobody reads it; the lock remembers its type, in case the name comes back";
+        let effect = "the stored value is kept, but no longer read; the lock remembers its type, in case the name comes back";
         let finding = Finding { severity: Severity::Note, effect: effect.to_owned(), ..finding };
         if !field.principal {
             return Some(finding);

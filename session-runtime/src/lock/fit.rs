@@ -35,7 +35,7 @@ pub(super) fn fit(old: &Type, new: &Type) -> Fit {
         ("Vec", "Vec") | ("Set", "Set") | ("Map", "Map") => return inside(old, new),
         ("Set", "Vec") => return inside(old, new),
         ("Vec", "Set") => {
-            return inside(old, new).max(Fit::Changed("what is listed twice is there once"));
+            return inside(old, new).max(Fit::Changed("duplicate items are stored once"));
         }
         ("()", "()") if old.args.len() == new.args.len() => return inside(old, new),
         (array, "Vec") if array.starts_with("[;") => return inside(old, new),

@@ -91,7 +91,7 @@ impl Pair<'_> {
                 "such a session is ended when it is next used (`on_invalid = drop_session`)"
             }
             OnInvalid::Default if self.field.principal => {
-                "such a session counts as nobody's, and whoever was signed in has to sign in again (nothing is deleted)"
+                "the session is treated as signed out, and its user has to sign in again (nothing is deleted)"
             }
             OnInvalid::Default => {
                 "the field reads as its default until it is set, and the stored bytes stay until then"
@@ -215,7 +215,7 @@ impl Pair<'_> {
         }
         let change = format!("it was a {old} and is a {new}");
         if old == "keyed nonce" || new == "keyed nonce" {
-            let effect = "what is under way is not found: each value of a keyed nonce is stored under a name of its own".to_owned();
+            let effect = "pending values are not found: each value of a keyed nonce is stored under its own name".to_owned();
             let cure = Some("another name for the new field".to_owned());
             let severity = Severity::LosesData;
             return Some(Finding { cure, ..self.finding(severity, change, effect) });
@@ -223,7 +223,10 @@ impl Pair<'_> {
         let (severity, effect) = match (old, new) {
             ("value" | "counter", "value" | "counter") => (Severity::Harmless, "they are read"),
             (_, "flash" | "nonce") => (Severity::Note, "what they hold is handed out once more"),
-            _ => (Severity::Note, "what was to be handed out once is there until it is set"),
+            _ => (
+                Severity::Note,
+                "a value that was to be handed out once stays readable until it is set again",
+            ),
         };
         Some(self.finding(severity, change, effect.to_owned()))
     }
@@ -239,18 +242,18 @@ impl Pair<'_> {
             }
             _ => {
                 let change = "it has another time to live".to_owned();
-                let effect = "what is stored keeps its time".to_owned();
+                let effect = "stored values keep their expiry time".to_owned();
                 return Some(self.finding(Severity::Harmless, change, effect));
             }
         };
-        let effect = "what is stored has no end of its own until it is set again".to_owned();
+        let effect = "stored values do not expire until they are set again".to_owned();
         Some(self.finding(Severity::Note, change.to_owned(), effect))
     }
 
     fn secrecy(&self) -> Option<Finding> {
         let (change, what) = match (self.old.secret, self.new.secret) {
             (false, true) => {
-                ("it is secret", "values that are stored in clear are not known to be read")
+                ("it is secret", "values that are stored in plain text may not be readable")
             }
             (true, false) => {
                 ("it is secret no more", "values that are stored encrypted are not read")
@@ -263,13 +266,13 @@ impl Pair<'_> {
     fn principal(&self) -> Option<Finding> {
         let (change, effect, cure) = match (self.old.principal, self.new.principal) {
             (true, false) => (
-                "it does not say any more who is signed in",
-                "it is read as before, but nobody is signed in by it",
+                "it is no longer the principal",
+                "it is read as before, but no longer identifies the signed-in user",
                 "`principal` on it again",
             ),
             (false, true) => (
-                "it says who is signed in",
-                "nobody signed in by it: where it is set, the session counts as nobody's (nothing is deleted)",
+                "it is the principal now",
+                "no sign-in has set it: a session that holds it is treated as signed out (nothing is deleted)",
                 "another name for the principal, to be set when somebody signs in",
             ),
             _ => return None,

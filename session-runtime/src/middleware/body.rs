@@ -7,7 +7,7 @@
     label = "the services inside of the session layer answer with this body",
     note = "in a `ServiceBuilder`, write layers that change the body's type, such as `CompressionLayer` and `TraceLayer`, before the session layer; in `Router::layer` calls of their own they stand anywhere"
 )]
-pub trait AnswerBody: From<&'static str> {}
+pub trait StaticBody: From<&'static str> {}
 
 #[diagnostic::do_not_recommend]
-impl<B: From<&'static str>> AnswerBody for B {}
+impl<B: From<&'static str>> StaticBody for B {}

@@ -55,14 +55,14 @@ impl SessionLayer {
     }
 
     /// Sets the `Clear-Site-Data` header of responses that sign the user out or end the
-    /// session: usually [`SiteData::USUAL`], the cache and the storage (OWASP ASVS 5.0,
+    /// session: usually [`SiteData::RECOMMENDED`], the cache and the storage (OWASP ASVS 5.0,
     /// 14.3.1). Browsers obey it only over https. A `Clear-Site-Data` header set by the
     /// handler is kept.
     ///
     /// ```
     /// use session_runtime::{SessionLayer, SiteData, store::MemoryStore};
     ///
-    /// let layer = SessionLayer::new(MemoryStore::new()).clear_site_data(SiteData::USUAL);
+    /// let layer = SessionLayer::new(MemoryStore::new()).clear_site_data(SiteData::RECOMMENDED);
     /// ```
     ///
     /// # Default

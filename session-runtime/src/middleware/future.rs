@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::body::AnswerBody;
+use super::body::StaticBody;
 use super::plain_http::PlainHttp;
 use crate::request::{RequestSession, ToEnd, abandoned, begin, finish};
 
@@ -73,7 +73,7 @@ impl<F, B> ResponseFuture<F, B> {
 impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: AnswerBody,
+    B: StaticBody,
 {
     type Output = F::Output;
 

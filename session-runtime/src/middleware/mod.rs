@@ -11,7 +11,7 @@ mod plain_http;
 mod probe;
 mod service;
 
-pub use body::AnswerBody;
+pub use body::StaticBody;
 pub use future::ResponseFuture;
 pub use layer::SessionLayer;
 pub(crate) use probe::Probe;

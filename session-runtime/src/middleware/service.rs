@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::body::AnswerBody;
+use super::body::StaticBody;
 use super::future::ResponseFuture;
 use super::plain_http::PlainHttp;
 use super::probe::Probe;
@@ -36,7 +36,7 @@ impl<I: std::fmt::Debug> std::fmt::Debug for SessionService<I> {
 impl<I, ReqBody, ResBody> Service<Request<ReqBody>> for SessionService<I>
 where
     I: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: AnswerBody,
+    ResBody: StaticBody,
 {
     type Response = Response<ResBody>;
     type Error = I::Error;

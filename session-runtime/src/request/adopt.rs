@@ -118,7 +118,7 @@ fn report_unknown(adopt: &Adopt, fields: &LegacyFields, schemas: &[&'static Sche
     if !names.is_empty() {
         tracing::warn!(
             ?names,
-            "sessions that are taken over hold what no schema has a field for; it is kept as it is"
+            "sessions that were taken over hold values that no schema has a field for; they are kept unchanged"
         );
     }
 }

@@ -62,7 +62,7 @@ impl RequestSession {
             why => tracing::info!(
                 ?fields,
                 ?why,
-                "what a request changed is not stored: its session is over, or is not known to be its own"
+                "the changes of a request are not stored: its session has ended, or is not known to be its own"
             ),
         }
     }

@@ -124,7 +124,7 @@ fn replace<B: From<&'static str>>(response: &mut Response<B>, error: SessionErro
 
 /// Sends the client a fixed text; the reason goes to the log and to outer layers.
 fn failure<B: From<&'static str>>(error: SessionError) -> Response<B> {
-    let (status, text) = error.answer();
+    let (status, text) = error.status_and_text();
     report(status, &error, "a session could not be saved");
     let mut response = Response::new(B::from(text));
     *response.status_mut() = status;

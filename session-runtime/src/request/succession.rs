@@ -61,7 +61,7 @@ impl RequestSession {
                 tracing::error!(
                     session = %id,
                     %error,
-                    "a session that nobody can open could not be removed; it counts and is listed until it expires"
+                    "an orphaned session could not be removed; it is counted and listed until it expires"
                 );
             }
         });

@@ -46,7 +46,7 @@ impl Drop for ToEnd {
 /// Logs an error that is not returned to anyone.
 fn report(committed: Result<Committed, SessionError>) {
     if let Err(error) = committed {
-        tracing::error!(%error, "a session could not be saved, and nobody waits for the answer");
+        tracing::error!(%error, "a session could not be saved after its request had ended");
     }
 }
 

@@ -380,7 +380,7 @@ pub enum OnInvalid {
 /// The bound on a field without `#[session(default = …)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default, so this session field needs one",
-    label = "what does the field read as before anybody set it?",
+    label = "this field needs a default: what does it read as before it is set?",
     note = "write `#[session(default = …)]`, make it an `Option<…>`, or implement `Default` for `{Self}`"
 )]
 pub trait FieldDefault: Default {}

@@ -60,7 +60,7 @@ pub trait SessionHandle:
 /// A schema with a field marked `#[session(principal)]`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no principal",
-    label = "nobody can be signed in to this schema",
+    label = "this schema has no field marked `#[session(principal)]`",
     note = "mark the field that says who is signed in with `#[session(principal)]`"
 )]
 pub trait HasPrincipal: SessionSchema {

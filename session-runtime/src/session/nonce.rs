@@ -139,7 +139,7 @@ impl Core {
                     schema = self.schema.name,
                     field = field.name,
                     category = ?error.classify(),
-                    "a nonce does not decode as `{}`; it counts as none",
+                    "a nonce does not decode as `{}`; it is treated as absent",
                     field.type_name,
                 );
                 Ok(None)

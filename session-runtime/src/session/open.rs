@@ -71,7 +71,7 @@ impl Core {
                 schema = self.schema.name,
                 field = field.name,
                 session = self.record.as_ref().map(|record| tracing::field::display(record.id)),
-                "the stored principal is not the one that signed in; the session counts as nobody's"
+                "the stored principal is not the one that signed in; the session is treated as signed out"
             );
             return Some((field.name, OnInvalid::Default));
         }

@@ -169,7 +169,7 @@ pub(super) fn carried_op<'p>(
 pub(crate) fn stays_behind(op: &PendingOp) {
     tracing::warn!(
         field = op.field.name,
-        "a field that was changed in place is left out of the session of another user, whose it is not: set it instead"
+        "a field that was changed in place belongs to the previous user, and is left out of the new user's session: set it instead"
     );
 }
 

@@ -34,7 +34,7 @@ impl Section {
         let mut section = Self { path, entries: Vec::new(), known: Vec::new(), errors: Vec::new() };
         for (name, node) in all {
             if section.entries.iter().any(|(known, _)| *known == name) {
-                section.wrong(&name, "is there twice");
+                section.wrong(&name, "is given twice");
             } else {
                 section.entries.push((name, node));
             }

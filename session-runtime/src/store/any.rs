@@ -66,6 +66,10 @@ impl AnyStore {
     /// store.close().await?;
     /// # let _ = layer; Ok(()) }
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the SQLite file cannot be closed. Other stores have nothing to close.
     // With no store feature on, nothing is awaited.
     #[allow(clippy::unused_async)]
     pub async fn close(&self) -> Result<(), StoreError> {
@@ -91,6 +95,10 @@ impl AnyStore {
     ///
     /// If the URL names no known store, or one whose cargo feature is off, or if the store cannot
     /// be opened.
+    ///
+    /// # Errors
+    ///
+    /// If the SQLite file cannot be closed. Other stores have nothing to close.
     // With no store feature on, nothing is awaited.
     #[allow(clippy::unused_async)]
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
@@ -117,7 +125,7 @@ impl AnyStore {
         let (scheme, rest) = url.split_once(':').ok_or(ConnectError::UnknownScheme)?;
         if options.prefix.is_some() && scheme == "memory" {
             return Err(ConnectError::Malformed(
-                "`memory:` shares nothing, so there is nothing to tell apart: leave `prefix` out, or use a store on a server",
+                "`memory:` does not support `prefix`: leave `prefix` out, or use a store on a server",
             ));
         }
         if is_server(scheme) && !rest.starts_with("//") {

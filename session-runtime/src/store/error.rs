@@ -56,7 +56,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Timeout => "the session store did not answer in time",
             StoreErrorKind::Full => "the session store is full",
             StoreErrorKind::Corrupt => "the session store returned something it did not write",
-            StoreErrorKind::Config => "the session store is not set up right",
+            StoreErrorKind::Config => "the session store is misconfigured",
             StoreErrorKind::Unsupported => "the session store cannot do this",
         })
     }

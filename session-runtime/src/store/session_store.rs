@@ -74,7 +74,7 @@ use crate::metrics::CacheStats;
 /// [`TICKET_LIFETIME`]: crate::record::TICKET_LIFETIME
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a session store",
-    label = "this is no store",
+    label = "not a session store",
     note = "a store is made first: `MemoryStore::new()`, or from a URL with `AnyStore::connect(\"redis://…\").await?`",
     note = "your own store implements `session_runtime::store::cas::CompareAndSwap`, and `CasStore` makes a session store of it"
 )]

@@ -74,7 +74,7 @@ impl<V: SessionSchema> TestSession<V> {
     {
         match self.try_authenticated() {
             Ok(session) => session,
-            Err(AuthenticatedRejection::Nobody { .. }) => panic!(
+            Err(AuthenticatedRejection::NotSignedIn { .. }) => panic!(
                 "nobody is signed in: begin with `TestSession::new().signed_in_as(…)`, or sign in through a handler"
             ),
             Err(AuthenticatedRejection::Session(rejection)) => extracted(Err(rejection)),

@@ -20,7 +20,7 @@ async fn who_only_looks_costs_no_round_trip_within_the_bound() {
     nodes.clock.advance(Duration::from_millis(1));
     nodes.here.get("/read").await;
     assert_eq!(nodes.asked(), [Operation::Load]);
-    assert_eq!((nodes.cache.stats().hits, nodes.cache.stats().held), (7, 1));
+    assert_eq!((nodes.cache.stats().hits, nodes.cache.stats().entries), (7, 1));
 }
 
 #[tokio::test]

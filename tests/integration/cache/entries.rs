@@ -29,7 +29,7 @@ async fn who_is_asked_for_stays_and_no_more_are_held_than_there_is_room_for() {
         assert_eq!(look(&cache, &regular).await, (Some(1), true), "it is asked for");
         let passing = stored(&cache, "2").await;
         assert_eq!(look(&cache, &passing).await, (Some(1), false));
-        assert!(cache.stats().held <= 3);
+        assert!(cache.stats().entries <= 3);
     }
     let none = CachedStore::new(spy).capacity(0);
     look(&none, &regular).await;
@@ -41,7 +41,7 @@ async fn metrics_tell_of_hits_and_of_the_memory_that_is_held_and_given_back() {
     let cache = CachedStore::new(MemoryStore::with_clock(clock())).capacity(64);
     let layer = SessionLayer::new(SpyStore::new(cache.clone()));
     let metrics = || layer.manager().metrics().cache.unwrap();
-    assert_eq!((metrics().hits, metrics().misses, metrics().held), (0, 0, 0));
+    assert_eq!((metrics().hits, metrics().misses, metrics().entries), (0, 0, 0));
     let first = stored(&cache, "7").await;
     look(&cache, &first).await;
     let one = metrics().bytes;
@@ -57,16 +57,16 @@ async fn metrics_tell_of_hits_and_of_the_memory_that_is_held_and_given_back() {
     for record in &held {
         assert_eq!(look(&cache, record).await, (Some(1), true));
     }
-    assert_eq!((metrics().hits, metrics().misses, metrics().held), (32, 32, 32));
+    assert_eq!((metrics().hits, metrics().misses, metrics().entries), (32, 32, 32));
     let full = metrics().bytes;
     cache.revoke(&Principal::new("", "7"), Revoke::All, None).await.unwrap();
-    assert_eq!(metrics().held, 0);
+    assert_eq!(metrics().entries, 0);
     assert!(full - metrics().bytes >= 32 * 250, "{full} bytes, and then {}", metrics().bytes);
     for _ in 0..200 {
         let next = stored(&cache, "8").await;
         look(&cache, &next).await;
     }
-    assert_eq!(metrics().held, 64, "no more than there is room for");
+    assert_eq!(metrics().entries, 64, "no more than there is room for");
     assert!(metrics().bytes < 3 * full, "{full} bytes with 32, {} with 64", metrics().bytes);
     assert_eq!(SessionLayer::new(MemoryStore::new()).manager().metrics().cache, None);
 }
@@ -111,8 +111,8 @@ async fn creating_and_destroying_for_ever_leaves_nothing_behind() {
     for _ in 0..2_000 {
         let record = stored(&cache, "7").await;
         assert_eq!(look(&cache, &record).await, (Some(1), false));
-        assert_eq!(cache.stats().held, 1);
+        assert_eq!(cache.stats().entries, 1);
         cache.delete(record.id, EndedBy::Browser).await.unwrap();
-        assert_eq!(cache.stats().held, 0);
+        assert_eq!(cache.stats().entries, 0);
     }
 }

@@ -89,7 +89,7 @@ async fn a_feed_that_is_lost_empties_the_cache_and_works_again_once_it_is_back()
     let (cache, below, record) = following().await;
     look(&cache, &record).await;
     below.sink().lost();
-    assert_eq!((cache.stats().held, cache.stats().usable), (0, false));
+    assert_eq!((cache.stats().entries, cache.stats().usable), (0, false));
     assert_eq!(look(&cache, &record).await, (Some(1), false));
     assert_eq!(look(&cache, &record).await, (Some(1), false));
     below.sink().everything();

@@ -118,7 +118,7 @@ async fn a_sign_in_renews_the_cookie_and_the_old_one_is_nobodys() {
     assert!(after.starts_with("__Host-session="), "{after}");
     assert_eq!(account(t.authenticated()).await, "user 42");
     let thief = t.another_visitor().with_cookie(before);
-    assert!(matches!(thief.try_authenticated(), Err(AuthenticatedRejection::Nobody { .. })));
+    assert!(matches!(thief.try_authenticated(), Err(AuthenticatedRejection::NotSignedIn { .. })));
     assert!(thief.existing().is_none() && thief.stored().is_none());
 }
 

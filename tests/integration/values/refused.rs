@@ -43,7 +43,7 @@ fn what_could_not_be_read_back_is_an_error_and_nothing_is_stored() {
         let error = t.last_commit().unwrap_err();
         let refused = matches!(&*error, SessionError::Unencodable { field, .. } if *field == name);
         assert!(refused, "{name}: {error}");
-        assert_eq!(error.answer().0, 500);
+        assert_eq!(error.status_and_text().0, 500);
         assert!(t.stored().is_none(), "{name}: half of a handler's changes");
     }
 }

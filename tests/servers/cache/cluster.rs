@@ -37,7 +37,7 @@ async fn a_primary_that_is_lost_empties_the_cache_until_its_successor_is_listene
     }
     let lost = cluster.primaries()[0];
     let directory = cluster.nodes[lost].stop();
-    eventually("it is empty", async || nodes.here.stats().held == 0).await;
+    eventually("it is empty", async || nodes.here.stats().entries == 0).await;
     eventually("the cluster is whole again", async || {
         let mut all = true;
         for record in &records {

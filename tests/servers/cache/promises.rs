@@ -87,11 +87,11 @@ async fn nothing_older_than_what_was_told_is_shown() {
     let Some(server) = redis::single() else { return };
     let nodes = Nodes::at(&server.url(), &server.url()).await;
     let record = nodes.session().await;
-    let held = nodes.here.stats().held;
+    let held = nodes.here.stats().entries;
     let mut waits = Vec::new();
     for _ in 0..10_000 {
         let rev = change(&nodes.there, &record).await;
-        let told = async || nodes.here.stats().held < held;
+        let told = async || nodes.here.stats().entries < held;
         waits.push(eventually("the push", told).await);
         assert_eq!(look(&nodes.here, &record).await, (Some(rev), false));
         nodes.held(&record).await;
@@ -153,7 +153,7 @@ async fn a_connection_that_is_killed_empties_the_cache_and_comes_back() {
         assert_eq!(listening.len(), 1, "{clients}");
         let id = listening[0].split_whitespace().find_map(|word| word.strip_prefix("id=")).unwrap();
         server.ask(&["CLIENT", "KILL", "ID", id]);
-        eventually("it is empty", async || nodes.here.stats().held == 0).await;
+        eventually("it is empty", async || nodes.here.stats().entries == 0).await;
         // Changed while nobody may have told.
         let rev = change(&nodes.there, &record).await;
         let newest = async || look(&nodes.here, &record).await == (Some(rev), true);

@@ -190,7 +190,7 @@ async fn nothing_is_sent_twice_behind_the_store_in_a_cluster() {
     let address = format!("127.0.0.1:{}", proxy.port);
     let by_url = RedisStore::connect(&format!("redis+cluster://{address}")).await.unwrap();
     let client = ClusterClient::new([format!("redis://{address}")]).unwrap();
-    let by_client = RedisStore::options().connect_with(client).await.unwrap();
+    let by_client = RedisStore::options().with_client(client).await.unwrap();
     for store in [by_url, by_client] {
         // The server knows the scripts.
         let other = created(&store, None).await;

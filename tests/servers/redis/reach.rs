@@ -87,7 +87,7 @@ async fn a_client_of_ones_own_is_as_good_as_a_url() {
     ];
     for (client, replicas) in clients {
         let options = RedisStore::options().wait_replicas(replicas);
-        works(&options.connect_with(client).await.unwrap()).await;
+        works(&options.with_client(client).await.unwrap()).await;
     }
 }
 
@@ -98,7 +98,7 @@ async fn the_store_follows_sentinel_to_another_server_without_a_restart() {
     let sentinels = watched.sentinels.iter().map(Server::url).collect();
     let client = SentinelClient::build(sentinels, "sessions", None, SentinelServerType::Master);
     let options = RedisStore::options().wait_replicas(1);
-    let by_client = options.connect_with(client.unwrap()).await.unwrap();
+    let by_client = options.with_client(client.unwrap()).await.unwrap();
     works(&by_client).await;
     let mut records = Vec::new();
     for _ in 0..10 {

@@ -112,7 +112,7 @@ async fn tls_is_spoken_with_an_authority_of_ones_own_and_with_no_other() {
         let url = format!("rediss://{host}:{port}");
         works(&certificates.options().connect(&url).await.unwrap()).await;
         let client = Client::build_with_tls(url.as_str(), certificates.roots()).unwrap();
-        works(&RedisStore::options().connect_with(client).await.unwrap()).await;
+        works(&RedisStore::options().with_client(client).await.unwrap()).await;
         let error = RedisStore::connect(&url).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Config);
         assert!(source(&error).contains("UnknownIssuer"), "the public web's: {error:?}");

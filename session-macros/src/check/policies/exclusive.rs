@@ -22,7 +22,7 @@ pub(super) const EXCLUSIVE: &[(&str, &[&str], &str)] = &[
     (
         "principal",
         &["ttl"],
-        "somebody is signed in until the session ends; \
+        "a user stays signed in until the session ends; \
          limit that with `remember` or the timeouts of the layer",
     ),
     (

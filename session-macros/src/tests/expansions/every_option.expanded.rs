@@ -383,7 +383,7 @@ const _: () = {
             self.__session_handle.set(Visitor::SEED, value);
         }
         #[doc = " Takes `one_time_code` out of the store, now: at most one of all concurrent requests gets it."]
-        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        #[doc = "\n # Errors\n\n If the session ended, or its user signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
         async fn consume_one_time_code(
             &mut self,
         ) -> ::core::result::Result<::core::option::Option<Foreign>, __session::SessionError>

@@ -468,7 +468,7 @@ const _: () = {
             self.__session_handle.set(Rows::FLASH, value);
         }
         #[doc = " Takes `text_nonce` out of the store, now: at most one of all concurrent requests gets it."]
-        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        #[doc = "\n # Errors\n\n If the session ended, or its user signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
         pub(crate) async fn consume_text_nonce(
             &mut self,
         ) -> ::core::result::Result<::core::option::Option<String>, __session::SessionError>
@@ -480,7 +480,7 @@ const _: () = {
             self.__session_handle.set(Rows::TEXT_NONCE, ::core::convert::Into::into(value));
         }
         #[doc = " Takes `nonce` out of the store, now: at most one of all concurrent requests gets it."]
-        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        #[doc = "\n # Errors\n\n If the session ended, or its user signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
         pub(crate) async fn consume_nonce(
             &mut self,
         ) -> ::core::result::Result<::core::option::Option<Item>, __session::SessionError> {
@@ -491,7 +491,7 @@ const _: () = {
             self.__session_handle.set(Rows::NONCE, value);
         }
         #[doc = " Takes the `text_nonces` of `key` out of the store, now: at most one of all concurrent requests gets it."]
-        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        #[doc = "\n # Errors\n\n If the session ended, or its user signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
         pub(crate) async fn consume_text_nonces(
             &mut self,
             key: &str,
@@ -513,7 +513,7 @@ const _: () = {
         }
         #[doc = " Takes the `nonces` of `key` out of the store, now: at most one of all concurrent requests gets it.\n"]
         #[doc = " In the user's words."]
-        #[doc = "\n # Errors\n\n If the session ended, or somebody signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
+        #[doc = "\n # Errors\n\n If the session ended, or its user signed in or out, meanwhile; if the store cannot answer; if its\n answer was lost, and the value may be gone with it."]
         pub(crate) async fn consume_nonces(
             &mut self,
             key: &str,

@@ -115,7 +115,7 @@ pub(crate) struct DoesNotFit;
 
 impl fmt::Display for DoesNotFit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a session is larger, or was changed more often, than its form has room for")
+        f.write_str("the session exceeds the size or the number of changes that its stored form has room for")
     }
 }
 

@@ -168,7 +168,7 @@ impl Memory {
             let shard = lock(shard);
             stats.hits += shard.hits;
             stats.misses += shard.misses;
-            stats.held += shard.len();
+            stats.entries += shard.len();
             stats.bytes += shard.bytes();
         }
         stats

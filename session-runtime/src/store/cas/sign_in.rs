@@ -166,7 +166,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
             self.notes.write(root);
         });
         if cancelled.await.is_err() {
-            tracing::debug!("a sign-in that came to nothing counts for half a minute more");
+            tracing::debug!("a failed sign-in counts towards the cap for another half minute");
         }
     }
 

@@ -23,7 +23,7 @@ pub(in crate::store) async fn delete(
     match engine.entomb(id, &end, deadline).await? {
         Entombed::Ended { was_live } => Ok(was_live),
         Entombed::Absent => Ok(false),
-        Entombed::Refused(_) => Err(Failure::corrupt("an engine refused what has no guard")),
+        Entombed::Refused(_) => Err(Failure::corrupt("the engine refused an unconditional step")),
     }
 }
 

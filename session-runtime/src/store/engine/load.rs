@@ -177,7 +177,7 @@ async fn settle(
         Stepped::Replaced(_) => Ok(Settled::Done(Arc::new(after))),
         Stepped::Refused(read, _) => Ok(Settled::Refused(read)),
         Stepped::Appended { .. } | Stepped::Denied(_) => {
-            Err(Failure::corrupt("an engine did something other than it was asked"))
+            Err(Failure::corrupt("the engine's answer does not match the request"))
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) const NO_COLUMN: u16 = 1054;
 
 /// The failure of a statement that is larger than the server accepts.
 pub(super) fn too_large() -> Failure {
-    let text = "mysql: that is more than the server's `max_allowed_packet`";
+    let text = "mysql: the statement exceeds the server's `max_allowed_packet`";
     Failure::new(StoreErrorKind::Full, text)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn fault(error: Error) -> Fault {
         )),
         Error::PoolClosed => Fault::Final(failure(Unavailable, "the pool was closed")),
         Error::Configuration(_) => {
-            Fault::Final(failure(Config, "the URL or its settings make no sense"))
+            Fault::Final(failure(Config, "the URL or its settings are invalid"))
         }
         Error::Tls(error) => Fault::Final(failure(Config, &format!("TLS: {error}"))),
         Error::ColumnDecode { .. } | Error::Decode(_) => {

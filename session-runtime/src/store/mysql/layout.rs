@@ -247,7 +247,8 @@ async fn check_server(db: &mut MySqlConnection, limits: Limits) -> Result<usize,
     let failed = |error| fault(error).failure().during("looking at the server");
     let rows = ask(db, "SELECT VERSION(), @@max_allowed_packet, DATABASE()").await;
     let rows = rows.map_err(failed)?;
-    let server = rows.first().ok_or_else(|| Failure::corrupt("the server does not tell itself"))?;
+    let server =
+        rows.first().ok_or_else(|| Failure::corrupt("the server did not report its version"))?;
     let version: String = server.try_get_unchecked(0).map_err(failed)?;
     if !is_known(&version) {
         let text = format!("this store needs MySQL 8.0.1 or MariaDB 10.6, the server is {version}");

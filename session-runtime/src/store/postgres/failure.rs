@@ -8,7 +8,7 @@ use crate::store::error::StoreErrorKind;
 use crate::store::sql::{Fault, certificate};
 
 pub(super) fn too_large() -> Failure {
-    let text = "PostgreSQL takes no value as large as that";
+    let text = "the value is larger than PostgreSQL accepts";
     Failure::new(StoreErrorKind::Unsupported, text)
 }
 
@@ -42,7 +42,7 @@ pub(super) fn fault(error: sqlx::Error) -> Fault {
                 None => Fault::Broken(failure(Unavailable, &error.to_string())),
             },
             sqlx::Error::Configuration(_) => {
-                Fault::Final(failure(Config, "the URL or its settings make no sense"))
+                Fault::Final(failure(Config, "the URL or its settings are invalid"))
             }
             sqlx::Error::Tls(error) => Fault::Final(failure(Config, &format!("TLS: {error}"))),
             _ => Fault::Broken(failure(Unavailable, "the connection broke")),

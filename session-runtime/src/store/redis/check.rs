@@ -189,7 +189,7 @@ impl Server {
                 let text = format!("the server evicts keys when it is full (`{policy}`)");
                 return Err(Failure::config(text));
             }
-            let why = "it logs people out when it is full, and forgets logouts and revocations";
+            let why = "when full, it ends sessions, and loses logouts and revocations";
             tracing::warn!(policy, "the server of the sessions evicts keys: {why}");
         }
         Ok(())

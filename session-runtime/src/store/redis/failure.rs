@@ -124,7 +124,7 @@ impl Failure {
 
 /// What a script reports if the base has migrated to another server before its session.
 const NOT_HERE: &str = "attempted to access a non local key";
-const ON_ITS_WAY: &str = "the keys are on their way to another server";
+const ON_ITS_WAY: &str = "the keys are being moved to another server";
 
 /// A server error that the store knows.
 struct Known {
@@ -230,7 +230,10 @@ fn unknown(detail: &str) -> String {
         .map(|rest| rest.chars().take_while(char::is_ascii_digit).take(6).collect::<String>());
     match line.filter(|line| !line.is_empty()) {
         Some(line) => format!("a script has failed in line {line}"),
-        None => "the server says no; its words may quote what was sent, and are left out".into(),
+        None => {
+            "the server rejected the request; its message is left out, because it may quote data"
+                .into()
+        }
     }
 }
 

@@ -44,7 +44,7 @@ async fn follow(server: &Server, sink: &ChangeSink) {
         }
         // Logged once, not for every attempt.
         if pause == SHORTEST_PAUSE {
-            tracing::warn!(?why, "nothing is cached until the servers tell again what changes");
+            tracing::warn!(?why, "nothing is cached until the servers' change feed is back");
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

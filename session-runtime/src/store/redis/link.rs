@@ -202,7 +202,7 @@ impl Link {
             Self::Cluster(cluster) => cluster.seeds.first().map(Client::get_connection_info),
             Self::Single(_) => None,
         };
-        let text = "a cluster client that was handed in does not tell its nodes";
+        let text = "the nodes of your own cluster client are unknown";
         let seed = seed.ok_or_else(|| Failure::config(text))?;
         Ok(Primary::all(map).iter().map(|primary| primary.like(seed)).collect())
     }
@@ -391,7 +391,7 @@ async fn why_no_master(sentinels: &tokio::sync::Mutex<SentinelClient>, name: &st
             Failure::config("Sentinel watches no master of this name")
         }
         Ok(_) => {
-            let text = "Sentinel takes the master of this name to be down";
+            let text = "Sentinel reports that this master is down";
             Failure::new(StoreErrorKind::Unavailable, text)
         }
         Err(error) => Failure::of(&error),

@@ -214,7 +214,7 @@ impl RedisOptions {
     /// # Errors
     ///
     /// Same as [`connect`](Self::connect).
-    pub async fn connect_with(
+    pub async fn with_client(
         self,
         client: impl Into<RedisClient>,
     ) -> Result<RedisStore, StoreError> {
@@ -230,7 +230,7 @@ impl RedisOptions {
             return Err(Failure::config("silence: at least 100 milliseconds"));
         }
         if self.deadline.is_zero() || self.connect_timeout.is_zero() {
-            return Err(Failure::config("deadline, connect_timeout: longer than nothing"));
+            return Err(Failure::config("deadline, connect_timeout: greater than zero"));
         }
         Ok(())
     }

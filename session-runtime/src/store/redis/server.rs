@@ -236,7 +236,7 @@ impl Server {
                 Ok(Told { value: answer, doubt })
             }
             _ => {
-                let text = "it is done, and too few replicas had it before the deadline";
+                let text = "it was written, but too few replicas confirmed it before the deadline";
                 Err(Failure::timeout(text).maybe_done(true))
             }
         }
@@ -322,7 +322,8 @@ impl Server {
                 }
             }
             if Instant::now() + pause >= deadline {
-                let failure = last.unwrap_or_else(|| Failure::timeout("the deadline has come"));
+                let failure =
+                    last.unwrap_or_else(|| Failure::timeout("no answer before the deadline"));
                 return Err(Asked::Failed(failure.maybe_done(maybe_done)));
             }
             tokio::time::sleep(pause).await;

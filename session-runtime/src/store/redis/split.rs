@@ -170,7 +170,7 @@ impl Server {
             Err(failure) => {
                 // Its token reaches no browser, so the session should not count.
                 if self.end_theirs(id, joins.principal, deadline).await.is_err() {
-                    tracing::debug!("a session without a browser stays until it expires");
+                    tracing::debug!("an orphaned session stays until it expires");
                 }
                 Err(failure)
             }
@@ -397,7 +397,7 @@ impl Reservation<'_> {
         if self.before == Before::Nothing
             && server.run(&server.scripts.forget, &[self.index], &args, deadline).await.is_err()
         {
-            tracing::debug!("a sign-in that came to nothing counts for half a minute more");
+            tracing::debug!("a failed sign-in counts towards the cap for another half minute");
         }
     }
 

@@ -52,13 +52,13 @@ impl Settings {
     pub(in crate::store) fn check(&self) -> Result<(), Failure> {
         let refuse = |text: &str| Err(Failure::config(text));
         if self.deadline.is_zero() {
-            return refuse("deadline: longer than nothing");
+            return refuse("deadline: greater than zero");
         }
         if self.connections == 0 {
             return refuse("connections: at least one");
         }
         if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
-            return refuse("sweep_interval: longer than nothing; `None` for never");
+            return refuse("sweep_interval: greater than zero; `None` for never");
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl<'s, D: Dialect> Line<'s, D> {
             return Ok(self.server.clock.now());
         }
         let row = self.run(&self.sql().clock, &[]).await?.into_first();
-        let mut row = row.ok_or_else(|| Failure::corrupt("the server tells no time"))?;
+        let mut row = row.ok_or_else(|| Failure::corrupt("the server returned no time"))?;
         Ok(row.time(0)?)
     }
 

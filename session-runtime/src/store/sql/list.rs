@@ -68,7 +68,8 @@ impl<D: Dialect> Work<D> for Scan {
         let mut last = None;
         for mut row in rows {
             let id = row.text(0)?.parse();
-            let id: SessionId = id.map_err(|_| Failure::corrupt("a stored id is none"))?;
+            let id: SessionId =
+                id.map_err(|_| Failure::corrupt("a stored session id is malformed"))?;
             let (value, base) = (row.bytes(1)?, row.maybe_bytes(2)?);
             last = Some(id);
             if let Entry::Record(record) = form::decode(id, &value, base.as_deref())? {

@@ -201,7 +201,7 @@ impl SqliteOptions {
             return refused("busy_timeout: at most an hour; a request does not wait that long");
         }
         if self.sweep_interval.is_some_and(|interval| interval.is_zero()) {
-            return refused("sweep_interval: longer than nothing; `None` for never");
+            return refused("sweep_interval: greater than zero; `None` for never");
         }
         if !is_name(self.owner.table()) {
             return refused(

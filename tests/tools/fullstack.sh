@@ -1,0 +1,15 @@
+# Examples on frameworks that bring a world of their own: each is a workspace of its own, and
+# shares what it can with the others. Sourced by tests/run.
+
+fullstack() {
+    local target=${CARGO_TARGET_DIR:-target} ok=0 framework
+    mkdir -p "$target/fullstack" && target=$(cd "$target/fullstack" && pwd) || return 1
+    for framework in leptos dioxus; do
+        (
+            cd "examples/$framework" || exit 1
+            export CARGO_TARGET_DIR=$target CARGO_PROFILE_DEV_DEBUG=0
+            cargo fmt --check && cargo test --locked --no-fail-fast
+        ) || ok=1
+    done
+    return $ok
+}
