@@ -3,7 +3,8 @@
 //! Three forms over one session. The address is removed after ten minutes (`ttl`)
 //! and at sign-in, because another person may have left it (`clear_on_login`).
 //! A `transaction` spends the visitor's last voucher. (A stock that visitors
-//! share belongs in a database.) The order is written once.
+//! share belongs in a database.) The order is written once *per session*: a shop that takes
+//! more than one, as `shop/checkout.rs` does, numbers its orders with a counter instead.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::extract::{Form, Query, State};
-use axum::http::{HeaderMap, header};
-use axum::response::Redirect;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::Markup;
 use serde::Deserialize;
 use session_runtime::{
@@ -98,19 +98,21 @@ pub async fn login(
     State(users): State<Users>,
     headers: HeaderMap,
     Form(form): Form<Credentials>,
-) -> Result<Redirect, Error> {
+) -> Result<Response, Error> {
     let id = users.id_of(form.name).await?;
-    // Taken before the password is checked: "sign out everywhere" stops a login that has begun.
+    // Taken before the password is checked: a change of the password stops logins under way.
     let ticket = id.map(|id| sessions.login_ticket(&id)).transpose()?;
     let (Some(id), Some(ticket), true) = (id, ticket, users.verify(id, form.password).await?)
     else {
-        session.push_notices("Wrong name or password.");
-        return Ok(Redirect::to("/login"));
+        // No session for whoever guesses: the page itself says so, and keeps the way back.
+        let notices = ["Wrong name or password.".to_owned()];
+        let page = pages::credentials("Sign in", "/login", target(form.next.as_deref()), &notices);
+        return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     };
     session.set_user(id);
     session.redeem(ticket);
     session.set_device(device_of(&headers));
-    Ok(Redirect::to(target(form.next.as_deref())))
+    Ok(Redirect::to(target(form.next.as_deref())).into_response())
 }
 
 pub async fn logout(mut session: Session<Visitor>) -> Redirect {
@@ -169,9 +171,10 @@ pub async fn change_password(
         who.push_notices(format!("At least {SHORTEST_PASSWORD} characters, please."));
     } else if users.verify(Some(id), form.current).await? {
         users.set_password(id, form.new).await?;
-        // A thief may know the old password, or hold one of the sessions.
-        sessions.revoke_others(&who).await?;
-        who.reauthenticated();
+        // A thief may know the old password, or hold one of the sessions. This ends all of them,
+        // and stops logins that have begun with the old password.
+        sessions.revoke_all(&id).await?;
+        who.set_user(id); // this browser goes on
         who.push_notices("Changed. All other devices are signed out.");
     } else {
         who.push_notices("Wrong password.");

@@ -133,7 +133,7 @@ async fn being_remembered_again_does_not_add_up() {
         let app = release(remembering(), &under.store);
         let mut client = Client::new(&app);
         client.post("/sign-in-remembered").await;
-        for path in ["/remember", "/sign-in/1", "/remember", "/sign-in/1"] {
+        for path in ["/remember", "/sign-in-remembered", "/remember", "/sign-in-remembered"] {
             under.clock.advance(29 * DAY);
             let reply = client.post(path).await;
             assert_eq!(remembered(&reply), Some(30), "{} {path}", under.name);

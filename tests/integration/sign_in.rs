@@ -1,5 +1,7 @@
 //! Authentication is an event: tokens, epochs, logouts.
 
+mod clicks;
+
 use std::time::Duration;
 
 use axum::Router;

@@ -23,7 +23,8 @@ setup_tools() {
         [[ -n $name ]] || continue
         if [[ $install == yes ]]; then
             echo "installing: $name $version into $(tools_at)"
-            cargo install --quiet --locked --root "$(tools_at)" "$name@$version" && continue
+            # Unoptimised: they run for seconds, and compile for minutes.
+            cargo install --quiet --locked --debug --root "$(tools_at)" "$name@$version" && continue
         fi
         echo "missing: $name $version. Get it with:"
         echo "  cargo install --locked --root $(tools_at) $name@$version"

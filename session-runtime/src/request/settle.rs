@@ -90,6 +90,9 @@ impl RequestSession {
         // and would remove the cookie of a new login.
         if was_live || state.cookie.is_some() {
             cookie::decide(&mut state, Next::Over);
+        } else if matches!(state.origin, Origin::Nobody) {
+            // Nor may a session with what this request set after its `destroy()` replace it.
+            state.origin = Origin::SignInOnly { was: Some(id), why: Why::EndedBefore };
         }
         drop(state);
         if was_live {

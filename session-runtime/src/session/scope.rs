@@ -82,6 +82,9 @@ pub(crate) enum Why {
     Withheld,
     /// The request presents tokens of several sessions.
     Several,
+    /// The request destroyed a session that another request had ended already, as a second click
+    /// on "Sign out" does. The response of that one counts.
+    EndedBefore,
 }
 
 /// A session that has ended, whose token the request presents.

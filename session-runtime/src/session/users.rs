@@ -165,6 +165,35 @@ pub(super) fn carried_op<'p>(
     }
 }
 
+/// Returns `ops` as they apply where a sign-in removes the fields marked `clear_on_login`, which an
+/// attacker may have filled: a value that the session held and this request changed in place is
+/// left out, and an addition starts from the default.
+pub(super) fn on_cleared(ops: &[PendingOp]) -> Cow<'_, [PendingOp]> {
+    let builds_on_cleared = |op: &PendingOp| {
+        op.field.clear_on_login
+            && (matches!(op.op, Op::Add(_)) || (op.made == Made::InPlace && !op.clears()))
+    };
+    if !ops.iter().any(builds_on_cleared) {
+        return Cow::Borrowed(ops);
+    }
+    let kept = ops.iter().filter_map(|op| match &op.op {
+        _ if !builds_on_cleared(op) => Some(op.clone()),
+        Op::Add(add) => {
+            let absent = default_of(op.field, add.absent).unwrap_or(add.absent);
+            let sum = Add { absent, ..*add }.sum(op.field.name, None).ok()?;
+            Some(PendingOp { op: Op::Set(sum.to_string().into_bytes()), ..op.clone() })
+        }
+        _ => {
+            tracing::warn!(
+                field = op.field.name,
+                "a field marked `clear_on_login` was changed in place by the request that signed in, and is left out: set it instead"
+            );
+            None
+        }
+    });
+    Cow::Owned(kept.collect())
+}
+
 /// Warns that a change is left out.
 pub(crate) fn stays_behind(op: &PendingOp) {
     tracing::warn!(

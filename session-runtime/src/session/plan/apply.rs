@@ -14,7 +14,7 @@ use crate::record::{Record, Rotate, Rotation, shown};
 use crate::schema::Field;
 use crate::session::conflict;
 use crate::session::op::PendingOp;
-use crate::session::users::{Change, migrated_principal, principal_of, removals};
+use crate::session::users::{Change, migrated_principal, on_cleared, principal_of, removals};
 use crate::session::view::View;
 use crate::token::{RotationNonce, SessionToken};
 
@@ -37,12 +37,15 @@ pub(super) fn apply(
     if change == Change::Another {
         return succeed(situation, ops, record, mint);
     }
+    // The fields may have been planted before the sign-in.
+    let clears = authenticated && (signs_in || record.meta.authenticated.is_none());
+    let ops = if clears { on_cleared(ops) } else { Cow::Borrowed(ops) };
+    let ops = &*ops;
     let mut writes = FieldWrites::new(ops.len());
     for op in ops {
         writes.push(situation, record, &view, op)?;
     }
-    // The fields may have been planted before the sign-in.
-    if authenticated && (signs_in || record.meta.authenticated.is_none()) {
+    if clears {
         writes.remove(&situation.marked.planted, ops, &view.fields);
     }
     if change == Change::Leaves {
@@ -56,10 +59,11 @@ pub(super) fn apply(
     let realm = &record.meta.realm;
     meta.principal = principal.map(|op| principal_of(realm, op));
     meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
-    // The new principal does not inherit the `remember` duration of the previous one.
-    let leaves = meta.principal.is_some();
-    if authenticated || remember.is_some() || (leaves && record.meta.remember.is_some()) {
-        meta.lifetime = Some(lifetime(situation, (!leaves).then_some(&record.meta)));
+    // A sign-in or sign-out does not inherit the `remember` duration of an earlier sign-in, not
+    // even of the same user: the box may not be ticked this time.
+    let changes_user = meta.principal.is_some() || (signs_in && principal.is_some());
+    if authenticated || remember.is_some() || (changes_user && record.meta.remember.is_some()) {
+        meta.lifetime = Some(lifetime(situation, (!changes_user).then_some(&record.meta)));
     }
     if signs_in && let Some(principal) = principal.and_then(|op| principal_of(realm, op)) {
         meta.sign_in = sign_in(situation, &principal)?;

@@ -10,7 +10,9 @@ use crate::error::SessionError;
 use crate::record::patch::{Op, Refused, SignIn};
 use crate::record::{Fields, Meta, Record, Versions};
 use crate::session::op::{Made, PendingOp};
-use crate::session::users::{Change, carried, carried_op, principal_of, stays_behind, without};
+use crate::session::users::{
+    Change, carried, carried_op, on_cleared, principal_of, stays_behind, without,
+};
 use crate::session::view::View;
 
 /// What a new record starts from.
@@ -62,8 +64,9 @@ pub(super) fn create(
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
-    let Below { mut fields, mut versions, mut ops } = below(situation, ops, beginning)?;
     let authenticated = situation.keep.everything() && pending.authenticated;
+    let ops = if authenticated { on_cleared(ops) } else { Cow::Borrowed(ops) };
+    let Below { mut fields, mut versions, mut ops } = below(situation, &ops, beginning)?;
     if authenticated {
         // An attacker may have planted these before the sign-in.
         fields = without(&fields, &situation.marked.planted);

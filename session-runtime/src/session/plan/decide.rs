@@ -8,7 +8,7 @@ use super::situation::{Keep, Mint, Plan, Situation};
 use super::{apply, create};
 use crate::error::SessionError;
 use crate::session::op::PendingOp;
-use crate::session::scope::Origin;
+use crate::session::scope::{Origin, Why};
 
 pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, SessionError> {
     let pending = &situation.pending.ops;
@@ -25,9 +25,10 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, Se
         Origin::SignInOnly { .. } if signs_in(situation, &ops) => {
             create::create(situation, &ops, Beginning::Nothing, mint)
         }
-        Origin::SignInOnly { .. } => {
+        Origin::SignInOnly { why, .. } => {
             let proves = situation.keep.everything() && situation.pending.authenticated;
-            let explicit = proves || ops.iter().any(|op| op.is_explicit());
+            let explicit =
+                *why != Why::EndedBefore && (proves || ops.iter().any(|op| op.is_explicit()));
             Ok(if proves || !ops.is_empty() { Plan::Lost { explicit } } else { Plan::Nothing })
         }
         Origin::Stored(record) => apply::apply(situation, &ops, record, mint),

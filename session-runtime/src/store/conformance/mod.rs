@@ -32,11 +32,6 @@
 //! Add `session-runtime` with the feature `conformance` to the dev-dependencies; nothing else is
 //! needed.
 //!
-//! # Contents
-//!
-//! `rules` lists every rule once; a rule that is not listed there is dead code and does not compile
-//! with `-D warnings`. `fixture` and `running` are the tools of the rules, `model` is the
-//! sequential reference, the other files contain the rules by theme.
 //!
 //! [`SessionStore`]: super::SessionStore
 

@@ -404,7 +404,7 @@ mod tests {
             (
                 "ERR Script attempted to access a non local key in a cluster node script: 1f",
                 UNAVAILABLE,
-                "on their way",
+                "being moved",
             ),
             ("READONLY You can't write against a read only replica.", UNAVAILABLE, "replica"),
             ("CLUSTERDOWN Hash slot not served", UNAVAILABLE, "slots"),

@@ -21,7 +21,7 @@ pub(super) enum Target {
     Cluster(Box<ClusterClient>, Vec<Client>),
 }
 
-/// Your own client for [`RedisOptions::connect_with`], with certificates, credentials or settings
+/// Your own client for [`RedisOptions::with_client`], with certificates, credentials or settings
 /// that a URL cannot express.
 ///
 /// The timeouts and retries of a `ClusterClient` count towards the deadline of the store. A
