@@ -57,7 +57,7 @@ fn a_page_from_before_the_order_orders_nothing_more() {
     browser.switch_to(&old);
     browser.submit("#next");
     assert_eq!(browser.path(), "/checkout/done");
-    assert!(browser.text("#notice").contains("placed already"));
+    assert!(browser.text("#notice").contains("had already been placed"));
     assert_eq!(orders(&browser), "1");
     browser.go("/");
     assert_eq!(items(&browser), "1", "the second cart waits");
