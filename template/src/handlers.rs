@@ -164,6 +164,7 @@ pub async fn change_password(
     mut who: Authenticated<Visitor>,
     sessions: SessionManager<Visitor>,
     State(users): State<Users>,
+    headers: HeaderMap,
     Form(form): Form<NewPassword>,
 ) -> Result<Redirect, Error> {
     let id = *who.principal();
@@ -174,7 +175,9 @@ pub async fn change_password(
         // A thief may know the old password, or hold one of the sessions. This ends all of them,
         // and stops logins that have begun with the old password.
         sessions.revoke_all(&id).await?;
-        who.set_user(id); // this browser goes on
+        // This browser goes on, in a new session.
+        who.set_user(id);
+        who.set_device(device_of(&headers));
         who.push_notices("Changed. All other devices are signed out.");
     } else {
         who.push_notices("Wrong password.");

@@ -129,11 +129,8 @@ impl History {
                 return true;
             }
             Need::Delete(record) => {
-                run.doomed.pop();
                 let was_live = !std::mem::replace(&mut state.records[record].ended, true);
-                if was_live {
-                    run.cookie = Some(SetCookie::Remove);
-                }
+                run.destroyed(record, was_live);
                 state.runs[request] = Some(run);
                 return true;
             }
@@ -186,7 +183,7 @@ fn load(state: &State, presented: Option<Token>) -> Run {
             run.seen.clone_from(&plain.values);
             run.last = plain.last;
         } else if is || was {
-            run.origin = Origin::Retired { was: None };
+            run.origin = Origin::Retired { was: None, before: false };
         }
     }
     run

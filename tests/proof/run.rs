@@ -21,8 +21,15 @@ pub(crate) type Changes = BTreeMap<&'static str, Change>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     Nobody,
-    Retired { was: Option<usize> },
-    Stored { record: usize, epoch: u64 },
+    /// `before`: the request itself destroyed it, after another one had.
+    Retired {
+        was: Option<usize>,
+        before: bool,
+    },
+    Stored {
+        record: usize,
+        epoch: u64,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -355,13 +362,13 @@ impl Run {
 
     fn destroy(&mut self) {
         match self.origin {
-            Origin::Stored { record, .. } | Origin::Retired { was: Some(record) } => {
+            Origin::Stored { record, .. } | Origin::Retired { was: Some(record), .. } => {
                 self.doomed.push(record);
             }
             _ => {}
         }
         self.origin = match self.origin {
-            Origin::Retired { .. } => Origin::Retired { was: None },
+            Origin::Retired { before, .. } => Origin::Retired { was: None, before },
             _ => Origin::Nobody,
         };
         self.forget();
@@ -450,7 +457,9 @@ impl Run {
             Origin::Nobody => create(Below::Other, Values::new()),
             Origin::Retired { .. } if signs_in => create(Below::Other, Values::new()),
             Origin::Retired { .. } if pending.is_empty() => Need::Nothing,
-            Origin::Retired { .. } => Need::Lost { explicit: pending.iter().any(is_explicit) },
+            Origin::Retired { before, .. } => {
+                Need::Lost { explicit: !before && pending.iter().any(is_explicit) }
+            }
             Origin::Stored { record, .. } => match &self.fork {
                 Some(Some(snapshot)) => create(Below::Seen, snapshot.clone()),
                 Some(None) => create(Below::Other, Values::new()),
@@ -551,10 +560,20 @@ impl Run {
         self.token = Some(ending.token);
     }
 
+    /// It destroyed `record`.
+    pub(crate) fn destroyed(&mut self, record: usize, was_live: bool) {
+        self.doomed.pop();
+        if was_live || self.cookie.is_some() {
+            self.cookie = Some(SetCookie::Remove);
+        } else if self.origin == Origin::Nobody {
+            self.origin = Origin::Retired { was: Some(record), before: true };
+        }
+    }
+
     /// Its session turned out to be over.
     pub(crate) fn is_gone(&mut self, explicit: bool) {
         if let Origin::Stored { record, .. } = self.origin {
-            self.origin = Origin::Retired { was: Some(record) };
+            self.origin = Origin::Retired { was: Some(record), before: false };
         }
         self.gone = true;
         self.lost |= explicit;

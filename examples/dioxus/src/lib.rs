@@ -5,6 +5,7 @@
 
 use axum::Router;
 use dioxus::prelude::*;
+use dioxus::server::ServeConfig;
 use session_runtime::{Authenticated, Session, SessionLayer, SessionSchema};
 
 #[derive(SessionSchema)]
@@ -58,7 +59,8 @@ fn App() -> Element {
     rsx! { p { "Hello, {name}." } }
 }
 
-/// The application within `sessions`.
+/// The application within `sessions`. A build by Dioxus's tool, which has files for the browser,
+/// writes `dioxus::server::router(App)` in place of the first two lines.
 pub fn app(sessions: SessionLayer) -> Router {
-    dioxus::server::router(App).layer(sessions.schema::<Visitor>())
+    Router::new().serve_api_application(ServeConfig::new(), App).layer(sessions.schema::<Visitor>())
 }

@@ -25,7 +25,8 @@ impl Browser {
         let response = self.app.clone().oneshot(request).await.unwrap();
         if let Some(set) = response.headers().get(header::SET_COOKIE) {
             let set = set.to_str().unwrap();
-            self.cookie = (!set.contains("Max-Age=0")).then(|| set.split(';').next().unwrap().into());
+            self.cookie =
+                (!set.contains("Max-Age=0")).then(|| set.split(';').next().unwrap().into());
         }
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();

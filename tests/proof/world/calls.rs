@@ -52,7 +52,7 @@ impl World {
                 (run.seen, run.last, run.token) = (rec.values, rec.last, Some(token));
             }
             (Found::Retired(record, sign_in), _) => {
-                run.origin = Origin::Retired { was: None };
+                run.origin = Origin::Retired { was: None, before: false };
                 run.over = Some((record, sign_in));
             }
             (Found::Over(record), _) => run.over = Some((record, None)),
@@ -257,10 +257,7 @@ impl World {
             run.succeeded(ending);
             return Ok(());
         }
-        run.doomed.pop();
-        if was_live || run.cookie.is_some() {
-            run.cookie = Some(SetCookie::Remove);
-        }
+        run.destroyed(record, was_live);
         Ok(())
     }
 
@@ -345,7 +342,7 @@ impl World {
         match (run.within, gone) {
             (Within::Consume(_), Some(_)) => {
                 run.within = Within::Consume(Some(Err(409)));
-                run.origin = Origin::Retired { was: Some(record) };
+                run.origin = Origin::Retired { was: Some(record), before: false };
                 run.seen.clear();
                 run.last = None;
             }
