@@ -132,7 +132,9 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
 fn versions(built: &[Built]) -> Result<String> {
     let mut said = vec!["wrk with 32 connections".to_owned()];
     for (built, name) in built.iter().zip(["axum", "tower-sessions", "axum_session"]) {
-        let lock = fs::read_to_string(built.program.join("../../../Cargo.lock"))?;
+        // Above `target/release`.
+        let dir = built.program.ancestors().nth(3).ok_or("a project")?;
+        let lock = fs::read_to_string(dir.join("Cargo.lock"))?;
         let begin = format!("name = \"{name}\"\nversion = \"");
         let rest = lock.split(&begin).nth(1).ok_or("a package of the lock file")?;
         said.push(format!("{name} {}", rest.split('"').next().unwrap_or_default()));
