@@ -166,32 +166,41 @@ pub(super) fn carried_op<'p>(
 }
 
 /// Returns `ops` as they apply where a sign-in removes the fields marked `clear_on_login`, which an
-/// attacker may have filled: a value that the session held and this request changed in place is
-/// left out, and an addition starts from the default.
-pub(super) fn on_cleared(ops: &[PendingOp]) -> Cow<'_, [PendingOp]> {
+/// attacker may have filled: as on a session that holds nothing of them.
+pub(super) fn on_cleared(
+    ops: &[PendingOp],
+    now: Timestamp,
+) -> Result<Cow<'_, [PendingOp]>, SessionError> {
     let builds_on_cleared = |op: &PendingOp| {
-        op.field.clear_on_login
-            && (matches!(op.op, Op::Add(_)) || (op.made == Made::InPlace && !op.clears()))
+        op.field.clear_on_login && (matches!(op.op, Op::Add(_)) || op.made == Made::InPlace)
     };
     if !ops.iter().any(builds_on_cleared) {
-        return Cow::Borrowed(ops);
+        return Ok(Cow::Borrowed(ops));
     }
-    let kept = ops.iter().filter_map(|op| match &op.op {
-        _ if !builds_on_cleared(op) => Some(op.clone()),
-        Op::Add(add) => {
-            let absent = default_of(op.field, add.absent).unwrap_or(add.absent);
-            let sum = Add { absent, ..*add }.sum(op.field.name, None).ok()?;
-            Some(PendingOp { op: Op::Set(sum.to_string().into_bytes()), ..op.clone() })
-        }
-        _ => {
-            tracing::warn!(
+    let nothing = Fields::new();
+    let mut kept = Vec::with_capacity(ops.len());
+    for op in ops {
+        let here = match builds_on_cleared(op) {
+            true => carried_op(op, &nothing, now)?.map(Cow::into_owned),
+            false => Some(op.op.clone()),
+        };
+        let here = match here {
+            // Where the field is stored still, an addition would count on.
+            Some(Op::Add(add)) if op.field.clear_on_login => Some(Op::Set(
+                add.sum(op.name(), None).map_err(SessionError::Refused)?.to_string().into(),
+            )),
+            here => here,
+        };
+        match here {
+            Some(here) => kept.push(PendingOp { op: here, ..op.clone() }),
+            None if op.clears() => {}
+            None => tracing::warn!(
                 field = op.field.name,
                 "a field marked `clear_on_login` was changed in place by the request that signed in, and is left out: set it instead"
-            );
-            None
+            ),
         }
-    });
-    Cow::Owned(kept.collect())
+    }
+    Ok(Cow::Owned(kept))
 }
 
 /// Warns that a change is left out.

@@ -39,7 +39,7 @@ pub(super) fn apply(
     }
     // The fields may have been planted before the sign-in.
     let clears = authenticated && (signs_in || record.meta.authenticated.is_none());
-    let ops = if clears { on_cleared(ops) } else { Cow::Borrowed(ops) };
+    let ops = if clears { on_cleared(ops, situation.now)? } else { Cow::Borrowed(ops) };
     let ops = &*ops;
     let mut writes = FieldWrites::new(ops.len());
     for op in ops {

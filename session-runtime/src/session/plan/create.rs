@@ -65,7 +65,7 @@ pub(super) fn create(
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
     let authenticated = situation.keep.everything() && pending.authenticated;
-    let ops = if authenticated { on_cleared(ops) } else { Cow::Borrowed(ops) };
+    let ops = if authenticated { on_cleared(ops, situation.now)? } else { Cow::Borrowed(ops) };
     let Below { mut fields, mut versions, mut ops } = below(situation, &ops, beginning)?;
     if authenticated {
         // An attacker may have planted these before the sign-in.
