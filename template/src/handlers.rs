@@ -48,7 +48,7 @@ pub struct Chosen {
     id: String,
 }
 
-/// Whoever wrote the link also chose `next`, so only paths of this host count.
+/// Anyone can write a link with a `next`, so only paths of this host count.
 fn target(next: Option<&str>) -> &str {
     next.and_then(local_path).unwrap_or("/account")
 }
@@ -104,7 +104,7 @@ pub async fn login(
     let ticket = id.map(|id| sessions.login_ticket(&id)).transpose()?;
     let (Some(id), Some(ticket), true) = (id, ticket, users.verify(id, form.password).await?)
     else {
-        // No session for whoever guesses: the page itself says so, and keeps the way back.
+        // A wrong guess creates no session: the page itself shows the message, and keeps the way back.
         let notices = ["Wrong name or password.".to_owned()];
         let page = pages::credentials("Sign in", "/login", target(form.next.as_deref()), &notices);
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());

@@ -1,5 +1,5 @@
-# Examples on frameworks that bring a world of their own: each is a workspace of its own, and
-# shares what it can with the others. Sourced by tests/run.
+# Examples on frameworks with many dependencies. Each is a separate workspace; they share a
+# target directory. Sourced by tests/run.
 
 fullstack() {
     local target=${CARGO_TARGET_DIR:-target} ok=0 framework
