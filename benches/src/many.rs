@@ -128,7 +128,7 @@ impl<'r> Lasting<'r> {
     /// Signs them in.
     pub fn in_store(runtime: &'r Runtime, store: impl SessionStore) -> Self {
         let day = Duration::from_secs(24 * 60 * 60);
-        let layer = SessionLayer::new(store).idle_timeout(Some(day));
+        let layer = SessionLayer::new(store).idle_timeout(day).absolute_timeout(day);
         let router = ours::layered::<Small>(layer);
         let cookies = sign_in(runtime, &router, 1_000, 1, 1);
         Self { runtime, router, cookies }

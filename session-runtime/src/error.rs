@@ -101,6 +101,10 @@ pub enum SessionError {
         /// The requested name.
         realm: String,
     },
+    /// A bearer token was asked for, but the client has a cookie, or the layer's
+    /// [`transports`](crate::SessionLayer::transports) have no bearer tokens. The token of a
+    /// cookie is never shown to a script.
+    NotBearer,
     /// The operating system's random generator failed.
     NoRandomness,
 }
@@ -130,6 +134,7 @@ impl SessionError {
             Self::SignInDenied(Denied::Revoked) | Self::LoginExpired => {
                 (StatusCode::CONFLICT, "sign in again")
             }
+            Self::NotBearer => (StatusCode::BAD_REQUEST, "this client has a session cookie"),
             Self::AlreadySet { .. } => (StatusCode::CONFLICT, "this was set before"),
             Self::Gone | Self::Conflict { .. } => {
                 (StatusCode::CONFLICT, "the session changed meanwhile, try again")
@@ -196,6 +201,9 @@ impl fmt::Display for SessionError {
             Self::UnknownRealm { realm } => write!(
                 f,
                 "this layer opens no sessions of the realm `{realm}`: it is neither its own nor one of `.accept_realm(…)`",
+            ),
+            Self::NotBearer => f.write_str(
+                "a bearer token was asked for by a client with a session cookie, or on a layer without `.transports(…)` for bearer tokens",
             ),
             Self::NoRandomness => NoRandomness.fmt(f),
         }

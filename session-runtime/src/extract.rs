@@ -11,6 +11,7 @@ use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::request::{Passed, RequestExtension, RequestSession};
 use crate::schema::{HasPrincipal, SessionSchema};
 use crate::session::Handle;
+use crate::transport::Transport;
 
 /// Returns the session of a request, for services that are not axum handlers.
 ///
@@ -136,8 +137,14 @@ impl<S: HasPrincipal> Authenticated<S> {
         if let Some(found) = Self::find(extensions, headers).await? {
             return Ok(found);
         }
-        let pages = &request_of::<S>(extensions)?.engine.config.login;
-        let login = login::location(pages, extensions.get(), headers);
+        let request = request_of::<S>(extensions)?;
+        let login = match request.scope.state().transport {
+            Transport::Cookie => {
+                login::location(&request.engine.config.login, extensions.get(), headers)
+            }
+            // The client is no browser.
+            Transport::Bearer => None,
+        };
         Err(AuthenticatedRejection::NotSignedIn { login })
     }
 

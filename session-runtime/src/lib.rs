@@ -52,6 +52,7 @@ mod token;
 pub mod tower_sessions;
 #[cfg(feature = "tower-sessions-014")]
 pub mod tower_sessions_014;
+mod transport;
 
 pub use config::{
     CookieConfig, CookieConfigBuilder, CookiePrefix, OnReplay, SameSite, SetupError, SiteData,
@@ -69,11 +70,12 @@ pub use realm::{InvalidRealm, Realm};
 pub use record::patch::AtLimit;
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;
-pub use session::{FlashList, Handle};
+pub use session::{FlashList, Handle, KeepAlive};
 pub use session_macros::SessionSchema;
 #[cfg(feature = "config")]
 pub use settings::SessionConfig;
 pub use ticket::LoginTicket;
+pub use transport::{BearerToken, Transport, Transports};
 
 /// The session type that handlers extract for the schema `S`. The derive generates
 /// it, with one typed accessor per field and operation.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::hmac::hmac;
 use crate::id::SessionId;
 use crate::realm::Realm;
+use crate::transport::Transport;
 
 const SECRET_BYTES: usize = 16;
 const TOKEN_BYTES: usize = SessionId::BYTES + SECRET_BYTES;
@@ -29,7 +30,7 @@ impl fmt::Display for NoRandomness {
 
 impl std::error::Error for NoRandomness {}
 
-/// The content of the cookie: a session id and a 128-bit secret.
+/// What a client presents: a session id and a 128-bit secret.
 ///
 /// It has no `Display`, its `Debug` is redacted, and stores see only [`SessionToken::secret_hash`].
 /// Only [`SessionToken::expose`] returns its text.
@@ -37,6 +38,7 @@ impl std::error::Error for NoRandomness {}
 pub struct SessionToken {
     id: SessionId,
     secret: [u8; SECRET_BYTES],
+    transport: Transport,
 }
 
 impl SessionToken {
@@ -62,7 +64,7 @@ impl SessionToken {
     pub fn renew(id: SessionId) -> Result<Self, NoRandomness> {
         let mut secret = [0; SECRET_BYTES];
         random(&mut secret)?;
-        Ok(Self { id, secret })
+        Ok(Self::of(id, secret))
     }
 
     /// Derives the token that replaces this one at a renewal by age.
@@ -74,7 +76,7 @@ impl SessionToken {
         let code = hmac(&self.secret, &[b"session renewal", self.id.as_bytes(), &nonce.0]);
         let mut secret = [0; SECRET_BYTES];
         secret.copy_from_slice(&code[..SECRET_BYTES]);
-        Self { id: self.id, secret }
+        Self { secret, ..*self }
     }
 
     /// Parses the text that a client sent; `None` unless it has exactly the form of a token.
@@ -95,9 +97,16 @@ impl SessionToken {
         }
     }
 
-    /// Creates a token from its parts.
+    /// Creates the token of a cookie from its parts.
     pub(crate) const fn of(id: SessionId, secret: [u8; SECRET_BYTES]) -> Self {
-        Self { id, secret }
+        Self { id, secret, transport: Transport::Cookie }
+    }
+
+    /// Returns the same secret for another transport, where it has another hash.
+    #[must_use]
+    pub(crate) const fn sent_by(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     fn from_bytes(bytes: &[u8; TOKEN_BYTES]) -> Self {
@@ -105,7 +114,7 @@ impl SessionToken {
         let mut secret = [0; SECRET_BYTES];
         id.copy_from_slice(&bytes[..SessionId::BYTES]);
         secret.copy_from_slice(&bytes[SessionId::BYTES..]);
-        Self { id: SessionId::from_bytes(id), secret }
+        Self::of(SessionId::from_bytes(id), secret)
     }
 
     /// Returns the id of the token's record.
@@ -115,17 +124,21 @@ impl SessionToken {
     }
 
     /// Returns the SHA-256 hash of the secret in `realm`, which is what a store keeps and compares.
-    /// The same secret has a different hash in every realm.
+    /// The same secret has a different hash in every realm, and for every transport.
     #[must_use]
     pub fn secret_hash(&self, realm: &Realm) -> SecretHash {
-        let hash = Sha256::new_with_prefix(b"session secret\0")
+        let purpose: &[u8] = match self.transport {
+            Transport::Cookie => b"session secret\0",
+            Transport::Bearer => b"bearer secret\0",
+        };
+        let hash = Sha256::new_with_prefix(purpose)
             .chain_update(realm.as_str())
             .chain_update([0])
             .chain_update(self.secret);
         SecretHash(hash.finalize().into())
     }
 
-    /// Returns the text for the cookie. It is the credential: do not log it.
+    /// Returns the text for the client. It is the credential: do not log it.
     #[must_use]
     pub fn expose(&self) -> String {
         let mut text = String::with_capacity(Self::TEXT);
@@ -133,7 +146,7 @@ impl SessionToken {
         text
     }
 
-    /// Appends the text for the cookie.
+    /// Appends the text for the client.
     pub(crate) fn write_to(&self, text: &mut String) {
         let mut bytes = [0; TOKEN_BYTES];
         bytes[..SessionId::BYTES].copy_from_slice(self.id.as_bytes());
@@ -391,6 +404,25 @@ mod tests {
         assert_eq!(hash, token.clone().secret_hash(&Realm::new("session").unwrap()));
         assert_ne!(hash, token.secret_hash(&admin));
         assert_ne!(hash.as_bytes()[..16], token.secret);
+    }
+
+    /// Otherwise a script that reads a token out of a response could use it as a cookie.
+    #[test]
+    fn the_hash_of_a_secret_belongs_to_a_transport() {
+        let token = SessionToken::of(SessionId::from_bytes([1; 16]), [2; 16]);
+        let (bearer, realm) = (token.clone().sent_by(Transport::Bearer), Realm::default());
+        let hex = |token: &SessionToken| {
+            let hash = token.secret_hash(&realm);
+            hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        assert_eq!(bearer.expose(), token.expose());
+        assert_ne!(hex(&bearer), hex(&token));
+        assert_eq!(
+            hex(&bearer),
+            "a88de24693e6876242fb1a9b5a23536b9c17a581f092ed6fe233ff6ecbb0340a"
+        );
+        let next = bearer.next(RotationNonce([1; 16]));
+        assert_eq!(next, token.next(RotationNonce([1; 16])).sent_by(Transport::Bearer));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod abort;
+mod activity;
 mod answers;
 mod around;
+mod bearer;
 mod both;
 mod cache;
 mod caps;

@@ -86,6 +86,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide/recipes.md")]
     struct GuideRecipes;
 
+    #[doc = include_str!("../../docs/guide/api-clients.md")]
+    struct GuideApiClients;
+
     #[doc = include_str!("../../docs/coming-from.md")]
     struct ComingFrom;
 

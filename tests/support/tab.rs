@@ -13,7 +13,9 @@ use tower::{Layer, ServiceExt, service_fn};
 pub struct Tab {
     layer: SessionLayer,
     name: &'static str,
-    /// The value of the session cookie.
+    /// Whether it sends its token as a bearer token.
+    bearer: bool,
+    /// The value of the session cookie, or the bearer token.
     pub cookie: Option<String>,
     /// What else it sends with every request.
     headers: Vec<(HeaderName, String)>,
@@ -45,7 +47,13 @@ impl Tab {
 
     /// The same, where the layer's cookie has another name.
     pub fn named(layer: &SessionLayer, name: &'static str) -> Self {
-        Self { layer: layer.clone(), name, cookie: None, headers: Vec::new(), method: Method::POST }
+        let (cookie, headers, method) = (None, Vec::new(), Method::POST);
+        Self { layer: layer.clone(), name, bearer: false, cookie, headers, method }
+    }
+
+    /// A client that is no browser.
+    pub fn bearing(layer: &SessionLayer) -> Self {
+        Self { bearer: true, ..Self::named(layer, "session-token") }
     }
 
     /// The same browser, before another program on the same store.
@@ -131,8 +139,11 @@ impl Tab {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, format!("{}={cookie}", self.name));
+        if let Some(token) = &self.cookie {
+            request = match self.bearer {
+                true => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+                false => request.header(header::COOKIE, format!("{}={token}", self.name)),
+            };
         }
         let response = self.layer.layer(service).oneshot(request.body(()).unwrap()).await.unwrap();
         let value = value.lock().unwrap().take();
@@ -152,8 +163,12 @@ impl Tab {
         self.send(between, handler).await
     }
 
-    /// Does with an answer's cookie what a browser does.
+    /// Does with an answer's cookie what a browser does, or with a new token what another client
+    /// does.
     pub fn keep(&mut self, headers: &HeaderMap) {
+        if let (true, Some(token)) = (self.bearer, headers.get(self.name)) {
+            self.cookie = Some(token.to_str().unwrap().to_owned());
+        }
         for text in headers.get_all(header::SET_COOKIE) {
             let text = text.to_str().unwrap();
             let (name, value) = text.split(';').next().unwrap().split_once('=').unwrap();

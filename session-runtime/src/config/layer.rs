@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode};
+use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::cookie::{CookieConfig, is_cookie_name};
 use super::error::SetupError;
@@ -12,8 +13,9 @@ use crate::event::Listener;
 use crate::keys::Keys;
 use crate::legacy::Adopt;
 use crate::record::patch::Cap;
-use crate::record::{ROTATION_GRACE, TOMBSTONE};
+use crate::record::{MAX_LIFETIME, ROTATION_GRACE, TOMBSTONE};
 use crate::token::SessionToken;
+use crate::transport::{Transport, Transports, bearer};
 
 /// The reaction to a replayed token: one that
 /// [`renew_after`](crate::SessionLayer::renew_after) replaced and that is presented after
@@ -39,14 +41,56 @@ pub enum OnReplay {
 pub(crate) struct Policy {
     pub(crate) idle: Option<Duration>,
     pub(crate) absolute: Option<Duration>,
+    /// Whether the cookie lasts until the idle timeout, and follows it.
+    pub(crate) rolling: bool,
+    /// The longest duration of `remember`.
+    pub(crate) max_remember: Duration,
     /// The most sessions that a principal may have.
     pub(crate) cap: Option<Cap>,
+}
+
+impl Policy {
+    /// Ends sessions this long after the last visit.
+    pub(crate) const fn rolling(self, after: Duration) -> Self {
+        Self { idle: Some(after), absolute: None, rolling: true, ..self }
+    }
+
+    fn check(&self) -> Result<(), SetupError> {
+        for (entry, duration) in [
+            ("idle_timeout", self.idle),
+            ("absolute_timeout", self.absolute),
+            ("max_remember", Some(self.max_remember)),
+        ] {
+            if duration.is_some_and(|duration| duration < Duration::from_secs(1)) {
+                return Err(SetupError::setting(entry, "at least one second; `None` for no limit"));
+            }
+        }
+        if let (Some(idle), Some(absolute)) = (self.idle, self.absolute)
+            && idle > absolute
+        {
+            return Err(SetupError::setting(
+                "idle_timeout",
+                "longer than `absolute_timeout`, which ends every session first: set that to `None`, or to more",
+            ));
+        }
+        if self.cap.is_some_and(|cap| cap.max.get() > Cap::MOST) {
+            return Err(SetupError::setting(
+                "max_sessions",
+                "at most 1000; leave it out for no limit",
+            ));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) cookie: CookieConfig,
+    /// How clients send their tokens.
+    pub(crate) transports: Transports,
+    /// The response header with a new bearer token.
+    pub(crate) token_header: HeaderName,
     /// Former cookies that are still read.
     pub(crate) former_cookies: Vec<CookieConfig>,
     /// The realms whose sessions this layer opens.
@@ -66,6 +110,10 @@ pub(crate) struct Config {
     pub(crate) conflict_timeout: Duration,
     /// Paths without sessions.
     pub(crate) excluded: Vec<Box<str>>,
+    /// Paths whose requests are no activity.
+    pub(crate) passive: Vec<Box<str>>,
+    /// A request with this header is no activity.
+    pub(crate) passive_header: Option<HeaderName>,
     /// The timeout of one store call.
     pub(crate) store_timeout: Duration,
     /// Whether a response of this status keeps its handler's changes.
@@ -91,9 +139,13 @@ impl Default for Config {
             policy: Policy {
                 idle: Some(Duration::from_secs(30 * 60)),
                 absolute: Some(Duration::from_secs(12 * 60 * 60)),
+                rolling: false,
+                max_remember: MAX_LIFETIME,
                 cap: None,
             },
             cookie: CookieConfig::default(),
+            transports: Transports::Cookie,
+            token_header: HeaderName::from_static("session-token"),
             former_cookies: Vec::new(),
             realms: Realms::default(),
             insecure: false,
@@ -103,6 +155,8 @@ impl Default for Config {
             listener: None,
             conflict_timeout: Duration::from_secs(2),
             excluded: Vec::new(),
+            passive: Vec::new(),
+            passive_header: None,
             store_timeout: Duration::from_secs(5),
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
@@ -117,12 +171,17 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns the bearer token of a request, if it is well-formed.
+    pub(crate) fn bearer_token(&self, headers: &HeaderMap) -> Option<SessionToken> {
+        Some(self.token_in(bearer(headers)?)?.sent_by(Transport::Bearer))
+    }
+
     /// Parses the token in a cookie's value.
     pub(crate) fn token_in(&self, text: &str) -> Option<SessionToken> {
         self.realms.all().find_map(|realm| self.keys.token_in(realm, text))
     }
 
-    /// Appends the cookie's value.
+    /// Appends the text of a token, as the client is to send it.
     pub(crate) fn write_text_of(&self, token: &SessionToken, text: &mut String) {
         self.keys.write_text_of(self.realms.own(), token, text);
     }
@@ -131,19 +190,7 @@ impl Config {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
-        for (entry, timeout) in
-            [("idle_timeout", self.policy.idle), ("absolute_timeout", self.policy.absolute)]
-        {
-            if timeout.is_some_and(|timeout| timeout < Duration::from_secs(1)) {
-                return Err(SetupError::setting(entry, "at least one second; `None` for no limit"));
-            }
-        }
-        if self.policy.cap.is_some_and(|cap| cap.max.get() > Cap::MOST) {
-            return Err(SetupError::setting(
-                "max_sessions",
-                "at most 1000; leave it out for no limit",
-            ));
-        }
+        self.policy.check()?;
         self.login.check()?;
         if self.renew_after.is_some_and(|after| after < ROTATION_GRACE) {
             return Err(SetupError::setting("renew_after", "at least a minute; `None` for never"));
@@ -157,11 +204,13 @@ impl Config {
         if self.conflict_timeout.is_zero() {
             return Err(SetupError::setting("conflict_timeout", "greater than zero"));
         }
-        if self.excluded.iter().any(|path| !path.starts_with('/')) {
-            return Err(SetupError::setting(
-                "exclude",
-                "a path begins with `/`, such as `/static`",
-            ));
+        for (entry, paths) in [("exclude", &self.excluded), ("passive", &self.passive)] {
+            if paths.iter().any(|path| !path.starts_with('/')) {
+                return Err(SetupError::setting(
+                    entry,
+                    "a path begins with `/`, such as `/static`",
+                ));
+            }
         }
         if self.excluded.iter().any(|path| &**path == "/") {
             return Err(SetupError::setting(
@@ -229,6 +278,12 @@ impl Config {
         Ok(())
     }
 
+    /// Returns whether a request is no activity.
+    pub(crate) fn is_passive(&self, path: &str, headers: &HeaderMap) -> bool {
+        self.passive.iter().any(|passive| is_below(passive, path))
+            || self.passive_header.as_ref().is_some_and(|name| headers.contains_key(name))
+    }
+
     /// Returns whether `path` is an excluded path, or below one.
     pub(crate) fn excludes(&self, path: &str) -> bool {
         self.excluded.iter().any(|excluded| is_below(excluded, path))
@@ -242,4 +297,12 @@ impl Config {
 #[must_use]
 pub fn keep_unless_failed(status: StatusCode) -> bool {
     !status.is_server_error() && status != StatusCode::REQUEST_TIMEOUT
+}
+
+/// Returns the header `name`, which setting `entry` has.
+pub(crate) fn header_named(entry: &'static str, name: &str) -> Result<HeaderName, SetupError> {
+    let named = HeaderName::try_from(name).ok().filter(|name| *name != SET_COOKIE);
+    named.ok_or_else(|| {
+        SetupError::setting(entry, "the name of a header of your own, such as `session-token`")
+    })
 }

@@ -11,7 +11,7 @@ mod site_data;
 pub use cookie::{CookieConfig, CookieConfigBuilder, CookiePrefix, SameSite};
 pub use error::SetupError;
 pub(crate) use error::{Clash, Fault};
-pub(crate) use layer::{Config, Policy};
+pub(crate) use layer::{Config, Policy, header_named};
 pub use layer::{OnReplay, keep_unless_failed};
 pub(crate) use login::LoginPages;
 #[cfg(feature = "config")]

@@ -73,21 +73,23 @@ pub(crate) fn forbid_caching(headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
-/// Marks the response as dependent on the cookie, so that no shared cache serves it to another
-/// client.
-pub(crate) fn vary_on_cookie(headers: &mut HeaderMap) {
-    let names = |value: &HeaderValue| {
-        value.to_str().is_ok_and(|list| {
-            list.split(',')
-                .map(str::trim)
-                .any(|name| name == "*" || name.eq_ignore_ascii_case("cookie"))
-        })
-    };
-    let cookie = HeaderValue::from_static("Cookie");
-    match headers.entry(header::VARY) {
-        Entry::Vacant(entry) => drop(entry.insert(cookie)),
-        Entry::Occupied(entry) if entry.iter().any(names) => {}
-        Entry::Occupied(mut entry) => entry.append(cookie),
+/// Marks the response as dependent on these request headers, which carry the token, so that no
+/// shared cache serves it to another client.
+pub(crate) fn vary_on(carriers: &[&'static str], headers: &mut HeaderMap) {
+    for carrier in carriers {
+        let names = |value: &HeaderValue| {
+            value.to_str().is_ok_and(|list| {
+                list.split(',')
+                    .map(str::trim)
+                    .any(|name| name == "*" || name.eq_ignore_ascii_case(carrier))
+            })
+        };
+        let carrier = HeaderValue::from_static(carrier);
+        match headers.entry(header::VARY) {
+            Entry::Vacant(entry) => drop(entry.insert(carrier)),
+            Entry::Occupied(entry) if entry.iter().any(names) => {}
+            Entry::Occupied(mut entry) => entry.append(carrier),
+        }
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
 }
@@ -185,18 +187,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::VARY, HeaderValue::from_static("Accept, cookie"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=5"));
-        vary_on_cookie(&mut headers);
+        vary_on(&["Cookie"], &mut headers);
         assert_eq!(headers.get_all(header::VARY).iter().count(), 1);
         assert_eq!(headers[header::CACHE_CONTROL], "max-age=5");
         headers.insert(header::VARY, HeaderValue::from_static("*"));
-        vary_on_cookie(&mut headers);
+        vary_on(&["Cookie"], &mut headers);
         assert_eq!(headers.get_all(header::VARY).iter().count(), 1);
         let mut other = HeaderMap::new();
         other.insert(header::VARY, HeaderValue::from_static("Accept"));
-        vary_on_cookie(&mut other);
+        vary_on(&["Cookie"], &mut other);
         assert_eq!(other.get_all(header::VARY).iter().collect::<Vec<_>>(), ["Accept", "Cookie"]);
         let mut fresh = HeaderMap::new();
-        vary_on_cookie(&mut fresh);
+        vary_on(&["Cookie"], &mut fresh);
         assert_eq!(fresh[header::VARY], "Cookie");
         assert_eq!(fresh[header::CACHE_CONTROL], "private");
     }

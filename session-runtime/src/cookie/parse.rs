@@ -19,6 +19,12 @@ pub(crate) enum Presented {
     TooMany,
 }
 
+impl From<Option<SessionToken>> for Presented {
+    fn from(token: Option<SessionToken>) -> Self {
+        token.map_or(Self::Nothing, Self::One)
+    }
+}
+
 /// Reads the cookie `name` from all `Cookie` headers (HTTP/2 may split them).
 ///
 /// Malformed tokens are ignored.

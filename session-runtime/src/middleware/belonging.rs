@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::layer::SessionLayer;
-use crate::config::CookieConfig;
+use crate::config::{CookieConfig, header_named};
 use crate::schema::SessionSchema;
+use crate::transport::Transports;
 
 /// Cookie, realm and schemas.
 impl SessionLayer {
@@ -16,6 +17,47 @@ impl SessionLayer {
     #[must_use]
     pub fn cookie(self, cookie: CookieConfig) -> Self {
         self.set(|config| config.cookie = cookie)
+    }
+
+    /// Sets how clients send the tokens of their sessions: in the cookie, as bearer tokens, or
+    /// either.
+    ///
+    /// A client gets a new bearer token in the response header
+    /// [`token_header`](Self::token_header), or in a body, by
+    /// [`Handle::bearer_token`](crate::Handle::bearer_token). With [`Transports::Both`], a request
+    /// without any token starts a session with a cookie, unless its handler calls that method.
+    ///
+    /// Responses with status 401 get a `WWW-Authenticate: Bearer`, and no request with a bearer
+    /// token is redirected to a login page.
+    ///
+    /// ```
+    /// use session_runtime::{SessionLayer, Transports, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::new()).transports(Transports::Both);
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// [`Transports::Cookie`].
+    #[must_use]
+    pub fn transports(self, transports: Transports) -> Self {
+        self.set(|config| config.transports = transports)
+    }
+
+    /// Sets the response header that carries a new bearer token: after a sign-in, a change of
+    /// privileges, and a renewal by [age](Self::renew_after). A client replaces its token by every
+    /// one that it receives. Pages of another origin can read the header only if CORS exposes it
+    /// (`Access-Control-Expose-Headers`).
+    ///
+    /// # Default
+    ///
+    /// `session-token`.
+    #[must_use]
+    pub fn token_header(self, name: &str) -> Self {
+        self.set(|config| match header_named("token_header", name) {
+            Ok(name) => config.token_header = name,
+            Err(error) => drop(config.error.get_or_insert(error)),
+        })
     }
 
     /// Also reads a former cookie of this layer, so that changing the

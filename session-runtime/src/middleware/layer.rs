@@ -67,43 +67,6 @@ impl SessionLayer {
         self
     }
 
-    /// Ends a session after `timeout` without a request that reads it. At least one second.
-    ///
-    /// The effective timeout is 0.9 to 1.0 times this, because activity is written only
-    /// once a tenth of it has passed. `None` means no idle limit; a session still ends
-    /// after 400 days without requests.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use session_runtime::{SessionLayer, store::MemoryStore};
-    ///
-    /// let layer = SessionLayer::new(MemoryStore::new())
-    ///     .idle_timeout(Duration::from_secs(15 * 60))
-    ///     .absolute_timeout(None);
-    /// ```
-    ///
-    /// # Default
-    ///
-    /// 30 minutes (OWASP: 15–30 minutes for low-risk applications).
-    #[must_use]
-    pub fn idle_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.set(|config| config.policy.idle = timeout.into())
-    }
-
-    /// Ends a session `timeout` after its creation or its user's last authentication,
-    /// regardless of activity. At least one second.
-    ///
-    /// `None` means no absolute limit; a session still ends after 400 days without
-    /// requests.
-    ///
-    /// # Default
-    ///
-    /// 12 hours (NIST SP 800-63B-4 §5.2, AAL2: 24 hours at most).
-    #[must_use]
-    pub fn absolute_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.set(|config| config.policy.absolute = timeout.into())
-    }
-
     /// Renews a token older than `age` when the session is next read. At least one minute.
     ///
     /// The old token stays valid until the new one has been presented, so that a lost

@@ -7,6 +7,7 @@ mod future;
 #[cfg(feature = "keys")]
 mod keys;
 mod layer;
+mod lifetime;
 mod plain_http;
 mod probe;
 mod service;

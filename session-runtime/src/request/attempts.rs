@@ -15,7 +15,8 @@ use crate::schema::Schema;
 use crate::session::{
     Apply, Keep, Marked, Origin, Pending, PendingOp, Plan, Situation, fork, plan,
 };
-use crate::token::{NoRandomness, SessionToken};
+use crate::token::SessionToken;
+use crate::transport::Transport;
 
 /// How many times a plan is made again, because an id is taken (with 128 random bits, at most once)
 /// or the record is gone. In addition, each field may be left out once.
@@ -64,6 +65,8 @@ pub(super) struct Attempts<'c> {
     pub(super) basis: Basis,
     /// The token that the client presented.
     pub(super) token: Option<SessionToken>,
+    /// How the client is to send a new token.
+    transport: Transport,
     /// The schemas under which the request reads the session.
     schemas: Vec<&'static Schema>,
     /// Other sessions that the commit may continue or end.
@@ -80,11 +83,12 @@ impl<'c> Attempts<'c> {
             Work::Published { pending, .. } => pending.unchanged,
             Work::Take { .. } => false,
         };
-        let (origin, token, schemas, kin) = {
+        let (origin, token, transport, schemas, kin) = {
             let state = request.scope.state();
             (
                 state.origin.clone(),
                 state.token.clone(),
+                state.transport,
                 state.schemas.clone(),
                 Kin::of(&state, alone),
             )
@@ -94,7 +98,8 @@ impl<'c> Attempts<'c> {
             Work::Take { .. } => 0,
         };
         let (basis, left) = (Basis::Seen(origin), ATTEMPTS + ops);
-        Self { request, work, generation, basis, token, schemas, kin, retry: None, left }
+        let retry = None;
+        Self { request, work, generation, basis, token, transport, schemas, kin, retry, left }
     }
 
     pub(super) async fn run(&mut self) -> Result<Committed, SessionError> {
@@ -155,6 +160,10 @@ impl<'c> Attempts<'c> {
             realm: engine.config.realms.own(),
             now: engine.now(),
         };
+        let mint = |id: Option<SessionId>| {
+            let token = id.map_or_else(SessionToken::generate, SessionToken::renew);
+            Ok(token?.sent_by(self.transport))
+        };
         match &self.basis {
             Basis::Fork { from, .. } => fork(&situation, from.as_ref(), &mint),
             Basis::Seen(_) | Basis::Changed { .. } => plan(&situation, &mint),
@@ -200,11 +209,4 @@ fn take(origin: &Origin, names: &[Cow<'static, str>]) -> Plan {
         signs_in: false,
         explicit: false,
     })
-}
-
-fn mint(id: Option<SessionId>) -> Result<SessionToken, NoRandomness> {
-    match id {
-        Some(id) => SessionToken::renew(id),
-        None => SessionToken::generate(),
-    }
 }

@@ -10,7 +10,11 @@ use crate::id::SessionId;
 use crate::keys::Keys;
 use crate::record::Record;
 use crate::schema::Field;
-use crate::session::{Attempt, Audit, Backend, BoxFuture, Keep, Marked, Scope};
+use crate::session::{
+    Attempt, Audit, Backend, BoxFuture, CookieChange, Keep, KeepAlive, Marked, Origin, Scope,
+    State, Why,
+};
+use crate::transport::{BearerToken, Transport, Transports};
 
 impl Backend for RequestSession {
     fn scope(&self) -> &Scope {
@@ -59,6 +63,45 @@ impl Backend for RequestSession {
         Box::pin(async move { Ok(self.engine.within(self.engine.store.reload(id, epoch)).await?) })
     }
 
+    fn touch(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>> {
+        Box::pin(self.touch_now(id, epoch))
+    }
+
+    fn keep_alive(self: Arc<Self>, id: SessionId, epoch: u64) -> KeepAlive {
+        self.touch_until_dropped(id, epoch)
+    }
+
+    fn begin_bearer(&self) -> Result<(), SessionError> {
+        let mut state = self.scope.state();
+        match (state.transport, self.engine.config.transports) {
+            (Transport::Bearer, _) => Ok(()),
+            // A cookie's token is never shown to a script.
+            (Transport::Cookie, Transports::Both) if presents_nothing(&state) => {
+                state.transport = Transport::Bearer;
+                // Whether a cookie was withheld no longer matters.
+                state.origin = Origin::Nobody;
+                Ok(())
+            }
+            (Transport::Cookie, _) => Err(SessionError::NotBearer),
+        }
+    }
+
+    fn bearer_token(&self) -> Option<BearerToken> {
+        let mut state = self.scope.state();
+        let token = match state.cookie.take() {
+            Some(CookieChange::Set { token, .. }) => token,
+            Some(CookieChange::Remove) => return None,
+            None => state.token.clone()?,
+        };
+        let mut text = String::new();
+        self.engine.config.write_text_of(&token, &mut text);
+        Some(BearerToken::new(text))
+    }
+
     fn take(
         self: Arc<Self>,
         field: &'static Field,
@@ -74,4 +117,14 @@ impl Backend for RequestSession {
     fn commit_later(self: Arc<Self>) {
         drop(ToEnd::new(async move { self.commit(Keep::SignOutOnly).await }));
     }
+}
+
+/// Whether the request came without any token, and has no session yet.
+fn presents_nothing(state: &State) -> bool {
+    let is_new = match state.origin {
+        Origin::Nobody => true,
+        Origin::SignInOnly { why, .. } => why == Why::Withheld,
+        Origin::Unloaded | Origin::Stored(_) => false,
+    };
+    is_new && state.over.is_none() && state.cookie.is_none()
 }

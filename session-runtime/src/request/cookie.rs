@@ -56,11 +56,15 @@ pub(super) fn decide(state: &mut State, next: Next) {
     state.cookie = Some(cookie);
 }
 
-/// Sends the session's token again, under the current name of the cookie.
-pub(super) fn move_to_new_name(state: &mut State) {
+/// Sends the session's token again: under the current name of the cookie, with the current expiry
+/// time.
+pub(super) fn send_again(state: &mut State, rolling: bool) {
     let (Some(record), Some(token)) = (state.record(), &state.token) else { return };
     let meta = &record.meta;
-    let expires = meta.remember.and(meta.absolute);
+    let expires = match meta.remember {
+        Some(_) => meta.absolute,
+        None => rolling.then(|| meta.expires_at()),
+    };
     let cookie = CookieChange::Set { token: token.clone(), expires };
     // A cookie that loading has decided on takes precedence.
     state.cookie.get_or_insert(cookie);

@@ -16,6 +16,11 @@ use crate::record::Record;
 use crate::session::{Origin, Over, State, Why};
 use crate::store::{Ended, Lookup, Touch, Visit};
 use crate::token::{SecretHash, SessionToken};
+use crate::transport::{Transport, credentials};
+
+/// How long after activity was recorded the cookie follows. Another request may have recorded it,
+/// and the store's clock may be another one.
+const JUST_RECORDED: Duration = Duration::from_secs(60);
 
 /// The result of looking up the tokens of a request.
 pub(super) struct LookedUp {
@@ -67,9 +72,16 @@ impl RequestSession {
             return Box::pin(self.ask_the_store(stale)).await;
         }
         let config = &self.engine.config;
-        let (presented, moved) = self.presented(headers);
+        let transport = config.transports.of(headers);
+        let by_cookie = transport == Transport::Cookie;
+        let (presented, moved) = match transport {
+            Transport::Cookie => self.presented(headers),
+            Transport::Bearer => (config.bearer_token(headers).into(), false),
+        };
         let mut looked = match presented {
-            Presented::Nothing if may_be_withheld(headers, &config.cookie, self.safe_method) => {
+            Presented::Nothing
+                if by_cookie && may_be_withheld(headers, &config.cookie, self.safe_method) =>
+            {
                 LookedUp::sign_in_only(Why::Withheld)
             }
             Presented::Nothing => LookedUp::nobody(),
@@ -83,23 +95,29 @@ impl RequestSession {
             }
         };
         let mut adopted = false;
-        if let (Origin::Nobody, None, Some(adopt)) = (&looked.origin, looked.over, &config.adopt) {
+        if let (Origin::Nobody, None, Some(adopt)) = (&looked.origin, looked.over, &config.adopt)
+            && by_cookie
+        {
             looked = Box::pin(self.adopt_legacy(adopt, headers)).await?;
             adopted = looked.token.is_some();
         }
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {
+            state.transport = transport;
+            state.refused = transport == Transport::Bearer
+                && !matches!(looked.origin, Origin::Stored(_))
+                && credentials(headers).next().is_some();
             self.has_loaded(&mut state, looked);
             state.pending.rotate |= adopted;
             if moved {
                 state.moved = true;
-                cookie::move_to_new_name(&mut state);
+                cookie::send_again(&mut state, config.policy.rolling);
             }
         }
         Ok(())
     }
 
-    /// Returns the tokens that the request presents, and whether they came in a former cookie of
+    /// Returns the tokens in the cookies of the request, and whether they came in a former cookie of
     /// the layer.
     fn presented(&self, headers: &HeaderMap) -> (Presented, bool) {
         let config = &self.engine.config;
@@ -129,6 +147,12 @@ impl RequestSession {
         state.over = looked.over;
         state.proved = looked.proved;
         state.stale = looked.cached;
+        if let (Some(record), Some(token)) = (state.record(), &state.token)
+            && state.transport == Transport::Cookie
+            && self.cookie_follows(record, token)
+        {
+            cookie::send_again(state, true);
+        }
         if looked.ended {
             cookie::decide(state, Next::Over);
         }
@@ -175,7 +199,7 @@ impl RequestSession {
     ) -> Result<LookedUp, SessionError> {
         let found = {
             let secrets = self.engine.config.realms.secrets(&token);
-            self.ask(token.id(), &secrets, Touch::IfDue, stale_ok).await?
+            self.ask(token.id(), &secrets, self.activity(), stale_ok).await?
         };
         self.looked_up(token, found, on_replay).await
     }
@@ -230,6 +254,25 @@ impl RequestSession {
         })
     }
 
+    /// Whether loading is activity.
+    const fn activity(&self) -> Touch {
+        if self.is_passive { Touch::Never } else { Touch::IfDue }
+    }
+
+    /// Whether the cookie is due to follow the session, whose activity has just been recorded. An
+    /// older token is not sent again: the browser may have its successor.
+    fn cookie_follows(&self, record: &Record, token: &SessionToken) -> bool {
+        let meta = &record.meta;
+        let recently = || {
+            let since = self.engine.now().since(meta.last_seen);
+            !self.is_passive && since < JUST_RECORDED.min(meta.touch_interval() / 10)
+        };
+        self.engine.config.policy.rolling
+            && meta.remember.is_none()
+            && recently()
+            && token.secret_hash(&meta.realm) == meta.secret
+    }
+
     /// Whether the token is due for rotation, or has a successor that was not presented yet.
     fn is_of_age(&self, record: &Record, token: &SessionToken, after: Duration) -> bool {
         let meta = &record.meta;
@@ -252,7 +295,7 @@ impl RequestSession {
                 same.iter().flat_map(|token| realms.secrets(token).to_vec()).collect();
             // The last session is looked up as if it were alone, unless one before it is live.
             let alone = left.is_empty() && live.is_empty();
-            let touch = if alone { Touch::IfDue } else { Touch::Never };
+            let touch = if alone { self.activity() } else { Touch::Never };
             let found = self.ask(id, &secrets, touch, false).await?;
             let token = newest(same, &found);
             let Some(token) = token else { continue };
@@ -273,7 +316,7 @@ impl RequestSession {
         match (&best.origin, &best.token) {
             // The other tokens opened nothing, so the visit is recorded.
             (Origin::Stored(record), Some(token))
-                if record.meta.touch_is_due(self.engine.now()) =>
+                if !self.is_passive && record.meta.touch_is_due(self.engine.now()) =>
             {
                 self.look_up(token.clone(), false).await
             }

@@ -14,9 +14,11 @@
 //! - `cookie`: decides which cookie the response sets
 //! - `take`: values that are handed out once
 //! - `transaction`: runs each attempt as a small request inside the request
+//! - `activity`: activity of a handler that goes on for long
 //! - `to_end`: commits that run to completion
 //! - `response`: decides whether a response may be sent, and with what
 
+mod activity;
 mod adopt;
 mod answers;
 mod attempts;

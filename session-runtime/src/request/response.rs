@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{RequestSession, ToEnd};
-use crate::config::SetCookie;
-use crate::cookie::{apply_to, forbid_caching, guard, vary_on_cookie};
+use crate::config::{Config, SetCookie};
+use crate::cookie::{apply_to, forbid_caching, guard, vary_on};
 use crate::error::{SessionError, report};
-use crate::session::{Backend, CookieChange, Keep, Pending};
+use crate::session::{Backend, CookieChange, Keep, Pending, State};
 use crate::token::SessionToken;
+use crate::transport::Transport;
 
 /// Returns the commit that a response with this status has to wait for, if any.
 pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option<ToEnd> {
@@ -71,27 +72,31 @@ pub(crate) fn finish<B: From<&'static str>>(
     let before = response.headers().get_all(header::SET_COOKIE).iter().count();
     guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have needed a cookie, whatever happened since.
-    if let Some(cookie) = state.cookie.take() {
-        let text = |token: &SessionToken, text: &mut String| config.write_text_of(token, text);
-        let (headers, now) = (response.headers_mut(), session.engine.now());
-        apply_to(headers, &session.engine.cookie, &cookie, text, now);
-        if state.moved {
-            for former in &config.former_cookies {
-                apply_to(headers, &SetCookie::of(former), &CookieChange::Remove, text, now);
-            }
-        }
-        if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
-            // The old cookie is removed along with the first cookie of ours.
-            response.headers_mut().append(header::SET_COOKIE, adopt.legacy.removal());
+    if let Some(change) = state.cookie.take() {
+        match state.transport {
+            Transport::Cookie => set_cookies(response.headers_mut(), &session, &state, &change),
+            Transport::Bearer => send_bearer_token(response.headers_mut(), config, &change),
         }
     }
     if session.is_within {
-        let own = response.headers().get_all(header::SET_COOKIE).iter().skip(before);
-        let own: Vec<_> = own.cloned().collect();
-        response.extensions_mut().get_or_insert_default::<InnerCookies>().0.extend(own);
+        let names = [(header::SET_COOKIE, before), (config.token_header.clone(), 0)];
+        let sent = names.into_iter().flat_map(|(name, before)| {
+            let own = response.headers().get_all(&name).iter().skip(before).cloned();
+            own.map(|value| (name.clone(), value)).collect::<Vec<_>>()
+        });
+        let sent: Vec<_> = sent.collect();
+        response.extensions_mut().get_or_insert_default::<SentWithin>().0.extend(sent);
     }
     if state.read {
-        vary_on_cookie(response.headers_mut());
+        vary_on(config.transports.vary(state.transport), response.headers_mut());
+    }
+    if config.transports.accepts_bearer() && response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static(match state.transport {
+            // A token was presented, and it is not valid, or not valid any more.
+            Transport::Bearer if state.refused => "Bearer error=\"invalid_token\"",
+            _ => "Bearer",
+        });
+        response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(challenge);
     }
     // The session was destroyed between the commit and the head.
     let destroyed = saved && !state.destroyed.is_empty();
@@ -103,19 +108,53 @@ pub(crate) fn finish<B: From<&'static str>>(
     response
 }
 
-/// The cookies of inner layers. Their sessions are stored, so the client gets the cookies even if
-/// the response reports that this layer's session is not.
+fn set_cookies(
+    headers: &mut HeaderMap,
+    session: &RequestSession,
+    state: &State,
+    change: &CookieChange,
+) {
+    let config = &session.engine.config;
+    let text = |token: &SessionToken, text: &mut String| config.write_text_of(token, text);
+    let now = session.engine.now();
+    apply_to(headers, &session.engine.cookie, change, text, now);
+    if state.moved {
+        for former in &config.former_cookies {
+            apply_to(headers, &SetCookie::of(former), &CookieChange::Remove, text, now);
+        }
+    }
+    if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
+        // The old cookie is removed along with the first cookie of ours.
+        headers.append(header::SET_COOKIE, adopt.legacy.removal());
+    }
+}
+
+fn send_bearer_token(headers: &mut HeaderMap, config: &Config, change: &CookieChange) {
+    if let CookieChange::Set { token, .. } = change {
+        let mut text = String::new();
+        config.write_text_of(token, &mut text);
+        // A token is base64, so this is always a valid header value.
+        if let Ok(mut value) = HeaderValue::try_from(text) {
+            value.set_sensitive(true);
+            headers.insert(config.token_header.clone(), value);
+        }
+    }
+    forbid_caching(headers);
+}
+
+/// The tokens and cookies that inner layers send. Their sessions are stored, so the client gets
+/// them even if the response reports that this layer's session is not.
 #[derive(Clone, Default)]
-struct InnerCookies(Vec<HeaderValue>);
+struct SentWithin(Vec<(HeaderName, HeaderValue)>);
 
 /// Replaces the handler's response with one that reports a failed commit, and returns the
 /// handler's.
 fn replace<B: From<&'static str>>(response: &mut Response<B>, error: SessionError) -> Response<B> {
     let mut failure = failure(error);
-    if let Some(inner) = response.extensions_mut().remove::<InnerCookies>() {
+    if let Some(inner) = response.extensions_mut().remove::<SentWithin>() {
         forbid_caching(failure.headers_mut());
-        for cookie in &inner.0 {
-            failure.headers_mut().append(header::SET_COOKIE, cookie.clone());
+        for (name, value) in &inner.0 {
+            failure.headers_mut().append(name, value.clone());
         }
         failure.extensions_mut().insert(inner);
     }

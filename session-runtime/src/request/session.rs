@@ -19,6 +19,8 @@ pub(crate) struct RequestSession {
     pub(crate) safe_method: bool,
     /// Whether the response has no body.
     pub(super) is_head: bool,
+    /// Whether the request is no activity.
+    pub(crate) is_passive: bool,
     /// Another layer encloses this one and may replace its response.
     pub(crate) is_within: bool,
     /// Commits of one request run one after the other.
@@ -41,6 +43,7 @@ impl RequestSession {
             scope: Scope::default(),
             safe_method: method.is_safe(),
             is_head: *method == Method::HEAD,
+            is_passive: false,
             is_within: false,
             turn: tokio::sync::Mutex::const_new(()),
             commits: AtomicUsize::new(0),
@@ -59,12 +62,13 @@ impl RequestSession {
             attempt.scope.mark_head_sent();
         }
         attempt.arrived = parent.arrived;
-        let (token, over, proved) = {
+        let (transport, token, over, proved) = {
             let state = parent.scope.state();
-            (state.token.clone(), state.over, state.proved.clone())
+            (state.transport, state.token.clone(), state.over, state.proved.clone())
         };
         let state = attempt.scope.state_mut();
         state.origin = origin;
+        state.transport = transport;
         (state.token, state.over, state.proved) = (token, over, proved);
         state.pending.unchanged = true;
         Arc::new(attempt)

@@ -1,7 +1,10 @@
 //! The typed handle.
 
+mod activity;
+mod bearer;
 mod lifecycle;
 
+pub use self::activity::KeepAlive;
 use std::any::Any;
 use std::fmt;
 use std::marker::PhantomData;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::core::{Core, Publish};
+use super::handle::KeepAlive;
 use super::scope::Origin;
 use crate::error::SessionError;
-use crate::record::Fields;
+use crate::id::SessionId;
+use crate::record::{Fields, Record};
 
 impl Core {
     /// Ends the session of this request at once.
@@ -65,11 +67,8 @@ impl Core {
             let ended = matches!(self.backend.scope().state().origin, Origin::SignInOnly { .. });
             return if ended { Err(SessionError::Gone) } else { Ok(()) };
         };
-        let id = record.id;
+        let (id, epoch) = self.authority(record);
         let backend = Arc::clone(&self.backend);
-        // A sign-in by another handle of this request may have raised the epoch.
-        let latest = backend.scope().state().record().cloned();
-        let epoch = latest.filter(|latest| latest.id == record.id).unwrap_or(record).meta.epoch;
         let Some(fresh) = backend.reload(id, epoch).await? else {
             return Err(SessionError::Gone);
         };
@@ -84,6 +83,28 @@ impl Core {
         drop(state);
         self.rebase(record, fields, self.generation, seen);
         Ok(())
+    }
+
+    /// Returns the session of this handle and the epoch that its request holds.
+    fn authority(&self, record: Arc<Record>) -> (SessionId, u64) {
+        // A sign-in by another handle of this request may have raised the epoch.
+        let latest = self.backend.scope().state().record().cloned();
+        let latest = latest.filter(|latest| latest.id == record.id).unwrap_or(record);
+        (latest.id, latest.meta.epoch)
+    }
+
+    /// Records activity.
+    pub(super) async fn touch(&self) -> Result<(), SessionError> {
+        let record = self.record.clone().ok_or(SessionError::Gone)?;
+        let (id, epoch) = self.authority(record);
+        self.backend.touch(id, epoch).await?.map(drop).ok_or(SessionError::Gone)
+    }
+
+    /// Records activity until the guard is dropped.
+    pub(super) fn keep_alive(&self) -> Result<KeepAlive, SessionError> {
+        let record = self.record.clone().ok_or(SessionError::Gone)?;
+        let (id, epoch) = self.authority(record);
+        Ok(Arc::clone(&self.backend).keep_alive(id, epoch))
     }
 
     /// Confirms a session from the cache with the store, before other sessions are ended on its

@@ -23,7 +23,7 @@ mod view;
 
 pub(crate) use audit::Audit;
 pub use flash::FlashList;
-pub use handle::Handle;
+pub use handle::{Handle, KeepAlive};
 pub(crate) use op::PendingOp;
 pub(crate) use pending::Pending;
 pub(crate) use plan::{Apply, Create, Keep, Plan, Situation, fork, plan};

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::audit::Audit;
+use super::handle::KeepAlive;
 use super::pending::Pending;
 use super::users::Marked;
 use crate::clock::Timestamp;
@@ -16,6 +17,7 @@ use crate::keys::Keys;
 use crate::record::Record;
 use crate::schema::{Field, Schema};
 use crate::token::SessionToken;
+use crate::transport::{BearerToken, Transport};
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -38,6 +40,18 @@ pub(crate) trait Backend: Send + Sync {
         id: SessionId,
         epoch: u64,
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
+    /// Records activity under the epoch that this request holds; `None` if the session is gone.
+    fn touch(
+        &self,
+        id: SessionId,
+        epoch: u64,
+    ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
+    /// Records activity in the background until the guard is dropped.
+    fn keep_alive(self: Arc<Self>, id: SessionId, epoch: u64) -> KeepAlive;
+    /// Continues with a client that sends its token as a bearer token, if it may.
+    fn begin_bearer(&self) -> Result<(), SessionError>;
+    /// Returns the token that the client is to send from now on, and does not send it otherwise.
+    fn bearer_token(&self) -> Option<BearerToken>;
     /// Takes the names of a field out of the store immediately and returns the first value found.
     fn take(
         self: Arc<Self>,
@@ -109,6 +123,10 @@ pub(crate) struct State {
     pub(crate) origin: Origin,
     /// The record came from a cache and has not been confirmed by the store.
     pub(crate) stale: bool,
+    /// How the client sends its token.
+    pub(crate) transport: Transport,
+    /// The request presents a bearer token that opens nothing.
+    pub(crate) refused: bool,
     /// The token that was presented and accepted.
     pub(crate) token: Option<SessionToken>,
     /// The ended session that the presented token belongs to.

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use super::SessionConfig;
 use super::node::Node;
@@ -10,11 +10,12 @@ use super::reader::Section;
 use super::secrets::Reference;
 use super::values;
 use crate::config::{
-    Config, CookieConfig, CookiePrefix, OnReplay, Policy, Realms, SameSite, SiteData,
+    Config, CookieConfig, CookiePrefix, OnReplay, Policy, Realms, SameSite, SiteData, header_named,
 };
 use crate::keys::Keys;
 use crate::record::patch::{AtLimit, Cap};
 use crate::store::{ConnectOptions, Limits};
+use crate::transport::Transports;
 
 /// Reads the settings in `node`, with all problems in them.
 pub(super) fn read(node: Node) -> SessionConfig {
@@ -34,12 +35,10 @@ pub(super) fn read(node: Node) -> SessionConfig {
     // No `..default`: a new setting must be considered here to compile.
     let config = Config {
         realms: realms(&mut root),
-        policy: Policy {
-            idle: root.limit("idle_timeout").unwrap_or(default.policy.idle),
-            absolute: root.limit("absolute_timeout").unwrap_or(default.policy.absolute),
-            cap,
-        },
+        policy: Policy { cap, ..policy(&mut root) },
         cookie,
+        transports: transports(&mut root),
+        token_header: header(&mut root, "token_header").unwrap_or(default.token_header),
         // Each has its own set of attributes: set on the layer.
         former_cookies: default.former_cookies,
         insecure: root.flag("insecure_for_development").unwrap_or(default.insecure),
@@ -50,6 +49,8 @@ pub(super) fn read(node: Node) -> SessionConfig {
         listener: default.listener,
         conflict_timeout: root.duration("conflict_timeout").unwrap_or(default.conflict_timeout),
         excluded: root.list("exclude").into_iter().map(String::into_boxed_str).collect(),
+        passive: root.list("passive").into_iter().map(String::into_boxed_str).collect(),
+        passive_header: header(&mut root, "passive_header"),
         store_timeout: root.duration("store_timeout").unwrap_or(default.store_timeout),
         // A function: set on the layer.
         keep_changes: default.keep_changes,
@@ -78,6 +79,22 @@ pub(super) fn read(node: Node) -> SessionConfig {
     }
     errors.splice(0..0, root.finish(|_| None));
     SessionConfig { store, options, config, keys, faults: errors }
+}
+
+fn policy(root: &mut Section) -> Policy {
+    let default = Config::default().policy;
+    // As in code, the later setting would replace the earlier: here there is no order.
+    let rolling = root.duration("rolling");
+    for entry in ["idle_timeout", "absolute_timeout"] {
+        if rolling.is_some() && root.has(entry) {
+            root.wrong(entry, "is set by `rolling`: leave one of them out");
+        }
+    }
+    let max_remember = root.duration("max_remember").unwrap_or(default.max_remember);
+    let idle = root.limit("idle_timeout").unwrap_or(default.idle);
+    let absolute = root.limit("absolute_timeout").unwrap_or(default.absolute);
+    let policy = Policy { idle, absolute, max_remember, ..default };
+    rolling.map_or(policy, |after| policy.rolling(after))
 }
 
 fn limits(mut section: Section, errors: &mut Vec<String>) -> Option<Limits> {
@@ -169,6 +186,28 @@ fn on_replay(root: &mut Section) -> OnReplay {
         _ => None,
     });
     reaction.unwrap_or_default()
+}
+
+fn transports(root: &mut Section) -> Transports {
+    let accepted = root.value("transports", "`cookie`, `bearer` or `both`", |text| match text {
+        "cookie" => Some(Transports::Cookie),
+        "bearer" => Some(Transports::Bearer),
+        "both" => Some(Transports::Both),
+        _ => None,
+    });
+    accepted.unwrap_or_default()
+}
+
+fn header(root: &mut Section, entry: &'static str) -> Option<HeaderName> {
+    let name = root.text(entry)?;
+    match header_named(entry, &name) {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let (entry, problem) = error.in_parts();
+            root.wrong(entry, problem);
+            None
+        }
+    }
 }
 
 fn site_data(root: &mut Section) -> Option<HeaderValue> {

@@ -40,6 +40,11 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 /// | `late_grace` | a duration | `5s` |
 /// | `on_replay` | `report`, `end_session`, `end_all_of_principal` | `end_session` |
 /// | `max_sessions`, `at_limit` | a number; `reject` or `evict_oldest` | no limit |
+/// | `rolling` | a duration, in place of the two timeouts | none |
+/// | `max_remember` | a duration | 400 days |
+/// | `passive`, `passive_header` | paths, as a list or separated by commas; the name of a header | none |
+/// | `transports` | `cookie`, `bearer` or `both` | `cookie` |
+/// | `token_header` | the name of a header | `session-token` |
 /// | `conflict_timeout`, `store_timeout` | a duration | `2s`, `5s` |
 /// | `exclude` | paths, as a list or separated by commas | none |
 /// | `conflict_on_lost_changes` | yes or no | yes |

@@ -20,6 +20,7 @@ use crate::record::Record;
 use crate::schema::SessionSchema;
 use crate::session::Audit;
 use crate::store::{Lookup, Touch};
+use crate::transport::Transport;
 
 /// Inspecting the outcome.
 impl<V: SessionSchema> TestSession<V> {
@@ -54,9 +55,15 @@ impl<V: SessionSchema> TestSession<V> {
     pub async fn load_stored(&self) -> Result<Option<Arc<Record>>, SessionError> {
         self.settle().await;
         let headers = self.with_jar(|jar| jar.headers());
-        let read = |text: &str| self.engine.config.token_in(text);
-        let Presented::One(token) = presented(&headers, self.name(), read) else { return Ok(None) };
-        let secrets = self.engine.config.realms.secrets(&token);
+        let config = &self.engine.config;
+        let presented = match config.transports.of(&headers) {
+            Transport::Cookie => {
+                presented(&headers, config.cookie.name(), |text| config.token_in(text))
+            }
+            Transport::Bearer => config.bearer_token(&headers).into(),
+        };
+        let Presented::One(token) = presented else { return Ok(None) };
+        let secrets = config.realms.secrets(&token);
         let found = self.engine.store.load(token.id(), &secrets, Touch::Never.into());
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) | Lookup::Cached(record) => Some(record),
@@ -104,7 +111,8 @@ impl<V: SessionSchema> TestSession<V> {
 
     /// Commits the requests that have ended, with any store.
     pub async fn settle(&self) {
-        let settled = poll_fn(|context| self.browsers().poll_settle(self.name(), context));
+        let config = &self.engine.config;
+        let settled = poll_fn(|context| self.browsers().poll_settle(config, context));
         // Without the budget that tokio gives a task, a ready store would seem pending.
         tokio::task::unconstrained(settled).await;
         if let Some(problem) = self.engine.audit.get().and_then(Audit::take) {
@@ -143,8 +151,8 @@ impl<V: SessionSchema> TestSession<V> {
     }
 
     /// Sends a request of this visitor through a whole application, such as a router with
-    /// [`layer`](Self::layer). Adds the session cookie to the request's other cookies, and keeps
-    /// the one in the response.
+    /// [`layer`](Self::layer). Adds the session cookie to the request's other cookies, or the
+    /// bearer token, and keeps the one in the response.
     ///
     /// ```
     /// # use axum::{Router, body::Body, routing::post};
@@ -178,7 +186,7 @@ impl<V: SessionSchema> TestSession<V> {
         match call(service, request).await {
             Ok(response) => {
                 self.with_jar(|jar| {
-                    jar.keep(self.name(), response.headers());
+                    jar.keep(&self.engine.config, response.headers());
                     jar.last = outcome(&response);
                 });
                 response
@@ -192,9 +200,5 @@ impl<V: SessionSchema> TestSession<V> {
     pub(super) fn look<T>(&self, caller: &str, see: impl FnOnce(&Jar) -> T) -> T {
         now(caller, "call `settle().await` before", self.settle());
         self.with_jar(|jar| see(jar))
-    }
-
-    fn name(&self) -> &str {
-        self.engine.config.cookie.name()
     }
 }

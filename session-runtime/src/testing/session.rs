@@ -46,8 +46,8 @@ use crate::store::{MemoryStore, SessionStore};
 /// visitor's browser. A request ends when its handles are dropped: **every method that inspects
 /// something first commits the requests that have ended**, of all visitors of the store, in the
 /// order in which they began, exactly as the layer does before a response is sent, and keeps the
-/// cookie. These are all methods except [`layer`](Self::layer), [`with_cookie`](Self::with_cookie)
-/// and [`another_visitor`](Self::another_visitor).
+/// cookie. These are all methods except [`layer`](Self::layer), [`with_cookie`](Self::with_cookie),
+/// [`with_bearer_token`](Self::with_bearer_token) and [`another_visitor`](Self::another_visitor).
 ///
 /// A handle that is held while another one is requested is a request still in flight, like two
 /// tabs.
@@ -173,6 +173,14 @@ impl<V: SessionSchema> TestSession<V> {
     #[must_use]
     pub fn with_cookie(self, cookie: impl Into<String>) -> Self {
         self.with_jar(|jar| jar.cookie = Some(cookie.into()));
+        self
+    }
+
+    /// Makes the visitor a client without cookies that sends this bearer token, and every one that
+    /// it receives from then on in the layer's [`token_header`](SessionLayer::token_header).
+    #[must_use]
+    pub fn with_bearer_token(self, token: impl Into<String>) -> Self {
+        self.with_jar(|jar| (jar.cookie, jar.bearer) = (None, Some(token.into())));
         self
     }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use cookie::Cookie;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::middleware::ResponseFuture;
@@ -112,7 +113,7 @@ pub(super) struct Browsers {
 
 impl Browsers {
     /// Ends every request without handles, in the order in which they began.
-    pub(super) fn poll_settle(&mut self, name: &str, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_settle(&mut self, config: &Config, context: &mut Context<'_>) -> Poll<()> {
         let mut at = 0;
         while let Some(visit) = self.visits.get_mut(at) {
             if visit.goes_on() {
@@ -129,25 +130,32 @@ impl Browsers {
             if outcome.is_err() || matches!(ended.step, Step::Ending { telling: true }) {
                 jar.last = outcome;
             }
-            jar.keep(name, response.headers());
+            jar.keep(config, response.headers());
         }
         Poll::Ready(())
     }
 }
 
-/// The session cookie of a browser, and the outcome of its last request.
+/// What a visitor's client presents, and the outcome of its last request.
 pub(super) struct Jar {
-    /// `name=value`.
+    /// The session cookie, as `name=value`.
     pub(super) cookie: Option<String>,
+    /// The bearer token. A client has this or a cookie.
+    pub(super) bearer: Option<String>,
     /// The outcome of the last request that had something to store.
     pub(super) last: Outcome,
 }
 
 impl Jar {
-    pub(super) const EMPTY: Self = Self { cookie: None, last: Ok(()) };
+    pub(super) const EMPTY: Self = Self { cookie: None, bearer: None, last: Ok(()) };
 
-    /// Treats a response's session cookie as a browser does.
-    pub(super) fn keep(&mut self, name: &str, headers: &HeaderMap) {
+    /// Treats a response's session cookie as a browser does, and a new token as a client with
+    /// bearer tokens does.
+    pub(super) fn keep(&mut self, config: &Config, headers: &HeaderMap) {
+        if let Some(token) = headers.get(&config.token_header).and_then(|it| it.to_str().ok()) {
+            self.bearer = Some(token.to_owned());
+        }
+        let name = config.cookie.name();
         for value in headers.get_all(header::SET_COOKIE) {
             let parsed = value.to_str().ok().and_then(|text| Cookie::parse(text).ok());
             let Some(cookie) = parsed.filter(|cookie| cookie.name() == name) else { continue };
@@ -164,10 +172,14 @@ impl Jar {
     }
 
     pub(super) fn add_to(&self, headers: &mut HeaderMap) {
-        let value = self.cookie.as_deref().map(HeaderValue::from_str);
-        if let Some(Ok(mut value)) = value {
-            value.set_sensitive(true);
-            headers.append(header::COOKIE, value);
+        let bearer = self.bearer.as_ref().map(|token| format!("Bearer {token}"));
+        for (name, value) in
+            [(header::COOKIE, self.cookie.as_ref()), (header::AUTHORIZATION, bearer.as_ref())]
+        {
+            if let Some(Ok(mut value)) = value.map(|value| HeaderValue::from_str(value)) {
+                value.set_sensitive(true);
+                headers.append(name, value);
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, RedisStore};
+use session_tests::promises::refresh;
 
 /// What happens at a deadline is for other tests.
 const PATIENT: Duration = Duration::from_secs(5);
@@ -126,6 +127,16 @@ macro_rules! on {
             #[test]
             fn no_deadline_is_too_long() {
                 clocks::patience(place());
+            }
+
+            #[test]
+            fn refreshes_at_once_lost_or_late_sign_nobody_out() {
+                let place = place();
+                on_a_runtime(async move {
+                    let clock = Clock::frozen(Clock::system().now());
+                    let store = place.open_by(clock.clone()).await;
+                    refresh::refreshes_sign_nobody_out(&store, &clock, 150).await;
+                });
             }
 
             through_the_layer! {

@@ -3,6 +3,7 @@
 
 pub mod over;
 pub mod realms;
+pub mod refresh;
 pub mod users;
 
 use session_runtime::keys::KeyRing;

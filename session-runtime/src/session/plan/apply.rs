@@ -103,10 +103,10 @@ pub(super) fn apply(
     let cookie = set.map(|token| {
         let kept = Lifetime {
             idle: None,
-            absolute: record.meta.absolute.map(|end| end.since(situation.now)),
+            absolute: Some(record.meta.expires_at().since(situation.now)),
             remember: record.meta.remember.is_some(),
         };
-        cookie(token, meta.lifetime.unwrap_or(kept), situation.now)
+        cookie(situation, token, meta.lifetime.unwrap_or(kept))
     });
     let patch = Patch { meta, expect, ..Patch::of(field_ops) };
     if patch.is_empty() {

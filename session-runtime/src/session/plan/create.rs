@@ -105,7 +105,7 @@ pub(super) fn create(
         _ => SignIn::default(),
     };
     let record = Record::new(token.id(), meta, fields);
-    let cookie = cookie(token, lifetime, situation.now);
+    let cookie = cookie(situation, token, lifetime);
     let from = match beginning {
         Beginning::Session(record) => Some(Arc::clone(record)),
         Beginning::Nothing | Beginning::OfAnother(_) => None,

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::situation::Situation;
-use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::record::patch::{Lifetime, SignIn};
 use crate::record::{MAX_LIFETIME, Meta, Principal, TICKET_LIFETIME};
@@ -47,7 +46,8 @@ pub(super) fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Life
     let again = before.and_then(|meta| meta.remember).map(Duration::from);
     match situation.pending.remember.filter(|_| situation.keep.everything()).or(again) {
         Some(duration) => {
-            Lifetime { idle: None, absolute: Some(duration.min(MAX_LIFETIME)), remember: true }
+            let duration = duration.min(situation.policy.max_remember).min(MAX_LIFETIME);
+            Lifetime { idle: None, absolute: Some(duration), remember: true }
         }
         None => Lifetime {
             idle: situation.policy.idle,
@@ -57,9 +57,15 @@ pub(super) fn lifetime(situation: &Situation<'_>, before: Option<&Meta>) -> Life
     }
 }
 
-pub(super) fn cookie(token: SessionToken, lifetime: Lifetime, now: Timestamp) -> CookieChange {
-    let expires = lifetime
-        .remember
-        .then(|| now.after(lifetime.absolute.unwrap_or(MAX_LIFETIME).min(MAX_LIFETIME)));
+/// Returns the cookie of a session that lives so long from now.
+pub(super) fn cookie(
+    situation: &Situation<'_>,
+    token: SessionToken,
+    lifetime: Lifetime,
+) -> CookieChange {
+    let limits = [lifetime.idle, lifetime.absolute, Some(MAX_LIFETIME)];
+    let left = limits.into_iter().flatten().min();
+    let lasts = lifetime.remember || situation.policy.rolling;
+    let expires = left.filter(|_| lasts).map(|left| situation.now.after(left));
     CookieChange::Set { token, expires }
 }

@@ -13,7 +13,7 @@ use crate::id::SessionId;
 use crate::keys::Keys;
 use crate::realm::Realm;
 use crate::record::patch::{Add, FieldOp, Lifetime, MetaPatch, Op, Patch};
-use crate::record::{Meta, Principal, Record};
+use crate::record::{MAX_LIFETIME, Meta, Principal, Record};
 use crate::schema::{Field, Schema, default};
 use crate::session::op::{Made, PendingOp};
 use crate::session::pending::Pending;
@@ -33,8 +33,13 @@ static NO_MARKS: LazyLock<Marked> = LazyLock::new(Marked::default);
 static HITS: Field = Field::new("hits", "u64", Json::<u64>::CODEC, default::<u64>);
 
 const HOUR: Duration = Duration::from_secs(3600);
-const POLICY: Policy =
-    Policy { idle: Some(HOUR), absolute: Some(Duration::from_secs(12 * 3600)), cap: None };
+const POLICY: Policy = Policy {
+    idle: Some(HOUR),
+    absolute: Some(Duration::from_secs(12 * 3600)),
+    rolling: false,
+    max_remember: MAX_LIFETIME,
+    cap: None,
+};
 static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
 
 fn now() -> Timestamp {
