@@ -120,13 +120,15 @@ impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
         match self {
             Self::Session(rejection) => rejection.into_response(),
-            Self::NotSignedIn { login: Some(location) } => match HeaderValue::try_from(location) {
-                Ok(location) => {
-                    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+            Self::NotSignedIn { login: Some(location), because } => {
+                match HeaderValue::try_from(location) {
+                    Ok(location) => {
+                        (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+                    }
+                    Err(_) => Self::NotSignedIn { login: None, because }.into_response(),
                 }
-                Err(_) => Self::NotSignedIn { login: None }.into_response(),
-            },
-            Self::NotSignedIn { login: None } => {
+            }
+            Self::NotSignedIn { login: None, .. } => {
                 (StatusCode::UNAUTHORIZED, "sign in first").into_response()
             }
         }

@@ -85,8 +85,9 @@ pub enum SessionError {
     },
     /// The store rejected an operation on the stored data. Nothing was written.
     Refused(Refused),
-    /// The operation needs a new cookie, but the response head has been sent:
-    /// sign in, renew the token and create sessions before the response starts.
+    /// The operation needs to send a new token, but the response head has been sent, or there is no
+    /// response, as in [`SessionManager::update`](crate::SessionManager::update): sign in, renew
+    /// the token and create sessions before the response starts.
     HeadSent,
     /// A handle with unsaved changes was moved out of the handler, into a
     /// body, a stream or a task. Call `save().await` there, or `publish()`
@@ -192,7 +193,7 @@ impl fmt::Display for SessionError {
             ),
             Self::Refused(refused) => write!(f, "{refused}"),
             Self::HeadSent => f.write_str(
-                "this needs a new cookie, but the response has started: do it before, or `save()` earlier",
+                "this needs to send a new token, but the response has started, or there is none: do it before, or `save()` earlier",
             ),
             Self::Unpublished => f.write_str(
                 "a session with unsaved changes outlives its handler: call `save().await` where it is used, or `publish()` before the response",

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::metrics::{Count, Counters};
-use crate::record::{Principal, PrincipalHash};
+use crate::record::{EndReason, Principal, PrincipalHash};
 
 /// A security-relevant event of a session (OWASP ASVS 5.0, 16.3), passed to the listener
 /// of [`SessionLayer::on_event`](crate::SessionLayer::on_event).
@@ -26,6 +26,8 @@ pub struct SecurityEvent {
     pub principal: Option<PrincipalHash>,
     /// The number of sessions concerned: 1, except for a revocation.
     pub sessions: u64,
+    /// Why the session ended, if it did.
+    pub because: Option<EndReason>,
 }
 
 /// An event before it is reported; the principal is hashed only then.
@@ -35,11 +37,12 @@ pub(crate) struct Happening<'p> {
     session: Option<SessionId>,
     principal: Option<&'p Principal>,
     pub(crate) sessions: u64,
+    because: Option<EndReason>,
 }
 
 impl<'p> Happening<'p> {
     pub(crate) const fn new(kind: SecurityEventKind) -> Self {
-        Self { kind, session: None, principal: None, sessions: 1 }
+        Self { kind, session: None, principal: None, sessions: 1, because: None }
     }
 
     pub(crate) const fn of(mut self, session: SessionId) -> Self {
@@ -52,9 +55,15 @@ impl<'p> Happening<'p> {
         self
     }
 
+    pub(crate) const fn because(mut self, reason: EndReason) -> Self {
+        self.because = Some(reason);
+        self
+    }
+
     fn event(&self) -> SecurityEvent {
-        let &Self { kind, session, principal, sessions } = self;
-        SecurityEvent { kind, session, principal: principal.map(Principal::hash), sessions }
+        let &Self { kind, session, principal, sessions, because } = self;
+        let principal = principal.map(Principal::hash);
+        SecurityEvent { kind, session, principal, sessions, because }
     }
 }
 
@@ -217,9 +226,10 @@ impl Events {
         }
         let session = happening.session.map(tracing::field::display);
         let principal = || happening.event().principal.map(tracing::field::display);
+        let because = happening.because.map(tracing::field::display);
         let (warns, text) = kind.text();
         if !warns {
-            tracing::info!(?kind, session, principal = principal(), sessions, "{text}");
+            tracing::info!(?kind, session, principal = principal(), sessions, because, "{text}");
         } else if let Some(left_out) = self.warnings[kind as usize].speak(now()) {
             tracing::warn!(?kind, session, principal = principal(), left_out, "{text}");
         }

@@ -138,14 +138,19 @@ impl<S: HasPrincipal> Authenticated<S> {
             return Ok(found);
         }
         let request = request_of::<S>(extensions)?;
-        let login = match request.scope.state().transport {
+        let (transport, because) = {
+            let state = request.scope.state();
+            (state.transport, state.because)
+        };
+        let login = match transport {
             Transport::Cookie => {
-                login::location(&request.engine.config.login, extensions.get(), headers)
+                let pages = &request.engine.config.login;
+                login::location(pages, extensions.get(), headers, because)
             }
             // The client is no browser.
             Transport::Bearer => None,
         };
-        Err(AuthenticatedRejection::NotSignedIn { login })
+        Err(AuthenticatedRejection::NotSignedIn { login, because })
     }
 
     /// Same as [`of`](Self::of), but returns `None` if no user is signed in.

@@ -63,10 +63,13 @@ pub use event::{SecurityEvent, SecurityEventKind};
 pub use extract::{Authenticated, existing_session_of, session_of};
 pub use id::{InvalidSessionId, SessionId};
 pub use login::local_path;
-pub use manager::{AnySchema, PrincipalRef, SessionInfo, SessionManager};
+pub use manager::{
+    AnySchema, ExportedSession, PrincipalRef, SessionInfo, SessionManager, SessionPage,
+};
 pub use metrics::Metrics;
 pub use middleware::{ResponseFuture, SessionLayer, SessionService, StaticBody};
 pub use realm::{InvalidRealm, Realm};
+pub use record::EndReason;
 pub use record::patch::AtLimit;
 pub use rejection::{AuthenticatedRejection, SessionRejection};
 pub use schema::SessionSchema;

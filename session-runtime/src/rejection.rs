@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::error::SessionError;
+use crate::record::EndReason;
 
 /// The reason why a session cannot be extracted.
 #[derive(Clone, Debug)]
@@ -91,6 +92,9 @@ pub enum AuthenticatedRejection {
         /// [`login_redirect`](crate::SessionLayer::login_redirect), or the request is not
         /// a navigation.
         login: Option<String>,
+        /// Why the request's token opens no session, if it has one: see
+        /// [`Handle::ended_because`](crate::Handle::ended_because).
+        because: Option<EndReason>,
     },
 }
 

@@ -169,7 +169,7 @@ async fn a_401_says_how_to_authenticate() {
     let script = ("sec-fetch-mode", "cors");
     let page = ("sec-fetch-mode", "navigate");
     let says = |challenge: &str| Some(challenge.to_owned());
-    let invalid = says("Bearer error=\"invalid_token\"");
+    let invalid = says("Bearer error=\"invalid_token\", error_description=\"unknown\"");
     for transports in [Transports::Bearer, Transports::Both] {
         assert_eq!(ask(transports, "/", &[script]).await, (401, says("Bearer")));
         // A client that is no browser is not sent to a page.

@@ -12,7 +12,7 @@ use session_runtime::__private::record::Record;
 use session_runtime::__private::token::SessionToken;
 use session_runtime::store::{
     AnyStore, SessionStore,
-    contract::{EndedBy, Lookup, Touch},
+    contract::{EndReason, Lookup, Touch},
 };
 use session_runtime::{Realm, Session, SessionLayer, SessionRejection, SessionSchema, session_of};
 use session_tests::stores::{Under, all};
@@ -511,7 +511,7 @@ async fn records_that_nobody_can_decode_are_listed_revoked_and_swept_like_others
         let id = browser.record().await.id;
         assert!(manager.revoke(&7_u64, id).await.unwrap());
         let id = others.pop().unwrap().record().await.id;
-        assert!(under.store.delete(id, EndedBy::Browser).await.unwrap());
+        assert!(under.store.delete(id, EndReason::SignedOut).await.unwrap());
         let mut last = others.pop().unwrap();
         last.does::<Released>(|s| s.set_locale("fr")).await;
         under.clock.advance(std::time::Duration::from_secs(24 * 60 * 60));

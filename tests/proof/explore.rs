@@ -11,7 +11,7 @@ use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::{
     MemoryStore, SessionStore,
-    contract::{EndedBy, Revoke, Touch},
+    contract::{EndReason, Revoke, Touch},
 };
 use session_runtime::{Realm, SessionId, SessionLayer};
 use shuttle::future::{block_on, spawn, yield_now};
@@ -236,6 +236,7 @@ async fn act(client: usize, steps: Vec<Step>, store: Watched, layers: [SessionLa
                 let _ = now(store.inner.revoke(
                     &Principal::new("", &user.to_string()),
                     Revoke::All,
+                    EndReason::OtherDevice,
                     None,
                 ));
                 judge(
@@ -315,7 +316,7 @@ fn end(store: &Watched) {
     }
     // The store serves the next order too.
     for rec in &world.records {
-        let _ = now(store.inner.delete(rec.id, EndedBy::Browser));
+        let _ = now(store.inner.delete(rec.id, EndReason::SignedOut));
     }
 }
 

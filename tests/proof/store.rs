@@ -14,7 +14,7 @@ use session_runtime::clock::Clock;
 use session_runtime::store::{
     MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
     contract::{
-        Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+        Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
     },
 };
 use shuttle::future::yield_now;
@@ -219,10 +219,14 @@ impl SessionStore for Watched {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
             if !self.is_client() {
-                let answer = self.inner.delete(id, by).await?;
+                let answer = self.inner.delete(id, because).await?;
                 self.judge(|| format!("removed → {answer}"), |world| world.removed(id));
                 return Ok(answer);
             }
@@ -230,7 +234,7 @@ impl SessionStore for Watched {
             if fault == Some(Fault::Failed) {
                 return failing();
             }
-            let answer = self.inner.delete(id, by).await?;
+            let answer = self.inner.delete(id, because).await?;
             self.judge(
                 || format!("delete → {answer} {fault:?}"),
                 |world| world.deleted(client(), id, answer, fault),
@@ -252,9 +256,10 @@ impl SessionStore for Watched {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        self.inner.revoke(principal, which, from)
+        self.inner.revoke(principal, which, because, from)
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -83,6 +83,8 @@ each_rule_is_failed_by! {
     an_expired_session_counts_as_absent_everywhere:
         ExpiresLate ReloadsExpired ListsExpired CountsEverything DeleteSaysTrue;
     a_patch_just_after_expiry_is_still_stored: NoLeeway LeewayIsRemoved;
+    an_expired_session_says_why_for_as_long_as_patches_have:
+        ExpiresWithoutReason ExpiresByOneReason;
     a_patch_after_the_leeway_is_refused: EndlessLeeway;
     a_patch_in_the_leeway_does_not_make_the_session_live: LeewayRevives;
     a_sign_in_in_the_leeway_makes_the_session_live_again: PrunesByFirstExpiry IgnoresLifetimes;
@@ -105,14 +107,16 @@ each_rule_is_failed_by! {
     a_sweep_racing_with_a_sign_in_ends_nothing_live: SweepsInTwoSteps;
 
     a_renewal_replaces_the_secret_and_raises_the_epoch: IgnoresRenewal OpensForRetiredSecrets;
+    an_epoch_is_raised_without_a_new_secret: IgnoresRaise IgnoresEpoch;
     a_renewal_is_one_step_with_its_data: RenewsInTwoSteps IgnoresPrincipals;
     the_old_secret_is_retired_for_a_minute: ForgetsTombstones NeverForgetsTombstones;
     several_old_secrets_are_retired: RemembersOneRetired;
     writes_of_an_older_epoch_are_superseded: IgnoresEpoch SupersedesNobody;
     of_many_renewals_of_one_epoch_one_succeeds: RenewalsAllSucceed IgnoresEpoch;
 
-    a_destroyed_session_says_who_ended_it_and_when:
-        EndsByBrowser EndsElsewhere EndedJustNow EvictsAsBrowser LastToEndCounts ForgetsTombstones;
+    a_destroyed_session_says_why_it_ended_and_when:
+        EndsByBrowser EndsElsewhere EndedJustNow EvictsAsBrowser LastToEndCounts ForgetsTombstones
+        RevokesForOneReason;
     a_replaced_secret_says_when_it_was_replaced:
         EndsElsewhere EndedJustNow RemembersOneRetired ForgetsPending;
     who_was_on_the_way_when_a_session_ended_is_late: NobodyIsLate EverybodyIsLate EndedJustNow;

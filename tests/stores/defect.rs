@@ -29,10 +29,11 @@ pub(crate) enum Defect {
     DeleteSaysTrue, DeleteNeedsEpoch, DeleteSparesExpired, DeleteHides, DeletesInTwoSteps,
     SweepsNothing, SweepsBeyondLimit, SweepsLeeway, SweepsByFirstExpiry, SweepForgetsTombstones,
     SweepsInTwoSteps, SweepsBackwards,
+    ExpiresWithoutReason, ExpiresByOneReason, RevokesForOneReason,
     EndsByBrowser, EndsElsewhere, EndedJustNow, EvictsAsBrowser, LastToEndCounts,
     NobodyIsLate, EverybodyIsLate, ForgetsSignIn, AnyRenewalIsSignIn,
     // Renewal.
-    IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
+    IgnoresRaise, IgnoresRenewal, RenewsInTwoSteps, RenewalsAllSucceed, SupersedesNobody,
     // Renewal by age.
     RotationIsRenewal, OldSecretEndsAlone, NeverConfirms, ConfirmsVisitsOnly, ConfirmRaisesEpoch, ConfirmRaisesRev,
     ConfirmIsNotStored, RepeatForgetsNonce, RotationsIgnorePending, RotatesAnySecret, NoGrace, EndlessGrace, GraceIgnoresArrival,

@@ -11,7 +11,7 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::whole::{WholeRecordStore, WholeRecords};
 use session_runtime::store::{
     SessionStore, StoreError, StoreErrorKind, StoreFuture, conformance,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 use tokio::sync::Notify;
 
@@ -124,7 +124,11 @@ async fn what_needs_an_index_is_a_typed_error() {
     let customer = Principal::new("customer", "42");
     let kinds = [
         store.list(&customer, None, 1_000).await.unwrap_err().kind(),
-        store.revoke(&customer, Revoke::All, None).await.unwrap_err().kind(),
+        store
+            .revoke(&customer, Revoke::All, EndReason::OtherDevice, None)
+            .await
+            .unwrap_err()
+            .kind(),
         store.count().await.unwrap_err().kind(),
     ];
     assert_eq!(kinds, [StoreErrorKind::Unsupported; 3]);
@@ -157,7 +161,7 @@ async fn a_record_of_a_newer_release_is_an_error_and_never_overwritten() {
         store.reload(ID, 1).await.unwrap_err(),
         store.apply(ID, 1, &Patch::new(), None).await.unwrap_err(),
         store.create(record(&map.clock).into(), SignIn::default()).await.unwrap_err(),
-        store.delete(ID, EndedBy::Browser).await.unwrap_err(),
+        store.delete(ID, EndReason::SignedOut).await.unwrap_err(),
     ];
     for error in &errors {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);

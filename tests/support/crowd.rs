@@ -7,6 +7,7 @@ use std::time::Duration;
 use session_runtime::__private::patch::{AtLimit, Cap, Denied, Lifetime, SignIn};
 use session_runtime::__private::record::{Fields, Meta, Principal, Record};
 use session_runtime::__private::token::SessionToken;
+use session_runtime::EndReason;
 use session_runtime::Realm;
 use session_runtime::store::{
     SessionStore,
@@ -72,7 +73,10 @@ pub async fn listed(store: &impl SessionStore, limit: usize) -> BTreeSet<String>
 pub async fn revoked(store: &impl SessionStore, which: Revoke) -> (u64, usize) {
     let (mut ended, mut steps, mut cursor) = (0, 0, None);
     loop {
-        let step = store.revoke(&customer(), which, cursor.as_ref()).await.unwrap();
+        let step = store
+            .revoke(&customer(), which, EndReason::OtherDevice, cursor.as_ref())
+            .await
+            .unwrap();
         (ended, steps) = (ended + step.ended, steps + 1);
         cursor = step.next;
         if cursor.is_none() {

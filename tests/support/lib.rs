@@ -89,6 +89,9 @@ mod documents {
     #[doc = include_str!("../../docs/guide/api-clients.md")]
     struct GuideApiClients;
 
+    #[doc = include_str!("../../docs/guide/jobs.md")]
+    struct GuideJobs;
+
     #[doc = include_str!("../../docs/coming-from.md")]
     struct ComingFrom;
 

@@ -9,7 +9,7 @@ use session_runtime::__private::record::Record;
 use session_runtime::__private::token::SecretHash;
 use session_runtime::store::{
     MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
-    contract::{Created, EndedBy, Lookup, Visit},
+    contract::{Created, EndReason, Lookup, Visit},
 };
 use session_runtime::{SessionId, forward_store};
 use tokio::sync::Notify;
@@ -157,7 +157,11 @@ impl SessionStore for Slow {
         self.ask(Method::Apply, move || self.inner.apply(id, epoch, patch, read))
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.ask(Method::Delete, move || self.inner.delete(id, by))
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.ask(Method::Delete, move || self.inner.delete(id, because))
     }
 }

@@ -11,7 +11,7 @@ use session_runtime::clock::Clock;
 use session_runtime::store::{
     MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreFuture,
     contract::{
-        Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+        Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
     },
 };
 
@@ -133,8 +133,12 @@ impl SessionStore for Spy {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.ask(Call::Delete(id), || self.inner.delete(id, by))
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.ask(Call::Delete(id), || self.inner.delete(id, because))
     }
 
     fn list<'a>(
@@ -150,9 +154,10 @@ impl SessionStore for Spy {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        self.ask(Call::Other, || self.inner.revoke(principal, which, from))
+        self.ask(Call::Other, || self.inner.revoke(principal, which, because, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::config::{Config, SetCookie, SetupError};
 use crate::event::{Events, Happening, SecurityEventKind};
 use crate::metrics::Counters;
-use crate::record::{Principal, Record};
+use crate::record::{EndReason, Principal, Record};
 use crate::retry::Queues;
 use crate::schema::Schema;
 use crate::session::Audit;
@@ -108,17 +108,20 @@ impl Engine {
         &self,
         principals: &[Principal],
         which: Revoke,
+        because: EndReason,
     ) -> Result<u64, StoreError> {
         let mut ended = 0;
         for principal in principals {
             let mut from = None;
             loop {
-                let step = self.store.revoke(principal, which, from.as_ref());
+                let step = self.store.revoke(principal, which, because, from.as_ref());
                 let step = self.within(step).await?;
                 ended += step.ended;
                 // Reported for each step, because a later one may fail.
                 if step.ended > 0 {
-                    let mut event = Happening::new(SecurityEventKind::Revoked).by(Some(principal));
+                    let mut event = Happening::new(SecurityEventKind::Revoked)
+                        .by(Some(principal))
+                        .because(because);
                     event.sessions = step.ended;
                     if let Revoke::One(id) = which {
                         event = event.of(id);

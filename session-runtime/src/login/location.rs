@@ -4,6 +4,7 @@ use http::{HeaderMap, Method, Uri};
 
 use super::navigation::is_navigation;
 use crate::config::LoginPages;
+use crate::record::EndReason;
 
 /// The longest address that is passed along: encoding triples it at worst, and servers
 /// reject long request lines.
@@ -28,6 +29,7 @@ pub(crate) fn location(
     pages: &LoginPages,
     asked: Option<&Asked>,
     headers: &HeaderMap,
+    because: Option<EndReason>,
 ) -> Option<String> {
     let page = pages.of(asked.map_or("/", |asked| asked.uri.path()))?;
     if !is_navigation(headers) {
@@ -36,11 +38,12 @@ pub(crate) fn location(
     // A redirect loses a posted body, and the address of a POST may not be a page.
     let asked = asked.filter(|asked| matches!(asked.method, Method::GET | Method::HEAD));
     let next = asked.and_then(|asked| next_of(&asked.uri));
-    Some(match next {
-        // Another host cannot redirect back to a local path.
-        Some(next) if !names_a_host(page) => with_next(page, &next),
-        _ => page.to_owned(),
-    })
+    // Another host cannot redirect back to a local path.
+    if names_a_host(page) {
+        return Some(page.to_owned());
+    }
+    let parameters = [("next", next.as_deref()), ("ended", because.map(EndReason::as_str))];
+    Some(with_query(page, parameters))
 }
 
 /// Returns the path and query in ASCII, if they are local and not too long.
@@ -58,13 +61,20 @@ fn names_a_host(page: &str) -> bool {
     page.starts_with("//") || page.starts_with("/\\") || before_path.ends_with(':')
 }
 
-fn with_next(page: &str, next: &str) -> String {
+/// Adds the parameters that have a value to the query of `page`.
+fn with_query(page: &str, parameters: [(&str, Option<&str>); 2]) -> String {
     let (page, fragment) = page.find('#').map_or((page, ""), |at| page.split_at(at));
-    let mut location = String::with_capacity(page.len() + 3 * next.len() + 8);
-    location.push_str(page);
-    location.push_str(if page.contains('?') { "&next=" } else { "?next=" });
-    // A form decodes `+` as a space, and `&` ends a value.
-    encode(next, &mut location, |byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte));
+    let mut location = page.to_owned();
+    let mut separator = if page.contains('?') { '&' } else { '?' };
+    for (name, value) in parameters {
+        let Some(value) = value else { continue };
+        location.push(std::mem::replace(&mut separator, '&'));
+        location.push_str(name);
+        location.push('=');
+        // A form decodes `+` as a space, and `&` ends a value.
+        let stays = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        encode(value, &mut location, stays);
+    }
     location.push_str(fragment);
     location
 }
@@ -117,7 +127,7 @@ mod tests {
 
     fn location(pages: &LoginPages, method: Method, uri: &str) -> Option<String> {
         let asked = Asked { method, uri: uri.parse().unwrap() };
-        super::location(pages, Some(&asked), &HeaderMap::new())
+        super::location(pages, Some(&asked), &HeaderMap::new(), None)
     }
 
     #[test]
@@ -139,6 +149,23 @@ mod tests {
         ] {
             let pages = LoginPages::default().everywhere(page);
             assert_eq!(location(&pages, Method::GET, uri).as_deref(), Some(expected), "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_reason_comes_along_too() {
+        let asked = Asked { method: Method::GET, uri: "/a?b".parse().unwrap() };
+        let posted = Asked { method: Method::POST, ..asked.clone() };
+        for (page, asked, expected) in [
+            ("/login", &asked, "/login?next=/a%3Fb&ended=idle"),
+            ("/login?lang=de#form", &asked, "/login?lang=de&next=/a%3Fb&ended=idle#form"),
+            ("/login", &posted, "/login?ended=idle"),
+            ("https://id.example/login", &asked, "https://id.example/login"),
+        ] {
+            let pages = LoginPages::default().everywhere(page);
+            let because = Some(EndReason::Idle);
+            let location = super::location(&pages, Some(asked), &HeaderMap::new(), because);
+            assert_eq!(location.as_deref(), Some(expected));
         }
     }
 

@@ -83,6 +83,9 @@ impl SessionLayer {
     /// to a nested one. Nothing is added to a URL with a host, or if the address is longer
     /// than 2,048 bytes.
     ///
+    /// If the request has a token that opens no session, its reason comes along as `ended`:
+    /// `/login?next=/orders&ended=idle`. Read it with [`EndReason::named`](crate::EndReason::named).
+    ///
     /// Requests that are not navigations (`fetch`, an image, a client that asks for JSON)
     /// are answered with 401 instead. `Sec-Fetch-Mode` decides; if it is missing,
     /// `X-Requested-With` and `Accept` do. A request without any of them counts as a

@@ -14,7 +14,7 @@ mod versions;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::end::{Ended, EndedBy, Tombstone};
+pub use self::end::{EndReason, Ended, Tombstone};
 pub use self::fields::Fields;
 pub use self::form::FormNote;
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};
@@ -32,6 +32,9 @@ use crate::token::SecretHash;
 /// The longest that a session may live without activity or re-authentication, whatever its own
 /// limits: 400 days, the limit of RFC 6265bis for cookies.
 pub const MAX_LIFETIME: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+
+/// In place of the time of a secret that is to be renewed by the next request.
+const OVERDUE: Timestamp = Timestamp::from_millis(u64::MAX);
 
 /// How long after its expiry time a session still accepts the patch of a request that loaded it
 /// while it was live. A sweep leaves such records alone; a load never sees them.
@@ -198,6 +201,11 @@ impl Meta {
         now.since(self.last_seen) >= self.touch_interval()
     }
 
+    /// Whether the secret is to be renewed by the next request, whatever its age.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.secret_since == OVERDUE
+    }
+
     pub(crate) fn touch_interval(&self) -> Duration {
         let every = self.idle.map_or(UNLIMITED_TOUCH, |idle| Duration::from(idle) / 10);
         every.max(Duration::from_millis(1))
@@ -240,6 +248,10 @@ impl Meta {
             }
             self.secret = secret;
             self.secret_since = now;
+            self.epoch = self.epoch.saturating_add(1);
+        }
+        if patch.raise && patch.renew.is_none() {
+            self.secret_since = OVERDUE;
             self.epoch = self.epoch.saturating_add(1);
         }
         if patch.authenticated {

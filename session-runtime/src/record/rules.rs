@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ended, EndedBy, Meta, PatchLog, Record, Standing};
+use super::{EndReason, Ended, Meta, PatchLog, Record, Standing};
 use crate::clock::Timestamp;
 use crate::record::patch::{Applied, Conflict, Expect, Gone, Outcome, Patch};
 use crate::token::SecretHash;
@@ -52,7 +52,9 @@ pub enum Judgement {
     Ended(Ended),
     /// The previous secret was presented after its grace period.
     Replayed,
-    /// The record has expired, or none of the secrets belongs to it.
+    /// The record has expired by this reason, not more than a minute ago.
+    Expired(EndReason),
+    /// The record expired long ago, or none of the secrets belongs to it.
     Absent,
 }
 
@@ -78,7 +80,7 @@ impl Meta {
     #[must_use]
     #[doc(hidden)]
     pub fn judge(&self, secrets: &[SecretHash], visit: Visit, now: Timestamp) -> Judgement {
-        if self.is_expired(now) {
+        if self.is_removable(now) {
             return Judgement::Absent;
         }
         let arrived = now.before(visit.waited);
@@ -92,6 +94,14 @@ impl Meta {
             Standing::Unknown => 5,
         });
         let Some((standing, secret)) = newest else { return Judgement::Absent };
+        if self.is_expired(now) {
+            return match standing {
+                Standing::Next | Standing::Current | Standing::Previous => {
+                    Judgement::Expired(self.expired_because())
+                }
+                Standing::Replayed | Standing::Retired(_) | Standing::Unknown => Judgement::Absent,
+            };
+        }
         let touch = visit.touch == Touch::IfDue && self.touch_is_due(now);
         match standing {
             Standing::Next => Judgement::Opens(Due::Confirmation { secret: *secret, touch }),
@@ -100,10 +110,18 @@ impl Meta {
             Standing::Replayed => Judgement::Replayed,
             Standing::Retired(at) => {
                 let sign_in = self.epoch_of_sign_in(secret);
-                let ended = Ended { sign_in, ..Ended::new(EndedBy::Browser, at) };
+                let ended = Ended { sign_in, ..Ended::new(EndReason::Replaced, at) };
                 Judgement::Ended(ended.told(visit, now))
             }
             Standing::Unknown => Judgement::Absent,
+        }
+    }
+
+    /// Returns which limit an expired record has reached first.
+    fn expired_because(&self) -> EndReason {
+        match self.absolute {
+            Some(absolute) if absolute <= self.expires_at() => EndReason::Expired,
+            _ => EndReason::Idle,
         }
     }
 
@@ -155,7 +173,7 @@ impl Record {
         if meta.patches.contains(patch.id) {
             // The epoch that this patch set, not the current one: a repeat must not gain the
             // authority of a later sign-in.
-            let epoch = epoch.saturating_add(u64::from(patch.meta.renew.is_some()));
+            let epoch = epoch.saturating_add(u64::from(patch.meta.raises()));
             let applied = Applied {
                 rev: meta.rev,
                 epoch,
@@ -352,13 +370,15 @@ mod tests {
             (2, 1_000, Judgement::Opens(confirmation)),
             (3, 60_999, Judgement::Opens(Due::Nothing)),
             (3, 61_000, Judgement::Replayed),
-            (4, 60_999, Judgement::Ended(Ended::new(EndedBy::Browser, at(1_000)))),
+            (4, 60_999, Judgement::Ended(Ended::new(EndReason::Replaced, at(1_000)))),
             (4, 61_000, Judgement::Absent),
             (5, 1_000, Judgement::Absent),
             (1, 3_600_999, Judgement::Opens(Due::Nothing)),
-            (1, 3_601_000, Judgement::Absent),
-            (2, 3_601_000, Judgement::Absent),
+            (1, 3_601_000, Judgement::Expired(EndReason::Idle)),
+            (2, 3_660_999, Judgement::Expired(EndReason::Idle)),
+            (1, 3_661_000, Judgement::Absent),
             (3, 3_601_000, Judgement::Absent),
+            (5, 3_601_000, Judgement::Absent),
         ] {
             assert_eq!(judge(byte, now), expected, "secret {byte} at {now}");
         }
@@ -382,11 +402,16 @@ mod tests {
                 panic!()
             };
             assert_eq!(ended.late, late, "{now} {waited}");
-            for by in [EndedBy::Browser, EndedBy::Elsewhere] {
+            for (by, is_of_browser) in [
+                (EndReason::SignedOut, true),
+                (EndReason::AnotherUser, true),
+                (EndReason::OtherDevice, false),
+                (EndReason::Limit, false),
+            ] {
                 let ended = Ended::new(by, at(1_000));
                 let told = Tombstone { meta: crowded(), ended };
                 let told = told.judge(&[hash(1)], visit(waited), at(now)).unwrap();
-                assert_eq!(told.late, late && by == EndedBy::Browser, "{now} {waited} {by:?}");
+                assert_eq!(told.late, late && is_of_browser, "{now} {waited} {by:?}");
             }
         }
     }
@@ -424,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_tombstone_knows_every_secret_that_opened_its_record() {
-        let ended = Ended::new(EndedBy::Elsewhere, at(30_000));
+        let ended = Ended::new(EndReason::OtherDevice, at(30_000));
         let tombstone = Tombstone { meta: crowded(), ended };
         for byte in [1, 2, 3, 4] {
             assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(89_999)), Some(ended), "{byte}");

@@ -156,6 +156,7 @@ impl<'c> Attempts<'c> {
             marked: &marked,
             keep,
             head_open: !self.request.scope.head_sent(),
+            by_client: self.request.elsewhere.is_none(),
             policy: engine.config.policy,
             realm: engine.config.realms.own(),
             now: engine.now(),

@@ -7,7 +7,7 @@ use super::{Attempts, RequestSession, Work};
 use crate::error::SessionError;
 use crate::record::Record;
 use crate::session::Keep;
-use crate::store::EndedBy;
+use crate::store::EndReason;
 
 /// The outcome of a commit.
 #[derive(Clone, Debug)]
@@ -65,7 +65,8 @@ impl RequestSession {
     async fn delete_destroyed(&self) -> Result<(), SessionError> {
         loop {
             let Some(id) = self.scope.state().destroyed.pop() else { return Ok(()) };
-            match self.engine.within(self.engine.store.delete(id, EndedBy::Browser)).await {
+            let because = self.elsewhere.unwrap_or(EndReason::SignedOut);
+            match self.engine.within(self.engine.store.delete(id, because)).await {
                 Ok(was_live) => self.deleted(id, was_live),
                 Err(error) => {
                     self.scope.state().destroyed.push(id);

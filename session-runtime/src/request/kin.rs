@@ -8,7 +8,7 @@ use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::record::{Ended, Record};
 use crate::session::{Origin, Over, State, Why, stays_behind};
-use crate::store::{EndedBy, Lookup, Touch};
+use crate::store::{EndReason, Lookup, Touch};
 
 /// A repeated sign-in within this time counts as one that was sent twice.
 const SENT_TWICE: Duration = Duration::from_secs(10);
@@ -184,7 +184,8 @@ impl Attempts<'_> {
         }
         for former in ends.into_iter().filter(|former| *former != new) {
             let engine = &self.request.engine;
-            let was_live = engine.within(engine.store.delete(former, EndedBy::Browser)).await?;
+            let was_live =
+                engine.within(engine.store.delete(former, EndReason::AnotherUser)).await?;
             tracing::debug!(session = %former, was_live, successor = %new, "a sign-in ended it");
         }
         Ok(())

@@ -8,11 +8,11 @@ use http::HeaderMap;
 use super::RequestSession;
 use super::cookie::{self, Next};
 use crate::config::{CookieConfig, OnReplay};
-use crate::cookie::{Presented, may_be_withheld, presented};
+use crate::cookie::{Presented, may_be_withheld, presented, values};
 use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
-use crate::record::Record;
+use crate::record::{EndReason, Record};
 use crate::session::{Origin, Over, State, Why};
 use crate::store::{Ended, Lookup, Touch, Visit};
 use crate::token::{SecretHash, SessionToken};
@@ -29,6 +29,8 @@ pub(super) struct LookedUp {
     pub(super) token: Option<SessionToken>,
     /// The ended session that the token belongs to.
     over: Option<Over>,
+    /// Why the token opens nothing.
+    because: Option<EndReason>,
     /// The sessions that the tokens opened, if there are several.
     proved: Vec<SessionId>,
     /// Whether this lookup has ended the session.
@@ -39,11 +41,25 @@ pub(super) struct LookedUp {
 
 impl LookedUp {
     pub(super) const fn of(origin: Origin) -> Self {
-        Self { origin, token: None, over: None, proved: Vec::new(), ended: false, cached: false }
+        Self {
+            origin,
+            token: None,
+            over: None,
+            because: None,
+            proved: Vec::new(),
+            ended: false,
+            cached: false,
+        }
     }
 
     pub(super) const fn nobody() -> Self {
         Self::of(Origin::Nobody)
+    }
+
+    const fn nobody_because(reason: EndReason) -> Self {
+        let mut nobody = Self::nobody();
+        nobody.because = Some(reason);
+        nobody
     }
 
     const fn sign_in_only(why: Why) -> Self {
@@ -84,6 +100,10 @@ impl RequestSession {
             {
                 LookedUp::sign_in_only(Why::Withheld)
             }
+            // What is no token opens nothing, either.
+            Presented::Nothing if self.presents_something(transport, headers) => {
+                LookedUp::nobody_because(EndReason::Unknown)
+            }
             Presented::Nothing => LookedUp::nobody(),
             Presented::One(token) => self.look_up(token, stale_ok).await?,
             // Two cookies are rare, and one may have been planted.
@@ -104,9 +124,6 @@ impl RequestSession {
         let mut state = self.scope.state();
         if matches!(state.origin, Origin::Unloaded) {
             state.transport = transport;
-            state.refused = transport == Transport::Bearer
-                && !matches!(looked.origin, Origin::Stored(_))
-                && credentials(headers).next().is_some();
             self.has_loaded(&mut state, looked);
             state.pending.rotate |= adopted;
             if moved {
@@ -115,6 +132,14 @@ impl RequestSession {
             }
         }
         Ok(())
+    }
+
+    /// Whether the request presents anything in place of a token.
+    fn presents_something(&self, transport: Transport, headers: &HeaderMap) -> bool {
+        match transport {
+            Transport::Cookie => values(headers, self.engine.config.cookie.name()).next().is_some(),
+            Transport::Bearer => credentials(headers).next().is_some(),
+        }
     }
 
     /// Returns the tokens in the cookies of the request, and whether they came in a former cookie of
@@ -135,16 +160,14 @@ impl RequestSession {
     }
 
     fn has_loaded(&self, state: &mut State, looked: LookedUp) {
-        state.pending.rotate = match (&looked.origin, &looked.token, self.engine.config.renew_after)
-        {
-            (Origin::Stored(record), Some(token), Some(after)) => {
-                self.is_of_age(record, token, after)
-            }
+        state.pending.rotate = match (&looked.origin, &looked.token) {
+            (Origin::Stored(record), Some(token)) => self.is_of_age(record, token),
             _ => false,
         };
         state.origin = looked.origin;
         state.token = looked.token;
         state.over = looked.over;
+        state.because = looked.because;
         state.proved = looked.proved;
         state.stale = looked.cached;
         if let (Some(record), Some(token)) = (state.record(), &state.token)
@@ -237,19 +260,21 @@ impl RequestSession {
                 cached: true,
                 ..LookedUp::of(Origin::Stored(record))
             },
-            Lookup::Absent => LookedUp::nobody(),
-            Lookup::Ended(Ended { late, sign_in, .. }) => {
+            Lookup::Absent => LookedUp::nobody_because(EndReason::Unknown),
+            Lookup::Expired(because) => LookedUp::nobody_because(because),
+            Lookup::Ended(Ended { because, late, sign_in, .. }) => {
                 let looked = match late {
                     // A cookie in the response would undo a sign-in or sign-out.
                     true => LookedUp::sign_in_only(Why::Late),
                     false => LookedUp::nobody(),
                 };
-                LookedUp { over: Some(Over { id, sign_in }), ..looked }
+                let over = Some(Over { id, sign_in });
+                LookedUp { over, because: Some(because), ..looked }
             }
             // Boxed, because it is rare and would enlarge every extractor's future.
             Lookup::Replayed(replayed) => {
                 let ended = Box::pin(self.on_replay(id, replayed, on_replay)).await?;
-                LookedUp { ended, ..LookedUp::nobody() }
+                LookedUp { ended, ..LookedUp::nobody_because(EndReason::Replayed) }
             }
         })
     }
@@ -274,10 +299,13 @@ impl RequestSession {
     }
 
     /// Whether the token is due for rotation, or has a successor that was not presented yet.
-    fn is_of_age(&self, record: &Record, token: &SessionToken, after: Duration) -> bool {
+    fn is_of_age(&self, record: &Record, token: &SessionToken) -> bool {
         let meta = &record.meta;
-        let due = self.engine.now().since(meta.secret_since) >= after;
-        (due || meta.renewal.pending().is_some()) && token.secret_hash(&meta.realm) == meta.secret
+        let of_age = |after| {
+            self.engine.now().since(meta.secret_since) >= after || meta.renewal.pending().is_some()
+        };
+        (meta.is_overdue() || self.engine.config.renew_after.is_some_and(of_age))
+            && token.secret_hash(&meta.realm) == meta.secret
     }
 
     /// Looks up several tokens. A changed path or domain leaves a browser with two cookies of one

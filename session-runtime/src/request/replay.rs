@@ -8,7 +8,7 @@ use crate::config::OnReplay;
 use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
-use crate::store::{EndedBy, Replayed, Revoke};
+use crate::store::{EndReason, Replayed, Revoke};
 
 impl RequestSession {
     /// One of two clients has stolen the token, and there is no telling which. Returns whether the
@@ -25,14 +25,17 @@ impl RequestSession {
         if reaction == OnReplay::Report || !authenticated {
             return Ok(false);
         }
-        let deleted = self.engine.store.delete(id, EndedBy::Elsewhere);
+        let deleted = self.engine.store.delete(id, EndReason::Replayed);
         if self.engine.within(deleted).await? {
-            self.engine.happened(&event(SecurityEventKind::Revoked));
+            let event = event(SecurityEventKind::Revoked).because(EndReason::Replayed);
+            self.engine.happened(&event);
         }
         if let (OnReplay::EndAllOfPrincipal, Some(principal)) = (reaction, principal) {
             let engine = Arc::clone(&self.engine);
             spawn(async move {
-                if let Err(error) = engine.revoke(&[principal], Revoke::All).await {
+                if let Err(error) =
+                    engine.revoke(&[principal], Revoke::All, EndReason::Replayed).await
+                {
                     tracing::error!(
                         session = %id,
                         %error,

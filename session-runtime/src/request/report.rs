@@ -5,7 +5,7 @@ use super::attempts::Attempts;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::record::patch::{Applied, Patch};
-use crate::record::{Principal, Record};
+use crate::record::{EndReason, Principal, Record};
 use crate::session::Why;
 
 impl Attempts<'_> {
@@ -47,6 +47,7 @@ impl Attempts<'_> {
     fn report_evicted(&self, evicted: &[SessionId], principal: Option<&Principal>) {
         for id in evicted {
             let event = Happening::new(SecurityEventKind::Evicted).of(*id).by(principal);
+            let event = event.because(EndReason::Limit);
             self.request.engine.happened(&event);
         }
     }

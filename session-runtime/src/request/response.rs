@@ -9,6 +9,7 @@ use super::{RequestSession, ToEnd};
 use crate::config::{Config, SetCookie};
 use crate::cookie::{apply_to, forbid_caching, guard, vary_on};
 use crate::error::{SessionError, report};
+use crate::record::EndReason;
 use crate::session::{Backend, CookieChange, Keep, Pending, State};
 use crate::token::SessionToken;
 use crate::transport::Transport;
@@ -91,12 +92,11 @@ pub(crate) fn finish<B: From<&'static str>>(
         vary_on(config.transports.vary(state.transport), response.headers_mut());
     }
     if config.transports.accepts_bearer() && response.status() == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static(match state.transport {
-            // A token was presented, and it is not valid, or not valid any more.
-            Transport::Bearer if state.refused => "Bearer error=\"invalid_token\"",
-            _ => "Bearer",
-        });
-        response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(challenge);
+        let because = state.because.filter(|_| state.transport == Transport::Bearer);
+        response
+            .headers_mut()
+            .entry(header::WWW_AUTHENTICATE)
+            .or_insert_with(|| challenge(because));
     }
     // The session was destroyed between the commit and the head.
     let destroyed = saved && !state.destroyed.is_empty();
@@ -106,6 +106,16 @@ pub(crate) fn finish<B: From<&'static str>>(
         session.commit_later();
     }
     response
+}
+
+/// Returns the challenge of a 401 (RFC 6750 §3); `because`: why the token that was presented opens
+/// nothing.
+fn challenge(because: Option<EndReason>) -> HeaderValue {
+    let text = because
+        .map(|because| format!("Bearer error=\"invalid_token\", error_description=\"{because}\""));
+    // A reason consists of letters, so this is always a valid header value.
+    let challenge = text.and_then(|text| HeaderValue::try_from(text).ok());
+    challenge.unwrap_or(HeaderValue::from_static("Bearer"))
 }
 
 fn set_cookies(

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use super::cookie;
 use crate::engine::Engine;
 use crate::error::SessionError;
+use crate::record::{EndReason, Record};
 use crate::schema::SessionSchema;
 use crate::session::{Backend, Handle, Origin, Scope};
 
@@ -33,6 +34,8 @@ pub(crate) struct RequestSession {
     arrived: u64,
     /// Whether the session was asked for.
     asked: AtomicBool,
+    /// Set for a change by somebody else than the session's client: why a session ends by it.
+    pub(super) elsewhere: Option<EndReason>,
 }
 
 impl RequestSession {
@@ -50,7 +53,21 @@ impl RequestSession {
             is_attempt: false,
             arrived,
             asked: AtomicBool::new(false),
+            elsewhere: None,
         }
+    }
+
+    /// Begins a change of `record` without a client: no token can be sent.
+    pub(crate) fn elsewhere(
+        engine: &Arc<Engine>,
+        record: Arc<Record>,
+        because: EndReason,
+    ) -> Arc<Self> {
+        let mut request = Self::new(Arc::clone(engine), &Method::POST);
+        request.elsewhere = Some(because);
+        request.scope.mark_head_sent();
+        request.scope.state_mut().origin = Origin::Stored(record);
+        Arc::new(request)
     }
 
     /// Begins an attempt at a transaction of `parent`, on `origin`.
@@ -61,7 +78,7 @@ impl RequestSession {
         if parent.scope.head_sent() {
             attempt.scope.mark_head_sent();
         }
-        attempt.arrived = parent.arrived;
+        (attempt.arrived, attempt.elsewhere) = (parent.arrived, parent.elsewhere);
         let (transport, token, over, proved) = {
             let state = parent.scope.state();
             (state.transport, state.token.clone(), state.over, state.proved.clone())

@@ -7,7 +7,7 @@ use super::{Committed, RequestSession};
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::record::patch::{Applied, Patch};
-use crate::record::{Applying, Record};
+use crate::record::{Applying, EndReason, Record};
 use crate::session::{CookieChange, Origin, State, Why};
 
 impl RequestSession {
@@ -96,7 +96,11 @@ impl RequestSession {
         }
         drop(state);
         if was_live {
-            self.engine.happened(&Happening::new(SecurityEventKind::Destroyed).of(id));
+            self.engine.happened(
+                &Happening::new(SecurityEventKind::Destroyed)
+                    .of(id)
+                    .because(self.elsewhere.unwrap_or(EndReason::SignedOut)),
+            );
         }
     }
 

@@ -9,7 +9,7 @@ use super::RequestSession;
 use super::to_end::spawn;
 use crate::error::SessionError;
 use crate::record::Record;
-use crate::store::{EndedBy, Lookup, Touch};
+use crate::store::{EndReason, Lookup, Touch};
 
 /// The delays before each attempt to remove a record.
 const TRIES: [Duration; 5] = [
@@ -47,7 +47,7 @@ impl RequestSession {
                 let found = engine.store.load(id, &secret, Touch::Never.into());
                 last = match engine.within(found).await {
                     Ok(Lookup::Found(_)) => {
-                        let deleted = engine.store.delete(id, EndedBy::Browser);
+                        let deleted = engine.store.delete(id, EndReason::SignedOut);
                         match engine.within(deleted).await {
                             Ok(_) => return,
                             Err(error) => Err(error),

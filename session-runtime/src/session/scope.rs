@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::keys::Keys;
-use crate::record::Record;
+use crate::record::{EndReason, Record};
 use crate::schema::{Field, Schema};
 use crate::token::SessionToken;
 use crate::transport::{BearerToken, Transport};
@@ -125,12 +125,12 @@ pub(crate) struct State {
     pub(crate) stale: bool,
     /// How the client sends its token.
     pub(crate) transport: Transport,
-    /// The request presents a bearer token that opens nothing.
-    pub(crate) refused: bool,
     /// The token that was presented and accepted.
     pub(crate) token: Option<SessionToken>,
     /// The ended session that the presented token belongs to.
     pub(crate) over: Option<Over>,
+    /// Why the presented token opens nothing.
+    pub(crate) because: Option<EndReason>,
     /// The live sessions whose tokens were presented, if there are several.
     pub(crate) proved: Vec<SessionId>,
     /// Counts the sessions of this request: `destroy()` starts a new one. Changes from handles of

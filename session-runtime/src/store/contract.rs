@@ -19,7 +19,7 @@ pub use crate::record::patch::{
     Applied, Conflict, Denied, Expect, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn,
 };
 #[doc(inline)]
-pub use crate::record::{Ended, EndedBy, Fields, Meta, Principal, Record, Touch, Visit};
+pub use crate::record::{EndReason, Ended, Fields, Meta, Principal, Record, Touch, Visit};
 #[doc(inline)]
 pub use crate::token::SecretHash;
 
@@ -111,8 +111,10 @@ pub enum Lookup {
     /// A recent copy of the record, from a [cache](super::CachedStore): only for a visit with
     /// [`stale_ok`](Visit::stale_ok).
     Cached(Arc<Record>),
-    /// No session: the id is unknown, the session has expired, or the secret is wrong.
+    /// No session: the id is unknown, the session expired long ago, or the secret is wrong.
     Absent,
+    /// The session has expired by this reason, not more than a minute ago.
+    Expired(EndReason),
     /// The session was destroyed, or the secret replaced, within the last minute. Tells by whom,
     /// and whether this request was already on its way, so that its response must not undo the
     /// change.

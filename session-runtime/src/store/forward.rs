@@ -9,7 +9,7 @@
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};
-/// use session_runtime::store::{MemoryStore, SessionStore, StoreError, StoreFuture, contract::EndedBy};
+/// use session_runtime::store::{MemoryStore, SessionStore, StoreError, StoreFuture, contract::EndReason};
 /// use session_runtime::{SessionId, forward_store};
 ///
 /// /// Counts the logouts.
@@ -24,7 +24,7 @@
 ///         clock capabilities load reload create apply list revoke count sweep scan cache
 ///     }
 ///
-///     fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+///     fn delete(&self, id: SessionId, because: EndReason) -> StoreFuture<'_, Result<bool, StoreError>> {
 ///         self.logouts.fetch_add(1, Ordering::Relaxed);
 ///         self.inner.delete(id, by)
 ///     }
@@ -96,7 +96,7 @@ macro_rules! forward_store {
         fn delete(
             &self,
             id: $crate::SessionId,
-            by: $crate::store::contract::EndedBy,
+            by: $crate::store::contract::EndReason,
         ) -> $crate::forward_store!(@answer '_, bool) {
             let $this = self;
             $to.delete(id, by)
@@ -118,10 +118,11 @@ macro_rules! forward_store {
             &'a self,
             principal: &'a $crate::store::contract::Principal,
             which: $crate::store::contract::Revoke,
+            because: $crate::EndReason,
             from: ::core::option::Option<&'a $crate::store::contract::Cursor>,
         ) -> $crate::forward_store!(@answer 'a, $crate::store::contract::Revoked) {
             let $this = self;
-            $to.revoke(principal, which, from)
+            $to.revoke(principal, which, because, from)
         }
     };
     (@count $this:ident => $to:expr) => {

@@ -36,8 +36,8 @@ pub use crate::metrics::CacheStats;
 pub use any::{AnyStore, ConnectError, ConnectOptions};
 pub use cache::{CachedStore, ChangeFeed, ChangeSink, Moment};
 pub(crate) use contract::{
-    Capabilities, Created, Cursor, Ended, EndedBy, Lookup, Page, Replayed, Revoke, Revoked, Swept,
-    Touch, Visit,
+    Capabilities, Created, Cursor, EndReason, Ended, Lookup, Page, Replayed, Revoke, Revoked,
+    Swept, Touch, Visit,
 };
 pub use error::{StoreError, StoreErrorKind};
 pub use limits::Limits;

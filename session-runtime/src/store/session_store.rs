@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Outcome, Page, Patch, Principal, Record,
+    Capabilities, Created, Cursor, EndReason, Lookup, Outcome, Page, Patch, Principal, Record,
     Revoke, Revoked, SecretHash, SignIn, Swept, Visit,
 };
 use super::error::{StoreError, StoreErrorKind};
@@ -29,7 +29,7 @@ use crate::metrics::CacheStats;
 ///    previous secret. The store reveals nothing of any other record.
 /// 3. **Recently ended sessions are remembered.** For [`TOMBSTONE`] after a record was destroyed,
 ///    or a secret replaced by a change of privilege, a load with that record's id and that secret
-///    answers [`Lookup::Ended`], with who ended the session and when.
+///    answers [`Lookup::Ended`], with why the session ended and when.
 /// 4. **A patch is one atomic step**, checked in this order: repeated patch id → present, not
 ///    expired for longer than [`COMMIT_LEEWAY`], same epoch → expectations → every operation →
 ///    sizes → conditions of the sign-in. Then it is applied: fields, meta, expiry. A refused patch
@@ -46,7 +46,8 @@ use crate::metrics::CacheStats;
 ///    only live sessions of exactly that principal.
 /// 9. **A sweep removes only what expired** more than [`COMMIT_LEEWAY`] before the moment of
 ///    removal, and at most `limit` records a step.
-/// 10. **An expired record counts as absent** everywhere, swept or not.
+/// 10. **An expired record counts as absent** everywhere, swept or not. For [`COMMIT_LEEWAY`], a
+///     load with its secret answers [`Lookup::Expired`], with the limit that it reached first.
 /// 11. **A cap is exact.** [`SignIn`] is checked against the other live sessions of the principal
 ///     in the same atomic step as the write: concurrent sign-ins never exceed the cap. If a cap is
 ///     introduced while a principal has hundreds of sessions too many, sign-ins may end the surplus
@@ -148,12 +149,16 @@ pub trait SessionStore: Send + Sync + 'static {
         read: Option<&'a Arc<Record>>,
     ) -> StoreFuture<'a, Result<Outcome, StoreError>>;
 
-    /// Destroys a record; returns whether it existed and was live.
+    /// Destroys a record, and notes the reason; returns whether it existed and was live.
     ///
     /// # Errors
     ///
     /// If the store cannot answer.
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>>;
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>>;
 
     /// Returns the next page of the live sessions of `principal`, in no particular order: about
     /// `limit` of them, from the beginning if `from` is `None`. A page may be empty without being
@@ -170,7 +175,7 @@ pub trait SessionStore: Send + Sync + 'static {
         limit: usize,
     ) -> StoreFuture<'a, Result<Page, StoreError>>;
 
-    /// Destroys sessions of `principal` from elsewhere; returns how many of them were live. A
+    /// Destroys sessions of `principal`, and notes the reason; returns how many of them were live. A
     /// session that belongs to another principal is left alone, whatever its id.
     ///
     /// One call ends a bounded number of sessions, at most a thousand; the caller continues with
@@ -185,6 +190,7 @@ pub trait SessionStore: Send + Sync + 'static {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>>;
 

@@ -9,7 +9,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Conflict, Gone, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
+    Capabilities, Created, Cursor, EndReason, Lookup, MemoryStore, Page, Revoke, Revoked,
     SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
@@ -273,8 +273,8 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         }
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> Answer<'_, bool> {
-        self.ask(Operation::Delete, move || self.inner.delete(id, by))
+    fn delete(&self, id: SessionId, because: EndReason) -> Answer<'_, bool> {
+        self.ask(Operation::Delete, move || self.inner.delete(id, because))
     }
 
     fn list<'a>(
@@ -290,9 +290,10 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> Answer<'a, Revoked> {
-        self.ask(Operation::Revoke, move || self.inner.revoke(principal, which, from))
+        self.ask(Operation::Revoke, move || self.inner.revoke(principal, which, because, from))
     }
 
     fn count(&self) -> Answer<'_, u64> {

@@ -67,7 +67,7 @@ impl<V: SessionSchema> TestSession<V> {
         let found = self.engine.store.load(token.id(), &secrets, Touch::Never.into());
         Ok(match self.engine.within(found).await? {
             Lookup::Found(record) | Lookup::Cached(record) => Some(record),
-            Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed(_) => None,
+            Lookup::Absent | Lookup::Expired(_) | Lookup::Ended(_) | Lookup::Replayed(_) => None,
         })
     }
 

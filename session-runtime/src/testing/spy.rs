@@ -8,7 +8,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, MemoryStore, Page, Revoke, Revoked,
+    Capabilities, Created, Cursor, EndReason, Lookup, MemoryStore, Page, Revoke, Revoked,
     SessionStore, StoreError, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
@@ -52,7 +52,7 @@ pub enum Call {
         /// Which session.
         id: SessionId,
         /// Who ended it.
-        by: EndedBy,
+        because: EndReason,
     },
     /// The sessions of a principal were listed.
     List {
@@ -221,8 +221,12 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
         self.note(call).apply(id, epoch, patch, read)
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        self.note(Call::Delete { id, by }).delete(id, by)
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        self.note(Call::Delete { id, because }).delete(id, because)
     }
 
     fn list<'a>(
@@ -238,10 +242,11 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         self.note(Call::Revoke { principal: principal.clone(), which })
-            .revoke(principal, which, from)
+            .revoke(principal, which, because, from)
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

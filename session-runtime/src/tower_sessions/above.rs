@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::patch::{Expect, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, MAX_LIFETIME, Meta, Record};
-use crate::store::{Created, EndedBy, Lookup, SessionStore, StoreError, Touch};
+use crate::store::{Created, EndReason, Lookup, SessionStore, StoreError, Touch};
 use crate::token::SecretHash;
 
 /// How many times a save is retried after a concurrent save. Each time another save has succeeded.
@@ -158,7 +158,7 @@ impl<S: SessionStore> their_core::SessionStore for AsTowerSessions<S> {
     }
 
     async fn delete(&self, session_id: &Id) -> Result<()> {
-        self.0.delete(names(*session_id).0, EndedBy::Browser).await.map(drop).map_err(failed)
+        self.0.delete(names(*session_id).0, EndReason::SignedOut).await.map(drop).map_err(failed)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is remembered, of whom, and who makes room.
 
 use session_runtime::Realm;
-use session_runtime::store::contract::{EndedBy, Revoke};
+use session_runtime::store::contract::{EndReason, Revoke};
 
 use super::*;
 
@@ -59,7 +59,10 @@ async fn metrics_tell_of_hits_and_of_the_memory_that_is_held_and_given_back() {
     }
     assert_eq!((metrics().hits, metrics().misses, metrics().entries), (32, 32, 32));
     let full = metrics().bytes;
-    cache.revoke(&Principal::new("", "7"), Revoke::All, None).await.unwrap();
+    cache
+        .revoke(&Principal::new("", "7"), Revoke::All, EndReason::OtherDevice, None)
+        .await
+        .unwrap();
     assert_eq!(metrics().entries, 0);
     assert!(full - metrics().bytes >= 32 * 250, "{full} bytes, and then {}", metrics().bytes);
     for _ in 0..200 {
@@ -80,11 +83,25 @@ async fn a_revocation_here_is_seen_here() {
         look(&cache, record).await;
     }
     let seven = Principal::new("", "7");
-    assert_eq!(cache.revoke(&seven, Revoke::Others(mine.id), None).await.unwrap().ended, 1);
+    assert_eq!(
+        cache
+            .revoke(&seven, Revoke::Others(mine.id), EndReason::OtherDevice, None)
+            .await
+            .unwrap()
+            .ended,
+        1
+    );
     assert_eq!(look(&cache, &other).await.0, None);
     assert_eq!(look(&cache, &mine).await.0, Some(1));
     look(&cache, &mine).await;
-    assert_eq!(cache.revoke(&seven, Revoke::One(mine.id), None).await.unwrap().ended, 1);
+    assert_eq!(
+        cache
+            .revoke(&seven, Revoke::One(mine.id), EndReason::OtherDevice, None)
+            .await
+            .unwrap()
+            .ended,
+        1
+    );
     assert_eq!(look(&cache, &mine).await.0, None);
     assert_eq!(look(&cache, &theirs).await, (Some(1), true));
 }
@@ -101,7 +118,14 @@ async fn a_session_that_is_revoked_by_name_is_forgotten_whoever_it_is_remembered
     patch.meta.principal = Some(Some(eight.clone()));
     memory.apply(record.id, 1, &patch, None).await.unwrap();
     assert_eq!(look(&cache, &record).await, (Some(1), true));
-    assert_eq!(cache.revoke(&eight, Revoke::One(record.id), None).await.unwrap().ended, 1);
+    assert_eq!(
+        cache
+            .revoke(&eight, Revoke::One(record.id), EndReason::OtherDevice, None)
+            .await
+            .unwrap()
+            .ended,
+        1
+    );
     assert_eq!(look(&cache, &record).await, (None, false));
 }
 
@@ -112,7 +136,7 @@ async fn creating_and_destroying_for_ever_leaves_nothing_behind() {
         let record = stored(&cache, "7").await;
         assert_eq!(look(&cache, &record).await, (Some(1), false));
         assert_eq!(cache.stats().entries, 1);
-        cache.delete(record.id, EndedBy::Browser).await.unwrap();
+        cache.delete(record.id, EndReason::SignedOut).await.unwrap();
         assert_eq!(cache.stats().entries, 0);
     }
 }

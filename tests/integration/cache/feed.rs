@@ -1,6 +1,6 @@
 //! A store below that says what changes.
 
-use session_runtime::store::{ChangeFeed, contract::EndedBy};
+use session_runtime::store::{ChangeFeed, contract::EndReason};
 use session_runtime::testing::{Fault, FaultStore, Gate};
 use session_tests::cache::Fed;
 
@@ -37,7 +37,7 @@ async fn an_entry_lives_until_the_feed_says_otherwise() {
     below.sink().changed(record.id);
     assert_eq!(look(&cache, &record).await, (Some(2), false));
     assert_eq!(look(&cache, &record).await, (Some(2), true));
-    below.delete(record.id, EndedBy::Browser).await.unwrap();
+    below.delete(record.id, EndReason::SignedOut).await.unwrap();
     below.sink().everything();
     assert_eq!(look(&cache, &record).await, (None, false));
 }

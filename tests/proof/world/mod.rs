@@ -117,6 +117,8 @@ pub(crate) enum Kind {
 pub(crate) enum Found {
     Live(usize),
     Absent,
+    /// Expired, and the record is still there.
+    Expired,
     /// Ended by its own browser, and the request was on its way; with the epoch of the
     /// sign-in that did it, while that holds.
     Retired(usize, Option<u64>),
@@ -241,7 +243,10 @@ impl World {
                 }
             }
             Some(_) => Found::Absent,
-            None if !rec.is_live(self.now) => Found::Absent,
+            None if !rec.is_live(self.now) => {
+                let opened = opens || previous.is_some_and(|at| arrived < at + 1);
+                if opened && rec.takes_patches(self.now) { Found::Expired } else { Found::Absent }
+            }
             None if opens => Found::Live(record),
             None => match (previous, retired) {
                 (Some(at), _) if arrived < at + 1 => Found::Live(record),
@@ -275,6 +280,7 @@ impl World {
                 Ok(())
             }
             (Found::Absent, Lookup::Absent)
+            | (Found::Expired, Lookup::Expired(_))
             | (Found::Over(_), Lookup::Ended(Ended { late: false, sign_in: None, .. }))
             | (Found::Replayed(_), Lookup::Replayed(_)) => Ok(()),
             _ => Err(format!("token {token} must find {expected:?}, and finds {seen:?}")),

@@ -1,6 +1,6 @@
 //! The cache in front of a cluster: every primary is listened to.
 
-use session_runtime::store::{SessionStore, contract::EndedBy};
+use session_runtime::store::{SessionStore, contract::EndReason};
 use session_tests::servers::redis::{self, Cluster};
 
 use super::kit::{Nodes, change, created, eventually, look};
@@ -19,7 +19,7 @@ async fn a_change_on_any_primary_is_seen() {
         nodes.held(record).await;
     }
     for record in &records {
-        nodes.there.delete(record.id, EndedBy::Browser).await.unwrap();
+        nodes.there.delete(record.id, EndReason::SignedOut).await.unwrap();
         eventually("the logout", async || look(&nodes.here, record).await.0.is_none()).await;
     }
 }

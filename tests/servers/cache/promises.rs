@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use session_runtime::__private::patch::Patch;
 use session_runtime::__private::token::SessionToken;
-use session_runtime::store::{CachedStore, RedisStore, SessionStore, contract::EndedBy};
+use session_runtime::store::{CachedStore, RedisStore, SessionStore, contract::EndReason};
 use session_tests::servers::Proxy;
 use session_tests::servers::redis::{self, Server};
 
@@ -65,7 +65,7 @@ async fn a_change_a_renewal_and_a_logout_elsewhere_are_seen() {
     let mut renewed = record.clone();
     renewed.meta.secret = token.secret_hash(&Realm::default());
     nodes.held(&renewed).await;
-    nodes.there.delete(record.id, EndedBy::Browser).await.unwrap();
+    nodes.there.delete(record.id, EndReason::SignedOut).await.unwrap();
     eventually("the logout", async || look(&nodes.here, &renewed).await.0.is_none()).await;
     let flushed = nodes.session().await;
     server.ask(&["DEL", "nothing"]);

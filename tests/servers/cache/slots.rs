@@ -7,7 +7,7 @@ use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch};
 use session_runtime::__private::record::Record;
 use session_runtime::store::{
     SessionStore,
-    contract::{EndedBy, Lookup, Touch},
+    contract::{EndReason, Lookup, Touch},
 };
 use session_tests::servers::redis::{Cluster, Server};
 
@@ -146,7 +146,7 @@ async fn a_session_whose_slot_goes_to_another_primary_is_seen_as_it_is() {
         changes_are_seen(&nodes, &record, "there, and not announced").await;
         slot.ends();
         changes_are_seen(&nodes, &record, "afterwards").await;
-        nodes.there.delete(record.id, EndedBy::Browser).await.unwrap();
+        nodes.there.delete(record.id, EndReason::SignedOut).await.unwrap();
         eventually("the logout", async || look(&nodes.here, &record).await.0.is_none()).await;
         for _ in 0..100 {
             assert_eq!(look(&nodes.here, &record).await.0, None);
@@ -169,7 +169,7 @@ async fn what_is_held_while_a_slot_moves_does_not_stay() {
         // By a node that has not heard of it yet.
         changes_are_seen(&nodes, &record, "afterwards").await;
         let rev = change(&nodes.there, &record).await;
-        nodes.there.delete(record.id, EndedBy::Browser).await.unwrap();
+        nodes.there.delete(record.id, EndReason::SignedOut).await.unwrap();
         assert!(rev > 1);
         eventually("the logout", async || look(&nodes.here, &record).await.0.is_none()).await;
     }

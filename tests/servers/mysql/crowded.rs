@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndReason};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection as _, MySqlConnection};
 
@@ -49,5 +49,5 @@ async fn a_server_that_takes_no_more_connections_is_said_so_within_the_deadline(
         tries += 1;
         assert!(tries < 10, "there is room again: {error:?}");
     }
-    assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(record.id, EndReason::SignedOut).await.unwrap());
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use session_runtime::__private::patch::Outcome;
-use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndReason};
 use session_tests::servers::MariaDb;
 use sqlx::{Connection, MySqlConnection, Row};
 
@@ -51,7 +51,7 @@ async fn a_server_that_stands_still_costs_a_deadline_and_then_everything_works()
     server.process().signal("STOP");
     let error = store.reload(before.id, 1).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
-    assert!(store.delete(before.id, EndedBy::Browser).await.is_err());
+    assert!(store.delete(before.id, EndReason::SignedOut).await.is_err());
     assert!(store.apply(before.id, 1, &add(), None).await.is_err(), "nothing was sent that writes");
     let hasty = MySqlStore::options().deadline(Duration::from_millis(300));
     let error = hasty.connect(&server.url("app")).await.unwrap_err();

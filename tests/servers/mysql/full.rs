@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::store::{
     Limits, MySqlStore, SessionStore, StoreErrorKind,
-    contract::{Created, EndedBy},
+    contract::{Created, EndReason},
 };
 use session_tests::servers::{MariaDb, Space};
 
@@ -66,5 +66,5 @@ async fn a_full_disk_costs_a_deadline_and_nothing_that_was_acknowledged() {
     store.apply(kept.id, 1, &add(), None).await.unwrap();
     stored(&store, &[("n", b"1")]).await;
     assert_eq!(found(&store, &kept).await.fields.get("n"), Some(&b"2"[..]));
-    assert!(store.delete(over.id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(over.id, EndReason::SignedOut).await.unwrap());
 }

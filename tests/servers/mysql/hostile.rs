@@ -1,7 +1,7 @@
 //! Connections with hostile settings, or left in the middle of a transaction.
 
 use session_runtime::__private::record::Principal;
-use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndReason};
 use sqlx::mysql::MySqlPoolOptions;
 use sqlx::{Executor as _, MySqlPool};
 
@@ -42,7 +42,7 @@ async fn no_setting_of_a_pool_changes_an_answer() {
             assert_eq!(found(&store, &session).await.fields, seen.fields, "{setting}");
         }
         assert_eq!(store.count().await.unwrap(), 1, "{setting}");
-        assert!(store.delete(session.id, EndedBy::Browser).await.unwrap(), "{setting}");
+        assert!(store.delete(session.id, EndReason::SignedOut).await.unwrap(), "{setting}");
         assert!(other.reload(session.id, 1).await.unwrap().is_none(), "{setting}");
     }
 }
@@ -61,7 +61,7 @@ async fn after_a_logout_nobody_is_signed_in_whatever_was_left_open() {
             let mut left = pool.acquire().await.unwrap();
             left.execute(sqlx::raw_sql(&select)).await.unwrap();
         }
-        assert!(tables.store().await.delete(session.id, EndedBy::Browser).await.unwrap());
+        assert!(tables.store().await.delete(session.id, EndReason::SignedOut).await.unwrap());
         nobody_is_signed_in(&store, session.id, session.meta.secret).await;
     }
 }
@@ -110,7 +110,7 @@ async fn the_least_rights_are_enough_and_each_missing_one_is_found_when_connecti
     mine.meta.principal = Some(Principal::new("customer", "42"));
     store.create(mine.clone().into(), capped(2)).await.unwrap();
     store.apply(mine.id, 1, &add(), None).await.unwrap();
-    assert!(store.delete(mine.id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(mine.id, EndReason::SignedOut).await.unwrap());
     store.sweep(10).await.unwrap();
     run(&mut db, &format!("DROP USER '{user}'@'%'")).await;
 }

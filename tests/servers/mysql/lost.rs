@@ -7,7 +7,7 @@ use std::time::Duration;
 use session_runtime::__private::patch::{Outcome, SignIn};
 use session_runtime::store::{
     MySqlStore, SessionStore,
-    contract::{Created, EndedBy, Lookup, Touch},
+    contract::{Created, EndReason, Lookup, Touch},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -110,7 +110,7 @@ async fn creating_and_destroying_answer_what_they_did_although_the_answer_got_lo
     assert_eq!((created, wire.cuts.load(Ordering::Acquire)), (Created::ALONE, 0));
     assert_eq!(found(&store, &record).await.fields, record.fields);
     wire.cuts.store(1, Ordering::Release);
-    assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(record.id, EndReason::SignedOut).await.unwrap());
     assert_eq!(wire.cuts.load(Ordering::Acquire), 0);
     assert_eq!(store.create(record.into(), SignIn::default()).await.unwrap(), Created::Exists);
 }
@@ -129,7 +129,7 @@ async fn a_patch_lost_with_its_session_is_uncertain() {
     let destroy = async {
         let n = || async { other.reload(record.id, 1).await.unwrap().map(|it| it.meta.rev) };
         while n().await == Some(1) {}
-        assert!(other.delete(record.id, EndedBy::Browser).await.unwrap());
+        assert!(other.delete(record.id, EndReason::SignedOut).await.unwrap());
         drop(gate);
     };
     let (outcome, ()) = tokio::join!(apply, destroy);
@@ -150,7 +150,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let create = store.create(record.clone().into(), SignIn::default());
     let destroy = async {
         while other.reload(record.id, 1).await.unwrap().is_none() {}
-        assert!(other.delete(record.id, EndedBy::Browser).await.unwrap());
+        assert!(other.delete(record.id, EndReason::SignedOut).await.unwrap());
         drop(gate);
     };
     let (created, ()) = tokio::join!(create, destroy);

@@ -12,7 +12,7 @@ use session_runtime::Realm;
 use session_runtime::clock::Timestamp;
 use session_runtime::store::{
     MySqlStore, SessionStore,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 
 use super::server::{add, found, fresh, record, stored};
@@ -49,9 +49,21 @@ async fn visitor(store: MySqlStore, number: usize) {
         let live = store.list(&principal, None, 1_000).await.unwrap().records.len();
         assert!(live <= CAP as usize, "{live} sessions of one principal");
         match round % 8 {
-            3 => drop(store.revoke(&principal, Revoke::Others(new.id), None).await.unwrap().ended),
-            5 => drop(store.delete(new.id, EndedBy::Browser).await.unwrap()),
-            7 => drop(store.revoke(&principal, Revoke::All, None).await.unwrap().ended),
+            3 => drop(
+                store
+                    .revoke(&principal, Revoke::Others(new.id), EndReason::OtherDevice, None)
+                    .await
+                    .unwrap()
+                    .ended,
+            ),
+            5 => drop(store.delete(new.id, EndReason::SignedOut).await.unwrap()),
+            7 => drop(
+                store
+                    .revoke(&principal, Revoke::All, EndReason::OtherDevice, None)
+                    .await
+                    .unwrap()
+                    .ended,
+            ),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Encrypted connections, to a server that takes no others.
 
-use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndedBy};
+use session_runtime::store::{MySqlStore, SessionStore, StoreErrorKind, contract::EndReason};
 use session_tests::servers::{Certificate, MariaDb};
 use session_tests::traced::Traced;
 use sqlx::{Connection as _, MySqlConnection};
@@ -30,7 +30,7 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
         let store = MySqlStore::connect(&format!("{url}?{query}")).await.unwrap();
         let record = stored(&store, &[("n", b"1")]).await;
         store.apply(record.id, 1, &add(), None).await.unwrap();
-        assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "{query}");
+        assert!(store.delete(record.id, EndReason::SignedOut).await.unwrap(), "{query}");
     }
     // Nobody signed it whom the world knows.
     let refused = async |url: &str| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     PostgresStore, SessionStore,
-    contract::{EndedBy, Lookup, Touch},
+    contract::{EndReason, Lookup, Touch},
 };
 use session_tests::servers::Postgres;
 use session_tests::traced::Traced;
@@ -65,7 +65,7 @@ async fn the_background_survives_a_restart_of_the_server_and_ends_with_the_last_
         until("swept", || server.psql(DATABASE, sessions).unwrap() == "1").await;
         let found = store.load(live, &[secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{found:?}");
-        store.delete(live, EndedBy::Browser).await.unwrap();
+        store.delete(live, EndReason::SignedOut).await.unwrap();
     };
     sweeps(&store).await;
     server.stop();

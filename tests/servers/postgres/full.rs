@@ -8,7 +8,7 @@ use session_runtime::SessionId;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     Limits, PostgresStore, SessionStore, StoreErrorKind,
-    contract::{Created, EndedBy, Lookup, Touch},
+    contract::{Created, EndReason, Lookup, Touch},
 };
 use session_tests::servers::postgres::give;
 use session_tests::servers::{Postgres, Space};
@@ -78,7 +78,7 @@ async fn where_the_tables_cannot_grow_writes_are_refused_and_all_else_works() {
     // Whether its activity can be stored or not.
     clock.advance(HOUR / 4);
     assert_eq!(read(&store, id, &secret).await, "1");
-    assert!(store.delete(over, EndedBy::Browser).await.unwrap(), "a logout needs no room");
+    assert!(store.delete(over, EndReason::SignedOut).await.unwrap(), "a logout needs no room");
     let lookup = store.load(over, &[gone], Touch::Never.into()).await.unwrap();
     assert!(matches!(lookup, Lookup::Ended(_) | Lookup::Absent), "{lookup:?}");
 

@@ -7,7 +7,7 @@ use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     PostgresStore, SessionStore,
-    contract::{EndedBy, Lookup, Revoke, Touch},
+    contract::{EndReason, Lookup, Revoke, Touch},
 };
 use session_tests::servers::Postgres;
 use sqlx::postgres::PgPoolOptions;
@@ -46,9 +46,12 @@ async fn everything(store: &PostgresStore, leave: impl AsyncFn()) {
     leave().await;
     assert_eq!(store.list(&principal, None, 9).await.unwrap().records.len(), 1);
     leave().await;
-    assert_eq!(store.revoke(&principal, Revoke::All, None).await.unwrap().ended, 1);
+    assert_eq!(
+        store.revoke(&principal, Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
+        1
+    );
     leave().await;
-    assert!(store.delete(id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(id, EndReason::SignedOut).await.unwrap());
     leave().await;
     assert_eq!(store.count().await.unwrap(), 0);
     leave().await;
@@ -80,7 +83,7 @@ async fn whatever_a_connection_was_left_in_is_neither_used_nor_believed() {
         let (id, secret) = insert(&store, HOUR).await;
         let found = opened.store.load(id, &[secret], Touch::Never.into()).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "{left}: {found:?}");
-        opened.store.delete(id, EndedBy::Browser).await.unwrap();
+        opened.store.delete(id, EndReason::SignedOut).await.unwrap();
     }
 }
 

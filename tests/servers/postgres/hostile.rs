@@ -8,7 +8,7 @@ use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     PostgresStore, SessionStore, StoreError, StoreErrorKind,
-    contract::{EndedBy, Lookup, Revoke, Touch},
+    contract::{EndReason, Lookup, Revoke, Touch},
 };
 use session_tests::servers::PgBouncer;
 use sqlx::postgres::PgPoolOptions;
@@ -54,7 +54,7 @@ async fn after_a_logout_nobody_is_signed_in_whatever_was_left_open() {
         let select = format!("BEGIN; SELECT form FROM {}.session", opened.schema.0);
         left.execute(sqlx::raw_sql(&select)).await.unwrap();
     }
-    assert!(opened.store.delete(id, EndedBy::Browser).await.unwrap());
+    assert!(opened.store.delete(id, EndReason::SignedOut).await.unwrap());
     nobody_is_signed_in(&store, id, secret).await;
 }
 
@@ -81,7 +81,10 @@ async fn everything_comes_back(store: &PostgresStore) {
     let Lookup::Found(found) = found else { panic!("{found:?}") };
     assert_eq!(found.fields.get("na\u{ef}ve"), Some(&*value));
     assert_eq!(store.list(&principal, None, 9).await.unwrap().records, [found]);
-    assert_eq!(store.revoke(&principal, Revoke::All, None).await.unwrap().ended, 1);
+    assert_eq!(
+        store.revoke(&principal, Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
+        1
+    );
 }
 
 /// A database of its own, which goes with it.
@@ -159,11 +162,11 @@ async fn a_time_limit_of_the_role_is_said_to_be_one() {
     let mut holder = pool("SELECT 1").await.begin().await.unwrap();
     let lock = format!("SELECT FROM {}.session FOR UPDATE", opened.schema.0);
     sqlx::Executor::execute(&mut *holder, sqlx::raw_sql(&lock)).await.unwrap();
-    let error = store.delete(id, EndedBy::Browser).await.unwrap_err();
+    let error = store.delete(id, EndReason::SignedOut).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
     assert!(said(&error).contains("`statement_timeout`"), "{}", said(&error));
     holder.rollback().await.unwrap();
-    assert!(store.delete(id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(id, EndReason::SignedOut).await.unwrap());
 }
 
 /// A role that may log in, and all that is granted to it.
@@ -233,7 +236,10 @@ async fn a_principal_may_be_as_long_as_any_text() {
         store.store.create(new.into(), SignIn::default()).await.unwrap();
     }
     assert_eq!(store.store.list(&long, None, 9).await.unwrap().records.len(), 2);
-    assert_eq!(store.store.revoke(&long, Revoke::All, None).await.unwrap().ended, 2);
+    assert_eq!(
+        store.store.revoke(&long, Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
+        2
+    );
     let (id, secret) = sessions[0];
     let seen = store.store.load(id, &[secret], Touch::Never.into()).await.unwrap();
     assert!(!matches!(seen, Lookup::Found(_)));

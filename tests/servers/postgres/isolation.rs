@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use session_runtime::__private::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
 use session_runtime::__private::record::Principal;
+use session_runtime::EndReason;
 use session_runtime::SessionId;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
@@ -151,7 +152,13 @@ async fn a_sign_in_that_waited_for_a_revocation_is_refused() {
         let holder = database.hold_principal(&principal).await;
         let revoke = tokio::spawn({
             let (store, principal) = (store.clone(), principal.clone());
-            async move { store.revoke(&principal, Revoke::All, None).await.unwrap().ended }
+            async move {
+                store
+                    .revoke(&principal, Revoke::All, EndReason::OtherDevice, None)
+                    .await
+                    .unwrap()
+                    .ended
+            }
         });
         database.until_waiting(1).await;
         // One by a new record, one by a patch.

@@ -7,7 +7,7 @@ use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     SessionStore,
-    contract::{EndedBy, Revoke},
+    contract::{EndReason, Revoke},
 };
 use tokio::task::JoinSet;
 
@@ -44,11 +44,21 @@ async fn everything_at_once_dead_locks_nobody_and_keeps_every_cap() {
                     store.apply(other.id, other.meta.epoch, &add("n"), None).await.unwrap();
                 }
                 match round % 8 {
-                    0 => drop(store.delete(id, EndedBy::Browser).await.unwrap()),
+                    0 => drop(store.delete(id, EndReason::SignedOut).await.unwrap()),
                     1 => drop(
-                        store.revoke(&who(round), Revoke::Others(id), None).await.unwrap().ended,
+                        store
+                            .revoke(&who(round), Revoke::Others(id), EndReason::OtherDevice, None)
+                            .await
+                            .unwrap()
+                            .ended,
                     ),
-                    2 => drop(store.revoke(&who(round), Revoke::All, None).await.unwrap().ended),
+                    2 => drop(
+                        store
+                            .revoke(&who(round), Revoke::All, EndReason::OtherDevice, None)
+                            .await
+                            .unwrap()
+                            .ended,
+                    ),
                     3 => drop(store.sweep(100).await.unwrap()),
                     _ => {}
                 }

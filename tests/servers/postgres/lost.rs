@@ -9,7 +9,7 @@ use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     PostgresStore, SessionStore,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 use session_tests::servers::Proxy;
 use sqlx::{Executor as _, PgPool};
@@ -87,13 +87,16 @@ async fn an_end_says_the_same_when_it_is_asked_for_again() {
     for (_, cut) in cuts(COMMIT) {
         let id = create().await;
         cut(&wire);
-        assert!(store.delete(id, EndedBy::Browser).await.unwrap(), "it was live");
+        assert!(store.delete(id, EndReason::SignedOut).await.unwrap(), "it was live");
         assert!(!wire.is_to_cut(), "nothing was cut");
         for which in [Revoke::All, Revoke::Others(id)] {
             create().await;
             create().await;
             cut(&wire);
-            assert_eq!(store.revoke(&who, which, None).await.unwrap().ended, 2);
+            assert_eq!(
+                store.revoke(&who, which, EndReason::OtherDevice, None).await.unwrap().ended,
+                2
+            );
             assert!(!wire.is_to_cut(), "nothing was cut");
         }
     }
@@ -192,7 +195,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
     let after = queued.await.unwrap();
     let other = options(Clock::system()).schema(&schema.0).connect(&server().url(DATABASE)).await;
     let other = other.unwrap();
-    assert!(other.delete(id, EndedBy::Browser).await.unwrap(), "it was stored");
+    assert!(other.delete(id, EndReason::SignedOut).await.unwrap(), "it was stored");
     after.rollback().await.unwrap();
 
     // The layer would make another one after `Exists`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use session_runtime::__private::patch::{AtLimit, Cap, Gone, Outcome, Patch, SignIn};
 use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
-use session_runtime::store::{SessionStore, contract::EndedBy};
+use session_runtime::store::{SessionStore, contract::EndReason};
 
 use super::isolation::Database;
 use super::kit::record;
@@ -101,7 +101,7 @@ async fn who_waits_for_a_principal_holds_nothing_that_others_wait_for() {
             assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
         }
         for id in ids {
-            store.delete(id, EndedBy::Browser).await.unwrap();
+            store.delete(id, EndReason::SignedOut).await.unwrap();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Encrypted connections, to a server that takes no others.
 
 use session_runtime::clock::Clock;
-use session_runtime::store::{PostgresStore, SessionStore, StoreErrorKind, contract::EndedBy};
+use session_runtime::store::{PostgresStore, SessionStore, StoreErrorKind, contract::EndReason};
 use session_tests::servers::postgres::give;
 use session_tests::servers::{Certificate, Postgres};
 use session_tests::traced::Traced;
@@ -36,7 +36,7 @@ async fn a_connection_is_encrypted_where_the_url_asks_for_it_and_verified_likewi
         let store = PostgresStore::connect(&url(query)).await.unwrap();
         let (id, _) = insert(&store, std::time::Duration::from_secs(60)).await;
         store.apply(id, 1, &add("n"), None).await.unwrap();
-        assert!(store.delete(id, EndedBy::Browser).await.unwrap());
+        assert!(store.delete(id, EndReason::SignedOut).await.unwrap());
         let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
                          WHERE application_name = 'session-runtime'";
         assert_eq!(server.psql(DATABASE, encrypted).unwrap(), "t", "{query}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use session_runtime::__private::patch::{Denied, SignIn};
 use session_runtime::__private::record::Principal;
+use session_runtime::EndReason;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     AnyStore, MySqlStore, PostgresStore, RedisStore, SessionStore,
@@ -27,14 +28,14 @@ pub(super) async fn logins(place: Place) {
         let pause = || tokio::time::sleep(Duration::from_millis(200));
         let early = begins();
         pause().await;
-        other.revoke(&who, Revoke::All, None).await.unwrap();
+        other.revoke(&who, Revoke::All, EndReason::OtherDevice, None).await.unwrap();
         let answer = node.create(record(&other, Some(&who)).into(), early).await.unwrap();
         assert_eq!(answer, Created::Denied(Denied::Revoked), "{name}: it began before");
         pause().await;
         let late = begins();
         let answer = node.create(record(&other, Some(&who)).into(), late).await.unwrap();
         assert_eq!(answer, Created::ALONE, "{name}: it began after");
-        other.revoke(&who, Revoke::All, None).await.unwrap();
+        other.revoke(&who, Revoke::All, EndReason::OtherDevice, None).await.unwrap();
     }
 }
 

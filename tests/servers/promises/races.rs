@@ -12,7 +12,7 @@ use session_runtime::__private::token::SessionToken;
 use session_runtime::SessionId;
 use session_runtime::store::{
     AnyStore, SessionStore,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 use tokio::task::JoinSet;
 
@@ -55,7 +55,7 @@ pub(super) async fn increments(place: Place) {
     tasks.join_all().await;
     let stored = nodes[1].reload(record.id, 1).await.unwrap().unwrap();
     assert_eq!(stored.fields.get("n"), Some(&b"640"[..]));
-    nodes[0].delete(record.id, EndedBy::Browser).await.unwrap();
+    nodes[0].delete(record.id, EndReason::SignedOut).await.unwrap();
 }
 
 const ROUNDS: usize = 10_000;
@@ -85,7 +85,7 @@ async fn logout(writer: &AnyStore, ender: &AnyStore, round: usize) {
         let writer = writer.clone();
         async move { writer.apply(id, 1, &one_more(), None).await.unwrap() }
     });
-    assert!(ender.delete(id, EndedBy::Browser).await.unwrap(), "round {round}: it was live");
+    assert!(ender.delete(id, EndReason::SignedOut).await.unwrap(), "round {round}: it was live");
     let written = write.await.unwrap();
     assert!(matches!(written, Outcome::Applied(_) | Outcome::Gone(_)), "{round}: {written:?}");
     let late = writer.apply(id, 1, &one_more(), None).await.unwrap();
@@ -116,7 +116,10 @@ pub(super) async fn caps(place: Place) {
             AtLimit::Reject => assert_eq!(admitted, CAP as usize, "round {round}"),
             AtLimit::EvictOldest => assert_eq!(admitted, CAP as usize + 9, "round {round}"),
         }
-        assert_eq!(nodes[1].revoke(&who, Revoke::All, None).await.unwrap().ended, u64::from(CAP));
+        assert_eq!(
+            nodes[1].revoke(&who, Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
+            u64::from(CAP)
+        );
     }
 }
 

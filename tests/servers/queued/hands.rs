@@ -9,7 +9,7 @@ use session_runtime::__private::token::SessionToken;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     SessionStore,
-    contract::{Created, EndedBy},
+    contract::{Created, EndReason},
 };
 
 use super::{Rows, apply, idle, in_turn, visited};
@@ -49,6 +49,6 @@ pub(crate) async fn a_cap_is_that_of_whom_the_session_belongs_to_by_then(rows: &
             Outcome::Denied(Denied::AtLimit) => assert!(!room, "the only one"),
             other => panic!("{other:?}"),
         }
-        store.delete(id, EndedBy::Browser).await.unwrap();
+        store.delete(id, EndReason::SignedOut).await.unwrap();
     }
 }

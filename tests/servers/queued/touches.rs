@@ -9,7 +9,7 @@ use session_runtime::__private::token::{RotationNonce, SecretHash, SessionToken}
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     SessionStore,
-    contract::{EndedBy, Lookup},
+    contract::{EndReason, Lookup},
 };
 
 use super::{IDLE, Rows, apply, idle, in_turn, load, look, renewal, visited};
@@ -44,7 +44,7 @@ pub(crate) async fn a_touch_after_a_destroy_revives_nothing(rows: &impl Rows) {
     let store = rows.open(frozen()).await;
     let (id, secret) = visited(&store).await;
     let destroyer = store.clone();
-    let destroy = async move { destroyer.delete(id, EndedBy::Browser).await.unwrap() };
+    let destroy = async move { destroyer.delete(id, EndReason::SignedOut).await.unwrap() };
     let (live, seen) = in_turn(rows, destroy, load(store.clone(), id, secret)).await;
     assert!(live);
     // As it was when it looked, or as it is.
@@ -101,7 +101,7 @@ pub(crate) async fn a_secret_that_follows_after_a_destroy_opens_nothing(rows: &i
     let store = rows.open(frozen()).await;
     let (id, secrets) = pending(&store).await;
     let destroyer = store.clone();
-    let destroy = async move { destroyer.delete(id, EndedBy::Browser).await.unwrap() };
+    let destroy = async move { destroyer.delete(id, EndReason::SignedOut).await.unwrap() };
     let (_, seen) = in_turn(rows, destroy, load(store.clone(), id, secrets[1])).await;
     assert!(matches!(seen, Lookup::Ended(_)), "{seen:?}");
     for secret in secrets {

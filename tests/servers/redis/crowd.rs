@@ -6,7 +6,7 @@ use std::time::Duration;
 use session_runtime::__private::patch::{AtLimit, Denied};
 use session_runtime::store::{
     RedisStore, SessionStore,
-    contract::{Created, EndedBy, Revoke},
+    contract::{Created, EndReason, Revoke},
 };
 use session_tests::crowd::{at_most, crowd, listed, revoked, signs_in, times};
 use session_tests::servers::redis::Server;
@@ -22,7 +22,7 @@ async fn a_crowd_is_listed_capped_and_revoked_in_steps() {
         assert_eq!(listed(&store, 300).await, ids);
         // Ended and expired ones are not counted, however many there are.
         for record in &all[..100] {
-            store.delete(record.id, EndedBy::Browser).await.unwrap();
+            store.delete(record.id, EndReason::SignedOut).await.unwrap();
         }
         let denied = Created::Denied(Denied::AtLimit);
         assert_eq!(signs_in(&store, at_most(900, AtLimit::Reject)).await, denied);

@@ -7,7 +7,7 @@ use session_runtime::__private::patch::{FieldOp, Op, Outcome, Patch, SignIn};
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     RedisStore, SessionStore, StoreErrorKind,
-    contract::{EndedBy, Lookup, Touch},
+    contract::{EndReason, Lookup, Touch},
 };
 use session_tests::servers::Space;
 use session_tests::servers::redis::Server;
@@ -47,7 +47,7 @@ async fn a_server_whose_disk_is_full_reads_and_keeps_what_it_acknowledged() {
     assert_eq!(count_of(&store, &session).await, acknowledged, "nothing of what was refused");
     let error = store.create(record(&store, None).into(), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "{error:?}");
-    let error = store.delete(session.id, EndedBy::Browser).await.unwrap_err();
+    let error = store.delete(session.id, EndReason::SignedOut).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full, "a logout is not acknowledged: {error:?}");
     clock.advance(Duration::from_secs(600));
     let seen = store.load(session.id, &[session.meta.secret], Touch::IfDue.into()).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_server_whose_disk_is_full_reads_and_keeps_what_it_acknowledged() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(store.delete(other.id, EndedBy::Browser).await.unwrap(), "a logout");
+    assert!(store.delete(other.id, EndReason::SignedOut).await.unwrap(), "a logout");
     server.ask(&["CONFIG", "SET", "appendfsync", "always"]);
     acknowledged += 1;
     store.apply(session.id, 1, &one_more(), None).await.unwrap();

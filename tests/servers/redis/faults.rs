@@ -8,7 +8,7 @@ use session_runtime::__private::record::Principal;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     RedisStore, SessionStore, StoreErrorKind,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 use session_tests::servers::redis::{Cluster, Server};
 use session_tests::servers::{Proxy, redis};
@@ -38,7 +38,7 @@ async fn every_key_ends_by_itself() {
         let theirs = created(&store, Some(&customer())).await;
         let nobodys = created(&store, None).await;
         let deleted = created(&store, Some(&customer())).await;
-        store.delete(deleted.id, EndedBy::Browser).await.unwrap();
+        store.delete(deleted.id, EndReason::SignedOut).await.unwrap();
         for record in [&theirs, &nobodys] {
             store.apply(record.id, 1, &one_more(), None).await.unwrap();
             store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await.unwrap();
@@ -46,7 +46,14 @@ async fn every_key_ends_by_itself() {
         let mut sign_in = one_more();
         sign_in.meta.principal = Some(Some(Principal::new("customer", "7")));
         store.apply(nobodys.id, 1, &sign_in, None).await.unwrap();
-        assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 1);
+        assert_eq!(
+            store
+                .revoke(&customer(), Revoke::All, EndReason::OtherDevice, None)
+                .await
+                .unwrap()
+                .ended,
+            1
+        );
         let keys = server.ask(&["--scan"]);
         assert!(keys.lines().count() >= 5, "sessions, tombstones and indexes: {keys}");
         for key in keys.lines() {
@@ -74,11 +81,11 @@ async fn a_full_server_still_logs_people_out() {
     let seen = store.load(stranger.id, &[stranger.meta.secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(touched) = seen else { panic!("{seen:?}") };
     assert_eq!(touched.meta.last_seen, clock.now(), "a touch that was due");
-    assert!(store.delete(theirs.id, EndedBy::Browser).await.unwrap(), "a logout");
+    assert!(store.delete(theirs.id, EndReason::SignedOut).await.unwrap(), "a logout");
     let seen = store.load(theirs.id, &[theirs.meta.secret], Touch::IfDue.into()).await.unwrap();
     assert!(matches!(seen, Lookup::Ended(_)), "after a logout: {seen:?}");
     assert_eq!(
-        store.revoke(&customer(), Revoke::All, None).await.unwrap().ended,
+        store.revoke(&customer(), Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
         1,
         "a revocation"
     );
@@ -86,7 +93,7 @@ async fn a_full_server_still_logs_people_out() {
     assert!(matches!(seen, Lookup::Ended(_)), "after a revocation: {seen:?}");
     let nobody = Principal::new("customer", "nobody");
     assert_eq!(
-        store.revoke(&nobody, Revoke::All, None).await.unwrap().ended,
+        store.revoke(&nobody, Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
         0,
         "of somebody without sessions"
     );
@@ -111,7 +118,14 @@ async fn a_field_without_a_name_outlives_a_touch_a_renewal_and_a_revocation() {
     let seen = store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(touched) = seen else { panic!("{seen:?}") };
     assert_eq!(touched.meta.last_seen, clock.now(), "the touch was due");
-    assert_eq!(store.revoke(&customer(), Revoke::Others(record.id), None).await.unwrap().ended, 1);
+    assert_eq!(
+        store
+            .revoke(&customer(), Revoke::Others(record.id), EndReason::OtherDevice, None)
+            .await
+            .unwrap()
+            .ended,
+        1
+    );
     let stored = found(&store, &record).await;
     assert_eq!(stored.fields.get(""), Some(&b"7"[..]), "stored, after the touch");
 }
@@ -242,7 +256,7 @@ async fn what_was_created_and_destroyed_before_the_answer_came_is_not_created_ag
         while proxy.refusals() == 0 {
             tokio::task::yield_now().await;
         }
-        assert!(direct.delete(record.id, EndedBy::Browser).await.unwrap(), "it was stored");
+        assert!(direct.delete(record.id, EndReason::SignedOut).await.unwrap(), "it was stored");
         proxy.refuse(None);
         // The layer would make another one after `Exists`.
         assert_eq!(creating.await.unwrap(), Created::ALONE);
@@ -289,7 +303,7 @@ async fn a_logout_waits_for_as_many_replicas_as_it_is_told() {
         let options = options.deadline(Duration::from_millis(500));
         let store = options.connect(&cluster.url()).await.unwrap();
         let record = created(&store, None).await;
-        match store.delete(record.id, EndedBy::Browser).await {
+        match store.delete(record.id, EndReason::SignedOut).await {
             Ok(was_live) => assert!(is_enough && was_live, "each primary has one replica"),
             Err(error) => {
                 assert!(!is_enough, "{error:?}");
@@ -301,7 +315,7 @@ async fn a_logout_waits_for_as_many_replicas_as_it_is_told() {
         for _ in 0..3 {
             created(&store, Some(&customer())).await;
         }
-        match store.revoke(&customer(), Revoke::All, None).await {
+        match store.revoke(&customer(), Revoke::All, EndReason::OtherDevice, None).await {
             Ok(ended) => assert!(is_enough && ended.ended == 3, "{ended:?} of three"),
             Err(error) => {
                 assert!(!is_enough, "{error:?}");
@@ -321,12 +335,18 @@ async fn a_logout_whose_reply_breaks_off_is_asked_for_again_and_waited_for() {
     for _ in 0..2 {
         let record = created(&store, Some(&customer())).await;
         proxy.cut_next_reply();
-        assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "it was live");
-        assert!(!store.delete(record.id, EndedBy::Browser).await.unwrap(), "it was not any more");
+        assert!(store.delete(record.id, EndReason::SignedOut).await.unwrap(), "it was live");
+        assert!(
+            !store.delete(record.id, EndReason::SignedOut).await.unwrap(),
+            "it was not any more"
+        );
     }
     created(&store, Some(&customer())).await;
     proxy.cut_next_reply();
-    assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 1);
+    assert_eq!(
+        store.revoke(&customer(), Revoke::All, EndReason::OtherDevice, None).await.unwrap().ended,
+        1
+    );
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use session_runtime::__private::patch::{AtLimit, Cap, Denied, Outcome, Patch, SignIn};
 use session_runtime::__private::record::{Principal, Record};
 use session_runtime::__private::token::SessionToken;
+use session_runtime::EndReason;
 use session_runtime::Realm;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
@@ -47,7 +48,7 @@ impl Wire {
         sign_in(&nobody).await;
         let names = self.proxy.commands().into_iter().map(|(words, _)| words[1].clone());
         let names: Vec<_> = names.collect();
-        self.store.revoke(&nobody, Revoke::All, None).await.unwrap();
+        self.store.revoke(&nobody, Revoke::All, EndReason::OtherDevice, None).await.unwrap();
         names.try_into().expect("three requests")
     }
 }
@@ -294,7 +295,7 @@ async fn a_sign_in_that_was_revoked_before_it_was_finished_does_not_stand() {
     while wire.proxy.refusals() == 0 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    wire.direct.revoke(&customer(), Revoke::All, None).await.unwrap();
+    wire.direct.revoke(&customer(), Revoke::All, EndReason::OtherDevice, None).await.unwrap();
     // Now it is written, and not confirmed.
     wire.proxy.refuse(Some(&scripts[2]));
     let outcome = asked.await.unwrap().unwrap();

@@ -10,7 +10,7 @@ use session_runtime::__private::record::Principal;
 use session_runtime::__private::token::SessionToken;
 use session_runtime::store::{
     RedisStore, SessionStore,
-    contract::{EndedBy, Revoke, Touch},
+    contract::{EndReason, Revoke, Touch},
 };
 use session_tests::servers::redis;
 use tokio::task::JoinSet;
@@ -45,9 +45,11 @@ async fn one_life(store: &RedisStore, n: usize) {
     patch.meta.sign_in = sign_in;
     let _ = store.apply(visitor.id, 1, &patch, None).await;
     match n % 7 {
-        0 => drop(store.revoke(&who, Revoke::All, None).await),
-        1 => drop(store.revoke(&who, Revoke::Others(visitor.id), None).await),
-        2 | 3 => drop(store.delete(visitor.id, EndedBy::Browser).await),
+        0 => drop(store.revoke(&who, Revoke::All, EndReason::OtherDevice, None).await),
+        1 => {
+            drop(store.revoke(&who, Revoke::Others(visitor.id), EndReason::OtherDevice, None).await)
+        }
+        2 | 3 => drop(store.delete(visitor.id, EndReason::SignedOut).await),
         _ => {}
     }
 }

@@ -7,7 +7,7 @@ use ::redis::cluster::ClusterClient;
 use ::redis::sentinel::{SentinelClient, SentinelServerType};
 use session_runtime::store::{
     AnyStore, CachedStore, RedisClient, RedisStore, SessionStore, StoreErrorKind,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 use session_tests::servers::redis::{self, Server, Watched};
 
@@ -17,7 +17,7 @@ pub(super) async fn works(store: &RedisStore) {
     let record = created(store, None).await;
     store.apply(record.id, 1, &one_more(), None).await.unwrap();
     assert_eq!(count_of(store, &record).await, 1);
-    assert!(store.delete(record.id, EndedBy::Browser).await.unwrap());
+    assert!(store.delete(record.id, EndReason::SignedOut).await.unwrap());
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn any_store_is_chosen_by_the_same_urls() {
             Created::ALONE
         );
         found(&direct, &record).await;
-        assert!(store.delete(record.id, EndedBy::Browser).await.unwrap(), "{url}");
+        assert!(store.delete(record.id, EndReason::SignedOut).await.unwrap(), "{url}");
     }
 }
 
@@ -69,7 +69,14 @@ async fn a_time_that_no_clock_can_tell_is_as_good_as_none() {
         let patient = options.clone().deadline(max).connect_timeout(max).silence(max);
         let store = patient.connect(&url).await.unwrap();
         works(&store).await;
-        assert_eq!(store.revoke(&customer(), Revoke::All, None).await.unwrap().ended, 0);
+        assert_eq!(
+            store
+                .revoke(&customer(), Revoke::All, EndReason::OtherDevice, None)
+                .await
+                .unwrap()
+                .ended,
+            0
+        );
         let feed = CachedStore::coherent(store);
         feed.count().await.unwrap();
         let error = options.deadline(Duration::ZERO).connect(&url).await.unwrap_err();

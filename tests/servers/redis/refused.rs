@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use session_runtime::__private::patch::SignIn;
-use session_runtime::store::{RedisStore, SessionStore, StoreErrorKind, contract::EndedBy};
+use session_runtime::store::{RedisStore, SessionStore, StoreErrorKind, contract::EndReason};
 use session_tests::servers::redis::{self, Cluster, Server};
 use session_tests::servers::{Fake, free_port};
 use session_tests::traced::Traced;
@@ -51,7 +51,7 @@ async fn an_error_holds_nothing_that_was_sent() {
             .await
             .unwrap_err(),
         store.apply(stored.id, 1, &one_more(), None).await.unwrap_err(),
-        store.delete(stored.id, EndedBy::Browser).await.unwrap_err(),
+        store.delete(stored.id, EndReason::SignedOut).await.unwrap_err(),
     ];
     for error in errors {
         assert_eq!(error.kind(), StoreErrorKind::Config, "{error:?}");

@@ -12,7 +12,7 @@ use session_runtime::SessionId;
 use session_runtime::clock::Clock;
 use session_runtime::store::{
     Limits, RedisOptions, RedisStore, SessionStore, StoreErrorKind,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 use session_tests::servers::redis::Server;
 use session_tests::servers::{Proxy, redis};
@@ -223,7 +223,7 @@ async fn nothing_is_appended_to_a_form_of_another_version_or_to_other_schemas() 
         let error = store.apply(read.id, 1, &one_more(), Some(&read)).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
         assert_eq!(value(&server, read.id), newer, "nothing was written");
-        assert!(store.delete(read.id, EndedBy::Browser).await.unwrap(), "its end is");
+        assert!(store.delete(read.id, EndReason::SignedOut).await.unwrap(), "its end is");
         assert!(matches!(seen(&store, &read).await, Lookup::Absent));
     }
 }
@@ -275,7 +275,7 @@ async fn a_full_server_takes_what_must_not_fail_of_small_and_large_sessions() {
         let Lookup::Found(confirmed) = lookup else { panic!("{lookup:?}") };
         assert_eq!((confirmed.meta.secret, confirmed.meta.last_seen), (secret(3), clock.now()));
         assert_eq!(confirmed.fields, read.fields);
-        assert!(store.delete(read.id, EndedBy::Browser).await.unwrap());
+        assert!(store.delete(read.id, EndReason::SignedOut).await.unwrap());
         let ended = store.load(read.id, &[secret(3)], Touch::Never.into()).await.unwrap();
         assert!(matches!(ended, Lookup::Ended(_)), "{ended:?}");
         assert_eq!(server.ask(&["EXISTS", &base(read.id)]).trim(), "0");
@@ -292,9 +292,12 @@ async fn a_secret_that_came_after_the_read_is_remembered_by_the_end() {
         applied(&store, &read, &rotation(&read, secret(4))).await;
         if by_revocation {
             let one = Revoke::One(read.id);
-            assert_eq!(store.revoke(&customer(), one, None).await.unwrap().ended, 1);
+            assert_eq!(
+                store.revoke(&customer(), one, EndReason::OtherDevice, None).await.unwrap().ended,
+                1
+            );
         } else {
-            assert!(store.delete(read.id, EndedBy::Browser).await.unwrap());
+            assert!(store.delete(read.id, EndReason::SignedOut).await.unwrap());
         }
         let ended = store.load(read.id, &[secret(4)], Touch::Never.into()).await.unwrap();
         assert!(matches!(ended, Lookup::Ended(_)), "{ended:?}");
@@ -369,6 +372,6 @@ async fn a_session_that_grows_and_shrinks_leaves_no_base_behind() {
         take.ops.push(FieldOp::new("n2", Op::Take));
         applied(&store, &found(&store, &read).await, &take).await;
     }
-    store.delete(read.id, EndedBy::Browser).await.unwrap();
+    store.delete(read.id, EndReason::SignedOut).await.unwrap();
     assert_eq!(bases(), "0");
 }

@@ -17,7 +17,7 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::cas::CompareAndSwap as _;
 use session_runtime::store::{
     Limits, SessionStore, StoreErrorKind,
-    contract::{Created, EndedBy, Lookup, Revoke, Touch},
+    contract::{Created, EndReason, Lookup, Revoke, Touch},
 };
 
 use super::orders::{Store, World, explore, sample};
@@ -428,7 +428,9 @@ fn a_secret_that_came_before_the_end_is_remembered() {
             let mut renew = Patch::new();
             renew.meta.renew = Some(secret(3));
             world.task(|store| apply(store, renew, read));
-            world.task(async |store| store.delete(ID, EndedBy::Browser).await.unwrap().to_string());
+            world.task(async |store| {
+                store.delete(ID, EndReason::SignedOut).await.unwrap().to_string()
+            });
             world
         },
         async |store, answers| {
@@ -460,7 +462,10 @@ fn a_revocation_never_ends_a_session_that_changed_hands() {
                 patch.meta.principal = Some(Some(other()));
                 world.task(|store| apply(store, patch, read));
                 world.task(async move |store| {
-                    let revoked = store.revoke(&customer(), which, None).await.unwrap();
+                    let revoked = store
+                        .revoke(&customer(), which, EndReason::OtherDevice, None)
+                        .await
+                        .unwrap();
                     revoked.ended.to_string()
                 });
                 world
@@ -526,7 +531,8 @@ fn no_login_survives_a_revocation_that_it_races_with() {
         let ticket = SignIn { cap: None, not_revoked_since: Some(clock.now()) };
         world.task(async move |store| name(&store.create(record.into(), ticket).await.unwrap()));
         world.task(async |store| {
-            let revoked = store.revoke(&customer(), Revoke::All, None).await.unwrap();
+            let revoked =
+                store.revoke(&customer(), Revoke::All, EndReason::OtherDevice, None).await.unwrap();
             revoked.ended.to_string()
         });
         world

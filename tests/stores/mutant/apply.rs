@@ -8,7 +8,7 @@ use session_runtime::__private::patch::{
 use session_runtime::__private::record::{Applying, Record};
 use session_runtime::__private::token::PatchId;
 use session_runtime::SessionId;
-use session_runtime::store::{SessionStore, StoreError, contract::EndedBy};
+use session_runtime::store::{SessionStore, StoreError, contract::EndReason};
 
 use super::Mutant;
 use crate::defect::Defect;
@@ -203,7 +203,7 @@ impl Mutant {
             }
             Defect::NoLeeway if current.is_none() => return Ok(Some(Outcome::Gone(Gone::Absent))),
             Defect::LeewayIsRemoved if current.is_none() => {
-                self.inner.delete(id, EndedBy::Elsewhere).await?;
+                self.inner.delete(id, EndReason::OtherDevice).await?;
             }
             Defect::EndlessLeeway => {
                 self.shift(session_runtime::__private::record::COMMIT_LEEWAY, true)
@@ -300,7 +300,7 @@ impl Mutant {
                 let had = before.is_some_and(|record| !record.fields.is_empty());
                 let found = self.peek(id).await?;
                 if had && found.is_some_and(|record| record.fields.is_empty()) {
-                    self.inner.delete(id, EndedBy::Elsewhere).await?;
+                    self.inner.delete(id, EndReason::OtherDevice).await?;
                 }
                 Outcome::Applied(applied)
             }

@@ -8,7 +8,7 @@ use session_runtime::__private::record::{Record, TOMBSTONE};
 use session_runtime::__private::token::SecretHash;
 use session_runtime::store::{
     SessionStore, StoreError,
-    contract::{Ended, EndedBy, Lookup, Touch, Visit},
+    contract::{EndReason, Ended, Lookup, Touch, Visit},
 };
 use session_runtime::{Realm, SessionId};
 
@@ -155,21 +155,21 @@ impl Mutant {
     ) -> Result<Lookup, StoreError> {
         if let Lookup::Ended(ended) = &mut lookup {
             match self.defect {
-                Defect::EndsByBrowser => ended.by = EndedBy::Browser,
-                Defect::EndsElsewhere => ended.by = EndedBy::Elsewhere,
-                Defect::EndedJustNow => *ended = Ended::new(ended.by, self.clock.now()),
+                Defect::EndsByBrowser => ended.because = EndReason::SignedOut,
+                Defect::EndsElsewhere => ended.because = EndReason::OtherDevice,
+                Defect::EndedJustNow => *ended = Ended::new(ended.because, self.clock.now()),
                 Defect::NobodyIsLate => ended.late = false,
-                Defect::EverybodyIsLate => ended.late = ended.by == EndedBy::Browser,
+                Defect::EverybodyIsLate => ended.late = ended.because != EndReason::OtherDevice,
                 Defect::ForgetsSignIn => ended.sign_in = None,
                 Defect::AnyRenewalIsSignIn => {
                     ended.sign_in = self.peek(id).await?.map(|record| record.meta.epoch);
                 }
                 Defect::LastToEndCounts => {
-                    ended.by = self.seen().ended_by.get(&id).copied().unwrap_or(ended.by);
+                    ended.because = self.seen().ended_by.get(&id).copied().unwrap_or(ended.because);
                 }
                 Defect::EvictsAsBrowser if self.seen().revoked.contains(&id) => {
                     let revoked = self.seen().revocations.iter().any(|it| it.at == ended.at);
-                    ended.by = if revoked { ended.by } else { EndedBy::Browser };
+                    ended.because = if revoked { ended.because } else { EndReason::SignedOut };
                 }
                 _ => {}
             }
@@ -184,6 +184,10 @@ impl Mutant {
             Defect::OpensForAnySecret => self.peek(id).await?.map_or(lookup, Lookup::Found),
             Defect::OpensForRetiredSecrets if retired => {
                 self.peek(id).await?.map_or(lookup, Lookup::Found)
+            }
+            Defect::ExpiresWithoutReason if matches!(lookup, Lookup::Expired(_)) => Lookup::Absent,
+            Defect::ExpiresByOneReason if matches!(lookup, Lookup::Expired(_)) => {
+                Lookup::Expired(EndReason::Idle)
             }
             Defect::ForgetsTombstones if retired => Lookup::Absent,
             Defect::RetiresAnything => Lookup::Ended(self.just_now()),
@@ -231,7 +235,7 @@ impl Mutant {
     }
 
     fn just_now(&self) -> Ended {
-        Ended::new(EndedBy::Browser, self.clock.now())
+        Ended::new(EndReason::SignedOut, self.clock.now())
     }
 
     pub(super) fn newest_secret(&self, id: SessionId) -> Option<SecretHash> {

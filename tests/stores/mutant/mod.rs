@@ -19,7 +19,7 @@ use session_runtime::clock::{Clock, Timestamp};
 use session_runtime::store::{
     Limits, MemoryStore, SessionStore, StoreError, StoreFuture,
     contract::{
-        Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+        Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
     },
 };
 
@@ -56,7 +56,7 @@ struct Seen {
     signed_out: HashMap<SessionId, Principal>,
     /// What the caller of the last patch had read.
     read: HashMap<SessionId, Arc<Record>>,
-    ended_by: HashMap<SessionId, EndedBy>,
+    ended_by: HashMap<SessionId, EndReason>,
 }
 
 /// One call of `revoke`.
@@ -131,7 +131,7 @@ impl Mutant {
             Defect::SweepForgetsTombstones => self.seen().swept = true,
             Defect::SweepsByFirstExpiry => {
                 for record in ids.iter().filter(|record| record.meta.is_removable(now)) {
-                    self.inner.delete(record.id, EndedBy::Elsewhere).await?;
+                    self.inner.delete(record.id, EndReason::OtherDevice).await?;
                 }
             }
             Defect::SweepsInTwoSteps => {
@@ -145,13 +145,13 @@ impl Mutant {
                 }
                 for id in due {
                     if self.peek(id).await?.is_some() {
-                        self.inner.delete(id, EndedBy::Elsewhere).await?;
+                        self.inner.delete(id, EndReason::OtherDevice).await?;
                     }
                 }
             }
             Defect::SweepsBackwards => {
                 for record in ids.iter().filter(|record| record.meta.last_seen > now) {
-                    self.inner.delete(record.id, EndedBy::Elsewhere).await?;
+                    self.inner.delete(record.id, EndReason::OtherDevice).await?;
                 }
             }
             _ => {}
@@ -202,8 +202,8 @@ impl Mutant {
         }
     }
 
-    async fn deleting(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
-        self.seen().ended_by.insert(id, by);
+    async fn deleting(&self, id: SessionId, because: EndReason) -> Result<bool, StoreError> {
+        self.seen().ended_by.insert(id, because);
         let live = self.peek(id).await?;
         let live_now = live.is_some();
         match self.defect {
@@ -214,7 +214,7 @@ impl Mutant {
             Defect::DeleteHides => return Ok(live_now),
             Defect::DeletesInTwoSteps => {
                 tokio::task::yield_now().await;
-                self.inner.delete(id, by).await?;
+                self.inner.delete(id, because).await?;
                 return Ok(live_now);
             }
             Defect::RevivesByWriting => {
@@ -222,7 +222,7 @@ impl Mutant {
             }
             _ => {}
         }
-        let deleted = self.inner.delete(id, by).await?;
+        let deleted = self.inner.delete(id, because).await?;
         self.seen().deleted.insert(id);
         Ok(deleted || self.has(Defect::DeleteSaysTrue))
     }
@@ -288,9 +288,13 @@ impl SessionStore for Mutant {
         StoreFuture::new(self.applying(id, epoch, patch, read))
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
         self.sync();
-        StoreFuture::new(self.deleting(id, by))
+        StoreFuture::new(self.deleting(id, because))
     }
 
     fn list<'a>(
@@ -307,10 +311,11 @@ impl SessionStore for Mutant {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         self.sync();
-        StoreFuture::new(self.revoking(principal, which, from))
+        StoreFuture::new(self.revoking(principal, which, because, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

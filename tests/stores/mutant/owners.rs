@@ -6,7 +6,7 @@ use session_runtime::__private::record::{Principal, Record, TOMBSTONE};
 use session_runtime::SessionId;
 use session_runtime::store::{
     SessionStore, StoreError,
-    contract::{Cursor, EndedBy, Page, Revoke, Revoked},
+    contract::{Cursor, EndReason, Page, Revoke, Revoked},
 };
 
 use super::{Mutant, Revocation};
@@ -82,6 +82,7 @@ impl Mutant {
         &self,
         principal: &Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&Cursor>,
     ) -> Result<Revoked, StoreError> {
         let principal = &self.rewritten_principal(principal);
@@ -105,15 +106,15 @@ impl Mutant {
         self.seen().revocations.push(revocation);
         match (self.defect, which) {
             (Defect::RevokesAnybody, Revoke::One(id)) => {
-                let ended = self.inner.delete(id, EndedBy::Elsewhere).await?;
+                let ended = self.inner.delete(id, EndReason::OtherDevice).await?;
                 Ok(Revoked::done(u64::from(ended)))
             }
             (Defect::RevokesTheKeptOne, Revoke::Others(_)) => {
-                self.inner.revoke(principal, Revoke::All, from).await
+                self.inner.revoke(principal, Revoke::All, because, from).await
             }
             (Defect::RevokesOne, Revoke::All) => self.one_by_one(principal, ended.take(1)).await,
             (Defect::RevokesOneStep, _) => {
-                Ok(self.inner.revoke(principal, which, from).await?.and_then(None))
+                Ok(self.inner.revoke(principal, which, because, from).await?.and_then(None))
             }
             (Defect::RevokesForEver, _) if from.is_some() => {
                 let done = self.one_by_one(principal, ended.take(1)).await?;
@@ -121,15 +122,18 @@ impl Mutant {
                 Ok(done.and_then(next))
             }
             (Defect::RevokesAtOnce, _) => {
-                let first = self.inner.revoke(principal, which, from).await?.ended;
+                let first = self.inner.revoke(principal, which, because, from).await?.ended;
                 let rest = self.one_by_one(principal, ended).await?.ended;
                 Ok(Revoked::done(first + rest))
             }
             (Defect::RevokesMarkingEachStep, Revoke::All) => {
-                self.inner.revoke(principal, which, None).await
+                self.inner.revoke(principal, which, because, None).await
+            }
+            (Defect::RevokesForOneReason, _) => {
+                self.inner.revoke(principal, which, EndReason::OtherDevice, from).await
             }
             (Defect::RevokesListedOnly, _) => self.one_by_one(principal, ended).await,
-            _ => self.inner.revoke(principal, which, from).await,
+            _ => self.inner.revoke(principal, which, because, from).await,
         }
     }
 
@@ -140,7 +144,11 @@ impl Mutant {
     ) -> Result<Revoked, StoreError> {
         let mut count = 0;
         for id in ids {
-            count += self.inner.revoke(principal, Revoke::One(id), None).await?.ended;
+            count += self
+                .inner
+                .revoke(principal, Revoke::One(id), EndReason::OtherDevice, None)
+                .await?
+                .ended;
         }
         Ok(Revoked::done(count))
     }

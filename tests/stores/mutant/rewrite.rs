@@ -81,6 +81,7 @@ impl Mutant {
         });
         let meta = &mut patch.meta;
         match self.defect {
+            Defect::IgnoresRaise => meta.raise = false,
             Defect::IgnoresRenewal => meta.renew = None,
             Defect::RotationIsRenewal => {
                 meta.renew = meta.renew.or(meta.rotate.take().map(|rotate| rotate.rotation.next));

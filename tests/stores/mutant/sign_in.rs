@@ -10,7 +10,7 @@ use session_runtime::SessionId;
 use session_runtime::clock::Timestamp;
 use session_runtime::store::{
     SessionStore, StoreError,
-    contract::{Created, EndedBy},
+    contract::{Created, EndReason},
 };
 
 use super::Mutant;
@@ -156,7 +156,7 @@ impl Mutant {
     ) -> Result<Vec<SessionId>, StoreError> {
         let mut ended = Vec::new();
         for record in records.into_iter().take(count) {
-            if self.inner.delete(record.id, EndedBy::Elsewhere).await? {
+            if self.inner.delete(record.id, EndReason::OtherDevice).await? {
                 ended.push(record.id);
             }
         }

@@ -13,7 +13,7 @@ use session_runtime::clock::Clock;
 use session_runtime::store::whole::WholeRecords;
 use session_runtime::store::{
     SessionStore, StoreErrorKind, conformance,
-    contract::{Created, EndedBy, Lookup, Touch},
+    contract::{Created, EndReason, Lookup, Touch},
 };
 
 session_runtime::store_conformance! {
@@ -65,7 +65,7 @@ async fn a_session_is_one_entry_under_a_hash_of_its_id_and_kept_a_little_longer_
     assert_eq!(stored.data.keys().collect::<Vec<_>>(), ["session-runtime"]);
     let kept = stored.expiry_date.unix_timestamp() - (until.as_millis() / 1_000) as i64;
     assert!((55..=65).contains(&kept), "{kept}");
-    store.delete(ID, EndedBy::Browser).await.unwrap();
+    store.delete(ID, EndReason::SignedOut).await.unwrap();
     assert!(theirs.load(&KEY).await.unwrap().is_none());
 }
 
@@ -80,7 +80,7 @@ async fn a_session_of_tower_sessions_is_no_session_of_ours_and_not_overwritten()
     let store = TowerSessionsStore::single_process(theirs.clone());
     let found = store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap();
     assert!(matches!(found, Lookup::Absent), "{found:?}");
-    assert!(!store.delete(ID, EndedBy::Browser).await.unwrap());
+    assert!(!store.delete(ID, EndReason::SignedOut).await.unwrap());
     let error = store.create(record().into(), SignIn::default()).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert_eq!(theirs.load(&KEY).await.unwrap(), Some(foreign));
@@ -153,7 +153,7 @@ async fn their_failure_is_an_error_and_never_an_absent_session() {
     let store = TowerSessionsStore::single_process(Down);
     for error in [
         store.load(ID, &[SECRET], Touch::Never.into()).await.unwrap_err(),
-        store.delete(ID, EndedBy::Browser).await.unwrap_err(),
+        store.delete(ID, EndReason::SignedOut).await.unwrap_err(),
         store.create(record().into(), SignIn::default()).await.unwrap_err(),
     ] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);

@@ -7,7 +7,7 @@ use super::text::{Reader, write_bytes, write_signed};
 use crate::id::SessionId;
 use crate::record::Fields;
 use crate::record::fields::Change;
-use crate::record::patch::{Add, Expect, Integer, MetaPatch, Op, Patch, SignIn};
+use crate::record::patch::{Add, Expect, Integer, MetaPatch, Op, Patch};
 
 pub(super) fn write_fields(out: &mut Vec<u8>, fields: &Fields) {
     for (name, value) in fields.iter() {
@@ -41,24 +41,9 @@ pub(super) fn read_fields(reader: &mut Reader<'_>) -> Result<Fields, InvalidForm
 /// depend on what is stored, and its answer is only whether it was applied. The guard checks an
 /// expected version.
 pub(crate) fn is_appendable(patch: &Patch) -> bool {
-    patch.meta.is_empty()
+    patch.meta == MetaPatch::default()
         && patch.expect.iter().all(|expect| matches!(expect, Expect::Version { .. }))
         && patch.ops.iter().all(|op| op.op != Op::Take)
-}
-
-impl MetaPatch {
-    fn is_empty(&self) -> bool {
-        let Self { renew, authenticated, principal, lifetime, sign_in, rotate, join, versions } =
-            self;
-        renew.is_none()
-            && !authenticated
-            && principal.is_none()
-            && lifetime.is_none()
-            && *sign_in == SignIn::default()
-            && rotate.is_none()
-            && join.is_none()
-            && versions.is_empty()
-    }
 }
 
 /// Returns the operations of an [appendable](is_appendable) patch.

@@ -9,7 +9,7 @@ use super::text::{Reader, write_base64, write_bytes, write_number, write_signed}
 use crate::clock::{Millis, Timestamp};
 use crate::realm::Realm;
 use crate::record::{
-    Ended, EndedBy, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation,
+    EndReason, Ended, Meta, Principal, PrincipalHash, Renewal, RetiredSecret, Rotation,
 };
 use crate::token::{RotationNonce, SecretHash};
 
@@ -165,16 +165,26 @@ fn read_tokens(head: &Head, reader: &mut Reader<'_>) -> Option<Meta> {
 /// Writes how a session ended, after the meta of its tombstone.
 pub(super) fn write_end(out: &mut Vec<u8>, ended: &Ended) {
     out.push(b'e');
-    out.push(letter(ended.by));
+    out.push(letter(ended.because));
     write_number(out, ended.at.as_millis());
 }
 
-/// Returns the letter for who ended a session.
-pub(crate) const fn letter(by: EndedBy) -> u8 {
-    match by {
-        EndedBy::Browser => b'b',
-        EndedBy::Elsewhere => b'e',
-    }
+/// The reasons that are stored, with their letters.
+const LETTERS: [(EndReason, u8); 7] = [
+    (EndReason::SignedOut, b'b'),
+    (EndReason::AnotherUser, b'u'),
+    (EndReason::OtherDevice, b'e'),
+    (EndReason::Administrator, b'a'),
+    (EndReason::Limit, b'l'),
+    (EndReason::Replayed, b'r'),
+    (EndReason::Unknown, b'n'),
+];
+
+/// Returns the letter for why a session ended.
+pub(crate) fn letter(because: EndReason) -> u8 {
+    let stored = LETTERS.iter().find(|(reason, _)| *reason == because);
+    // No session ends by the other reasons: they follow from the record that is still there.
+    stored.map_or(b'n', |(_, letter)| *letter)
 }
 
 pub(super) fn read_end(text: &[u8]) -> Result<Ended, InvalidForm> {
@@ -185,10 +195,7 @@ pub(super) fn read_end(text: &[u8]) -> Result<Ended, InvalidForm> {
 
 fn read_end_tokens(reader: &mut Reader<'_>) -> Option<Ended> {
     reader.expect(b'e')?;
-    let by = match reader.byte()? {
-        b'b' => EndedBy::Browser,
-        b'e' => EndedBy::Elsewhere,
-        _ => return None,
-    };
-    Some(Ended::new(by, Timestamp::from_millis(reader.number()?)))
+    let letter = reader.byte()?;
+    let (because, _) = LETTERS.iter().find(|(_, known)| *known == letter)?;
+    Some(Ended::new(*because, Timestamp::from_millis(reader.number()?)))
 }

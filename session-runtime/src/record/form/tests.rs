@@ -12,7 +12,7 @@ use crate::id::SessionId;
 use crate::realm::Realm;
 use crate::record::patch::{Add, Expect, FieldOp, Lifetime, Op, Patch};
 use crate::record::{
-    Applying, Ended, EndedBy, Fields, Meta, Principal, Record, Renewal, RetiredSecret, Rotation,
+    Applying, EndReason, Ended, Fields, Meta, Principal, Record, Renewal, RetiredSecret, Rotation,
     Tombstone,
 };
 use crate::token::{PatchId, RotationNonce, SecretHash};
@@ -132,8 +132,10 @@ fn over(record: &Record, name: &'static str, value: &'static str) -> Fields {
 }
 
 #[test]
-fn a_tombstone_comes_back_with_who_ended_it_and_when() {
-    for by in [EndedBy::Browser, EndedBy::Elsewhere] {
+fn a_tombstone_comes_back_with_why_it_ended_and_when() {
+    use EndReason::{Administrator, AnotherUser, Limit, OtherDevice, Replayed, SignedOut, Unknown};
+
+    for by in [SignedOut, AnotherUser, OtherDevice, Administrator, Limit, Replayed, Unknown] {
         let stone = Tombstone { meta: full().meta, ended: Ended::new(by, at(77)) };
         let value = tombstone(&stone, 9).unwrap();
         assert_eq!(decode(ID, &value, None), Ok(Entry::Tombstone(stone)));
@@ -209,7 +211,7 @@ fn damage_at_every_position_is_an_error_or_a_record_and_never_a_panic() {
             let _ = decode(ID, value, Some(&damaged));
         }
     }
-    let stone = Tombstone { meta: full().meta, ended: Ended::new(EndedBy::Browser, NOW) };
+    let stone = Tombstone { meta: full().meta, ended: Ended::new(EndReason::SignedOut, NOW) };
     let value = tombstone(&stone, 5).unwrap();
     for at in 0..value.len() {
         assert!(decode(ID, &value[..at], None).is_err(), "cut at {at}");

@@ -14,6 +14,9 @@ pub struct MetaPatch {
     /// Replaces the secret, raises the epoch and retires the old secret, so that requests that were
     /// authorised before are refused from now on.
     pub renew: Option<SecretHash>,
+    /// Raises the epoch and keeps the secret, which is due for a renewal from then on: privileges
+    /// have changed, and the client is not there to be sent another one.
+    pub raise: bool,
     /// Sets `authenticated` to the store's time.
     pub authenticated: bool,
     /// Replaces the principal, in the record and in the index.
@@ -33,12 +36,19 @@ pub struct MetaPatch {
     pub versions: Vec<(Cow<'static, str>, u32)>,
 }
 
-#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
 impl MetaPatch {
+    /// Whether it raises the epoch.
+    #[must_use]
+    #[doc(hidden)]
+    pub const fn raises(&self) -> bool {
+        self.renew.is_some() || self.raise
+    }
+
     /// Whether it leaves unchanged how the session is found, when it expires, and its
     /// authentication.
+    #[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
     pub(crate) fn is_plain(&self) -> bool {
-        self.renew.is_none()
+        !self.raises()
             && !self.authenticated
             && self.principal.is_none()
             && self.lifetime.is_none()

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::Handle;
 use crate::error::SessionError;
 use crate::id::SessionId;
+use crate::record::EndReason;
 use crate::schema::SessionSchema;
 use crate::session::core::Publish;
 use crate::ticket::LoginTicket;
@@ -41,6 +42,24 @@ impl<S: SessionSchema> Handle<S> {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.core.record.is_none()
+    }
+
+    /// Returns why the token of this request opens no session; `None` if it opens one, or if there
+    /// is no token. A reason is known for a minute after the end, then it is
+    /// [`EndReason::Unknown`].
+    ///
+    /// ```
+    /// # use session_runtime::{EndReason, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # use std::time::Duration;
+    /// let t = TestSession::<Visitor>::new().signed_in_as(42);
+    /// assert_eq!(t.session().ended_because(), None);
+    /// t.advance(Duration::from_secs(30 * 60));
+    /// assert_eq!(t.session().ended_because(), Some(EndReason::Idle));
+    /// ```
+    #[must_use]
+    pub fn ended_because(&self) -> Option<EndReason> {
+        self.core.backend.scope().state().because
     }
 
     /// Returns when the session was created; `None` until it is stored.

@@ -29,6 +29,10 @@ pub(super) fn apply(
     let signs_in = signs_in(situation, ops);
     let proves =
         signs_in || (situation.keep.everything() && pending.authenticated && principal.is_none());
+    if proves && !situation.by_client {
+        // Nobody is there to have proved anything, nor to be sent a token.
+        return Err(SessionError::HeadSent);
+    }
     // A request that joins a sign-in inherits its authentication and adds none.
     let authenticated = proves && !situation.joins;
 
@@ -69,7 +73,9 @@ pub(super) fn apply(
         meta.sign_in = sign_in(situation, &principal)?;
     }
     let mut set = None;
-    if raises {
+    if raises && !situation.by_client {
+        meta.raise = true;
+    } else if raises {
         let token = mint(Some(record.id))?;
         meta.renew = Some(token.secret_hash(realm));
         set = Some(token);

@@ -55,6 +55,8 @@ pub(crate) struct Situation<'s> {
     pub(crate) keep: Keep,
     /// Whether a cookie can still be sent.
     pub(crate) head_open: bool,
+    /// Whether the session's client changes it, and not a job or another user.
+    pub(crate) by_client: bool,
     pub(crate) policy: Policy,
     /// The realm of the planning layer.
     pub(crate) realm: &'s Realm,

@@ -82,6 +82,7 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         token: None,
         after: None,
         joins: false,
+        by_client: true,
         pending,
         schemas: &[],
         keys: &NO_KEYS,

@@ -9,7 +9,7 @@ use crate::id::SessionId;
 use crate::metrics::CacheStats;
 use crate::record::patch::{AtLimit, Outcome, Patch, SignIn};
 use crate::record::{Due, Judgement, Principal, Record};
-use crate::store::contract::{Created, Cursor, EndedBy, Lookup, Revoke, Revoked, Visit};
+use crate::store::contract::{Created, Cursor, EndReason, Lookup, Revoke, Revoked, Visit};
 use crate::store::error::StoreError;
 use crate::store::{SessionStore, StoreFuture};
 use crate::token::SecretHash;
@@ -26,7 +26,7 @@ impl<S: SessionStore> CachedStore<S> {
     ) {
         match answer {
             Ok(Lookup::Found(record)) => self.0.memory.keep(ticket, record),
-            Ok(Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed(_)) => {
+            Ok(Lookup::Absent | Lookup::Expired(_) | Lookup::Ended(_) | Lookup::Replayed(_)) => {
                 // A guessed secret must not evict a cached session.
                 self.0.memory.refuted(id, |record| {
                     let judged = record.meta.judge(secrets, visit, self.clock().now());
@@ -146,10 +146,14 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
         StoreFuture::new(async move {
             let _writing = self.0.memory.writing(id);
-            self.0.store.delete(id, by).await
+            self.0.store.delete(id, because).await
         })
     }
 
@@ -157,6 +161,7 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         StoreFuture::new(async move {
@@ -167,7 +172,7 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
                 Revoke::One(id) => Some(memory.writing(id)),
                 Revoke::Others(_) | Revoke::All => None,
             };
-            self.0.store.revoke(principal, which, from).await
+            self.0.store.revoke(principal, which, because, from).await
         })
     }
 }

@@ -11,7 +11,7 @@ use super::index::root_key;
 use super::map::abreast;
 use super::store::CasStore;
 use crate::id::SessionId;
-use crate::record::{Principal, Record};
+use crate::record::{EndReason, Principal, Record};
 use crate::store::contract::{Cursor, Page, Revoke, Revoked};
 use crate::store::engine::index::{Entry, Place, Root};
 use crate::store::engine::{Engine, Failure, end_if, record_of};
@@ -45,11 +45,12 @@ impl<M: CompareAndSwap> CasStore<M> {
         &self,
         principal: &Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&Cursor>,
     ) -> Result<Revoked, StoreError> {
         let (deadline, key) = (self.until(), root_key(principal));
         if let Revoke::One(id) = which {
-            let ended = self.end_theirs(id, principal, deadline).await?;
+            let ended = self.end_theirs(id, principal, because, deadline).await?;
             if ended {
                 self.leave_index(principal, id, deadline).await;
             }
@@ -60,7 +61,8 @@ impl<M: CompareAndSwap> CasStore<M> {
         }
         let part = self.part(principal, from, STEP, deadline).await?;
         let entries = part.entries.iter().filter(|entry| which.ends(entry.id));
-        let ended = entries.clone().map(|entry| self.end_theirs(entry.id, principal, deadline));
+        let ended =
+            entries.clone().map(|entry| self.end_theirs(entry.id, principal, because, deadline));
         let mut count = 0;
         for ended in abreast(ended).await {
             count += u64::from(ended?);
@@ -75,11 +77,12 @@ impl<M: CompareAndSwap> CasStore<M> {
         &self,
         id: SessionId,
         principal: &Principal,
+        because: EndReason,
         deadline: Instant,
     ) -> Result<bool, Failure> {
         let read = self.read(id, deadline).await?;
         let theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
-        end_if(self, id, read, theirs, deadline).await
+        end_if(self, id, read, because, theirs, deadline).await
     }
 
     async fn part(

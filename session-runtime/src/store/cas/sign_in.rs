@@ -10,8 +10,8 @@ use super::map::abreast;
 use super::store::CasStore;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::Principal;
 use crate::record::patch::Denied;
+use crate::record::{EndReason, Principal};
 use crate::store::engine::index::{
     Entry, Joining, Next, Order, Place, RESERVATION, Root, Standing, State, Survey, Verdict,
 };
@@ -226,7 +226,7 @@ impl<'s, M: CompareAndSwap> Reservation<'s, M> {
             let theirs = meta.principal.as_ref() == Some(&self.principal);
             theirs && (meta.authenticated, meta.created) <= order
         };
-        end_if(self.store, id, read, may, deadline).await
+        end_if(self.store, id, read, EndReason::Limit, may, deadline).await
     }
 
     /// Ends the session: its reservation was removed while it was written.

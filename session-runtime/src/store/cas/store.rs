@@ -14,7 +14,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::engine::{self, Doubt};
 use crate::store::error::StoreError;
@@ -176,8 +176,12 @@ impl<M: CompareAndSwap> SessionStore for CasStore<M> {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::new(async move { Ok(engine::delete(self, id, by, self.until()).await?) })
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(async move { Ok(engine::delete(self, id, because, self.until()).await?) })
     }
 
     fn list<'a>(
@@ -193,9 +197,10 @@ impl<M: CompareAndSwap> SessionStore for CasStore<M> {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        StoreFuture::new(self.end_some(principal, which, from))
+        StoreFuture::new(self.end_some(principal, which, because, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

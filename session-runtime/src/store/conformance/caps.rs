@@ -43,7 +43,7 @@ async fn lives<S: SessionStore>(fixture: &Fixture<S>, records: &[Record]) -> Str
         seen.push(match fixture.look(record).await {
             Lookup::Found(_) | Lookup::Cached(_) => 'F',
             Lookup::Ended(_) => 'R',
-            Lookup::Absent | Lookup::Replayed(_) => 'A',
+            Lookup::Absent | Lookup::Expired(_) | Lookup::Replayed(_) => 'A',
         });
     }
     seen

@@ -1,4 +1,4 @@
-//! What is remembered of a session that has ended: who ended it, and when.
+//! What is remembered of a session that has ended: why, and when.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::needs::Need;
 use crate::clock::Timestamp;
 use crate::record::patch::{AtLimit, Cap, Patch, SignIn};
 use crate::record::{Meta, Principal, Record, Rotate, Rotation, TOMBSTONE};
-use crate::store::{Created, Ended, EndedBy, Lookup, Revoke, SessionStore, Touch, Visit};
+use crate::store::{Created, EndReason, Ended, Lookup, Revoke, SessionStore, Touch, Visit};
 use crate::token::{RotationNonce, SecretHash};
 
 fn customer() -> Principal {
@@ -20,45 +20,54 @@ async fn says<S: SessionStore>(
     fixture: &Fixture<S>,
     record: &Record,
     secret: &SecretHash,
-    (by, at): (EndedBy, Timestamp),
+    (because, at): (EndReason, Timestamp),
     what: &str,
 ) {
     let seen = fixture.load_by(record.id, &[*secret]).await;
     let Lookup::Ended(ended) = seen else { panic!("{what}, loaded: {seen:?}") };
-    assert_eq!(ended, Ended::new(by, at), "{what}: who ended it, and when");
+    assert_eq!(ended, Ended::new(because, at), "{what}: why it ended, and when");
 }
 
-/// As long as it is remembered, a destroyed session tells who ended it and when: its own browser or
-/// elsewhere, as the caller of `delete` said; elsewhere if it was revoked, or evicted by a sign-in
-/// beyond the cap. A second delete changes none of that.
+/// As long as it is remembered, a destroyed session tells why and when it ended: as the caller of
+/// `delete` or `revoke` said, or that it was evicted by a sign-in beyond the cap. A second delete
+/// changes none of that.
 ///
 /// The layer distinguishes a browser that signed out itself from one that was signed out: only the
-/// first continues without notice.
-pub async fn a_destroyed_session_says_who_ended_it_and_when<S: SessionStore>(fixture: Fixture<S>) {
-    use EndedBy::{Browser, Elsewhere};
+/// first continues without notice. And users ask why they were signed out.
+pub async fn a_destroyed_session_says_why_it_ended_and_when<S: SessionStore>(fixture: Fixture<S>) {
+    use EndReason::{Administrator, AnotherUser, Limit, OtherDevice, Replayed, SignedOut};
 
-    for (by, other) in [(Browser, Elsewhere), (Elsewhere, Browser)] {
+    for (because, other) in [
+        (SignedOut, OtherDevice),
+        (OtherDevice, SignedOut),
+        (AnotherUser, Administrator),
+        (Administrator, Replayed),
+        (Replayed, AnotherUser),
+    ] {
         let record = fixture.insert(fixture.record()).await;
         fixture.clock.advance(MS * 7);
         let at = fixture.now();
-        fixture.end(record.id, by).await;
+        fixture.end(record.id, because).await;
         fixture.clock.advance(TOMBSTONE / 2);
-        says(&fixture, &record, &record.meta.secret, (by, at), "deleted").await;
+        says(&fixture, &record, &record.meta.secret, (because, at), "deleted").await;
         fixture.end(record.id, other).await;
-        says(&fixture, &record, &record.meta.secret, (by, at), "deleted twice").await;
+        says(&fixture, &record, &record.meta.secret, (because, at), "deleted twice").await;
     }
     if !fixture.promises(Need::principal_index) {
         return;
     }
     let kept = fixture.insert(fixture.of(&customer())).await;
-    for which in [None, Some(Revoke::Others(kept.id)), Some(Revoke::All)] {
-        let record = fixture.insert(fixture.of(&customer())).await;
-        fixture.clock.advance(MS * 7);
-        let at = fixture.now();
-        let which = which.unwrap_or(Revoke::One(record.id));
-        fixture.revoke(&customer(), which).await;
-        fixture.clock.advance(TOMBSTONE / 2);
-        says(&fixture, &record, &record.meta.secret, (Elsewhere, at), &format!("{which:?}")).await;
+    for because in [OtherDevice, Administrator, Replayed] {
+        for which in [None, Some(Revoke::Others(kept.id)), Some(Revoke::All)] {
+            let record = fixture.insert(fixture.of(&customer())).await;
+            fixture.clock.advance(MS * 7);
+            let at = fixture.now();
+            let which = which.unwrap_or(Revoke::One(record.id));
+            fixture.revoke_because(&customer(), which, because).await;
+            fixture.clock.advance(TOMBSTONE / 2);
+            let what = format!("{which:?}");
+            says(&fixture, &record, &record.meta.secret, (because, at), &what).await;
+        }
     }
     let at_limit = AtLimit::EvictOldest;
     let one = SignIn { cap: Some(Cap { max: NonZeroU32::MIN, at_limit }), ..SignIn::default() };
@@ -69,7 +78,7 @@ pub async fn a_destroyed_session_says_who_ended_it_and_when<S: SessionStore>(fix
     let created = fixture.sign_in(second.clone(), one).await;
     assert_eq!(created, Created::Created { evicted: vec![first.id] }, "evicting");
     fixture.clock.advance(TOMBSTONE / 2);
-    says(&fixture, &first, &first.meta.secret, (Elsewhere, at), "evicted by a new record").await;
+    says(&fixture, &first, &first.meta.secret, (Limit, at), "evicted by a new record").await;
     let visitor = fixture.insert(fixture.record()).await;
     let (mut patch, _) = renewal(visitor.id);
     patch.meta.principal = Some(Some(customer()));
@@ -77,7 +86,7 @@ pub async fn a_destroyed_session_says_who_ended_it_and_when<S: SessionStore>(fix
     let at = fixture.now();
     fixture.applied(visitor.id, &patch).await;
     fixture.clock.advance(TOMBSTONE / 2);
-    says(&fixture, &second, &second.meta.secret, (Elsewhere, at), "evicted by a patch").await;
+    says(&fixture, &second, &second.meta.secret, (Limit, at), "evicted by a patch").await;
 }
 
 /// A secret that a change of privilege replaced tells that its own browser did so, and when; each
@@ -110,7 +119,7 @@ pub async fn a_replaced_secret_says_when_it_was_replaced<S: SessionStore>(fixtur
     let (patch, fifth) = renewal(record.id);
     fixture.applied_under(record.id, 2, &patch).await;
     fixture.clock.advance(TOMBSTONE / 3);
-    let browser = EndedBy::Browser;
+    let browser = EndReason::Replaced;
     for (secret, what) in [(first, "the one before"), (second, "current"), (third, "pending")] {
         says(&fixture, &record, &secret, (browser, at), what).await;
     }
@@ -133,9 +142,9 @@ pub async fn who_was_on_the_way_when_a_session_ended_is_late<S: SessionStore>(fi
     let elsewhere = fixture.insert(fixture.record()).await;
     fixture.clock.advance(MS * 7);
     let at = fixture.now();
-    fixture.end(destroyed.id, EndedBy::Browser).await;
+    fixture.end(destroyed.id, EndReason::SignedOut).await;
     fixture.applied(renewed.id, &renewal(renewed.id).0).await;
-    fixture.end(elsewhere.id, EndedBy::Elsewhere).await;
+    fixture.end(elsewhere.id, EndReason::OtherDevice).await;
     fixture.clock.advance(TOMBSTONE / 2);
     for (arrived, expected) in
         [(at, true), (at.after(GRACE - MS), true), (at.after(GRACE), false), (fixture.now(), false)]
@@ -147,7 +156,7 @@ pub async fn who_was_on_the_way_when_a_session_ended_is_late<S: SessionStore>(fi
         {
             let seen = fixture.visit(record.id, &[record.meta.secret], visit).await;
             let Lookup::Ended(ended) = seen else { panic!("an ended session, loaded: {seen:?}") };
-            let what = format!("late, {:?} after the end by {:?}", arrived.since(at), ended.by);
+            let what = format!("late, {:?} after the end, {:?}", arrived.since(at), ended.because);
             assert_eq!(ended.late, expected, "{what}");
         }
     }

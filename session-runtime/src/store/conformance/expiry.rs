@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, renewal, set, text};
+use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, new_secret, renewal, set, text};
 use crate::clock::Timestamp;
 use crate::record::patch::{Gone, Lifetime, Outcome, Patch};
 use crate::record::{COMMIT_LEEWAY, Principal, TOMBSTONE};
-use crate::store::{Lookup, SessionStore, Touch};
+use crate::store::{EndReason, Lookup, SessionStore, Touch};
 
 /// A session is found one millisecond before its expiry time and absent at it, for the idle and for
 /// the absolute timeout.
@@ -22,7 +22,7 @@ pub async fn a_session_ends_at_the_exact_millisecond<S: SessionStore>(fixture: F
         fixture.found(&record).await;
         fixture.clock.advance(MS);
         let seen = fixture.look(&record).await;
-        assert!(matches!(seen, Lookup::Absent), "at the end of {lifetime:?}: {seen:?}");
+        assert!(matches!(seen, Lookup::Expired(_)), "at the end of {lifetime:?}: {seen:?}");
     }
 }
 
@@ -35,7 +35,7 @@ pub async fn an_expired_session_counts_as_absent_everywhere<S: SessionStore>(fix
     fixture.clock.advance(IDLE);
     for touch in [Touch::Never, Touch::IfDue] {
         let seen = fixture.load(records[0].id, &records[0].meta.secret, touch).await;
-        assert!(matches!(seen, Lookup::Absent), "a load of an expired session: {seen:?}");
+        assert!(matches!(seen, Lookup::Expired(_)), "a load of an expired session: {seen:?}");
     }
     assert_eq!(fixture.reload(records[0].id, 1).await, None, "a reload of an expired session");
     fixture.assert_listed(&customer, &[], "a listing with expired sessions").await;
@@ -58,6 +58,38 @@ pub async fn a_patch_just_after_expiry_is_still_stored<S: SessionStore>(fixture:
     assert_eq!(applied.rev, 3, "a patch one millisecond before the leeway ends");
 }
 
+/// For the leeway, an expired session tells whoever has its secret which limit it has reached: the
+/// absolute one, or that of being idle. Then it is absent, swept or not. Any other secret is told
+/// nothing.
+///
+/// A user who comes back wants to know why a password is asked for again.
+pub async fn an_expired_session_says_why_for_as_long_as_patches_have<S: SessionStore>(
+    fixture: Fixture<S>,
+) {
+    let minutes = |minutes: u64| Some(Duration::from_secs(60 * minutes));
+    for (idle, absolute, expected) in [
+        (minutes(2), None, EndReason::Idle),
+        (minutes(2), minutes(3), EndReason::Idle),
+        (None, minutes(2), EndReason::Expired),
+        (minutes(2), minutes(2), EndReason::Expired),
+    ] {
+        let lifetime = Lifetime { idle, absolute, remember: false };
+        let record = fixture.insert(fixture.lasting(lifetime)).await;
+        fixture.clock.advance(Duration::from_secs(120));
+        for wait in [Duration::ZERO, COMMIT_LEEWAY / 2] {
+            fixture.clock.advance(wait);
+            let seen = fixture.look(&record).await;
+            let Lookup::Expired(because) = seen else { panic!("{lifetime:?}: {seen:?}") };
+            assert_eq!(because, expected, "{lifetime:?}");
+            let other = fixture.load_by(record.id, &[new_secret(record.id)]).await;
+            assert!(matches!(other, Lookup::Absent), "a wrong secret is told: {other:?}");
+        }
+        fixture.clock.advance(COMMIT_LEEWAY / 2);
+        let seen = fixture.look(&record).await;
+        assert!(matches!(seen, Lookup::Absent), "after the leeway: {seen:?}");
+    }
+}
+
 /// At the end of the leeway a patch is `Gone::Absent`, swept or not.
 ///
 /// A check against the start time of a statement applies patches seconds late.
@@ -78,7 +110,8 @@ pub async fn a_patch_in_the_leeway_does_not_make_the_session_live<S: SessionStor
     fixture.clock.advance(IDLE + COMMIT_LEEWAY - MS);
     fixture.applied(record.id, &Patch::of(vec![set("n", "1")])).await;
     let seen = fixture.load(record.id, &record.meta.secret, Touch::IfDue).await;
-    assert!(matches!(seen, Lookup::Absent), "a load after a patch in the leeway: {seen:?}");
+    let is_over = matches!(seen, Lookup::Absent | Lookup::Expired(_));
+    assert!(is_over, "a load after a patch in the leeway: {seen:?}");
     assert_eq!(fixture.reload(record.id, 1).await, None, "a reload after a patch in the leeway");
     fixture.assert_listed(&customer, &[], "a listing after a patch in the leeway").await;
     fixture.assert_count(0, "a count after a patch in the leeway").await;

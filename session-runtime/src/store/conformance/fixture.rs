@@ -14,7 +14,7 @@ use crate::realm::Realm;
 use crate::record::patch::{Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, Meta, Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, SessionStore,
+    Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, SessionStore,
     StoreError, Swept, Touch, Visit,
 };
 use crate::token::{SecretHash, SessionToken};
@@ -269,12 +269,12 @@ impl<S: SessionStore> Fixture<S> {
     }
 
     pub(super) async fn delete(&self, id: SessionId) -> bool {
-        self.end(id, EndedBy::Browser).await
+        self.end(id, EndReason::SignedOut).await
     }
 
     /// Destroys a record; returns whether it existed and was live.
-    pub(super) async fn end(&self, id: SessionId, by: EndedBy) -> bool {
-        answered("delete", self.store.delete(id, by).await)
+    pub(super) async fn end(&self, id: SessionId, because: EndReason) -> bool {
+        answered("delete", self.store.delete(id, because).await)
     }
 
     /// Returns all pages of a listing; each session as on its last page.
@@ -308,9 +308,19 @@ impl<S: SessionStore> Fixture<S> {
 
     /// Makes all steps of a revocation; returns how many sessions they ended.
     pub(super) async fn revoke(&self, principal: &Principal, which: Revoke) -> u64 {
+        self.revoke_because(principal, which, EndReason::OtherDevice).await
+    }
+
+    /// The same for a reason.
+    pub(super) async fn revoke_because(
+        &self,
+        principal: &Principal,
+        which: Revoke,
+        because: EndReason,
+    ) -> u64 {
         let (mut ended, mut from) = (0, None);
         for _ in 0..STEPS {
-            let step = self.revoke_step(principal, which, from.as_ref()).await;
+            let step = self.revoke_step(principal, which, because, from.as_ref()).await;
             ended += step.ended;
             match step.next {
                 None => return ended,
@@ -325,9 +335,10 @@ impl<S: SessionStore> Fixture<S> {
         &self,
         principal: &Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&Cursor>,
     ) -> Revoked {
-        answered("revoke", self.store.revoke(principal, which, from).await)
+        answered("revoke", self.store.revoke(principal, which, because, from).await)
     }
 
     pub(super) async fn count(&self) -> u64 {

@@ -6,7 +6,7 @@ use super::fixture::{ABSOLUTE, Fixture, IDLE, LIFETIME, MS, renewal, set};
 use super::needs::Need;
 use crate::record::patch::{Lifetime, Patch};
 use crate::record::{COMMIT_LEEWAY, MAX_LIFETIME, Principal};
-use crate::store::{Lookup, SessionStore, Touch};
+use crate::store::{EndReason, Lookup, SessionStore, Touch};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -51,7 +51,10 @@ pub async fn a_touch_extends_the_session_and_changes_no_data<S: SessionStore>(fi
     fixture.found(&record).await;
     fixture.clock.advance(MS);
     let seen = fixture.look(&record).await;
-    assert!(matches!(seen, Lookup::Absent), "an idle timeout after the last touch: {seen:?}");
+    assert!(
+        matches!(seen, Lookup::Expired(EndReason::Idle)),
+        "an idle timeout after the last touch: {seen:?}"
+    );
 }
 
 /// `last_seen` changes only by a load with [`Touch::IfDue`] or a new lifetime: not by a load that
@@ -86,7 +89,8 @@ pub async fn a_touch_never_revives<S: SessionStore>(fixture: Fixture<S>) {
         fixture.clock.advance(late);
         for touch in [Touch::IfDue, Touch::Never] {
             let seen = fixture.load(record.id, &record.meta.secret, touch).await;
-            assert!(matches!(seen, Lookup::Absent), "a load of an expired session: {seen:?}");
+            let is_over = matches!(seen, Lookup::Absent | Lookup::Expired(EndReason::Idle));
+            assert!(is_over, "a load of an expired session: {seen:?}");
         }
     }
     fixture.assert_count(0, "a touch made a session").await;
@@ -114,7 +118,7 @@ pub async fn the_absolute_limit_holds_however_active_a_session_is<S: SessionStor
     fixture.found(&record).await;
     fixture.clock.advance(MS);
     let seen = fixture.load(record.id, &record.meta.secret, Touch::IfDue).await;
-    assert!(matches!(seen, Lookup::Absent), "at the absolute limit: {seen:?}");
+    assert!(matches!(seen, Lookup::Expired(EndReason::Expired)), "at the absolute limit: {seen:?}");
 }
 
 /// A patch with a lifetime counts both timeouts from the store's time, even if the new ones are
@@ -141,7 +145,7 @@ pub async fn a_new_lifetime_restarts_both_limits<S: SessionStore>(fixture: Fixtu
         fixture.found(&record).await;
         fixture.clock.advance(MS);
         let seen = fixture.look(&record).await;
-        assert!(matches!(seen, Lookup::Absent), "at the idle limit of {lifetime:?}: {seen:?}");
+        assert!(matches!(seen, Lookup::Expired(_)), "at the idle limit of {lifetime:?}: {seen:?}");
     }
 }
 
@@ -159,7 +163,10 @@ pub async fn no_limit_means_none_up_to_the_cap<S: SessionStore>(fixture: Fixture
     fixture.found(&record).await;
     fixture.clock.advance(MS);
     let seen = fixture.look(&record).await;
-    assert!(matches!(seen, Lookup::Absent), "without limits, at the cap: {seen:?}");
+    assert!(
+        matches!(seen, Lookup::Expired(EndReason::Idle)),
+        "without limits, at the cap: {seen:?}"
+    );
 }
 
 /// Timeouts of any size, set at creation or by a patch, are cut off at the cap.

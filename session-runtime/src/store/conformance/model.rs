@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::patch::{Add, Expect, FieldOp, Gone, Lifetime, Op, Outcome, Patch};
 use crate::record::{Applying, Due, Judgement, Principal, Record, TOMBSTONE, Tombstone};
-use crate::store::{Ended, EndedBy, Lookup, Replayed, Revoke, Touch};
+use crate::store::{EndReason, Ended, Lookup, Replayed, Revoke, Touch};
 use crate::token::SecretHash;
 
 /// Everything that was ever stored.
@@ -43,6 +43,7 @@ impl Expected {
             (Self::Exactly(Lookup::Absent), Lookup::Absent)
             | (Self::NotFound, Lookup::Absent | Lookup::Ended(_)) => true,
             (Self::Exactly(Lookup::Ended(expected)), Lookup::Ended(seen)) => expected == seen,
+            (Self::Exactly(Lookup::Expired(expected)), Lookup::Expired(seen)) => expected == seen,
             (Self::Exactly(Lookup::Replayed(expected)), Lookup::Replayed(seen)) => expected == seen,
             _ => false,
         }
@@ -83,8 +84,8 @@ impl Model {
                 _ => Expected::Exactly(Lookup::Absent),
             };
         }
-        if meta.is_expired(now) {
-            return if replaced { Expected::NotFound } else { Expected::Exactly(Lookup::Absent) };
+        if meta.is_expired(now) && replaced {
+            return Expected::NotFound;
         }
         match meta.judge(&[*secret], touch.into(), now) {
             Judgement::Opens(Due::Nothing) => {}
@@ -93,6 +94,7 @@ impl Model {
             Judgement::Replayed => {
                 return Expected::Exactly(Lookup::Replayed(Replayed::of(meta)));
             }
+            Judgement::Expired(because) => return Expected::Exactly(Lookup::Expired(because)),
             Judgement::Absent => return Expected::Exactly(Lookup::Absent),
         }
         Expected::Exactly(Lookup::Found(entry.record.clone()))
@@ -133,10 +135,10 @@ impl Model {
         })
     }
 
-    pub(super) fn delete(&mut self, id: SessionId, by: EndedBy, now: Timestamp) -> bool {
+    pub(super) fn delete(&mut self, id: SessionId, because: EndReason, now: Timestamp) -> bool {
         let live = self.live(id, now).is_some();
         if let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.destroyed.is_none()) {
-            entry.destroyed = Some(Ended::new(by, now));
+            entry.destroyed = Some(Ended::new(because, now));
             entry.was_live = live;
         }
         live
@@ -155,7 +157,7 @@ impl Model {
             entry.record.meta.principal.as_ref() == Some(principal) && which.ends(entry.record.id)
         });
         let ids: Vec<_> = theirs.map(|entry| entry.record.id).collect();
-        ids.into_iter().map(|id| u64::from(self.delete(id, EndedBy::Elsewhere, now))).sum()
+        ids.into_iter().map(|id| u64::from(self.delete(id, EndReason::OtherDevice, now))).sum()
     }
 
     pub(super) fn count(&self, now: Timestamp) -> u64 {

@@ -31,6 +31,34 @@ pub async fn a_renewal_replaces_the_secret_and_raises_the_epoch<S: SessionStore>
     assert!(fixture.reload(record.id, 2).await.is_some(), "a reload under the new epoch");
 }
 
+/// A patch that raises the epoch and nothing else of the kind: the secret still opens the record,
+/// whose next load renews it, and writes of the earlier epoch are refused. A repetition of the patch
+/// gets the same epoch.
+///
+/// A job that changes privileges has no client to send a new secret to.
+pub async fn an_epoch_is_raised_without_a_new_secret<S: SessionStore>(fixture: Fixture<S>) {
+    let record = fixture.insert(fixture.with(&[("role", "1")])).await;
+    fixture.clock.advance(MS);
+    let mut patch = Patch::of(vec![set("role", "2")]);
+    patch.meta.raise = true;
+    let applied = fixture.applied(record.id, &patch).await;
+    assert_eq!((applied.rev, applied.epoch), (2, 2), "revision and epoch");
+    let again = fixture.applied(record.id, &patch).await;
+    assert_eq!((again.repeated, again.epoch), (true, 2), "a repetition");
+    let found = fixture.look(&record).await;
+    let Lookup::Found(found) = found else { panic!("by the same secret: {found:?}") };
+    assert_eq!((found.meta.epoch, text(&found, "role")), (2, Some("2")), "what is stored");
+    assert!(found.meta.is_overdue(), "the secret is due: since {:?}", found.meta.secret_since);
+    let outcome = fixture.apply(record.id, 1, &Patch::of(vec![set("role", "3")])).await;
+    let superseded = matches!(outcome, Outcome::Gone(Gone::Superseded));
+    assert!(superseded, "a write of the earlier epoch: {outcome:?}");
+    let (patch, secret) = renewal(record.id);
+    fixture.applied_under(record.id, 2, &patch).await;
+    let renewed = fixture.load(record.id, &secret, Touch::Never).await;
+    let Lookup::Found(renewed) = renewed else { panic!("by the next secret: {renewed:?}") };
+    assert!(!renewed.meta.is_overdue(), "a renewal settles it");
+}
+
 /// Secret, epoch, fields, principal and time of a sign-in change in one step, by the store's clock.
 pub async fn a_renewal_is_one_step_with_its_data<S: SessionStore>(fixture: Fixture<S>) {
     let mut record = fixture.insert(fixture.with(&[("planted", "1"), ("cart", "[1]")])).await;
@@ -96,7 +124,7 @@ pub async fn several_old_secrets_are_retired<S: SessionStore>(fixture: Fixture<S
             seen.push(match fixture.load(record.id, secret, Touch::IfDue).await {
                 Lookup::Found(_) | Lookup::Cached(_) => 'F',
                 Lookup::Ended(_) => 'R',
-                Lookup::Absent | Lookup::Replayed(_) => 'A',
+                Lookup::Absent | Lookup::Expired(_) | Lookup::Replayed(_) => 'A',
             });
         }
         assert_eq!(seen, expected, "found, retired, absent: the secrets from the oldest on");

@@ -84,6 +84,7 @@ macro_rules! __store_rules {
                     a_session_ends_at_the_exact_millisecond
                     an_expired_session_counts_as_absent_everywhere
                     a_patch_just_after_expiry_is_still_stored
+                    an_expired_session_says_why_for_as_long_as_patches_have
                     a_patch_after_the_leeway_is_refused
                     a_patch_in_the_leeway_does_not_make_the_session_live
                     a_sign_in_in_the_leeway_makes_the_session_live_again
@@ -116,6 +117,7 @@ macro_rules! __store_rules {
                 renewal [revocation] {
                     a_renewal_replaces_the_secret_and_raises_the_epoch
                     a_renewal_is_one_step_with_its_data
+                    an_epoch_is_raised_without_a_new_secret
                     the_old_secret_is_retired_for_a_minute
                     several_old_secrets_are_retired
                     writes_of_an_older_epoch_are_superseded
@@ -135,7 +137,7 @@ macro_rules! __store_rules {
                     of_many_deletes_one_ends_the_session
                 }
                 endings [revocation] {
-                    a_destroyed_session_says_who_ended_it_and_when
+                    a_destroyed_session_says_why_it_ended_and_when
                     a_replaced_secret_says_when_it_was_replaced
                     who_was_on_the_way_when_a_session_ended_is_late
                     a_replaced_secret_tells_of_the_sign_in_while_that_holds

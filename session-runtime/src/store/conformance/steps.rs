@@ -7,7 +7,7 @@ use super::running::together;
 use crate::id::SessionId;
 use crate::record::patch::{Denied, SignIn};
 use crate::record::{Principal, Record};
-use crate::store::{Created, Lookup, Revoke, Revoked, SessionStore};
+use crate::store::{Created, EndReason, Lookup, Revoke, Revoked, SessionStore};
 
 /// How many sessions one step of a revocation may end.
 const MOST: u64 = 1_000;
@@ -87,8 +87,9 @@ pub async fn a_revocation_goes_in_steps_and_ends<S: SessionStore>(fixture: Fixtu
         let before = fixture.listed(&customer()).await.len() as u64;
         for step in 0.. {
             assert!(step < 1_300, "the end of 1,200 sessions does not end");
-            let Revoked { ended: now, next, .. } =
-                fixture.revoke_step(&customer(), which, from.as_ref()).await;
+            let Revoked { ended: now, next, .. } = fixture
+                .revoke_step(&customer(), which, EndReason::OtherDevice, from.as_ref())
+                .await;
             assert!(now <= MOST, "{now} sessions ended in one step");
             ended += now;
             fixture.clock.advance(MS);

@@ -9,7 +9,7 @@ use super::running::rounds;
 use crate::id::SessionId;
 use crate::record::patch::{Expect, Outcome, Patch};
 use crate::record::{Rotate, Rotation};
-use crate::store::{EndedBy, Revoke, SessionStore, Touch};
+use crate::store::{EndReason, Revoke, SessionStore, Touch};
 use crate::token::{RotationNonce, SecretHash};
 
 /// The store answers thousands of random operations on a few sessions and principals, one after the
@@ -171,7 +171,8 @@ impl<S: SessionStore> Walk<S> {
             1 => Revoke::All,
             2 => Revoke::One(id),
             _ => {
-                let by = if self.dice.chance(2) { EndedBy::Browser } else { EndedBy::Elsewhere };
+                let by =
+                    if self.dice.chance(2) { EndReason::SignedOut } else { EndReason::OtherDevice };
                 let ended = self.fixture.end(id, by).await;
                 assert_eq!(ended, self.model.delete(id, by, now), "step {step}: a delete");
                 return;

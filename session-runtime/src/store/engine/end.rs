@@ -8,17 +8,17 @@ use super::load::record_of;
 use super::{End, Engine, Entombed, Failure, Pause, Read};
 use crate::id::SessionId;
 use crate::record::form;
-use crate::record::{Ended, EndedBy, Record};
+use crate::record::{EndReason, Ended, Record};
 use crate::token::PatchId;
 
 /// Destroys a session unconditionally; returns whether it was live.
 pub(in crate::store) async fn delete(
     engine: &impl Engine,
     id: SessionId,
-    by: EndedBy,
+    because: EndReason,
     deadline: Instant,
 ) -> Result<bool, Failure> {
-    let ended = Ended::new(by, engine.now());
+    let ended = Ended::new(because, engine.now());
     let end = End { ended, id: PatchId::next(), as_read: None };
     match engine.entomb(id, &end, deadline).await? {
         Entombed::Ended { was_live } => Ok(was_live),
@@ -33,6 +33,7 @@ pub(in crate::store) async fn end_if(
     engine: &impl Engine,
     id: SessionId,
     mut read: Read,
+    because: EndReason,
     may: impl Fn(&Record) -> bool,
     deadline: Instant,
 ) -> Result<bool, Failure> {
@@ -43,7 +44,7 @@ pub(in crate::store) async fn end_if(
             return Ok(false);
         };
         let as_read = form::as_read(&record);
-        let ended = Ended::new(EndedBy::Elsewhere, read.now);
+        let ended = Ended::new(because, read.now);
         let end = End { ended, id: number, as_read: as_read.as_deref() };
         match engine.entomb(id, &end, deadline).await? {
             Entombed::Ended { was_live } => return Ok(was_live),

@@ -97,7 +97,7 @@ mod tests {
     use crate::id::SessionId;
     use crate::record::form::{Entry, decode};
     use crate::record::patch::{FieldOp, Lifetime, Op, Patch};
-    use crate::record::{COMMIT_LEEWAY, Ended, EndedBy, Fields, Meta, Record};
+    use crate::record::{COMMIT_LEEWAY, EndReason, Ended, Fields, Meta, Record};
     use crate::token::{PatchId, SecretHash};
 
     const ID: SessionId = SessionId::from_bytes([9; 16]);
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn a_tombstone_is_the_record_without_its_fields_and_takes_no_step() {
         let it = Try::new();
-        let ended = Ended::new(EndedBy::Elsewhere, at(2_000));
+        let ended = Ended::new(EndReason::OtherDevice, at(2_000));
         let end = End { ended, id: PatchId::next(), as_read: None };
         for form in [form::whole(&record(), 7), form::apart(&record(), 7)] {
             let value = form.unwrap().value;

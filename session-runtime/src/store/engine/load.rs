@@ -101,6 +101,7 @@ pub(in crate::store) fn judge(
         },
         Judgement::Ended(ended) => Lookup::Ended(ended),
         Judgement::Replayed => Lookup::Replayed(Replayed::of(&raw.meta)),
+        Judgement::Expired(because) => Lookup::Expired(because),
         Judgement::Absent => Lookup::Absent,
     };
     Ok(Found::Answer(answer))

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use self::index::PrincipalIndex;
 use self::shard::{Removed, Shard};
 use super::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use super::engine::index::Order;
 use super::error::{StoreError, StoreErrorKind};
@@ -211,8 +211,8 @@ impl Inner {
         }
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> bool {
-        let removed = self.shard(id).delete(id, by, self.clock.now(), |_| true);
+    fn delete(&self, id: SessionId, because: EndReason) -> bool {
+        let removed = self.shard(id).delete(id, because, self.clock.now(), |_| true);
         removed.is_some_and(|removed| {
             self.removed(&removed);
             removed.was_live
@@ -237,6 +237,7 @@ impl Inner {
         &self,
         principal: &Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&Cursor>,
     ) -> Result<Revoked, StoreError> {
         let (now, after) = (self.clock.now(), from.map(Cursor::id).transpose()?);
@@ -252,7 +253,7 @@ impl Inner {
         let next = ids.last().filter(|_| more).map(|last| Cursor::after(*last));
         let ending = ids.into_iter().filter(|id| which.ends(*id));
         let removed = ending
-            .filter_map(|id| self.shard(id).delete(id, EndedBy::Elsewhere, now, theirs))
+            .filter_map(|id| self.shard(id).delete(id, because, now, theirs))
             .inspect(|removed| self.removed(removed));
         let ended = removed.filter(|removed| removed.was_live).count() as u64;
         Ok(Revoked::done(ended).and_then(next))
@@ -343,8 +344,12 @@ impl SessionStore for MemoryStore {
         StoreFuture::ready(Ok(self.0.apply(id, epoch, patch)))
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::ready(Ok(self.0.delete(id, by)))
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::ready(Ok(self.0.delete(id, because)))
     }
 
     fn list<'a>(
@@ -360,9 +365,10 @@ impl SessionStore for MemoryStore {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        StoreFuture::ready(self.0.revoke(principal, which, from))
+        StoreFuture::ready(self.0.revoke(principal, which, because, from))
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::patch::{Applied, Gone, Outcome, Patch};
 use crate::record::{
-    Applying, COMMIT_LEEWAY, Due, Ended, EndedBy, Judgement, Principal, Record, TOMBSTONE,
+    Applying, COMMIT_LEEWAY, Due, EndReason, Ended, Judgement, Principal, Record, TOMBSTONE,
     Tombstone,
 };
 use crate::store::engine::index::Order;
@@ -144,6 +144,7 @@ impl Shard {
             }
             Judgement::Ended(ended) => Lookup::Ended(ended),
             Judgement::Replayed => Lookup::Replayed(Replayed::of(&record.meta)),
+            Judgement::Expired(because) => Lookup::Expired(because),
             Judgement::Absent => Lookup::Absent,
         }
     }
@@ -215,13 +216,13 @@ impl Shard {
     pub(super) fn delete(
         &mut self,
         id: SessionId,
-        by: EndedBy,
+        because: EndReason,
         now: Timestamp,
         may: impl Fn(&Record) -> bool,
     ) -> Option<Removed> {
         self.stored(id).filter(|record| may(record))?;
         let Stored(record) = self.records.take(&id)?;
-        let tombstone = Tombstone { meta: record.meta.clone(), ended: Ended::new(by, now) };
+        let tombstone = Tombstone { meta: record.meta.clone(), ended: Ended::new(because, now) };
         self.tombstones.insert(id, tombstone);
         self.look_again(id, now.after(TOMBSTONE));
         let was_live = !record.meta.is_expired(now);

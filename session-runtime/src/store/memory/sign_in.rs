@@ -16,7 +16,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Denied, Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::engine::index::{Admission, Verdict};
-use crate::store::{Created, EndedBy};
+use crate::store::{Created, EndReason};
 
 impl Inner {
     /// Stores a new record of `principal` if `sign_in` allows it.
@@ -164,7 +164,7 @@ impl Inner {
         let is_theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
         for id in evicted {
             let Some(shard) = shards.get(*id) else { continue };
-            if shard.delete(*id, EndedBy::Elsewhere, now, is_theirs).is_some() {
+            if shard.delete(*id, EndReason::Limit, now, is_theirs).is_some() {
                 theirs.remove(*id);
                 self.one_less();
             }

@@ -36,8 +36,8 @@ async fn revocations_do_not_pile_up() {
     let store = store();
     for number in 0..100 {
         let principal = Principal::new("shop", &number.to_string());
-        store.revoke(&principal, Revoke::All, None).await.unwrap();
-        store.revoke(&principal, Revoke::All, None).await.unwrap();
+        store.revoke(&principal, Revoke::All, EndReason::OtherDevice, None).await.unwrap();
+        store.revoke(&principal, Revoke::All, EndReason::OtherDevice, None).await.unwrap();
     }
     store.clock().advance(TICKET_LIFETIME);
     assert!(!store.sweep(1_000).await.unwrap().more);
@@ -168,7 +168,10 @@ async fn what_has_expired_is_looked_at_once_and_still_ends_by_a_revocation() {
     assert!(looks(&store) <= 6);
     let mut from = None;
     loop {
-        let revoked = store.revoke(&principal(), Revoke::All, from.as_ref()).await.unwrap();
+        let revoked = store
+            .revoke(&principal(), Revoke::All, EndReason::OtherDevice, from.as_ref())
+            .await
+            .unwrap();
         match revoked.next {
             Some(next) => from = Some(next),
             None => break,
@@ -196,7 +199,7 @@ async fn for_ever(rounds: u32) {
     let armed = || (0..SHARDS).map(|shard| store.0.shard_at(shard).armed()).sum::<usize>();
     for number in 0..rounds {
         sign_in(&store, number, SignIn::default()).await;
-        store.delete(id_of(number), EndedBy::Browser).await.unwrap();
+        store.delete(id_of(number), EndReason::SignedOut).await.unwrap();
         if number % 100 == 0 {
             store.clock().advance(Duration::from_secs(1));
             store.sweep(1_000).await.unwrap();
@@ -240,7 +243,7 @@ async fn the_index_gives_back_what_those_who_left_took() {
     }
     assert_eq!(store.0.index.size().0 - held, 12_000);
     for number in 0..16_000 {
-        store.delete(id_of(number), EndedBy::Browser).await.unwrap();
+        store.delete(id_of(number), EndReason::SignedOut).await.unwrap();
     }
     assert_eq!(store.0.index.size().0, held);
     // Each lock keeps capacity for 64 principals with one session and 64 with several.

@@ -13,6 +13,7 @@ use super::read::ABREAST;
 use super::script::{RESERVATION, STEP};
 use super::server::Server;
 use crate::id::SessionId;
+use crate::record::EndReason;
 use crate::record::form::{InvalidForm, Raw};
 use crate::record::{Meta, Principal};
 use crate::store::contract::{Cursor, Page, Revoke, Revoked};
@@ -187,12 +188,15 @@ impl Server {
         &self,
         principal: &Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&Cursor>,
     ) -> Result<Revoked, engine::Failure> {
         let deadline = self.deadline();
         if let Revoke::One(id) = which {
             let read = self.look_at(id, deadline).await?;
-            return Ok(Revoked::done(u64::from(self.end(id, read, principal, deadline).await?)));
+            return Ok(Revoked::done(u64::from(
+                self.end(id, read, principal, because, deadline).await?,
+            )));
         }
         let index = self.index(principal);
         let from = from.map(|cursor| cursor.as_str().parse::<Place>()).transpose()?;
@@ -209,7 +213,7 @@ impl Server {
             let ending = ids
                 .iter()
                 .zip(reads.by_ref())
-                .map(|(id, read)| self.end(*id, read, principal, deadline));
+                .map(|(id, read)| self.end(*id, read, principal, because, deadline));
             let were_live = try_join_all(ending).await?;
             ended += were_live.into_iter().filter(|live| *live).count() as u64;
         }
@@ -223,11 +227,12 @@ impl Server {
         id: SessionId,
         read: Read,
         principal: &Principal,
+        because: EndReason,
         deadline: Instant,
     ) -> Result<bool, engine::Failure> {
         let theirs =
             |record: &crate::record::Record| record.meta.principal.as_ref() == Some(principal);
-        end_if(self, id, read, theirs, deadline).await
+        end_if(self, id, read, because, theirs, deadline).await
     }
 
     /// Removes entries from the index, except those of sessions with a sign-in in progress or a

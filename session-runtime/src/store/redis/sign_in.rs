@@ -16,7 +16,7 @@ use super::server::{Server, Told};
 use crate::id::SessionId;
 use crate::record::form::{Form, patch_text};
 use crate::record::patch::{AtLimit, Cap, Denied, SignIn};
-use crate::record::{Ended, EndedBy, Fields, Record};
+use crate::record::{EndReason, Ended, Fields, Record};
 use crate::store::engine::{
     self, Doubt, End, Engine, Entombed, Inserted, Joins, Pause, Read, Step, Stepped, is_over,
 };
@@ -220,7 +220,7 @@ impl Server {
         deadline: Instant,
     ) -> Result<Vec<SessionId>, engine::Failure> {
         let (id, mut evicted) = (PatchId::next(), Vec::new());
-        let ended = Ended::new(EndedBy::Elsewhere, self.offset.now());
+        let ended = Ended::new(EndReason::Limit, self.offset.now());
         for some in surplus.chunks(super::read::ABREAST) {
             let ending = some.iter().map(|it| async move {
                 let end = End { ended, id, as_read: Some(&it.head) };

@@ -28,6 +28,7 @@ use super::sign_in::Room;
 use super::write::Put;
 use crate::clock::Timestamp;
 use crate::id::SessionId;
+use crate::record::EndReason;
 use crate::record::form::{Form, Head};
 use crate::record::patch::{AtLimit, Cap, Denied};
 use crate::record::{COMMIT_LEEWAY, Principal};
@@ -301,7 +302,7 @@ impl Server {
     ) -> Result<bool, engine::Failure> {
         let read = self.look_at(id, deadline).await?;
         let theirs = |it: &crate::record::Record| it.meta.principal.as_ref() == Some(principal);
-        end_if(self, id, read, theirs, deadline).await
+        end_if(self, id, read, EndReason::Limit, theirs, deadline).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::engine::{self, Doubt};
 use crate::store::error::StoreError;
@@ -157,11 +157,15 @@ impl SessionStore for RedisStore {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
         let server = &self.0.server;
-        StoreFuture::new(
-            async move { Ok(engine::delete(server, id, by, server.deadline()).await?) },
-        )
+        StoreFuture::new(async move {
+            Ok(engine::delete(server, id, because, server.deadline()).await?)
+        })
     }
 
     fn list<'a>(
@@ -177,9 +181,12 @@ impl SessionStore for RedisStore {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        StoreFuture::new(async move { Ok(self.0.server.revoke(principal, which, from).await?) })
+        StoreFuture::new(
+            async move { Ok(self.0.server.revoke(principal, which, because, from).await?) },
+        )
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

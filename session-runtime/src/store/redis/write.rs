@@ -79,7 +79,7 @@ impl Engine for Server {
         end: &End<'_>,
         deadline: Instant,
     ) -> Result<Entombed, engine::Failure> {
-        let (by, number) = ([letter(end.ended.by)], patch_text(end.id));
+        let (by, number) = ([letter(end.ended.because)], patch_text(end.id));
         let args: [&[u8]; 3] = [&by, &number, end.as_read.unwrap_or_default()];
         let script = &self.scripts.destroy;
         let told = self.run_safely(script, &[self.session(id)], &args, deadline).await?;

@@ -10,7 +10,7 @@ use super::{Arg, Dialect, Fault};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form::{InvalidForm, Raw};
-use crate::record::{COMMIT_LEEWAY, Ended, EndedBy, Principal, PrincipalHash, TOMBSTONE};
+use crate::record::{COMMIT_LEEWAY, EndReason, Ended, Principal, PrincipalHash, TOMBSTONE};
 use crate::store::contract::{Cursor, Revoke, Revoked};
 use crate::store::engine::index::STEP;
 use crate::store::engine::{self, Doubt, Failure};
@@ -21,9 +21,9 @@ use crate::token::PatchId;
 pub(super) async fn delete<D: Dialect>(
     server: &Server<D>,
     id: SessionId,
-    by: EndedBy,
+    because: EndReason,
 ) -> Result<bool, Failure> {
-    end_one(server, id, by, None).await
+    end_one(server, id, because, None).await
 }
 
 /// Destroys sessions of `principal`; returns how many were live.
@@ -31,25 +31,27 @@ pub(super) async fn revoke<D: Dialect>(
     server: &Server<D>,
     principal: &Principal,
     which: Revoke,
+    because: EndReason,
     from: Option<&Cursor>,
 ) -> Result<Revoked, Failure> {
     let from = from.map(Place::of_cursor).transpose()?;
     if let Revoke::One(id) = which {
-        let ended = end_one(server, id, EndedBy::Elsewhere, Some(principal)).await?;
+        let ended = end_one(server, id, because, Some(principal)).await?;
         return Ok(Revoked::done(u64::from(ended)));
     }
     let marks = which == Revoke::All && from.is_none();
-    let mut step = Step { principal, which, marks, number: PatchId::next(), sent: None };
+    let number = PatchId::next();
+    let mut step = Step { principal, which, because, marks, number, sent: None };
     server.perform(&mut step).await
 }
 
 async fn end_one<D: Dialect>(
     server: &Server<D>,
     id: SessionId,
-    by: EndedBy,
+    because: EndReason,
     only_of: Option<&Principal>,
 ) -> Result<bool, Failure> {
-    let mut one = One { id, by, only_of, number: PatchId::next() };
+    let mut one = One { id, because, only_of, number: PatchId::next() };
     match server.perform(&mut one).await {
         // A logout must succeed even if the server is full.
         Err(failure) if failure.kind == StoreErrorKind::Full => {
@@ -63,7 +65,7 @@ async fn end_one<D: Dialect>(
 /// The end of one session, of any principal or only of the given one.
 struct One<'c> {
     id: SessionId,
-    by: EndedBy,
+    because: EndReason,
     only_of: Option<&'c Principal>,
     /// The id of this end, by which a retry recognises it.
     number: PatchId,
@@ -96,7 +98,7 @@ impl<D: Dialect> Work<D> for One<'_> {
         {
             return Ok(was_live);
         }
-        let ended = Ended::new(self.by, now);
+        let ended = Ended::new(self.because, now);
         let end = End::of(&form, ended, self.number);
         let live = write(line, vec![(self.id, end)], ended).await?;
         line.commit().await?;
@@ -112,7 +114,7 @@ impl<D: Dialect> Work<D> for Removal<'_> {
 
     async fn run(&mut self, line: &mut Line<'_, D>, _: Doubt) -> Result<bool, Fault> {
         let Some((form, now)) = self.0.lock(line).await? else { return Ok(false) };
-        let end = End::of(&form, Ended::new(self.0.by, now), self.0.number);
+        let end = End::of(&form, Ended::new(self.0.because, now), self.0.number);
         line.run(&line.sql().delete, &[Arg::Text(&self.0.id.to_string())]).await?;
         line.commit().await?;
         Ok(matches!(end, End::Tombstone { was_live: true, .. }))
@@ -143,6 +145,7 @@ fn ended_by(form: &[u8], number: PatchId) -> Option<bool> {
 struct Step<'c> {
     principal: &'c Principal,
     which: Revoke,
+    because: EndReason,
     /// Whether the revocation is recorded.
     marks: bool,
     number: PatchId,
@@ -179,7 +182,7 @@ impl<D: Dialect> Work<D> for Step<'_> {
         // Ended sessions have left the index, so each step begins at the oldest.
         let page = lock_page(line, principal, Place::END, STEP).await?;
         let next = page.last().filter(|_| page.len() == STEP).map(|(place, _)| place.cursor());
-        let ended = Ended::new(EndedBy::Elsewhere, now);
+        let ended = Ended::new(self.because, now);
         let theirs = page.into_iter().filter(|(place, _)| self.which.ends(place.id()));
         let ends = theirs.map(|(place, form)| (place.id(), End::of(&form, ended, self.number)));
         let ends: Vec<_> = ends.collect();

@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form::Raw;
 use crate::record::patch::{Cap, Denied, SignIn};
-use crate::record::{Ended, EndedBy, Principal, PrincipalHash, Record};
+use crate::record::{EndReason, Ended, Principal, PrincipalHash, Record};
 use crate::store::engine::index::{Admission, STEP, Verdict};
 use crate::token::PatchId;
 
@@ -173,7 +173,7 @@ impl<D: Dialect> Others<'_, '_, D> {
     /// Ends those that still belong to the principal, and returns them.
     async fn end(&mut self, evicted: &[Place]) -> Result<Vec<SessionId>, Fault> {
         let Some(last) = evicted.iter().max() else { return Ok(Vec::new()) };
-        let ended = Ended::new(EndedBy::Elsewhere, self.now);
+        let ended = Ended::new(EndReason::Limit, self.now);
         let number = PatchId::next();
         let page = end::lock_page(self.line, self.principal, *last, usize::MAX).await?;
         let theirs = page.into_iter().filter(|(place, _)| evicted.contains(place));

@@ -17,7 +17,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::error::StoreError;
 use crate::store::{SessionStore, StoreFuture};
@@ -104,8 +104,12 @@ impl<D: Dialect> SessionStore for Store<D> {
         )
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::new(async move { Ok(end::delete(self.server(), id, by).await?) })
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(async move { Ok(end::delete(self.server(), id, because).await?) })
     }
 
     fn list<'a>(
@@ -124,11 +128,12 @@ impl<D: Dialect> SessionStore for Store<D> {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
-        StoreFuture::new(
-            async move { Ok(end::revoke(self.server(), principal, which, from).await?) },
-        )
+        StoreFuture::new(async move {
+            Ok(end::revoke(self.server(), principal, which, because, from).await?)
+        })
     }
 
     fn count(&self) -> StoreFuture<'_, Result<u64, StoreError>> {

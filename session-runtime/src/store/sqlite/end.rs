@@ -9,14 +9,19 @@ use super::value::{self, Id, Place};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::form::{self, Head, InvalidForm, Kind, Raw};
-use crate::record::{COMMIT_LEEWAY, Ended, EndedBy, Principal, TOMBSTONE};
+use crate::record::{COMMIT_LEEWAY, EndReason, Ended, Principal, TOMBSTONE};
 use crate::store::contract::{Revoke, Revoked};
 use crate::store::engine::index::STEP;
 use crate::token::PatchId;
 
 /// Destroys a record; returns whether it was live.
-pub(super) fn delete(db: &Db, id: SessionId, by: EndedBy, now: Timestamp) -> Result<bool, Failure> {
-    end_if(db, id, by, now, |_| true)
+pub(super) fn delete(
+    db: &Db,
+    id: SessionId,
+    because: EndReason,
+    now: Timestamp,
+) -> Result<bool, Failure> {
+    end_if(db, id, because, now, |_| true)
 }
 
 /// Destroys sessions of `principal`; returns how many were live.
@@ -24,6 +29,7 @@ pub(super) fn revoke(
     db: &Db,
     principal: &Principal,
     which: Revoke,
+    because: EndReason,
     from: Option<&Place>,
     now: Timestamp,
 ) -> Result<Revoked, Failure> {
@@ -35,14 +41,14 @@ pub(super) fn revoke(
             Ok(Raw::Record(raw)) => raw.meta.principal.as_ref() == Some(principal),
             Ok(Raw::Tombstone(_)) | Err(_) => false,
         };
-        let ended = end_if(db, id, EndedBy::Elsewhere, now, theirs)?;
+        let ended = end_if(db, id, because, now, theirs)?;
         return Ok(Revoked::done(u64::from(ended)));
     }
     let mut ends = Vec::new();
     let (mut last, mut seen) = (None, 0);
     read::page_of(db, principal, from.unwrap_or(&Place::START), STEP, |id, form, place| {
         if which.ends(id) {
-            ends.push((id, End::of(form, EndedBy::Elsewhere, now)));
+            ends.push((id, End::of(form, because, now)));
         }
         (last, seen) = (Some(place), seen + 1);
         Ok(())
@@ -57,7 +63,7 @@ pub(super) fn revoke(
 fn end_if(
     db: &Db,
     id: SessionId,
-    by: EndedBy,
+    because: EndReason,
     now: Timestamp,
     may: impl FnOnce(&[u8]) -> bool,
 ) -> Result<bool, Failure> {
@@ -69,7 +75,7 @@ fn end_if(
         if !may(form) {
             return Ok(false);
         }
-        End::of(form, by, now)
+        End::of(form, because, now)
     };
     end.write(db, id)
 }
@@ -88,9 +94,9 @@ enum End {
 }
 
 impl End {
-    fn of(form: &[u8], by: EndedBy, now: Timestamp) -> Self {
+    fn of(form: &[u8], because: EndReason, now: Timestamp) -> Self {
         let entombed = |head: Head| {
-            let tombstone = form::entombed(form, Ended::new(by, now), PatchId::next())?;
+            let tombstone = form::entombed(form, Ended::new(because, now), PatchId::next())?;
             Ok(Self::Tombstone { form: tombstone, at: now, was_live: now < head.expires })
         };
         match Head::read(form) {

@@ -46,6 +46,7 @@ pub(super) fn load(
         Judgement::Opens(due) => return Ok(Loaded::Due(Arc::new(raw.record(id, None)?), due)),
         Judgement::Ended(ended) => Lookup::Ended(ended),
         Judgement::Replayed => Lookup::Replayed(Replayed::of(&raw.meta)),
+        Judgement::Expired(because) => Lookup::Expired(because),
         Judgement::Absent => Lookup::Absent,
     }))
 }

@@ -11,7 +11,7 @@ use super::value::{self, Id, Place};
 use crate::clock::Timestamp;
 use crate::id::SessionId;
 use crate::record::patch::{Cap, Denied, SignIn};
-use crate::record::{EndedBy, Principal, Record};
+use crate::record::{EndReason, Principal, Record};
 use crate::store::engine::index::{Admission, STEP, Verdict};
 
 /// Whether a sign-in may be stored.
@@ -76,7 +76,7 @@ impl Others<'_> {
                 Verdict::Admitted(evicted) => {
                     let evicted: Vec<_> = evicted.into_iter().map(|(_, id)| id).collect();
                     for id in &evicted {
-                        end::delete(self.db, *id, EndedBy::Elsewhere, self.now)?;
+                        end::delete(self.db, *id, EndReason::Limit, self.now)?;
                     }
                     return Ok(Admitted::After(evicted));
                 }

@@ -18,7 +18,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Outcome, Patch, SignIn};
 use crate::record::{Due, Principal, Record};
 use crate::store::contract::{
-    Capabilities, Created, Cursor, EndedBy, Lookup, Page, Revoke, Revoked, Swept, Visit,
+    Capabilities, Created, Cursor, EndReason, Lookup, Page, Revoke, Revoked, Swept, Visit,
 };
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::limits::Limits;
@@ -245,9 +245,16 @@ impl SessionStore for SqliteStore {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        let run =
-            self.0.threads.writer.run(Writes::Once, move |db, now| end::delete(db, id, by, now));
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        let run = self
+            .0
+            .threads
+            .writer
+            .run(Writes::Once, move |db, now| end::delete(db, id, because, now));
         StoreFuture::new(async { Ok(run.await?) })
     }
 
@@ -271,12 +278,14 @@ impl SessionStore for SqliteStore {
         &'a self,
         principal: &'a Principal,
         which: Revoke,
+        because: EndReason,
         from: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         let principal = principal.clone();
         StoreFuture::new(async move {
             let from = place(from)?;
-            let revoke = move |db: &_, now| end::revoke(db, &principal, which, from.as_ref(), now);
+            let revoke =
+                move |db: &_, now| end::revoke(db, &principal, which, because, from.as_ref(), now);
             Ok(self.0.threads.writer.run(Writes::More, revoke).await?)
         })
     }

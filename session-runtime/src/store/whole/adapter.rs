@@ -14,7 +14,7 @@ use crate::record::form::{self, Entry};
 use crate::record::patch::{Gone, Outcome, Patch, SignIn};
 use crate::record::{Applying, COMMIT_LEEWAY, Due, Judgement, Principal, Record};
 use crate::store::{
-    Capabilities, Created, Cursor, EndedBy, Limits, Lookup, Page, Replayed, Revoke, Revoked,
+    Capabilities, Created, Cursor, EndReason, Limits, Lookup, Page, Replayed, Revoke, Revoked,
     SessionStore, StoreError, StoreErrorKind, StoreFuture, Swept, Visit,
 };
 use crate::token::SecretHash;
@@ -153,6 +153,7 @@ impl<W: WholeRecordStore> Inner<W> {
             }
             Judgement::Ended(ended) => Lookup::Ended(ended),
             Judgement::Replayed => Lookup::Replayed(Replayed::of(&record.meta)),
+            Judgement::Expired(because) => Lookup::Expired(because),
             Judgement::Absent => Lookup::Absent,
         };
         Ok((lookup, Due::Nothing))
@@ -217,12 +218,12 @@ impl<W: WholeRecordStore> Inner<W> {
         }
     }
 
-    async fn delete(&self, id: SessionId, by: EndedBy) -> Result<bool, StoreError> {
+    async fn delete(&self, id: SessionId, because: EndReason) -> Result<bool, StoreError> {
         let Some(record) = self.read(id).await? else { return Ok(false) };
         let now = self.now();
         // First, so that there is no moment in which a load finds neither the record nor the
         // tombstone.
-        self.tombstones.add(id, record.meta.clone(), by, now);
+        self.tombstones.add(id, record.meta.clone(), because, now);
         self.records.delete(id).await?;
         Ok(!record.meta.is_expired(now))
     }
@@ -316,8 +317,14 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
         })
     }
 
-    fn delete(&self, id: SessionId, by: EndedBy) -> StoreFuture<'_, Result<bool, StoreError>> {
-        StoreFuture::new(self.attempt(id, move |inner| async move { inner.delete(id, by).await }))
+    fn delete(
+        &self,
+        id: SessionId,
+        because: EndReason,
+    ) -> StoreFuture<'_, Result<bool, StoreError>> {
+        StoreFuture::new(
+            self.attempt(id, move |inner| async move { inner.delete(id, because).await }),
+        )
     }
 
     fn list<'a>(
@@ -333,6 +340,7 @@ impl<W: WholeRecordStore> SessionStore for WholeRecords<W> {
         &'a self,
         _: &'a Principal,
         _: Revoke,
+        _: EndReason,
         _: Option<&'a Cursor>,
     ) -> StoreFuture<'a, Result<Revoked, StoreError>> {
         StoreFuture::ready(Err(no_index()))

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Timestamp;
 use crate::id::SessionId;
-use crate::record::{Ended, EndedBy, Meta, TOMBSTONE, Tombstone, Visit};
+use crate::record::{EndReason, Ended, Meta, TOMBSTONE, Tombstone, Visit};
 use crate::token::SecretHash;
 
 /// The tombstones of the records that were destroyed within the last minute.
@@ -22,10 +22,10 @@ struct Graves {
 impl Tombstones {
     /// Adds the tombstone of a record. Forgets up to two older ones, so that they do not accumulate
     /// if nothing sweeps.
-    pub(super) fn add(&self, id: SessionId, meta: Meta, by: EndedBy, now: Timestamp) {
+    pub(super) fn add(&self, id: SessionId, meta: Meta, because: EndReason, now: Timestamp) {
         self.with(|graves| {
             graves.forget(2, now);
-            graves.tombstones.insert(id, Tombstone { meta, ended: Ended::new(by, now) });
+            graves.tombstones.insert(id, Tombstone { meta, ended: Ended::new(because, now) });
             graves.order.push_back((now.after(TOMBSTONE), id));
         });
     }

@@ -47,7 +47,7 @@ async fn every_call_after_the_close_says_that_the_store_was_closed() {
         store.reload(id(1), 1).await.unwrap_err(),
         store.create(record(2, &[]).into(), SignIn::default()).await.unwrap_err(),
         store.apply(id(1), 1, &add(), None).await.unwrap_err(),
-        store.delete(id(1), EndedBy::Browser).await.unwrap_err(),
+        store.delete(id(1), EndReason::SignedOut).await.unwrap_err(),
         store.list(&customer, None, 9).await.unwrap_err(),
         store.count().await.unwrap_err(),
         store.sweep(1).await.unwrap_err(),

@@ -15,7 +15,7 @@ async fn the_file_is_readable_with_plain_sql() {
     create(&store, new).await;
     create(&store, record(2, &[])).await;
     create(&store, record(3, &[("gone", "1")])).await;
-    store.delete(id(3), EndedBy::Browser).await.unwrap();
+    store.delete(id(3), EndReason::SignedOut).await.unwrap();
     let db = directory.sql();
     let sql = "SELECT concat_ws('|', kind, principal, created, expires, epoch, rev, fields)
                FROM session_readable ORDER BY id";
@@ -64,7 +64,7 @@ async fn columns_say_what_the_form_says_after_every_kind_of_change() {
     patch.meta.principal = Some(None);
     applied(&store, 1, &patch).await;
     assert_eq!(row(), (ms(signed_in.after(HOUR)), None, -1, ms(START)));
-    store.delete(id(1), EndedBy::Browser).await.unwrap();
+    store.delete(id(1), EndReason::SignedOut).await.unwrap();
     assert_eq!(row(), (ms(signed_in), None, -1, ms(START)));
 }
 

@@ -125,11 +125,17 @@ async fn listings_and_revocations_go_in_steps_and_miss_nothing() {
     assert_eq!(seen.len(), 1_203);
     let page = store.list(&customer(), None, 100).await.unwrap();
     assert_eq!(page.records.len(), 100);
-    let first = store.revoke(&customer(), Revoke::Others(number(700)), None).await.unwrap();
+    let first = store
+        .revoke(&customer(), Revoke::Others(number(700)), EndReason::OtherDevice, None)
+        .await
+        .unwrap();
     assert_eq!(first.ended, 500);
     assert!(first.next.is_some());
     let next = first.next.as_ref();
-    let second = store.revoke(&customer(), Revoke::Others(number(700)), next).await.unwrap();
+    let second = store
+        .revoke(&customer(), Revoke::Others(number(700)), EndReason::OtherDevice, next)
+        .await
+        .unwrap();
     assert_eq!(second.ended, 499, "one of them stays");
     assert_eq!(revoked(&store, &customer(), Revoke::Others(number(700))).await, 203);
     assert!(lives(&store, 700).await);
@@ -137,5 +143,10 @@ async fn listings_and_revocations_go_in_steps_and_miss_nothing() {
     assert!(found(&store, 1, Touch::Never).await.is_some());
     let foreign = crate::store::Cursor::new("17");
     assert!(store.list(&customer(), Some(&foreign), 1).await.is_err());
-    assert!(store.revoke(&customer(), Revoke::All, Some(&foreign)).await.is_err());
+    assert!(
+        store
+            .revoke(&customer(), Revoke::All, EndReason::OtherDevice, Some(&foreign))
+            .await
+            .is_err()
+    );
 }

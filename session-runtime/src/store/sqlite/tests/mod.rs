@@ -25,7 +25,7 @@ use crate::id::SessionId;
 use crate::record::patch::{Add, Applied, FieldOp, Lifetime, Op, Outcome, Patch, SignIn};
 use crate::record::{Fields, Meta, Principal, Record};
 use crate::store::SessionStore as _;
-use crate::store::contract::{Created, EndedBy, Lookup, Revoke, Touch};
+use crate::store::contract::{Created, EndReason, Lookup, Revoke, Touch};
 use crate::store::error::StoreError;
 use crate::store::sqlite::db::Db;
 use crate::token::SecretHash;
@@ -99,7 +99,7 @@ async fn create(store: &SqliteStore, record: Record) {
 async fn found(store: &SqliteStore, number: u8, touch: Touch) -> Option<Arc<Record>> {
     match store.load(id(number), &[SECRET], touch.into()).await.unwrap() {
         Lookup::Found(record) | Lookup::Cached(record) => Some(record),
-        Lookup::Absent | Lookup::Ended(_) | Lookup::Replayed(_) => None,
+        Lookup::Absent | Lookup::Expired(_) | Lookup::Ended(_) | Lookup::Replayed(_) => None,
     }
 }
 
@@ -120,7 +120,8 @@ async fn listed(store: &SqliteStore, principal: &Principal, limit: usize) -> Vec
 async fn revoked(store: &SqliteStore, principal: &Principal, which: Revoke) -> u64 {
     let (mut ended, mut from) = (0, None);
     loop {
-        let revoked = store.revoke(principal, which, from.as_ref()).await.unwrap();
+        let revoked =
+            store.revoke(principal, which, EndReason::OtherDevice, from.as_ref()).await.unwrap();
         ended += revoked.ended;
         match revoked.next {
             Some(next) => from = Some(next),

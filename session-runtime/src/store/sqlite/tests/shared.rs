@@ -139,7 +139,7 @@ async fn two_names_in_one_file_are_two_stores() {
 }
 
 async fn everything_ends(store: &SqliteStore) {
-    assert!(store.delete(id(1), EndedBy::Browser).await.unwrap());
+    assert!(store.delete(id(1), EndReason::SignedOut).await.unwrap());
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ async fn a_record_destroyed_through_one_is_gone_for_the_other() {
     let directory = Directory::new();
     let (a, b) = pair(&directory).await;
     create(&a, record(1, &[("a", "1")])).await;
-    assert!(b.delete(id(1), EndedBy::Browser).await.unwrap());
+    assert!(b.delete(id(1), EndReason::SignedOut).await.unwrap());
     assert!(matches!(a.apply(id(1), 1, &add(), None).await.unwrap(), Outcome::Gone(Gone::Absent)));
     assert!(matches!(
         a.load(id(1), &[SECRET], Touch::IfDue.into()).await.unwrap(),

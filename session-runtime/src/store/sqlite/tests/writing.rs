@@ -213,7 +213,7 @@ async fn the_writer_sweeps_by_itself_what_is_due_and_nothing_else() {
     for number in 0..200 {
         create(&store, record(number, &[("a", "1")])).await;
     }
-    store.delete(id(0), EndedBy::Browser).await.unwrap();
+    store.delete(id(0), EndReason::SignedOut).await.unwrap();
     clock.advance(HOUR + COMMIT_LEEWAY - Duration::from_millis(1));
     let mut live = record(250, &[("a", "1")]);
     live.meta.last_seen = clock.now();
@@ -234,7 +234,7 @@ async fn a_failed_delete_leaves_no_trace_and_a_patch_creates_nothing() {
     create(&store, record(1, &[("a", "1")])).await;
     let sql = "CREATE TRIGGER u BEFORE UPDATE ON session BEGIN SELECT raise(ABORT, 'no'); END";
     directory.sql().execute_batch(sql).unwrap();
-    let error = store.delete(id(1), EndedBy::Browser).await.unwrap_err();
+    let error = store.delete(id(1), EndReason::SignedOut).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Unavailable);
     assert!(found(&store, 1, Touch::Never).await.is_some());
     let gone = store.apply(id(9), 1, &add(), None).await.unwrap();

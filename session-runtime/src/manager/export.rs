@@ -1,0 +1,78 @@
+//! What is stored about a user, for the user.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{PAGE, SessionInfo, SessionManager};
+use crate::error::SessionError;
+use crate::record::{KEYED, Record};
+use crate::schema::{FieldKind, HasPrincipal, Schema};
+
+/// A session with its data; see [`SessionManager::export`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ExportedSession {
+    /// What a listing shows of it.
+    pub info: SessionInfo,
+    /// The stored values by their stored names, without credentials: fields marked `secret` or
+    /// `nonce`.
+    pub fields: BTreeMap<String, Value>,
+}
+
+impl<S: HasPrincipal> SessionManager<S> {
+    /// Returns all live sessions of `principal` with their data, as stored, for a user who asks what
+    /// is stored about them (GDPR, article 15). Fields marked `secret` or `nonce` are left out: they
+    /// are credentials.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)]
+    /// # struct Visitor { #[session(principal)] user_id: Option<u64>, cart: Vec<String> }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// # let t = TestSession::<Visitor>::new().signed_in_as(42).with(|s| s.set_cart(["pen".to_owned()]));
+    /// let all = t.typed_manager().export(&42).await?;
+    /// assert_eq!(all[0].fields["cart"].to_string(), r#"["pen"]"#);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Same as [`sessions_of`](Self::sessions_of).
+    pub async fn export(
+        &self,
+        principal: &S::Principal,
+    ) -> Result<Vec<ExportedSession>, SessionError> {
+        let principals = self.named_by(principal)?;
+        let schemas = self.engine.schemas().all();
+        let listed = self.engine.schemas().listed();
+        let (mut all, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.records_of(&principals, from.as_ref(), PAGE).await?;
+            let now = self.engine.now();
+            all.extend(page.records.iter().map(|record| ExportedSession {
+                info: SessionInfo::of(record, &listed, now),
+                fields: fields(record, &schemas),
+            }));
+            from = page.next;
+            if from.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+}
+
+fn fields(record: &Record, schemas: &[&'static Schema]) -> BTreeMap<String, Value> {
+    let is_secret = |stored: &str| {
+        // The key of a keyed nonce may be a credential, too.
+        let stored = stored.split_once(KEYED).map_or(stored, |(field, _)| field);
+        let fields = schemas.iter().flat_map(|schema| schema.fields);
+        fields
+            .filter(|field| field.secret || matches!(field.kind, FieldKind::Nonce { .. }))
+            .any(|field| field.names().any(|name| name == stored))
+    };
+    let shown = record.fields.iter().filter(|(name, _)| !is_secret(name));
+    shown
+        .filter_map(|(name, json)| Some((name.to_owned(), serde_json::from_slice(json).ok()?)))
+        .collect()
+}
