@@ -3,16 +3,16 @@
 //! Then open <http://127.0.0.1:3000> in two tabs.
 //!
 //! A handle that outlives its response: the socket owns the session and stores
-//! each change with `save().await`, as long as the session exists. The changes
-//! of both tabs are kept. Once either tab signs out, the sockets of both get
-//! `Gone`. In production, also compare `Origin`: see docs/guide/csrf.md.
+//! each change with `save().await`. The changes of both tabs are kept. Once
+//! either tab signs out, the sockets of both end.
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, response::IntoResponse};
 use session_runtime::store::MemoryStore;
-use session_runtime::{Session, SessionError, SessionLayer, SessionSchema};
+use session_runtime::{Authenticated, Session, SessionError, SessionLayer, SessionSchema};
 
 #[derive(SessionSchema)]
 struct Visitor {
@@ -50,26 +50,47 @@ async fn sign_out(mut session: Session<Visitor>) -> Redirect {
 
 /// Changes nothing. A handler that does must call `save().await` before it moves
 /// the session into the socket, because the response cannot wait for the socket.
-async fn open(upgrade: WebSocketUpgrade, session: Session<Visitor>) -> Response {
-    if session.name().is_none() {
-        return (http::StatusCode::UNAUTHORIZED, "sign in first").into_response();
+async fn open(
+    upgrade: WebSocketUpgrade,
+    headers: HeaderMap,
+    who: Authenticated<Visitor>,
+) -> Response {
+    // A socket is no subject of CORS, and `CsrfLayer` lets a GET pass.
+    if !is_same_origin(&headers) {
+        return StatusCode::FORBIDDEN.into_response();
     }
+    let (_, session) = who.into_parts();
     upgrade.on_upgrade(|socket| talk(socket, session))
 }
 
+/// Whether the page that made the request is on this host, according to the browser.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name)?.to_str().ok();
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
+        return false;
+    };
+    origin.split_once("://").is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host))
+}
+
 async fn talk(mut socket: WebSocket, mut session: Session<Visitor>) {
-    while let Some(Ok(message)) = socket.recv().await {
+    loop {
+        let message = tokio::select! {
+            message = socket.recv() => message,
+            because = session.ended() => {
+                let _ = socket.send(format!("your session has ended: {because}").into()).await;
+                return;
+            }
+        };
+        let Some(Ok(message)) = message else { return };
         let Message::Text(text) = message else { continue };
         let answer = match count(&mut session).await {
             Ok(n) => format!("{}: {text} ({n})", session.name().unwrap_or("?")),
-            Err(SessionError::Gone) => break,
             Err(error) => format!("not saved: {error}"),
         };
         if socket.send(answer.into()).await.is_err() {
             return;
         }
     }
-    let _ = socket.send("you have signed out".into()).await;
 }
 
 async fn count(session: &mut Session<Visitor>) -> Result<u64, SessionError> {

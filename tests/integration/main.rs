@@ -57,5 +57,6 @@ mod users;
 mod values;
 mod versions;
 mod visitor;
+mod watched;
 mod websocket;
 mod wiring;

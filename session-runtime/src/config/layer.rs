@@ -112,6 +112,8 @@ pub(crate) struct Config {
     pub(crate) excluded: Vec<Box<str>>,
     /// Paths whose requests are no activity.
     pub(crate) passive: Vec<Box<str>>,
+    /// The longest time until a change by another process is noticed by who waits for it.
+    pub(crate) watch_interval: Duration,
     /// A request with this header is no activity.
     pub(crate) passive_header: Option<HeaderName>,
     /// The timeout of one store call.
@@ -157,6 +159,7 @@ impl Default for Config {
             excluded: Vec::new(),
             passive: Vec::new(),
             passive_header: None,
+            watch_interval: Duration::from_secs(5),
             store_timeout: Duration::from_secs(5),
             keep_changes: keep_unless_failed,
             conflict_on_lost_changes: true,
@@ -200,6 +203,9 @@ impl Config {
                 "late_grace",
                 "at most a minute: ended sessions are remembered no longer",
             ));
+        }
+        if self.watch_interval < Duration::from_millis(100) {
+            return Err(SetupError::setting("watch_interval", "at least 100 ms"));
         }
         if self.conflict_timeout.is_zero() {
             return Err(SetupError::setting("conflict_timeout", "greater than zero"));

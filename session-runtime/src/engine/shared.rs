@@ -5,9 +5,11 @@ use std::sync::{Arc, Once, OnceLock};
 use tokio::time::{Instant, timeout};
 
 use super::schemas::{Admitted, Schemas};
+use super::watchers::Watchers;
 use crate::clock::Timestamp;
 use crate::config::{Config, SetCookie, SetupError};
 use crate::event::{Events, Happening, SecurityEventKind};
+use crate::id::SessionId;
 use crate::metrics::Counters;
 use crate::record::{EndReason, Principal, Record};
 use crate::retry::Queues;
@@ -20,6 +22,8 @@ pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) cookie: SetCookie,
     pub(crate) queues: Queues,
+    /// Those who wait for a session to change or end.
+    pub(crate) watchers: Watchers,
     pub(crate) metrics: Counters,
     /// The test kit's audit of values, if one is installed.
     pub(crate) audit: OnceLock<Audit>,
@@ -38,6 +42,7 @@ impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let cookie = SetCookie::of(&config.cookie);
         let (queues, metrics) = (Queues::default(), Counters::default());
+        let watchers = Watchers::default();
         let (audit, events) = (OnceLock::new(), Events::default());
         let (same_cookie, unnamed, plain_http) = (Once::new(), Once::new(), Once::new());
         Self {
@@ -45,6 +50,7 @@ impl Engine {
             config,
             cookie,
             queues,
+            watchers,
             metrics,
             audit,
             events,
@@ -103,6 +109,14 @@ impl Engine {
         Err(StoreError::because(StoreErrorKind::Corrupt, problem))
     }
 
+    /// Ends a session; returns whether it was live.
+    pub(crate) async fn end(&self, id: SessionId, because: EndReason) -> Result<bool, StoreError> {
+        let ended = self.within(self.store.delete(id, because)).await;
+        // Even without an answer, because it may have ended.
+        self.watchers.changed(id);
+        ended
+    }
+
     /// Ends sessions of these principals and returns how many were live.
     pub(crate) async fn revoke(
         &self,
@@ -117,6 +131,7 @@ impl Engine {
                 let step = self.store.revoke(principal, which, because, from.as_ref());
                 let step = self.within(step).await?;
                 ended += step.ended;
+                self.watchers.ended_of(principal);
                 // Reported for each step, because a later one may fail.
                 if step.ended > 0 {
                     let mut event = Happening::new(SecurityEventKind::Revoked)

@@ -54,7 +54,7 @@ impl<S> SessionManager<S> {
             let theirs = page.records.iter().filter(|record| self.covers(record) && ends(record));
             let mut in_page = 0;
             for record in theirs {
-                in_page += u64::from(engine.within(engine.store.delete(record.id, because)).await?);
+                in_page += u64::from(engine.end(record.id, because).await?);
             }
             if in_page > 0 {
                 let mut event = Happening::new(SecurityEventKind::Revoked).because(because);

@@ -116,4 +116,21 @@ impl SessionLayer {
             Err(error) => drop(config.error.get_or_insert(error)),
         })
     }
+
+    /// Sets how soon [`Handle::ended`](crate::Handle::ended) and
+    /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* process has done. What this
+    /// process does is noticed at once. At least 100 milliseconds.
+    ///
+    /// Each waiting socket asks the store once in this time: a read of one session, which a
+    /// [`CachedStore`](crate::store::CachedStore) answers from memory. With
+    /// [`coherent`](crate::store::CachedStore::coherent) the store is asked only for sessions that
+    /// have changed.
+    ///
+    /// # Default
+    ///
+    /// 5 seconds.
+    #[must_use]
+    pub fn watch_interval(self, interval: Duration) -> Self {
+        self.set(|config| config.watch_interval = interval)
+    }
 }

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::keys::Keys;
-use crate::record::Record;
+use crate::record::{EndReason, Record};
 use crate::schema::Field;
 use crate::session::{
     Attempt, Audit, Backend, BoxFuture, CookieChange, Keep, KeepAlive, Marked, Origin, Scope,
@@ -73,6 +73,10 @@ impl Backend for RequestSession {
 
     fn keep_alive(self: Arc<Self>, id: SessionId, epoch: u64) -> KeepAlive {
         self.touch_until_dropped(id, epoch)
+    }
+
+    fn watch(&self, record: Arc<Record>, rev: Option<u64>) -> BoxFuture<'_, Option<EndReason>> {
+        Box::pin(self.wait_for(record, rev))
     }
 
     fn begin_bearer(&self) -> Result<(), SessionError> {

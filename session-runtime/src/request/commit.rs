@@ -66,7 +66,7 @@ impl RequestSession {
         loop {
             let Some(id) = self.scope.state().destroyed.pop() else { return Ok(()) };
             let because = self.elsewhere.unwrap_or(EndReason::SignedOut);
-            match self.engine.within(self.engine.store.delete(id, because)).await {
+            match self.engine.end(id, because).await {
                 Ok(was_live) => self.deleted(id, was_live),
                 Err(error) => {
                     self.scope.state().destroyed.push(id);

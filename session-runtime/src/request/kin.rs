@@ -184,8 +184,7 @@ impl Attempts<'_> {
         }
         for former in ends.into_iter().filter(|former| *former != new) {
             let engine = &self.request.engine;
-            let was_live =
-                engine.within(engine.store.delete(former, EndReason::AnotherUser)).await?;
+            let was_live = engine.end(former, EndReason::AnotherUser).await?;
             tracing::debug!(session = %former, was_live, successor = %new, "a sign-in ended it");
         }
         Ok(())

@@ -15,6 +15,7 @@
 //! - `take`: values that are handed out once
 //! - `transaction`: runs each attempt as a small request inside the request
 //! - `activity`: activity of a handler that goes on for long
+//! - `watch`: waits for the end or a change of a session
 //! - `to_end`: commits that run to completion
 //! - `response`: decides whether a response may be sent, and with what
 
@@ -37,6 +38,7 @@ mod succession;
 mod take;
 mod to_end;
 mod transaction;
+mod watch;
 
 use self::attempts::{Attempts, Work};
 use self::commit::Committed;

@@ -25,8 +25,7 @@ impl RequestSession {
         if reaction == OnReplay::Report || !authenticated {
             return Ok(false);
         }
-        let deleted = self.engine.store.delete(id, EndReason::Replayed);
-        if self.engine.within(deleted).await? {
+        if self.engine.end(id, EndReason::Replayed).await? {
             let event = event(SecurityEventKind::Revoked).because(EndReason::Replayed);
             self.engine.happened(&event);
         }

@@ -34,6 +34,9 @@ impl RequestSession {
         generation: u32,
     ) {
         tracing::trace!(rev = applied.rev, ?patch, "session saved");
+        if let Origin::Stored(record) = origin {
+            self.engine.watchers.changed(record.id);
+        }
         let mut state = self.scope.state();
         if state.generation != generation {
             return;

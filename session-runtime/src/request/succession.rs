@@ -46,13 +46,10 @@ impl RequestSession {
                 tokio::time::sleep(pause).await;
                 let found = engine.store.load(id, &secret, Touch::Never.into());
                 last = match engine.within(found).await {
-                    Ok(Lookup::Found(_)) => {
-                        let deleted = engine.store.delete(id, EndReason::SignedOut);
-                        match engine.within(deleted).await {
-                            Ok(_) => return,
-                            Err(error) => Err(error),
-                        }
-                    }
+                    Ok(Lookup::Found(_)) => match engine.end(id, EndReason::SignedOut).await {
+                        Ok(_) => return,
+                        Err(error) => Err(error),
+                    },
                     Ok(_) => Ok(()),
                     Err(error) => Err(error),
                 };

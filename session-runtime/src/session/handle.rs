@@ -3,6 +3,7 @@
 mod activity;
 mod bearer;
 mod lifecycle;
+mod watch;
 
 pub use self::activity::KeepAlive;
 use std::any::Any;

@@ -63,11 +63,11 @@ impl Core {
     }
 
     pub(super) async fn reload(&mut self) -> Result<(), SessionError> {
-        let Some(record) = self.record.clone() else {
+        if self.record.is_none() {
             let ended = matches!(self.backend.scope().state().origin, Origin::SignInOnly { .. });
             return if ended { Err(SessionError::Gone) } else { Ok(()) };
-        };
-        let (id, epoch) = self.authority(record);
+        }
+        let (id, epoch) = self.authority()?;
         let backend = Arc::clone(&self.backend);
         let Some(fresh) = backend.reload(id, epoch).await? else {
             return Err(SessionError::Gone);
@@ -85,25 +85,29 @@ impl Core {
         Ok(())
     }
 
-    /// Returns the session of this handle and the epoch that its request holds.
-    fn authority(&self, record: Arc<Record>) -> (SessionId, u64) {
-        // A sign-in by another handle of this request may have raised the epoch.
+    /// Returns the record of this handle as its request knows it: a sign-in by another handle may
+    /// have raised the epoch.
+    pub(super) fn latest(&self) -> Option<Arc<Record>> {
+        let mine = self.record.clone()?;
         let latest = self.backend.scope().state().record().cloned();
-        let latest = latest.filter(|latest| latest.id == record.id).unwrap_or(record);
-        (latest.id, latest.meta.epoch)
+        Some(latest.filter(|latest| latest.id == mine.id).unwrap_or(mine))
+    }
+
+    /// Returns the session of this handle and the epoch that its request holds.
+    fn authority(&self) -> Result<(SessionId, u64), SessionError> {
+        let latest = self.latest().ok_or(SessionError::Gone)?;
+        Ok((latest.id, latest.meta.epoch))
     }
 
     /// Records activity.
     pub(super) async fn touch(&self) -> Result<(), SessionError> {
-        let record = self.record.clone().ok_or(SessionError::Gone)?;
-        let (id, epoch) = self.authority(record);
+        let (id, epoch) = self.authority()?;
         self.backend.touch(id, epoch).await?.map(drop).ok_or(SessionError::Gone)
     }
 
     /// Records activity until the guard is dropped.
     pub(super) fn keep_alive(&self) -> Result<KeepAlive, SessionError> {
-        let record = self.record.clone().ok_or(SessionError::Gone)?;
-        let (id, epoch) = self.authority(record);
+        let (id, epoch) = self.authority()?;
         Ok(Arc::clone(&self.backend).keep_alive(id, epoch))
     }
 

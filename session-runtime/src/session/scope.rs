@@ -48,6 +48,9 @@ pub(crate) trait Backend: Send + Sync {
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>>;
     /// Records activity in the background until the guard is dropped.
     fn keep_alive(self: Arc<Self>, id: SessionId, epoch: u64) -> KeepAlive;
+    /// Completes when the session has ended, or has another revision than `rev`: with the reason of
+    /// its end, or `None`.
+    fn watch(&self, record: Arc<Record>, rev: Option<u64>) -> BoxFuture<'_, Option<EndReason>>;
     /// Continues with a client that sends its token as a bearer token, if it may.
     fn begin_bearer(&self) -> Result<(), SessionError>;
     /// Returns the token that the client is to send from now on, and does not send it otherwise.

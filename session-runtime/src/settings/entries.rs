@@ -51,6 +51,7 @@ pub(super) fn read(node: Node) -> SessionConfig {
         excluded: root.list("exclude").into_iter().map(String::into_boxed_str).collect(),
         passive: root.list("passive").into_iter().map(String::into_boxed_str).collect(),
         passive_header: header(&mut root, "passive_header"),
+        watch_interval: root.duration("watch_interval").unwrap_or(default.watch_interval),
         store_timeout: root.duration("store_timeout").unwrap_or(default.store_timeout),
         // A function: set on the layer.
         keep_changes: default.keep_changes,

@@ -43,6 +43,7 @@ use crate::store::{AnyStore, ConnectOptions, SessionStore};
 /// | `rolling` | a duration, in place of the two timeouts | none |
 /// | `max_remember` | a duration | 400 days |
 /// | `passive`, `passive_header` | paths, as a list or separated by commas; the name of a header | none |
+/// | `watch_interval` | a duration | `5s` |
 /// | `transports` | `cookie`, `bearer` or `both` | `cookie` |
 /// | `token_header` | the name of a header | `session-token` |
 /// | `conflict_timeout`, `store_timeout` | a duration | `2s`, `5s` |

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use session_runtime::clock::Clock;
 use session_runtime::store::{AnyStore, MySqlStore, PostgresStore, RedisStore};
-use session_tests::promises::refresh;
+use session_tests::promises::{refresh, watch};
 
 /// What happens at a deadline is for other tests.
 const PATIENT: Duration = Duration::from_secs(5);
@@ -136,6 +136,15 @@ macro_rules! on {
                     let clock = Clock::frozen(Clock::system().now());
                     let store = place.open_by(clock.clone()).await;
                     refresh::refreshes_sign_nobody_out(&store, &clock, 150).await;
+                });
+            }
+
+            #[test]
+            fn sockets_of_another_node_end_with_their_session() {
+                let place = place();
+                on_a_runtime(async move {
+                    let (here, there) = (place.open().await, place.open().await);
+                    watch::sockets_of_another_node_end_with_their_session(&here, &there).await;
                 });
             }
 

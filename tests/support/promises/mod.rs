@@ -5,6 +5,7 @@ pub mod over;
 pub mod realms;
 pub mod refresh;
 pub mod users;
+pub mod watch;
 
 use session_runtime::keys::KeyRing;
 

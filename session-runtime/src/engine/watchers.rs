@@ -1,0 +1,119 @@
+//! Those who wait for the end or a change of a session in this process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::id::SessionId;
+use crate::record::{Principal, PrincipalHash};
+
+/// The waiting tasks of one layer, by session.
+#[derive(Debug, Default)]
+pub(crate) struct Watchers {
+    waiting: Mutex<HashMap<SessionId, Vec<Arc<Waiter>>>>,
+    /// How many wait, so that a commit looks no further if nobody does.
+    count: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    principal: Option<PrincipalHash>,
+    notify: Notify,
+}
+
+/// A place among those who wait, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Watch<'w> {
+    watchers: &'w Watchers,
+    id: SessionId,
+    waiter: Arc<Waiter>,
+}
+
+impl Watchers {
+    /// Waits for changes of session `id`, of this principal.
+    pub(crate) fn join(&self, id: SessionId, principal: Option<PrincipalHash>) -> Watch<'_> {
+        let waiter = Arc::new(Waiter { principal, notify: Notify::new() });
+        self.waiting().entry(id).or_default().push(Arc::clone(&waiter));
+        self.count.fetch_add(1, Ordering::AcqRel);
+        Watch { watchers: self, id, waiter }
+    }
+
+    /// Wakes who waits for this session, because it has changed or ended.
+    pub(crate) fn changed(&self, id: SessionId) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        if let Some(waiters) = self.waiting().get(&id) {
+            waiters.iter().for_each(|waiter| waiter.notify.notify_one());
+        }
+    }
+
+    /// Wakes who waits for any session of this principal, because some have ended.
+    pub(crate) fn ended_of(&self, principal: &Principal) {
+        if self.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let hash = Some(principal.hash());
+        let waiting = self.waiting();
+        let theirs = waiting.values().flatten().filter(|waiter| waiter.principal == hash);
+        theirs.for_each(|waiter| waiter.notify.notify_one());
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<SessionId, Vec<Arc<Waiter>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch<'_> {
+    /// Completes once the session has changed or ended by this process since the last time.
+    pub(crate) async fn changed(&self) {
+        self.waiter.notify.notified().await;
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.watchers.waiting();
+        if let Some(waiters) = waiting.get_mut(&self.id) {
+            waiters.retain(|waiter| !Arc::ptr_eq(waiter, &self.waiter));
+            if waiters.is_empty() {
+                waiting.remove(&self.id);
+            }
+        }
+        self.watchers.count.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[test]
+    fn who_waits_is_woken_by_its_session_and_its_principal_and_leaves_nothing() {
+        let watchers = Watchers::default();
+        let id = |number| SessionId::from_bytes([number; 16]);
+        let (seven, eight) = (Principal::new("", "7"), Principal::new("", "8"));
+        let one = watchers.join(id(1), Some(seven.hash()));
+        let two = watchers.join(id(1), Some(seven.hash()));
+        let other = watchers.join(id(2), Some(eight.hash()));
+        let mut context = Context::from_waker(Waker::noop());
+        let mut woken = |watch: &Watch<'_>| pin!(watch.changed()).poll(&mut context).is_ready();
+        assert!(!woken(&one) && !woken(&two) && !woken(&other));
+        watchers.changed(id(1));
+        assert!(woken(&one) && woken(&two) && !woken(&other));
+        assert!(!woken(&one), "once");
+        watchers.ended_of(&eight);
+        assert!(!woken(&one) && woken(&other));
+        // What came before the wait counts, too.
+        watchers.changed(id(1));
+        assert!(woken(&one));
+        drop((one, two, other));
+        assert!(watchers.waiting().is_empty());
+        assert_eq!(watchers.count.load(Ordering::Acquire), 0);
+    }
+}

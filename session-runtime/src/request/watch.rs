@@ -1,0 +1,74 @@
+//! Waits for the end or a change of a session, for sockets and streams.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::RequestSession;
+use crate::error::SessionError;
+use crate::record::{EndReason, Record};
+use crate::store::{Lookup, Touch, Visit};
+use crate::token::SecretHash;
+
+impl RequestSession {
+    /// Waits until the session has ended for this request, or has another revision than `rev`:
+    /// returns the reason of the end, or `None`.
+    ///
+    /// What this process does is noticed at once. What other processes do is looked for, by loads
+    /// that a cache may answer, so that a waiting socket costs a store with a cache nothing.
+    pub(super) async fn wait_for(
+        &self,
+        record: Arc<Record>,
+        rev: Option<u64>,
+    ) -> Option<EndReason> {
+        let engine = &self.engine;
+        let principal = record.meta.principal.as_ref().map(|principal| principal.hash());
+        // First, so that what happens during a look is not missed.
+        let watch = engine.watchers.join(record.id, principal);
+        let mut seen = record;
+        loop {
+            match self.look_at(&seen).await {
+                Ok(Standing::Live(record)) => {
+                    if rev.is_some_and(|rev| record.meta.rev != rev) {
+                        return None;
+                    }
+                    seen = record;
+                }
+                Ok(Standing::Over(because)) => return Some(because),
+                Err(error) => {
+                    tracing::debug!(session = %seen.id, %error, "a watched session cannot be loaded");
+                }
+            }
+            let left = seen.meta.expires_at().since(engine.now());
+            let pause = left.clamp(SHORTEST, engine.config.watch_interval.max(SHORTEST));
+            let _ = tokio::time::timeout(pause, watch.changed()).await;
+        }
+    }
+
+    /// Looks whether the session that was `seen` still is as its epoch says.
+    async fn look_at(&self, seen: &Arc<Record>) -> Result<Standing, SessionError> {
+        let (engine, meta) = (&self.engine, &seen.meta);
+        let visit = Visit { stale_ok: true, ..Touch::Never.into() };
+        let secret: [SecretHash; 1] = [meta.secret];
+        let found = engine.within(engine.store.load(seen.id, &secret, visit)).await?;
+        let because = match found {
+            Lookup::Found(record) | Lookup::Cached(record) if record.meta.epoch == meta.epoch => {
+                return Ok(Standing::Live(record));
+            }
+            Lookup::Found(_) | Lookup::Cached(_) => EndReason::Replaced,
+            Lookup::Ended(ended) => ended.because,
+            Lookup::Expired(because) => because,
+            Lookup::Replayed(_) | Lookup::Absent => EndReason::Unknown,
+        };
+        // The secret may only have been renewed by age: the epoch decides.
+        let current = engine.within(engine.store.reload(seen.id, meta.epoch)).await?;
+        Ok(current.map_or(Standing::Over(because), Standing::Live))
+    }
+}
+
+/// The shortest pause between two looks, if the session is about to expire.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+enum Standing {
+    Live(Arc<Record>),
+    Over(EndReason),
+}
