@@ -51,6 +51,9 @@ async fn a_passive_request_is_authenticated_and_no_activity() {
             under.clock.advance(5 * MINUTE);
             assert_eq!(user(&mut poll).await, Some(7), "{}", under.name);
         }
+        // Also one with a second cookie, which is dead.
+        let both = poll.beside(&"A".repeat(43));
+        assert_eq!(both.ask(|s: Handle| async move { s.user() }).await.ok(), Some(7));
         // It may change the session, which is no activity, either.
         poll.run(|mut s: Handle| async move { s.set_note("polled") }).await.ok();
         under.clock.advance(5 * MINUTE);
@@ -257,6 +260,17 @@ async fn a_rolling_cookie_goes_with_renewal_and_yields_to_remember() {
         let late = old.run(|s: Handle| async move { s.user() }).await;
         assert_eq!(old.cookie, tab.cookie, "{}", under.name);
         assert_eq!(late.headers.get_all("set-cookie").iter().count(), 1);
+        // Nor within the grace that it has once the successor was presented.
+        under.clock.advance(4 * DAY);
+        tab.run(|s: Handle| async move { s.user() }).await.ok();
+        under.clock.advance(4 * DAY);
+        let before = tab.clone();
+        tab.run(|s: Handle| async move { s.user() }).await.ok();
+        assert_ne!(tab.cookie, before.cookie);
+        tab.run(|s: Handle| async move { s.user() }).await.ok();
+        let late = before.ask(|s: Handle| async move { s.user() }).await;
+        assert_eq!(late.headers.get("set-cookie"), None, "{}", under.name);
+        assert_eq!(late.ok(), Some(7));
         let kept = tab.run(|mut s: Handle| async move { s.remember(DAY) }).await;
         assert_eq!(max_age(&kept.headers), Some(86_400));
         under.clock.advance(DAY / 2);

@@ -62,7 +62,8 @@ async fn a_token_comes_in_the_header_opens_the_session_and_ends_with_it() {
             assert_eq!(text(&login.headers, "set-cookie"), None);
             assert_eq!(text(&login.headers, "cache-control"), Some("no-store"));
             let seen = tab.ask(|s: Handle| async move { (s.user(), s.transport()) }).await;
-            assert_eq!(text(&seen.headers, "vary"), Some("Authorization"));
+            let vary: Vec<_> = seen.headers.get_all("vary").iter().collect();
+            assert_eq!(vary, ["Authorization"]);
             assert_eq!(text(&seen.headers, "cache-control"), Some("private"));
             assert_eq!(text(&seen.headers, TOKEN), None, "it has that one");
             assert_eq!(seen.ok(), (Some(7), Transport::Bearer), "{}", under.name);
@@ -286,6 +287,21 @@ async fn a_page_of_another_site_may_sign_in_with_a_bearer_token() {
     bearer.ask(|mut s: Handle| async move { s.set_note("more") }).await.ok();
     let seen = bearer.ask(|s: Handle| async move { s.note().to_owned() }).await;
     assert_eq!(seen.ok(), "more");
+    // Nor need anybody sign in: no cookie is involved.
+    let anonymous = page.ask(|mut s: Handle| async move {
+        let first = s.bearer_token().await.unwrap();
+        s.set_note("a cart");
+        (first, s.bearer_token().await.unwrap())
+    });
+    let (first, token) = anonymous.await.ok();
+    assert_eq!(first, None, "nothing is stored");
+    let token = format!("Bearer {}", token.unwrap().expose());
+    let seen = page.with(header::AUTHORIZATION, &token);
+    let seen = seen.ask(|s: Handle| async move { s.note().to_owned() });
+    assert_eq!(seen.await.ok(), "a cart");
+    let mut stale = page.with(header::AUTHORIZATION, "Bearer stale");
+    let answer = stale.run(|mut s: Handle| async move { s.set_note("a cart") }).await;
+    assert!(answer.headers.contains_key(TOKEN));
 }
 
 #[tokio::test]

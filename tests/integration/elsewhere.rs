@@ -1,6 +1,8 @@
 //! Sessions that somebody else than their client reads, changes or ends.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use session_runtime::{
@@ -101,6 +103,32 @@ async fn a_job_and_a_request_at_once_lose_none_of_each_others_changes() {
         let expected = (11, vec![2, 1], "mine".to_owned(), Some("acme".to_owned()));
         assert_eq!(seen.await.ok(), expected, "{}", under.name);
     }
+}
+
+#[tokio::test]
+async fn a_job_tries_again_if_privileges_change_meanwhile() {
+    let under = memory();
+    let layer = layer(&under);
+    let mut tab = signed_in(&layer, 7).await;
+    let mut runs = 0;
+    let meanwhile = tab.clone();
+    let sessions = manager(&layer);
+    let done = sessions.update(&7, |s| {
+        runs += 1;
+        if runs == 1 {
+            let again = meanwhile.ask(|mut s: Handle| async move { s.set_role("editor") });
+            // A store in memory answers at once.
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(pin!(again).poll(&mut context).is_ready());
+        }
+        s.set_note("from a job");
+        s.role().to_owned()
+    });
+    assert_eq!(done.await.unwrap(), ["editor"]);
+    assert_eq!(runs, 2);
+    assert_eq!(see(&mut tab, |s| s.ended_because()).await, Some(EndReason::Replaced));
+    let read = sessions.update(&7, |s| s.note().to_owned()).await.unwrap();
+    assert_eq!(read, ["from a job"]);
 }
 
 #[tokio::test]
@@ -230,14 +258,13 @@ async fn everybody_who_signed_in_before_a_time_is_signed_out() {
         let mut anonymous = Tab::new(&layer);
         anonymous.run(|mut s: Handle| async move { s.set_note("cart") }).await.ok();
         let mut again = signed_in(&layer, 8).await;
+        // Another application on the same store.
+        let office = SessionLayer::new(under.store.clone()).realm("office");
+        let mut clerk = signed_in(&office, 7).await;
         under.clock.advance(MINUTE);
         let leak = SystemTime::from(under.clock.now());
         again.run(|mut s: Handle| async move { s.set_user(8) }).await.ok();
         let mut new = signed_in(&layer, 9).await;
-        // Another application on the same store.
-        let office = SessionLayer::new(under.store.clone()).realm("office");
-        let mut clerk = signed_in(&office, 7).await;
-
         assert_eq!(layer.manager().revoke_everybody(leak).await.unwrap(), 2, "{}", under.name);
         let because = see(&mut old, |s| s.ended_because()).await;
         assert_eq!(because, Some(EndReason::Administrator), "{}", under.name);

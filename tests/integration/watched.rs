@@ -106,6 +106,16 @@ async fn this_process_is_noticed_at_once_and_others_at_the_interval() {
     assert_eq!(open.await.unwrap(), EndReason::OtherDevice);
     assert_eq!(begun.elapsed(), Duration::ZERO);
 
+    let tab = signed_in(&here).await;
+    let handle = tab.ask(|s: Handle| async move { s }).await.ok();
+    let waiting = tokio::spawn(async move { handle.changed_elsewhere().await });
+    tokio::time::sleep(MINUTE).await;
+    let begun = Instant::now();
+    tab.ask(|mut s: Handle| async move { s.add_points(1) }).await.ok();
+    waiting.await.unwrap().unwrap();
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    here.manager_for::<Visitor>().unwrap().revoke_all(&7).await.unwrap();
+
     let there = layer(&under);
     let open = socket(&signed_in(&here).await).await;
     let begun = Instant::now();
@@ -131,6 +141,39 @@ async fn renewal_by_age_and_changes_end_no_socket() {
         tab.ask(|mut s: Handle| async move { s.destroy() }).await.ok();
         assert_eq!(told(open).await, EndReason::SignedOut, "{}", under.name);
     }
+}
+
+/// Between two looks the token is renewed and its grace is over.
+#[tokio::test]
+async fn renewals_that_were_missed_end_no_socket() {
+    for under in all().await {
+        let interval = Duration::from_secs(1);
+        let here = layer(&under).watch_interval(interval);
+        let there = layer(&under).renew_after(10 * MINUTE);
+        let tab = signed_in(&here).await;
+        let open = socket(&tab).await;
+        let mut elsewhere = tab.by(&there);
+        under.clock.advance(10 * MINUTE);
+        elsewhere.run(|_: Handle| async {}).await.ok();
+        elsewhere.run(|_: Handle| async {}).await.ok();
+        under.clock.advance(2 * MINUTE);
+        tokio::time::sleep(2 * interval).await;
+        assert!(!open.is_finished(), "{}", under.name);
+        open.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn expiry_is_noticed_when_it_comes_and_not_an_interval_later() {
+    let under = memory();
+    let layer = layer(&under).watch_interval(Duration::from_secs(3_600));
+    let open = socket(&signed_in(&layer).await).await;
+    for _ in 0..30 {
+        assert!(!open.is_finished());
+        under.clock.advance(MINUTE);
+        tokio::time::sleep(MINUTE).await;
+    }
+    assert_eq!(timeout(MINUTE, open).await.unwrap().unwrap(), EndReason::Idle);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,7 @@ end
 -- A full server refuses this, and then nothing is done.
 put(key, base, value, form, ARGV[4], now, what == '')
 for i, theirs in pairs(evicted) do
-  entomb(KEYS[i], theirs, 'e', ARGV[9], now)
+  entomb(KEYS[i], theirs, 'l', ARGV[9], now)
   call('ZREM', index, sub(KEYS[i], -ID))
 end
 enter(index, id, tonumber(ARGV[6]))
