@@ -102,7 +102,7 @@ pub enum SessionError {
         /// The requested name.
         realm: String,
     },
-    /// A bearer token was asked for, but the client has a cookie, or the layer's
+    /// A bearer token was asked for, but the client's cookie opens a session, or the layer's
     /// [`transports`](crate::SessionLayer::transports) have no bearer tokens. The token of a
     /// cookie is never shown to a script.
     NotBearer,

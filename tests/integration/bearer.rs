@@ -250,10 +250,8 @@ async fn the_token_of_a_cookie_is_shown_to_no_script() {
         };
         let browser = signed_in(Tab::new(&layer)).await;
         assert_eq!(browser.ask(asks).await.ok(), (400, true), "{}", under.name);
-        // A cookie whose session has ended says, too, that this is a browser.
-        let mut gone = browser.clone();
-        gone.run(|mut s: Handle| async move { s.destroy() }).await.ok();
-        assert_eq!(browser.ask(asks).await.ok(), (400, true), "{}", under.name);
+        let both = browser.beside(signed_in(Tab::new(&layer)).await.cookie.as_ref().unwrap());
+        assert_eq!(both.ask(asks).await.ok(), (400, true), "{}: two cookies", under.name);
         // What the request has begun with a cookie stays with it.
         let mut fresh = Tab::new(&layer);
         let saved = fresh.run(|mut s: Handle| async move {
@@ -265,6 +263,33 @@ async fn the_token_of_a_cookie_is_shown_to_no_script() {
         assert!(fresh.cookie.is_some());
         let cookies = self::layer(&under, Transports::Cookie);
         assert_eq!(Tab::new(&cookies).ask(asks).await.ok(), (400, true));
+    }
+}
+
+/// Otherwise an old cookie, which no script can remove, would keep a page from its token.
+#[tokio::test]
+async fn a_cookie_that_opens_nothing_keeps_nobody_from_a_bearer_token() {
+    for under in all().await {
+        let layer = layer(&under, Transports::Both);
+        let dead = signed_in(Tab::new(&layer)).await;
+        dead.ask(|mut s: Handle| async move { s.destroy() }).await.ok();
+        // Another tab has signed in since, and its cookie stays what it is.
+        let replaced = signed_in(Tab::new(&layer)).await;
+        let mut browser = replaced.clone();
+        browser.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
+        for old in [dead, replaced, Tab::new(&layer).holding(Some("x".to_owned()))] {
+            let login = old.ask(|mut s: Handle| async move {
+                s.set_user(7);
+                s.bearer_token().await.unwrap().unwrap().expose().to_owned()
+            });
+            let login = login.await;
+            assert_eq!(text(&login.headers, "set-cookie"), None, "{}", under.name);
+            let phone = Tab::bearing(&layer).holding(Some(login.ok()));
+            assert_eq!(user(&phone).await, Some(7), "{}", under.name);
+            under.clock.advance(Duration::from_secs(70));
+            assert_eq!(user(&phone).await, Some(7));
+            assert_eq!(user(&browser).await, Some(7), "{}: is another session", under.name);
+        }
     }
 }
 

@@ -112,10 +112,10 @@ pub(crate) struct Config {
     pub(crate) excluded: Vec<Box<str>>,
     /// Paths whose requests are no activity.
     pub(crate) passive: Vec<Box<str>>,
-    /// The longest time until a change by another process is noticed by who waits for it.
-    pub(crate) watch_interval: Duration,
     /// A request with this header is no activity.
     pub(crate) passive_header: Option<HeaderName>,
+    /// The longest time until a change by another process is noticed by who waits for it.
+    pub(crate) watch_interval: Duration,
     /// The timeout of one store call.
     pub(crate) store_timeout: Duration,
     /// Whether a response of this status keeps its handler's changes.

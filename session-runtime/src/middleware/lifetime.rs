@@ -118,8 +118,8 @@ impl SessionLayer {
     }
 
     /// Sets how soon [`Handle::ended`](crate::Handle::ended) and
-    /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* process has done. What this
-    /// process does is noticed at once. At least 100 milliseconds.
+    /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* process has
+    /// done. What this process does is noticed at once. At least 100 milliseconds.
     ///
     /// Each waiting socket asks the store once in this time: a read of one session, which a
     /// [`CachedStore`](crate::store::CachedStore) answers from memory. With

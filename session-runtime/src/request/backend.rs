@@ -84,10 +84,10 @@ impl Backend for RequestSession {
         match (state.transport, self.engine.config.transports) {
             (Transport::Bearer, _) => Ok(()),
             // A cookie's token is never shown to a script.
-            (Transport::Cookie, Transports::Both) if presents_nothing(&state) => {
+            (Transport::Cookie, Transports::Both) if has_no_session(&state) => {
                 state.transport = Transport::Bearer;
-                // Whether a cookie was withheld no longer matters.
-                state.origin = Origin::Nobody;
+                // What became of a cookie no longer matters: none is set.
+                (state.origin, state.over) = (Origin::Nobody, None);
                 Ok(())
             }
             (Transport::Cookie, _) => Err(SessionError::NotBearer),
@@ -123,12 +123,12 @@ impl Backend for RequestSession {
     }
 }
 
-/// Whether the request came without any token, and has no session yet.
-fn presents_nothing(state: &State) -> bool {
-    let is_new = match state.origin {
+/// Whether the request has no session, and its response sets no cookie yet.
+fn has_no_session(state: &State) -> bool {
+    let is_nobody = match state.origin {
         Origin::Nobody => true,
-        Origin::SignInOnly { why, .. } => why == Why::Withheld,
+        Origin::SignInOnly { why, .. } => why != Why::Several,
         Origin::Unloaded | Origin::Stored(_) => false,
     };
-    is_new && state.over.is_none() && state.cookie.is_none()
+    is_nobody && state.cookie.is_none()
 }

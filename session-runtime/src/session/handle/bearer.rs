@@ -60,7 +60,7 @@ impl<S: SessionSchema> Handle<S> {
     ///
     /// # Errors
     ///
-    /// [`SessionError::NotBearer`] if the client has a session cookie, or the layer accepts no
+    /// [`SessionError::NotBearer`] if the client's cookie opens a session, or the layer accepts no
     /// bearer tokens; otherwise the same as [`save`](Self::save).
     pub async fn bearer_token(&mut self) -> Result<Option<BearerToken>, SessionError> {
         let backend = Arc::clone(&self.core.backend);
