@@ -14,7 +14,7 @@ use crate::store::Cursor;
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionInfo {
-    /// The public id, for [`SessionManager::revoke`].
+    /// The public id, for [`SessionManager::revoke`](crate::SessionManager::revoke).
     pub id: SessionId,
     /// The time of creation.
     pub created_at: SystemTime,

@@ -48,7 +48,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     }
 
     /// Returns a ticket that records when a login of `principal` began. Take it before
-    /// checking the password, and pass it to [`Handle::redeem`].
+    /// checking the password, and pass it to [`Handle::redeem`](crate::Handle::redeem).
     ///
     /// # Errors
     ///

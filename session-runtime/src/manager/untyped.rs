@@ -54,7 +54,7 @@ impl SessionManager {
     }
 
     /// Returns a ticket that records when a login of `principal` began. Take it before
-    /// checking the password, and pass it to [`Handle::redeem`].
+    /// checking the password, and pass it to [`Handle::redeem`](crate::Handle::redeem).
     ///
     /// # Errors
     ///
