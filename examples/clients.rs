@@ -124,7 +124,7 @@ fn ended(because: EndReason) -> Event {
     Event::default().event("ended").data(because.as_str())
 }
 
-/// What is no request changes sessions too.
+/// A job changes sessions without a request.
 async fn give_points(sessions: &SessionManager<Visitor>, user: u64) -> Result<(), SessionError> {
     sessions.update(&user, |session| session.add_points(10)).await.map(drop)
 }

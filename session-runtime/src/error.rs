@@ -135,7 +135,7 @@ impl SessionError {
             Self::SignInDenied(Denied::Revoked) | Self::LoginExpired => {
                 (StatusCode::CONFLICT, "sign in again")
             }
-            Self::NotBearer => (StatusCode::BAD_REQUEST, "this client has a session cookie"),
+            Self::NotBearer => (StatusCode::BAD_REQUEST, "no bearer token for this client"),
             Self::AlreadySet { .. } => (StatusCode::CONFLICT, "this was set before"),
             Self::Gone | Self::Conflict { .. } => {
                 (StatusCode::CONFLICT, "the session changed meanwhile, try again")

@@ -60,8 +60,8 @@ impl Transports {
     }
 }
 
-/// Returns the text of the request's bearer token. Two are none, because a server in front may
-/// have looked at the other one.
+/// Returns the text of the request's bearer token. More than one counts as none: a proxy may have
+/// checked the other one.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut all = credentials(headers);
     let text = all.next()?;
@@ -83,7 +83,7 @@ pub(crate) fn credentials(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The token of a session, for a client that sends it as `Authorization: Bearer …`. It is the
-/// credential: send it in the body of a response, and nowhere else.
+/// credential: send it only in the body of the response to that client.
 ///
 /// Serializes as its text; `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]

@@ -160,6 +160,7 @@ async fn a_401_says_how_to_authenticate() {
             .route("/", get(async |_: Authenticated<Visitor>| ()))
             .route("/fresh", get(fresh))
             .route("/own", get(own))
+            .route("/none", get(async || StatusCode::UNAUTHORIZED))
             .layer(layer)
     };
     let ask = async |transports, path: &str, headers: &[(&str, &str)]| {
@@ -179,6 +180,7 @@ async fn a_401_says_how_to_authenticate() {
         }
         assert_eq!(ask(transports, "/fresh", &[]).await, (401, says("Bearer")));
         assert_eq!(ask(transports, "/own", &[wrong]).await, (401, says("Mine")));
+        assert_eq!(ask(transports, "/none", &[]).await, (401, says("Bearer")));
     }
     assert_eq!(ask(Transports::Both, "/", &[page]).await, (303, None));
     assert_eq!(ask(Transports::Bearer, "/", &[page]).await, (401, says("Bearer")));
@@ -211,6 +213,8 @@ async fn call(app: &Router, method: Method, path: &str, token: &str) -> (StatusC
     let headers = [("authorization", value.as_str())];
     let headers = if token.is_empty() { &[][..] } else { &headers };
     let reply = Client::new(app).ask_with(method, path, headers).await;
+    let is_api = reply.body.contains("access_token\":\"");
+    assert!(!is_api || text(&reply.headers, "cache-control") == Some("no-store"));
     assert_eq!(text(&reply.headers, "set-cookie"), None);
     assert_eq!(text(&reply.headers, TOKEN), None, "it is in the body");
     let body: Result<serde_json::Value, _> = serde_json::from_str(&reply.body);
@@ -245,11 +249,15 @@ async fn the_token_of_a_cookie_is_shown_to_no_script() {
     for under in all().await {
         let layer = layer(&under, Transports::Both);
         let asks = |mut s: Handle| async move {
+            s.set_user(8);
             let refused = s.bearer_token().await.unwrap_err();
             (refused.status_and_text().0.as_u16(), matches!(refused, SessionError::NotBearer))
         };
         let browser = signed_in(Tab::new(&layer)).await;
-        assert_eq!(browser.ask(asks).await.ok(), (400, true), "{}", under.name);
+        let refused = browser.ask(asks).await;
+        assert_eq!(text(&refused.headers, "set-cookie"), None, "{}", under.name);
+        assert_eq!(refused.ok(), (400, true), "{}", under.name);
+        assert_eq!(user(&browser).await, Some(7), "{}: nobody is signed in by it", under.name);
         let both = browser.beside(signed_in(Tab::new(&layer)).await.cookie.as_ref().unwrap());
         assert_eq!(both.ask(asks).await.ok(), (400, true), "{}: two cookies", under.name);
         // What the request has begun with a cookie stays with it.

@@ -289,6 +289,8 @@ async fn nothing_is_left_of_a_user_who_is_erased() {
         .ok();
         let mut other = signed_in(&layer, 8).await;
         assert_eq!(see(&mut left, |s| s.note().to_owned()).await, "an address");
+        let all = manager(&layer).export(&7).await.unwrap();
+        assert!(all.len() == 2 && all[1].fields["note"] == "an address", "{}", under.name);
         assert_eq!(manager(&layer).erase(&7).await.unwrap(), 2, "{}", under.name);
         assert_eq!(see(&mut tab, |s| s.user()).await, None, "{}", under.name);
         assert_eq!(see(&mut left, |s| s.note().to_owned()).await, "", "{}", under.name);

@@ -18,7 +18,8 @@ use crate::token::SessionToken;
 use crate::transport::{Transport, Transports, bearer};
 
 /// The reaction to a replayed token: one that
-/// [`renew_after`](crate::SessionLayer::renew_after) replaced and that is presented after
+/// [`renew_after`](crate::SessionLayer::renew_after), or the request after a
+/// [`SessionManager::update`](crate::SessionManager::update), replaced and that is presented after
 /// its grace period. One of two clients has stolen it, and it is unknown which
 /// (RFC 9700 §4.14).
 ///

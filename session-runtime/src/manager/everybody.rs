@@ -1,19 +1,21 @@
 //! Ending the sessions of all users, and all that is left of one.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::{PAGE, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
-use crate::record::{EndReason, Principal, Record};
+use crate::record::{EndReason, Principal, PrincipalHash, Record};
 use crate::schema::HasPrincipal;
 use crate::store::Revoke;
 
 impl<S> SessionManager<S> {
-    /// Ends all sessions of all users that were created, or whose user last authenticated, before
-    /// `before`, and returns their number: after a leak of credentials, for example. Anonymous
-    /// sessions end too. With `SystemTime::now()` all that exist end.
+    /// Ends every session that was created before `before` and whose user has not authenticated
+    /// since, and returns their number: after a leak of credentials, for example. Anonymous sessions
+    /// and those of other schemas end too, but none of a realm that the manager does not cover. The
+    /// reason is always [`EndReason::Administrator`].
     ///
     /// Reads every session of the store, in steps, so it takes time; call it again if it fails.
     ///
@@ -34,6 +36,7 @@ impl<S> SessionManager<S> {
     ///
     /// [`SessionError::Store`] if the store fails, or has no
     /// [`scan`](crate::store::SessionStore::scan).
+    #[doc(alias("logout_all", "revoke_all_users"))]
     pub async fn revoke_everybody(&self, before: SystemTime) -> Result<u64, SessionError> {
         let before = Timestamp::from(before);
         let is_older = |record: &Record| {
@@ -41,6 +44,23 @@ impl<S> SessionManager<S> {
             meta.created < before && meta.authenticated.is_none_or(|at| at < before)
         };
         self.end_where(is_older, EndReason::Administrator).await
+    }
+
+    /// Returns the live sessions for which `is_wanted` holds.
+    pub(super) async fn all_where(
+        &self,
+        is_wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Vec<Arc<Record>>, SessionError> {
+        let (engine, mut all, mut from) = (&self.engine, Vec::new(), None);
+        loop {
+            let page = engine.within(engine.store.scan(from.as_ref(), PAGE)).await?;
+            let theirs = page.records.into_iter();
+            all.extend(theirs.filter(|record| self.covers(record) && is_wanted(record)));
+            from = page.next;
+            if from.is_none() {
+                return Ok(all);
+            }
+        }
     }
 
     async fn end_where(
@@ -82,19 +102,24 @@ impl<S: HasPrincipal> SessionManager<S> {
     /// Ends all sessions of `principal`, and those that the user has signed out of without ending
     /// them, which still hold their data. Returns their number: for a user who is deleted.
     ///
-    /// Reads every session of the store, in steps. What remains is the tombstone of each session,
-    /// for a minute, without its data.
+    /// Reads every session of the store, in steps. What remains has no data, but names the user: a
+    /// tombstone of each session, for a minute, and the note that all were revoked, for 15 minutes.
     ///
     /// # Errors
     ///
     /// Same as [`revoke_all`](Self::revoke_all) and [`revoke_everybody`](Self::revoke_everybody).
+    #[doc(alias("gdpr"))]
     pub async fn erase(&self, principal: &S::Principal) -> Result<u64, SessionError> {
         let principals = self.named_by(principal)?;
         let ended = self.end(&principals, Revoke::All).await?;
         let hashes: Vec<_> = principals.iter().map(Principal::hash).collect();
-        let is_left = |record: &Record| {
-            record.meta.principal_or_last().is_some_and(|last| hashes.contains(&last))
-        };
+        let is_left = |record: &Record| is_left_by(record, &hashes);
         Ok(ended + self.end_where(is_left, self.because).await?)
     }
+}
+
+/// Whether one of these users has signed out of the session without ending it.
+pub(super) fn is_left_by(record: &Record, users: &[PrincipalHash]) -> bool {
+    let meta = &record.meta;
+    meta.principal.is_none() && meta.principal_or_last().is_some_and(|last| users.contains(&last))
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::everybody::is_left_by;
 use super::{PAGE, SessionInfo, SessionManager};
 use crate::error::SessionError;
-use crate::record::{KEYED, Record};
+use crate::record::{KEYED, Principal, Record};
 use crate::schema::{FieldKind, HasPrincipal, Schema};
 
 /// A session with its data; see [`SessionManager::export`].
@@ -21,16 +22,18 @@ pub struct ExportedSession {
 }
 
 impl<S: HasPrincipal> SessionManager<S> {
-    /// Returns all live sessions of `principal` with their data, as stored, for a user who asks what
-    /// is stored about them (GDPR, article 15). Fields marked `secret` or `nonce` are left out: they
-    /// are credentials.
+    /// Returns all live sessions of `principal` with their data, as stored, and those that the user
+    /// has signed out of without ending them: for a user who asks what is stored about them (GDPR,
+    /// article 15). Fields marked `secret` or `nonce` are left out: they are credentials.
+    ///
+    /// Reads every session of the store, in steps.
     ///
     /// ```
     /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
     /// # #[derive(SessionSchema)]
     /// # struct Visitor { #[session(principal)] user_id: Option<u64>, cart: Vec<String> }
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
-    /// # let t = TestSession::<Visitor>::new().signed_in_as(42).with(|s| s.set_cart(["pen".to_owned()]));
+    /// # let t = TestSession::<Visitor>::new().signed_in_as(42).with(|s| s.set_cart(vec!["pen".to_owned()]));
     /// let all = t.typed_manager().export(&42).await?;
     /// assert_eq!(all[0].fields["cart"].to_string(), r#"["pen"]"#);
     /// # Ok(()) }
@@ -38,7 +41,8 @@ impl<S: HasPrincipal> SessionManager<S> {
     ///
     /// # Errors
     ///
-    /// Same as [`sessions_of`](Self::sessions_of).
+    /// Same as [`erase`](Self::erase).
+    #[doc(alias("gdpr"))]
     pub async fn export(
         &self,
         principal: &S::Principal,
@@ -56,9 +60,16 @@ impl<S: HasPrincipal> SessionManager<S> {
             }));
             from = page.next;
             if from.is_none() {
-                return Ok(all);
+                break;
             }
         }
+        let hashes: Vec<_> = principals.iter().map(Principal::hash).collect();
+        let is_left = |record: &Record| is_left_by(record, &hashes);
+        for record in self.all_where(is_left).await? {
+            let info = SessionInfo::of(&record, &listed, self.engine.now());
+            all.push(ExportedSession { info, fields: fields(&record, &schemas) });
+        }
+        Ok(all)
     }
 }
 

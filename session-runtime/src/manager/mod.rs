@@ -37,7 +37,7 @@ use crate::ticket::LoginTicket;
 /// The number of sessions that are read at once.
 const PAGE: usize = 500;
 
-/// Lists and ends the sessions of a principal. An extractor; outside a request, get it
+/// Lists, ends and changes the sessions of a principal. An extractor; outside a request, get it
 /// from [`SessionLayer::manager_for`](crate::SessionLayer::manager_for), or untyped from
 /// [`SessionLayer::manager`](crate::SessionLayer::manager).
 ///

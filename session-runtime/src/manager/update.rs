@@ -15,8 +15,8 @@ const ATTEMPTS: u32 = 3;
 
 /// Changing sessions.
 impl<S: HasPrincipal> SessionManager<S> {
-    /// Runs `change` on each live session of `principal`, and returns what it returned: for reading
-    /// and changing sessions without a request.
+    /// Runs `change` on each live session of `principal`, and returns the results: for reading and
+    /// changing sessions outside a request.
     ///
     /// Each session is changed in a [transaction](Handle::transaction), with the policies of its
     /// fields: `change` sees what is stored now, may run several times for one session, and must
@@ -24,7 +24,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     /// meanwhile is left out.
     ///
     /// A change of privileges (a `renew` field, clearing the principal) ends the authority of
-    /// requests and sockets that are open, as ever. The client keeps its token until its next
+    /// requests and sockets that are open, as always. The client keeps its token until its next
     /// request, which renews it. No activity is recorded.
     ///
     /// ```

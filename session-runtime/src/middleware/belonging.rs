@@ -39,6 +39,7 @@ impl SessionLayer {
     /// # Default
     ///
     /// [`Transports::Cookie`].
+    #[doc(alias("bearer", "authorization"))]
     #[must_use]
     pub fn transports(self, transports: Transports) -> Self {
         self.set(|config| config.transports = transports)

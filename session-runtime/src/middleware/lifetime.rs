@@ -51,7 +51,7 @@ impl SessionLayer {
     ///
     /// The same as [`idle_timeout`](Self::idle_timeout) with `absolute_timeout(None)`, and the
     /// cookie outlives the browser: it has a `Max-Age`, and is sent again whenever activity is
-    /// recorded. A session that asks to be [remembered](crate::Handle::remember) ends as it asks.
+    /// recorded. There is no absolute timeout, and of these three settings the last call counts. A session that asks to be [remembered](crate::Handle::remember) ends as it asks.
     ///
     /// ```
     /// use std::time::Duration;
@@ -81,8 +81,8 @@ impl SessionLayer {
         self.set(|config| config.policy.max_remember = duration)
     }
 
-    /// Makes requests of `path` and everything below it no activity: they have the session, and
-    /// are authenticated, but do not extend it. For what a page asks for by itself, such as polling
+    /// Requests to `path` and everything below it do not count as activity: they have the session,
+    /// and are authenticated, but do not extend it. For what a page asks for by itself, such as polling
     /// for messages. The path is the one that the layer sees, as with [`exclude`](Self::exclude).
     /// May be called several times.
     ///
@@ -95,7 +95,7 @@ impl SessionLayer {
         self.set(|config| config.passive.push(path))
     }
 
-    /// Makes requests with this header no activity, whatever its value, as
+    /// Requests with this header do not count as activity, whatever its value, as
     /// [`passive`](Self::passive) does with paths. A client can only shorten its own session with
     /// it.
     ///
@@ -118,8 +118,8 @@ impl SessionLayer {
     }
 
     /// Sets how soon [`Handle::ended`](crate::Handle::ended) and
-    /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* process has
-    /// done. What this process does is noticed at once. At least 100 milliseconds.
+    /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* layer or
+    /// process has done. What this layer does is noticed at once. At least 100 milliseconds.
     ///
     /// Each waiting socket asks the store once in this time: a read of one session, which a
     /// [`CachedStore`](crate::store::CachedStore) answers from memory. With

@@ -17,10 +17,11 @@ pub enum EndReason {
     SignedOut,
     /// Another user signed in, in the same browser.
     AnotherUser,
-    /// Its token was replaced by a sign-in, a sign-out or a change of privileges in the same
-    /// browser; the session itself may continue.
+    /// A sign-in, a sign-out or a change of privileges has replaced what the token stood for; the
+    /// session itself may continue.
     Replaced,
-    /// Its user ended it from another device.
+    /// It was ended by [`SessionManager`](crate::SessionManager), usually by its user on another
+    /// device.
     OtherDevice,
     /// An administrator ended it.
     Administrator,
@@ -30,7 +31,7 @@ pub enum EndReason {
     Replayed,
     /// It was idle for too long.
     Idle,
-    /// It was as old as a session may be.
+    /// It reached the absolute timeout.
     Expired,
     /// The token opens nothing, and no more is known: the session ended more than a minute ago, or
     /// there never was one.

@@ -1,4 +1,4 @@
-//! Activity without a request: of a handler that goes on for long.
+//! Activity during a long-running handler.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -101,6 +101,7 @@ impl Backend for RequestSession {
             Some(CookieChange::Remove) => return None,
             None => state.token.clone()?,
         };
+        state.handed_out = true;
         let mut text = String::new();
         self.engine.config.write_text_of(&token, &mut text);
         Some(BearerToken::new(text))

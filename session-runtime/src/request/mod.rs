@@ -14,7 +14,7 @@
 //! - `cookie`: decides which cookie the response sets
 //! - `take`: values that are handed out once
 //! - `transaction`: runs each attempt as a small request inside the request
-//! - `activity`: activity of a handler that goes on for long
+//! - `activity`: activity during a long-running handler
 //! - `watch`: waits for the end or a change of a session
 //! - `to_end`: commits that run to completion
 //! - `response`: decides whether a response may be sent, and with what

@@ -56,8 +56,12 @@ pub(crate) fn finish<B: From<&'static str>>(
     mut response: Response<B>,
     committed: Result<(), SessionError>,
 ) -> Response<B> {
-    let Some(session) = session.filter(|it| it.was_asked()) else { return response };
+    let Some(session) = session else { return response };
     let config = &session.engine.config;
+    if !session.was_asked() {
+        challenge(response.status(), response.headers_mut(), config, None);
+        return response;
+    }
     session.scope.mark_head_sent();
     let mut state = session.scope.state();
     let saved = committed.is_ok();
@@ -91,13 +95,11 @@ pub(crate) fn finish<B: From<&'static str>>(
     if state.read {
         vary_on(config.transports.vary(state.transport), response.headers_mut());
     }
-    if config.transports.accepts_bearer() && response.status() == StatusCode::UNAUTHORIZED {
-        let because = state.because.filter(|_| state.transport == Transport::Bearer);
-        response
-            .headers_mut()
-            .entry(header::WWW_AUTHENTICATE)
-            .or_insert_with(|| challenge(because));
+    if state.handed_out {
+        forbid_caching(response.headers_mut());
     }
+    let because = state.because.filter(|_| state.transport == Transport::Bearer);
+    challenge(response.status(), response.headers_mut(), config, because);
     // The session was destroyed between the commit and the head.
     let destroyed = saved && !state.destroyed.is_empty();
     drop(state);
@@ -108,14 +110,23 @@ pub(crate) fn finish<B: From<&'static str>>(
     response
 }
 
-/// Returns the challenge of a 401 (RFC 6750 §3); `because`: why the token that was presented opens
-/// nothing.
-fn challenge(because: Option<EndReason>) -> HeaderValue {
+/// Adds the challenge to a 401, unless its handler did (RFC 6750 §3); `because`: why the bearer token
+/// that was presented opens nothing.
+fn challenge(
+    status: StatusCode,
+    headers: &mut HeaderMap,
+    config: &Config,
+    because: Option<EndReason>,
+) {
+    if status != StatusCode::UNAUTHORIZED || !config.transports.accepts_bearer() {
+        return;
+    }
     let text = because
         .map(|because| format!("Bearer error=\"invalid_token\", error_description=\"{because}\""));
     // A reason consists of letters, so this is always a valid header value.
-    let challenge = text.and_then(|text| HeaderValue::try_from(text).ok());
-    challenge.unwrap_or(HeaderValue::from_static("Bearer"))
+    let value = text.and_then(|text| HeaderValue::try_from(text).ok());
+    let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
+    headers.entry(header::WWW_AUTHENTICATE).or_insert(value);
 }
 
 fn set_cookies(

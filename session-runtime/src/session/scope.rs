@@ -128,6 +128,8 @@ pub(crate) struct State {
     pub(crate) stale: bool,
     /// How the client sends its token.
     pub(crate) transport: Transport,
+    /// The handler has taken the bearer token, for the body of the response.
+    pub(crate) handed_out: bool,
     /// The token that was presented and accepted.
     pub(crate) token: Option<SessionToken>,
     /// The ended session that the presented token belongs to.

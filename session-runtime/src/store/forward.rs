@@ -26,7 +26,7 @@
 ///
 ///     fn delete(&self, id: SessionId, because: EndReason) -> StoreFuture<'_, Result<bool, StoreError>> {
 ///         self.logouts.fetch_add(1, Ordering::Relaxed);
-///         self.inner.delete(id, by)
+///         self.inner.delete(id, because)
 ///     }
 /// }
 /// ```
@@ -96,10 +96,10 @@ macro_rules! forward_store {
         fn delete(
             &self,
             id: $crate::SessionId,
-            by: $crate::store::contract::EndReason,
+            because: $crate::store::contract::EndReason,
         ) -> $crate::forward_store!(@answer '_, bool) {
             let $this = self;
-            $to.delete(id, by)
+            $to.delete(id, because)
         }
     };
     (@list $this:ident => $to:expr) => {

@@ -1,4 +1,4 @@
-//! Activity that no request shows: of uploads, streams and sockets.
+//! Activity during uploads, streams and sockets.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use crate::session::Handle;
 
 /// Activity without requests.
 impl<S: SessionSchema> Handle<S> {
-    /// Records activity now, in a handler that goes on for long. Without it the session of an upload
-    /// or a socket ends by its idle timeout, counted from the last request. Stores nothing unless
-    /// that is due, as with a request.
+    /// Records activity now, in a long-running handler. Without it the session of an upload or a
+    /// socket ends by its idle timeout, counted from the last request. Stores nothing unless that is
+    /// due, as with a request.
     ///
     /// ```
     /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
@@ -30,12 +30,13 @@ impl<S: SessionSchema> Handle<S> {
     ///
     /// [`SessionError::Gone`] if the session is not stored, has ended, or another request has
     /// signed in or out; otherwise what the store reports.
+    #[doc(alias("heartbeat"))]
     pub async fn touch(&self) -> Result<(), SessionError> {
         self.core.touch().await
     }
 
-    /// Records activity in the background until the guard is dropped, or the session has ended.
-    /// Absolute timeouts are not extended.
+    /// Records activity in the background until the guard is dropped, the session has ended, or its
+    /// privileges have changed. Absolute timeouts are not extended.
     ///
     /// ```
     /// # use session_runtime::{Session, SessionError, SessionSchema};

@@ -25,8 +25,11 @@ impl<S: SessionSchema> Handle<S> {
 
     /// Stores the changes now, as [`save`](Self::save) does, and returns the token that the client
     /// is to send from now on: a new one if this request signed in or the token was due for
-    /// [renewal](crate::SessionLayer::renew_after), else the one that it has. `None` if nothing is
-    /// stored. The response then has no [`token_header`](crate::SessionLayer::token_header).
+    /// [renewal](crate::SessionLayer::renew_after), else the one that it has. Returns `None` if
+    /// nothing is stored.
+    ///
+    /// A token returned here is not also sent in the
+    /// [`token_header`](crate::SessionLayer::token_header), and the response is `no-store`.
     ///
     /// A client that got no response may call again with the token that it has: a renewal by age
     /// gives the same token to each call, and the old one stays valid until the new one has been
@@ -61,10 +64,15 @@ impl<S: SessionSchema> Handle<S> {
     /// # Errors
     ///
     /// [`SessionError::NotBearer`] if the client's cookie opens a session, or the layer accepts no
-    /// bearer tokens; otherwise the same as [`save`](Self::save).
+    /// bearer tokens; the unpublished changes of this handle are then discarded. Otherwise the same as [`save`](Self::save).
+    #[doc(alias("access_token", "refresh", "refresh_token"))]
     pub async fn bearer_token(&mut self) -> Result<Option<BearerToken>, SessionError> {
         let backend = Arc::clone(&self.core.backend);
-        backend.begin_bearer()?;
+        if let Err(error) = backend.begin_bearer() {
+            // Nobody is signed in by a request that is refused.
+            self.discard();
+            return Err(error);
+        }
         self.save().await?;
         Ok(backend.bearer_token())
     }

@@ -9,13 +9,16 @@ use crate::session::Handle;
 
 /// Sockets and streams.
 impl<S: SessionSchema> Handle<S> {
-    /// Completes when the session has ended, or another request has signed in or out, with the
-    /// reason: a socket or a stream then has no authority any more, and should end.
+    /// Completes when the session has ended, or its privileges have changed (a sign-in, a sign-out,
+    /// a `renew` field, [`regenerate`](Self::regenerate)), with the reason: a socket or a stream then
+    /// has no authority any more, and should end.
     ///
-    /// An end by this process is noticed at once, and so is expiry. An end by another process is
-    /// noticed within [`watch_interval`](crate::SessionLayer::watch_interval), by a load that a
+    /// Expiry, and an end by this layer, its clones and its managers, is noticed at once. An end by
+    /// another layer or process is noticed within [`watch_interval`](crate::SessionLayer::watch_interval), by a load that a
     /// [cache](crate::store::CachedStore) may answer. While the store fails, it is asked again at
-    /// that interval. May be dropped and called again.
+    /// that interval.
+    ///
+    /// Cancel safe: use it in `tokio::select!`.
     ///
     /// ```
     /// # use session_runtime::{EndReason, SessionSchema, testing::TestSession};
@@ -30,6 +33,7 @@ impl<S: SessionSchema> Handle<S> {
     /// ```
     ///
     /// Of a session that is not stored it completes at once, with [`EndReason::Unknown`].
+    #[doc(alias("closed", "on_logout"))]
     pub async fn ended(&self) -> EndReason {
         match self.core.latest() {
             Some(record) => {
@@ -41,8 +45,8 @@ impl<S: SessionSchema> Handle<S> {
     }
 
     /// Completes when others have changed the session since this handle last loaded or saved it.
-    /// Then [`reload`](Self::reload) shows what they have stored. Changes are noticed as the end is
-    /// by [`ended`](Self::ended).
+    /// Then call [`reload`](Self::reload) to load what they have stored; it may be no field, as when a
+    /// token was renewed. Changes are noticed as the end is by [`ended`](Self::ended). Cancel safe.
     ///
     /// ```
     /// # use session_runtime::{Session, SessionError, SessionSchema};
