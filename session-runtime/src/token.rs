@@ -109,6 +109,10 @@ impl SessionToken {
         self
     }
 
+    pub(crate) const fn transport(&self) -> Transport {
+        self.transport
+    }
+
     fn from_bytes(bytes: &[u8; TOKEN_BYTES]) -> Self {
         let mut id = [0; SessionId::BYTES];
         let mut secret = [0; SECRET_BYTES];

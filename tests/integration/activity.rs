@@ -279,6 +279,48 @@ async fn a_rolling_cookie_goes_with_renewal_and_yields_to_remember() {
 }
 
 #[tokio::test]
+async fn a_rolling_cookie_undoes_no_sign_in_and_no_renewal() {
+    for under in all().await {
+        let layer = SessionLayer::new(under.store.clone()).rolling(30 * DAY).schema::<Visitor>();
+        let name = under.name;
+        let mut tab = signed_in(&layer).await;
+        // A slow request, and a sign-in in another tab meanwhile.
+        let mut other = tab.clone();
+        let slow = tab.ask(move |s: Handle| async move {
+            other.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
+            (s.user(), other.cookie)
+        });
+        let slow = slow.await;
+        assert_eq!(slow.headers.get("set-cookie"), None, "{name}");
+        tab.cookie = slow.ok().1;
+        assert_eq!(user(&mut tab).await, Some(7), "{name}");
+        // A second click on "Sign out", and a sign-in between the two.
+        let mut other = tab.clone();
+        let second = tab.ask(move |mut s: Handle| async move {
+            other.run(|mut s: Handle| async move { s.destroy() }).await.ok();
+            other.cookie = None;
+            other.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
+            s.destroy();
+            other.cookie
+        });
+        let second = second.await;
+        assert_eq!(second.headers.get("set-cookie"), None, "{name}");
+        tab.cookie = second.ok();
+        assert_eq!(user(&mut tab).await, Some(7), "{name}");
+        // A renewal by another request, whose token is in use already.
+        let renewing = layer.clone().renew_after(10 * DAY);
+        let mut other = tab.by(&renewing);
+        let clock = under.clock.clone();
+        let slow = tab.ask(move |_: Handle| async move {
+            clock.advance(10 * DAY);
+            other.run(|_: Handle| async {}).await.ok();
+            other.run(|_: Handle| async {}).await.ok();
+        });
+        assert_eq!(slow.await.headers.get("set-cookie"), None, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_bearer_token_follows_nothing() {
     let under = memory();
     let layer = SessionLayer::new(under.store.clone()).rolling(30 * DAY);

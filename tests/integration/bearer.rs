@@ -22,6 +22,8 @@ use tokio::sync::Barrier;
 struct Visitor {
     #[session(principal)]
     user: Option<u64>,
+    #[session(renew)]
+    role: String,
     note: String,
 }
 
@@ -274,6 +276,23 @@ async fn the_token_of_a_cookie_is_shown_to_no_script() {
     }
 }
 
+#[tokio::test]
+async fn a_save_that_failed_shows_no_script_the_token_of_a_cookie() {
+    for under in all().await {
+        let layer = layer(&under, Transports::Both).schema::<Visitor>();
+        let browser = signed_in(Tab::new(&layer)).await;
+        let sessions = layer.manager_for::<Visitor>().unwrap();
+        let asks = browser.ask(move |mut s: Handle| async move {
+            sessions.update(&7, |s| s.set_role("editor")).await.unwrap();
+            s.set_note("lost");
+            assert!(matches!(s.save().await, Err(SessionError::Gone)));
+            s.bearer_token().await.ok().flatten()
+        });
+        assert_eq!(asks.await.value, Some(None), "{}", under.name);
+        assert_eq!(user(&browser).await, Some(7), "{}", under.name);
+    }
+}
+
 /// Otherwise an old cookie, which no script can remove, would keep a page from its token.
 #[tokio::test]
 async fn a_cookie_that_opens_nothing_keeps_nobody_from_a_bearer_token() {
@@ -356,6 +375,9 @@ async fn refreshes_that_are_lost_or_come_at_once_agree_on_one_successor() {
         assert_eq!(call(&app, Method::GET, "/user", &lost).await.1, "Some(7)");
         under.clock.advance(Duration::from_secs(59));
         assert_eq!(call(&app, Method::GET, "/user", &token).await.1, "Some(7)");
+        // A late repetition is not told to go back to the old one.
+        let late = refresh().await;
+        assert_eq!(late, (StatusCode::OK, "{\"access_token\":null}".to_owned()));
         under.clock.advance(Duration::from_secs(2));
         // Now one of two clients has stolen it.
         assert_eq!(call(&app, Method::POST, "/refresh", &token).await.0, StatusCode::UNAUTHORIZED);

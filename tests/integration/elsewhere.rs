@@ -178,6 +178,104 @@ async fn a_change_of_privileges_ends_what_is_open_and_renews_the_token_with_the_
     }
 }
 
+/// A sign-in does not depend on what it found, but it must not bring back what was taken away.
+#[tokio::test]
+async fn a_sign_in_under_way_brings_back_no_privilege_that_a_job_has_taken() {
+    for under in all().await {
+        let layer = layer(&under);
+        let mut tab = signed_in(&layer, 7).await;
+        tab.run(|mut s: Handle| async move { s.set_role("admin") }).await.ok();
+        let old = tab.clone();
+        let sessions = manager(&layer);
+        let login = tab.run(move |mut s: Handle| async move {
+            assert_eq!(s.role(), "admin");
+            sessions.update(&7, |s| s.set_role("user")).await.unwrap();
+            s.set_user(7);
+        });
+        login.await.ok();
+        assert_eq!(
+            see(&mut tab, |s| (s.user(), s.role().to_owned())).await,
+            (Some(7), "user".into())
+        );
+        assert_eq!(old.ask(|s: Handle| async move { s.user() }).await.ok(), None, "{}", under.name);
+        assert_eq!(manager(&layer).sessions_of(&7).await.unwrap().len(), 1, "{}", under.name);
+
+        let before = tab.clone();
+        let sessions = manager(&layer);
+        let login = tab.run(move |mut s: Handle| async move {
+            sessions.update(&7, |s| s.clear_user()).await.unwrap();
+            s.set_user(7);
+        });
+        login.await.ok();
+        assert_eq!(
+            see(&mut tab, |s| (s.user(), s.role().to_owned())).await,
+            (Some(7), String::new())
+        );
+        drop(before);
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_signs_in_reads_again_what_a_job_has_changed() {
+    let under = memory();
+    let layer = layer(&under);
+    let mut tab = signed_in(&layer, 7).await;
+    tab.run(|mut s: Handle| async move { s.set_role("admin") }).await.ok();
+    // By another node, whose queue is another.
+    let sessions = manager(&self::layer(&under));
+    let mut first = true;
+    let login = tab.run(move |mut s: Handle| async move {
+        let done = s.transaction(|s| {
+            if std::mem::take(&mut first) {
+                let taken = sessions.update(&7, |s| s.set_role("user"));
+                // A store in memory answers at once.
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(pin!(taken).poll(&mut context).is_ready());
+            }
+            s.set_user(7);
+            s.role().to_owned()
+        });
+        done.await.unwrap()
+    });
+    assert_eq!(login.await.ok(), "user");
+    assert_eq!(see(&mut tab, |s| (s.user(), s.role().to_owned())).await, (Some(7), "user".into()));
+}
+
+/// Otherwise whoever has the token from before the sign-in would join the session with the
+/// privilege.
+#[tokio::test]
+async fn a_repeated_sign_in_inherits_no_privilege_that_a_job_has_given() {
+    for under in all().await {
+        let layer = layer(&under);
+        let mut planted = Tab::new(&layer);
+        planted.run(|mut s: Handle| async move { s.set_note("planted") }).await.ok();
+        let mut tab = planted.clone();
+        tab.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
+        manager(&layer).update(&7, |s| s.set_role("approved")).await.unwrap();
+        planted.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
+        let seen = see(&mut planted, |s| (s.user(), s.role().to_owned())).await;
+        assert_eq!(seen, (Some(7), String::new()), "{}", under.name);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_on_its_way_when_privileges_changed_is_renewed_too() {
+    for under in all().await {
+        let layer = layer(&under);
+        let mut tab = signed_in(&layer, 7).await;
+        for role in ["one", "two"] {
+            manager(&layer).update(&7, |s| s.set_role(role)).await.unwrap();
+            if role == "one" {
+                see(&mut tab, |s| s.user()).await; // gets a token, and has not presented it
+            }
+        }
+        let second = tab.cookie.clone();
+        assert_eq!(see(&mut tab, |s| s.user()).await, Some(7));
+        assert_ne!(tab.cookie, second, "{}: it was handed out before the change", under.name);
+        assert_eq!(see(&mut tab, |s| s.user()).await, Some(7), "{}", under.name);
+    }
+}
+
 #[tokio::test]
 async fn a_job_signs_nobody_in_but_may_sign_out_and_end() {
     for under in all().await {

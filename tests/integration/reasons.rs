@@ -131,6 +131,22 @@ async fn what_is_no_token_or_unknown_is_named_as_such_and_a_wrong_secret_learns_
     }
 }
 
+/// Whoever planted the token from before the sign-in is not told what becomes of the session.
+#[tokio::test]
+async fn who_has_a_replaced_token_learns_no_more_than_that() {
+    for under in all().await {
+        let layer = layer(&under);
+        let mut planted = Tab::new(&layer);
+        planted.run(|mut s: Handle| async move { s.set_role("x") }).await.ok();
+        let mut tab = planted.clone();
+        tab.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
+        let sessions = layer.manager_for::<Visitor>().unwrap();
+        sessions.as_administrator().revoke_all(&7).await.unwrap();
+        assert_eq!(because(&tab).await, Some(EndReason::Administrator), "{}", under.name);
+        assert_eq!(because(&planted).await, Some(EndReason::Replaced), "{}", under.name);
+    }
+}
+
 #[tokio::test]
 async fn the_reason_is_gone_with_the_next_session() {
     for under in all().await {

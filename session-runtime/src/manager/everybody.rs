@@ -113,8 +113,10 @@ impl<S: HasPrincipal> SessionManager<S> {
         let principals = self.named_by(principal)?;
         let ended = self.end(&principals, Revoke::All).await?;
         let hashes: Vec<_> = principals.iter().map(Principal::hash).collect();
-        let is_left = |record: &Record| is_left_by(record, &hashes);
-        Ok(ended + self.end_where(is_left, self.because).await?)
+        let is_theirs = |record: &Record| {
+            record.meta.principal_or_last().is_some_and(|last| hashes.contains(&last))
+        };
+        Ok(ended + self.end_where(is_theirs, self.because).await?)
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::everybody::is_left_by;
 use super::{PAGE, SessionInfo, SessionManager};
 use crate::error::SessionError;
-use crate::record::{KEYED, Principal, Record};
+use crate::record::{Principal, Record};
 use crate::schema::{FieldKind, HasPrincipal, Schema};
 
 /// A session with its data; see [`SessionManager::export`].
@@ -24,7 +24,8 @@ pub struct ExportedSession {
 impl<S: HasPrincipal> SessionManager<S> {
     /// Returns all live sessions of `principal` with their data, as stored, and those that the user
     /// has signed out of without ending them: for a user who asks what is stored about them (GDPR,
-    /// article 15). Fields marked `secret` or `nonce` are left out: they are credentials.
+    /// article 15). Fields marked `secret` or `nonce` are left out: they are credentials. So are those
+    /// that no [schema](crate::SessionLayer::schema) of the layer declares.
     ///
     /// Reads every session of the store, in steps.
     ///
@@ -74,15 +75,13 @@ impl<S: HasPrincipal> SessionManager<S> {
 }
 
 fn fields(record: &Record, schemas: &[&'static Schema]) -> BTreeMap<String, Value> {
-    let is_secret = |stored: &str| {
-        // The key of a keyed nonce may be a credential, too.
-        let stored = stored.split_once(KEYED).map_or(stored, |(field, _)| field);
-        let fields = schemas.iter().flat_map(|schema| schema.fields);
-        fields
-            .filter(|field| field.secret || matches!(field.kind, FieldKind::Nonce { .. }))
-            .any(|field| field.names().any(|name| name == stored))
+    // What no schema declares may be a credential of another program.
+    let is_shown = |stored: &str| {
+        let mut fields = schemas.iter().flat_map(|schema| schema.fields);
+        let field = fields.find(|field| field.names().any(|name| name == stored));
+        field.is_some_and(|it| !it.secret && !matches!(it.kind, FieldKind::Nonce { .. }))
     };
-    let shown = record.fields.iter().filter(|(name, _)| !is_secret(name));
+    let shown = record.fields.iter().filter(|(name, _)| is_shown(name));
     shown
         .filter_map(|(name, json)| Some((name.to_owned(), serde_json::from_slice(json).ok()?)))
         .collect()

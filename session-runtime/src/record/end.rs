@@ -147,11 +147,15 @@ impl Tombstone {
             return None;
         }
         let at = self.ended.at;
-        let known = |secret| match self.meta.standing(secret, at, at) {
-            Standing::Current | Standing::Next | Standing::Previous | Standing::Retired(_) => true,
-            Standing::Replayed | Standing::Unknown => false,
-        };
-        secrets.iter().any(known).then(|| self.ended.told(visit, now))
+        let told = self.ended.told(visit, now);
+        let standings = secrets.iter().map(|secret| self.meta.standing(secret, at, at));
+        let known = standings.filter_map(|standing| match standing {
+            Standing::Current | Standing::Next | Standing::Previous => Some(told),
+            // Whoever has a replaced secret learns no more than that.
+            Standing::Retired(_) => Some(Ended { because: EndReason::Replaced, ..told }),
+            Standing::Replayed | Standing::Unknown => None,
+        });
+        known.min_by_key(|ended| ended.because == EndReason::Replaced)
     }
 
     /// Whether it may be removed.

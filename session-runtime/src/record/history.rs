@@ -94,6 +94,13 @@ impl RetiredSecrets {
         }
     }
 
+    /// Forgets that a sign-in replaced the last of them: privileges have changed since.
+    pub(super) fn forget_sign_in(&mut self) {
+        if let Some(retired) = self.0.as_mut().filter(|retired| retired.by_sign_in) {
+            Arc::make_mut(retired).by_sign_in = false;
+        }
+    }
+
     /// Returns the last replaced secret, if a sign-in replaced it.
     #[must_use]
     pub fn last_by_sign_in(&self) -> Option<&RetiredSecret> {

@@ -252,6 +252,7 @@ impl Meta {
         }
         if patch.raise && patch.renew.is_none() {
             self.secret_since = OVERDUE;
+            self.retired.forget_sign_in();
             self.epoch = self.epoch.saturating_add(1);
         }
         if patch.authenticated {
@@ -271,7 +272,7 @@ impl Meta {
             self.restart(lifetime, now);
         }
         if let Some(rotate) = &patch.rotate {
-            self.begin(rotate);
+            self.begin(rotate, now);
         }
         if let Some(secret) = &patch.join {
             self.renewal = self.renewal.with_converging(**secret);

@@ -155,8 +155,11 @@ impl Meta {
     }
 
     /// Begins a rotation, unless one is pending or the secret that it is derived from was replaced.
-    pub(super) fn begin(&mut self, rotate: &Rotate) {
+    pub(super) fn begin(&mut self, rotate: &Rotate, now: Timestamp) {
         if self.renewal.pending().is_none() && self.secret == rotate.from {
+            if self.is_overdue() {
+                self.secret_since = now;
+            }
             let pending = Some(rotate.rotation);
             self.renewal = Renewal::of(Neighbours { pending, ..self.renewal.neighbours() });
         }
@@ -180,7 +183,10 @@ impl Meta {
             let neighbours = Neighbours { previous, ..Neighbours::default() };
             self.renewal = Renewal::of(neighbours);
             self.secret = *presented;
-            self.secret_since = now;
+            // Privileges have changed after it was handed out: it is due as well.
+            if !self.is_overdue() {
+                self.secret_since = now;
+            }
         }
     }
 
@@ -220,7 +226,7 @@ mod tests {
     #[test]
     fn the_old_secret_is_good_until_the_new_one_was_presented_and_for_the_grace() {
         let mut meta = meta();
-        meta.begin(&rotate(1, 2));
+        meta.begin(&rotate(1, 2), Timestamp::default());
         let presented = |meta: &Meta, byte, now| meta.standing(&hash(byte), at(now), at(now));
         assert_eq!(presented(&meta, 1, 100_000), Standing::Current);
         assert_eq!(presented(&meta, 2, 100_000), Standing::Next);
@@ -236,8 +242,8 @@ mod tests {
     #[test]
     fn a_second_rotation_does_not_replace_a_pending_one() {
         let mut meta = meta();
-        meta.begin(&rotate(1, 2));
-        meta.begin(&rotate(1, 3));
+        meta.begin(&rotate(1, 2), Timestamp::default());
+        meta.begin(&rotate(1, 3), Timestamp::default());
         assert_eq!(meta.renewal.pending(), Some(&rotate(1, 2).rotation));
         assert_eq!(meta.rotation_for(&rotate(1, 3)), Some(RotationNonce([2; 16])));
     }
@@ -245,20 +251,20 @@ mod tests {
     #[test]
     fn who_presented_a_secret_that_was_replaced_begins_and_learns_nothing() {
         let mut meta = meta();
-        meta.begin(&rotate(1, 2));
+        meta.begin(&rotate(1, 2), Timestamp::default());
         meta.confirm(&hash(2), at(10));
-        meta.begin(&rotate(1, 3));
+        meta.begin(&rotate(1, 3), Timestamp::default());
         assert_eq!(meta.renewal.pending(), None);
-        meta.begin(&rotate(2, 4));
+        meta.begin(&rotate(2, 4), Timestamp::default());
         assert_eq!(meta.rotation_for(&rotate(1, 3)), None);
     }
 
     #[test]
     fn a_change_of_privilege_retires_all_that_opened_the_record() {
         let mut meta = meta();
-        meta.begin(&rotate(1, 2));
+        meta.begin(&rotate(1, 2), Timestamp::default());
         meta.confirm(&hash(2), at(10));
-        meta.begin(&rotate(2, 3));
+        meta.begin(&rotate(2, 3), Timestamp::default());
         meta.retire_secrets(at(20));
         meta.secret = hash(4);
         for byte in [1, 2, 3] {
@@ -275,7 +281,7 @@ mod tests {
         let standing = |meta: &Meta, byte, now| meta.standing(&hash(byte), at(now), at(now));
         assert_eq!(standing(&meta, 1, 5), Standing::Current);
         assert_eq!(standing(&meta, 9, 5), Standing::Next);
-        meta.begin(&rotate(1, 2));
+        meta.begin(&rotate(1, 2), Timestamp::default());
         assert_eq!(standing(&meta, 9, 5), Standing::Next, "beside a rotation");
         meta.confirm(&hash(9), at(10));
         assert_eq!(standing(&meta, 9, 10), Standing::Current);

@@ -451,10 +451,13 @@ mod tests {
     fn a_tombstone_knows_every_secret_that_opened_its_record() {
         let ended = Ended::new(EndReason::OtherDevice, at(30_000));
         let tombstone = Tombstone { meta: crowded(), ended };
-        for byte in [1, 2, 3, 4] {
-            assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(89_999)), Some(ended), "{byte}");
+        // Whoever has a secret that was replaced before is told only that.
+        let replaced = Ended { because: EndReason::Replaced, ..ended };
+        for (byte, expected) in [(1, ended), (2, ended), (3, ended), (4, replaced)] {
+            assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(89_999)), Some(expected), "{byte}");
             assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(90_000)), None, "{byte}");
         }
+        assert_eq!(tombstone.judge(&[hash(4), hash(1)], LOOK, at(30_000)), Some(ended));
         assert_eq!(tombstone.judge(&[hash(5)], LOOK, at(30_000)), None);
         assert_eq!(tombstone.judge(&[hash(5), hash(2)], LOOK, at(30_000)), Some(ended));
         let late = Tombstone { ended: Ended { at: at(61_000), ..ended }, ..tombstone };

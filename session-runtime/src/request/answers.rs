@@ -210,13 +210,25 @@ impl Attempts<'_> {
         let seen = self.kin.part().unwrap_or_else(|| self.basis.origin().clone());
         let from = match &seen {
             Origin::Stored(record) if gone == Gone::Superseded && record.id == id => {
-                self.look_for_sign_in(id).await?;
+                if let Some(now) = self.look_for_sign_in(id).await? {
+                    return Ok(self.continues_with(Arc::clone(record), now));
+                }
                 Some(Arc::clone(record))
             }
             _ => None,
         };
         self.basis = Basis::Fork { seen, from };
         Ok(Step::Again)
+    }
+
+    /// Continues with the presented session, which somebody else than its client has changed: what
+    /// the request saw may include a privilege that was taken away.
+    fn continues_with(&mut self, seen: Arc<Record>, now: Arc<Record>) -> Step {
+        if self.is_transaction() {
+            return Step::Done(Committed::Outdated(now));
+        }
+        self.basis = Basis::Changed { seen, now: Origin::Stored(now) };
+        Step::Again
     }
 
     fn on_gone(&self, id: SessionId, gone: Gone, explicit: bool) -> Step {

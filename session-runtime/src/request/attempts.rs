@@ -175,6 +175,10 @@ impl<'c> Attempts<'c> {
         matches!(self.work, Work::Published { keep: Keep::Everything, .. } | Work::Take { .. })
     }
 
+    pub(super) const fn is_transaction(&self) -> bool {
+        matches!(&self.work, Work::Published { pending, .. } if pending.unchanged)
+    }
+
     /// Whether the commit authenticates the principal.
     pub(super) const fn is_sign_in(&self) -> bool {
         match &self.work {

@@ -87,7 +87,7 @@ impl Backend for RequestSession {
             (Transport::Cookie, Transports::Both) if has_no_session(&state) => {
                 state.transport = Transport::Bearer;
                 // What became of a cookie no longer matters: none is set.
-                (state.origin, state.over) = (Origin::Nobody, None);
+                (state.origin, state.over, state.token) = (Origin::Nobody, None, None);
                 Ok(())
             }
             (Transport::Cookie, _) => Err(SessionError::NotBearer),
@@ -96,11 +96,21 @@ impl Backend for RequestSession {
 
     fn bearer_token(&self) -> Option<BearerToken> {
         let mut state = self.scope.state();
-        let token = match state.cookie.take() {
-            Some(CookieChange::Set { token, .. }) => token,
+        let token = match &state.cookie {
+            Some(CookieChange::Set { token, .. }) => token.clone(),
             Some(CookieChange::Remove) => return None,
-            None => state.token.clone()?,
+            None => {
+                let (token, record) = (state.token.as_ref()?, state.record()?);
+                // The client has a newer one: this request was late.
+                let is_current = token.secret_hash(&record.meta.realm) == record.meta.secret;
+                Some(token.clone()).filter(|_| is_current)?
+            }
         };
+        // A save that was cancelled may have begun a session with a cookie.
+        if token.transport() != Transport::Bearer {
+            return None;
+        }
+        state.cookie = None;
         state.handed_out = true;
         let mut text = String::new();
         self.engine.config.write_text_of(&token, &mut text);

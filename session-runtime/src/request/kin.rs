@@ -1,6 +1,7 @@
 //! The related sessions of the same browser that a commit affects: one that another request has
 //! begun in place of the same session, which this one joins, and those that end with a sign-in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempts::{Attempts, Basis, Step, Work};
@@ -86,16 +87,27 @@ impl Kin {
 }
 
 impl Attempts<'_> {
-    /// Finds out whether a sign-in has replaced the token of this request.
-    pub(super) async fn look_for_sign_in(&mut self, id: SessionId) -> Result<(), SessionError> {
-        let Some(token) = &self.token else { return Ok(()) };
+    /// Finds out whether a sign-in has replaced the token of this request. Returns the record if the
+    /// token still opens it: then somebody else has changed its privileges.
+    pub(super) async fn look_for_sign_in(
+        &mut self,
+        id: SessionId,
+    ) -> Result<Option<Arc<Record>>, SessionError> {
+        let Some(token) = &self.token else { return Ok(None) };
         let engine = &self.request.engine;
         let secrets = engine.config.realms.secrets(token);
         let found = engine.store.load(id, &secrets, Touch::Never.into());
-        if let Lookup::Ended(Ended { sign_in: Some(epoch), .. }) = engine.within(found).await? {
-            self.kin.first = Some((id, epoch));
+        match engine.within(found).await? {
+            Lookup::Found(record) => {
+                engine.vouch_for_realm(&record)?;
+                return Ok(Some(record));
+            }
+            Lookup::Ended(Ended { sign_in: Some(epoch), .. }) => {
+                self.kin.first = Some((id, epoch));
+            }
+            _ => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Joins the session that the first of two equal sign-ins has begun, if `new` would be the

@@ -170,12 +170,13 @@ impl RequestSession {
         state.because = looked.because;
         state.proved = looked.proved;
         state.stale = looked.cached;
-        if let (Some(record), Some(token)) = (state.record(), &state.token)
-            && state.transport == Transport::Cookie
-            && self.cookie_follows(record, token)
-        {
-            cookie::send_again(state, true);
-        }
+        state.follows = match (state.record(), &state.token) {
+            (Some(record), Some(token)) => {
+                let by_cookie = state.transport == Transport::Cookie && !state.pending.rotate;
+                by_cookie && self.cookie_follows(record, token)
+            }
+            _ => false,
+        };
         if looked.ended {
             cookie::decide(state, Next::Over);
         }
@@ -298,13 +299,36 @@ impl RequestSession {
             && token.secret_hash(&meta.realm) == meta.secret
     }
 
+    /// Sends the cookie again that is to follow its session. The store is asked once more: a sign-in
+    /// or a renewal by another request may have replaced the token since it was loaded.
+    pub(super) async fn follow(&self) {
+        let (record, token) = {
+            let mut state = self.scope.state();
+            let follows = std::mem::take(&mut state.follows) && state.cookie.is_none();
+            match (state.record(), &state.token) {
+                (Some(record), Some(token)) if follows && !state.lost => {
+                    (Arc::clone(record), token.clone())
+                }
+                _ => return,
+            }
+        };
+        let stored = self.engine.store.reload(record.id, record.meta.epoch);
+        // If the store does not answer, a later request does it.
+        if let Ok(Some(stored)) = self.engine.within(stored).await
+            && stored.meta.renewal.pending().is_none()
+            && token.secret_hash(&stored.meta.realm) == stored.meta.secret
+        {
+            cookie::send_again(&mut self.scope.state(), true);
+        }
+    }
+
     /// Whether the token is due for rotation, or has a successor that was not presented yet.
     fn is_of_age(&self, record: &Record, token: &SessionToken) -> bool {
         let meta = &record.meta;
-        let of_age = |after| {
-            self.engine.now().since(meta.secret_since) >= after || meta.renewal.pending().is_some()
-        };
-        (meta.is_overdue() || self.engine.config.renew_after.is_some_and(of_age))
+        let of_age = |after| self.engine.now().since(meta.secret_since) >= after;
+        (meta.is_overdue()
+            || meta.renewal.pending().is_some()
+            || self.engine.config.renew_after.is_some_and(of_age))
             && token.secret_hash(&meta.realm) == meta.secret
     }
 

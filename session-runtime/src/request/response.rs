@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::{RequestSession, ToEnd};
+use super::{Committed, RequestSession, ToEnd};
 use crate::config::{Config, SetCookie};
 use crate::cookie::{apply_to, forbid_caching, guard, vary_on};
 use crate::error::{SessionError, report};
@@ -26,12 +26,21 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
             Err(SessionError::Unpublished)
         }));
     }
+    let keep = match (session.engine.config.keep_changes)(status) {
+        true => Keep::Everything,
+        false => Keep::SignOutOnly,
+    };
+    if session.scope.state().follows {
+        return Some(ToEnd::new(async move {
+            let committed = request.commit(keep).await?;
+            if matches!(committed, Committed::Stored) {
+                request.follow().await;
+            }
+            Ok(committed)
+        }));
+    }
     // A `save()` whose future was dropped may still be in progress.
     if session.has_work() || session.is_committing() {
-        let keep = match (session.engine.config.keep_changes)(status) {
-            true => Keep::Everything,
-            false => Keep::SignOutOnly,
-        };
         return Some(ToEnd::new(async move { request.commit(keep).await }));
     }
     None

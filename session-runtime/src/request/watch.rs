@@ -26,20 +26,22 @@ impl RequestSession {
         let watch = engine.watchers.join(record.id, principal);
         let mut seen = record;
         loop {
-            match self.look_at(&seen).await {
+            let interval = engine.config.watch_interval;
+            let pause = match self.look_at(&seen).await {
                 Ok(Standing::Live(record)) => {
                     if rev.is_some_and(|rev| record.meta.rev != rev) {
                         return None;
                     }
                     seen = record;
+                    let left = seen.meta.expires_at().since(engine.now());
+                    left.clamp(SHORTEST.min(interval), interval)
                 }
                 Ok(Standing::Over(because)) => return Some(because),
                 Err(error) => {
                     tracing::debug!(session = %seen.id, %error, "a watched session cannot be loaded");
+                    interval
                 }
-            }
-            let left = seen.meta.expires_at().since(engine.now());
-            let pause = left.clamp(SHORTEST, engine.config.watch_interval.max(SHORTEST));
+            };
             let _ = tokio::time::timeout(pause, watch.changed()).await;
         }
     }
@@ -65,8 +67,9 @@ impl RequestSession {
     }
 }
 
-/// The shortest pause between two looks, if the session is about to expire.
-const SHORTEST: Duration = Duration::from_millis(1);
+/// The shortest pause between two looks, if the session is about to expire: this node's clock may be
+/// ahead of the store's.
+const SHORTEST: Duration = Duration::from_millis(100);
 
 enum Standing {
     Live(Arc<Record>),

@@ -150,6 +150,8 @@ pub(crate) struct State {
     pub(crate) cookie: Option<CookieChange>,
     /// The schemas under which this request reads the session.
     pub(crate) schemas: Vec<&'static Schema>,
+    /// The cookie is to follow the session, whose activity has just been recorded.
+    pub(crate) follows: bool,
     /// A handler has read the session, so the response depends on the cookie.
     pub(crate) read: bool,
     /// The client presented the cookie of a session that was taken over.

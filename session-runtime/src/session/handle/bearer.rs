@@ -26,7 +26,7 @@ impl<S: SessionSchema> Handle<S> {
     /// Stores the changes now, as [`save`](Self::save) does, and returns the token that the client
     /// is to send from now on: a new one if this request signed in or the token was due for
     /// [renewal](crate::SessionLayer::renew_after), else the one that it has. Returns `None` if
-    /// nothing is stored.
+    /// nothing is stored, or if the client has a newer token already, as a request that was late.
     ///
     /// A token returned here is not also sent in the
     /// [`token_header`](crate::SessionLayer::token_header), and the response is `no-store`.
