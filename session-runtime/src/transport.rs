@@ -46,6 +46,10 @@ impl Transports {
         }
     }
 
+    pub(crate) const fn accepts_cookie(self) -> bool {
+        matches!(self, Self::Cookie | Self::Both)
+    }
+
     pub(crate) const fn accepts_bearer(self) -> bool {
         matches!(self, Self::Bearer | Self::Both)
     }

@@ -15,6 +15,7 @@ use session_runtime::{
 };
 use session_tests::promises::refresh;
 use session_tests::stores::{Under, all, memory};
+use session_tests::traced::Traced;
 use session_tests::{Client, Tab};
 use tokio::sync::Barrier;
 
@@ -469,6 +470,28 @@ async fn a_client_gets_its_token_though_an_outer_layer_fails() {
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(reply.headers.contains_key(TOKEN));
     assert_eq!(text(&reply.headers, "cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn two_layers_that_send_their_tokens_in_one_header_are_told_of() {
+    let traced = Traced::start();
+    let bearer = |name| {
+        let layer = SessionLayer::new(MemoryStore::new()).transports(Transports::Bearer);
+        layer.realm(name).token_header(name)
+    };
+    let told = async |inner: SessionLayer, outer: SessionLayer| {
+        let see = get(async |_: Session<Visitor>| ());
+        let app: Router = Router::new().route("/", see).layer(inner).layer(outer);
+        let mut client = Client::new(&app);
+        client.get("/").await;
+        client.get("/").await;
+        let text = traced.text();
+        let one = text.matches("send their tokens in one header").count();
+        (one, text.matches("have cookies of one name").count())
+    };
+    assert_eq!(told(bearer("a"), bearer("b")).await, (0, 0));
+    assert_eq!(told(bearer("a"), SessionLayer::new(MemoryStore::new())).await, (0, 0));
+    assert_eq!(told(bearer("a"), bearer("a")).await, (1, 0), "once");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::Engine;
 use crate::schema::Schema;
+use crate::transport::Transports;
 
 /// The layers of this process.
 static LAYERS: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
@@ -42,10 +43,22 @@ impl Engine {
         }
     }
 
-    /// Warns if the cookie of an enclosing layer has the same name.
+    /// Warns if an enclosing layer sends its tokens under the same name.
     pub(crate) fn is_within(&self, outer: &Self) {
-        let name = self.config.cookie.name();
-        if name == outer.config.cookie.name() {
+        let (ours, theirs) = (&self.config, &outer.config);
+        let both = |accepts: fn(Transports) -> bool| {
+            accepts(ours.transports) && accepts(theirs.transports)
+        };
+        let name = ours.cookie.name();
+        if both(Transports::accepts_bearer) && ours.token_header == theirs.token_header {
+            self.same_header.call_once(|| {
+                tracing::warn!(
+                    header = %ours.token_header,
+                    "two session layers around one handler send their tokens in one header, and a client gets only that of the outer one: give one of them another `.token_header(…)`"
+                );
+            });
+        }
+        if both(Transports::accepts_cookie) && name == theirs.cookie.name() {
             self.same_cookie.call_once(|| {
                 tracing::warn!(
                     cookie = name,

@@ -30,6 +30,8 @@ pub(crate) struct Engine {
     events: Events,
     /// Reports once that an enclosing layer has a cookie of the same name.
     pub(crate) same_cookie: Once,
+    /// Reports once that an enclosing layer sends its tokens in the same header.
+    pub(crate) same_header: Once,
     /// Reports once that a handler inside another layer asked for a schema that neither layer
     /// names.
     pub(crate) unnamed: Once,
@@ -44,7 +46,8 @@ impl Engine {
         let (queues, metrics) = (Queues::default(), Counters::default());
         let watchers = Watchers::default();
         let (audit, events) = (OnceLock::new(), Events::default());
-        let (same_cookie, unnamed, plain_http) = (Once::new(), Once::new(), Once::new());
+        let (same_cookie, same_header) = (Once::new(), Once::new());
+        let (unnamed, plain_http) = (Once::new(), Once::new());
         Self {
             store,
             config,
@@ -55,6 +58,7 @@ impl Engine {
             audit,
             events,
             same_cookie,
+            same_header,
             unnamed,
             plain_http,
             schemas,
