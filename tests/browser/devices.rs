@@ -22,6 +22,9 @@ fn signing_out_the_others_ends_the_other_browser() {
     phone.go("/");
     assert!(!phone.has("#user"));
     assert!(phone.has("#sign-in"), "the page is there, for nobody");
+    assert_eq!(phone.text("#notice"), "You were signed out from another device.");
+    phone.go("/");
+    assert!(!phone.has("#notice"), "once: the browser has a new session");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The frame around every page.
 
 use maud::{DOCTYPE, Markup, html};
+use session_runtime::EndReason;
 
 use super::{Frame, icons};
 use crate::catalogue::User;
@@ -80,7 +81,7 @@ fn shell(locale: Locale, tools: &Markup, body: &Markup) -> Markup {
     }
 }
 
-/// The message of the previous request.
+/// The message of the previous request, or why this browser's session is over.
 fn notice(frame: &Frame) -> Markup {
     let t = frame.texts();
     let name = |product| (t.product)(product).0;
@@ -96,6 +97,12 @@ fn notice(frame: &Frame) -> Markup {
         Notice::DeliveryNeeded => t.checkout.delivery_needed.to_owned(),
         Notice::CartChanged => t.checkout.cart_changed.to_owned(),
         Notice::PlacedBefore => t.checkout.placed_before.to_owned(),
+    });
+    // Only for a minute: after that nobody knows why.
+    let text = text.or_else(|| match frame.ended? {
+        EndReason::OtherDevice => Some(t.devices.ended_elsewhere.to_owned()),
+        EndReason::Idle | EndReason::Expired => Some(t.devices.ended_by_time.to_owned()),
+        _ => None,
     });
     html! {
         @if let Some(text) = text {

@@ -11,7 +11,7 @@ mod shelf;
 use std::time::{Duration, SystemTime};
 
 use maud::{Markup, html};
-use session_runtime::{Session, SessionId, SessionInfo};
+use session_runtime::{EndReason, Session, SessionId, SessionInfo};
 
 use crate::catalogue::User;
 use crate::session::{Line, Notice, Visitor};
@@ -24,6 +24,8 @@ pub(crate) struct Frame {
     locale: Locale,
     user: Option<&'static User>,
     notice: Option<Notice>,
+    /// Why the session that this browser had is over.
+    ended: Option<EndReason>,
 }
 
 impl Frame {
@@ -34,6 +36,7 @@ impl Frame {
             locale: session.locale(),
             user: session.user().and_then(User::find),
             notice: session.take_notice(),
+            ended: session.ended_because(),
         }
     }
 

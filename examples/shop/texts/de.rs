@@ -95,6 +95,8 @@ pub(super) const TEXTS: Texts = Texts {
         end_others: "Alle anderen abmelden",
         alone: "Sie sind sonst nirgends angemeldet. Melden Sie sich mit einem zweiten Browser oder in einem privaten Fenster an, dann erscheint er hier.",
         ended_one: "Die Session wurde beendet.",
+        ended_elsewhere: "Sie wurden von einem anderen Gerät aus abgemeldet.",
+        ended_by_time: "Ihre Session ist abgelaufen. Bitte melden Sie sich erneut an.",
         ended_others: |n| match n {
             0 => "Es gab keine anderen Sessions.".to_owned(),
             1 => "Eine andere Session wurde beendet.".to_owned(),

@@ -93,6 +93,8 @@ pub(super) const TEXTS: Texts = Texts {
         end_others: "Sign out the others",
         alone: "You are not signed in anywhere else. Sign in with a second browser or in a private window, and it will be listed here.",
         ended_one: "The session was ended.",
+        ended_elsewhere: "You were signed out from another device.",
+        ended_by_time: "Your session has expired. Please sign in again.",
         ended_others: |n| match n {
             0 => "There were no other sessions.".to_owned(),
             1 => "One other session was ended.".to_owned(),

@@ -97,6 +97,8 @@ pub(super) const TEXTS: Texts = Texts {
         end_others: "Déconnecter les autres",
         alone: "Vous n’êtes connecté nulle part ailleurs. Connectez-vous avec un second navigateur ou dans une fenêtre privée : il apparaîtra ici.",
         ended_one: "La session a été terminée.",
+        ended_elsewhere: "Vous avez été déconnecté depuis un autre appareil.",
+        ended_by_time: "Votre session a expiré. Veuillez vous reconnecter.",
         ended_others: |n| match n {
             0 => "Il n’y en avait pas d’autre.".to_owned(),
             1 => "Une autre session a été terminée.".to_owned(),

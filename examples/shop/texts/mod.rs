@@ -170,6 +170,8 @@ pub(crate) struct Devices {
     pub(crate) end_others: &'static str,
     pub(crate) alone: &'static str,
     pub(crate) ended_one: &'static str,
+    pub(crate) ended_elsewhere: &'static str,
+    pub(crate) ended_by_time: &'static str,
     pub(crate) ended_others: fn(u64) -> String,
 }
 
