@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::Markup;
 use serde::Deserialize;
 use session_runtime::{
-    Authenticated, Session, SessionError, SessionId, SessionManager, local_path,
+    Authenticated, EndReason, Session, SessionError, SessionId, SessionManager, local_path,
 };
 
 use crate::error::Error;
@@ -21,8 +21,10 @@ const FRESH: Duration = Duration::from_secs(10 * 60);
 const SHORTEST_PASSWORD: usize = 12;
 
 #[derive(Deserialize)]
-pub struct Next {
+pub struct FromElsewhere {
     next: Option<String>,
+    /// Why the session that the browser had is over.
+    ended: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -87,8 +89,18 @@ pub async fn register(
     }
 }
 
-pub async fn login_form(session: Option<Session<Visitor>>, Query(query): Query<Next>) -> Markup {
-    let notices = session.map(|mut it| it.take_notices()).unwrap_or_default();
+pub async fn login_form(
+    session: Option<Session<Visitor>>,
+    Query(query): Query<FromElsewhere>,
+) -> Markup {
+    let mut notices = session.map(|mut it| it.take_notices()).unwrap_or_default();
+    // Anyone can write a link with an `ended`, so it only selects a message.
+    let ended = query.ended.as_deref().and_then(EndReason::named);
+    notices.extend(ended.and_then(|because| match because {
+        EndReason::OtherDevice => Some("You were signed out from another device.".to_owned()),
+        EndReason::Idle | EndReason::Expired => Some("Your session has expired.".to_owned()),
+        _ => None,
+    }));
     pages::credentials("Sign in", "/login", target(query.next.as_deref()), &notices)
 }
 

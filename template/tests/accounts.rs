@@ -152,7 +152,13 @@ async fn devices_are_listed_and_signed_out() {
         .next()
         .unwrap();
     laptop.post("/devices/end", &format!("id={id}")).await;
-    assert_eq!(phone.get("/account").await.status, StatusCode::SEE_OTHER);
+    let signed_out = phone.get("/account").await;
+    assert_eq!(signed_out.status, StatusCode::SEE_OTHER);
+    let login = phone.get(&signed_out.location.unwrap()).await.page;
+    assert!(
+        login.contains("You were signed out from another device."),
+        "{login}"
+    );
 
     phone.post("/login", ANN).await;
     phone.post("/devices/end-others", "").await;
