@@ -230,6 +230,21 @@ async fn a_waiting_socket_asks_once_an_interval_and_nothing_once_it_is_dropped()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_fails_is_asked_no_more_often_when_the_session_is_due() {
+    let under = memory();
+    let spy = Spy::on(under.store.clone());
+    let layer = SessionLayer::new(spy.clone()).watch_interval(INTERVAL);
+    let open = socket(&signed_in(&layer).await).await;
+    spy.down(true);
+    under.clock.advance(30 * MINUTE);
+    spy.calls();
+    tokio::time::sleep(INTERVAL * 10).await;
+    assert_eq!(spy.calls().len(), 10);
+    spy.down(false);
+    assert_eq!(told(open).await, EndReason::Idle);
+}
+
+#[tokio::test(start_paused = true)]
 async fn behind_a_cache_a_waiting_socket_costs_the_store_nothing() {
     let under = memory();
     let spy = Spy::on(under.store.clone());
