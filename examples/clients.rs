@@ -87,7 +87,7 @@ async fn sign_out_others(
     Ok(Redirect::to("/"))
 }
 
-/// The points, whoever changes them, until the session ends.
+/// The points, as any client or job changes them, until the session ends.
 async fn events(
     headers: HeaderMap,
     who: Authenticated<Visitor>,

@@ -98,7 +98,7 @@ fn notice(frame: &Frame) -> Markup {
         Notice::CartChanged => t.checkout.cart_changed.to_owned(),
         Notice::PlacedBefore => t.checkout.placed_before.to_owned(),
     });
-    // Only for a minute: after that nobody knows why.
+    // Only for a minute: after that the reason is unknown.
     let text = text.or_else(|| match frame.ended? {
         EndReason::OtherDevice => Some(t.devices.ended_elsewhere.to_owned()),
         EndReason::Idle | EndReason::Expired => Some(t.devices.ended_by_time.to_owned()),

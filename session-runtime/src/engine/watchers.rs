@@ -13,7 +13,7 @@ use crate::record::{Principal, PrincipalHash};
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     waiting: Mutex<HashMap<SessionId, Vec<Arc<Waiter>>>>,
-    /// How many wait, so that a commit looks no further if nobody does.
+    /// How many wait, so that a commit looks no further if none do.
     count: AtomicUsize,
 }
 

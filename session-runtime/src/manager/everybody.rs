@@ -1,15 +1,14 @@
 //! Ending the sessions of all users, and all that is left of one.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{PAGE, SessionManager};
+use super::{PAGE, Records, SessionManager};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::event::{Happening, SecurityEventKind};
-use crate::record::{EndReason, Principal, PrincipalHash, Record};
+use crate::record::{EndReason, Principal, Record};
 use crate::schema::HasPrincipal;
-use crate::store::Revoke;
+use crate::store::{Cursor, Revoke};
 
 impl<S> SessionManager<S> {
     /// Ends every session that was created before `before` and whose user has not authenticated
@@ -46,23 +45,6 @@ impl<S> SessionManager<S> {
         self.end_where(is_older, EndReason::Administrator).await
     }
 
-    /// Returns the live sessions for which `is_wanted` holds.
-    pub(super) async fn all_where(
-        &self,
-        is_wanted: impl Fn(&Record) -> bool,
-    ) -> Result<Vec<Arc<Record>>, SessionError> {
-        let (engine, mut all, mut from) = (&self.engine, Vec::new(), None);
-        loop {
-            let page = engine.within(engine.store.scan(from.as_ref(), PAGE)).await?;
-            let theirs = page.records.into_iter();
-            all.extend(theirs.filter(|record| self.covers(record) && is_wanted(record)));
-            from = page.next;
-            if from.is_none() {
-                return Ok(all);
-            }
-        }
-    }
-
     async fn end_where(
         &self,
         ends: impl Fn(&Record) -> bool,
@@ -70,10 +52,9 @@ impl<S> SessionManager<S> {
     ) -> Result<u64, SessionError> {
         let (engine, mut ended, mut from) = (&self.engine, 0, None);
         loop {
-            let page = engine.within(engine.store.scan(from.as_ref(), PAGE)).await?;
-            let theirs = page.records.iter().filter(|record| self.covers(record) && ends(record));
+            let page = self.scanned(from.as_ref(), &ends).await?;
             let mut in_page = 0;
-            for record in theirs {
+            for record in page.records {
                 in_page += u64::from(engine.end(record.id, because).await?);
             }
             if in_page > 0 {
@@ -87,6 +68,18 @@ impl<S> SessionManager<S> {
                 return Ok(ended);
             }
         }
+    }
+
+    /// Returns a page of all live sessions that the manager covers, and of these the wanted ones.
+    pub(super) async fn scanned(
+        &self,
+        from: Option<&Cursor>,
+        is_wanted: impl Fn(&Record) -> bool,
+    ) -> Result<Records, SessionError> {
+        let page = self.engine.within(self.engine.store.scan(from, PAGE)).await?;
+        let mut records = page.records;
+        records.retain(|record| self.covers(record) && is_wanted(record));
+        Ok(Records { records, next: page.next })
     }
 
     /// Whether the session is of a realm that the manager covers.
@@ -112,16 +105,12 @@ impl<S: HasPrincipal> SessionManager<S> {
     pub async fn erase(&self, principal: &S::Principal) -> Result<u64, SessionError> {
         let principals = self.named_by(principal)?;
         let ended = self.end(&principals, Revoke::All).await?;
-        let hashes: Vec<_> = principals.iter().map(Principal::hash).collect();
-        let is_theirs = |record: &Record| {
-            record.meta.principal_or_last().is_some_and(|last| hashes.contains(&last))
-        };
-        Ok(ended + self.end_where(is_theirs, self.because).await?)
+        Ok(ended + self.end_where(belongs_to(&principals), self.because).await?)
     }
 }
 
-/// Whether one of these users has signed out of the session without ending it.
-pub(super) fn is_left_by(record: &Record, users: &[PrincipalHash]) -> bool {
-    let meta = &record.meta;
-    meta.principal.is_none() && meta.principal_or_last().is_some_and(|last| users.contains(&last))
+/// Selects the sessions that one of these users is signed in to, or was the last to be.
+pub(super) fn belongs_to(users: &[Principal]) -> impl Fn(&Record) -> bool + use<> {
+    let users: Vec<_> = users.iter().map(Principal::hash).collect();
+    move |record| record.meta.principal_or_last().is_some_and(|last| users.contains(&last))
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::everybody::is_left_by;
-use super::{PAGE, SessionInfo, SessionManager};
+use super::everybody::belongs_to;
+use super::{SessionInfo, SessionManager};
 use crate::error::SessionError;
-use crate::record::{Principal, Record};
+use crate::record::Record;
 use crate::schema::{FieldKind, HasPrincipal, Schema};
 
 /// A session with its data; see [`SessionManager::export`].
@@ -24,8 +24,8 @@ pub struct ExportedSession {
 impl<S: HasPrincipal> SessionManager<S> {
     /// Returns all live sessions of `principal` with their data, as stored, and those that the user
     /// has signed out of without ending them: for a user who asks what is stored about them (GDPR,
-    /// article 15). Fields marked `secret` or `nonce` are left out: they are credentials. So are those
-    /// that no [schema](crate::SessionLayer::schema) of the layer declares.
+    /// article 15). Left out are fields marked `secret` or `nonce`, which are credentials, and those
+    /// that no [schema](crate::SessionLayer::schema) of the layer declares, which may be.
     ///
     /// Reads every session of the store, in steps.
     ///
@@ -48,12 +48,11 @@ impl<S: HasPrincipal> SessionManager<S> {
         &self,
         principal: &S::Principal,
     ) -> Result<Vec<ExportedSession>, SessionError> {
-        let principals = self.named_by(principal)?;
-        let schemas = self.engine.schemas().all();
-        let listed = self.engine.schemas().listed();
+        let theirs = belongs_to(&self.named_by(principal)?);
+        let (schemas, listed) = (self.engine.schemas().all(), self.engine.schemas().listed());
         let (mut all, mut from) = (Vec::new(), None);
         loop {
-            let page = self.records_of(&principals, from.as_ref(), PAGE).await?;
+            let page = self.scanned(from.as_ref(), &theirs).await?;
             let now = self.engine.now();
             all.extend(page.records.iter().map(|record| ExportedSession {
                 info: SessionInfo::of(record, &listed, now),
@@ -61,16 +60,9 @@ impl<S: HasPrincipal> SessionManager<S> {
             }));
             from = page.next;
             if from.is_none() {
-                break;
+                return Ok(all);
             }
         }
-        let hashes: Vec<_> = principals.iter().map(Principal::hash).collect();
-        let is_left = |record: &Record| is_left_by(record, &hashes);
-        for record in self.all_where(is_left).await? {
-            let info = SessionInfo::of(&record, &listed, self.engine.now());
-            all.push(ExportedSession { info, fields: fields(&record, &schemas) });
-        }
-        Ok(all)
     }
 }
 

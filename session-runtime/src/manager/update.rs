@@ -10,7 +10,7 @@ use crate::request::RequestSession;
 use crate::schema::HasPrincipal;
 use crate::session::Handle;
 
-/// How often a session is looked for again that changes its privileges meanwhile.
+/// How often a session is looked for again if its privileges change during the attempt.
 const ATTEMPTS: u32 = 3;
 
 /// Changing sessions.
@@ -21,7 +21,7 @@ impl<S: HasPrincipal> SessionManager<S> {
     /// Each session is changed in a [transaction](Handle::transaction), with the policies of its
     /// fields: `change` sees what is stored now, may run several times for one session, and must
     /// have no other side effects. If it changes nothing, nothing is written. A session that ends
-    /// meanwhile is left out.
+    /// before that is left out.
     ///
     /// A change of privileges (a `renew` field, clearing the principal) ends the authority of
     /// requests and sockets that are open, as always. The client keeps its token until its next
@@ -115,7 +115,7 @@ impl<S: HasPrincipal> SessionManager<S> {
             let request = RequestSession::elsewhere(&self.engine, record, self.because);
             let mut session = Handle::<S>::open(request)?;
             if session.is_new() {
-                // Its principal is not the one that signed in: nobody is signed in to it.
+                // Its principal is not the one that signed in, so no user is signed in to it.
                 return Ok(None);
             }
             match session.transaction(&mut change).await {

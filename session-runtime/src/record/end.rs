@@ -151,7 +151,7 @@ impl Tombstone {
         let standings = secrets.iter().map(|secret| self.meta.standing(secret, at, at));
         let known = standings.filter_map(|standing| match standing {
             Standing::Current | Standing::Next | Standing::Previous => Some(told),
-            // Whoever has a replaced secret learns no more than that.
+            // The holder of a replaced secret learns no more than that.
             Standing::Retired(_) => Some(Ended { because: EndReason::Replaced, ..told }),
             Standing::Replayed | Standing::Unknown => None,
         });

@@ -451,7 +451,7 @@ mod tests {
     fn a_tombstone_knows_every_secret_that_opened_its_record() {
         let ended = Ended::new(EndReason::OtherDevice, at(30_000));
         let tombstone = Tombstone { meta: crowded(), ended };
-        // Whoever has a secret that was replaced before is told only that.
+        // The holder of a secret that was replaced before is told only that.
         let replaced = Ended { because: EndReason::Replaced, ..ended };
         for (byte, expected) in [(1, ended), (2, ended), (3, ended), (4, replaced)] {
             assert_eq!(tombstone.judge(&[hash(byte)], LOOK, at(89_999)), Some(expected), "{byte}");

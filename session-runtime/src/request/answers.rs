@@ -221,7 +221,7 @@ impl Attempts<'_> {
         Ok(Step::Again)
     }
 
-    /// Continues with the presented session, which somebody else than its client has changed: what
+    /// Continues with the presented session, which a job has changed: what
     /// the request saw may include a privilege that was taken away.
     fn continues_with(&mut self, seen: Arc<Record>, now: Arc<Record>) -> Step {
         if self.is_transaction() {

@@ -88,7 +88,7 @@ impl Kin {
 
 impl Attempts<'_> {
     /// Finds out whether a sign-in has replaced the token of this request. Returns the record if the
-    /// token still opens it: then somebody else has changed its privileges.
+    /// token still opens it: then a job has changed its privileges.
     pub(super) async fn look_for_sign_in(
         &mut self,
         id: SessionId,

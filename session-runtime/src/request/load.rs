@@ -1,7 +1,6 @@
-//! Loads the session that the request's cookie opens.
+//! Loads the session that the request's token opens.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderMap;
 
@@ -17,10 +16,6 @@ use crate::session::{Origin, Over, State, Why};
 use crate::store::{Ended, Lookup, Touch, Visit};
 use crate::token::{SecretHash, SessionToken};
 use crate::transport::{Transport, credentials};
-
-/// How long after activity was recorded the cookie follows. Another request may have recorded it,
-/// and the store's clock may be another one.
-const JUST_RECORDED: Duration = Duration::from_secs(60);
 
 /// The result of looking up the tokens of a request.
 pub(super) struct LookedUp {
@@ -170,13 +165,7 @@ impl RequestSession {
         state.because = looked.because;
         state.proved = looked.proved;
         state.stale = looked.cached;
-        state.follows = match (state.record(), &state.token) {
-            (Some(record), Some(token)) => {
-                let by_cookie = state.transport == Transport::Cookie && !state.pending.rotate;
-                by_cookie && self.cookie_follows(record, token)
-            }
-            _ => false,
-        };
+        state.follows = self.cookie_follows(state);
         if looked.ended {
             cookie::decide(state, Next::Over);
         }
@@ -283,43 +272,6 @@ impl RequestSession {
     /// Whether loading is activity.
     const fn activity(&self) -> Touch {
         if self.is_passive { Touch::Never } else { Touch::IfDue }
-    }
-
-    /// Whether the cookie is due to follow the session, whose activity has just been recorded. An
-    /// older token is not sent again: the browser may have its successor.
-    fn cookie_follows(&self, record: &Record, token: &SessionToken) -> bool {
-        let meta = &record.meta;
-        let recently = || {
-            let since = self.engine.now().since(meta.last_seen);
-            !self.is_passive && since < JUST_RECORDED.min(meta.touch_interval() / 10)
-        };
-        self.engine.config.policy.rolling
-            && meta.remember.is_none()
-            && recently()
-            && token.secret_hash(&meta.realm) == meta.secret
-    }
-
-    /// Sends the cookie again that is to follow its session. The store is asked once more: a sign-in
-    /// or a renewal by another request may have replaced the token since it was loaded.
-    pub(super) async fn follow(&self) {
-        let (record, token) = {
-            let mut state = self.scope.state();
-            let follows = std::mem::take(&mut state.follows) && state.cookie.is_none();
-            match (state.record(), &state.token) {
-                (Some(record), Some(token)) if follows && !state.lost => {
-                    (Arc::clone(record), token.clone())
-                }
-                _ => return,
-            }
-        };
-        let stored = self.engine.store.reload(record.id, record.meta.epoch);
-        // If the store does not answer, a later request does it.
-        if let Ok(Some(stored)) = self.engine.within(stored).await
-            && stored.meta.renewal.pending().is_none()
-            && token.secret_hash(&stored.meta.realm) == stored.meta.secret
-        {
-            cookie::send_again(&mut self.scope.state(), true);
-        }
     }
 
     /// Whether the token is due for rotation, or has a successor that was not presented yet.

@@ -12,6 +12,7 @@
 //! - `report`: events and log entries
 //! - `settle`: updates the request's session after the store's answer
 //! - `cookie`: decides which cookie the response sets
+//! - `follow`: the cookie that follows a rolling session
 //! - `take`: values that are handed out once
 //! - `transaction`: runs each attempt as a small request inside the request
 //! - `activity`: activity during a long-running handler
@@ -27,6 +28,7 @@ mod backend;
 mod commit;
 mod cookie;
 mod extension;
+mod follow;
 mod kin;
 mod load;
 mod replay;

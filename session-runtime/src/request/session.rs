@@ -34,7 +34,7 @@ pub(crate) struct RequestSession {
     arrived: u64,
     /// Whether the session was asked for.
     asked: AtomicBool,
-    /// Set for a change by somebody else than the session's client: why a session ends by it.
+    /// Set for a change by a job, not by the session's client: why a session ends by it.
     pub(super) elsewhere: Option<EndReason>,
 }
 

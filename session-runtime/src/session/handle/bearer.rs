@@ -69,7 +69,7 @@ impl<S: SessionSchema> Handle<S> {
     pub async fn bearer_token(&mut self) -> Result<Option<BearerToken>, SessionError> {
         let backend = Arc::clone(&self.core.backend);
         if let Err(error) = backend.begin_bearer() {
-            // Nobody is signed in by a request that is refused.
+            // A refused request signs no user in.
             self.discard();
             return Err(error);
         }

@@ -30,7 +30,7 @@ pub(super) fn apply(
     let proves =
         signs_in || (situation.keep.everything() && pending.authenticated && principal.is_none());
     if proves && !situation.by_client {
-        // Nobody is there to have proved anything, nor to be sent a token.
+        // No client has authenticated, and none can be sent a token.
         return Err(SessionError::HeadSent);
     }
     // A request that joins a sign-in inherits its authentication and adds none.

@@ -58,7 +58,7 @@ pub async fn a_patch_just_after_expiry_is_still_stored<S: SessionStore>(fixture:
     assert_eq!(applied.rev, 3, "a patch one millisecond before the leeway ends");
 }
 
-/// For the leeway, an expired session tells whoever has its secret which limit it has reached: the
+/// For the leeway, an expired session tells the holder of its secret which limit it has reached: the
 /// absolute one, or that of being idle. Then it is absent, swept or not. Any other secret is told
 /// nothing.
 ///
