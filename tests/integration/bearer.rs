@@ -305,7 +305,7 @@ async fn a_cookie_that_opens_nothing_keeps_nobody_from_a_bearer_token() {
         let replaced = signed_in(Tab::new(&layer)).await;
         let mut browser = replaced.clone();
         browser.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();
-        for old in [dead, replaced, Tab::new(&layer).holding(Some("x".to_owned()))] {
+        for old in [replaced, dead, Tab::new(&layer).holding(Some("x".to_owned()))] {
             let login = old.ask(|mut s: Handle| async move {
                 s.set_user(7);
                 s.bearer_token().await.unwrap().unwrap().expose().to_owned()

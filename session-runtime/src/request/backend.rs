@@ -87,7 +87,7 @@ impl Backend for RequestSession {
             (Transport::Cookie, Transports::Both) if has_no_session(&state) => {
                 state.transport = Transport::Bearer;
                 // What became of a cookie no longer matters: none is set.
-                (state.origin, state.over, state.token) = (Origin::Nobody, None, None);
+                (state.origin, state.over) = (Origin::Nobody, None);
                 Ok(())
             }
             (Transport::Cookie, _) => Err(SessionError::NotBearer),

@@ -12,23 +12,21 @@ use crate::transport::Transport;
 const JUST_RECORDED: Duration = Duration::from_secs(60);
 
 impl RequestSession {
-    /// Whether the cookie is due to follow the session, whose activity has just been recorded. An
-    /// older token is not sent again: the browser may have its successor.
+    /// Whether the cookie is due to follow the session, whose activity has just been recorded.
     pub(super) fn cookie_follows(&self, state: &State) -> bool {
-        let (Some(record), Some(token)) = (state.record(), &state.token) else { return false };
+        let Some(record) = state.record() else { return false };
         let meta = &record.meta;
         let since = || self.engine.now().since(meta.last_seen);
         self.engine.config.policy.rolling
             && state.transport == Transport::Cookie
             && !self.is_passive
-            && !state.pending.rotate
             && meta.remember.is_none()
             && since() < JUST_RECORDED.min(meta.touch_interval() / 10)
-            && token.secret_hash(&meta.realm) == meta.secret
     }
 
-    /// Sends the cookie again that is to follow its session. The store is asked once more: a sign-in
-    /// or a renewal by another request may have replaced the token since it was loaded.
+    /// Sends the cookie again that is to follow its session, unless its token is an older one or has
+    /// a successor. The store is asked once more: another request may have replaced the token since
+    /// it was loaded.
     pub(super) async fn follow(&self) {
         let (record, token) = {
             let mut state = self.scope.state();

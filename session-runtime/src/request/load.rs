@@ -320,7 +320,7 @@ impl RequestSession {
         match (&best.origin, &best.token) {
             // The other tokens opened nothing, so the visit is recorded.
             (Origin::Stored(record), Some(token))
-                if !self.is_passive && record.meta.touch_is_due(self.engine.now()) =>
+                if record.meta.touch_is_due(self.engine.now()) =>
             {
                 self.look_up(token.clone(), false).await
             }
