@@ -284,7 +284,7 @@ async fn a_rolling_cookie_undoes_no_sign_in_and_no_renewal() {
         let layer = SessionLayer::new(under.store.clone()).rolling(30 * DAY).schema::<Visitor>();
         let name = under.name;
         let mut tab = signed_in(&layer).await;
-        // A slow request, and a sign-in in another tab meanwhile.
+        // A slow request, during which another tab signs in.
         let mut other = tab.clone();
         let slow = tab.ask(move |s: Handle| async move {
             other.run(|mut s: Handle| async move { s.set_user(7) }).await.ok();

@@ -260,7 +260,7 @@ async fn the_token_of_a_cookie_is_shown_to_no_script() {
         let refused = browser.ask(asks).await;
         assert_eq!(text(&refused.headers, "set-cookie"), None, "{}", under.name);
         assert_eq!(refused.ok(), (400, true), "{}", under.name);
-        assert_eq!(user(&browser).await, Some(7), "{}: nobody is signed in by it", under.name);
+        assert_eq!(user(&browser).await, Some(7), "{}: it signs no one in", under.name);
         let both = browser.beside(signed_in(Tab::new(&layer)).await.cookie.as_ref().unwrap());
         assert_eq!(both.ask(asks).await.ok(), (400, true), "{}: two cookies", under.name);
         // What the request has begun with a cookie stays with it.

@@ -111,12 +111,12 @@ async fn a_job_tries_again_if_privileges_change_meanwhile() {
     let layer = layer(&under);
     let mut tab = signed_in(&layer, 7).await;
     let mut runs = 0;
-    let meanwhile = tab.clone();
+    let other_tab = tab.clone();
     let sessions = manager(&layer);
     let done = sessions.update(&7, |s| {
         runs += 1;
         if runs == 1 {
-            let again = meanwhile.ask(|mut s: Handle| async move { s.set_role("editor") });
+            let again = other_tab.ask(|mut s: Handle| async move { s.set_role("editor") });
             // A store in memory answers at once.
             let mut context = Context::from_waker(Waker::noop());
             assert!(pin!(again).poll(&mut context).is_ready());
@@ -241,7 +241,7 @@ async fn a_transaction_that_signs_in_reads_again_what_a_job_has_changed() {
     assert_eq!(see(&mut tab, |s| (s.user(), s.role().to_owned())).await, (Some(7), "user".into()));
 }
 
-/// Otherwise whoever has the token from before the sign-in would join the session with the
+/// Otherwise an attacker with the token from before the sign-in would join the session that has the
 /// privilege.
 #[tokio::test]
 async fn a_repeated_sign_in_inherits_no_privilege_that_a_job_has_given() {

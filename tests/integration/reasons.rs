@@ -131,7 +131,7 @@ async fn what_is_no_token_or_unknown_is_named_as_such_and_a_wrong_secret_learns_
     }
 }
 
-/// Whoever planted the token from before the sign-in is not told what becomes of the session.
+/// An attacker who planted the token from before the sign-in is not told what becomes of the session.
 #[tokio::test]
 async fn who_has_a_replaced_token_learns_no_more_than_that() {
     for under in all().await {

@@ -154,7 +154,7 @@ fn set_cookies(
         }
     }
     if let (true, Some(adopt)) = (state.legacy, &config.adopt) {
-        // The old cookie is removed along with the first cookie of ours.
+        // The old cookie is removed along with the first one that this layer sets.
         headers.append(header::SET_COOKIE, adopt.legacy.removal());
     }
 }

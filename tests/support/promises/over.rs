@@ -288,7 +288,7 @@ pub async fn a_login_that_is_sent_twice_keeps_what_its_user_changed_in_place(
     }
 }
 
-/// Whoever planted the cookie that a login replaced gains nothing by presenting it.
+/// An attacker who planted the cookie that a login replaced gains nothing by presenting it.
 pub async fn a_planted_cookie_joins_no_sign_in(store: &(impl SessionStore + Clone)) {
     let layer = layer(store);
     let mut victim = Tab::new(&layer);
