@@ -1,5 +1,6 @@
 //! The axum extractors, and the responses to their failures.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
@@ -9,6 +10,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::error::{SessionError, report};
 use crate::extract::{Authenticated, innermost, request_of};
+use crate::level::Level;
 use crate::manager::SessionManager;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::schema::HasPrincipal;
@@ -55,7 +57,9 @@ macro_rules! __session_extractors {
     };
 }
 
-impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for Authenticated<S> {
+impl<S: HasPrincipal, L: Level<S>, State: Send + Sync> FromRequestParts<State>
+    for Authenticated<S, L>
+{
     type Rejection = AuthenticatedRejection;
 
     async fn from_request_parts(
@@ -66,7 +70,9 @@ impl<S: HasPrincipal, State: Send + Sync> FromRequestParts<State> for Authentica
     }
 }
 
-impl<S: HasPrincipal, State: Send + Sync> OptionalFromRequestParts<State> for Authenticated<S> {
+impl<S: HasPrincipal, L: Level<S>, State: Send + Sync> OptionalFromRequestParts<State>
+    for Authenticated<S, L>
+{
     type Rejection = SessionRejection;
 
     async fn from_request_parts(
@@ -118,19 +124,19 @@ impl IntoResponse for SessionError {
 
 impl IntoResponse for AuthenticatedRejection {
     fn into_response(self) -> Response {
-        match self {
-            Self::Session(rejection) => rejection.into_response(),
-            Self::NotSignedIn { login: Some(location), because } => {
-                match HeaderValue::try_from(location) {
-                    Ok(location) => {
-                        (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
-                    }
-                    Err(_) => Self::NotSignedIn { login: None, because }.into_response(),
-                }
+        let (login, text) = match &self {
+            Self::Session(rejection) => return rejection.clone().into_response(),
+            Self::NotSignedIn { login, .. } => (login, Cow::Borrowed("sign in first")),
+            Self::ProofRequired { proof, login } => {
+                (login, Cow::Owned(format!("proof required: {proof}")))
             }
-            Self::NotSignedIn { login: None, .. } => {
-                (StatusCode::UNAUTHORIZED, "sign in first").into_response()
-            }
-        }
+        };
+        let location = login.as_deref().and_then(|login| HeaderValue::try_from(login).ok());
+        let mut response = match location {
+            Some(to) => (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response(),
+            None => (StatusCode::UNAUTHORIZED, text).into_response(),
+        };
+        response.extensions_mut().insert(self);
+        response
     }
 }

@@ -1,12 +1,14 @@
 //! Extraction of sessions from requests, independent of the web framework.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap};
 
-use crate::login;
+use crate::level::{Level, SignedIn};
+use crate::login::{self, Why};
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::request::{Passed, RequestExtension, RequestSession};
 use crate::schema::{HasPrincipal, SessionSchema};
@@ -88,6 +90,9 @@ fn session_in(
 /// [`login_redirect`](crate::SessionLayer::login_redirect), if that is set.
 /// `Option<Authenticated<S>>` is `None` instead.
 ///
+/// `L` is the [`Level`] that the user must have proved; by default, being signed in is enough. A
+/// function that takes an `Authenticated<S, SecondFactor>` cannot be called with a lower one.
+///
 /// Always reads the store, never a [cache](crate::store::CachedStore), so a user who has
 /// just signed out is not let in.
 ///
@@ -113,12 +118,13 @@ fn session_in(
 /// assert_eq!(account(t.authenticated()).await, "user 42");
 /// # }
 /// ```
-pub struct Authenticated<S: HasPrincipal> {
+pub struct Authenticated<S: HasPrincipal, L: Level<S> = SignedIn> {
     principal: S::Principal,
     session: S::Session,
+    level: PhantomData<fn() -> L>,
 }
 
-impl<S: HasPrincipal> Authenticated<S> {
+impl<S: HasPrincipal, L: Level<S>> Authenticated<S, L> {
     /// Returns the signed-in principal.
     #[must_use]
     pub const fn principal(&self) -> &S::Principal {
@@ -129,14 +135,19 @@ impl<S: HasPrincipal> Authenticated<S> {
     ///
     /// # Errors
     ///
-    /// Same as [`session_of`]; [`AuthenticatedRejection::NotSignedIn`] if no user is signed in.
+    /// Same as [`session_of`]; [`AuthenticatedRejection::NotSignedIn`] if no user is signed in,
+    /// and [`AuthenticatedRejection::ProofRequired`] if the session does not have the level.
     pub async fn of(
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Self, AuthenticatedRejection> {
-        if let Some(found) = Self::find(extensions, headers).await? {
-            return Ok(found);
-        }
+        let proof = match Authenticated::<S>::signed_in(extensions, headers).await? {
+            Some(found) => match L::missing(&found.session) {
+                None => return Ok(found.with_level()),
+                Some(proof) => Some(proof),
+            },
+            None => None,
+        };
         let request = request_of::<S>(extensions)?;
         let (transport, because) = {
             let state = request.scope.state();
@@ -144,16 +155,20 @@ impl<S: HasPrincipal> Authenticated<S> {
         };
         let login = match transport {
             Transport::Cookie => {
-                let pages = &request.engine.config.login;
-                login::location(pages, extensions.get(), headers, because)
+                let why = proof.map(Why::Proof).or(because.map(Why::Ended));
+                login::location(&request.engine.config.login, extensions.get(), headers, why)
             }
             // The client is no browser.
             Transport::Bearer => None,
         };
-        Err(AuthenticatedRejection::NotSignedIn { login, because })
+        Err(match proof {
+            Some(proof) => AuthenticatedRejection::ProofRequired { proof, login },
+            None => AuthenticatedRejection::NotSignedIn { login, because },
+        })
     }
 
-    /// Same as [`of`](Self::of), but returns `None` if no user is signed in.
+    /// Same as [`of`](Self::of), but returns `None` if no user is signed in, or the session does
+    /// not have the level.
     ///
     /// # Errors
     ///
@@ -162,10 +177,52 @@ impl<S: HasPrincipal> Authenticated<S> {
         extensions: &Extensions,
         headers: &HeaderMap,
     ) -> Result<Option<Self>, SessionRejection> {
+        let found = Authenticated::<S>::signed_in(extensions, headers).await?;
+        Ok(found.and_then(|found| found.at_level().ok()))
+    }
+
+    /// Returns the session at another level, if it has that: for a step that needs more than the
+    /// rest of its handler, and for tests.
+    ///
+    /// ```
+    /// # use session_runtime::{Authenticated, AuthenticatedRejection, Fresh, SessionSchema};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # async fn confirm(who: Authenticated<Visitor, Fresh<300>>, cents: u32) {}
+    /// async fn pay(who: Authenticated<Visitor>, cents: u32) -> Result<(), AuthenticatedRejection> {
+    ///     if cents > 5_000 {
+    ///         confirm(who.at_level()?, cents).await;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AuthenticatedRejection::ProofRequired`], without a login page.
+    pub fn at_level<M: Level<S>>(self) -> Result<Authenticated<S, M>, AuthenticatedRejection> {
+        match M::missing(&self.session) {
+            None => Ok(self.with_level()),
+            Some(proof) => Err(AuthenticatedRejection::ProofRequired { proof, login: None }),
+        }
+    }
+
+    fn with_level<M: Level<S>>(self) -> Authenticated<S, M> {
+        let Self { principal, session, level: _ } = self;
+        Authenticated { principal, session, level: PhantomData }
+    }
+
+    async fn signed_in(
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Result<Option<Self>, SessionRejection> {
         let request = request_of::<S>(extensions)?;
         let handle: Handle<S> = request.handle(headers, false).await?;
         let principal = handle.__owned(S::PRINCIPAL);
-        Ok(principal.map(|principal| Self { principal, session: handle.into() }))
+        Ok(principal.map(|principal| Self {
+            principal,
+            session: handle.into(),
+            level: PhantomData,
+        }))
     }
 
     /// Returns the principal and the session.
@@ -175,7 +232,7 @@ impl<S: HasPrincipal> Authenticated<S> {
     }
 }
 
-impl<S: HasPrincipal> fmt::Debug for Authenticated<S> {
+impl<S: HasPrincipal, L: Level<S>> fmt::Debug for Authenticated<S, L> {
     /// Omits the principal, because handler arguments end up in logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let session: &Handle<S> = &self.session;
@@ -183,7 +240,7 @@ impl<S: HasPrincipal> fmt::Debug for Authenticated<S> {
     }
 }
 
-impl<S: HasPrincipal> Deref for Authenticated<S> {
+impl<S: HasPrincipal, L: Level<S>> Deref for Authenticated<S, L> {
     type Target = S::Session;
 
     fn deref(&self) -> &S::Session {
@@ -191,7 +248,7 @@ impl<S: HasPrincipal> Deref for Authenticated<S> {
     }
 }
 
-impl<S: HasPrincipal> DerefMut for Authenticated<S> {
+impl<S: HasPrincipal, L: Level<S>> DerefMut for Authenticated<S, L> {
     fn deref_mut(&mut self) -> &mut S::Session {
         &mut self.session
     }

@@ -27,6 +27,7 @@ pub mod keys;
 #[cfg(not(feature = "keys"))]
 mod keys;
 pub mod legacy;
+mod level;
 mod lock;
 mod login;
 mod manager;
@@ -62,6 +63,7 @@ pub use error::SessionError;
 pub use event::{SecurityEvent, SecurityEventKind};
 pub use extract::{Authenticated, existing_session_of, session_of};
 pub use id::{InvalidSessionId, SessionId};
+pub use level::{Fresh, Level, SignedIn};
 pub use login::local_path;
 pub use manager::{
     AnySchema, ExportedSession, PrincipalRef, SessionInfo, SessionManager, SessionPage,

@@ -96,6 +96,14 @@ pub enum AuthenticatedRejection {
         /// [`Handle::ended_because`](crate::Handle::ended_because).
         because: Option<EndReason>,
     },
+    /// A user is signed in, but has not proved what the [`Level`](crate::Level) asks for.
+    ProofRequired {
+        /// The name of the missing proof.
+        proof: &'static str,
+        /// The URL of the login page, with the name as `proof`, under the same conditions as in
+        /// [`NotSignedIn`](Self::NotSignedIn).
+        login: Option<String>,
+    },
 }
 
 impl From<SessionRejection> for AuthenticatedRejection {
@@ -108,7 +116,8 @@ impl fmt::Display for AuthenticatedRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Session(rejection) => rejection.fmt(f),
-            Self::NotSignedIn { .. } => f.write_str("nobody is signed in"),
+            Self::NotSignedIn { .. } => f.write_str("no user is signed in"),
+            Self::ProofRequired { proof, .. } => write!(f, "the proof `{proof}` is required"),
         }
     }
 }
@@ -117,7 +126,7 @@ impl Error for AuthenticatedRejection {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Session(rejection) => rejection.source(),
-            Self::NotSignedIn { .. } => None,
+            Self::NotSignedIn { .. } | Self::ProofRequired { .. } => None,
         }
     }
 }

@@ -238,7 +238,7 @@ async fn a_guard_of_the_users_own_takes_the_session_out_of_an_authenticated_one(
 
         async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
             use axum::response::IntoResponse;
-            let who = Authenticated::<Visitor>::from_request_parts(parts, state).await;
+            let who = <Authenticated<Visitor>>::from_request_parts(parts, state).await;
             let (user, session) = who.map_err(IntoResponse::into_response)?.into_parts();
             if user == 1 { Ok(Self(session)) } else { Err(StatusCode::FORBIDDEN.into_response()) }
         }

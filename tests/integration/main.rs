@@ -27,6 +27,7 @@ mod keys;
 mod kill;
 mod kit;
 mod late;
+mod levels;
 mod lock;
 mod locked;
 mod login;

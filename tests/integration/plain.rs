@@ -31,7 +31,7 @@ async fn service(request: Request<()>) -> Answer {
             Ok(session) => session.is_some().to_string(),
             Err(rejection) => return Ok(answer(rejection.status_and_text())),
         },
-        "/account" => match Authenticated::<Visitor>::of(extensions, headers).await {
+        "/account" => match <Authenticated<Visitor>>::of(extensions, headers).await {
             Ok(who) => who.principal().to_string(),
             Err(error) => return Ok(answer((StatusCode::UNAUTHORIZED, error.to_string()))),
         },

@@ -23,13 +23,23 @@ impl Asked {
     }
 }
 
-/// Returns the URL to which a visitor who is not signed in is redirected; `None` to answer
-/// with 401 instead, because no page is configured or the request is not a navigation.
+/// Why a visitor is sent to the login page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Why {
+    /// Their session has ended.
+    Ended(EndReason),
+    /// They are signed in, and this proof is missing.
+    Proof(&'static str),
+}
+
+/// Returns the URL to which a visitor is redirected who is not signed in, or not at the level
+/// required; `None` to answer with 401 instead, because no page is configured or the request is
+/// not a navigation.
 pub(crate) fn location(
     pages: &LoginPages,
     asked: Option<&Asked>,
     headers: &HeaderMap,
-    because: Option<EndReason>,
+    why: Option<Why>,
 ) -> Option<String> {
     let page = pages.of(asked.map_or("/", |asked| asked.uri.path()))?;
     if !is_navigation(headers) {
@@ -42,8 +52,12 @@ pub(crate) fn location(
     if names_a_host(page) {
         return Some(page.to_owned());
     }
-    let parameters = [("next", next.as_deref()), ("ended", because.map(EndReason::as_str))];
-    Some(with_query(page, parameters))
+    let why = match why {
+        Some(Why::Ended(because)) => ("ended", Some(because.as_str())),
+        Some(Why::Proof(name)) => ("proof", Some(name)),
+        None => ("", None),
+    };
+    Some(with_query(page, [("next", next.as_deref()), why]))
 }
 
 /// Returns the path and query in ASCII, if they are local and not too long.
@@ -163,10 +177,14 @@ mod tests {
             ("https://id.example/login", &asked, "https://id.example/login"),
         ] {
             let pages = LoginPages::default().everywhere(page);
-            let because = Some(EndReason::Idle);
+            let because = Some(Why::Ended(EndReason::Idle));
             let location = super::location(&pages, Some(asked), &HeaderMap::new(), because);
             assert_eq!(location.as_deref(), Some(expected));
         }
+        let pages = LoginPages::default().everywhere("/login");
+        let proof = Some(Why::Proof("a&b"));
+        let location = super::location(&pages, Some(&asked), &HeaderMap::new(), proof);
+        assert_eq!(location.as_deref(), Some("/login?next=/a%3Fb&proof=a%26b"));
     }
 
     #[test]

@@ -7,4 +7,4 @@ mod location;
 mod navigation;
 
 pub use location::local_path;
-pub(crate) use location::{Asked, location};
+pub(crate) use location::{Asked, Why, location};

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::{Committed, RequestSession, ToEnd};
 use crate::config::{Config, SetCookie};
 use crate::cookie::{apply_to, forbid_caching, guard, vary_on};
 use crate::error::{SessionError, report};
+use crate::level::FRESH;
 use crate::record::EndReason;
+use crate::rejection::AuthenticatedRejection;
 use crate::session::{Backend, CookieChange, Keep, Pending, State};
 use crate::token::SessionToken;
 use crate::transport::Transport;
@@ -68,7 +70,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     let Some(session) = session else { return response };
     let config = &session.engine.config;
     if !session.was_asked() {
-        challenge(response.status(), response.headers_mut(), config, None);
+        challenge(&mut response, config, None);
         return response;
     }
     session.scope.mark_head_sent();
@@ -108,7 +110,7 @@ pub(crate) fn finish<B: From<&'static str>>(
         forbid_caching(response.headers_mut());
     }
     let because = state.because.filter(|_| state.transport == Transport::Bearer);
-    challenge(response.status(), response.headers_mut(), config, because);
+    challenge(&mut response, config, because);
     // The session was destroyed between the commit and the head.
     let destroyed = saved && !state.destroyed.is_empty();
     drop(state);
@@ -119,23 +121,33 @@ pub(crate) fn finish<B: From<&'static str>>(
     response
 }
 
-/// Adds the challenge to a 401, unless its handler did (RFC 6750 §3); `because`: why the bearer token
-/// that was presented opens nothing.
-fn challenge(
-    status: StatusCode,
-    headers: &mut HeaderMap,
-    config: &Config,
-    because: Option<EndReason>,
-) {
-    if status != StatusCode::UNAUTHORIZED || !config.transports.accepts_bearer() {
+/// Adds the challenge to a 401, unless its handler did: it names the proof that is missing (RFC
+/// 9470 §3), or why the bearer token that was presented opens nothing (RFC 6750 §3).
+fn challenge<B>(response: &mut Response<B>, config: &Config, because: Option<EndReason>) {
+    if response.status() != StatusCode::UNAUTHORIZED || !config.transports.accepts_bearer() {
         return;
     }
-    let text = because
-        .map(|because| format!("Bearer error=\"invalid_token\", error_description=\"{because}\""));
-    // A reason consists of letters, so this is always a valid header value.
+    let text = match (missing_proof(response.extensions()), because) {
+        (Some(proof), _) => Some(format!(
+            "Bearer error=\"insufficient_user_authentication\", acr_values=\"{proof}\""
+        )),
+        (None, Some(because)) => {
+            Some(format!("Bearer error=\"invalid_token\", error_description=\"{because}\""))
+        }
+        (None, None) => None,
+    };
     let value = text.and_then(|text| HeaderValue::try_from(text).ok());
     let value = value.unwrap_or(HeaderValue::from_static("Bearer"));
-    headers.entry(header::WWW_AUTHENTICATE).or_insert(value);
+    response.headers_mut().entry(header::WWW_AUTHENTICATE).or_insert(value);
+}
+
+/// Returns the name of the proof for want of which a handler was refused.
+fn missing_proof(extensions: &Extensions) -> Option<&'static str> {
+    if let Some(AuthenticatedRejection::ProofRequired { proof, .. }) = extensions.get() {
+        return Some(proof);
+    }
+    let error = extensions.get::<Arc<SessionError>>()?;
+    matches!(**error, SessionError::NotFresh).then_some(FRESH)
 }
 
 fn set_cookies(

@@ -66,6 +66,9 @@ impl<V: SessionSchema> TestSession<V> {
     /// # Panics
     ///
     /// If no user is signed in, and as [`session`](Self::session).
+    ///
+    /// For a handler that asks for a [`Level`](crate::Level), add
+    /// [`at_level`](Authenticated::at_level): `transfer(t.authenticated().at_level().unwrap())`.
     #[must_use]
     #[track_caller]
     pub fn authenticated(&self) -> Authenticated<V>
@@ -74,10 +77,10 @@ impl<V: SessionSchema> TestSession<V> {
     {
         match self.try_authenticated() {
             Ok(session) => session,
-            Err(AuthenticatedRejection::NotSignedIn { .. }) => panic!(
-                "nobody is signed in: begin with `TestSession::new().signed_in_as(…)`, or sign in through a handler"
-            ),
             Err(AuthenticatedRejection::Session(rejection)) => extracted(Err(rejection)),
+            Err(_) => panic!(
+                "no user is signed in: begin with `TestSession::new().signed_in_as(…)`, or sign in through a handler"
+            ),
         }
     }
 

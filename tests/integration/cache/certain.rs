@@ -81,7 +81,7 @@ impl<State: Send + Sync> axum::extract::OptionalFromRequestParts<State> for Who 
         parts: &mut Parts,
         _: &State,
     ) -> Result<Option<Self>, SessionRejection> {
-        let who = Authenticated::<Visitor>::of(&parts.extensions, &parts.headers).await;
+        let who = <Authenticated<Visitor>>::of(&parts.extensions, &parts.headers).await;
         Ok(who.ok().map(|who| Self(*who.principal())))
     }
 }
