@@ -11,8 +11,8 @@ use session_runtime::{
     Authenticated, AuthenticatedRejection, Fresh, Level, Session, SessionLayer, SessionSchema,
     Transports,
 };
-use session_tests::stores::{Under, all, memory};
 use session_tests::Client;
+use session_tests::stores::{Under, all, memory};
 
 #[derive(SessionSchema)]
 struct Visitor {

@@ -17,6 +17,7 @@ mod disk_full;
 mod edges;
 mod elsewhere;
 mod evolution;
+mod external;
 mod failures;
 mod fields;
 mod flash;

@@ -26,6 +26,8 @@ use serde::Serialize;
 use crate::codec::inner_to_json;
 use crate::engine::Engine;
 use crate::error::SessionError;
+use crate::event::{Happening, SecurityEventKind};
+use crate::id::SessionId;
 use crate::metrics::Metrics;
 use crate::realm::Realm;
 use crate::record::{EndReason, Principal, Record};
@@ -157,6 +159,27 @@ impl<S> SessionManager<S> {
         session.core.vouched().await?;
         let which = session.id().map_or(Revoke::All, |id| Revoke::Others(*id));
         self.end(&self.principals(V::SCHEMA.namespace, &principal), which).await
+    }
+
+    /// Ends the sessions that [`set_external_id`](Handle::set_external_id) has tied to this external
+    /// one, and returns how many were live: for the back-channel logout of OpenID Connect, whose
+    /// token names the session by `sid`.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] if the store fails.
+    pub async fn revoke_external(&self, external: &str) -> Result<u64, SessionError> {
+        let realms = &self.engine.config.realms;
+        let covered = realms.all().filter(|it| self.realm.as_ref().is_none_or(|own| own == *it));
+        let mut ended = 0;
+        for id in covered.flat_map(|realm| SessionId::all_external(realm.as_str(), external)) {
+            if self.engine.end(id, self.because).await? {
+                let event = Happening::new(SecurityEventKind::Revoked).of(id);
+                self.engine.happened(&event.because(self.because));
+                ended += 1;
+            }
+        }
+        Ok(ended)
     }
 
     /// Returns the layer's counters since it was built, in this process.

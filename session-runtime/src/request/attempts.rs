@@ -149,6 +149,7 @@ impl<'c> Attempts<'c> {
             },
             token: self.token.as_ref(),
             after: self.kin.after(self.basis.origin()),
+            place: self.kin.place,
             joins: self.kin.joins(),
             pending,
             schemas: &self.schemas,
@@ -184,6 +185,14 @@ impl<'c> Attempts<'c> {
         match &self.work {
             Work::Published { pending, keep: Keep::Everything } => pending.authenticated,
             _ => false,
+        }
+    }
+
+    /// Whether the sign-in belongs to an external session.
+    pub(super) fn is_external(&self) -> bool {
+        match &self.work {
+            Work::Published { pending, .. } => self.is_sign_in() && pending.external.is_some(),
+            Work::Take { .. } => false,
         }
     }
 

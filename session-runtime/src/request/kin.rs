@@ -33,6 +33,8 @@ pub(super) struct Kin {
     proved: Vec<SessionId>,
     /// Whether the browser may have withheld its session cookie.
     pub(super) withheld: bool,
+    /// How many of the places of the sign-in's external session are taken.
+    pub(super) place: u8,
 }
 
 impl Kin {
@@ -50,6 +52,7 @@ impl Kin {
             ends: None,
             proved,
             withheld,
+            place: 0,
         }
     }
 
@@ -120,17 +123,25 @@ impl Attempts<'_> {
     }
 
     /// Handles a taken place for `new`. The session there may be joined; otherwise a sign-in takes
-    /// another place, and any other change is too late.
+    /// another place (of its external session, if it belongs to one), and any other change is too
+    /// late.
     pub(super) async fn on_taken(
         &mut self,
         new: &Record,
         follows: bool,
     ) -> Result<Step, SessionError> {
-        if !follows {
+        let follows = follows && std::mem::take(&mut self.kin.follows);
+        if follows && self.join(new.id, FIRST_EPOCH, new).await? {
             return Ok(Step::Again);
         }
-        self.kin.follows = false;
-        if self.join(new.id, FIRST_EPOCH, new).await? || new.meta.authenticated.is_some() {
+        if self.is_external() {
+            (self.kin.place, self.left) = (self.kin.place + 1, self.left + 1);
+            return match self.kin.place < SessionId::PLACES {
+                true => Ok(Step::Again),
+                false => Err(SessionError::Conflict { field: None }),
+            };
+        }
+        if !follows || new.meta.authenticated.is_some() {
             return Ok(Step::Again);
         }
         let explicit = self.is_explicit();

@@ -22,6 +22,8 @@ pub(crate) struct Pending {
     pub(crate) remember: Option<Duration>,
     /// The ticket that the sign-in of this request began with.
     pub(crate) ticket: Option<LoginTicket>,
+    /// The external session that the sign-in of this request belongs to.
+    pub(crate) external: Option<Box<str>>,
     /// The token is due for rotation.
     pub(crate) rotate: bool,
     /// The record must not have changed since it was read: a transaction.
@@ -62,6 +64,7 @@ impl Pending {
         self.unchanged |= newer.unchanged;
         self.remember = newer.remember.or(self.remember);
         self.ticket = newer.ticket.or(self.ticket.take());
+        self.external = newer.external.or(self.external.take());
         if let Some(error) = newer.failed {
             self.fail(*error);
         }

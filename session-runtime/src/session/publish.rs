@@ -104,6 +104,9 @@ impl Core {
             if events.ticket.is_some() {
                 state.pending.ticket = events.ticket;
             }
+            if events.external.is_some() {
+                state.pending.external = events.external;
+            }
         }
     }
 

@@ -236,6 +236,35 @@ impl<S: SessionSchema> Handle<S> {
         self.core.events.ticket = Some(ticket);
     }
 
+    /// Ties the session that the sign-in of this request begins to a session elsewhere, such as that
+    /// of an identity provider (the claim `sid` of OpenID Connect), so that
+    /// [`SessionManager::revoke_external`](crate::SessionManager::revoke_external) can end it.
+    ///
+    /// The session's id is derived from the external one, so nothing more is stored, and a user who
+    /// signs in on an existing session gets a new one with its data. Without a sign-in it has no
+    /// effect.
+    ///
+    /// ```
+    /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
+    /// # #[derive(SessionSchema)] struct Visitor { #[session(principal)] user_id: Option<u64> }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// let t = TestSession::<Visitor>::new();
+    /// // Where the identity provider returns the browser:
+    /// let mut session = t.session();
+    /// session.set_external_id("08a5019c-17e1-4977-8f42-65a12843ea02");
+    /// session.set_user_id(42);
+    /// drop(session);
+    ///
+    /// // Where it reports a logout:
+    /// t.manager().revoke_external("08a5019c-17e1-4977-8f42-65a12843ea02").await?;
+    /// assert_eq!(t.session().user_id(), None);
+    /// # Ok(()) }
+    /// ```
+    pub fn set_external_id(&mut self, external: impl Into<String>) {
+        self.core.mark_dirty();
+        self.core.events.external = Some(external.into().into());
+    }
+
     /// Whether the last authentication in this session is at most `max_age` ago.
     ///
     /// ```

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::create::succeed;
+use super::create::{Beginning, succeed};
 use super::parts::{cookie, lifetime, principal_op, sign_in, signs_in};
 use super::situation::{Apply, Mint, Plan, Situation};
 use crate::codec::same_value;
 use crate::error::SessionError;
+use crate::id::SessionId;
 use crate::record::Fields;
 use crate::record::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
 use crate::record::{Record, Rotate, Rotation, shown};
@@ -39,7 +40,10 @@ pub(super) fn apply(
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
     let change = Change::of(record, &view, situation.schemas, ops.iter());
     if change == Change::Another {
-        return succeed(situation, ops, record, mint);
+        return succeed(situation, ops, Beginning::OfAnother(record), record, mint);
+    }
+    if signs_in && !situation.joins && has_other_id(situation, record) {
+        return succeed(situation, ops, Beginning::Session(record), record, mint);
     }
     // The fields may have been planted before the sign-in.
     let clears = authenticated && (signs_in || record.meta.authenticated.is_none());
@@ -127,6 +131,13 @@ pub(super) fn apply(
         explicit: proves || explicit,
         patch,
     }))
+}
+
+/// Whether the sign-in belongs to an external session, whose ids do not include that of `record`.
+fn has_other_id(situation: &Situation<'_>, record: &Record) -> bool {
+    situation.pending.external.as_deref().is_some_and(|external| {
+        SessionId::all_external(situation.realm.as_str(), external).all(|id| id != record.id)
+    })
 }
 
 /// The field operations of the patch.

@@ -7,6 +7,7 @@ use super::parts::{cookie, lifetime, principal_op, sign_in};
 use super::situation::{Create, Mint, Plan, Situation};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
+use crate::id::SessionId;
 use crate::record::patch::{Op, Refused, SignIn};
 use crate::record::{Fields, Meta, Record, Versions};
 use crate::session::op::{Made, PendingOp};
@@ -43,14 +44,16 @@ pub(crate) fn fork(
     create(situation, ops, beginning, mint)
 }
 
-/// Plans a session for another user than that of `record`, whose session ends.
+/// Plans a session that takes the place of `record`, which ends: for another user, or under an id of
+/// its own.
 pub(super) fn succeed(
     situation: &Situation<'_>,
     ops: &[PendingOp],
-    record: &Arc<Record>,
+    beginning: Beginning<'_>,
+    record: &Record,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
-    let mut plan = create(situation, ops, Beginning::OfAnother(record), mint)?;
+    let mut plan = create(situation, ops, beginning, mint)?;
     if let Plan::Create(Create { ends, .. }) = &mut plan {
         *ends = Some(record.id);
     }
@@ -86,7 +89,11 @@ pub(super) fn create(
     if !sets && !proves {
         return Ok(Plan::Nothing);
     }
-    let token = mint(situation.after.map(|over| over.successor()))?;
+    let external = pending.external.as_deref().filter(|_| authenticated);
+    let external = external
+        .map(|external| SessionId::external(situation.realm.as_str(), external, situation.place));
+    let id = external.or(situation.after.map(|over| over.successor()));
+    let token = mint(id)?;
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
