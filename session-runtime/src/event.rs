@@ -24,6 +24,9 @@ pub struct SecurityEvent {
     pub session: Option<SessionId>,
     /// The hash of the session's principal, if known.
     pub principal: Option<PrincipalHash>,
+    /// The hash of the user who acts as the principal, if the event is
+    /// [`ActedAs`](SecurityEventKind::ActedAs).
+    pub actor: Option<PrincipalHash>,
     /// The number of sessions concerned: 1, except for a revocation.
     pub sessions: u64,
     /// Why the session ended, if it did.
@@ -36,13 +39,14 @@ pub(crate) struct Happening<'p> {
     kind: SecurityEventKind,
     session: Option<SessionId>,
     principal: Option<&'p Principal>,
+    actor: Option<&'p Principal>,
     pub(crate) sessions: u64,
     because: Option<EndReason>,
 }
 
 impl<'p> Happening<'p> {
     pub(crate) const fn new(kind: SecurityEventKind) -> Self {
-        Self { kind, session: None, principal: None, sessions: 1, because: None }
+        Self { kind, session: None, principal: None, actor: None, sessions: 1, because: None }
     }
 
     pub(crate) const fn of(mut self, session: SessionId) -> Self {
@@ -55,15 +59,21 @@ impl<'p> Happening<'p> {
         self
     }
 
+    pub(crate) const fn acting(mut self, actor: &'p Principal) -> Self {
+        self.actor = Some(actor);
+        self
+    }
+
     pub(crate) const fn because(mut self, reason: EndReason) -> Self {
         self.because = Some(reason);
         self
     }
 
     fn event(&self) -> SecurityEvent {
-        let &Self { kind, session, principal, sessions, because } = self;
-        let principal = principal.map(Principal::hash);
-        SecurityEvent { kind, session, principal, sessions, because }
+        let &Self { kind, session, principal, actor, sessions, because } = self;
+        let principal = principal.map(|principal| principal.user().hash());
+        let actor = actor.map(Principal::hash);
+        SecurityEvent { kind, session, principal, actor, sessions, because }
     }
 }
 
@@ -108,10 +118,13 @@ pub enum SecurityEventKind {
     /// Changes made by a cross-site request were not stored, because the browser may have
     /// withheld the session cookie.
     Withheld,
+    /// A user began to [act](crate::Authenticated::act_as) as another one, the principal of the
+    /// event.
+    ActedAs,
 }
 
 impl SecurityEventKind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::SignedIn,
         Self::SignedInCrossSite,
         Self::Renewed,
@@ -125,6 +138,7 @@ impl SecurityEventKind {
         Self::Adopted,
         Self::StartedAfresh,
         Self::Withheld,
+        Self::ActedAs,
     ];
 
     const fn counter(self, counters: &Counters) -> &Count {
@@ -142,6 +156,7 @@ impl SecurityEventKind {
             Self::Adopted => &counters.adopted,
             Self::StartedAfresh => &counters.started_afresh,
             Self::Withheld => &counters.withheld,
+            Self::ActedAs => &counters.acted_as,
         }
     }
 
@@ -168,6 +183,7 @@ impl SecurityEventKind {
             Self::TooManyTokens => {
                 (true, "a request presents too many session tokens; none is looked up")
             }
+            Self::ActedAs => (false, "a user acts as another one"),
             Self::Adopted => (false, "a session of another library was taken over"),
             Self::StartedAfresh => (false, "a session was begun in place of one that is over"),
             Self::Withheld => (
@@ -229,7 +245,16 @@ impl Events {
         let because = happening.because.map(tracing::field::display);
         let (warns, text) = kind.text();
         if !warns {
-            tracing::info!(?kind, session, principal = principal(), sessions, because, "{text}");
+            let actor = happening.event().actor.map(tracing::field::display);
+            tracing::info!(
+                ?kind,
+                session,
+                principal = principal(),
+                actor,
+                sessions,
+                because,
+                "{text}"
+            );
         } else if let Some(left_out) = self.warnings[kind as usize].speak(now()) {
             tracing::warn!(?kind, session, principal = principal(), left_out, "{text}");
         }

@@ -181,6 +181,53 @@ impl<S: HasPrincipal, L: Level<S>> Authenticated<S, L> {
         Ok(found.and_then(|found| found.at_level().ok()))
     }
 
+    /// Lets the signed-in user act as `user`, as support staff do: the response begins another
+    /// session, in which handlers see `user` as the principal. Check first that the signed-in user
+    /// may do so.
+    ///
+    /// * The session is none of `user`'s own: no device of theirs has to go for it. It holds what
+    ///   a sign-in of another user would: the `carry_over` fields, and what this request sets.
+    /// * No user has authenticated in it: [`is_fresh`](Handle::is_fresh) is false, and
+    ///   [`reauthenticated`](Handle::reauthenticated) does not change that.
+    /// * It is listed with `user`'s sessions, with the [actor](crate::SessionInfo::actor), and ends
+    ///   with them (`revoke_all`). It also ends with the session that it began in, which waits for
+    ///   [`stop_acting`](Handle::stop_acting). [`destroy`](Handle::destroy) ends both.
+    /// * [`Handle::actor`] tells who acts. A request in such a session asks the store once more.
+    /// * In a session of acting, it changes to another user; the actor stays the same.
+    ///
+    /// ```
+    /// use session_runtime::{Authenticated, Session, SessionError, SessionSchema};
+    /// use session_runtime::testing::TestSession;
+    ///
+    /// #[derive(SessionSchema)]
+    /// struct Visitor {
+    ///     #[session(principal)]
+    ///     user_id: Option<u64>,
+    /// }
+    ///
+    /// async fn help(mut who: Authenticated<Visitor>) {
+    ///     who.act_as(42);
+    /// }
+    ///
+    /// async fn done(mut session: Session<Visitor>) -> Result<(), SessionError> {
+    ///     session.stop_acting().await?;
+    ///     Ok(())
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), SessionError> {
+    /// let t = TestSession::<Visitor>::new().signed_in_as(7);
+    /// help(t.authenticated()).await;
+    /// assert_eq!((t.session().user_id(), t.session().actor()), (Some(42), Some(7)));
+    /// done(t.session()).await?;
+    /// assert_eq!((t.session().user_id(), t.session().actor()), (Some(7), None));
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias("impersonate", "sudo"))]
+    pub fn act_as(&mut self, user: S::Principal) {
+        let session: &mut Handle<S> = &mut self.session;
+        session.act_as(user);
+    }
+
     /// Returns the session at another level, if it has that: for a step that needs more than the
     /// rest of its handler, and for tests.
     ///

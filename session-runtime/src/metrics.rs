@@ -48,6 +48,8 @@ pub struct Metrics {
     pub started_afresh: u64,
     /// [`Withheld`](crate::SecurityEventKind::Withheld).
     pub withheld: u64,
+    /// [`ActedAs`](crate::SecurityEventKind::ActedAs).
+    pub acted_as: u64,
     /// The counters of the cache, if the store has a
     /// [`CachedStore`](crate::store::CachedStore) in front of it.
     pub cache: Option<CacheStats>,
@@ -103,7 +105,8 @@ counters!(
     too_many_tokens,
     adopted,
     started_afresh,
-    withheld
+    withheld,
+    acted_as
 );
 
 #[derive(Debug, Default)]

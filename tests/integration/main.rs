@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod abort;
+mod acting;
 mod activity;
 mod answers;
 mod around;

@@ -2,12 +2,30 @@
 //! bottom, through the real layer.
 
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
-use session_runtime::schema::SessionHandle;
-use session_runtime::{SessionLayer, session_of};
+use session_runtime::schema::{HasPrincipal, SessionHandle};
+use session_runtime::{Authenticated, SessionLayer, session_of};
 use tower::{Layer, ServiceExt, service_fn};
+
+type Opening<H> = Pin<Box<dyn Future<Output = Result<H, StatusCode>> + Send>>;
+
+fn session<H: SessionHandle>(parts: Parts) -> Opening<H> {
+    Box::pin(async move {
+        let session = session_of::<H::Schema>(&parts.extensions, &parts.headers).await;
+        session.map_err(|rejection| rejection.status_and_text().0)
+    })
+}
+
+fn user<S: HasPrincipal>(parts: Parts) -> Opening<Authenticated<S>> {
+    Box::pin(async move {
+        let user = Authenticated::of(&parts.extensions, &parts.headers).await;
+        user.map_err(|_| StatusCode::UNAUTHORIZED)
+    })
+}
 
 #[derive(Clone)]
 pub struct Tab {
@@ -104,11 +122,25 @@ impl Tab {
     where
         F: Future<Output = R> + Send + 'static,
     {
-        self.send(|| (), handler).await
+        self.send(session::<H>, || (), handler).await
     }
 
-    async fn send<H: SessionHandle, R: Send + 'static, F>(
+    /// As `run`, for a handler that asks for a signed-in user.
+    pub async fn run_as<S: HasPrincipal, R: Send + 'static, F>(
+        &mut self,
+        handler: impl FnOnce(Authenticated<S>) -> F + Send + 'static,
+    ) -> Answer<R>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        let answer = self.send(user::<S>, || (), handler).await;
+        self.keep(&answer.headers);
+        answer
+    }
+
+    async fn send<H: Send + 'static, R: Send + 'static, F>(
         &self,
+        open: fn(Parts) -> Opening<H>,
         between: impl FnOnce() + Send + 'static,
         handler: impl FnOnce(H) -> F + Send + 'static,
     ) -> Answer<R>
@@ -125,12 +157,12 @@ impl Tab {
                 between();
                 let mut response = Response::new(String::new());
                 let (parts, ()) = request.into_parts();
-                match session_of::<H::Schema>(&parts.extensions, &parts.headers).await {
+                match open(parts).await {
                     Ok(session) => {
                         let value = handler(session).await;
                         *result.lock().unwrap() = Some(value);
                     }
-                    Err(rejection) => *response.status_mut() = rejection.status_and_text().0,
+                    Err(status) => *response.status_mut() = status,
                 }
                 Ok::<_, Infallible>(response)
             }
@@ -160,7 +192,7 @@ impl Tab {
     where
         F: Future<Output = R> + Send + 'static,
     {
-        self.send(between, handler).await
+        self.send(session::<H>, between, handler).await
     }
 
     /// Does with an answer's cookie what a browser does, or with a new token what another client

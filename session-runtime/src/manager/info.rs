@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use crate::clock::Timestamp;
 use crate::codec::expiring;
 use crate::id::SessionId;
-use crate::record::Record;
-use crate::schema::{Field, Key, SessionSchema, kind};
+use crate::record::{Actor, Record};
+use crate::schema::{Field, HasPrincipal, Key, SessionSchema, kind};
 use crate::store::Cursor;
 
 /// The displayable data of a stored session. Never contains a token.
@@ -26,6 +26,7 @@ pub struct SessionInfo {
     /// The expiry time if there is no further activity.
     pub expires_at: SystemTime,
     listed: Vec<(&'static str, Box<str>)>,
+    actor: Option<Box<str>>,
 }
 
 impl SessionInfo {
@@ -42,7 +43,16 @@ impl SessionInfo {
             authenticated_at: record.meta.authenticated.map(Into::into),
             expires_at: record.meta.expires_at().into(),
             listed: fields.collect(),
+            actor: Actor::of(record).map(|actor| actor.principal.json().into()),
         }
+    }
+
+    /// Returns the user who [acts](crate::Authenticated::act_as) in this session as another one, if
+    /// one does.
+    #[must_use]
+    pub fn actor<S: HasPrincipal>(&self) -> Option<S::Principal> {
+        let decoded = (S::PRINCIPAL.codec().decode)(self.actor.as_ref()?.as_bytes()).ok()?;
+        *decoded.downcast::<Option<S::Principal>>().ok()?
     }
 
     /// Returns the value of a field marked `listed`, such as a device name. Returns the
@@ -73,6 +83,7 @@ impl fmt::Debug for SessionInfo {
             .field("authenticated_at", &self.authenticated_at)
             .field("expires_at", &self.expires_at)
             .field("listed", &listed)
+            .field("is_acted", &self.actor.is_some())
             .finish()
     }
 }

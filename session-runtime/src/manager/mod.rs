@@ -133,13 +133,17 @@ impl<S> SessionManager<S> {
         Self { because: EndReason::Administrator, ..self.clone() }
     }
 
-    /// Returns the principal with this JSON in each realm that the manager covers.
+    /// Returns the principal with this JSON in each realm that the manager covers: of the user's own
+    /// sessions, and of those in which another user acts as this one.
     fn principals(&self, namespace: &str, json: &str) -> Vec<Principal> {
-        let of = |realm| Principal::of(realm, namespace, json);
-        match &self.realm {
-            Some(realm) => vec![of(realm)],
-            None => self.engine.config.realms.all().map(of).collect(),
-        }
+        let realms = self.covered().map(|realm| Principal::of(realm, namespace, json));
+        realms.flat_map(|own| [own.clone(), own.acted()]).collect()
+    }
+
+    /// Returns the realms that the manager covers.
+    fn covered(&self) -> impl Iterator<Item = &Realm> {
+        let all = self.engine.config.realms.all();
+        all.filter(|it| self.realm.as_ref().is_none_or(|only| only == *it))
     }
 
     /// Ends all other sessions of the user signed in to `session`, and returns their
@@ -169,10 +173,9 @@ impl<S> SessionManager<S> {
     ///
     /// [`SessionError::Store`] if the store fails.
     pub async fn revoke_external(&self, external: &str) -> Result<u64, SessionError> {
-        let realms = &self.engine.config.realms;
-        let covered = realms.all().filter(|it| self.realm.as_ref().is_none_or(|own| own == *it));
         let mut ended = 0;
-        for id in covered.flat_map(|realm| SessionId::all_external(realm.as_str(), external)) {
+        for id in self.covered().flat_map(|realm| SessionId::all_external(realm.as_str(), external))
+        {
             if self.engine.end(id, self.because).await? {
                 let event = Happening::new(SecurityEventKind::Revoked).of(id);
                 self.engine.happened(&event.because(self.because));

@@ -1,5 +1,6 @@
 //! The data that a store holds for one session.
 
+mod actor;
 mod end;
 pub(crate) mod fields;
 pub(crate) mod form;
@@ -14,6 +15,7 @@ mod versions;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::actor::Actor;
 pub use self::end::{EndReason, Ended, Tombstone};
 pub use self::fields::Fields;
 pub use self::form::FormNote;
@@ -219,6 +221,11 @@ impl Meta {
             Some(principal) => Some(principal.hash()),
             None => self.last_principal.as_deref().copied(),
         }
+    }
+
+    /// Whether another user acts as the one that the session belongs to.
+    pub(crate) fn is_acted(&self) -> bool {
+        self.principal.as_ref().is_some_and(Principal::is_acted)
     }
 
     /// Whether the session belongs to another principal than `principal`, or last belonged to

@@ -59,6 +59,30 @@ impl Principal {
         self.in_realm().split_once(':').map_or("", |(namespace, _)| namespace)
     }
 
+    /// Returns the principal of sessions in which another user acts as this one: listed and ended
+    /// with theirs, and in no other way theirs.
+    pub(crate) fn acted(&self) -> Self {
+        let (realm, json) = (self.realm(), self.json());
+        Self([realm, ":", self.namespace(), ACTED, ":", json].concat().into())
+    }
+
+    /// Whether it is one of those.
+    pub(crate) fn is_acted(&self) -> bool {
+        self.namespace().ends_with(ACTED)
+    }
+
+    /// Returns the user, whoever acts as them.
+    pub(crate) fn user(&self) -> Self {
+        match self.namespace().strip_suffix(ACTED) {
+            Some(own) => Self([self.realm(), ":", own, ":", self.json()].concat().into()),
+            None => self.clone(),
+        }
+    }
+
+    fn realm(&self) -> &str {
+        self.0.split_once(':').map_or("", |(realm, _)| realm)
+    }
+
     /// Returns `namespace:json`, if the principal belongs to `realm`.
     pub(super) fn within(&self, realm: &Realm) -> Option<&str> {
         self.0.strip_prefix(realm.as_str())?.strip_prefix(':')
@@ -74,13 +98,16 @@ impl Principal {
         self.0.split_once(':').map_or("", |(_, rest)| rest)
     }
 
-    /// Whether it equals the principal [`of`](Self::of) these arguments.
+    /// Whether it equals the principal [`of`](Self::of) these arguments, whoever acts as them.
     #[must_use]
     #[doc(hidden)]
     pub fn is(&self, realm: &Realm, namespace: &str, json: &str) -> bool {
         let known = self.within(realm);
         known
-            .and_then(|rest| rest.strip_prefix(namespace)?.strip_prefix(':'))
+            .and_then(|rest| {
+                let rest = rest.strip_prefix(namespace)?;
+                rest.strip_prefix(ACTED).unwrap_or(rest).strip_prefix(':')
+            })
             .is_some_and(|known| known == json || known.as_bytes() == &*canonical(json.as_bytes()))
     }
 
@@ -94,6 +121,9 @@ impl Principal {
         PrincipalHash(half)
     }
 }
+
+/// Follows the namespace where another user acts as this one. It occurs in no namespace.
+const ACTED: &str = "!";
 
 impl fmt::Debug for Principal {
     /// Does not show the value: it may be an address.
@@ -149,6 +179,20 @@ mod tests {
         assert!(principal.is(&realm, "", text) && principal.is(&realm, "", other));
         assert!(!principal.is(&realm, "", r#"{"id":7,"tenant":{"b":1,"a":2}}"#));
         assert_ne!(Principal::new("", "[1,2]"), Principal::new("", "[2,1]"));
+    }
+
+    #[test]
+    fn to_act_as_a_user_is_not_to_be_that_user() {
+        for (realm, namespace) in [("shop", ""), ("shop", "staff"), ("a!", "staff")] {
+            let realm = Realm::new(realm).unwrap();
+            let user = Principal::of(&realm, namespace, "\"a!:b\"");
+            let acted = user.acted();
+            assert_ne!(acted, user);
+            assert!(acted.is_acted() && !user.is_acted());
+            assert!(acted.is(&realm, namespace, "\"a!:b\""));
+            assert!(!acted.is(&realm, namespace, "\"a\""));
+            assert_eq!((acted.user(), user.user()), (user.clone(), user));
+        }
     }
 
     #[test]

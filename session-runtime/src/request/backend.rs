@@ -125,6 +125,17 @@ impl Backend for RequestSession {
         Box::pin(async move { self.take_now(field, names).await })
     }
 
+    fn stop_acting(self: Arc<Self>) -> BoxFuture<'static, Result<bool, SessionError>> {
+        let record = self.scope.state().record().map(Arc::clone);
+        Box::pin(async move {
+            let Some(record) = record.filter(|record| record.meta.is_acted()) else {
+                return Ok(false);
+            };
+            ToEnd::new(self.return_to_actor(record)).await?;
+            Ok(true)
+        })
+    }
+
     fn transaction(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn Attempt>, SessionError>> {
         Box::pin(async move { Ok(Box::new(Running::begin(self).await?) as Box<dyn Attempt>) })
     }

@@ -242,6 +242,13 @@ impl RequestSession {
     ) -> Result<LookedUp, SessionError> {
         let id = token.id();
         Ok(match found {
+            // Boxed, because it is rare and would enlarge every extractor's future.
+            Lookup::Found(record) | Lookup::Cached(record) if record.meta.is_acted() => {
+                match Box::pin(self.vouch_for_actor(&record, !self.is_passive)).await? {
+                    true => LookedUp { token: Some(token), ..LookedUp::of(Origin::Stored(record)) },
+                    false => LookedUp::nobody_because(EndReason::OtherDevice),
+                }
+            }
             Lookup::Found(record) => {
                 LookedUp { token: Some(token), ..LookedUp::of(Origin::Stored(record)) }
             }

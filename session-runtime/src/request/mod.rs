@@ -15,11 +15,13 @@
 //! - `follow`: the cookie that follows a rolling session
 //! - `take`: values that are handed out once
 //! - `transaction`: runs each attempt as a small request inside the request
+//! - `acting`: sessions in which one user acts as another
 //! - `activity`: activity during a long-running handler
 //! - `watch`: waits for the end or a change of a session
 //! - `to_end`: commits that run to completion
 //! - `response`: decides whether a response may be sent, and with what
 
+mod acting;
 mod activity;
 mod adopt;
 mod answers;

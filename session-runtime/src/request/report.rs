@@ -5,7 +5,7 @@ use super::attempts::Attempts;
 use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::record::patch::{Applied, Patch};
-use crate::record::{EndReason, Principal, Record};
+use crate::record::{Actor, EndReason, Principal, Record};
 use crate::session::Why;
 
 impl Attempts<'_> {
@@ -17,6 +17,9 @@ impl Attempts<'_> {
             engine.happened(&event(SecurityEventKind::StartedAfresh));
         }
         self.report_evicted(evicted, record.meta.principal.as_ref());
+        if let Some(actor) = Actor::of(record) {
+            engine.happened(&event(SecurityEventKind::ActedAs).acting(&actor.principal));
+        }
         if record.meta.authenticated.is_some() {
             engine.happened(&event(SecurityEventKind::SignedIn));
             if self.kin.withheld {

@@ -70,7 +70,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     let Some(session) = session else { return response };
     let config = &session.engine.config;
     if !session.was_asked() {
-        challenge(&mut response, config, None);
+        challenge(&mut response, config, None, None);
         return response;
     }
     session.scope.mark_head_sent();
@@ -110,7 +110,8 @@ pub(crate) fn finish<B: From<&'static str>>(
         forbid_caching(response.headers_mut());
     }
     let because = state.because.filter(|_| state.transport == Transport::Bearer);
-    challenge(&mut response, config, because);
+    let proof = state.token.as_ref().and_then(|_| missing_proof(response.extensions()));
+    challenge(&mut response, config, proof, because);
     // The session was destroyed between the commit and the head.
     let destroyed = saved && !state.destroyed.is_empty();
     drop(state);
@@ -123,11 +124,16 @@ pub(crate) fn finish<B: From<&'static str>>(
 
 /// Adds the challenge to a 401, unless its handler did: it names the proof that is missing (RFC
 /// 9470 §3), or why the bearer token that was presented opens nothing (RFC 6750 §3).
-fn challenge<B>(response: &mut Response<B>, config: &Config, because: Option<EndReason>) {
+fn challenge<B>(
+    response: &mut Response<B>,
+    config: &Config,
+    proof: Option<&str>,
+    because: Option<EndReason>,
+) {
     if response.status() != StatusCode::UNAUTHORIZED || !config.transports.accepts_bearer() {
         return;
     }
-    let text = match (missing_proof(response.extensions()), because) {
+    let text = match (proof, because) {
         (Some(proof), _) => Some(format!(
             "Bearer error=\"insufficient_user_authentication\", acr_values=\"{proof}\""
         )),

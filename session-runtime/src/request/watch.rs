@@ -54,6 +54,10 @@ impl RequestSession {
         let found = engine.within(engine.store.load(seen.id, &secret, visit)).await?;
         let because = match found {
             Lookup::Found(record) | Lookup::Cached(record) if record.meta.epoch == meta.epoch => {
+                let acted = record.meta.is_acted();
+                if acted && !self.vouch_for_actor(&record, false).await? {
+                    return Ok(Standing::Over(EndReason::OtherDevice));
+                }
                 return Ok(Standing::Live(record));
             }
             Lookup::Found(_) | Lookup::Cached(_) => EndReason::Replaced,

@@ -60,6 +60,7 @@ pub(super) struct Events {
     pub(super) renew: bool,
     pub(super) remember: Option<Duration>,
     pub(super) ticket: Option<LoginTicket>,
+    pub(super) acts: bool,
     pub(super) external: Option<Box<str>>,
 }
 

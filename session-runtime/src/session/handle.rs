@@ -1,5 +1,6 @@
 //! The typed handle.
 
+mod acting;
 mod activity;
 mod bearer;
 mod lifecycle;

@@ -63,6 +63,9 @@ impl Core {
                         // Setting the principal counts as an authentication even if the value is
                         // unchanged.
                         state.pending.authenticated |= op.field.principal && !op.clears();
+                        if op.field.principal {
+                            state.pending.acts = events.acts;
+                        }
                         state.pending.push_among(others, op, now);
                     }
                 })
@@ -286,7 +289,7 @@ impl State {
             let fields = project(fields, pending, |op| Some(Cow::Borrowed(&op.op)));
             (Some(Arc::clone(record)), fields)
         };
-        match users::Change::of(record, &view, &self.schemas, pending.iter()) {
+        match users::Change::of(record, &view, &self.schemas, &self.pending, pending.iter()) {
             users::Change::None => whole(view.fields),
             users::Change::Leaves => whole(without(&view.fields, &backend.marked().private)),
             // The new session is not stored yet, and takes only the `carry_over` fields.

@@ -14,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::keys::Keys;
-use crate::record::{EndReason, Record};
+use crate::record::{Actor, EndReason, Record};
 use crate::schema::{Field, Schema};
 use crate::token::SessionToken;
 use crate::transport::{BearerToken, Transport};
@@ -61,6 +61,9 @@ pub(crate) trait Backend: Send + Sync {
         field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> BoxFuture<'static, Result<Option<Vec<u8>>, SessionError>>;
+    /// Continues with the session of the user who acts in this one, which ends; `false` if none
+    /// does.
+    fn stop_acting(self: Arc<Self>) -> BoxFuture<'static, Result<bool, SessionError>>;
     /// Begins a transaction on the record as stored now.
     fn transaction(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn Attempt>, SessionError>>;
     /// Deletes the destroyed session after the response has been sent.
@@ -218,7 +221,11 @@ impl State {
     /// Ends the session at once, including what was published before.
     pub(crate) fn destroy(&mut self) {
         match &self.origin {
-            Origin::Stored(record) => self.destroyed.push(record.id),
+            Origin::Stored(record) => {
+                // Deleted from the end: first this one.
+                self.destroyed.extend(Actor::of(record).map(|actor| actor.session));
+                self.destroyed.push(record.id);
+            }
             Origin::SignInOnly { was: Some(id), .. } => self.destroyed.push(*id),
             Origin::SignInOnly { was: None, .. } | Origin::Nobody | Origin::Unloaded => {}
         }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use super::conflict;
 use super::op::{Made, PendingOp};
+use super::pending::Pending;
 use super::value;
 use super::view::View;
 use crate::clock::Timestamp;
@@ -60,10 +61,11 @@ impl Change {
         record: &Record,
         view: &View,
         schemas: &[&'static Schema],
+        pending: &Pending,
         mut ops: impl Iterator<Item = &'p PendingOp>,
     ) -> Self {
         let Some(op) = ops.find(|op| is_principal(op)) else { return Self::None };
-        let Some(comes) = principal_of(&record.meta.realm, op) else {
+        let Some(comes) = principal_of(&record.meta.realm, op, pending) else {
             let leaves = op.clears() && record.meta.principal.is_some();
             return if leaves { Self::Leaves } else { Self::None };
         };
@@ -80,11 +82,13 @@ pub(super) fn is_principal(op: &PendingOp) -> bool {
     op.field.principal && op.under.is_none()
 }
 
-/// The principal that the operation signs in, if any.
-pub(super) fn principal_of(realm: &Realm, op: &PendingOp) -> Option<Principal> {
+/// The principal that the operation signs in or acts as, if any.
+pub(super) fn principal_of(realm: &Realm, op: &PendingOp, pending: &Pending) -> Option<Principal> {
     match &op.op {
         Op::Set(json) if !op.clears() => {
-            Some(Principal::of(realm, op.schema.namespace, std::str::from_utf8(json).ok()?))
+            let json = std::str::from_utf8(json).ok()?;
+            let principal = Principal::of(realm, op.schema.namespace, json);
+            Some(if pending.acts { principal.acted() } else { principal })
         }
         _ => None,
     }
@@ -100,7 +104,8 @@ pub(super) fn migrated_principal(
     schemas.iter().find_map(|schema| {
         let field = schema.principal().filter(|field| view.changed(field.name))?;
         let json = std::str::from_utf8(view.fields.get(field.name)?).ok()?;
-        Some(Principal::of(&record.meta.realm, schema.namespace, json))
+        let principal = Principal::of(&record.meta.realm, schema.namespace, json);
+        Some(if record.meta.is_acted() { principal.acted() } else { principal })
     })
 }
 

@@ -34,11 +34,12 @@ pub(super) fn apply(
         // No client has authenticated, and none can be sent a token.
         return Err(SessionError::HeadSent);
     }
-    // A request that joins a sign-in inherits its authentication and adds none.
-    let authenticated = proves && !situation.joins;
+    // A request that joins a sign-in inherits its authentication and adds none. Who acts as another
+    // user cannot authenticate for them.
+    let authenticated = proves && !situation.joins && !record.meta.is_acted();
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
-    let change = Change::of(record, &view, situation.schemas, ops.iter());
+    let change = Change::of(record, &view, situation.schemas, pending, ops.iter());
     if change == Change::Another {
         return succeed(situation, ops, Beginning::OfAnother(record), record, mint);
     }
@@ -65,7 +66,7 @@ pub(super) fn apply(
     let remember = pending.remember.filter(|_| situation.keep.everything());
     let mut meta = MetaPatch { authenticated, ..MetaPatch::default() };
     let realm = &record.meta.realm;
-    meta.principal = principal.map(|op| principal_of(realm, op));
+    meta.principal = principal.map(|op| principal_of(realm, op, pending));
     meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
     // A sign-in or sign-out does not inherit the `remember` duration of an earlier sign-in, not
     // even of the same user: the box may not be ticked this time.
@@ -73,7 +74,7 @@ pub(super) fn apply(
     if authenticated || remember.is_some() || (changes_user && record.meta.remember.is_some()) {
         meta.lifetime = Some(lifetime(situation, (!changes_user).then_some(&record.meta)));
     }
-    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(realm, op)) {
+    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(realm, op, pending)) {
         meta.sign_in = sign_in(situation, &principal)?;
     }
     let mut set = None;

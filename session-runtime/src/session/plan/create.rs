@@ -8,8 +8,8 @@ use super::situation::{Create, Mint, Plan, Situation};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
 use crate::id::SessionId;
-use crate::record::patch::{Op, Refused, SignIn};
-use crate::record::{Fields, Meta, Record, Versions};
+use crate::record::patch::{FieldOp, Op, Refused, SignIn};
+use crate::record::{Actor, Fields, Meta, Record, Versions};
 use crate::session::op::{Made, PendingOp};
 use crate::session::users::{
     Change, carried, carried_op, on_cleared, principal_of, stays_behind, without,
@@ -36,7 +36,7 @@ pub(crate) fn fork(
     let ops = &situation.pending.ops;
     let beginning = snapshot.map_or(Beginning::Nothing, |record| {
         let view = View::of(record, situation.schemas, situation.keys, situation.now);
-        match Change::of(record, &view, situation.schemas, ops.iter()) {
+        match Change::of(record, &view, situation.schemas, situation.pending, ops.iter()) {
             Change::Another => Beginning::OfAnother(record),
             Change::None | Change::Leaves => Beginning::Session(record),
         }
@@ -55,7 +55,9 @@ pub(super) fn succeed(
 ) -> Result<Plan, SessionError> {
     let mut plan = create(situation, ops, beginning, mint)?;
     if let Plan::Create(Create { ends, .. }) = &mut plan {
-        *ends = Some(record.id);
+        // Who acts as another user stays signed in.
+        let stays = situation.pending.acts && !record.meta.is_acted();
+        *ends = (!stays).then_some(record.id);
     }
     Ok(plan)
 }
@@ -67,7 +69,7 @@ pub(super) fn create(
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
     let pending = situation.pending;
-    let authenticated = situation.keep.everything() && pending.authenticated;
+    let authenticated = situation.keep.everything() && pending.authenticated && !pending.acts;
     let ops = if authenticated { on_cleared(ops, situation.now)? } else { Cow::Borrowed(ops) };
     let Below { mut fields, mut versions, mut ops } = below(situation, &ops, beginning)?;
     if authenticated {
@@ -82,6 +84,15 @@ pub(super) fn create(
             Err(refused) => return Err(SessionError::Refused(refused)),
         }
     };
+    let fields = match beginning {
+        Beginning::OfAnother(record) if pending.acts => {
+            let actor = Actor::from(record).ok_or(SessionError::Gone)?;
+            let actor = FieldOp::new(Actor::FIELD, Op::Set(actor.to_json()));
+            fields.apply(&[actor]).map_err(SessionError::Refused)?.0
+        }
+        _ if pending.acts => return Err(SessionError::Gone),
+        _ => fields,
+    };
     // A record is created only when something is set.
     let sets = ops.iter().any(|(op, _)| matches!(op.op, Op::Set(_) | Op::Add(_)));
     let ops = || ops.iter().map(|(op, _)| *op);
@@ -92,12 +103,14 @@ pub(super) fn create(
     let external = pending.external.as_deref().filter(|_| authenticated);
     let external = external
         .map(|external| SessionId::external(situation.realm.as_str(), external, situation.place));
-    let id = external.or(situation.after.map(|over| over.successor()));
+    let after = situation.after.filter(|_| !pending.acts);
+    let id = external.or(after.map(|over| over.successor()));
     let token = mint(id)?;
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
-    meta.principal = principal_op(ops()).and_then(|op| principal_of(situation.realm, op));
+    let principal = principal_op(ops());
+    meta.principal = principal.and_then(|op| principal_of(situation.realm, op, pending));
     meta.authenticated = (authenticated
         && (meta.principal.is_some() || principal_op(ops()).is_none()))
     .then_some(situation.now);
@@ -117,7 +130,7 @@ pub(super) fn create(
         Beginning::Session(record) => Some(Arc::clone(record)),
         Beginning::Nothing | Beginning::OfAnother(_) => None,
     };
-    let (record, follows) = (Arc::new(record), situation.after.is_some());
+    let (record, follows) = (Arc::new(record), after.is_some());
     Ok(Plan::Create(Create { record, sign_in, cookie, from, ends: None, follows }))
 }
 

@@ -20,6 +20,7 @@ pub(super) fn principal_op<'p>(
 pub(super) fn signs_in(situation: &Situation<'_>, ops: &[PendingOp]) -> bool {
     situation.keep.everything()
         && situation.pending.authenticated
+        && !situation.pending.acts
         && principal_op(ops).is_some_and(|op| !op.clears())
 }
 

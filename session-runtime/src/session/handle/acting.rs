@@ -1,0 +1,49 @@
+//! Acting as another user.
+
+use std::sync::Arc;
+
+use crate::error::SessionError;
+use crate::record::Actor;
+use crate::schema::{HasPrincipal, SessionSchema};
+use crate::session::Handle;
+
+/// Acting as another user.
+impl<S: SessionSchema> Handle<S> {
+    /// Returns the user who acts in this session as another one, if one does.
+    ///
+    /// See [`Authenticated::act_as`](crate::Authenticated::act_as).
+    #[must_use]
+    pub fn actor(&self) -> Option<S::Principal>
+    where
+        S: HasPrincipal,
+    {
+        let actor = Actor::of(self.core.record()?)?;
+        let decoded = (S::PRINCIPAL.codec().decode)(actor.principal.json().as_bytes()).ok()?;
+        *decoded.downcast::<Option<S::Principal>>().ok()?
+    }
+
+    /// Ends this session of [acting](crate::Authenticated::act_as) and continues with the actor's
+    /// own, under a new token: the response carries the new cookie, and this handle shows the
+    /// actor's session. Unsaved changes are discarded.
+    ///
+    /// Returns `false`, and does nothing, if no user acts in this session.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Gone`] if the actor's own session has ended;
+    /// [`SessionError::HeadSent`] if the response has started; otherwise what the store reports.
+    pub async fn stop_acting(&mut self) -> Result<bool, SessionError> {
+        self.core.forget_changes();
+        let stopped = Arc::clone(&self.core.backend).stop_acting().await?;
+        self.core.adopt();
+        Ok(stopped)
+    }
+
+    pub(crate) fn act_as(&mut self, user: S::Principal)
+    where
+        S: HasPrincipal,
+    {
+        self.set(S::PRINCIPAL, Some(user));
+        self.core.events.acts = true;
+    }
+}
