@@ -3,13 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::{get, post};
+use http::StatusCode;
+use session_runtime::schema::{MigrateError, Migration};
 use session_runtime::store::CachedStore;
 use session_runtime::{
     AtLimit, Authenticated, EndReason, Fresh, SecurityEvent, SecurityEventKind, Session,
     SessionError, SessionId, SessionLayer, SessionSchema,
 };
-use session_tests::Tab;
 use session_tests::stores::{Under, all, memory};
+use session_tests::{Client, Tab};
 
 #[derive(SessionSchema)]
 struct Visitor {
@@ -318,4 +322,79 @@ async fn no_cache_answers_for_the_one_who_acts() {
     let elsewhere = SessionLayer::new(under.store.clone()).manager_for::<Visitor>().unwrap();
     assert_eq!(elsewhere.revoke_all(&SUPPORT).await.unwrap(), 1);
     assert_eq!(users(&support).await, NONE);
+}
+
+#[tokio::test]
+async fn what_was_changed_for_the_customer_stays_out_of_the_session_of_the_one_who_acts() {
+    let under = memory();
+    let layer = layer(&under);
+    let stop = async |mut one: Handle, mut two: Handle| {
+        two.cart_mut().push("the customer's".to_owned());
+        one.stop_acting().await.unwrap();
+        one.set_locale("fr");
+        drop(two);
+    };
+    let app = Router::new()
+        .route("/login", post(async |mut s: Handle| s.set_user(SUPPORT)))
+        .route("/act", post(async |mut who: Authenticated<Visitor>| who.act_as(CUSTOMER)))
+        .route("/stop", post(stop))
+        .route(
+            "/seen",
+            get(async |s: Handle| format!("{:?} {:?} {}", s.user(), s.cart(), s.locale())),
+        )
+        .layer(layer);
+    let mut client = Client::new(&app);
+    for path in ["/login", "/act", "/stop"] {
+        assert_eq!(client.post(path).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(client.get("/seen").await.body, "Some(7) [] fr");
+}
+
+#[tokio::test]
+async fn members_of_the_support_team_take_no_session_from_each_other() {
+    for under in all().await {
+        let layer = layer(&under).max_sessions(1, AtLimit::EvictOldest);
+        let mut one = signed_in(&layer, SUPPORT).await;
+        let mut two = signed_in(&layer, 8).await;
+        for _ in 0..2 {
+            act(&mut one, CUSTOMER).await;
+            act(&mut two, CUSTOMER).await;
+        }
+        assert_eq!(users(&one).await, BOTH, "{}", under.name);
+        assert_eq!(users(&two).await, (Some(CUSTOMER), Some(8)), "{}", under.name);
+    }
+}
+
+#[derive(SessionSchema)]
+#[session(version = 2, migrate = rename)]
+struct Renamed {
+    #[session(principal)]
+    account: Option<u64>,
+    visits: u64,
+}
+
+fn rename(old: &mut Migration<'_>) -> Result<(), MigrateError> {
+    if let Some(user) = old.get::<u64>("user")? {
+        old.set("account", &user)?;
+        old.remove("user");
+    }
+    Ok(())
+}
+
+/// Otherwise a deploy would make a session of acting one of the customer's own.
+#[tokio::test]
+async fn a_principal_that_is_renamed_is_still_acted_as() {
+    for under in all().await {
+        let mut support = acting(&layer(&under)).await;
+        let renamed = SessionLayer::new(under.store.clone()).schema::<Renamed>();
+        support = support.by(&renamed);
+        let seen = |s: Session<Renamed>| async move { (s.account(), s.actor()) };
+        for _ in 0..2 {
+            assert_eq!(support.ask(seen).await.ok(), BOTH, "{}", under.name);
+            support.run(|mut s: Session<Renamed>| async move { s.set_visits(1) }).await.ok();
+        }
+        let sessions = renamed.manager_for::<Renamed>().unwrap();
+        let listed = sessions.sessions_of(&CUSTOMER).await.unwrap();
+        assert_eq!(listed[0].actor::<Renamed>(), Some(SUPPORT), "{}", under.name);
+    }
 }

@@ -43,7 +43,7 @@ pub(super) fn apply(
     if change == Change::Another {
         return succeed(situation, ops, Beginning::OfAnother(record), record, mint);
     }
-    if signs_in && !situation.joins && has_other_id(situation, record) {
+    if signs_in && has_other_id(situation, record) {
         return succeed(situation, ops, Beginning::Session(record), record, mint);
     }
     // The fields may have been planted before the sign-in.

@@ -17,10 +17,6 @@ pub(crate) fn plan(situation: &Situation<'_>, mint: Mint<'_>) -> Result<Plan, Se
         Keep::Everything => Cow::Borrowed(pending),
         Keep::SignOutOnly => pending.iter().filter(|op| op.takes_privileges()).cloned().collect(),
     };
-    if situation.pending.acts && situation.origin.record().is_none() {
-        // The session of the one who was to act is over.
-        return Ok(Plan::Lost { explicit: true });
-    }
     match situation.origin {
         Origin::Unloaded | Origin::Nobody => {
             create::create(situation, &ops, Beginning::Nothing, mint)
