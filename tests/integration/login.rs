@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::Query;
+use axum::middleware::from_extractor;
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use http::{Method, StatusCode, header};
@@ -68,6 +69,20 @@ async fn what_is_no_navigation_is_told_so() {
     }
     assert_eq!(ask(Method::GET, "/api/orders", &[]).await, (StatusCode::UNAUTHORIZED, None));
     assert_eq!(ask(Method::GET, "/orders", &[]).await.0, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_router_is_guarded_as_a_whole_by_the_extractor_as_a_middleware() {
+    let app = Router::new()
+        .route("/orders", get(async || "of no extractor"))
+        .route_layer(from_extractor::<Authenticated<Visitor>>())
+        .route("/login", post(|mut s: Session<Visitor>| async move { s.set_user_id(1) }))
+        .layer(SessionLayer::new(memory().store).login_redirect("/login"));
+    let mut client = Client::new(&app);
+    let reply = client.get("/orders").await;
+    assert_eq!(reply.headers[header::LOCATION], "/login?next=/orders");
+    client.post("/login").await;
+    assert_eq!(client.get("/orders").await.body, "of no extractor");
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use crate::store::{StoreError, StoreErrorKind, StoreFuture};
 
 type Data = HashMap<String, Value>;
 type Map = dyn Fn(Data) -> Data + Send + Sync;
+type CookieValue = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Takes over the sessions of an application that used
 #[doc = concat!("`tower-sessions` ", version!(), ",")]
@@ -56,6 +57,7 @@ pub struct TowerSessionsLegacy<T> {
     name: String,
     path: String,
     domain: Option<String>,
+    cookie_value: Box<CookieValue>,
     map: Box<Map>,
     login: Option<AxumLogin>,
 }
@@ -65,7 +67,9 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
     /// `/`.
     pub fn new(store: T) -> Self {
         let (name, path) = ("id".to_owned(), "/".to_owned());
-        Self { store, name, path, domain: None, map: Box::new(|data| data), login: None }
+        let cookie_value = Box::new(|value: &str| Some(value.to_owned()));
+        let map = Box::new(|data| data);
+        Self { store, name, path, domain: None, cookie_value, map, login: None }
     }
 
     /// Sets the name of the tower-sessions cookie, including its prefix. The layer rejects a name
@@ -98,6 +102,22 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
         check.build()?;
         (self.path, self.domain) = (path.to_owned(), domain.map(str::to_owned));
         Ok(self)
+    }
+
+    /// Sets the function that reads the session's id from the cookie's value, for a
+    /// tower-sessions layer that signed or encrypted its cookies. It gets the value as the browser
+    /// sent it, and returns `None` for one that is not genuine.
+    ///
+    /// # Default
+    ///
+    /// The value is the id.
+    #[must_use]
+    pub fn cookie_value(
+        mut self,
+        read: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.cookie_value = Box::new(read);
+        self
     }
 
     /// Sets the function that maps the keys of a session: what `map` returns is stored under the
@@ -186,7 +206,8 @@ impl<T: Theirs> Legacy for TowerSessionsLegacy<T> {
     }
 
     fn credential(&self, value: &str) -> Option<String> {
-        value.parse::<Id>().ok().map(|id| id.to_string())
+        let id: Id = (self.cookie_value)(value)?.parse().ok()?;
+        Some(id.to_string())
     }
 
     fn load<'a>(

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::routing::{get, post};
 use http::{Method, StatusCode};
 use serde_json::json;
+use session_runtime::legacy::Legacy;
 use session_runtime::store::{MemoryStore, SessionStore, StoreErrorKind};
 use session_runtime::testing::{Fault, FaultStore, Operation};
 use session_runtime::{Authenticated, Session, SessionLayer, SessionManager};
@@ -264,8 +265,19 @@ async fn without_a_schema_it_is_refused_when_checked() {
 }
 
 #[test]
+fn the_id_in_a_signed_cookie_is_read_and_a_plain_one_is_not_accepted() {
+    let store = their_crate::MemoryStore::default();
+    // In place of a signature.
+    let genuine = |value: &str| value.strip_prefix("genuine.").map(str::to_owned);
+    let legacy = TowerSessionsLegacy::new(store).cookie_value(genuine);
+    let id = Id::default().to_string();
+    assert_eq!(legacy.credential(&format!("genuine.{id}")), Some(id.clone()));
+    assert_eq!(legacy.credential("genuine.x"), None);
+    assert_eq!(legacy.credential(&id), None);
+}
+
+#[test]
 fn the_removal_of_a_prefixed_cookie_is_one_that_browsers_obey() {
-    use session_runtime::legacy::Legacy;
     let removal = |name: &str| {
         let legacy = TowerSessionsLegacy::new(their_crate::MemoryStore::default());
         let legacy = legacy.cookie_name(name).cookie_scope("/app", Some("example.org")).unwrap();
