@@ -1,7 +1,7 @@
-# An application of axum-login that moves over. Sourced by tests/run.
+# Applications of axum-login and axum_session that move over. Sourced by tests/run.
 #
-# Its stores bring SQLite by sqlx 0.8, which is older than the one of the workspace, and one
-# program links one (see pairs.sh). So it is resolved on its own, from our lock file.
+# The stores of axum-login bring SQLite by sqlx 0.8, which is older than the one of the workspace,
+# and one program links one (see pairs.sh). So they are resolved on their own, from our lock file.
 
 moving() {
     local target=${CARGO_TARGET_DIR:-target}

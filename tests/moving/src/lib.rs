@@ -1,10 +1,12 @@
-//! One application, written twice, on one SQLite file.
+//! Two applications, each written twice, on one SQLite file.
 //!
-//! - `users`: its users, and axum-login's view of them
+//! - `users`: the users of the first, and axum-login's view of them
 //! - `before`: with axum-login on tower-sessions
 //! - `after`: the same routes with typed sessions
+//! - `axum_session`: the second one, and its `Legacy`
 #![allow(clippy::unwrap_used)]
 
 pub mod after;
+pub mod axum_session;
 pub mod before;
 pub mod users;
