@@ -286,6 +286,15 @@ async fn only_a_signed_in_user_acts() {
     assert!(matches!(refused, Err(SessionError::Gone)), "{refused:?}");
     assert_eq!(users(&tab).await, NONE);
 
+    let ended = |mut who: Authenticated<Visitor>| async move {
+        who.destroy();
+        who.act_as(CUSTOMER);
+        who.save().await
+    };
+    let mut tab = signed_in(&layer, SUPPORT).await;
+    let refused = tab.run_as(ended).await.ok();
+    assert!(matches!(refused, Err(SessionError::Gone)), "{refused:?}");
+
     let mut tab = signed_in(&layer, SUPPORT).await;
     let sessions = layer.manager_for::<Visitor>().unwrap();
     let revoked = sessions.clone();
