@@ -2,17 +2,18 @@
 //!
 //! The `state` of OAuth, in a keyed nonce. Several tabs may start a sign-in at
 //! once, and each returns to its own page. A callback consumes its state, so
-//! only one of several requests with the same state signs in.
+//! only one of several requests with the same state signs in. When the provider
+//! reports that its session has ended, the session here ends too, and the page says why.
 
 use std::collections::HashMap;
 
-use axum::extract::{Path, Query};
+use axum::extract::{Form, Path, Query};
 use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
 use session_runtime::store::MemoryStore;
-use session_runtime::{Session, SessionError, SessionLayer, SessionSchema};
+use session_runtime::{Session, SessionError, SessionLayer, SessionManager, SessionSchema};
 
 #[derive(SessionSchema)]
 struct Visitor {
@@ -63,13 +64,34 @@ async fn callback(mut session: Session<Visitor>, Query(it): Query<Answer>) -> Re
         let text = "this sign-in did not begin here, or is over: please start again\n";
         return Ok((StatusCode::BAD_REQUEST, text).into_response());
     };
-    session.set_user(exchange(it.code, &flow.verifier).await);
+    let claims = exchange(it.code, &flow.verifier).await;
+    session.set_external_id(claims.sid);
+    session.set_user(claims.sub);
     Ok(show(session, Path(flow.back_to)).await.into_response())
 }
 
+/// Of the provider's ID token.
+struct Claims {
+    sub: String,
+    /// The session at the provider.
+    sid: String,
+}
+
 /// Stands for the request to the provider, which returns the user.
-async fn exchange(code: String, _verifier: &str) -> String {
-    code
+async fn exchange(code: String, _verifier: &str) -> Claims {
+    Claims { sid: format!("session of {code}"), sub: code }
+}
+
+#[derive(Deserialize)]
+struct LogoutToken {
+    sid: String,
+}
+
+/// Called by the provider (OpenID Connect Back-Channel Logout). In truth its token is signed: verify
+/// that first.
+async fn logout(sessions: SessionManager, Form(token): Form<LogoutToken>) -> Result<StatusCode> {
+    sessions.revoke_external(&token.sid).await?;
+    Ok(StatusCode::OK)
 }
 
 async fn provider(uri: Uri) -> Html<String> {
@@ -78,9 +100,11 @@ async fn provider(uri: Uri) -> Html<String> {
 }
 
 async fn show(session: Session<Visitor>, Path(page): Path<Page>) -> Html<String> {
-    let user = session.user().unwrap_or("nobody");
+    let user = session.user().unwrap_or("not signed in");
+    let ended = session.ended_because();
+    let ended = ended.map(|because| format!(" (ended: {because})")).unwrap_or_default();
     let links = "<a href=/begin/News>Sign in to the news</a> <a href=/begin/Mail>to the mail</a>";
-    Html(format!("<p>{page:?}: you are {user}<p>{links}"))
+    Html(format!("<p>{page:?}: you are {user}{ended}<p>{links}"))
 }
 
 #[tokio::main]
@@ -91,7 +115,8 @@ async fn main() -> std::io::Result<()> {
         .route("/", get(|session| show(session, Path(Page::News))))
         .route("/begin/{page}", get(begin))
         .route("/provider", get(provider))
-        .route("/callback", get(callback));
+        .route("/callback", get(callback))
+        .route("/backchannel-logout", post(logout));
     axum::serve(session_examples::listen().await, app.layer(sessions)).await
 }
 

@@ -4,14 +4,12 @@
 //! everywhere. The ticket is taken before the password is checked. If ann signs
 //! out everywhere during the check, this sign-in is refused.
 
-use std::time::Duration;
-
-use axum::extract::Form;
+use axum::extract::{Form, Query};
 use axum::response::{Html, Redirect};
 use axum::routing::{get, post};
 use session_runtime::store::MemoryStore;
 use session_runtime::{
-    Authenticated, Session, SessionError, SessionLayer, SessionManager, SessionSchema,
+    Authenticated, Fresh, Session, SessionError, SessionLayer, SessionManager, SessionSchema,
 };
 
 #[derive(SessionSchema)]
@@ -49,14 +47,10 @@ async fn sign_in(
     Ok(Redirect::to("/"))
 }
 
-/// Requires a recent sign-in: a session that was left open is not enough.
-async fn close(mut who: Authenticated<Visitor>) -> Result<Redirect, SessionError> {
-    match who.require_fresh(Duration::from_secs(5 * 60)).await {
-        Ok(()) => who.set_notice("Your account is closed (it is not, really)."),
-        Err(SessionError::NotFresh) => who.set_notice("First sign in once more."),
-        Err(error) => return Err(error),
-    }
-    Ok(Redirect::to("/"))
+/// Requires a sign-in of the last five minutes: a session that was left open is not enough.
+async fn close(mut who: Authenticated<Visitor, Fresh<300>>) -> Redirect {
+    who.set_notice("Your account is closed (it is not, really).");
+    Redirect::to("/")
 }
 
 async fn sign_out_everywhere(
@@ -69,8 +63,15 @@ async fn sign_out_everywhere(
     Ok(Redirect::to("/"))
 }
 
-async fn home(mut session: Session<Visitor>) -> Html<String> {
-    let notice = session.take_notice().unwrap_or_default();
+/// Why the layer has redirected the browser here.
+#[derive(Default, serde::Deserialize)]
+struct Why {
+    proof: Option<String>,
+}
+
+async fn home(mut session: Session<Visitor>, Query(why): Query<Why>) -> Html<String> {
+    let proof = why.proof.map(|_| "First sign in once more.".to_owned());
+    let notice = session.take_notice().or(proof).unwrap_or_default();
     let user = session.user().unwrap_or("nobody");
     Html(format!(
         r#"<p>{notice}<p>Signed in: {user}. (ann, correct horse)

@@ -42,3 +42,17 @@ async fn a_state_of_somebody_else_or_of_long_ago_is_refused() {
     assert_eq!(come_back(&t, &state).await.0, StatusCode::BAD_REQUEST);
     assert_eq!(t.session().user(), None);
 }
+
+#[tokio::test]
+async fn a_logout_at_the_provider_is_one_here_and_the_page_says_so() {
+    let t = TestSession::new();
+    let state = state_of(&t, Page::News).await;
+    assert_eq!(come_back(&t, &state).await.0, StatusCode::OK);
+    let other = LogoutToken { sid: "another".to_owned() };
+    logout(t.manager(), Form(other)).await.unwrap();
+    assert_eq!(t.session().user(), Some("ann"));
+    let token = LogoutToken { sid: "session of ann".to_owned() };
+    logout(t.manager(), Form(token)).await.unwrap();
+    let page = show(t.session(), Path(Page::News)).await.0;
+    assert!(page.contains("not signed in (ended: other-device)"), "{page}");
+}

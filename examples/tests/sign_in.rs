@@ -1,4 +1,5 @@
 use std::pin::pin;
+use std::time::Duration;
 
 use session_runtime::testing::TestSession;
 
@@ -23,10 +24,11 @@ async fn a_sensitive_step_wants_the_password_again_after_five_minutes() {
     let t = TestSession::<Visitor>::new();
     let _ = sign_in(t.session(), t.typed_manager(), login()).await.unwrap();
     t.advance(Duration::from_secs(5 * 60 + 1));
-    let _ = close(t.authenticated()).await.unwrap();
-    assert_eq!(t.session().take_notice().as_deref(), Some("First sign in once more."));
+    assert!(t.authenticated().at_level::<Fresh<300>>().is_err());
+    let why = Query(Why { proof: Some("fresh".to_owned()) });
+    assert!(home(t.session(), why).await.0.contains("First sign in once more."));
     let _ = sign_in(t.session(), t.typed_manager(), login()).await.unwrap();
-    let _ = close(t.authenticated()).await.unwrap();
+    let _ = close(t.authenticated().at_level().unwrap()).await;
     assert!(t.session().take_notice().unwrap().contains("closed"));
 }
 

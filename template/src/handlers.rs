@@ -1,14 +1,12 @@
 //! What each path does.
 
-use std::time::Duration;
-
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::Markup;
 use serde::Deserialize;
 use session_runtime::{
-    Authenticated, EndReason, Session, SessionError, SessionId, SessionManager, local_path,
+    Authenticated, EndReason, Fresh, Session, SessionId, SessionManager, local_path,
 };
 
 use crate::error::Error;
@@ -16,8 +14,8 @@ use crate::pages::{self, Device};
 use crate::session::Visitor;
 use crate::users::{self, Users};
 
-/// How recently the password must have been entered for what cannot be undone.
-const FRESH: Duration = Duration::from_secs(10 * 60);
+/// How recently, in seconds, the password must have been entered for what cannot be undone.
+const FRESH: u64 = 10 * 60;
 const SHORTEST_PASSWORD: usize = 12;
 
 #[derive(Deserialize)]
@@ -217,15 +215,10 @@ pub async fn confirm(
 
 /// A session that was left open is not enough for this.
 pub async fn close(
-    mut who: Authenticated<Visitor>,
+    mut who: Authenticated<Visitor, Fresh<FRESH>>,
     sessions: SessionManager<Visitor>,
     State(users): State<Users>,
 ) -> Result<Redirect, Error> {
-    match who.require_fresh(FRESH).await {
-        Ok(()) => {}
-        Err(SessionError::NotFresh) => return Ok(Redirect::to("/confirm")),
-        Err(error) => return Err(error.into()),
-    }
     users.remove(*who.principal()).await?;
     sessions.revoke_all(who.principal()).await?;
     who.destroy();

@@ -27,6 +27,8 @@ pub fn sessions(store: AnyStore) -> SessionLayer {
         .renew_after(Duration::from_secs(60 * 60))
         .max_sessions(10, AtLimit::EvictOldest)
         .login_redirect("/login")
+        // Asks for the password alone.
+        .login_redirect_for("/close", "/confirm")
 }
 
 /// The whole application. In a chain of `layer` calls the last is the outermost.

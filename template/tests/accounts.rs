@@ -225,12 +225,12 @@ async fn closing_the_account_asks_for_the_password_again() {
     clock.advance(std::time::Duration::from_secs(20 * 60));
     assert_eq!(
         browser.post("/close", "").await.location.as_deref(),
-        Some("/confirm")
+        Some("/confirm?proof=fresh")
     );
     browser.post("/confirm", "password=wrong").await;
     assert_eq!(
         browser.post("/close", "").await.location.as_deref(),
-        Some("/confirm")
+        Some("/confirm?proof=fresh")
     );
     browser
         .post("/confirm", "password=correct+horse+battery")
