@@ -255,7 +255,7 @@ struct Crowded(MemoryStore);
 
 impl SessionStore for Crowded {
     forward_store! { this => this.0;
-        clock capabilities load reload apply delete list revoke count sweep scan cache
+        clock capabilities load reload apply delete list revoke count sweep scan cache watchers
     }
 
     fn create(&self, _: Arc<Record>, _: SignIn) -> StoreFuture<'_, Result<Created, StoreError>> {

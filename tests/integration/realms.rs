@@ -172,7 +172,7 @@ struct Forgetful(MemoryStore);
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for Forgetful {
     session_runtime::forward_store! { this => this.0;
-        clock capabilities reload create apply delete list revoke count sweep scan cache
+        clock capabilities reload create apply delete list revoke count sweep scan cache watchers
     }
 
     fn load<'a>(

@@ -1,5 +1,7 @@
 //! Sockets and streams that wait for the end or a change of their session.
 
+mod feed;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -130,7 +130,7 @@ impl SessionStore for Watched {
         self.inner.capabilities()
     }
 
-    session_runtime::forward_store! { this => this.inner; cache }
+    session_runtime::forward_store! { this => this.inner; cache watchers }
 
     fn load<'a>(
         &'a self,

@@ -18,7 +18,7 @@ pub struct Lately<S>(pub S);
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore> SessionStore for Lately<S> {
     forward_store! { this => this.0;
-        clock capabilities reload create apply delete list revoke count sweep scan cache
+        clock capabilities reload create apply delete list revoke count sweep scan cache watchers
     }
 
     fn load<'a>(
@@ -62,6 +62,6 @@ impl<S: SessionStore> ChangeFeed for Fed<S> {
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore> SessionStore for Fed<S> {
     forward_store! { this => this.0;
-        clock capabilities load reload create apply delete list revoke count sweep scan cache
+        clock capabilities load reload create apply delete list revoke count sweep scan cache watchers
     }
 }

@@ -127,7 +127,7 @@ impl Default for Slow {
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for Slow {
     forward_store! { this => this.inner;
-        clock capabilities reload list revoke count sweep scan cache
+        clock capabilities reload list revoke count sweep scan cache watchers
     }
 
     fn load<'a>(

@@ -3,7 +3,6 @@
 mod neighbours;
 mod schemas;
 mod shared;
-mod watchers;
 
 pub(crate) use schemas::Schemas;
 pub(crate) use shared::Engine;

@@ -5,7 +5,6 @@ use std::sync::{Arc, Once, OnceLock};
 use tokio::time::{Instant, timeout};
 
 use super::schemas::{Admitted, Schemas};
-use super::watchers::Watchers;
 use crate::clock::Timestamp;
 use crate::config::{Config, SetCookie, SetupError};
 use crate::event::{Events, Happening, SecurityEventKind};
@@ -15,14 +14,15 @@ use crate::record::{EndReason, Principal, Record};
 use crate::retry::Queues;
 use crate::schema::Schema;
 use crate::session::Audit;
-use crate::store::{Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture};
+use crate::store::{Revoke, SessionStore, StoreError, StoreErrorKind, StoreFuture, Watchers};
 
 pub(crate) struct Engine {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) config: Config,
     pub(crate) cookie: SetCookie,
     pub(crate) queues: Queues,
-    /// Those who wait for a session to change or end.
+    /// The tasks that wait for a session to change or end; woken by this layer, and by the store if
+    /// it follows a feed.
     pub(crate) watchers: Watchers,
     pub(crate) metrics: Counters,
     /// The test kit's audit of values, if one is installed.
@@ -44,7 +44,7 @@ impl Engine {
     pub(crate) fn new(store: Arc<dyn SessionStore>, config: Config, schemas: Schemas) -> Self {
         let cookie = SetCookie::of(&config.cookie);
         let (queues, metrics) = (Queues::default(), Counters::default());
-        let watchers = Watchers::default();
+        let watchers = store.watchers();
         let (audit, events) = (OnceLock::new(), Events::default());
         let (same_cookie, same_header) = (Once::new(), Once::new());
         let (unnamed, plain_http) = (Once::new(), Once::new());

@@ -119,16 +119,17 @@ impl SessionLayer {
 
     /// Sets how soon [`Handle::ended`](crate::Handle::ended) and
     /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* layer or
-    /// process has done. What this layer does is noticed at once. At least 100 milliseconds.
+    /// process has done, at the latest. What this layer does is noticed at once, and so is what a
+    /// [`coherent`](crate::store::CachedStore::coherent) cache is told, while its feed is up. At
+    /// least 100 milliseconds.
     ///
     /// Each waiting socket asks the store once in this time: a read of one session, which a
-    /// [`CachedStore`](crate::store::CachedStore) answers from memory. With
-    /// [`coherent`](crate::store::CachedStore::coherent) the store is asked only for sessions that
-    /// have changed.
+    /// [`CachedStore`](crate::store::CachedStore) answers from memory. A coherent one asks the store
+    /// only for sessions that have changed.
     ///
     /// # Default
     ///
-    /// 5 seconds.
+    /// 5 seconds. With a coherent cache too: it is the bound for what a feed misses while it is down.
     #[must_use]
     pub fn watch_interval(self, interval: Duration) -> Self {
         self.set(|config| config.watch_interval = interval)

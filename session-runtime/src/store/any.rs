@@ -273,6 +273,6 @@ impl Error for ConnectError {
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for AnyStore {
     forward_store! { this => this.store;
-        clock capabilities load reload create apply delete list revoke count sweep scan cache
+        clock capabilities load reload create apply delete list revoke count sweep scan cache watchers
     }
 }

@@ -21,7 +21,7 @@
 /// #[deny(clippy::missing_trait_methods)]
 /// impl SessionStore for Counting {
 ///     forward_store! { this => this.inner;
-///         clock capabilities load reload create apply list revoke count sweep scan cache
+///         clock capabilities load reload create apply list revoke count sweep scan cache watchers
 ///     }
 ///
 ///     fn delete(&self, id: SessionId, because: EndReason) -> StoreFuture<'_, Result<bool, StoreError>> {
@@ -151,6 +151,12 @@ macro_rules! forward_store {
         fn cache(&self) -> ::core::option::Option<$crate::store::CacheStats> {
             let $this = self;
             $to.cache()
+        }
+    };
+    (@watchers $this:ident => $to:expr) => {
+        fn watchers(&self) -> $crate::store::Watchers {
+            let $this = self;
+            $to.watchers()
         }
     };
     (@answer $life:lifetime, $it:ty) => {

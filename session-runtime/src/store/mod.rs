@@ -30,6 +30,7 @@ mod session_store;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod watchers;
 pub mod whole;
 
 pub use crate::metrics::CacheStats;
@@ -51,3 +52,4 @@ pub use redis::{RedisClient, RedisOptions, RedisStore};
 pub use session_store::{SessionStore, StoreFuture};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Durability, SqliteOptions, SqliteStore};
+pub use watchers::Watchers;

@@ -10,6 +10,7 @@ use super::contract::{
     Revoke, Revoked, SecretHash, SignIn, Swept, Visit,
 };
 use super::error::{StoreError, StoreErrorKind};
+use super::watchers::Watchers;
 use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::metrics::CacheStats;
@@ -241,6 +242,21 @@ pub trait SessionStore: Send + Sync + 'static {
     /// `None`: there is no cache.
     fn cache(&self) -> Option<CacheStats> {
         None
+    }
+
+    /// Returns where the layers on this store register the sockets and streams that wait for the end
+    /// or a change of their sessions ([`Handle::ended`](crate::Handle::ended)).
+    ///
+    /// A store that learns of changes by other processes keeps a [`Watchers`], returns clones of it,
+    /// and calls [`Watchers::changed`] for each session that has changed. It need not learn of all of
+    /// them: every waiting task also looks at the layer's
+    /// [`watch_interval`](crate::SessionLayer::watch_interval).
+    ///
+    /// # Default
+    ///
+    /// New ones for each layer: what this layer does itself wakes them.
+    fn watchers(&self) -> Watchers {
+        Watchers::default()
     }
 }
 

@@ -237,7 +237,7 @@ impl<S: SessionStore> SessionStore for FaultStore<S> {
         self.inner.capabilities()
     }
 
-    crate::forward_store! { this => this.inner; cache }
+    crate::forward_store! { this => this.inner; cache watchers }
 
     fn load<'a>(
         &'a self,

@@ -182,7 +182,7 @@ impl<S: SessionStore> SessionStore for SpyStore<S> {
         self.inner.capabilities()
     }
 
-    crate::forward_store! { this => this.inner; cache }
+    crate::forward_store! { this => this.inner; cache watchers }
 
     fn load<'a>(
         &'a self,

@@ -11,7 +11,7 @@ use session_runtime::store::{
     CachedStore, RedisStore, SessionStore,
     contract::{Lookup, Touch, Visit},
 };
-use session_tests::servers::redis;
+use session_tests::servers::redis::{self, Server};
 
 pub(super) struct Nodes {
     pub(super) here: CachedStore<RedisStore>,
@@ -55,6 +55,14 @@ impl Nodes {
     pub(super) async fn held(&self, record: &Record) {
         eventually("the answer is held", async || look(&self.here, record).await.1).await;
     }
+}
+
+/// Ends the connections on which a server reports changes, and returns how many there were.
+pub(super) fn kill_feeds(server: &Server) -> usize {
+    let clients = server.ask(&["CLIENT", "LIST"]);
+    let listening = clients.lines().filter(|line| line.contains(" resp=3"));
+    let ids = listening.filter_map(|line| line.split_whitespace().next()?.strip_prefix("id="));
+    ids.inspect(|id| drop(server.ask(&["CLIENT", "KILL", "ID", id]))).count()
 }
 
 pub(super) async fn usable(cache: &CachedStore<RedisStore>) {

@@ -5,4 +5,5 @@ mod kit;
 mod promises;
 mod silence;
 mod slots;
+mod sockets;
 mod suite;

@@ -11,7 +11,7 @@ use session_runtime::store::{CachedStore, RedisStore, SessionStore, contract::En
 use session_tests::servers::Proxy;
 use session_tests::servers::redis::{self, Server};
 
-use super::kit::{Nodes, change, created, eventually, look, usable};
+use super::kit::{Nodes, change, created, eventually, kill_feeds, look, usable};
 
 /// What the store asked, without the connections that are listened to.
 fn scripts(proxy: &Proxy) -> usize {
@@ -147,12 +147,7 @@ async fn a_connection_that_is_killed_empties_the_cache_and_comes_back() {
     let nodes = Nodes::at(&server.url(), &server.url()).await;
     for _ in 0..3 {
         let record = nodes.session().await;
-        let clients = server.ask(&["CLIENT", "LIST"]);
-        let listens = |line: &&str| line.contains(" flags=") && line.contains(" resp=3");
-        let listening: Vec<_> = clients.lines().filter(listens).collect();
-        assert_eq!(listening.len(), 1, "{clients}");
-        let id = listening[0].split_whitespace().find_map(|word| word.strip_prefix("id=")).unwrap();
-        server.ask(&["CLIENT", "KILL", "ID", id]);
+        assert_eq!(kill_feeds(&server), 1);
         eventually("it is empty", async || nodes.here.stats().entries == 0).await;
         // Changed while nobody may have told.
         let rev = change(&nodes.there, &record).await;

@@ -144,7 +144,10 @@ macro_rules! on {
                 let place = place();
                 on_a_runtime(async move {
                     let (here, there) = (place.open().await, place.open().await);
-                    watch::sockets_of_another_node_end_with_their_session(&here, &there).await;
+                    watch::sockets_of_another_node_end_with_their_session(
+                        &here, &there, watch::INTERVAL,
+                    )
+                    .await;
                 });
             }
 

@@ -35,7 +35,7 @@ struct OneAtATime<S>(S);
 #[deny(clippy::missing_trait_methods)]
 impl<S: SessionStore> SessionStore for OneAtATime<S> {
     forward_store! { this => this.0;
-        clock load reload create apply delete list revoke count sweep scan cache
+        clock load reload create apply delete list revoke count sweep scan cache watchers
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -238,7 +238,7 @@ impl SessionStore for Mutant {
         self.inner.capabilities().with_limits(self.limits)
     }
 
-    session_runtime::forward_store! { this => this.inner; cache }
+    session_runtime::forward_store! { this => this.inner; cache watchers }
 
     fn load<'a>(
         &'a self,

@@ -16,14 +16,16 @@ struct Visitor {
 
 type S = Session<Visitor>;
 
-const INTERVAL: Duration = Duration::from_millis(100);
+/// What a test that polls sets as `watch_interval`.
+pub const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Of many sockets on one node each is told by a revocation on another, and by a sign-out there.
 pub async fn sockets_of_another_node_end_with_their_session(
     here: &(impl SessionStore + Clone),
     there: &(impl SessionStore + Clone),
+    interval: Duration,
 ) {
-    let layer = SessionLayer::new(here.clone()).watch_interval(INTERVAL);
+    let layer = SessionLayer::new(here.clone()).watch_interval(interval);
     let other = SessionLayer::new(there.clone());
     let mut sockets = Vec::new();
     let mut tabs = Vec::new();
@@ -59,4 +61,49 @@ pub async fn sockets_of_another_node_end_with_their_session(
     }
     waits.sort();
     println!("sockets told after {:?} (median), {:?} (last)", waits[20], waits[39]);
+}
+
+/// Sockets that are open at once.
+const AT_ONCE: usize = 50;
+
+/// Revokes the sessions of `number` sockets on another node, one after the other, and returns how
+/// long after the call each of them ended: shortest first.
+pub async fn revocations(
+    here: &(impl SessionStore + Clone),
+    there: &(impl SessionStore + Clone),
+    interval: Duration,
+    number: usize,
+) -> Vec<Duration> {
+    let layer = SessionLayer::new(here.clone()).watch_interval(interval);
+    let sessions = SessionLayer::new(there.clone()).manager_for::<Visitor>().unwrap();
+    let mut waits = Vec::new();
+    while waits.len() < number {
+        let mut sockets = Vec::new();
+        for user in 0..AT_ONCE as u64 {
+            let mut tab = Tab::new(&layer);
+            tab.run(move |mut s: S| async move { s.set_user(user) }).await.ok();
+            let handle = tab.ask(|s: S| async move { s }).await.ok();
+            sockets.push(tokio::spawn(async move { (handle.ended().await, Instant::now()) }));
+        }
+        let mut asked = Vec::new();
+        for user in 0..AT_ONCE as u64 {
+            asked.push(Instant::now());
+            assert_eq!(sessions.revoke_all(&user).await.unwrap(), 1);
+        }
+        for (socket, asked) in sockets.into_iter().zip(asked) {
+            let told =
+                timeout(Duration::from_secs(60), socket).await.expect("every socket is told");
+            let (because, told) = told.unwrap();
+            assert_eq!(because, EndReason::OtherDevice);
+            waits.push(told - asked);
+        }
+    }
+    waits.sort_unstable();
+    waits
+}
+
+/// The wait that this share of all, in percent, did not exceed.
+#[must_use]
+pub fn at(waits: &[Duration], share: usize) -> Duration {
+    waits[(waits.len() - 1) * share / 100]
 }

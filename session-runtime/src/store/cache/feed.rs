@@ -39,15 +39,19 @@ pub(super) type Follow<S> = fn(&S, ChangeSink) -> StoreFuture<'static, ()>;
 pub struct ChangeSink(Weak<Memory>);
 
 impl ChangeSink {
-    /// Reports that this session has changed or ended.
+    /// Reports that this session has changed or ended. Its waiting sockets look at once.
     pub fn changed(&self, id: SessionId) {
         if let Some(memory) = self.0.upgrade() {
-            memory.forget(id);
+            memory.changed(id);
         }
     }
 
     /// Reports that any session may have changed. The answers of loads in progress are not cached
     /// either.
+    ///
+    /// Wakes no socket: all of them at once would all ask the store at once, just when it is in
+    /// trouble. Each looks at its own next
+    /// [`watch_interval`](crate::SessionLayer::watch_interval).
     pub fn everything(&self) {
         if let Some(memory) = self.0.upgrade() {
             memory.forget_all_of(None);
@@ -55,7 +59,7 @@ impl ChangeSink {
     }
 
     /// Reports that changes may be missed from now on. Nothing is answered from memory until the
-    /// next [`alive_until`](Self::alive_until).
+    /// next [`alive_until`](Self::alive_until). Wakes no socket, as [`everything`](Self::everything).
     pub fn lost(&self) {
         if let Some(memory) = self.0.upgrade() {
             memory.alive_until(Moment { steady: 0, wall: crate::clock::Timestamp::default() });

@@ -15,7 +15,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::metrics::CacheStats;
 use crate::record::{Due, Judgement, Principal, Record};
-use crate::store::Visit;
+use crate::store::{Visit, Watchers};
 use crate::token::SecretHash;
 
 pub(super) struct Memory {
@@ -24,6 +24,8 @@ pub(super) struct Memory {
     stale_for: Option<Duration>,
     /// Until when the feed vouches for the cached records; `None` without a feed.
     alive: Option<Deadline>,
+    /// Woken by the reports of the feed.
+    pub(super) watchers: Watchers,
 }
 
 /// A [`Moment`] that can be updated. If two updates race, a mixture of them may be read; that is
@@ -63,6 +65,7 @@ impl Memory {
             shards: std::iter::repeat_with(shard).take(shards).collect(),
             stale_for,
             alive: feed.then(Deadline::default),
+            watchers: Watchers::default(),
         }
     }
 
@@ -122,8 +125,11 @@ impl Memory {
         self.shard(id).peek(id)?.record.meta.principal.clone()
     }
 
-    pub(super) fn forget(&self, id: SessionId) {
+    /// Notes that the feed has reported a change of this session.
+    pub(super) fn changed(&self, id: SessionId) {
         self.shard(id).forget(id);
+        // In this order: who is woken must not be answered with what was just forgotten.
+        self.watchers.changed(id);
     }
 
     pub(super) fn forget_all_of(&self, principal: Option<&Principal>) {

@@ -11,7 +11,7 @@ use crate::record::patch::{AtLimit, Outcome, Patch, SignIn};
 use crate::record::{Due, Judgement, Principal, Record};
 use crate::store::contract::{Created, Cursor, EndReason, Lookup, Revoke, Revoked, Visit};
 use crate::store::error::StoreError;
-use crate::store::{SessionStore, StoreFuture};
+use crate::store::{SessionStore, StoreFuture, Watchers};
 use crate::token::SecretHash;
 
 impl<S: SessionStore> CachedStore<S> {
@@ -64,6 +64,10 @@ impl<S: SessionStore> SessionStore for CachedStore<S> {
 
     fn cache(&self) -> Option<CacheStats> {
         Some(self.stats())
+    }
+
+    fn watchers(&self) -> Watchers {
+        self.0.memory.watchers.clone()
     }
 
     fn load<'a>(

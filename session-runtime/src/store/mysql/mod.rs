@@ -79,7 +79,7 @@ impl MySqlStore {
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for MySqlStore {
     forward_store! { this => this.0;
-        clock capabilities load reload create apply delete list revoke count sweep scan cache
+        clock capabilities load reload create apply delete list revoke count sweep scan cache watchers
     }
 }
 

@@ -86,7 +86,7 @@ impl PostgresStore {
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for PostgresStore {
     forward_store! { this => this.0;
-        clock capabilities load reload create apply delete list revoke count sweep scan cache
+        clock capabilities load reload create apply delete list revoke count sweep scan cache watchers
     }
 }
 

@@ -1,6 +1,7 @@
-//! Those who wait for the end or a change of a session in this process.
+//! The tasks of this process that wait for the end or a change of a session.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,22 +10,24 @@ use tokio::sync::Notify;
 use crate::id::SessionId;
 use crate::record::{Principal, PrincipalHash};
 
-/// The waiting tasks of one layer, by session.
-#[derive(Debug, Default)]
-pub(crate) struct Watchers {
+/// The sockets and streams of this process that wait for changes of their sessions
+/// ([`SessionStore::watchers`](super::SessionStore::watchers)). Clones share them.
+#[derive(Clone, Default)]
+pub struct Watchers(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
     waiting: Mutex<HashMap<SessionId, Vec<Arc<Waiter>>>>,
-    /// How many wait, so that a commit looks no further if none do.
+    /// How many wait, so that a change costs nothing more if none do.
     count: AtomicUsize,
 }
 
-#[derive(Debug)]
 struct Waiter {
     principal: Option<PrincipalHash>,
     notify: Notify,
 }
 
-/// A place among those who wait, until it is dropped.
-#[derive(Debug)]
+/// A place among the waiting tasks, until it is dropped.
 pub(crate) struct Watch<'w> {
     watchers: &'w Watchers,
     id: SessionId,
@@ -32,17 +35,12 @@ pub(crate) struct Watch<'w> {
 }
 
 impl Watchers {
-    /// Waits for changes of session `id`, of this principal.
-    pub(crate) fn join(&self, id: SessionId, principal: Option<PrincipalHash>) -> Watch<'_> {
-        let waiter = Arc::new(Waiter { principal, notify: Notify::new() });
-        self.waiting().entry(id).or_default().push(Arc::clone(&waiter));
-        self.count.fetch_add(1, Ordering::AcqRel);
-        Watch { watchers: self, id, waiter }
-    }
-
-    /// Wakes who waits for this session, because it has changed or ended.
-    pub(crate) fn changed(&self, id: SessionId) {
-        if self.count.load(Ordering::Acquire) == 0 {
+    /// Wakes the tasks that wait for this session, because it has changed or ended. They load it
+    /// then, so the load must show the change already.
+    ///
+    /// Cheap and never blocking: call it for every session, and as often as you like.
+    pub fn changed(&self, id: SessionId) {
+        if self.is_empty() {
             return;
         }
         if let Some(waiters) = self.waiting().get(&id) {
@@ -50,9 +48,17 @@ impl Watchers {
         }
     }
 
-    /// Wakes who waits for any session of this principal, because some have ended.
+    /// Waits for changes of session `id`, of this principal.
+    pub(crate) fn join(&self, id: SessionId, principal: Option<PrincipalHash>) -> Watch<'_> {
+        let waiter = Arc::new(Waiter { principal, notify: Notify::new() });
+        self.waiting().entry(id).or_default().push(Arc::clone(&waiter));
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        Watch { watchers: self, id, waiter }
+    }
+
+    /// Wakes the tasks that wait for any session of this principal, because some have ended.
     pub(crate) fn ended_of(&self, principal: &Principal) {
-        if self.count.load(Ordering::Acquire) == 0 {
+        if self.is_empty() {
             return;
         }
         let hash = Some(principal.hash());
@@ -61,13 +67,23 @@ impl Watchers {
         theirs.for_each(|waiter| waiter.notify.notify_one());
     }
 
+    fn is_empty(&self) -> bool {
+        self.0.count.load(Ordering::Acquire) == 0
+    }
+
     fn waiting(&self) -> MutexGuard<'_, HashMap<SessionId, Vec<Arc<Waiter>>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Watchers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watchers")
     }
 }
 
 impl Watch<'_> {
-    /// Completes once the session has changed or ended by this process since the last time.
+    /// Completes once a change or the end of the session was told since the last time.
     pub(crate) async fn changed(&self) {
         self.waiter.notify.notified().await;
     }
@@ -82,7 +98,7 @@ impl Drop for Watch<'_> {
                 waiting.remove(&self.id);
             }
         }
-        self.watchers.count.fetch_sub(1, Ordering::AcqRel);
+        self.watchers.0.count.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -94,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waits_is_woken_by_its_session_and_its_principal_and_leaves_nothing() {
+    fn a_waiter_is_woken_by_its_session_and_its_principal_and_leaves_nothing() {
         let watchers = Watchers::default();
         let id = |number| SessionId::from_bytes([number; 16]);
         let (seven, eight) = (Principal::new("", "7"), Principal::new("", "8"));
@@ -114,6 +130,6 @@ mod tests {
         assert!(woken(&one));
         drop((one, two, other));
         assert!(watchers.waiting().is_empty());
-        assert_eq!(watchers.count.load(Ordering::Acquire), 0);
+        assert!(watchers.is_empty());
     }
 }
