@@ -1,5 +1,7 @@
 //! The axum extractors, and the responses to their failures.
 
+mod events;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -14,6 +16,8 @@ use crate::level::Level;
 use crate::manager::SessionManager;
 use crate::rejection::{AuthenticatedRejection, SessionRejection};
 use crate::schema::HasPrincipal;
+
+pub use self::events::EndedEvents;
 
 /// Emits the extractors of a generated handle type.
 #[doc(hidden)]

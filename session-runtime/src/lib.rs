@@ -55,6 +55,8 @@ pub mod tower_sessions;
 pub mod tower_sessions_014;
 mod transport;
 
+#[cfg(feature = "axum")]
+pub use axum::EndedEvents;
 pub use config::{
     CookieConfig, CookieConfigBuilder, CookiePrefix, OnReplay, SameSite, SetupError, SiteData,
     keep_unless_failed,

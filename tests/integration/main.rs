@@ -17,6 +17,7 @@ mod custom;
 mod disk_full;
 mod edges;
 mod elsewhere;
+mod ended;
 mod evolution;
 mod external;
 mod failures;

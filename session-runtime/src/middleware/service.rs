@@ -71,7 +71,9 @@ where
         }
         let mut session = RequestSession::new(Arc::clone(&self.engine), request.method());
         session.is_within = is_within;
-        session.is_passive = self.engine.config.is_passive(request.uri().path(), request.headers());
+        if self.engine.config.is_passive(request.uri().path(), request.headers()) {
+            session.is_no_activity();
+        }
         let session = Arc::new(session);
         RequestExtension::put(Passed::With(Arc::clone(&session)), request.extensions_mut());
         let plain_http = PlainHttp::of(&self.engine, request.headers());

@@ -19,7 +19,7 @@ impl RequestSession {
         let since = || self.engine.now().since(meta.last_seen);
         self.engine.config.policy.rolling
             && state.transport == Transport::Cookie
-            && !self.is_passive
+            && !self.is_passive()
             && meta.remember.is_none()
             && since() < JUST_RECORDED.min(meta.touch_interval() / 10)
     }

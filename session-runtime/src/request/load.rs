@@ -244,7 +244,7 @@ impl RequestSession {
         Ok(match found {
             // Boxed, because it is rare and would enlarge every extractor's future.
             Lookup::Found(record) | Lookup::Cached(record) if record.meta.is_acted() => {
-                match Box::pin(self.vouch_for_actor(&record, !self.is_passive)).await? {
+                match Box::pin(self.vouch_for_actor(&record, !self.is_passive())).await? {
                     true => LookedUp { token: Some(token), ..LookedUp::of(Origin::Stored(record)) },
                     false => LookedUp::nobody_because(EndReason::OtherDevice),
                 }
@@ -277,8 +277,8 @@ impl RequestSession {
     }
 
     /// Whether loading is activity.
-    const fn activity(&self) -> Touch {
-        if self.is_passive { Touch::Never } else { Touch::IfDue }
+    fn activity(&self) -> Touch {
+        if self.is_passive() { Touch::Never } else { Touch::IfDue }
     }
 
     /// Whether the token is due for rotation, or has a successor that was not presented yet.

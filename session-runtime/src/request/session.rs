@@ -21,7 +21,7 @@ pub(crate) struct RequestSession {
     /// Whether the response has no body.
     pub(super) is_head: bool,
     /// Whether the request is no activity.
-    pub(crate) is_passive: bool,
+    is_passive: AtomicBool,
     /// Another layer encloses this one and may replace its response.
     pub(crate) is_within: bool,
     /// Commits of one request run one after the other.
@@ -46,7 +46,7 @@ impl RequestSession {
             scope: Scope::default(),
             safe_method: method.is_safe(),
             is_head: *method == Method::HEAD,
-            is_passive: false,
+            is_passive: AtomicBool::new(false),
             is_within: false,
             turn: tokio::sync::Mutex::const_new(()),
             commits: AtomicUsize::new(0),
@@ -122,6 +122,15 @@ impl RequestSession {
         self.engine.admit(S::SCHEMA)?;
         self.load(headers, stale_ok && self.safe_method).await?;
         Handle::open(Arc::clone(self) as Arc<dyn Backend>)
+    }
+
+    /// Counts this request as no activity. It takes effect if the session is not loaded yet.
+    pub(crate) fn is_no_activity(&self) {
+        self.is_passive.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_passive(&self) -> bool {
+        self.is_passive.load(Ordering::Relaxed)
     }
 
     /// Whether the session was asked for. If not, there is nothing to store, send or report.
