@@ -1,7 +1,5 @@
 //! Forms of other origins, in both orders of the layers.
 
-use std::net::{Ipv4Addr, TcpListener};
-
 use axum::Router;
 use axum::response::Html;
 use axum::routing::{get, post};
@@ -10,7 +8,7 @@ use session_runtime::store::MemoryStore;
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use tower_http::csrf::CsrfLayer;
 
-use crate::support::{Browser, wait_for};
+use crate::support::{Browser, serve, wait_for};
 
 #[derive(SessionSchema)]
 struct Visitor {
@@ -66,22 +64,6 @@ fn evil(port: u16) -> Router {
         "<form method=post action=http://127.0.0.1:{port}/order><button id=evil>win</button></form>"
     );
     Router::new().route("/", get(|| async { Html(form) }))
-}
-
-/// Serves it on this machine, until the process ends.
-fn serve(app: impl FnOnce(u16) -> Router) -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let app = app(port);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, app).await.unwrap();
-        });
-    });
-    port
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The shop of `examples/shop`, and forms of other origins, in a real browser.
+//! The shop of `examples/shop`, forms of other origins, and a page that is told of the end of its
+//! session, in a real browser.
 //!
 //! Chromium and its chromedriver do the work; without them these tests say
 //! that they were left out and pass. `SESSION_TESTS_REQUIRE=all` makes that a
@@ -15,6 +16,7 @@
 mod account;
 mod checkout;
 mod devices;
+mod ended;
 mod forgery;
 mod orders;
 mod page;

@@ -11,6 +11,10 @@ mod http;
 mod shop;
 mod tools;
 
+use std::net::{Ipv4Addr, TcpListener};
+
+use axum::Router;
+
 pub(crate) use self::browser::{Browser, DOWN, ENTER, TAB};
 pub(crate) use self::shop::{Shop, Start, run_to_its_end};
 
@@ -23,4 +27,20 @@ pub(crate) fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T
         std::thread::sleep(std::time::Duration::from_millis(25));
     }
     panic!("waited ten seconds in vain: {what}");
+}
+
+/// Serves an application on this machine, until the process ends.
+pub(crate) fn serve(app: impl FnOnce(u16) -> Router) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = app(port);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, app).await.unwrap();
+        });
+    });
+    port
 }
