@@ -65,7 +65,7 @@ async fn callback(mut session: Session<Visitor>, Query(it): Query<Answer>) -> Re
         return Ok((StatusCode::BAD_REQUEST, text).into_response());
     };
     let claims = exchange(it.code, &flow.verifier).await;
-    session.set_external_id(claims.sid);
+    session.set_external_id(claims.sid); // with several providers: and `iss`
     session.set_user(claims.sub);
     Ok(show(session, Path(flow.back_to)).await.into_response())
 }

@@ -190,8 +190,9 @@ impl<S: HasPrincipal, L: Level<S>> Authenticated<S, L> {
     /// * No user has authenticated in it: [`is_fresh`](Handle::is_fresh) is false, and
     ///   [`reauthenticated`](Handle::reauthenticated) does not change that.
     /// * It is listed with `user`'s sessions, with the [actor](crate::SessionInfo::actor), and ends
-    ///   with them (`revoke_all`). It also ends with the session that it began in, which waits for
-    ///   [`stop_acting`](Handle::stop_acting). [`destroy`](Handle::destroy) ends both.
+    ///   with them (`revoke_all`). It also ends with the session that it began in, or when the
+    ///   privileges there change. That one waits for [`stop_acting`](Handle::stop_acting);
+    ///   [`destroy`](Handle::destroy) ends both.
     /// * [`Handle::actor`] tells who acts. A request in such a session asks the store once more.
     /// * In a session of acting, it changes to another user; the actor stays the same.
     ///

@@ -46,26 +46,6 @@ impl SessionId {
         Self(bytes)
     }
 
-    /// Derives the id of a session that belongs to an external one, such as that of an identity
-    /// provider. An external session can have as many as it has [`PLACES`](Self::PLACES).
-    pub(crate) fn external(realm: &str, external: &str, place: u8) -> Self {
-        let mut hash = Sha256::new_with_prefix(b"the session of\0");
-        for part in [&[place], realm.as_bytes(), b"\0", external.as_bytes()] {
-            hash.update(part);
-        }
-        let mut bytes = [0; Self::BYTES];
-        bytes.copy_from_slice(&hash.finalize()[..Self::BYTES]);
-        Self(bytes)
-    }
-
-    /// How many sessions an external one can have, those of the last minute included.
-    pub(crate) const PLACES: u8 = 8;
-
-    /// Returns all ids that a session of this external one can have.
-    pub(crate) fn all_external(realm: &str, external: &str) -> impl Iterator<Item = Self> {
-        (0..Self::PLACES).map(move |place| Self::external(realm, external, place))
-    }
-
     /// Writes the text form without allocating.
     pub(crate) fn encode<'b>(&self, buffer: &'b mut [u8; Self::TEXT]) -> &'b str {
         // 16 bytes are exactly 22 characters, so encoding cannot fail.

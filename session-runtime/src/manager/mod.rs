@@ -5,10 +5,12 @@
 //! - `typed`: the manager of one schema
 //! - `update`: changes from anywhere
 //! - `export`: what is stored about a user
+//! - `external`: ends sessions by the id of a session elsewhere
 //! - `everybody`: ends the sessions of all users
 
 mod everybody;
 mod export;
+mod external;
 mod info;
 mod typed;
 mod untyped;
@@ -26,7 +28,6 @@ use serde::Serialize;
 use crate::codec::inner_to_json;
 use crate::engine::Engine;
 use crate::error::SessionError;
-use crate::event::{Happening, SecurityEventKind};
 use crate::id::SessionId;
 use crate::metrics::Metrics;
 use crate::realm::Realm;
@@ -165,26 +166,6 @@ impl<S> SessionManager<S> {
         self.end(&self.principals(V::SCHEMA.namespace, &principal), which).await
     }
 
-    /// Ends the sessions that [`set_external_id`](Handle::set_external_id) has tied to this external
-    /// one, and returns how many were live: for the back-channel logout of OpenID Connect, whose
-    /// token names the session by `sid`.
-    ///
-    /// # Errors
-    ///
-    /// [`SessionError::Store`] if the store fails.
-    pub async fn revoke_external(&self, external: &str) -> Result<u64, SessionError> {
-        let mut ended = 0;
-        for id in self.covered().flat_map(|realm| SessionId::all_external(realm.as_str(), external))
-        {
-            if self.engine.end(id, self.because).await? {
-                let event = Happening::new(SecurityEventKind::Revoked).of(id);
-                self.engine.happened(&event.because(self.because));
-                ended += 1;
-            }
-        }
-        Ok(ended)
-    }
-
     /// Returns the layer's counters since it was built, in this process.
     ///
     /// ```
@@ -200,7 +181,8 @@ impl<S> SessionManager<S> {
         self.engine.metrics.read(self.engine.store.cache())
     }
 
-    /// Returns the number of live sessions in the store, whatever their realm.
+    /// Returns the number of live sessions in the store, whatever their realm, and of
+    /// [external ids](Handle::set_external_id).
     ///
     /// # Errors
     ///
@@ -268,6 +250,25 @@ impl<S> SessionManager<S> {
             None => None,
         };
         Ok(Records { records: page.records, next })
+    }
+
+    /// Returns session `id` of these principals, who are one user in several realms.
+    async fn find(
+        &self,
+        principals: &[Principal],
+        id: SessionId,
+    ) -> Result<Option<Arc<Record>>, SessionError> {
+        let mut from = None;
+        loop {
+            let page = self.records_of(principals, from.as_ref(), PAGE).await?;
+            if let Some(found) = page.records.into_iter().find(|record| record.id == id) {
+                return Ok(Some(found));
+            }
+            from = page.next;
+            if from.is_none() {
+                return Ok(None);
+            }
+        }
     }
 
     async fn end(&self, principals: &[Principal], which: Revoke) -> Result<u64, SessionError> {

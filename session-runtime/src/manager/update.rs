@@ -130,22 +130,4 @@ impl<S: HasPrincipal> SessionManager<S> {
         }
         Err(SessionError::Conflict { field: None })
     }
-
-    async fn find(
-        &self,
-        principals: &[Principal],
-        id: SessionId,
-    ) -> Result<Option<Arc<Record>>, SessionError> {
-        let mut from = None;
-        loop {
-            let page = self.records_of(principals, from.as_ref(), PAGE).await?;
-            if let Some(found) = page.records.into_iter().find(|record| record.id == id) {
-                return Ok(Some(found));
-            }
-            from = page.next;
-            if from.is_none() {
-                return Ok(None);
-            }
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 mod actor;
 mod end;
+mod external;
 pub(crate) mod fields;
 pub(crate) mod form;
 mod history;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub(crate) use self::actor::Actor;
 pub use self::end::{EndReason, Ended, Tombstone};
+pub(crate) use self::external::{External, Pointer};
 pub use self::fields::Fields;
 pub use self::form::FormNote;
 pub use self::history::{PatchLog, RetiredSecret, RetiredSecrets};

@@ -6,6 +6,7 @@ use super::{Committed, RequestSession};
 use crate::error::SessionError;
 use crate::record::{Actor, EndReason, Record};
 use crate::session::{Keep, Origin};
+use crate::store::StoreFuture;
 
 impl RequestSession {
     /// Whether the user who acts in the session of `record` is still signed in to their own, with
@@ -31,6 +32,21 @@ impl RequestSession {
         Ok(own.is_some())
     }
 
+    /// Ends the session of this request if the user who acts in it is no longer signed in to their
+    /// own: then the store refuses what follows.
+    pub(super) fn vouch_if_acted(
+        &self,
+        is_activity: bool,
+    ) -> StoreFuture<'_, Result<(), SessionError>> {
+        let record = self.scope.state().record().filter(|it| it.meta.is_acted()).map(Arc::clone);
+        match record {
+            None => StoreFuture::ready(Ok(())),
+            Some(record) => StoreFuture::new(async move {
+                self.vouch_for_actor(&record, is_activity).await.map(drop)
+            }),
+        }
+    }
+
     /// Continues with the session of the user who acts in this one, under a new token, and ends
     /// this one, that of `record`.
     pub(super) async fn return_to_actor(
@@ -41,19 +57,22 @@ impl RequestSession {
         let own = self.engine.store.reload(actor.session, actor.epoch);
         let own = self.engine.within(own).await?.ok_or(SessionError::Gone)?;
         self.engine.vouch_for_realm(&own)?;
-        // As in a transaction on that session.
+        // First: requests that are under way here must find an end by this browser, not the loss of
+        // the other session's privileges.
+        let was_live = self.engine.end(record.id, EndReason::SignedOut).await?;
+        self.deleted(record.id, was_live);
         let attempt = Self::attempt(&self, Origin::Stored(own));
-        attempt.scope.state().pending.renew = true;
-        match attempt.commit(Keep::Everything).await? {
+        {
+            let mut state = attempt.scope.state();
+            (state.pending.renew, state.pending.unchanged) = (true, false);
+        }
+        let renewed = attempt.commit(Keep::Everything).await;
+        self.scope.state().abandon();
+        match renewed? {
             Committed::Stored => {}
             Committed::Lost | Committed::Outdated(_) => return Err(SessionError::Gone),
         }
-        self.scope.state().abandon();
         self.absorb(&attempt);
-        if let Err(error) = self.engine.end(record.id, EndReason::SignedOut).await {
-            // The next request in it ends it: the epoch of the other one has changed.
-            tracing::debug!(session = %record.id, %error, "a session of acting could not be ended");
-        }
         Ok(Committed::Stored)
     }
 }

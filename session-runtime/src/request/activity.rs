@@ -7,7 +7,7 @@ use super::RequestSession;
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::record::Record;
-use crate::session::KeepAlive;
+use crate::session::{Backend as _, KeepAlive};
 use crate::store::{Lookup, Touch};
 
 /// The longest pause between two checks, so that the end of a session is soon noticed.
@@ -44,7 +44,7 @@ impl RequestSession {
             let mut pause = Duration::ZERO;
             loop {
                 tokio::time::sleep(pause).await;
-                match self.touch_now(id, epoch).await {
+                match self.touch(id, epoch).await {
                     Ok(Some(record)) => pause = record.meta.touch_interval().min(LONGEST),
                     Ok(None) => break,
                     Err(error) => {

@@ -25,6 +25,9 @@ impl Attempts<'_> {
                 return Ok(instead);
             }
         }
+        if self.is_external() {
+            Box::pin(self.note_new(&create.record)).await?;
+        }
         let engine = &self.request.engine;
         let answer = engine.store.create(Arc::clone(&create.record), create.sign_in);
         let answer = engine.in_time(answer).await;
@@ -97,6 +100,10 @@ impl Attempts<'_> {
         if apply.cookie.is_some() && self.keeps_everything() {
             self.needs_head()?;
         }
+        if self.is_external() || apply.patch.meta.lifetime.is_some() {
+            Box::pin(self.note_changed(apply.id, &apply.patch)).await?;
+        }
+        self.request.vouch_if_acted(false).await?;
         let (engine, read) = (&self.request.engine, self.basis.origin().record());
         let answer = engine.store.apply(apply.id, apply.epoch, &apply.patch, read);
         let answer = engine.in_time(answer).await;

@@ -149,7 +149,6 @@ impl<'c> Attempts<'c> {
             },
             token: self.token.as_ref(),
             after: self.kin.after(self.basis.origin()),
-            place: self.kin.place,
             joins: self.kin.joins(),
             pending,
             schemas: &self.schemas,
@@ -188,7 +187,7 @@ impl<'c> Attempts<'c> {
         }
     }
 
-    /// Whether the sign-in belongs to an external session.
+    /// Whether the sign-in belongs to a session elsewhere.
     pub(super) fn is_external(&self) -> bool {
         match &self.work {
             Work::Published { pending, .. } => self.is_sign_in() && pending.external.is_some(),

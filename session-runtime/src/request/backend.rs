@@ -60,7 +60,10 @@ impl Backend for RequestSession {
         id: SessionId,
         epoch: u64,
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>> {
-        Box::pin(async move { Ok(self.engine.within(self.engine.store.reload(id, epoch)).await?) })
+        Box::pin(async move {
+            self.vouch_if_acted(false).await?;
+            Ok(self.engine.within(self.engine.store.reload(id, epoch)).await?)
+        })
     }
 
     fn touch(
@@ -68,7 +71,10 @@ impl Backend for RequestSession {
         id: SessionId,
         epoch: u64,
     ) -> BoxFuture<'_, Result<Option<Arc<Record>>, SessionError>> {
-        Box::pin(self.touch_now(id, epoch))
+        Box::pin(async move {
+            self.vouch_if_acted(true).await?;
+            self.touch_now(id, epoch).await
+        })
     }
 
     fn keep_alive(self: Arc<Self>, id: SessionId, epoch: u64) -> KeepAlive {

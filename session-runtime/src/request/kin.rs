@@ -33,8 +33,6 @@ pub(super) struct Kin {
     proved: Vec<SessionId>,
     /// Whether the browser may have withheld its session cookie.
     pub(super) withheld: bool,
-    /// How many of the places of the sign-in's external session are taken.
-    pub(super) place: u8,
 }
 
 impl Kin {
@@ -52,7 +50,6 @@ impl Kin {
             ends: None,
             proved,
             withheld,
-            place: 0,
         }
     }
 
@@ -123,25 +120,17 @@ impl Attempts<'_> {
     }
 
     /// Handles a taken place for `new`. The session there may be joined; otherwise a sign-in takes
-    /// another place (of its external session, if it belongs to one), and any other change is too
-    /// late.
+    /// another place, and any other change is too late.
     pub(super) async fn on_taken(
         &mut self,
         new: &Record,
         follows: bool,
     ) -> Result<Step, SessionError> {
-        let follows = follows && std::mem::take(&mut self.kin.follows);
-        if follows && self.join(new.id, FIRST_EPOCH, new).await? {
+        if !follows {
             return Ok(Step::Again);
         }
-        if self.is_external() {
-            (self.kin.place, self.left) = (self.kin.place + 1, self.left + 1);
-            return match self.kin.place < SessionId::PLACES {
-                true => Ok(Step::Again),
-                false => Err(SessionError::Conflict { field: None }),
-            };
-        }
-        if !follows || new.meta.authenticated.is_some() {
+        self.kin.follows = false;
+        if self.join(new.id, FIRST_EPOCH, new).await? || new.meta.authenticated.is_some() {
             return Ok(Step::Again);
         }
         let explicit = self.is_explicit();

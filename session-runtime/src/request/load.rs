@@ -241,14 +241,14 @@ impl RequestSession {
         on_replay: OnReplay,
     ) -> Result<LookedUp, SessionError> {
         let id = token.id();
-        Ok(match found {
+        if let Lookup::Found(record) | Lookup::Cached(record) = &found
+            && record.meta.is_acted()
             // Boxed, because it is rare and would enlarge every extractor's future.
-            Lookup::Found(record) | Lookup::Cached(record) if record.meta.is_acted() => {
-                match Box::pin(self.vouch_for_actor(&record, !self.is_passive())).await? {
-                    true => LookedUp { token: Some(token), ..LookedUp::of(Origin::Stored(record)) },
-                    false => LookedUp::nobody_because(EndReason::OtherDevice),
-                }
-            }
+            && !Box::pin(self.vouch_for_actor(record, !self.is_passive())).await?
+        {
+            return Ok(LookedUp::nobody_because(EndReason::OtherDevice));
+        }
+        Ok(match found {
             Lookup::Found(record) => {
                 LookedUp { token: Some(token), ..LookedUp::of(Origin::Stored(record)) }
             }

@@ -8,6 +8,7 @@
 //! - `commit`: stores what they have published, one commit at a time
 //! - `attempts`: the attempts of a commit, until its outcome is decided
 //! - `answers`: the calls of the store in an attempt, and the handling of its answers
+//! - `external`: notes where a session is found by its external id
 //! - `kin`: related sessions of the browser, which a commit continues or ends
 //! - `report`: events and log entries
 //! - `settle`: updates the request's session after the store's answer
@@ -30,6 +31,7 @@ mod backend;
 mod commit;
 mod cookie;
 mod extension;
+mod external;
 mod follow;
 mod kin;
 mod load;

@@ -29,11 +29,14 @@ impl RequestSession {
             let event = event(SecurityEventKind::Revoked).because(EndReason::Replayed);
             self.engine.happened(&event);
         }
+        // Those who act as a user are not that user.
+        let principal = principal.filter(|principal| !principal.is_acted());
         if let (OnReplay::EndAllOfPrincipal, Some(principal)) = (reaction, principal) {
+            let principals = [principal.acted(), principal];
             let engine = Arc::clone(&self.engine);
             spawn(async move {
                 if let Err(error) =
-                    engine.revoke(&[principal], Revoke::All, EndReason::Replayed).await
+                    engine.revoke(&principals, Revoke::All, EndReason::Replayed).await
                 {
                     tracing::error!(
                         session = %id,

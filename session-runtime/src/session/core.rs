@@ -43,6 +43,8 @@ pub(super) struct Change {
 pub(super) enum How {
     /// Replaced by a setter.
     Set,
+    /// The principal, replaced by the user to act as.
+    Acts,
     /// Borrowed mutably: changed if it differs from what was loaded.
     Touched,
     /// Added to.
@@ -60,8 +62,7 @@ pub(super) struct Events {
     pub(super) renew: bool,
     pub(super) remember: Option<Duration>,
     pub(super) ticket: Option<LoginTicket>,
-    pub(super) acts: bool,
-    pub(super) external: Option<Box<str>>,
+    pub(super) external: Option<String>,
 }
 
 /// Which unpublished changes are published.
@@ -235,7 +236,8 @@ impl Core {
             refill(&mut change.value, value);
             change.seq = seq;
             // A sign-in is an event, which a later replacement does not take back.
-            let event = self.schema.fields[index].principal && change.how == How::Set;
+            let event =
+                self.schema.fields[index].principal && matches!(change.how, How::Set | How::Acts);
             if !(event && how == How::Touched) {
                 change.how = how;
             }

@@ -285,7 +285,7 @@ impl Core {
     fn put_addition<T: Counter>(&mut self, index: usize, before: T, after: T, delta: i64) {
         let how = match self.change(index).map(|change| &change.how) {
             // A set followed by an addition is a set.
-            Some(How::Set | How::Touched | How::Reset | How::Taken) => How::Set,
+            Some(How::Set | How::Acts | How::Touched | How::Reset | How::Taken) => How::Set,
             Some(How::Added(add)) => {
                 How::Added(Add { delta: add.delta.saturating_add(delta), ..*add })
             }

@@ -32,6 +32,8 @@ pub(crate) enum Made {
     Anew,
     /// The value that the session held, changed in place.
     InPlace,
+    /// The principal, set to the user whom the one who is signed in acts as: no authentication.
+    Acts,
 }
 
 impl PendingOp {
@@ -69,7 +71,7 @@ impl PendingOp {
     /// Whether it holds only data of this request, or a merge can separate that from what the
     /// session held.
     pub(crate) fn is_of_the_request_alone(&self) -> bool {
-        self.made == Made::Anew || self.field.principal || self.minds_conflicts()
+        self.made != Made::InPlace || self.field.principal || self.minds_conflicts()
     }
 
     pub(crate) fn field_op(&self, op: Op) -> FieldOp {

@@ -22,10 +22,8 @@ pub(crate) struct Pending {
     pub(crate) remember: Option<Duration>,
     /// The ticket that the sign-in of this request began with.
     pub(crate) ticket: Option<LoginTicket>,
-    /// The principal is to be acted as, by the one who is signed in: nothing is an authentication.
-    pub(crate) acts: bool,
     /// The external session that the sign-in of this request belongs to.
-    pub(crate) external: Option<Box<str>>,
+    pub(crate) external: Option<String>,
     /// The token is due for rotation.
     pub(crate) rotate: bool,
     /// The record must not have changed since it was read: a transaction.
@@ -61,7 +59,6 @@ impl Pending {
     pub(crate) fn absorb(&mut self, newer: Self, now: Timestamp) {
         newer.ops.into_iter().for_each(|op| self.push(op, now));
         self.authenticated |= newer.authenticated;
-        self.acts |= newer.acts;
         self.renew |= newer.renew;
         self.rotate |= newer.rotate;
         self.unchanged |= newer.unchanged;

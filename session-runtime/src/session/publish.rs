@@ -62,10 +62,8 @@ impl Core {
                         }
                         // Setting the principal counts as an authentication even if the value is
                         // unchanged.
-                        state.pending.authenticated |= op.field.principal && !op.clears();
-                        if op.field.principal {
-                            state.pending.acts = events.acts;
-                        }
+                        state.pending.authenticated |=
+                            op.field.principal && !op.clears() && op.made != Made::Acts;
                         state.pending.push_among(others, op, now);
                     }
                 })
@@ -136,7 +134,9 @@ impl Core {
         let make =
             |op, under, base| PendingOp { field, schema: self.schema, seq, op, under, base, made };
         let op = match &change.how {
-            How::Set => value::set_or_remove(field, value::encode(field, &change.value, now)?),
+            How::Set | How::Acts => {
+                value::set_or_remove(field, value::encode(field, &change.value, now)?)
+            }
             How::Reset => Op::Remove,
             How::Added(add) if add.delta == 0 => return Ok(()),
             How::Added(add) => Op::Add(*add),
@@ -184,6 +184,9 @@ impl Core {
     }
 
     fn made(&self, change: &Change) -> Made {
+        if change.how == How::Acts {
+            return Made::Acts;
+        }
         let (How::Touched, Some(record)) = (&change.how, &self.record) else {
             return Made::Anew;
         };
@@ -289,7 +292,7 @@ impl State {
             let fields = project(fields, pending, |op| Some(Cow::Borrowed(&op.op)));
             (Some(Arc::clone(record)), fields)
         };
-        match users::Change::of(record, &view, &self.schemas, &self.pending, pending.iter()) {
+        match users::Change::of(record, &view, &self.schemas, pending.iter()) {
             users::Change::None => whole(view.fields),
             users::Change::Leaves => whole(without(&view.fields, &backend.marked().private)),
             // The new session is not stored yet, and takes only the `carry_over` fields.

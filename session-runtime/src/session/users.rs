@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use super::conflict;
 use super::op::{Made, PendingOp};
-use super::pending::Pending;
 use super::value;
 use super::view::View;
 use crate::clock::Timestamp;
@@ -61,11 +60,10 @@ impl Change {
         record: &Record,
         view: &View,
         schemas: &[&'static Schema],
-        pending: &Pending,
         mut ops: impl Iterator<Item = &'p PendingOp>,
     ) -> Self {
         let Some(op) = ops.find(|op| is_principal(op)) else { return Self::None };
-        let Some(comes) = principal_of(&record.meta.realm, op, pending) else {
+        let Some(comes) = principal_of(&record.meta.realm, op) else {
             let leaves = op.clears() && record.meta.principal.is_some();
             return if leaves { Self::Leaves } else { Self::None };
         };
@@ -83,12 +81,12 @@ pub(super) fn is_principal(op: &PendingOp) -> bool {
 }
 
 /// The principal that the operation signs in or acts as, if any.
-pub(super) fn principal_of(realm: &Realm, op: &PendingOp, pending: &Pending) -> Option<Principal> {
+pub(super) fn principal_of(realm: &Realm, op: &PendingOp) -> Option<Principal> {
     match &op.op {
         Op::Set(json) if !op.clears() => {
             let json = std::str::from_utf8(json).ok()?;
             let principal = Principal::of(realm, op.schema.namespace, json);
-            Some(if pending.acts { principal.acted() } else { principal })
+            Some(if op.made == Made::Acts { principal.acted() } else { principal })
         }
         _ => None,
     }

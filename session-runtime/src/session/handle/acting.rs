@@ -6,6 +6,8 @@ use crate::error::SessionError;
 use crate::record::Actor;
 use crate::schema::{HasPrincipal, SessionSchema};
 use crate::session::Handle;
+use crate::session::core::{Core, How};
+use crate::session::op::Made;
 
 /// Acting as another user.
 impl<S: SessionSchema> Handle<S> {
@@ -17,7 +19,7 @@ impl<S: SessionSchema> Handle<S> {
     where
         S: HasPrincipal,
     {
-        let actor = Actor::of(self.core.record()?)?;
+        let actor = self.core.actor()?;
         let decoded = (S::PRINCIPAL.codec().decode)(actor.principal.json().as_bytes()).ok()?;
         *decoded.downcast::<Option<S::Principal>>().ok()?
     }
@@ -43,7 +45,27 @@ impl<S: SessionSchema> Handle<S> {
     where
         S: HasPrincipal,
     {
-        self.set(S::PRINCIPAL, Some(user));
-        self.core.events.acts = true;
+        self.core.put(S::PRINCIPAL.index(), Some(user), How::Acts);
+    }
+}
+
+impl Core {
+    /// Returns who acts in the session as this handle sees it.
+    fn actor(&self) -> Option<Actor> {
+        let index = self.schema.principal_index()?;
+        match self.change(index).map(|change| &change.how) {
+            Some(How::Acts) => return Actor::from(self.record.as_ref()?),
+            Some(_) => return None,
+            None => {}
+        }
+        match &self.record {
+            Some(record) => Actor::of(record),
+            // Published, and not stored yet.
+            None => {
+                let state = self.backend.scope().state();
+                let acts = state.pending.ops.iter().any(|op| op.made == Made::Acts);
+                state.record().filter(|_| acts).and_then(|record| Actor::from(record))
+            }
+        }
     }
 }

@@ -240,9 +240,11 @@ impl<S: SessionSchema> Handle<S> {
     /// of an identity provider (the claim `sid` of OpenID Connect), so that
     /// [`SessionManager::revoke_external`](crate::SessionManager::revoke_external) can end it.
     ///
-    /// The session's id is derived from the external one, so nothing more is stored, and a user who
-    /// signs in on an existing session gets a new one with its data. Without a sign-in it has no
-    /// effect.
+    /// It belongs to this sign-in, and is stored with it: another sign-in without an external id
+    /// removes it. Without a sign-in, or if `external` is empty, this has no effect. Pass what is
+    /// unique in all providers that you accept, such as issuer and `sid` together.
+    ///
+    /// Needs a store with an index of principals.
     ///
     /// ```
     /// # use session_runtime::{SessionError, SessionSchema, testing::TestSession};
@@ -262,7 +264,7 @@ impl<S: SessionSchema> Handle<S> {
     /// ```
     pub fn set_external_id(&mut self, external: impl Into<String>) {
         self.core.mark_dirty();
-        self.core.events.external = Some(external.into().into());
+        self.core.events.external = Some(external.into()).filter(|id| !id.is_empty());
     }
 
     /// Whether the last authentication in this session is at most `max_age` ago.

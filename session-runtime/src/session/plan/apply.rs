@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::create::{Beginning, succeed};
-use super::parts::{cookie, lifetime, principal_op, sign_in, signs_in};
+use super::create::succeed;
+use super::parts::{acts, cookie, lifetime, principal_op, sign_in, signs_in};
 use super::situation::{Apply, Mint, Plan, Situation};
 use crate::codec::same_value;
 use crate::error::SessionError;
-use crate::id::SessionId;
 use crate::record::Fields;
 use crate::record::patch::{Expect, FieldOp, Lifetime, MetaPatch, Op, Patch};
-use crate::record::{Record, Rotate, Rotation, shown};
+use crate::record::{Actor, External, Record, Rotate, Rotation, shown};
 use crate::schema::Field;
 use crate::session::conflict;
 use crate::session::op::PendingOp;
@@ -39,12 +38,13 @@ pub(super) fn apply(
     let authenticated = proves && !situation.joins && !record.meta.is_acted();
 
     let view = View::of(record, situation.schemas, situation.keys, situation.now);
-    let change = Change::of(record, &view, situation.schemas, pending, ops.iter());
+    let change = Change::of(record, &view, situation.schemas, ops.iter());
     if change == Change::Another {
-        return succeed(situation, ops, Beginning::OfAnother(record), record, mint);
+        return succeed(situation, ops, record, mint);
     }
-    if signs_in && has_other_id(situation, record) {
-        return succeed(situation, ops, Beginning::Session(record), record, mint);
+    if acts(ops) && !record.meta.is_acted() {
+        // No user is signed in who could act.
+        return Err(SessionError::Gone);
     }
     // The fields may have been planted before the sign-in.
     let clears = authenticated && (signs_in || record.meta.authenticated.is_none());
@@ -61,12 +61,19 @@ pub(super) fn apply(
         writes.remove(&situation.marked.private, ops, &view.fields);
     }
     let FieldWrites { ops: mut field_ops, mut expect, privileged, explicit } = writes;
+    // Who proves themselves again goes on with the sign-in that there is.
+    if signs_in || (proves && pending.external.is_some()) {
+        field_ops.extend(External::change(&record.fields, pending.external.as_deref()));
+    }
+    if change == Change::Leaves && record.meta.is_acted() {
+        field_ops.push(FieldOp::new(Actor::FIELD, Op::Remove));
+    }
 
     let raises = authenticated || (situation.keep.everything() && pending.renew) || privileged;
     let remember = pending.remember.filter(|_| situation.keep.everything());
     let mut meta = MetaPatch { authenticated, ..MetaPatch::default() };
     let realm = &record.meta.realm;
-    meta.principal = principal.map(|op| principal_of(realm, op, pending));
+    meta.principal = principal.map(|op| principal_of(realm, op));
     meta.principal = meta.principal.filter(|principal| *principal != record.meta.principal);
     // A sign-in or sign-out does not inherit the `remember` duration of an earlier sign-in, not
     // even of the same user: the box may not be ticked this time.
@@ -74,7 +81,7 @@ pub(super) fn apply(
     if authenticated || remember.is_some() || (changes_user && record.meta.remember.is_some()) {
         meta.lifetime = Some(lifetime(situation, (!changes_user).then_some(&record.meta)));
     }
-    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(realm, op, pending)) {
+    if signs_in && let Some(principal) = principal.and_then(|op| principal_of(realm, op)) {
         meta.sign_in = sign_in(situation, &principal)?;
     }
     let mut set = None;
@@ -132,13 +139,6 @@ pub(super) fn apply(
         explicit: proves || explicit,
         patch,
     }))
-}
-
-/// Whether the sign-in belongs to an external session, whose ids do not include that of `record`.
-fn has_other_id(situation: &Situation<'_>, record: &Record) -> bool {
-    situation.pending.external.as_deref().is_some_and(|external| {
-        SessionId::all_external(situation.realm.as_str(), external).all(|id| id != record.id)
-    })
 }
 
 /// The field operations of the patch.

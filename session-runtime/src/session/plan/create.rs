@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::parts::{cookie, lifetime, principal_op, sign_in};
+use super::parts::{acts, cookie, lifetime, principal_op, sign_in};
 use super::situation::{Create, Mint, Plan, Situation};
 use crate::clock::Timestamp;
 use crate::error::SessionError;
-use crate::id::SessionId;
 use crate::record::patch::{FieldOp, Op, Refused, SignIn};
-use crate::record::{Actor, Fields, Meta, Record, Versions};
+use crate::record::{Actor, External, Fields, Meta, Record, Versions};
 use crate::session::op::{Made, PendingOp};
 use crate::session::users::{
     Change, carried, carried_op, on_cleared, principal_of, stays_behind, without,
@@ -36,7 +35,7 @@ pub(crate) fn fork(
     let ops = &situation.pending.ops;
     let beginning = snapshot.map_or(Beginning::Nothing, |record| {
         let view = View::of(record, situation.schemas, situation.keys, situation.now);
-        match Change::of(record, &view, situation.schemas, situation.pending, ops.iter()) {
+        match Change::of(record, &view, situation.schemas, ops.iter()) {
             Change::Another => Beginning::OfAnother(record),
             Change::None | Change::Leaves => Beginning::Session(record),
         }
@@ -44,19 +43,17 @@ pub(crate) fn fork(
     create(situation, ops, beginning, mint)
 }
 
-/// Plans a session that takes the place of `record`, which ends: for another user, or under an id of
-/// its own.
+/// Plans a session for another user than that of `record`, whose session ends.
 pub(super) fn succeed(
     situation: &Situation<'_>,
     ops: &[PendingOp],
-    beginning: Beginning<'_>,
-    record: &Record,
+    record: &Arc<Record>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
-    let mut plan = create(situation, ops, beginning, mint)?;
+    let mut plan = create(situation, ops, Beginning::OfAnother(record), mint)?;
     if let Plan::Create(Create { ends, .. }) = &mut plan {
         // Who acts as another user stays signed in.
-        let stays = situation.pending.acts && !record.meta.is_acted();
+        let stays = acts(ops) && !record.meta.is_acted();
         *ends = (!stays).then_some(record.id);
     }
     Ok(plan)
@@ -68,8 +65,8 @@ pub(super) fn create(
     beginning: Beginning<'_>,
     mint: Mint<'_>,
 ) -> Result<Plan, SessionError> {
-    let pending = situation.pending;
-    let authenticated = situation.keep.everything() && pending.authenticated && !pending.acts;
+    let (pending, acts) = (situation.pending, acts(ops));
+    let authenticated = situation.keep.everything() && pending.authenticated && !acts;
     let ops = if authenticated { on_cleared(ops, situation.now)? } else { Cow::Borrowed(ops) };
     let Below { mut fields, mut versions, mut ops } = below(situation, &ops, beginning)?;
     if authenticated {
@@ -84,14 +81,18 @@ pub(super) fn create(
             Err(refused) => return Err(SessionError::Refused(refused)),
         }
     };
-    let fields = match beginning {
-        Beginning::OfAnother(record) if pending.acts => {
+    let own = match beginning {
+        Beginning::OfAnother(record) if acts => {
             let actor = Actor::from(record).ok_or(SessionError::Gone)?;
-            let actor = FieldOp::new(Actor::FIELD, Op::Set(actor.to_json()));
-            fields.apply(&[actor]).map_err(SessionError::Refused)?.0
+            Some(FieldOp::new(Actor::FIELD, Op::Set(actor.to_json())))
         }
-        _ if pending.acts => return Err(SessionError::Gone),
-        _ => fields,
+        _ if acts => return Err(SessionError::Gone),
+        _ if authenticated => External::change(&fields, pending.external.as_deref()),
+        _ => None,
+    };
+    let fields = match own {
+        Some(op) => fields.apply(&[op]).map_err(SessionError::Refused)?.0,
+        None => fields,
     };
     // A record is created only when something is set.
     let sets = ops.iter().any(|(op, _)| matches!(op.op, Op::Set(_) | Op::Add(_)));
@@ -100,17 +101,13 @@ pub(super) fn create(
     if !sets && !proves {
         return Ok(Plan::Nothing);
     }
-    let external = pending.external.as_deref().filter(|_| authenticated);
-    let external = external
-        .map(|external| SessionId::external(situation.realm.as_str(), external, situation.place));
-    let after = situation.after.filter(|_| !pending.acts);
-    let id = external.or(after.map(|over| over.successor()));
-    let token = mint(id)?;
+    let after = situation.after.filter(|_| !acts);
+    let token = mint(after.map(|over| over.successor()))?;
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
     let principal = principal_op(ops());
-    meta.principal = principal.and_then(|op| principal_of(situation.realm, op, pending));
+    meta.principal = principal.and_then(|op| principal_of(situation.realm, op));
     meta.authenticated = (authenticated
         && (meta.principal.is_some() || principal_op(ops()).is_none()))
     .then_some(situation.now);

@@ -6,7 +6,7 @@ use super::situation::Situation;
 use crate::error::SessionError;
 use crate::record::patch::{Lifetime, SignIn};
 use crate::record::{MAX_LIFETIME, Meta, Principal, TICKET_LIFETIME};
-use crate::session::op::PendingOp;
+use crate::session::op::{Made, PendingOp};
 use crate::session::scope::CookieChange;
 use crate::session::users::is_principal;
 use crate::token::SessionToken;
@@ -17,11 +17,15 @@ pub(super) fn principal_op<'p>(
     ops.into_iter().find(|op| is_principal(op))
 }
 
+/// Whether the user who is signed in acts as another one from now on.
+pub(super) fn acts(ops: &[PendingOp]) -> bool {
+    principal_op(ops).is_some_and(|op| op.made == Made::Acts)
+}
+
 pub(super) fn signs_in(situation: &Situation<'_>, ops: &[PendingOp]) -> bool {
     situation.keep.everything()
         && situation.pending.authenticated
-        && !situation.pending.acts
-        && principal_op(ops).is_some_and(|op| !op.clears())
+        && principal_op(ops).is_some_and(|op| !op.clears() && op.made != Made::Acts)
 }
 
 /// Returns the conditions on the other sessions of `principal`, who signs in.

@@ -42,8 +42,6 @@ pub(crate) struct Situation<'s> {
     pub(crate) token: Option<&'s SessionToken>,
     /// The ended session after which a new one takes its place.
     pub(crate) after: Option<SessionId>,
-    /// Which of the places of its external session a new one takes.
-    pub(crate) place: u8,
     /// Another request of this browser began the record: this one joins it and leaves what the
     /// other one's response set in place.
     pub(crate) joins: bool,

@@ -81,7 +81,6 @@ fn situation<'s>(origin: &'s Origin, pending: &'s Pending) -> Situation<'s> {
         seen: None,
         token: None,
         after: None,
-        place: 0,
         joins: false,
         by_client: true,
         pending,
