@@ -241,16 +241,17 @@ impl Events {
             listener(&happening.event());
         }
         let session = happening.session.map(tracing::field::display);
+        // Hashed only for a log that is read.
         let principal = || happening.event().principal.map(tracing::field::display);
+        let actor = || happening.event().actor.map(tracing::field::display);
         let because = happening.because.map(tracing::field::display);
         let (warns, text) = kind.text();
         if !warns {
-            let actor = happening.event().actor.map(tracing::field::display);
             tracing::info!(
                 ?kind,
                 session,
                 principal = principal(),
-                actor,
+                actor = actor(),
                 sessions,
                 because,
                 "{text}"

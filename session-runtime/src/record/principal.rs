@@ -68,7 +68,8 @@ impl Principal {
 
     /// Whether it is one of those.
     pub(crate) fn is_acted(&self) -> bool {
-        self.namespace().ends_with(ACTED)
+        // In most cases the mark occurs nowhere.
+        self.0.contains(ACTED) && self.namespace().ends_with(ACTED)
     }
 
     /// Returns the user, whoever acts as them.

@@ -103,7 +103,12 @@ impl Attempts<'_> {
         if self.is_external() || apply.patch.meta.lifetime.is_some() {
             Box::pin(self.note_changed(apply.id, &apply.patch)).await?;
         }
-        self.request.vouch_if_acted(false).await?;
+        if let Some(record) = self.basis.origin().record()
+            && record.meta.is_acted()
+        {
+            // If it has ended, the store answers that below.
+            Box::pin(self.request.vouch_for_actor(record, false)).await?;
+        }
         let (engine, read) = (&self.request.engine, self.basis.origin().record());
         let answer = engine.store.apply(apply.id, apply.epoch, &apply.patch, read);
         let answer = engine.in_time(answer).await;
