@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::codec::expiring;
 use crate::id::SessionId;
 use crate::record::{Actor, Record};
-use crate::schema::{Field, HasPrincipal, Key, SessionSchema, kind};
+use crate::schema::{Field, HasPrincipal, Key, SessionSchema, kind, principal_of};
 use crate::store::Cursor;
 
 /// The displayable data of a stored session. Never contains a token.
@@ -51,8 +51,7 @@ impl SessionInfo {
     /// one does.
     #[must_use]
     pub fn actor<S: HasPrincipal>(&self) -> Option<S::Principal> {
-        let decoded = (S::PRINCIPAL.codec().decode)(self.actor.as_ref()?.as_bytes()).ok()?;
-        *decoded.downcast::<Option<S::Principal>>().ok()?
+        principal_of::<S>(self.actor.as_ref()?)
     }
 
     /// Returns the value of a field marked `listed`, such as a device name. Returns the

@@ -53,6 +53,9 @@ impl RequestSession {
         self: Arc<Self>,
         record: Arc<Record>,
     ) -> Result<Committed, SessionError> {
+        if self.scope.head_sent() {
+            return Err(SessionError::HeadSent);
+        }
         let Some(actor) = Actor::of(&record) else { return Err(SessionError::Gone) };
         let own = self.engine.store.reload(actor.session, actor.epoch);
         let own = self.engine.within(own).await?.ok_or(SessionError::Gone)?;

@@ -70,3 +70,9 @@ pub trait HasPrincipal: SessionSchema {
     /// The field that holds it.
     const PRINCIPAL: Key<Self, Option<Self::Principal>>;
 }
+
+/// Decodes a principal; `None` if it does not decode.
+pub(crate) fn principal_of<S: HasPrincipal>(json: &str) -> Option<S::Principal> {
+    let decoded = (S::PRINCIPAL.codec().decode)(json.as_bytes()).ok()?;
+    *decoded.downcast::<Option<S::Principal>>().ok()?
+}

@@ -179,3 +179,30 @@ async fn a_replayed_token_of_acting_ends_no_colleagues() {
     assert_eq!(users(&one).await, NONE);
     assert_eq!(users(&two).await, BOTH);
 }
+
+/// Without its cookie, the actor would be left with neither session.
+#[tokio::test]
+async fn after_the_head_has_left_no_user_stops_acting() {
+    let under = memory();
+    let support = acting(&layer(&under)).await;
+    let (give, take) = tokio::sync::oneshot::channel();
+    let hand_out = |s: Handle| async move { give.send(s).map_err(drop) };
+    assert!(support.ask(hand_out).await.ok().is_ok());
+    let mut late = take.await.unwrap();
+    let refused = late.stop_acting().await;
+    assert!(matches!(refused, Err(SessionError::HeadSent)), "{refused:?}");
+    assert_eq!(users(&support).await, BOTH);
+}
+
+#[tokio::test]
+async fn to_stop_where_no_user_acts_discards_nothing() {
+    let under = memory();
+    let mut tab = signed_in(&layer(&under), SUPPORT).await;
+    let stop = |mut s: Handle| async move {
+        s.set_locale("fr");
+        s.stop_acting().await.unwrap()
+    };
+    assert!(!tab.run(stop).await.ok());
+    let locale = |s: Handle| async move { s.locale().to_owned() };
+    assert_eq!(tab.ask(locale).await.ok(), "fr");
+}

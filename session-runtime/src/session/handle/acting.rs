@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::SessionError;
 use crate::record::Actor;
-use crate::schema::{HasPrincipal, SessionSchema};
+use crate::schema::{HasPrincipal, SessionSchema, principal_of};
 use crate::session::Handle;
 use crate::session::core::{Core, How};
 use crate::session::op::Made;
@@ -20,8 +20,7 @@ impl<S: SessionSchema> Handle<S> {
         S: HasPrincipal,
     {
         let actor = self.core.actor()?;
-        let decoded = (S::PRINCIPAL.codec().decode)(actor.principal.json().as_bytes()).ok()?;
-        *decoded.downcast::<Option<S::Principal>>().ok()?
+        principal_of::<S>(actor.principal.json())
     }
 
     /// Ends this session of [acting](crate::Authenticated::act_as) and continues with the actor's
@@ -35,9 +34,10 @@ impl<S: SessionSchema> Handle<S> {
     /// [`SessionError::Gone`] if the actor's own session has ended;
     /// [`SessionError::HeadSent`] if the response has started; otherwise what the store reports.
     pub async fn stop_acting(&mut self) -> Result<bool, SessionError> {
-        self.core.forget_changes();
         let stopped = Arc::clone(&self.core.backend).stop_acting().await?;
-        self.core.adopt();
+        if stopped {
+            self.core.adopt();
+        }
         Ok(stopped)
     }
 
