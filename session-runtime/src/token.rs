@@ -155,7 +155,13 @@ impl SessionToken {
         let mut bytes = [0; TOKEN_BYTES];
         bytes[..SessionId::BYTES].copy_from_slice(self.id.as_bytes());
         bytes[SessionId::BYTES..].copy_from_slice(&self.secret);
-        URL_SAFE_NO_PAD.encode_string(bytes, text);
+        let mut encoded = [0; Self::TEXT];
+        // The length is right and base64 is ASCII, so neither fails.
+        if URL_SAFE_NO_PAD.encode_slice(bytes, &mut encoded).is_ok()
+            && let Ok(encoded) = std::str::from_utf8(&encoded)
+        {
+            text.push_str(encoded);
+        }
     }
 }
 

@@ -46,13 +46,15 @@ impl External {
     /// Returns the change of a session that a sign-in makes belong to `external`, or to none; `None`
     /// if it does already.
     pub(crate) fn change(fields: &Fields, external: Option<&str>) -> Option<FieldOp> {
+        let now = Self::of(fields);
+        if now.as_ref().map(|it| it.0.as_str()) == external {
+            return None;
+        }
         let op = match external {
             Some(external) => Op::Set(json!(external).to_string().into()),
             None => Op::Remove,
         };
-        let now = Self::of(fields);
-        let same = now.as_ref().map(|it| it.0.as_str()) == external;
-        (!same).then(|| FieldOp::new(Self::FIELD, op))
+        Some(FieldOp::new(Self::FIELD, op))
     }
 
     /// Returns the principal of its pointers.

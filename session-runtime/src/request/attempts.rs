@@ -13,7 +13,7 @@ use crate::record::patch::{FieldOp, Op, Patch, Taken};
 use crate::retry::Retry;
 use crate::schema::Schema;
 use crate::session::{
-    Apply, Keep, Marked, Origin, Pending, PendingOp, Plan, Situation, fork, plan,
+    Apply, Keep, Marked, Origin, Pending, PendingOp, Plan, Situation, State, fork, plan,
 };
 use crate::token::SessionToken;
 use crate::transport::Transport;
@@ -56,18 +56,42 @@ pub(super) enum Step {
     Done(Committed),
 }
 
+/// The session of the request when the commit begins.
+pub(super) struct Seen {
+    /// Which session of the request this is.
+    pub(super) generation: u32,
+    pub(super) origin: Origin,
+    /// The token that the client presented.
+    token: Option<SessionToken>,
+    /// How the client is to send a new token.
+    transport: Transport,
+    /// The schemas under which the request reads the session.
+    schemas: Vec<&'static Schema>,
+    kin: Kin,
+}
+
+impl Seen {
+    /// `alone`: a transaction, which does not continue a session that it has not read.
+    pub(super) fn of(state: &State, alone: bool) -> Self {
+        Self {
+            generation: state.generation,
+            origin: state.origin.clone(),
+            token: state.token.clone(),
+            transport: state.transport,
+            schemas: state.schemas.clone(),
+            kin: Kin::of(state, alone),
+        }
+    }
+}
+
 /// A commit in progress.
 pub(super) struct Attempts<'c> {
     pub(super) request: &'c Arc<RequestSession>,
     pub(super) work: Work<'c>,
-    /// Which session of the request this concerns.
     pub(super) generation: u32,
     pub(super) basis: Basis,
-    /// The token that the client presented.
     pub(super) token: Option<SessionToken>,
-    /// How the client is to send a new token.
     transport: Transport,
-    /// The schemas under which the request reads the session.
     schemas: Vec<&'static Schema>,
     /// Other sessions that the commit may continue or end.
     pub(super) kin: Kin,
@@ -78,21 +102,8 @@ pub(super) struct Attempts<'c> {
 }
 
 impl<'c> Attempts<'c> {
-    pub(super) fn new(request: &'c Arc<RequestSession>, work: Work<'c>, generation: u32) -> Self {
-        let alone = match &work {
-            Work::Published { pending, .. } => pending.unchanged,
-            Work::Take { .. } => false,
-        };
-        let (origin, token, transport, schemas, kin) = {
-            let state = request.scope.state();
-            (
-                state.origin.clone(),
-                state.token.clone(),
-                state.transport,
-                state.schemas.clone(),
-                Kin::of(&state, alone),
-            )
-        };
+    pub(super) fn new(request: &'c Arc<RequestSession>, work: Work<'c>, seen: Seen) -> Self {
+        let Seen { generation, origin, token, transport, schemas, kin } = seen;
         let ops = match &work {
             Work::Published { pending, .. } => pending.ops.len(),
             Work::Take { .. } => 0,

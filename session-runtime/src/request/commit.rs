@@ -1,9 +1,8 @@
 //! Stores what the handles of a request have published, one commit at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Attempts, RequestSession, Work};
+use super::{Attempts, RequestSession, Seen, Work};
 use crate::error::SessionError;
 use crate::record::Record;
 use crate::session::Keep;
@@ -21,45 +20,21 @@ pub(crate) enum Committed {
 }
 
 impl RequestSession {
-    /// Whether there is anything to store.
-    pub(crate) fn has_work(&self) -> bool {
-        let state = self.scope.state();
-        !state.pending.is_empty() || !state.destroyed.is_empty()
-    }
-
     /// Stores those published changes of this request that `keep` selects.
     ///
     /// Must run to completion once begun: see [`ToEnd`].
     pub(crate) async fn commit(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
-        let _busy = Busy::on(&self.commits);
+        let turn = self.turn().await;
         // Rare steps are boxed, here and below, because they would enlarge every commit's future.
-        let _turn = match self.turn.try_lock() {
-            Ok(turn) => turn,
-            Err(_) => Box::pin(self.turn.lock()).await,
-        };
-        if self.has_destroyed() {
+        if turn.has_destroyed {
             Box::pin(self.delete_destroyed()).await?;
         }
         let committed = self.commit_pending(keep).await;
         // A `destroy()` while the session is being stored wins.
-        if self.has_destroyed() {
+        if let Some(_turn) = turn.end_unless_destroyed() {
             Box::pin(self.delete_destroyed()).await?;
         }
         committed
-    }
-
-    /// Whether a commit is in progress.
-    pub(crate) fn is_committing(&self) -> bool {
-        self.commits.load(Ordering::Acquire) > 0
-    }
-
-    /// Whether another commit waits for the current one.
-    pub(super) fn other_commits_wait(&self) -> bool {
-        self.commits.load(Ordering::Acquire) > 1
-    }
-
-    fn has_destroyed(&self) -> bool {
-        !self.scope.state().destroyed.is_empty()
     }
 
     async fn delete_destroyed(&self) -> Result<(), SessionError> {
@@ -77,15 +52,18 @@ impl RequestSession {
     }
 
     async fn commit_pending(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
-        let (generation, mut pending) = {
+        let (mut pending, seen) = {
             let mut state = self.scope.state();
-            (state.generation, std::mem::take(&mut state.pending))
+            let pending = std::mem::take(&mut state.pending);
+            let seen = Seen::of(&state, pending.unchanged);
+            (pending, seen)
         };
+        let generation = seen.generation;
         let failed = pending.failed.take().filter(|_| keep == Keep::Everything);
         let keep = if failed.is_some() { Keep::SignOutOnly } else { keep };
         let asked_for = pending.has_changes();
         let work = Work::Published { pending: &mut pending, keep };
-        let mut stored = Attempts::new(self, work, generation).run().await;
+        let mut stored = Attempts::new(self, work, seen).run().await;
         if let (Err(error), false) = (&stored, asked_for) {
             // If the token cannot be rotated now, the next request does it.
             tracing::warn!(%error, "a session token could not be renewed");
@@ -100,21 +78,5 @@ impl RequestSession {
             }
         }
         failed.map_or(stored, |error| Err(*error))
-    }
-}
-
-/// Counts a commit as in progress while it lives.
-struct Busy<'r>(&'r AtomicUsize);
-
-impl<'r> Busy<'r> {
-    fn on(commits: &'r AtomicUsize) -> Self {
-        commits.fetch_add(1, Ordering::AcqRel);
-        Self(commits)
-    }
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

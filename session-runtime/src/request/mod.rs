@@ -5,7 +5,7 @@
 //! - `load`: loads the session that the cookie opens; `replay`: reacts to a token replaced
 //!   long ago; `adopt`: takes over the session of another library
 //! - `backend`: implements what handles need
-//! - `commit`: stores what they have published, one commit at a time
+//! - `turn`: one commit at a time; `commit`: stores what handles have published
 //! - `attempts`: the attempts of a commit, until its outcome is decided
 //! - `answers`: the calls of the store in an attempt, and the handling of its answers
 //! - `external`: notes where a session is found by its external id
@@ -44,9 +44,10 @@ mod succession;
 mod take;
 mod to_end;
 mod transaction;
+mod turn;
 mod watch;
 
-use self::attempts::{Attempts, Work};
+use self::attempts::{Attempts, Seen, Work};
 use self::commit::Committed;
 pub(crate) use self::extension::{Passed, RequestExtension};
 use self::load::LookedUp;

@@ -21,8 +21,8 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
     if !session.was_asked() {
         return None;
     }
-    let request = Arc::clone(session);
     if session.scope.unpublished() > 0 {
+        let request = Arc::clone(session);
         return Some(ToEnd::new(async move {
             request.commit(Keep::SignOutOnly).await?;
             Err(SessionError::Unpublished)
@@ -32,7 +32,16 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
         true => Keep::Everything,
         false => Keep::SignOutOnly,
     };
-    if session.scope.state().follows {
+    let (follows, waits) = {
+        let state = session.scope.state();
+        // A `save()` whose future was dropped may still be in progress.
+        (state.follows, state.has_work() || state.committing)
+    };
+    if !follows && !waits {
+        return None;
+    }
+    let request = Arc::clone(session);
+    if follows {
         return Some(ToEnd::new(async move {
             let committed = request.commit(keep).await?;
             if matches!(committed, Committed::Stored) {
@@ -41,11 +50,7 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
             Ok(committed)
         }));
     }
-    // A `save()` whose future was dropped may still be in progress.
-    if session.has_work() || session.is_committing() {
-        return Some(ToEnd::new(async move { request.commit(keep).await }));
-    }
-    None
+    Some(ToEnd::new(async move { request.commit(keep).await }))
 }
 
 /// Handles the end of a request without a response, because the client hung up or the handler
@@ -85,7 +90,10 @@ pub(crate) fn finish<B: From<&'static str>>(
     } else if state.lost && config.conflict_on_lost_changes && !session.safe_method {
         replaced = Some(replace(&mut response, SessionError::Gone));
     }
-    let before = response.headers().get_all(header::SET_COOKIE).iter().count();
+    let before = match session.is_within {
+        true => response.headers().get_all(header::SET_COOKIE).iter().count(),
+        false => 0,
+    };
     guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have needed a cookie, whatever happened since.
     if let Some(change) = state.cookie.take() {

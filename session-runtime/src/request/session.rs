@@ -1,10 +1,11 @@
 //! The session of one request, loaded on first use.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
+use tokio::sync::Notify;
 
 use super::cookie;
 use crate::engine::Engine;
@@ -24,10 +25,8 @@ pub(crate) struct RequestSession {
     is_passive: AtomicBool,
     /// Another layer encloses this one and may replace its response.
     pub(crate) is_within: bool,
-    /// Commits of one request run one after the other.
-    pub(super) turn: tokio::sync::Mutex<()>,
-    /// How many commits run or wait.
-    pub(super) commits: AtomicUsize,
+    /// Wakes the commits that wait for their turn.
+    pub(super) turn_over: Notify,
     /// Whether this is an attempt at a transaction inside another request.
     pub(super) is_attempt: bool,
     /// Arrival time, in monotonic microseconds.
@@ -48,8 +47,7 @@ impl RequestSession {
             is_head: *method == Method::HEAD,
             is_passive: AtomicBool::new(false),
             is_within: false,
-            turn: tokio::sync::Mutex::const_new(()),
-            commits: AtomicUsize::new(0),
+            turn_over: Notify::const_new(),
             is_attempt: false,
             arrived,
             asked: AtomicBool::new(false),
@@ -136,6 +134,11 @@ impl RequestSession {
     /// Whether the session was asked for. If not, there is nothing to store, send or report.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
+    }
+
+    /// Whether there is anything to store.
+    pub(crate) fn has_work(&self) -> bool {
+        self.scope.state().has_work()
     }
 
     /// Whether there is a session, stored or about to be.

@@ -66,10 +66,7 @@ impl RequestSession {
     /// transaction of an attempt, or another commit. At the end of a request usually nothing does,
     /// and the record after the patch need not be computed.
     fn is_looked_at(&self, state: &State) -> bool {
-        self.is_attempt
-            || self.scope.is_viewed()
-            || self.other_commits_wait()
-            || !state.pending.is_empty()
+        self.is_attempt || self.scope.is_viewed() || state.waiting > 0 || !state.pending.is_empty()
     }
 
     /// Handles a commit that only sends a cookie.

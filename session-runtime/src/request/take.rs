@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Attempts, Committed, RequestSession, Work};
+use super::{Attempts, Committed, RequestSession, Seen, Work};
 use crate::error::SessionError;
 use crate::record::Record;
 use crate::record::patch::Taken;
@@ -18,12 +18,9 @@ impl RequestSession {
         field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> Result<Option<Vec<u8>>, SessionError> {
-        let _turn = self.turn.lock().await;
-        let (origin, generation) = {
-            let state = self.scope.state();
-            (state.origin.clone(), state.generation)
-        };
-        let Origin::Stored(record) = origin else { return Ok(None) };
+        let _turn = self.turn().await;
+        let seen = Seen::of(&self.scope.state(), false);
+        let Origin::Stored(record) = seen.origin.clone() else { return Ok(None) };
         let id = record.id;
         if !names.iter().any(|name| record.fields.get(name).is_some()) {
             // Guessed names make the store read but not write.
@@ -35,7 +32,7 @@ impl RequestSession {
         }
         let mut taken = Vec::new();
         let work = Work::Take { names, taken: &mut taken };
-        match Attempts::new(self, work, generation).run().await? {
+        match Attempts::new(self, work, seen).run().await? {
             Committed::Stored => Ok(self.first_of(taken, field, &record)),
             Committed::Lost | Committed::Outdated(_) => Err(SessionError::Gone),
         }

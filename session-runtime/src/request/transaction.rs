@@ -48,7 +48,7 @@ impl Attempt for Running {
         Box::pin(async move {
             let (parent, attempt) = (Arc::clone(&self.parent), Arc::clone(&self.attempt));
             let committed = ToEnd::new(async move {
-                let _turn = parent.turn.lock().await;
+                let _turn = parent.turn().await;
                 let committed = attempt.commit(Keep::Everything).await?;
                 if matches!(committed, Committed::Stored) {
                     parent.absorb(&attempt);

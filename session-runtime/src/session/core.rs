@@ -94,8 +94,9 @@ pub(crate) struct Core {
     pub(super) schema: &'static Schema,
     /// The record as loaded, or as last saved.
     pub(super) record: Option<Arc<Record>>,
-    /// Its fields, including what this request had published when they were read.
-    pub(super) fields: Fields,
+    /// Its fields with what this request had published when they were read, if they differ from the
+    /// record's own.
+    pub(super) projected: Option<Fields>,
     pub(super) generation: u32,
     /// How many publications of its request this handle has seen.
     pub(super) seen: u64,
@@ -111,7 +112,7 @@ impl Core {
         backend: Arc<dyn Backend>,
         schema: &'static Schema,
         record: Option<Arc<Record>>,
-        fields: Fields,
+        projected: Option<Fields>,
         generation: u32,
         seen: u64,
     ) -> Self {
@@ -119,7 +120,7 @@ impl Core {
             backend,
             schema,
             record,
-            fields,
+            projected,
             generation,
             seen,
             slots: std::iter::repeat_with(Slot::default).take(schema.fields.len()).collect(),
@@ -134,6 +135,13 @@ impl Core {
         self.record.as_ref()
     }
 
+    /// Returns the fields as this handle sees them.
+    pub(super) fn fields(&self) -> &Fields {
+        static NONE: Fields = Fields::new();
+        let stored = self.record.as_ref().map_or(&NONE, |record| &record.fields);
+        self.projected.as_ref().unwrap_or(stored)
+    }
+
     pub(super) fn field(&self, index: usize) -> &'static Field {
         &self.schema.fields[index]
     }
@@ -141,7 +149,7 @@ impl Core {
     /// Returns the stored bytes of a field and the name they are stored under. The primary name
     /// wins over its aliases.
     pub(super) fn stored(&self, field: &'static Field) -> Option<(&'static str, &[u8])> {
-        field.names().find_map(|name| Some((name, self.fields.get(name)?)))
+        field.names().find_map(|name| Some((name, self.fields().get(name)?)))
     }
 
     /// Decodes the stored value; `None` if there is none or it has expired.
@@ -296,7 +304,7 @@ impl Core {
         self.seen = seen;
         self.slots.fill_with(Slot::default);
         self.record = record;
-        self.fields = fields;
+        self.projected = Some(fields);
         self.generation = generation;
     }
 

@@ -290,7 +290,7 @@ impl Core {
                 How::Added(Add { delta: add.delta.saturating_add(delta), ..*add })
             }
             None => {
-                let primary = self.fields.get(self.field(index).name).is_some();
+                let primary = self.fields().get(self.field(index).name).is_some();
                 let absent: T =
                     if primary { owned(self.field(index).default_value()) } else { before };
                 How::Added(Add { delta, absent: absent.integer() })

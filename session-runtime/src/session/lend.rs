@@ -48,13 +48,13 @@ impl Core {
         let latest = self.field(index).names().filter_map(|name| {
             let latest = fields.get(name);
             let op = || latest.map_or(Op::Remove, |bytes| Op::Set(bytes.to_vec()));
-            (latest != self.fields.get(name)).then(|| FieldOp::new(name, op()))
+            (latest != self.fields().get(name)).then(|| FieldOp::new(name, op()))
         });
         let latest: Vec<_> = latest.collect();
         if !latest.is_empty() {
             // `apply` fails only on additions, and there are none.
-            if let Ok((fields, _)) = self.fields.apply(&latest) {
-                self.fields = fields;
+            if let Ok((fields, _)) = self.fields().apply(&latest) {
+                self.projected = Some(fields);
                 self.slots[index] = Slot::default();
             }
         }

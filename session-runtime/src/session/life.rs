@@ -36,7 +36,7 @@ impl Core {
         let (record, fields) = state.projected(&*backend);
         let seen = backend.scope().published();
         drop(state);
-        if fields == self.fields {
+        if fields == *self.fields() {
             // The decoded values are still valid.
             (self.record, self.seen) = (record, seen);
         } else {

@@ -175,7 +175,7 @@ impl Core {
         now: Timestamp,
     ) -> Vec<(String, Vec<u8>)> {
         let field = self.field(index);
-        let keyed = self.fields.iter().filter(|(name, _)| value::is_keyed(field, name));
+        let keyed = self.fields().iter().filter(|(name, _)| value::is_keyed(field, name));
         let end = |bytes: &[u8]| expiring::unwrap(bytes).map_or(now, |(until, _)| until);
         let mut all: Vec<_> = keyed.map(|(name, bytes)| (end(bytes), name, bytes)).collect();
         all.sort_unstable_by_key(|(until, ..)| *until);

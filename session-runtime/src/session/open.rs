@@ -50,18 +50,19 @@ impl Core {
     }
 
     fn view(backend: &Arc<dyn Backend>, schema: &'static Schema, state: &State) -> Self {
-        let (record, fields) = match (state.record(), state.pending.is_empty()) {
-            (Some(record), true) if state.schemas.is_empty() => {
-                (Some(Arc::clone(record)), record.fields.clone())
+        let (record, projected) = match (state.record(), state.pending.is_empty()) {
+            (Some(record), true) if state.schemas.is_empty() => (Some(Arc::clone(record)), None),
+            _ => {
+                let (record, fields) = state.projected(&**backend);
+                (record, Some(fields))
             }
-            _ => state.projected(&**backend),
         };
         let seen = backend.scope().published();
-        Self::new(Arc::clone(backend), schema, record, fields, state.generation, seen)
+        Self::new(Arc::clone(backend), schema, record, projected, state.generation, seen)
     }
 
     fn strict_failure(&self) -> Option<(&'static str, OnInvalid)> {
-        if self.fields.has_no_block() {
+        if self.fields().has_no_block() {
             return None;
         }
         if let Some(field) = self.schema.principal()

@@ -28,9 +28,10 @@ impl Core {
         let now = self.backend.now();
         // First, so that a panic in a value's `Serialize` does not leave the count too high.
         self.dirty = false;
-        self.backend.scope().became_clean();
-        let backend = Arc::clone(&self.backend);
-        let mut state = backend.scope().state();
+        let backend = &*self.backend;
+        let scope = backend.scope();
+        scope.became_clean();
+        let mut state = scope.state();
         let current = state.generation == self.generation;
         if !current {
             tracing::debug!(
@@ -38,11 +39,12 @@ impl Core {
                 "changes of a session that this request destroyed meanwhile are dropped"
             );
         }
-        let publication = backend.scope().publishes(&mut state);
-        let others_view = backend.scope().is_shared();
+        let publication = scope.publishes(&mut state);
+        let others_view = scope.is_shared();
         state.pending.ops.reserve_exact(changes.len());
         // A handle has at most one change per field.
         let others = state.pending.ops.len();
+        let mut settled = Vec::new();
         for change in changes.into_iter().filter(|_| current) {
             let field = self.field(usize::from(change.index));
             if !what.everything() && !field.principal && !field.renew {
@@ -80,7 +82,7 @@ impl Core {
             };
             match published {
                 Ok(()) if what == Publish::Last => {}
-                Ok(()) => self.settle(change),
+                Ok(()) => settled.push(change),
                 Err(error) => state.pending.fail(error),
             }
         }
@@ -109,6 +111,8 @@ impl Core {
                 state.pending.external = events.external;
             }
         }
+        drop(state);
+        settled.into_iter().for_each(|change| self.settle(change));
     }
 
     /// Two handles changed `field` from the same value, so one change is lost.
@@ -151,7 +155,7 @@ impl Core {
                     return Ok(());
                 }
                 for name in field.names() {
-                    if let Some(bytes) = self.fields.get(name) {
+                    if let Some(bytes) = self.fields().get(name) {
                         let alias = (name != field.name).then(|| name.into());
                         push(make(Op::RemoveIf(bytes.to_vec()), alias, None));
                     }
@@ -170,7 +174,7 @@ impl Core {
             }
         }
         if op == Op::Remove && field.kind == (FieldKind::Nonce { keyed: true }) {
-            for name in value::stored_names(field, &self.fields) {
+            for name in value::stored_names(field, self.fields()) {
                 push(make(Op::Remove, Some(name), None));
             }
             return Ok(());
@@ -219,7 +223,7 @@ impl Core {
             return Err(SessionError::Refused(Refused::TooLarge { field, limit }));
         }
         let bytes = value::encode(field, &change.value, now)?;
-        let adding = usize::from(self.fields.get(&name).is_none());
+        let adding = usize::from(self.fields().get(&name).is_none());
         let crowded_out = self.crowded_out(index, adding, now).into_iter();
         let mut ops: Vec<_> = crowded_out
             .filter(|(other, _)| *other != name)
@@ -233,11 +237,11 @@ impl Core {
     fn expired(&self, now: Timestamp) -> impl Iterator<Item = PendingOp> {
         let expiring = self.schema.fields.iter().filter(|field| field.ttl.is_some());
         let names = expiring.flat_map(|field| {
-            let names = value::stored_names(field, &self.fields).into_iter();
+            let names = value::stored_names(field, self.fields()).into_iter();
             names.map(move |name| (field, name))
         });
         names.filter_map(move |(field, name)| {
-            let bytes = self.fields.get(&name)?;
+            let bytes = self.fields().get(&name)?;
             value::live(field, bytes, now).is_none().then(|| PendingOp {
                 field,
                 schema: self.schema,
@@ -293,7 +297,7 @@ impl State {
             (Some(Arc::clone(record)), fields)
         };
         match users::Change::of(record, &view, &self.schemas, pending.iter()) {
-            users::Change::None => whole(view.fields),
+            users::Change::None => whole(view.fields.into_owned()),
             users::Change::Leaves => whole(without(&view.fields, &backend.marked().private)),
             // The new session is not stored yet, and takes only the `carry_over` fields.
             users::Change::Another => {

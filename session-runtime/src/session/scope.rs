@@ -148,6 +148,10 @@ pub(crate) struct State {
     /// The fields that were published while other handles existed, with the number of their last
     /// publication; including those stored since.
     changed: Vec<(&'static str, u64)>,
+    /// A commit of this request runs.
+    pub(crate) committing: bool,
+    /// How many others wait for it.
+    pub(crate) waiting: u32,
     /// Records to delete in any case.
     pub(crate) destroyed: Vec<SessionId>,
     pub(crate) cookie: Option<CookieChange>,
@@ -179,6 +183,11 @@ impl Origin {
 impl State {
     pub(crate) fn record(&self) -> Option<&Arc<Record>> {
         self.origin.record()
+    }
+
+    /// Whether there is anything to store.
+    pub(crate) fn has_work(&self) -> bool {
+        !self.pending.is_empty() || !self.destroyed.is_empty()
     }
 
     /// Reads the session under `schema` from now on.
@@ -269,9 +278,16 @@ impl Scope {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the sequence number of the next change of this request.
+    /// Returns the sequence number of the next change of this request, which the caller's handle
+    /// makes.
     pub(crate) fn next_seq(&self) -> u64 {
-        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+        if self.is_shared() {
+            return self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
+        }
+        // Nobody else counts, and a plain addition costs a fraction of an atomic one.
+        let next = self.sequence.load(Ordering::Relaxed) + 1;
+        self.sequence.store(next, Ordering::Relaxed);
+        next
     }
 
     /// Returns how many handles have unpublished changes.
@@ -286,7 +302,9 @@ impl Scope {
 
     /// Counts a publication and returns its number. The caller holds the state's lock.
     pub(crate) fn publishes(&self, _: &mut State) -> u64 {
-        self.published.fetch_add(1, Ordering::AcqRel) + 1
+        let number = self.published() + 1;
+        self.published.store(number, Ordering::Release);
+        number
     }
 
     pub(crate) fn became_dirty(&self) {

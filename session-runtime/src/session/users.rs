@@ -58,7 +58,7 @@ pub(super) enum Change {
 impl Change {
     pub(super) fn of<'p>(
         record: &Record,
-        view: &View,
+        view: &View<'_>,
         schemas: &[&'static Schema],
         mut ops: impl Iterator<Item = &'p PendingOp>,
     ) -> Self {
@@ -95,7 +95,7 @@ pub(super) fn principal_of(realm: &Realm, op: &PendingOp) -> Option<Principal> {
 /// The principal of a record whose migration renamed it.
 pub(super) fn migrated_principal(
     record: &Record,
-    view: &View,
+    view: &View<'_>,
     schemas: &[&'static Schema],
 ) -> Option<Principal> {
     record.meta.principal.as_ref()?;
@@ -125,13 +125,16 @@ pub(super) fn removals(fields: &[&'static Field], stored: &Fields) -> Vec<FieldO
 
 /// Returns `fields` without those in `removed`.
 pub(super) fn without(fields: &Fields, removed: &[&'static Field]) -> Fields {
+    if removed.is_empty() {
+        return fields.clone();
+    }
     // `apply` fails only on additions, and there are none.
     fields.apply(&removals(removed, fields)).map_or_else(|_| Fields::new(), |(fields, _)| fields)
 }
 
 /// Returns the fields that another user's session takes over: those marked `carry_over` that have
 /// not expired.
-pub(super) fn carried(view: &View, marked: &Marked, now: Timestamp) -> Fields {
+pub(super) fn carried(view: &View<'_>, marked: &Marked, now: Timestamp) -> Fields {
     let names =
         marked.carried.iter().flat_map(|field| field.names().map(move |name| (field, name)));
     let carried = names.filter_map(|(field, name)| {
@@ -152,7 +155,10 @@ pub(super) fn carried_op<'p>(
     carried: &Fields,
     now: Timestamp,
 ) -> Result<Option<Cow<'p, Op>>, SessionError> {
-    let stored = op.field.names().find_map(|name| carried.get(name));
+    let stored = match carried.has_no_block() {
+        true => None,
+        false => op.field.names().find_map(|name| carried.get(name)),
+    };
     let sets = matches!(op.op, Op::Set(_) | Op::Remove) && op.under.is_none();
     match (&op.op, op.field.conflict) {
         (_, ConflictPolicy::Merge(_) | ConflictPolicy::WriteOnce) if sets => {

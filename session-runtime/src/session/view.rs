@@ -12,9 +12,9 @@ use crate::record::patch::{FieldOp, Op};
 use crate::schema::{Field, FieldKind, Migration, Schema};
 
 /// The fields of a record under some schemas.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct View {
-    pub(crate) fields: Fields,
+#[derive(Clone, Debug)]
+pub(crate) struct View<'r> {
+    pub(crate) fields: Cow<'r, Fields>,
     /// The changes of the migration, stored with the next change.
     pub(crate) ops: Vec<FieldOp>,
     /// The schema versions after the migration.
@@ -23,18 +23,21 @@ pub(crate) struct View {
     stale: Vec<String>,
 }
 
-impl View {
+impl<'r> View<'r> {
     /// Reads the record under `schemas`, with secret fields decrypted. Schemas with a single
     /// version, which most are, cost nothing here.
     pub(crate) fn of(
-        record: &Record,
+        record: &'r Record,
         schemas: &[&'static Schema],
         keys: &Keys,
         now: Timestamp,
     ) -> Self {
-        let mut view = Self { fields: record.fields.clone(), ..Self::default() };
+        let fields = Cow::Borrowed(&record.fields);
+        let (ops, versions, stale) = (Vec::new(), Vec::new(), Vec::new());
+        let mut view = Self { fields, ops, versions, stale };
         if keys.are_there() && schemas.iter().any(|schema| schema.has_secrets()) {
-            (view.fields, view.stale) = opened(record, schemas, keys);
+            let (fields, stale) = opened(record, schemas, keys);
+            (view.fields, view.stale) = (Cow::Owned(fields), stale);
         }
         for schema in schemas {
             let from = record.meta.versions.get(schema.namespace);
@@ -80,7 +83,7 @@ impl View {
             }
             // `apply` fails only on additions and takes, and there are none.
             if let Ok((fields, _)) = self.fields.apply(&ops) {
-                self.fields = fields;
+                self.fields = Cow::Owned(fields);
             }
             self.ops.extend(ops);
         }

@@ -33,10 +33,13 @@ impl Places {
 
     /// Writes the bytes that precede the texts.
     fn write(&self, out: &mut Vec<u8>) {
-        let width = self.width();
+        let (width, count) = (self.width(), self.0.len());
         out.push(width as u8);
-        for number in std::iter::once(&self.0.len()).chain(self.0.iter().flatten()) {
-            out.extend(&number.to_le_bytes()[..width]);
+        let numbers = std::iter::once(&count).chain(self.0.as_flattened());
+        match width {
+            1 => out.extend(numbers.map(|number| *number as u8)),
+            2 => numbers.for_each(|number| out.extend((*number as u16).to_le_bytes())),
+            _ => numbers.for_each(|number| out.extend((*number as u32).to_le_bytes())),
         }
     }
 }
@@ -75,10 +78,6 @@ impl Block {
         })
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.number(0)
-    }
-
     pub(super) fn byte_len(&self) -> usize {
         self.0.len()
     }
@@ -87,44 +86,21 @@ impl Block {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn width(&self) -> usize {
-        usize::from(self.0[0])
-    }
-
-    /// Returns the number at index `index` after the width.
-    fn number(&self, index: usize) -> usize {
-        let width = self.width();
-        match &self.0[1 + width * index..][..width] {
-            [number] => usize::from(*number),
-            [low, high] => usize::from(u16::from_le_bytes([*low, *high])),
-            bytes => bytes.try_into().map_or(0, |bytes| u32::from_le_bytes(bytes) as usize),
-        }
-    }
-
-    /// Returns name and value; no value if the entry is removed.
-    fn parts(&self, index: usize) -> (&[u8], Option<&[u8]>) {
-        let texts = &self.0[1 + self.width() * (1 + 2 * self.count())..];
-        let begin = match index {
-            0 => 0,
-            _ => self.number(2 * index - 1),
-        };
-        let text = &texts[begin..self.number(2 * index + 1)];
-        let name = self.number(2 * index + 2);
-        let (name, removed) = (name / 2, name % 2 == 1);
-        (&text[..name], (!removed).then(|| &text[name..]))
-    }
-
-    fn entry(&self, index: usize) -> Entry<'_> {
-        let (name, value) = self.parts(index);
-        (std::str::from_utf8(name).unwrap_or_default(), value)
+    fn entries(&self) -> Entries<'_> {
+        let width = usize::from(self.0[0]);
+        let all = Entries { width, places: &self.0[1..], texts: &[], count: 0 };
+        let count = all.number(0);
+        let (places, texts) = all.places.split_at(width * (1 + 2 * count));
+        Entries { width, places, texts, count }
     }
 
     /// Returns the entry: `None` if it is not in this block, `Some(None)` if this block removes it.
     pub(super) fn get(&self, name: &str) -> Option<Option<&[u8]>> {
-        let (mut low, mut high) = (0, self.count());
+        let entries = self.entries();
+        let (mut low, mut high) = (0, entries.count);
         while low < high {
             let middle = low + (high - low) / 2;
-            let (found, value) = self.parts(middle);
+            let (found, value) = entries.parts(middle);
             match found.cmp(name.as_bytes()) {
                 std::cmp::Ordering::Less => low = middle + 1,
                 std::cmp::Ordering::Greater => high = middle,
@@ -135,12 +111,49 @@ impl Block {
     }
 
     pub(super) fn iter(&self) -> BlockIter<'_> {
-        BlockIter { block: self, index: 0 }
+        BlockIter { entries: self.entries(), index: 0 }
+    }
+}
+
+/// The parts of a block.
+struct Entries<'b> {
+    width: usize,
+    /// The number of entries, and their places.
+    places: &'b [u8],
+    texts: &'b [u8],
+    count: usize,
+}
+
+impl<'b> Entries<'b> {
+    fn number(&self, index: usize) -> usize {
+        match self.width {
+            1 => usize::from(self.places[index]),
+            2 => {
+                let bytes = self.places[2 * index..].first_chunk();
+                bytes.map_or(0, |bytes| usize::from(u16::from_le_bytes(*bytes)))
+            }
+            _ => {
+                let bytes = self.places[4 * index..].first_chunk();
+                bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
+            }
+        }
+    }
+
+    /// Returns name and value; no value if the entry is removed.
+    fn parts(&self, index: usize) -> (&'b [u8], Option<&'b [u8]>) {
+        let begin = match index {
+            0 => 0,
+            _ => self.number(2 * index - 1),
+        };
+        let text = &self.texts[begin..self.number(2 * index + 1)];
+        let length = self.number(2 * index + 2);
+        let (name, value) = text.split_at(length / 2);
+        (name, length.is_multiple_of(2).then_some(value))
     }
 }
 
 pub(super) struct BlockIter<'b> {
-    block: &'b Block,
+    entries: Entries<'b>,
     index: usize,
 }
 
@@ -148,9 +161,12 @@ impl<'b> Iterator for BlockIter<'b> {
     type Item = Entry<'b>;
 
     fn next(&mut self) -> Option<Entry<'b>> {
-        let entry = (self.index < self.block.count()).then(|| self.block.entry(self.index))?;
+        if self.index == self.entries.count {
+            return None;
+        }
+        let (name, value) = self.entries.parts(self.index);
         self.index += 1;
-        Some(entry)
+        Some((std::str::from_utf8(name).unwrap_or_default(), value))
     }
 }
 

@@ -161,7 +161,7 @@ impl FieldWrites {
         &mut self,
         situation: &Situation<'_>,
         record: &Record,
-        view: &View,
+        view: &View<'_>,
         op: &PendingOp,
     ) -> Result<(), SessionError> {
         migrated_meanwhile(situation, record, view, op)?;
@@ -215,7 +215,7 @@ impl FieldWrites {
 }
 
 /// Whether `op` changes what this request saw stored.
-fn changes(name: &str, op: &Op, view: &View) -> bool {
+fn changes(name: &str, op: &Op, view: &View<'_>) -> bool {
     let stored = view.fields.get(name);
     match op {
         Op::Set(value) => {
@@ -232,7 +232,7 @@ fn changes(name: &str, op: &Op, view: &View) -> bool {
 fn migrated_meanwhile(
     situation: &Situation<'_>,
     record: &Record,
-    view: &View,
+    view: &View<'_>,
     op: &PendingOp,
 ) -> Result<(), SessionError> {
     let Some(seen) = situation.seen else { return Ok(()) };
@@ -265,7 +265,7 @@ fn expect_versions(ops: &[PendingOp], record: &Record, expect: &mut Vec<Expect>)
 fn store_migration(
     situation: &Situation<'_>,
     record: &Record,
-    view: &View,
+    view: &View<'_>,
     ops: &mut Vec<FieldOp>,
     meta: &mut MetaPatch,
 ) {

@@ -154,7 +154,7 @@ fn below<'p>(
             let view = view(record);
             let versions = with_migrated(record.meta.versions.clone(), &view);
             let ops = ops.iter().map(|op| (op, Cow::Borrowed(&op.op))).collect();
-            Below { fields: view.fields, versions, ops }
+            Below { fields: view.fields.into_owned(), versions, ops }
         }
         Beginning::OfAnother(record) => {
             let view = view(record);
@@ -187,7 +187,7 @@ fn on_carried<'p>(
     Ok(meant)
 }
 
-fn with_migrated(mut versions: Versions, view: &View) -> Versions {
+fn with_migrated(mut versions: Versions, view: &View<'_>) -> Versions {
     for (namespace, version) in &view.versions {
         versions.set(namespace, *version);
     }
