@@ -117,7 +117,7 @@ impl Engine {
     pub(crate) async fn end(&self, id: SessionId, because: EndReason) -> Result<bool, StoreError> {
         let ended = self.within(self.store.delete(id, because)).await;
         // Even without an answer, because it may have ended.
-        self.watchers.changed(id);
+        self.watchers.tell(id);
         ended
     }
 
@@ -135,7 +135,7 @@ impl Engine {
                 let step = self.store.revoke(principal, which, because, from.as_ref());
                 let step = self.within(step).await?;
                 ended += step.ended;
-                self.watchers.ended_of(principal);
+                self.watchers.tell_ended_of(principal);
                 // Reported for each step, because a later one may fail.
                 if step.ended > 0 {
                     let mut event = Happening::new(SecurityEventKind::Revoked)

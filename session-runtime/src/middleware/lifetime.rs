@@ -120,8 +120,8 @@ impl SessionLayer {
     /// Sets how soon [`Handle::ended`](crate::Handle::ended) and
     /// [`changed_elsewhere`](crate::Handle::changed_elsewhere) notice what *another* layer or
     /// process has done, at the latest. What this layer does is noticed at once, and so is what a
-    /// [`coherent`](crate::store::CachedStore::coherent) cache is told, while its feed is up. At
-    /// least 100 milliseconds.
+    /// [`coherent`](crate::store::CachedStore::coherent) cache is told, or a `PostgresStore` with
+    /// `push`, while their connections are up. At least 100 milliseconds.
     ///
     /// Each waiting socket asks the store once in this time: a read of one session, which a
     /// [`CachedStore`](crate::store::CachedStore) answers from memory. A coherent one asks the store
@@ -129,7 +129,7 @@ impl SessionLayer {
     ///
     /// # Default
     ///
-    /// 5 seconds. With a coherent cache too: it is the bound for what a feed misses while it is down.
+    /// 5 seconds. With a coherent cache or `push` too: it is the bound for what they miss.
     #[must_use]
     pub fn watch_interval(self, interval: Duration) -> Self {
         self.set(|config| config.watch_interval = interval)

@@ -25,10 +25,11 @@ impl RequestSession {
         let principal = record.meta.principal.as_ref().map(|principal| principal.hash());
         // First, so that what happens during a look is not missed.
         let watch = engine.watchers.join(record.id, principal);
-        let mut seen = record;
+        let (mut seen, mut woken) = (record, false);
         loop {
             let interval = engine.config.watch_interval;
-            let pause = match self.look_at(&seen).await {
+            // Who was woken does not ask a cache, which may not have heard of it.
+            let pause = match self.look_at(&seen, !woken).await {
                 Ok(Standing::Live(record)) => {
                     if rev.is_some_and(|rev| record.meta.rev != rev) {
                         return None;
@@ -43,14 +44,14 @@ impl RequestSession {
                     interval
                 }
             };
-            let _ = tokio::time::timeout(pause, watch.changed()).await;
+            woken = tokio::time::timeout(pause, watch.changed()).await.is_ok();
         }
     }
 
     /// Looks whether the session that was `seen` still is as its epoch says.
-    async fn look_at(&self, seen: &Arc<Record>) -> Result<Standing, SessionError> {
+    async fn look_at(&self, seen: &Arc<Record>, stale_ok: bool) -> Result<Standing, SessionError> {
         let (engine, meta) = (&self.engine, &seen.meta);
-        let visit = Visit { stale_ok: true, ..Touch::Never.into() };
+        let visit = Visit { stale_ok, ..Touch::Never.into() };
         let secret: [SecretHash; 1] = [meta.secret];
         let found = engine.within(engine.store.load(seen.id, &secret, visit)).await?;
         let because = match found {

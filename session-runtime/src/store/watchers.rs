@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::id::SessionId;
 use crate::record::{Principal, PrincipalHash};
@@ -15,11 +15,22 @@ use crate::record::{Principal, PrincipalHash};
 #[derive(Clone, Default)]
 pub struct Watchers(Arc<Inner>);
 
+/// What one node tells the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Told {
+    /// The session has changed or ended.
+    Changed(SessionId),
+    /// Sessions of the principal have ended.
+    EndedOf(PrincipalHash),
+}
+
 #[derive(Default)]
 struct Inner {
     waiting: Mutex<HashMap<SessionId, Vec<Arc<Waiter>>>>,
     /// How many wait, so that a change costs nothing more if none do.
     count: AtomicUsize,
+    /// Where to tell other processes what this one has changed.
+    outlet: Option<mpsc::Sender<Told>>,
 }
 
 struct Waiter {
@@ -48,6 +59,42 @@ impl Watchers {
         }
     }
 
+    /// Creates ones that pass to `outlet` what this process changes.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn with_outlet(outlet: mpsc::Sender<Told>) -> Self {
+        Self(Arc::new(Inner { outlet: Some(outlet), ..Inner::default() }))
+    }
+
+    /// Wakes the tasks that wait for a session that this process has changed, here and elsewhere.
+    pub(crate) fn tell(&self, id: SessionId) {
+        self.changed(id);
+        self.tell_others(|| Told::Changed(id));
+    }
+
+    /// Wakes the tasks that wait for any session of a principal, because this process has ended some.
+    pub(crate) fn tell_ended_of(&self, principal: &Principal) {
+        if !self.is_empty() {
+            self.ended_of(principal.hash());
+        }
+        self.tell_others(|| Told::EndedOf(principal.hash()));
+    }
+
+    fn tell_others(&self, told: impl FnOnce() -> Told) {
+        if let Some(outlet) = &self.0.outlet {
+            // If too many wait to be told, the others look for the change themselves.
+            let _ = outlet.try_send(told());
+        }
+    }
+
+    /// Wakes the tasks that another process tells of.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn heard(&self, told: Told) {
+        match told {
+            Told::Changed(id) => self.changed(id),
+            Told::EndedOf(principal) => self.ended_of(principal),
+        }
+    }
+
     /// Waits for changes of session `id`, of this principal.
     pub(crate) fn join(&self, id: SessionId, principal: Option<PrincipalHash>) -> Watch<'_> {
         let waiter = Arc::new(Waiter { principal, notify: Notify::new() });
@@ -56,14 +103,10 @@ impl Watchers {
         Watch { watchers: self, id, waiter }
     }
 
-    /// Wakes the tasks that wait for any session of this principal, because some have ended.
-    pub(crate) fn ended_of(&self, principal: &Principal) {
-        if self.is_empty() {
-            return;
-        }
-        let hash = Some(principal.hash());
+    fn ended_of(&self, principal: PrincipalHash) {
         let waiting = self.waiting();
-        let theirs = waiting.values().flatten().filter(|waiter| waiter.principal == hash);
+        let of_theirs = |waiter: &&Arc<Waiter>| waiter.principal == Some(principal);
+        let theirs = waiting.values().flatten().filter(of_theirs);
         theirs.for_each(|waiter| waiter.notify.notify_one());
     }
 
@@ -123,7 +166,7 @@ mod tests {
         watchers.changed(id(1));
         assert!(woken(&one) && woken(&two) && !woken(&other));
         assert!(!woken(&one), "once");
-        watchers.ended_of(&eight);
+        watchers.tell_ended_of(&eight);
         assert!(!woken(&one) && woken(&other));
         // What came before the wait counts, too.
         watchers.changed(id(1));

@@ -8,6 +8,7 @@
 //! - `outages`, `lost`, `full`, `crowded`: restarts, pauses, lost answers, full
 //!   disks, too many connections
 //! - `sweeping`, `background`: what is due is removed, once, by whoever comes
+//! - `push`: nodes that tell each other of changes
 //! - `tls`: encrypted connections (`servers-tls`)
 //! - `load`: everything at once
 //! - `churn`: what thousands of changes leave behind
@@ -26,6 +27,7 @@ mod lost;
 mod migration;
 mod outages;
 mod principals;
+mod push;
 mod statements;
 mod sweeping;
 #[cfg(feature = "servers-tls")]

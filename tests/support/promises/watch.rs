@@ -1,5 +1,7 @@
 //! A socket ends with its session, whichever node ended it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use session_runtime::store::SessionStore;
@@ -100,6 +102,45 @@ pub async fn revocations(
     }
     waits.sort_unstable();
     waits
+}
+
+/// How many revocations `usual` are, in a test that may be asked for more.
+fn number(usual: usize) -> usize {
+    std::env::var("SESSION_TESTS_REVOCATIONS").map_or(usual, |it| it.parse().expect("a number"))
+}
+
+/// Revokes while the connections that report it are killed again and again: every socket ends within
+/// twice the interval.
+pub async fn revoked_while_killed(
+    here: &(impl SessionStore + Clone),
+    there: &(impl SessionStore + Clone),
+    kill: impl Fn() -> usize + Send + 'static,
+) {
+    const BOUND: Duration = Duration::from_secs(1);
+    let killed = Arc::new(AtomicUsize::new(0));
+    let killing = tokio::spawn({
+        let killed = Arc::clone(&killed);
+        async move {
+            loop {
+                killed.fetch_add(tokio::task::block_in_place(&kill), Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        }
+    });
+    let waits = revocations(here, there, BOUND, number(300)).await;
+    killing.abort();
+    let _ = killing.await;
+    let killed = killed.load(Ordering::Relaxed);
+    let reported = waits.partition_point(|wait| *wait < BOUND / 10);
+    println!(
+        "of {} sockets {reported} were told in a tenth of the bound; ended after {:?}, 99 % within {:?}, all within {:?}; {killed} connections killed",
+        waits.len(),
+        at(&waits, 50),
+        at(&waits, 99),
+        at(&waits, 100),
+    );
+    assert!(killed > 3, "{killed}");
+    assert!(at(&waits, 100) <= 2 * BOUND, "{:?}", at(&waits, 100));
 }
 
 /// The wait that this share of all, in percent, did not exceed.

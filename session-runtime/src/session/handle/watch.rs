@@ -15,7 +15,8 @@ impl<S: SessionSchema> Handle<S> {
     ///
     /// Expiry, and an end by this layer, its clones and its managers, is noticed at once. An end by
     /// another layer or process is noticed when a [coherent](crate::store::CachedStore::coherent)
-    /// cache is told, usually within milliseconds; with any other store, and at the latest, within
+    /// cache or a `PostgresStore` with `push` is told, usually within milliseconds; with any other
+    /// store, and at the latest, within
     /// [`watch_interval`](crate::SessionLayer::watch_interval), by a load that a
     /// [cache](crate::store::CachedStore) may answer. While the store fails, it is asked again at
     /// that interval.

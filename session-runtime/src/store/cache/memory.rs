@@ -24,7 +24,7 @@ pub(super) struct Memory {
     stale_for: Option<Duration>,
     /// Until when the feed vouches for the cached records; `None` without a feed.
     alive: Option<Deadline>,
-    /// Woken by the reports of the feed.
+    /// Those of the store, woken by the reports of the feed too.
     pub(super) watchers: Watchers,
 }
 
@@ -56,6 +56,7 @@ impl Memory {
         capacity: usize,
         stale_for: Option<Duration>,
         feed: bool,
+        watchers: Watchers,
     ) -> Self {
         // A power of two, so that no shard is tiny.
         let shards = 1 << (capacity / 64).clamp(1, 64).ilog2();
@@ -65,7 +66,7 @@ impl Memory {
             shards: std::iter::repeat_with(shard).take(shards).collect(),
             stale_for,
             alive: feed.then(Deadline::default),
-            watchers: Watchers::default(),
+            watchers,
         }
     }
 

@@ -135,7 +135,8 @@ impl<S: SessionStore> CachedStore<S> {
     fn build(store: Arc<S>, settings: Settings<S>) -> Self {
         let clock = store.clock().clone();
         let feed = settings.follow.is_some();
-        let memory = Memory::new(clock, settings.capacity, settings.stale_for, feed);
+        let memory =
+            Memory::new(clock, settings.capacity, settings.stale_for, feed, store.watchers());
         let memory = Arc::new(memory);
         Self(Arc::new(Inner { store, memory, settings, following: OnceLock::new() }))
     }

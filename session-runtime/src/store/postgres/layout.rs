@@ -73,6 +73,11 @@ impl Layout {
         format!("\"{}\".\"{}{name}\"", self.schema, self.prefix)
     }
 
+    /// Returns the name of a table in all schemas, without quotes.
+    pub(super) fn name(&self, table: &str) -> String {
+        format!("{}.{}{table}", self.schema, self.prefix)
+    }
+
     /// Returns the script that creates the tables, without a transaction around it. Running it
     /// again changes nothing.
     pub(super) fn script(&self, makes_schema: bool) -> String {

@@ -4,20 +4,25 @@
 //! - [`layout`]: the tables, and how they are created
 //! - [`dialect`]: statements and answers; [`literal`]: arguments as text, for a pooler
 //! - [`options`], [`failure`]: settings and errors
+//! - [`push`]: hints to the other nodes that a session has changed
 
 mod dialect;
 mod failure;
 mod layout;
 mod literal;
 mod options;
+mod push;
 
 use std::fmt;
+use std::sync::Arc;
 
 use self::dialect::PostgreSql;
 pub use self::options::PostgresOptions;
+use self::push::Push;
 use super::error::StoreError;
 use super::session_store::SessionStore;
 use super::sql::Store;
+use super::watchers::Watchers;
 use crate::forward_store;
 
 /// A store in PostgreSQL 13 or later.
@@ -45,7 +50,10 @@ use crate::forward_store;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct PostgresStore(Store<PostgreSql>);
+pub struct PostgresStore {
+    store: Store<PostgreSql>,
+    push: Option<Arc<Push>>,
+}
 
 impl PostgresStore {
     /// Connects with the default [options](Self::options), and creates the tables if they are
@@ -79,14 +87,18 @@ impl PostgresStore {
     ///
     /// If a privilege is missing, or the tables have another layout or belong to another program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        Ok(self.0.server().prepare(true).await?)
+        Ok(self.store.server().prepare(true).await?)
     }
 }
 
 #[deny(clippy::missing_trait_methods)]
 impl SessionStore for PostgresStore {
-    forward_store! { this => this.0;
-        clock capabilities load reload create apply delete list revoke count sweep scan cache watchers
+    forward_store! { this => this.store;
+        clock capabilities load reload create apply delete list revoke count sweep scan cache
+    }
+
+    fn watchers(&self) -> Watchers {
+        self.push.as_ref().map_or_else(Watchers::default, |push| push.watchers())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings of a [`PostgresStore`].
 
 use std::str::FromStr as _;
+use std::sync::Arc;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
@@ -9,6 +10,7 @@ use super::PostgresStore;
 use super::dialect::{Pool, PostgreSql, lock_timeout};
 use super::failure::fault;
 use super::layout::Layout;
+use super::push::Push;
 use crate::clock::FAR;
 use crate::store::engine::{Failure, Tls};
 use crate::store::error::StoreError;
@@ -35,6 +37,7 @@ pub struct PostgresOptions {
     schema: String,
     prefix: String,
     pooler: bool,
+    push: bool,
     settings: Settings,
 }
 
@@ -44,6 +47,7 @@ impl PostgresOptions {
             schema: "sessions".to_owned(),
             prefix: String::new(),
             pooler: false,
+            push: false,
             settings: Settings::default(),
         }
     }
@@ -79,6 +83,24 @@ impl PostgresOptions {
         self
     }
 
+    /// Sets whether the nodes tell each other which sessions have changed, by `NOTIFY`. Sockets and
+    /// streams that wait for the end or a change of a session
+    /// ([`Handle::ended`](crate::Handle::ended)) then learn of it in milliseconds; without it, or if
+    /// a message is lost, within the layer's
+    /// [`watch_interval`](crate::SessionLayer::watch_interval).
+    ///
+    /// Needs two more connections, which are kept open, and no further privileges. The messages
+    /// contain public ids and hashes of principals. A change does not wait for its message; messages
+    /// are sent at most every 10 ms. Does not work through a [`pooler`](Self::pooler).
+    ///
+    /// # Default
+    ///
+    /// `false`; `true` for a URL with `push=true`.
+    pub const fn push(mut self, push: bool) -> Self {
+        self.push = push;
+        self
+    }
+
     /// Returns the script that creates the tables, for `psql` or a migration tool. Running it again
     /// changes nothing.
     ///
@@ -111,6 +133,7 @@ impl PostgresOptions {
         for (name, value) in ours {
             match name {
                 "schema" => value.clone_into(&mut self.schema),
+                "push" => self.push |= value == "true",
                 _ => self.pooler |= value == "true",
             }
         }
@@ -168,8 +191,14 @@ impl PostgresOptions {
     async fn open(self, pool: PgPool, whose: Pool) -> Result<PostgresStore, StoreError> {
         report(&pool.connect_options());
         let (layout, wait) = (self.layout()?, self.settings.deadline);
-        let dialect = PostgreSql::new(pool, whose, layout, wait, self.pooler);
-        Ok(PostgresStore(self.settings.open(dialect).await?))
+        let topic = layout.name("session");
+        let dialect = PostgreSql::new(pool.clone(), whose, layout, wait, self.pooler);
+        let store = self.settings.open(dialect).await?;
+        let push = match self.push {
+            true => Some(Arc::new(Push::start(&pool, topic, wait).await?)),
+            false => None,
+        };
+        Ok(PostgresStore { store, push })
     }
 
     pub(super) fn layout(&self) -> Result<Layout, Failure> {
@@ -178,12 +207,16 @@ impl PostgresOptions {
 
     fn check(&self) -> Result<(), Failure> {
         self.settings.check()?;
+        if self.push && self.pooler {
+            let text = "push: connect to the server itself; a pooler does not pass messages on";
+            return Err(Failure::config(text));
+        }
         self.layout().map(drop)
     }
 }
 
 /// The parameters of a URL that this store reads.
-const OURS: [&str; 2] = ["schema", "pgbouncer"];
+const OURS: [&str; 3] = ["schema", "pgbouncer", "push"];
 /// The client's parameters of a URL.
 const THEIRS: [&str; 19] = [
     "sslmode",
