@@ -53,6 +53,29 @@ async fn the_change_made_later_wins_whatever_the_order_of_drops() {
 }
 
 #[tokio::test]
+async fn a_handle_that_refreshes_sees_what_is_published_and_not_what_is_stored() {
+    let handler = |mut a: Session<Visitor>, mut b: Session<Visitor>| async move {
+        let before = b.locale().to_owned();
+        b.set_locale("stored");
+        b.save().await.unwrap();
+        b.set_locale(before.clone());
+        b.publish();
+        a.refresh();
+        // From here, not from what was stored meanwhile.
+        a.locale_mut().push('!');
+        drop(a);
+        drop(b);
+        before
+    };
+    let app = app(SessionLayer::new(memory().store), post(handler));
+    let mut client = Client::new(&app);
+    assert_eq!(client.post("/run").await.body, "en");
+    assert_eq!(client.post("/read").await.body, "nobody en! 0 []");
+    assert_eq!(client.post("/run").await.body, "en!");
+    assert_eq!(client.post("/read").await.body, "nobody en!! 0 []");
+}
+
+#[tokio::test]
 async fn middleware_that_holds_a_handle_does_not_overwrite_the_handler() {
     async fn outer(mut session: Session<Visitor>, request: Request, next: Next) -> Response {
         session.set_locale("middleware");

@@ -117,7 +117,7 @@ impl Engine {
     pub(crate) async fn end(&self, id: SessionId, because: EndReason) -> Result<bool, StoreError> {
         let ended = self.within(self.store.delete(id, because)).await;
         // Even without an answer, because it may have ended.
-        self.watchers.tell(id);
+        self.watchers.tell_ended(id);
         ended
     }
 
@@ -133,9 +133,11 @@ impl Engine {
             let mut from = None;
             loop {
                 let step = self.store.revoke(principal, which, because, from.as_ref());
-                let step = self.within(step).await?;
-                ended += step.ended;
+                let step = self.within(step).await;
+                // Even without an answer, because some may have ended.
                 self.watchers.tell_ended_of(principal);
+                let step = step?;
+                ended += step.ended;
                 // Reported for each step, because a later one may fail.
                 if step.ended > 0 {
                     let mut event = Happening::new(SecurityEventKind::Revoked)

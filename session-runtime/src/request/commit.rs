@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::turn::For;
 use super::{Attempts, RequestSession, Seen, Work};
 use crate::error::SessionError;
 use crate::record::Record;
@@ -24,7 +25,7 @@ impl RequestSession {
     ///
     /// Must run to completion once begun: see [`ToEnd`].
     pub(crate) async fn commit(self: &Arc<Self>, keep: Keep) -> Result<Committed, SessionError> {
-        let turn = self.turn().await;
+        let turn = self.turn(For::Commit).await;
         // Rare steps are boxed, here and below, because they would enlarge every commit's future.
         if turn.has_destroyed {
             Box::pin(self.delete_destroyed()).await?;

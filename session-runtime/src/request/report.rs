@@ -51,7 +51,7 @@ impl Attempts<'_> {
         for id in evicted {
             let event = Happening::new(SecurityEventKind::Evicted).of(*id).by(principal);
             let event = event.because(EndReason::Limit);
-            self.request.engine.watchers.tell(*id);
+            self.request.engine.watchers.tell_ended(*id);
             self.request.engine.happened(&event);
         }
     }

@@ -35,7 +35,7 @@ impl RequestSession {
     ) {
         tracing::trace!(rev = applied.rev, ?patch, "session saved");
         if let Origin::Stored(record) = origin {
-            self.engine.watchers.tell(record.id);
+            self.engine.watchers.tell_changed(record.id);
         }
         let mut state = self.scope.state();
         if state.generation != generation {

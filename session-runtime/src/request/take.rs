@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::turn::For;
 use super::{Attempts, Committed, RequestSession, Seen, Work};
 use crate::error::SessionError;
 use crate::record::Record;
@@ -18,7 +19,7 @@ impl RequestSession {
         field: &'static Field,
         names: Vec<Cow<'static, str>>,
     ) -> Result<Option<Vec<u8>>, SessionError> {
-        let _turn = self.turn().await;
+        let _turn = self.turn(For::Call).await;
         let seen = Seen::of(&self.scope.state(), false);
         let Origin::Stored(record) = seen.origin.clone() else { return Ok(None) };
         let id = record.id;

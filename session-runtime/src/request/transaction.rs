@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::turn::For;
 use super::{Committed, RequestSession, ToEnd};
 use crate::error::SessionError;
 use crate::retry::Retry;
@@ -48,7 +49,7 @@ impl Attempt for Running {
         Box::pin(async move {
             let (parent, attempt) = (Arc::clone(&self.parent), Arc::clone(&self.attempt));
             let committed = ToEnd::new(async move {
-                let _turn = parent.turn().await;
+                let _turn = parent.turn(For::Call).await;
                 let committed = attempt.commit(Keep::Everything).await?;
                 if matches!(committed, Committed::Stored) {
                     parent.absorb(&attempt);

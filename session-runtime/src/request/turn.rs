@@ -1,9 +1,18 @@
-//! The turn to commit: the commits of one request run one after the other.
+//! The turn to store: the commits of one request run one after the other.
 
 use super::RequestSession;
 use crate::session::State;
 
-/// The turn to commit, which ends when this is dropped.
+/// What the turn is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// A commit, for which the response waits.
+    Commit,
+    /// Something that the handler waits for itself.
+    Call,
+}
+
+/// The turn, which ends when this is dropped.
 pub(super) struct Turn<'r> {
     request: &'r RequestSession,
     /// Whether a session was destroyed before.
@@ -12,76 +21,75 @@ pub(super) struct Turn<'r> {
 }
 
 impl RequestSession {
-    /// Waits for the turn.
-    pub(super) async fn turn(&self) -> Turn<'_> {
-        match self.try_turn() {
-            Some(turn) => turn,
+    /// Waits for the turn. Who comes first has it first.
+    pub(super) async fn turn(&self, what: For) -> Turn<'_> {
+        match self.turn_or_wait(what) {
+            Ok(turn) => turn,
             // Boxed, because it is rare and would enlarge every commit's future.
-            None => Box::pin(self.wait_for_turn()).await,
+            Err(waits) => Box::pin(self.wait_for_turn(what, waits)).await,
         }
     }
 
-    fn try_turn(&self) -> Option<Turn<'_>> {
+    /// Counting and looking are one step: the turn of others cannot end in between, unnoticed.
+    fn turn_or_wait(&self, what: For) -> Result<Turn<'_>, Waits<'_>> {
         let mut state = self.scope.state();
-        if state.committing {
-            return None;
+        if state.turn_taken || state.waiting > 0 {
+            state.waiting += 1;
+            return Err(Waits(self));
         }
-        state.committing = true;
-        let has_destroyed = !state.destroyed.is_empty();
-        Some(Turn { request: self, has_destroyed, has_ended: false })
+        Ok(self.take_turn(&mut state, what))
     }
 
-    async fn wait_for_turn(&self) -> Turn<'_> {
-        let _waits = Waits::on(self);
+    fn take_turn(&self, state: &mut State, what: For) -> Turn<'_> {
+        state.turn_taken = true;
+        state.committing = what == For::Commit;
+        Turn { request: self, has_destroyed: !state.destroyed.is_empty(), has_ended: false }
+    }
+
+    async fn wait_for_turn<'r>(&'r self, what: For, _waits: Waits<'r>) -> Turn<'r> {
         loop {
-            // Before the look, so that no end of a turn is missed.
-            let over = self.turn_over.notified();
-            if let Some(turn) = self.try_turn() {
-                return turn;
+            self.turn_over.notified().await;
+            let mut state = self.scope.state();
+            if !state.turn_taken {
+                return self.take_turn(&mut state, what);
             }
-            over.await;
-        }
-    }
-
-    fn end_turn(&self, state: &mut State) {
-        state.committing = false;
-        if state.waiting > 0 {
-            self.turn_over.notify_waiters();
         }
     }
 }
 
-impl Turn<'_> {
+impl<'r> Turn<'r> {
     /// Ends the turn; returns it if a session was destroyed meanwhile.
     pub(super) fn end_unless_destroyed(mut self) -> Option<Self> {
+        self.end(|state| state.destroyed.is_empty());
+        (!self.has_ended).then_some(self)
+    }
+
+    fn end(&mut self, may: impl FnOnce(&State) -> bool) {
         let mut state = self.request.scope.state();
-        if !state.destroyed.is_empty() {
-            drop(state);
-            return Some(self);
+        if !may(&state) {
+            return;
         }
         self.has_ended = true;
-        self.request.end_turn(&mut state);
-        None
+        (state.turn_taken, state.committing) = (false, false);
+        let others_wait = state.waiting > 0;
+        drop(state);
+        if others_wait {
+            // Kept if the next one does not listen yet, and passed on if it gives up.
+            self.request.turn_over.notify_one();
+        }
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.request.end_turn(&mut self.request.scope.state());
+            self.end(|_| true);
         }
     }
 }
 
-/// Counts a commit that waits for its turn.
+/// Counts one that waits for the turn.
 struct Waits<'r>(&'r RequestSession);
-
-impl<'r> Waits<'r> {
-    fn on(request: &'r RequestSession) -> Self {
-        request.scope.state().waiting += 1;
-        Self(request)
-    }
-}
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
@@ -116,11 +124,15 @@ mod tests {
     #[test]
     fn the_turn_is_taken_by_one_and_passed_on_when_it_ends() {
         let request = request();
-        let Poll::Ready(first) = poll(pin!(request.turn())) else { panic!("it was free") };
-        let (mut second, mut third) = (pin!(request.turn()), pin!(request.turn()));
+        let Poll::Ready(first) = poll(pin!(request.turn(For::Commit))) else {
+            panic!("it was free")
+        };
+        let (mut second, mut third) =
+            (pin!(request.turn(For::Commit)), pin!(request.turn(For::Commit)));
         assert!(poll(second.as_mut()).is_pending() && poll(third.as_mut()).is_pending());
         assert_eq!(request.scope.state().waiting, 2);
         assert!(first.end_unless_destroyed().is_none());
+        assert!(poll(pin!(request.turn(For::Call))).is_pending(), "others came first");
         let Poll::Ready(second) = poll(second.as_mut()) else { panic!("it was passed on") };
         assert!(poll(third.as_mut()).is_pending());
         drop(second);
@@ -129,16 +141,34 @@ mod tests {
     }
 
     #[test]
+    fn a_response_waits_for_a_commit_and_for_nothing_else_that_stores() {
+        let request = request();
+        let turn = |what| match poll(pin!(request.turn(what))) {
+            Poll::Ready(turn) => turn,
+            Poll::Pending => panic!("it is free"),
+        };
+        let call = turn(For::Call);
+        assert!(!request.scope.state().committing);
+        drop(call);
+        let commit = turn(For::Commit);
+        assert!(request.scope.state().committing);
+        drop(commit);
+        assert!(!request.scope.state().committing);
+    }
+
+    #[test]
     fn one_that_gives_up_waiting_leaves_the_turn_to_others() {
         let request = request();
-        let Poll::Ready(first) = poll(pin!(request.turn())) else { panic!("it was free") };
-        let mut gives_up = Box::pin(request.turn());
-        let mut waits = pin!(request.turn());
+        let Poll::Ready(first) = poll(pin!(request.turn(For::Commit))) else {
+            panic!("it was free")
+        };
+        let mut gives_up = Box::pin(request.turn(For::Commit));
+        let mut waits = pin!(request.turn(For::Commit));
         assert!(poll(gives_up.as_mut()).is_pending() && poll(waits.as_mut()).is_pending());
         drop(first);
         drop(gives_up);
         assert!(poll(waits.as_mut()).is_ready());
-        assert!(poll(pin!(request.turn())).is_ready());
+        assert!(poll(pin!(request.turn(For::Commit))).is_ready());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,7 +178,7 @@ mod tests {
             let (request, inside) = (Arc::clone(&request), Arc::clone(&inside));
             tokio::spawn(async move {
                 for round in 0..2_000 {
-                    let turn = request.turn().await;
+                    let turn = request.turn(For::Commit).await;
                     assert_eq!(inside.fetch_add(1, Ordering::AcqRel), 0);
                     if round % 3 == 0 {
                         tokio::task::yield_now().await;

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until, timeout};
+
 use super::RequestSession;
 use crate::error::SessionError;
-use crate::record::{EndReason, Record};
+use crate::record::{Actor, EndReason, Record};
+use crate::store::watchers::Told;
 use crate::store::{Lookup, Touch, Visit};
 use crate::token::SecretHash;
 
@@ -22,14 +25,18 @@ impl RequestSession {
         rev: Option<u64>,
     ) -> Option<EndReason> {
         let engine = &self.engine;
-        let principal = record.meta.principal.as_ref().map(|principal| principal.hash());
+        let actor = Actor::of(&record);
+        let sessions = [Some(record.id), actor.as_ref().map(|actor| actor.session)];
+        let users = [record.meta.principal.as_ref(), actor.as_ref().map(|actor| &actor.principal)];
+        let sessions = sessions.into_iter().flatten().map(Told::Changed);
+        let users = users.into_iter().flatten().map(|principal| Told::EndedOf(principal.hash()));
         // First, so that what happens during a look is not missed.
-        let watch = engine.watchers.join(record.id, principal);
-        let (mut seen, mut woken) = (record, false);
+        let watch = engine.watchers.join(sessions.chain(users).collect());
+        let mut seen = record;
+        let mut woken: Option<Instant> = None;
         loop {
             let interval = engine.config.watch_interval;
-            // Who was woken does not ask a cache, which may not have heard of it.
-            let pause = match self.look_at(&seen, !woken).await {
+            let pause = match self.look_at(&seen).await {
                 Ok(Standing::Live(record)) => {
                     if rev.is_some_and(|rev| record.meta.rev != rev) {
                         return None;
@@ -44,14 +51,21 @@ impl RequestSession {
                     interval
                 }
             };
-            woken = tokio::time::timeout(pause, watch.changed()).await.is_ok();
+            let changed = async {
+                watch.changed().await;
+                // A session that changes all the time, or is said to, is not loaded all the time.
+                if let Some(before) = woken {
+                    sleep_until(before + BETWEEN_WAKES).await;
+                }
+            };
+            woken = timeout(pause, changed).await.is_ok().then(Instant::now);
         }
     }
 
     /// Looks whether the session that was `seen` still is as its epoch says.
-    async fn look_at(&self, seen: &Arc<Record>, stale_ok: bool) -> Result<Standing, SessionError> {
+    async fn look_at(&self, seen: &Arc<Record>) -> Result<Standing, SessionError> {
         let (engine, meta) = (&self.engine, &seen.meta);
-        let visit = Visit { stale_ok, ..Touch::Never.into() };
+        let visit = Visit { stale_ok: true, ..Touch::Never.into() };
         let secret: [SecretHash; 1] = [meta.secret];
         let found = engine.within(engine.store.load(seen.id, &secret, visit)).await?;
         let because = match found {
@@ -76,6 +90,9 @@ impl RequestSession {
 /// The shortest pause between two looks, if the session is about to expire: this node's clock may be
 /// ahead of the store's.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+/// The shortest time between two wakes of one task.
+const BETWEEN_WAKES: Duration = Duration::from_millis(100);
 
 enum Standing {
     Live(Arc<Record>),

@@ -38,7 +38,7 @@ impl Core {
         drop(state);
         if fields == *self.fields() {
             // The decoded values are still valid.
-            (self.record, self.seen) = (record, seen);
+            (self.record, self.projected, self.seen) = (record, Some(fields), seen);
         } else {
             self.rebase(record, fields, self.generation, seen);
         }

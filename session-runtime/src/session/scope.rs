@@ -148,9 +148,11 @@ pub(crate) struct State {
     /// The fields that were published while other handles existed, with the number of their last
     /// publication; including those stored since.
     changed: Vec<(&'static str, u64)>,
-    /// A commit of this request runs.
+    /// Whether a commit of this request runs, or something else that stores.
+    pub(crate) turn_taken: bool,
+    /// Whether it is a commit.
     pub(crate) committing: bool,
-    /// How many others wait for it.
+    /// How many others wait for their turn.
     pub(crate) waiting: u32,
     /// Records to delete in any case.
     pub(crate) destroyed: Vec<SessionId>,

@@ -30,7 +30,7 @@ mod session_store;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-mod watchers;
+pub(crate) mod watchers;
 pub mod whole;
 
 pub use crate::metrics::CacheStats;

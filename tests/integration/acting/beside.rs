@@ -5,14 +5,16 @@ use super::*;
 #[tokio::test]
 async fn a_socket_ends_with_the_session_of_the_one_who_acts() {
     let under = memory();
-    let layer = layer(&under).watch_interval(Duration::from_millis(100));
+    let layer = layer(&under).watch_interval(60 * MINUTE);
     let support = acting(&layer).await;
     let sessions = layer.manager_for::<Visitor>().unwrap();
     let socket = move |s: Handle| async move {
+        let waits = tokio::spawn(async move { s.ended().await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
         sessions.revoke_all(&SUPPORT).await.unwrap();
-        tokio::time::timeout(Duration::from_secs(10), s.ended()).await
+        tokio::time::timeout(Duration::from_secs(10), waits).await.expect("it is told at once")
     };
-    assert_eq!(support.ask(socket).await.ok(), Ok(EndReason::OtherDevice));
+    assert_eq!(support.ask(socket).await.ok().unwrap(), EndReason::OtherDevice);
 }
 
 /// The end of another session makes no cached record outdated.

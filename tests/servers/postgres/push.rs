@@ -8,6 +8,7 @@ use session_runtime::store::{CachedStore, PostgresOptions, PostgresStore, Sessio
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use session_tests::Tab;
 use session_tests::promises::watch::{self, at, revocations, revoked_while_killed};
+use session_tests::servers::Proxy;
 use sqlx::PgPool;
 use tokio::time::timeout;
 
@@ -82,6 +83,21 @@ async fn no_socket_outlives_its_session_by_twice_the_interval_however_often_nobo
     watch::sockets_of_another_node_end_with_their_session(&here, &there, HOUR).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_falls_silent_is_replaced() {
+    let wire = Proxy::to(server().port());
+    let url = format!("postgres://postgres@127.0.0.1:{}/{DATABASE}?sslmode=disable", wire.port);
+    let Opened { store: here, schema } = Opened::with(&url, pushing()).await;
+    let url = server().url(DATABASE);
+    let there = pushing().schema(&schema.0).connect(&url).await.unwrap();
+    // Nobody is told that this connection is dead: the node misses its own messages on it.
+    wire.silence(true);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    wire.silence(false);
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    watch::sockets_of_another_node_end_with_their_session(&here, &there, HOUR).await;
+}
+
 /// Waits on one node for a change of a session, which a request on the other one makes.
 async fn a_change_is_told(here: impl SessionStore + Clone, there: impl SessionStore + Clone) {
     let layer = SessionLayer::new(here).watch_interval(HOUR);
@@ -120,6 +136,16 @@ async fn nobody_listens_who_was_not_asked_to_or_whose_store_is_gone() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("{} still listen", count(&schema.0));
+}
+
+#[tokio::test]
+async fn a_url_says_true_or_false() {
+    for parameter in ["push=1", "push=TRUE", "pgbouncer=yes", "push"] {
+        let url = format!("postgres://nobody@127.0.0.1:1/none?{parameter}");
+        let refused = PostgresStore::connect(&url).await.unwrap_err();
+        let why = refused.source().unwrap().to_string();
+        assert!(why.ends_with("true or false"), "{why}");
+    }
 }
 
 #[tokio::test]

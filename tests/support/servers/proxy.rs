@@ -26,6 +26,7 @@ struct Shared {
     /// The same for a request that nobody hears.
     unheard: Mutex<Option<&'static [u8]>>,
     swallows: AtomicBool,
+    silences: AtomicBool,
 }
 
 impl Proxy {
@@ -120,6 +121,11 @@ impl Proxy {
         self.shared.swallows.store(swallow, Ordering::SeqCst);
     }
 
+    /// The same, and connections to which the server says something meanwhile stay silent for good.
+    pub fn silence(&self, silence: bool) {
+        self.shared.silences.store(silence, Ordering::SeqCst);
+    }
+
     /// The commands since the last call, each with its bytes on the wire.
     ///
     /// # Panics
@@ -174,7 +180,8 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &A
         if asked(&shared.reply_to) {
             shared.cut.store(true, Ordering::SeqCst);
         }
-        if buffer[..bytes].windows(8).any(|word| word == b"TRACKING") {
+        let has = |word: &[u8]| buffer[..bytes].windows(word.len()).any(|it| it == word);
+        if has(b"TRACKING") || has(b"LISTEN \"") {
             listens.store(true, Ordering::SeqCst);
         }
         shared.said.lock().expect("no panic").extend_from_slice(&buffer[..bytes]);
@@ -188,8 +195,11 @@ fn requests(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &A
 
 fn replies(mut from: TcpStream, mut to: TcpStream, shared: &Shared, listens: &AtomicBool) {
     let mut buffer = [0; 16 << 10];
+    let mut is_silent = false;
     while let Ok(bytes @ 1..) = from.read(&mut buffer) {
-        if listens.load(Ordering::SeqCst) && shared.swallows.load(Ordering::SeqCst) {
+        let listens = listens.load(Ordering::SeqCst);
+        is_silent |= listens && shared.silences.load(Ordering::SeqCst);
+        if is_silent || (listens && shared.swallows.load(Ordering::SeqCst)) {
             continue;
         }
         let cut = shared.cut.swap(false, Ordering::SeqCst);

@@ -15,6 +15,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::id::SessionId;
 use crate::metrics::CacheStats;
 use crate::record::{Due, Judgement, Principal, Record};
+use crate::store::watchers::{Forget, Told};
 use crate::store::{Visit, Watchers};
 use crate::token::SecretHash;
 
@@ -128,8 +129,6 @@ impl Memory {
 
     /// Notes that the feed has reported a change of this session.
     pub(super) fn changed(&self, id: SessionId) {
-        self.shard(id).forget(id);
-        // In this order: who is woken must not be answered with what was just forgotten.
         self.watchers.changed(id);
     }
 
@@ -183,6 +182,16 @@ impl Memory {
 
     fn shard(&self, id: SessionId) -> MutexGuard<'_, Shard> {
         lock(&self.shards[usize::from(id.as_bytes()[0]) % self.shards.len()])
+    }
+}
+
+impl Forget for Memory {
+    fn forget(&self, told: Told) {
+        match told {
+            Told::Changed(id) => self.shard(id).forget(id),
+            // Rare, and no entry knows the hash of its principal.
+            Told::EndedOf(_) => self.forget_all_of(None),
+        }
     }
 }
 

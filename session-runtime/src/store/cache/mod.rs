@@ -14,7 +14,7 @@ mod shard;
 mod through;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 pub use self::feed::{ChangeFeed, ChangeSink};
@@ -135,9 +135,12 @@ impl<S: SessionStore> CachedStore<S> {
     fn build(store: Arc<S>, settings: Settings<S>) -> Self {
         let clock = store.clock().clone();
         let feed = settings.follow.is_some();
+        let watchers = store.watchers();
         let memory =
-            Memory::new(clock, settings.capacity, settings.stale_for, feed, store.watchers());
+            Memory::new(clock, settings.capacity, settings.stale_for, feed, watchers.clone());
         let memory = Arc::new(memory);
+        let cache: Weak<Memory> = Arc::downgrade(&memory);
+        watchers.with_cache(cache);
         Self(Arc::new(Inner { store, memory, settings, following: OnceLock::new() }))
     }
 }

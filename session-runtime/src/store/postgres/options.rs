@@ -89,9 +89,10 @@ impl PostgresOptions {
     /// a message is lost, within the layer's
     /// [`watch_interval`](crate::SessionLayer::watch_interval).
     ///
-    /// Needs two more connections, which are kept open, and no further privileges. The messages
-    /// contain public ids and hashes of principals. A change does not wait for its message; messages
-    /// are sent at most every 10 ms. Does not work through a [`pooler`](Self::pooler).
+    /// Takes two more connections, and no further privileges. The messages contain public ids and
+    /// unkeyed hashes of principals, for every role that may connect to the database. A change does
+    /// not wait for its message; messages are sent at most every 10 ms. Does not work through a
+    /// [`pooler`](Self::pooler).
     ///
     /// # Default
     ///
@@ -133,8 +134,8 @@ impl PostgresOptions {
         for (name, value) in ours {
             match name {
                 "schema" => value.clone_into(&mut self.schema),
-                "push" => self.push |= value == "true",
-                _ => self.pooler |= value == "true",
+                "push" => self.push |= is_true(name, value)?,
+                _ => self.pooler |= is_true(name, value)?,
             }
         }
         self.check()?;
@@ -195,7 +196,7 @@ impl PostgresOptions {
         let dialect = PostgreSql::new(pool.clone(), whose, layout, wait, self.pooler);
         let store = self.settings.open(dialect).await?;
         let push = match self.push {
-            true => Some(Arc::new(Push::start(&pool, topic, wait).await?)),
+            true => Some(Arc::new(Push::start(pool, topic, wait).await?)),
             false => None,
         };
         Ok(PostgresStore { store, push })
@@ -213,6 +214,10 @@ impl PostgresOptions {
         }
         self.layout().map(drop)
     }
+}
+
+fn is_true(name: &str, value: &str) -> Result<bool, Failure> {
+    value.parse().map_err(|_| Failure::config(format!("the URL's `{name}`: true or false")))
 }
 
 /// The parameters of a URL that this store reads.

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Executor as _};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::failure::fault;
 use crate::clock::FAR;
@@ -26,9 +27,14 @@ use crate::store::watchers::{Told, Watchers};
 const WAITING: usize = 4_096;
 /// How many are told in one message, which is shorter than 8,000 bytes.
 const AT_ONCE: usize = 300;
-/// The pause between two messages, and before another attempt to listen.
+/// The pause between two messages.
 const BETWEEN: Duration = Duration::from_millis(10);
+/// The pause before another attempt to listen.
 const BEFORE_RETRY: Duration = Duration::from_secs(1);
+/// A node that has nothing to tell says so after this time, so that it hears whether it would hear.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// After this time without a message, the connection that listens is taken for dead.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// The tasks that tell and listen, as long as the store lives.
 pub(super) struct Push {
@@ -36,31 +42,35 @@ pub(super) struct Push {
     tasks: [AbortHandle; 2],
 }
 
+/// What both tasks need.
+#[derive(Clone)]
+struct Nodes {
+    /// The store's pool, whose settings may change: those of the next connection are asked for.
+    pool: PgPool,
+    topic: String,
+    /// This node, which does not listen to itself.
+    own: String,
+    deadline: Duration,
+}
+
 impl Push {
-    /// Begins to listen, on a connection beside those of `pool`, and with their settings.
+    /// Begins to listen, on connections beside those of `pool`, and with their settings.
     pub(super) async fn start(
-        pool: &PgPool,
+        pool: PgPool,
         topic: String,
         deadline: Duration,
     ) -> Result<Self, Failure> {
-        let options = pool.connect_options().as_ref().clone();
-        // One listens and one tells.
-        let pool = PgPoolOptions::new()
-            .max_connections(2)
-            .max_lifetime(None)
-            .acquire_timeout(deadline.min(FAR))
-            .connect_lazy_with(options);
-        let listener = listen(&pool, &topic).await;
-        let listener =
-            listener.map_err(|error| fault(error).failure().during("listening for changes"))?;
         let mut random = [0; 6];
         crate::token::random(&mut random)
             .map_err(|error| Failure::new(StoreErrorKind::Unavailable, error.to_string()))?;
-        let node = URL_SAFE_NO_PAD.encode(random);
+        let own = URL_SAFE_NO_PAD.encode(random);
+        let nodes = Nodes { pool, topic, own, deadline: deadline.min(FAR) };
+        let listener = nodes.listen().await;
+        let listener = listener.map_err(|failure| failure.during("listening for changes"))?;
         let (outlet, told) = channel(WAITING);
         let watchers = Watchers::with_outlet(outlet);
-        let hears = hear(pool.clone(), listener, topic.clone(), node.clone(), watchers.clone());
-        let tasks = [tokio::spawn(hears), tokio::spawn(tell(pool, topic, node, told))];
+        let hears = hear(nodes.clone(), listener, watchers.clone());
+        let tasks = [tokio::spawn(hears), tokio::spawn(tell(nodes, told))];
         Ok(Self { watchers, tasks: tasks.map(|task| task.abort_handle()) })
     }
 
@@ -75,50 +85,92 @@ impl Drop for Push {
     }
 }
 
-async fn listen(pool: &PgPool, topic: &str) -> Result<PgListener, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(topic).await?;
-    Ok(listener)
+impl Nodes {
+    fn options(&self) -> PgConnectOptions {
+        // What is told is nothing for the log.
+        self.pool.connect_options().as_ref().clone().disable_statement_logging()
+    }
+
+    async fn listen(&self) -> Result<PgListener, Failure> {
+        match timeout(self.deadline, self.begin_to_listen()).await {
+            Ok(listener) => listener.map_err(|error| fault(error).failure()),
+            Err(_) => Err(Failure::timeout("no answer within the deadline")),
+        }
+    }
+
+    async fn begin_to_listen(&self) -> Result<PgListener, sqlx::Error> {
+        // A new one each time: a listener that is given up may keep a dead connection for long.
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .acquire_timeout(self.deadline)
+            .connect_lazy_with(self.options());
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(&self.topic).await?;
+        Ok(listener)
+    }
+
+    async fn tell(
+        &self,
+        connection: &mut Option<PgConnection>,
+        text: &str,
+    ) -> Result<(), sqlx::Error> {
+        let notify = format!("NOTIFY \"{}\", '{text}'", self.topic);
+        let mut open = match connection.take() {
+            Some(open) => open,
+            None => self.options().connect().await?,
+        };
+        open.execute(sqlx::raw_sql(&notify)).await?;
+        *connection = Some(open);
+        Ok(())
+    }
 }
 
 /// Wakes the waiting tasks of this process by what other nodes tell.
-async fn hear(
-    pool: PgPool,
-    mut listener: PgListener,
-    topic: String,
-    node: String,
-    watchers: Watchers,
-) {
+async fn hear(nodes: Nodes, mut listener: PgListener, watchers: Watchers) {
     loop {
-        match listener.recv().await {
-            Ok(message) => read(message.payload(), &node).for_each(|told| watchers.heard(told)),
-            Err(error) => {
-                let failure = fault(error).failure();
-                tracing::warn!(
-                    %failure,
-                    "changes of sessions are not heard of for now, only looked for at `watch_interval`"
-                );
-                // The listener may keep a connection that is dead.
-                listener = loop {
-                    sleep(BEFORE_RETRY).await;
-                    if let Ok(listener) = listen(&pool, &topic).await {
-                        break listener;
-                    }
-                };
+        let failure = match timeout(SILENCE, listener.recv()).await {
+            Ok(Ok(message)) => {
+                read(message.payload(), &nodes.own).for_each(|told| watchers.heard(told));
+                continue;
             }
-        }
+            Ok(Err(error)) => fault(error).failure(),
+            Err(_) => Failure::timeout("nothing was heard, not even of this node"),
+        };
+        tracing::warn!(
+            %failure,
+            "changes of sessions are not heard of for now, only looked for at `watch_interval`"
+        );
+        drop(listener);
+        listener = loop {
+            sleep(BEFORE_RETRY).await;
+            match nodes.listen().await {
+                Ok(listener) => break listener,
+                Err(failure) => {
+                    tracing::debug!(%failure, "changes of sessions are still not heard of");
+                }
+            }
+        };
+        tracing::info!("changes of sessions are heard of again");
     }
 }
 
 /// Tells the other nodes what this process has changed.
-async fn tell(pool: PgPool, topic: String, node: String, mut told: Receiver<Told>) {
+async fn tell(nodes: Nodes, mut told: Receiver<Told>) {
+    let mut connection = None;
     let mut hints = Vec::with_capacity(AT_ONCE);
-    while told.recv_many(&mut hints, AT_ONCE).await > 0 {
-        let text = write(&node, hints.drain(..));
-        let notify = format!("NOTIFY \"{topic}\", '{text}'");
-        if let Err(error) = sqlx::raw_sql(&notify).execute(&pool).await {
-            let failure = fault(error).failure();
-            tracing::debug!(%failure, "other nodes are not told of changes of sessions");
+    // It ends with the store: the channel is never closed before.
+    while timeout(HEARTBEAT, told.recv_many(&mut hints, AT_ONCE)).await != Ok(0) {
+        let text = write(&nodes.own, hints.drain(..));
+        match timeout(nodes.deadline, nodes.tell(&mut connection, &text)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let failure = fault(error).failure();
+                tracing::debug!(%failure, "other nodes are not told of changes of sessions");
+            }
+            Err(_) => {
+                tracing::debug!("other nodes are not told of changes of sessions: no answer");
+            }
         }
         sleep(BETWEEN).await;
     }
