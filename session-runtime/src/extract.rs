@@ -193,8 +193,8 @@ impl<S: HasPrincipal, L: Level<S>> Authenticated<S, L> {
     ///   with them (`revoke_all`). It also ends with the session that it began in, or when the
     ///   privileges there change. That one waits for [`stop_acting`](Handle::stop_acting);
     ///   [`destroy`](Handle::destroy) ends both.
-    /// * A socket in it notices the end of that one within
-    ///   [`watch_interval`](crate::SessionLayer::watch_interval).
+    /// * A socket in it notices the end of that one as it notices the end of its own
+    ///   ([`ended`](Handle::ended)).
     /// * [`Handle::actor`] tells who acts. A request in such a session asks the store once more.
     /// * In a session of acting, it changes to another user; the actor stays the same.
     ///

@@ -32,7 +32,7 @@ pub(crate) struct RequestSession {
     /// Arrival time, in monotonic microseconds.
     arrived: u64,
     /// Whether the session was asked for.
-    asked: AtomicBool,
+    pub(super) asked: AtomicBool,
     /// Set for a change by a job, not by the session's client: why a session ends by it.
     pub(super) elsewhere: Option<EndReason>,
 }

@@ -106,10 +106,11 @@ mod tests {
     use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
-    use http::Method;
+    use http::{Method, StatusCode};
 
     use super::*;
     use crate::SessionLayer;
+    use crate::request::begin;
     use crate::store::MemoryStore;
 
     fn request() -> Arc<RequestSession> {
@@ -147,13 +148,15 @@ mod tests {
             Poll::Ready(turn) => turn,
             Poll::Pending => panic!("it is free"),
         };
+        request.asked.store(true, Ordering::Release);
+        let waits = || begin(&request, StatusCode::OK).is_some();
         let call = turn(For::Call);
-        assert!(!request.scope.state().committing);
+        assert!(!waits());
         drop(call);
         let commit = turn(For::Commit);
-        assert!(request.scope.state().committing);
+        assert!(waits());
         drop(commit);
-        assert!(!request.scope.state().committing);
+        assert!(!waits());
     }
 
     #[test]
