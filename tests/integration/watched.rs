@@ -232,6 +232,25 @@ async fn a_waiting_socket_asks_once_an_interval_and_nothing_once_it_is_dropped()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_socket_that_is_woken_all_the_time_asks_ten_times_a_second() {
+    let under = memory();
+    let spy = Spy::on(under.store.clone());
+    let layer = SessionLayer::new(spy.clone()).watch_interval(60 * MINUTE);
+    let mut tab = signed_in(&layer).await;
+    let open = socket(&tab).await;
+    spy.calls();
+    for _ in 0..200 {
+        tab.run(|mut s: Handle| async move { s.add_points(1) }).await.ok();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Each request loads and changes.
+    let asked = spy.calls().len() - 2 * 200;
+    assert!((19..=21).contains(&asked), "{asked}");
+    tab.run(|mut s: Handle| async move { s.destroy() }).await.ok();
+    assert_eq!(told(open).await, EndReason::SignedOut);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_fails_is_asked_no_more_often_when_the_session_is_due() {
     let under = memory();
     let spy = Spy::on(under.store.clone());
