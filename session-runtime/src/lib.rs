@@ -12,6 +12,8 @@
 pub mod __private;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "axum-login")]
+pub mod axum_login;
 pub mod clock;
 mod codec;
 mod config;

@@ -4,7 +4,8 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum_login::{AuthUser as _, AuthnBackend as _};
+use axum_login::AuthnBackend as _;
+use session_runtime::axum_login::hash_of;
 use session_runtime::tower_sessions_014::TowerSessionsLegacy;
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use tower_sessions_sqlx_store::SqliteStore;
@@ -59,12 +60,5 @@ pub fn app(layer: SessionLayer, users: &Users) -> Router {
 
 /// What axum-login left in their store.
 pub fn left(store: SqliteStore, users: &Users) -> TowerSessionsLegacy<SqliteStore> {
-    let users = users.clone();
-    TowerSessionsLegacy::new(store).axum_login("user_id", move |id: i64| {
-        let users = users.clone();
-        async move {
-            let user = users.find(id).await?;
-            Ok(user.map(|user| user.session_auth_hash().to_vec()))
-        }
-    })
+    TowerSessionsLegacy::new(store).axum_login("user_id", hash_of(users.clone()))
 }

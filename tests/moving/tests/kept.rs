@@ -1,0 +1,172 @@
+//! An application of axum-login keeps its handlers, and what axum-login promised them.
+#![allow(clippy::unwrap_used)]
+
+use axum::Router;
+use session_moving::users::Users;
+use session_moving::{after, before, kept};
+use session_runtime::store::{MemoryStore, SessionStore};
+use session_runtime::{SessionLayer, SessionManager};
+use session_tests::Client;
+
+struct Place {
+    users: Users,
+    ours: MemoryStore,
+    sessions: SessionManager<after::Visitor>,
+    app: Router,
+    _directory: tempfile::TempDir,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let users = Users::create(&directory.path().join("app.db")).await;
+        let ours = MemoryStore::new();
+        let legacy = after::left(before::store(&users).await, &users);
+        let layer = kept::layer(SessionLayer::new(ours.clone()).adopt(legacy), &users);
+        let (sessions, app) = (layer.sessions().manager_for().unwrap(), kept::app(layer, &users));
+        Self { users, ours, sessions, app, _directory: directory }
+    }
+
+    async fn delete_user(&self, id: i64) {
+        let query = sqlx::query("DELETE FROM users WHERE id = ?").bind(id);
+        query.execute(&self.users.0).await.unwrap();
+    }
+
+    async fn signed_in(&self, name: &str) -> Client {
+        let mut client = Client::new(&self.app);
+        assert_eq!(client.post(&format!("/login/{name}/one")).await.status, 200);
+        client
+    }
+}
+
+async fn is_signed_out(client: &mut Client) {
+    assert_eq!(client.get("/account").await.status, 401);
+    assert_eq!(client.get("/").await.body, "None en");
+}
+
+#[tokio::test]
+async fn the_handlers_sign_in_and_out_as_before() {
+    let place = Place::new().await;
+    let mut client = Client::new(&place.app);
+    assert_eq!(client.get("/").await.body, "None en");
+    assert_eq!(client.post("/login/ada/wrong").await.status, 401);
+    client.post("/locale/de").await;
+    let before = client.tab();
+    client.post("/login/ada/one").await;
+    assert_ne!(client.token(), before.token(), "a sign-in renews the token");
+    assert_eq!(client.get("/").await.body, "Some(\"ada\") de");
+    assert_eq!(client.get("/account").await.body, "1");
+    let other_tab = client.tab();
+    client.post("/logout").await;
+    for mut client in [client, other_tab] {
+        is_signed_out(&mut client).await;
+    }
+    assert_eq!(place.ours.count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn sessions_of_axum_login_come_along() {
+    let place = Place::new().await;
+    let old = before::app(before::store(&place.users).await, &place.users);
+    let mut client = Client::new(&old);
+    client.post("/locale/de").await;
+    client.post("/login/ada/one").await;
+    let mut moved = Client::new(&place.app);
+    moved.cookies = client.cookies.clone();
+    assert_eq!(moved.get("/").await.body, "Some(\"ada\") de");
+    assert_eq!(moved.get("/account").await.body, "1");
+    // Its hash came along too.
+    place.users.set_password(1, "two").await;
+    is_signed_out(&mut moved).await;
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_sessions_at_their_next_request() {
+    let place = Place::new().await;
+    let (mut ada, mut seen, mut bob) =
+        (place.signed_in("ada").await, place.signed_in("ada").await, place.signed_in("bob").await);
+    assert_eq!(seen.get("/").await.body, "Some(\"ada\") en");
+    place.users.set_password(1, "two").await;
+    is_signed_out(&mut ada).await;
+    is_signed_out(&mut seen).await;
+    assert_eq!(bob.get("/account").await.body, "2");
+    assert_eq!(place.ours.count().await.unwrap(), 1, "ended, not only ignored");
+
+    // Where it was changed, the user stays signed in.
+    let mut elsewhere = place.signed_in("cyd").await;
+    let mut here = place.signed_in("cyd").await;
+    here.post("/password/two").await;
+    assert_eq!(here.get("/account").await.body, "3");
+    is_signed_out(&mut elsewhere).await;
+    // And one may sign in again with the new one, in the same request.
+    let mut again = place.signed_in("bob").await;
+    place.users.set_password(2, "two").await;
+    again.post("/login/bob/two").await;
+    assert_eq!(again.get("/").await.body, "Some(\"bob\") en");
+}
+
+#[tokio::test]
+async fn a_user_who_is_no_more_is_signed_out() {
+    let place = Place::new().await;
+    let mut ada = place.signed_in("ada").await;
+    place.delete_user(1).await;
+    is_signed_out(&mut ada).await;
+    assert_eq!(place.ours.count().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_by_the_principal_is_covered_from_its_next_request_on() {
+    let place = Place::new().await;
+    let mut client = Client::new(&place.app);
+    client.post("/sign-in/1").await;
+    assert_eq!(client.get("/").await.body, "Some(\"ada\") en");
+    place.users.set_password(1, "two").await;
+    is_signed_out(&mut client).await;
+    // The hash of one user is not held against the next one.
+    let mut client = place.signed_in("bob").await;
+    client.post("/sign-in/3").await;
+    assert_eq!(client.get("/").await.body, "Some(\"cyd\") en");
+}
+
+#[tokio::test]
+async fn who_acts_as_another_user_comes_back() {
+    let place = Place::new().await;
+    let mut client = place.signed_in("ada").await;
+    client.post("/act-as/2").await;
+    for _ in 0..2 {
+        assert_eq!(client.get("/").await.body, "Some(\"bob\") en");
+    }
+    client.post("/stop-acting").await;
+    assert_eq!(client.get("/").await.body, "Some(\"ada\") en");
+}
+
+#[tokio::test]
+async fn what_is_stored_is_not_the_hash_itself() {
+    let place = Place::new().await;
+    place.signed_in("ada").await;
+    let exported = place.sessions.export(&1).await.unwrap();
+    // SHA-256 of `one`.
+    assert_eq!(
+        exported[0].fields["axum-login:credentials"],
+        "dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z_0Me0"
+    );
+}
+
+#[tokio::test]
+async fn a_backend_that_fails_signs_nobody_out() {
+    let place = Place::new().await;
+    let mut client = place.signed_in("ada").await;
+    sqlx::query("ALTER TABLE users RENAME TO away").execute(&place.users.0).await.unwrap();
+    assert_eq!(client.get("/").await.status, 500);
+    assert_eq!(client.get("/health").await.body, "well");
+    sqlx::query("ALTER TABLE away RENAME TO users").execute(&place.users.0).await.unwrap();
+    assert_eq!(client.get("/").await.body, "Some(\"ada\") en");
+}
+
+#[tokio::test]
+async fn a_route_without_the_layer_is_an_error_and_an_excluded_one_is_not() {
+    let place = Place::new().await;
+    let mut client = place.signed_in("ada").await;
+    assert_eq!(client.get("/outside").await.status, 500);
+    assert_eq!(client.get("/health").await.body, "well");
+}
