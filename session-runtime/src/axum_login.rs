@@ -50,16 +50,24 @@
 //! ```
 //!
 //! As in axum-login, each request with a signed-in user asks the backend for that user, and a
-//! session ends at its next request once the user is gone, or has another `session_auth_hash`. That
-//! happens before any handler or extractor runs, so it holds for
-//! [`Authenticated`](crate::Authenticated) too. What is stored is a SHA-256 of that hash. A session
-//! that has none, because it was taken over or signed in without [`AuthSession::login`], gets that
-//! of its next request.
+//! session ends at its next request once the user has another `session_auth_hash`. Unlike there, it
+//! also ends once the backend does not know the user any more. Both happen before any handler or
+//! extractor runs, so they hold for [`Authenticated`](crate::Authenticated) too, and neither trusts a
+//! [cache](crate::store::CachedStore).
+//!
+//! What is stored is a SHA-256 of that hash, by [`AuthSession::login`] and when a session is taken
+//! over. Nothing is compared in a session that was signed in otherwise, by `set_user_id(…)` or
+//! [`act_as`](crate::Authenticated::act_as): if there are such, a handler that changes a password
+//! calls [`revoke_all`](crate::SessionManager::revoke_all).
+//!
+//! Since the user is asked for, every request is activity: name those that are not with
+//! [`passive`](SessionLayer::passive).
 //!
 //! Requires the cargo feature `axum-login`.
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::marker::PhantomData;
 use std::pin::Pin;
 
 use ::axum_login::axum::extract::{Request, State};
@@ -74,9 +82,14 @@ use http::request::Parts;
 use sha2::{Digest, Sha256};
 use tower_layer::Layer;
 
+use crate::Session;
+use crate::error::SessionError;
+use crate::extract::{request_of, session_of};
+use crate::middleware::SessionLayer;
+use crate::record::Record;
 use crate::rejection::SessionRejection;
-use crate::schema::{HasPrincipal, SessionSchema};
-use crate::{Session, SessionLayer, existing_session_of, session_of};
+use crate::schema::{HasPrincipal, principal_of};
+use crate::session::Handle;
 
 type HashOf = Result<Option<Vec<u8>>, Box<dyn StdError + Send + Sync>>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -90,11 +103,21 @@ struct SignIn {
     credentials: Option<String>,
 }
 
+/// The stored name of that field.
+pub(crate) const CREDENTIALS: &str = "axum-login:credentials";
+
 /// What the middleware leaves for the extractor.
-#[derive(Clone)]
-struct Checked<B: AuthnBackend> {
+struct Checked<B: AuthnBackend, S> {
     user: Option<B::User>,
     backend: B,
+    schema: PhantomData<fn() -> S>,
+}
+
+impl<B: AuthnBackend, S> Clone for Checked<B, S> {
+    fn clone(&self) -> Self {
+        let (user, backend) = (self.user.clone(), self.backend.clone());
+        Self { user, backend, schema: PhantomData }
+    }
 }
 
 /// What axum-login's `AuthSession` is: the signed-in user, the backend and the session. An
@@ -109,7 +132,6 @@ pub struct AuthSession<B: AuthnBackend, S: HasPrincipal> {
     pub backend: B,
     /// The session.
     pub session: Session<S>,
-    sign_in: Session<SignIn>,
 }
 
 impl<B, S> AuthSession<B, S>
@@ -136,8 +158,11 @@ where
     /// None here: what can fail is storing it, and then the layer answers the request.
     #[allow(clippy::unused_async)] // As there, so that handlers stay as they are.
     pub async fn login(&mut self, user: &B::User) -> Result<(), Error<B>> {
+        // On the session as it is now: a handler may have ended the one that it was given.
+        let mut sign_in = Handle::<SignIn>::beside(&self.session);
+        sign_in.set(SignIn::CREDENTIALS, Some(digest(user.session_auth_hash())));
+        drop(sign_in);
         self.session.set(S::PRINCIPAL, Some(user.id()));
-        self.sign_in.set_credentials(digest(user));
         self.user = Some(user.clone());
         Ok(())
     }
@@ -169,7 +194,7 @@ where
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Response> {
-        let Some(checked) = parts.extensions.get::<Checked<B>>().cloned() else {
+        let Some(checked) = parts.extensions.get::<Checked<B, S>>().cloned() else {
             let backend = std::any::type_name::<B>();
             tracing::error!(
                 "a handler asks for an `AuthSession` of `{backend}` on a route without its layer: \
@@ -178,13 +203,9 @@ where
             return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
         let session = session_of::<S>(&parts.extensions, &parts.headers).await;
-        let sign_in = session_of::<SignIn>(&parts.extensions, &parts.headers).await;
-        Ok(Self {
-            user: checked.user,
-            backend: checked.backend,
-            session: session.map_err(IntoResponse::into_response)?,
-            sign_in: sign_in.map_err(IntoResponse::into_response)?,
-        })
+        let session = session.map_err(IntoResponse::into_response)?;
+        let Checked { user, backend, schema: _ } = checked;
+        Ok(Self { user, backend, session })
     }
 }
 
@@ -271,48 +292,57 @@ where
     S: HasPrincipal<Principal = UserId<B>>,
 {
     let (mut parts, body) = request.into_parts();
-    match user_of::<B, S>(&backend, &parts).await {
-        Ok(user) => parts.extensions.insert(Checked { user, backend }),
+    let user = match user_of::<B, S>(&backend, &parts).await {
+        Ok(user) => user,
         Err(response) => return response,
     };
+    parts.extensions.insert(Checked::<B, S> { user, backend, schema: PhantomData });
     next.run(Request::from_parts(parts, body)).await
 }
 
 /// The user of the session, if they still exist and have the credentials of the sign-in; ends the
 /// session otherwise.
-async fn user_of<B, S>(backend: &B, request: &Parts) -> Result<Option<B::User>, Response>
+async fn user_of<B, S>(backend: &B, parts: &Parts) -> Result<Option<B::User>, Response>
 where
     B: AuthnBackend + 'static,
     S: HasPrincipal<Principal = UserId<B>>,
 {
-    let Some(mut session) = existing::<S>(request).await? else { return Ok(None) };
-    let Some(id) = session.get(S::PRINCIPAL).clone() else { return Ok(None) };
+    let failed = |error: SessionError| SessionRejection::from(error).into_response();
+    let request = match request_of::<S>(&parts.extensions) {
+        Ok(request) => request,
+        Err(SessionRejection::Excluded { .. }) => return Ok(None),
+        Err(rejection) => return Err(rejection.into_response()),
+    };
+    let record = request.record(&parts.headers).await.map_err(failed)?;
+    let Some((record, id)) = record.and_then(|record| Some((record.clone(), owner::<S>(&record)?)))
+    else {
+        return Ok(None);
+    };
     let user = backend.get_user(&id).await.map_err(|error| {
         tracing::error!(error = &error as &dyn StdError, "the backend cannot say who is signed in");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     })?;
-    let Some(mut sign_in) = existing::<SignIn>(request).await? else { return Ok(None) };
-    let present = user.as_ref().map(digest::<B::User>);
-    match (sign_in.credentials(), present) {
-        (Some(stored), Some(present)) if *stored == present => Ok(user),
-        (None, Some(present)) => {
-            sign_in.set_credentials(present);
-            Ok(user)
+    let stored = record.fields.get(CREDENTIALS).map(serde_json::from_slice::<String>);
+    let holds = |user: &B::User| match &stored {
+        None => true,
+        Some(stored) => {
+            stored.as_ref().is_ok_and(|stored| *stored == digest(user.session_auth_hash()))
         }
-        _ => {
-            session.destroy();
-            Ok(None)
-        }
+    };
+    let user = user.filter(holds);
+    if user.is_none() {
+        request.handle::<S>(&parts.headers, false).await.map_err(failed)?.destroy();
     }
+    Ok(user)
 }
 
-async fn existing<S: SessionSchema>(request: &Parts) -> Result<Option<S::Session>, Response> {
-    match existing_session_of::<S>(&request.extensions, &request.headers).await {
-        Err(SessionRejection::Excluded { .. }) => Ok(None),
-        found => found.map_err(IntoResponse::into_response),
-    }
+/// The user of `S` that the record belongs to, whoever acts as them.
+fn owner<S: HasPrincipal>(record: &Record) -> Option<S::Principal> {
+    let user = record.meta.principal.as_ref()?.user();
+    (user.namespace() == S::SCHEMA.namespace).then(|| principal_of::<S>(user.json()))?
 }
 
-fn digest<U: AuthUser>(user: &U) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(user.session_auth_hash()))
+/// What is stored of a user's `session_auth_hash`.
+pub(crate) fn digest(hash: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(hash))
 }

@@ -122,6 +122,18 @@ impl RequestSession {
         Handle::open(Arc::clone(self) as Arc<dyn Backend>)
     }
 
+    /// Returns the stored session of this request, loading it if necessary, from no cache. The
+    /// response does not depend on it for that.
+    #[cfg(feature = "axum-login")]
+    pub(crate) async fn record(
+        self: &Arc<Self>,
+        headers: &HeaderMap,
+    ) -> Result<Option<Arc<Record>>, SessionError> {
+        self.asked.store(true, Ordering::Release);
+        self.load(headers, false).await?;
+        Ok(self.scope.state().record().cloned())
+    }
+
     /// Counts this request as no activity. It takes effect if the session is not loaded yet.
     pub(crate) fn is_no_activity(&self) {
         self.is_passive.store(true, Ordering::Relaxed);

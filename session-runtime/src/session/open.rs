@@ -14,6 +14,14 @@ impl<S: SessionSchema> Handle<S> {
     pub(crate) fn open(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
         Core::open(backend, S::SCHEMA).map(Self::new)
     }
+
+    /// Opens a handle on the session of another one, as it is now, to set fields of another schema.
+    #[cfg(feature = "axum-login")]
+    pub(crate) fn beside<O: SessionSchema>(other: &Handle<O>) -> Self {
+        let backend = &other.core.backend;
+        let core = Core::view(backend, S::SCHEMA, &backend.scope().state());
+        Self::new(core)
+    }
 }
 
 impl Core {

@@ -59,6 +59,11 @@ impl AxumLogin {
             return Ok(false);
         }
         data.insert(self.field.clone(), user);
+        #[cfg(feature = "axum-login")]
+        if let Some(hash) = present {
+            use crate::axum_login::{CREDENTIALS, digest};
+            data.insert(CREDENTIALS.to_owned(), digest(&hash).into());
+        }
         Ok(true)
     }
 }

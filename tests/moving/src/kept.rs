@@ -6,10 +6,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use session_runtime::axum_login::{AuthLayer, AuthSession};
-use session_runtime::{Authenticated, Session, SessionLayer};
+use session_runtime::{Authenticated, Session, SessionLayer, SessionSchema};
 
 use crate::after::Visitor;
-use crate::users::Users;
+use crate::users::{User, Users};
 
 type Auth = AuthSession<Users, Visitor>;
 
@@ -65,6 +65,21 @@ async fn account(who: Authenticated<Visitor>) -> String {
     who.principal().to_string()
 }
 
+/// Signs one user out and another one in.
+async fn switch(mut auth: Auth, Path(credentials): Path<(String, String)>) {
+    auth.logout().await.unwrap();
+    let user = auth.authenticate(credentials).await.unwrap().unwrap();
+    auth.login(&user).await.unwrap();
+}
+
+/// Signs in, and fails.
+async fn fail(mut auth: Auth, Path(credentials): Path<(String, String)>) -> StatusCode {
+    let user = auth.authenticate(credentials).await.unwrap().unwrap();
+    auth.login(&user).await.unwrap();
+    auth.session.save().await.unwrap();
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
 pub fn layer(sessions: SessionLayer, users: &Users) -> AuthLayer<Users> {
     AuthLayer::new::<Visitor>(users.clone(), sessions.exclude("/health"))
 }
@@ -73,6 +88,8 @@ pub fn app(layer: AuthLayer<Users>, users: &Users) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/login/{name}/{password}", post(login))
+        .route("/switch/{name}/{password}", post(switch))
+        .route("/fail/{name}/{password}", post(fail))
         .route("/locale/{locale}", post(locale))
         .route("/logout", post(logout))
         .route("/sign-in/{user}", post(sign_in))
@@ -80,8 +97,49 @@ pub fn app(layer: AuthLayer<Users>, users: &Users) -> Router {
         .route("/act-as/{user}", post(act_as))
         .route("/stop-acting", post(stop_acting))
         .route("/account", get(account))
+        .route("/static", get(async || "the same for everybody"))
         .route("/health", get(async || "well"))
         .layer(layer)
         .route("/outside", get(home))
         .with_state(users.clone())
+}
+
+/// Another kind of users, with sessions of their own beside those of the visitors.
+#[derive(SessionSchema)]
+#[session(namespace = "staff")]
+pub struct Staff {
+    #[session(principal)]
+    user_id: Option<i64>,
+}
+
+/// An application for the staff alone.
+pub fn staff(sessions: SessionLayer) -> Router {
+    Router::new().route("/staff/{user}", post(sign_in_staff)).layer(sessions)
+}
+
+async fn sign_in_staff(mut session: Session<Staff>, Path(user): Path<i64>) {
+    session.set_user_id(user);
+}
+
+async fn staff_login(
+    mut auth: AuthSession<Users, Staff>,
+    Path(credentials): Path<(String, String)>,
+) {
+    let user = auth.authenticate(credentials).await.unwrap().unwrap();
+    auth.login(&user).await.unwrap();
+}
+
+async fn both(auth: Auth, staff: AuthSession<Users, Staff>) -> String {
+    let name = |user: Option<User>| user.map(|user| user.name);
+    format!("{:?} {:?}", name(auth.user), name(staff.user))
+}
+
+/// `visitors` within `staff`.
+pub fn nested(visitors: SessionLayer, staff: SessionLayer, users: &Users) -> Router {
+    Router::new()
+        .route("/", get(both))
+        .route("/login/{name}/{password}", post(login))
+        .route("/staff/{name}/{password}", post(staff_login))
+        .layer(AuthLayer::new::<Visitor>(users.clone(), visitors))
+        .layer(AuthLayer::new::<Staff>(users.clone(), staff))
 }

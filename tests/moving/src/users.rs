@@ -4,12 +4,13 @@ use axum_login::{AuthUser, AuthnBackend};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 
-/// A row. Here the password itself stands for its hash.
+/// A row.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct User {
     pub id: i64,
     pub name: String,
-    pub password: String,
+    /// Name and password stand for a hash with salt.
+    pub hash: String,
 }
 
 impl AuthUser for User {
@@ -20,7 +21,7 @@ impl AuthUser for User {
     }
 
     fn session_auth_hash(&self) -> &[u8] {
-        self.password.as_bytes()
+        self.hash.as_bytes()
     }
 }
 
@@ -44,7 +45,9 @@ impl Users {
     }
 
     pub async fn find(&self, id: i64) -> sqlx::Result<Option<User>> {
-        let query = sqlx::query_as("SELECT * FROM users WHERE id = ?").bind(id);
+        let query =
+            sqlx::query_as("SELECT *, name || ':' || password AS hash FROM users WHERE id = ?")
+                .bind(id);
         query.fetch_optional(&self.0).await
     }
 
@@ -67,8 +70,12 @@ impl AuthnBackend for Users {
     type Error = sqlx::Error;
 
     async fn authenticate(&self, (name, password): (String, String)) -> sqlx::Result<Option<User>> {
-        let query = sqlx::query_as("SELECT * FROM users WHERE name = ? AND password = ?");
-        query.bind(name).bind(password).fetch_optional(&self.0).await
+        let query = sqlx::query_scalar("SELECT id FROM users WHERE name = ? AND password = ?");
+        let known: Option<i64> = query.bind(name).bind(password).fetch_optional(&self.0).await?;
+        match known {
+            Some(id) => self.find(id).await,
+            None => Ok(None),
+        }
     }
 
     async fn get_user(&self, id: &i64) -> sqlx::Result<Option<User>> {

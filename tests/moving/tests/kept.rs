@@ -4,8 +4,8 @@
 use axum::Router;
 use session_moving::users::Users;
 use session_moving::{after, before, kept};
-use session_runtime::store::{MemoryStore, SessionStore};
-use session_runtime::{SessionLayer, SessionManager};
+use session_runtime::store::{CachedStore, MemoryStore, SessionStore};
+use session_runtime::{CookieConfig, SessionLayer, SessionManager};
 use session_tests::Client;
 
 struct Place {
@@ -37,6 +37,13 @@ impl Place {
         assert_eq!(client.post(&format!("/login/{name}/one")).await.status, 200);
         client
     }
+}
+
+/// The same browser, at another node or after the deployment.
+fn on(app: &Router, client: &Client) -> Client {
+    let mut moved = Client::new(app);
+    moved.cookies = client.cookies.clone();
+    moved
 }
 
 async fn is_signed_out(client: &mut Client) {
@@ -71,12 +78,17 @@ async fn sessions_of_axum_login_come_along() {
     let mut client = Client::new(&old);
     client.post("/locale/de").await;
     client.post("/login/ada/one").await;
-    let mut moved = Client::new(&place.app);
-    moved.cookies = client.cookies.clone();
+    let mut moved = on(&place.app, &client);
     assert_eq!(moved.get("/").await.body, "Some(\"ada\") de");
     assert_eq!(moved.get("/account").await.body, "1");
-    // Its hash came along too.
+    // Its hash comes along too, whatever became of the request that took it over.
     place.users.set_password(1, "two").await;
+    is_signed_out(&mut moved).await;
+    let mut client = Client::new(&old);
+    client.post("/login/bob/one").await;
+    let mut moved = on(&place.app, &client);
+    assert_eq!(moved.get("/nowhere").await.status, 404);
+    place.users.set_password(2, "two").await;
     is_signed_out(&mut moved).await;
 }
 
@@ -115,17 +127,37 @@ async fn a_user_who_is_no_more_is_signed_out() {
 }
 
 #[tokio::test]
-async fn a_sign_in_by_the_principal_is_covered_from_its_next_request_on() {
+async fn what_was_signed_in_otherwise_is_not_compared() {
     let place = Place::new().await;
     let mut client = Client::new(&place.app);
     client.post("/sign-in/1").await;
-    assert_eq!(client.get("/").await.body, "Some(\"ada\") en");
     place.users.set_password(1, "two").await;
+    assert_eq!(client.get("/").await.body, "Some(\"ada\") en");
+    client.post("/password/three").await;
+    assert_eq!(client.get("/account").await.body, "1");
+    place.delete_user(1).await;
     is_signed_out(&mut client).await;
-    // The hash of one user is not held against the next one.
-    let mut client = place.signed_in("bob").await;
-    client.post("/sign-in/3").await;
-    assert_eq!(client.get("/").await.body, "Some(\"cyd\") en");
+    // Nor with the hash of whoever was signed in before.
+    for then in ["/sign-in/3", "/switch/cyd/one"] {
+        let mut client = place.signed_in("bob").await;
+        client.post(then).await;
+        for _ in 0..2 {
+            assert_eq!(client.get("/").await.body, "Some(\"cyd\") en", "{then}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_is_stored_with_its_hash_or_not_at_all() {
+    for path in ["/login/ada/one", "/switch/ada/one", "/fail/ada/one"] {
+        let place = Place::new().await;
+        let mut client = Client::new(&place.app);
+        client.post("/locale/de").await;
+        client.post(path).await;
+        assert_eq!(place.sessions.count().await.unwrap(), 1, "{path}");
+        place.users.set_password(1, "two").await;
+        is_signed_out(&mut client).await;
+    }
 }
 
 #[tokio::test]
@@ -141,14 +173,76 @@ async fn who_acts_as_another_user_comes_back() {
 }
 
 #[tokio::test]
+async fn two_kinds_of_users_have_hashes_of_their_own() {
+    let place = Place::new().await;
+    let layer = |name| {
+        let cookie = CookieConfig::builder().name(name).build().unwrap();
+        SessionLayer::new(MemoryStore::new()).cookie(cookie)
+    };
+    let app = kept::nested(layer("visitor"), layer("staff"), &place.users);
+    let mut client = Client::new(&app);
+    client.post("/login/ada/one").await;
+    client.post("/staff/bob/one").await;
+    for _ in 0..2 {
+        assert_eq!(client.get("/").await.body, "Some(\"ada\") Some(\"bob\")");
+    }
+    place.users.set_password(2, "two").await;
+    assert_eq!(client.get("/").await.body, "Some(\"ada\") None");
+    place.users.set_password(1, "two").await;
+    assert_eq!(client.get("/").await.body, "None None");
+}
+
+#[tokio::test]
+async fn the_backend_is_asked_for_its_own_users_only() {
+    let place = Place::new().await;
+    // By mistake, both applications have one store and one cookie.
+    let staff = kept::staff(SessionLayer::new(place.ours.clone()));
+    for user in [1, 9] {
+        let mut client = Client::new(&staff);
+        client.post(&format!("/staff/{user}")).await;
+        assert_eq!(on(&place.app, &client).get("/").await.body, "None en");
+    }
+    assert_eq!(place.ours.count().await.unwrap(), 2, "who is none of them is left alone");
+}
+
+#[tokio::test]
+async fn a_cache_lets_nobody_in() {
+    let place = Place::new().await;
+    let node = || {
+        let cached = CachedStore::new(place.ours.clone());
+        kept::app(kept::layer(SessionLayer::new(cached), &place.users), &place.users)
+    };
+    let (one, other) = (node(), node());
+    let mut client = Client::new(&one);
+    client.post("/login/ada/one").await;
+    let mut there = on(&other, &client);
+    assert_eq!(there.get("/").await.body, "Some(\"ada\") en");
+    client.post("/logout").await;
+    assert_eq!(there.get("/").await.body, "None en");
+}
+
+#[tokio::test]
+async fn what_asks_for_no_session_is_the_same_for_everybody() {
+    let place = Place::new().await;
+    for mut client in [Client::new(&place.app), place.signed_in("ada").await] {
+        let reply = client.get("/static").await;
+        assert_eq!(reply.body, "the same for everybody");
+        for name in ["vary", "cache-control", "set-cookie"] {
+            assert!(!reply.headers.contains_key(name), "{:?}", reply.headers);
+        }
+        assert!(client.get("/").await.headers.contains_key("vary"));
+    }
+}
+
+#[tokio::test]
 async fn what_is_stored_is_not_the_hash_itself() {
     let place = Place::new().await;
     place.signed_in("ada").await;
     let exported = place.sessions.export(&1).await.unwrap();
-    // SHA-256 of `one`.
+    // SHA-256 of the hash.
     assert_eq!(
         exported[0].fields["axum-login:credentials"],
-        "dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z_0Me0"
+        "Fy8MkSXuoeWKJyS5UXhAK34JaOdYn2CrBix7_DV0sgk"
     );
 }
 
