@@ -81,6 +81,7 @@ use http::StatusCode;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 use tower_layer::Layer;
+use tower_sessions_core_014::SessionStore;
 
 use crate::Session;
 use crate::error::SessionError;
@@ -90,6 +91,7 @@ use crate::record::Record;
 use crate::rejection::SessionRejection;
 use crate::schema::{HasPrincipal, principal_of};
 use crate::session::Handle;
+use crate::tower_sessions_014::TowerSessionsLegacy;
 
 type HashOf = Result<Option<Vec<u8>>, Box<dyn StdError + Send + Sync>>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -104,7 +106,7 @@ struct SignIn {
 }
 
 /// The stored name of that field.
-pub(crate) const CREDENTIALS: &str = "axum-login:credentials";
+const CREDENTIALS: &str = "axum-login:credentials";
 
 /// What the middleware leaves for the extractor.
 struct Checked<B: AuthnBackend, S> {
@@ -216,7 +218,10 @@ where
 #[derive(Clone)]
 pub struct AuthLayer<B> {
     check: Middleware<B>,
+    backend: B,
     sessions: SessionLayer,
+    /// The stored name of the principal.
+    principal: &'static str,
 }
 
 type Middleware<B> = FromFnLayer<Check<B>, B, (State<B>, Request)>;
@@ -232,9 +237,38 @@ impl<B: AuthnBackend + 'static> AuthLayer<B> {
         let check: Check<B> =
             |State(backend), request, next| Box::pin(check::<B, S>(backend, request, next));
         Self {
-            check: from_fn_with_state(backend, check),
+            check: from_fn_with_state(backend.clone(), check),
+            backend,
             sessions: sessions.schema::<S>().schema::<SignIn>(),
+            principal: S::PRINCIPAL.name(),
         }
+    }
+
+    /// Takes over the sessions that axum-login left, as [`SessionLayer::adopt`] does: of users who
+    /// still exist, with the `session_auth_hash` of their sign-in.
+    ///
+    /// ```
+    /// use axum_login::AuthnBackend;
+    /// use session_runtime::axum_login::AuthLayer;
+    /// use session_runtime::tower_sessions_014::TowerSessionsLegacy;
+    /// # use tower_sessions_core_014::SessionStore;
+    ///
+    /// fn layer<B: AuthnBackend + 'static>(
+    ///     layer: AuthLayer<B>,
+    ///     their_store: impl SessionStore,
+    /// ) -> AuthLayer<B> {
+    ///     layer.adopt(TowerSessionsLegacy::new(their_store))
+    /// }
+    /// ```
+    ///
+    /// # Default
+    ///
+    /// Sessions of other layers open nothing.
+    #[must_use]
+    pub fn adopt<T: SessionStore>(mut self, legacy: TowerSessionsLegacy<T>) -> Self {
+        let legacy = legacy.axum_login(self.principal, hash_of(self.backend.clone()));
+        self.sessions = self.sessions.adopt(legacy.keeping((CREDENTIALS, digest)));
+        self
     }
 
     /// Returns the session layer, for its [managers](SessionLayer::manager_for).
@@ -261,22 +295,10 @@ impl<B> fmt::Debug for AuthLayer<B> {
     }
 }
 
-/// Reads a user's `session_auth_hash` from the backend, for
-/// [`TowerSessionsLegacy::axum_login`](crate::tower_sessions_014::TowerSessionsLegacy::axum_login).
-///
-/// ```
-/// use axum_login::AuthnBackend;
-/// use session_runtime::{axum_login::hash_of, tower_sessions_014::TowerSessionsLegacy};
-/// # use tower_sessions_core_014::SessionStore;
-///
-/// fn legacy<T: SessionStore>(
-///     their_store: T,
-///     backend: impl AuthnBackend + 'static,
-/// ) -> TowerSessionsLegacy<T> {
-///     TowerSessionsLegacy::new(their_store).axum_login("user_id", hash_of(backend))
-/// }
-/// ```
-pub fn hash_of<B: AuthnBackend + 'static>(backend: B) -> impl Fn(UserId<B>) -> BoxFuture<HashOf> {
+/// Reads a user's `session_auth_hash` from the backend.
+fn hash_of<B: AuthnBackend + 'static>(
+    backend: B,
+) -> impl Fn(UserId<B>) -> BoxFuture<HashOf> + Send + Sync {
     move |id| {
         let backend = backend.clone();
         Box::pin(async move {
@@ -343,6 +365,6 @@ fn owner<S: HasPrincipal>(record: &Record) -> Option<S::Principal> {
 }
 
 /// What is stored of a user's `session_auth_hash`.
-pub(crate) fn digest(hash: &[u8]) -> String {
+fn digest(hash: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(hash))
 }

@@ -18,7 +18,11 @@ type HashOf =
 pub(super) struct AxumLogin {
     field: String,
     hash_of: Box<HashOf>,
+    /// Under which name what of the hash is kept.
+    pub(super) keeps: Option<Keeps>,
 }
+
+pub(crate) type Keeps = (&'static str, fn(&[u8]) -> String);
 
 impl AxumLogin {
     pub(super) fn new<U, F>(field: String, hash_of: impl Fn(U) -> F + Send + Sync + 'static) -> Self
@@ -38,7 +42,7 @@ impl AxumLogin {
                 "the user of a session of axum-login has an id of another type",
             ))),
         };
-        Self { field, hash_of: Box::new(hash_of) }
+        Self { field, hash_of: Box::new(hash_of), keeps: None }
     }
 
     /// Moves the user's id from the entry to the field. Returns `false` for a session that
@@ -59,10 +63,8 @@ impl AxumLogin {
             return Ok(false);
         }
         data.insert(self.field.clone(), user);
-        #[cfg(feature = "axum-login")]
-        if let Some(hash) = present {
-            use crate::axum_login::{CREDENTIALS, digest};
-            data.insert(CREDENTIALS.to_owned(), digest(&hash).into());
+        if let (Some(hash), Some((name, digest))) = (present, self.keeps) {
+            data.insert(name.to_owned(), digest(&hash).into());
         }
         Ok(true)
     }

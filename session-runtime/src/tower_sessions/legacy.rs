@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::axum_login::AxumLogin;
+#[cfg(feature = "axum-login")]
+use super::axum_login::Keeps;
 use super::below::{failed, is_ours};
 use super::their_core::SessionStore as Theirs;
 use super::their_core::session::{Id, Record};
@@ -176,6 +178,16 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
         F: Future<Output = Result<Option<Vec<u8>>, Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         self.login = Some(AxumLogin::new(field.into(), hash_of));
+        self
+    }
+
+    /// Keeps something of the user's `session_auth_hash` in the session.
+    #[cfg(feature = "axum-login")]
+    #[allow(dead_code)] // In 0.15.
+    pub(crate) fn keeping(mut self, keeps: Keeps) -> Self {
+        if let Some(login) = &mut self.login {
+            login.keeps = Some(keeps);
+        }
         self
     }
 }

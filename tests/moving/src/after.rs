@@ -4,8 +4,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum_login::AuthnBackend as _;
-use session_runtime::axum_login::hash_of;
+use axum_login::{AuthUser as _, AuthnBackend as _};
 use session_runtime::tower_sessions_014::TowerSessionsLegacy;
 use session_runtime::{Session, SessionLayer, SessionSchema};
 use tower_sessions_sqlx_store::SqliteStore;
@@ -60,5 +59,12 @@ pub fn app(layer: SessionLayer, users: &Users) -> Router {
 
 /// What axum-login left in their store.
 pub fn left(store: SqliteStore, users: &Users) -> TowerSessionsLegacy<SqliteStore> {
-    TowerSessionsLegacy::new(store).axum_login("user_id", hash_of(users.clone()))
+    let users = users.clone();
+    TowerSessionsLegacy::new(store).axum_login("user_id", move |id: i64| {
+        let users = users.clone();
+        async move {
+            let user = users.find(id).await?;
+            Ok(user.map(|user| user.session_auth_hash().to_vec()))
+        }
+    })
 }

@@ -5,6 +5,7 @@ use axum::Router;
 use session_moving::users::Users;
 use session_moving::{after, before, kept};
 use session_runtime::store::{CachedStore, MemoryStore, SessionStore};
+use session_runtime::tower_sessions_014::TowerSessionsLegacy;
 use session_runtime::{CookieConfig, SessionLayer, SessionManager};
 use session_tests::Client;
 
@@ -21,8 +22,8 @@ impl Place {
         let directory = tempfile::tempdir().unwrap();
         let users = Users::create(&directory.path().join("app.db")).await;
         let ours = MemoryStore::new();
-        let legacy = after::left(before::store(&users).await, &users);
-        let layer = kept::layer(SessionLayer::new(ours.clone()).adopt(legacy), &users);
+        let legacy = TowerSessionsLegacy::new(before::store(&users).await);
+        let layer = kept::layer(SessionLayer::new(ours.clone()), &users).adopt(legacy);
         let (sessions, app) = (layer.sessions().manager_for().unwrap(), kept::app(layer, &users));
         Self { users, ours, sessions, app, _directory: directory }
     }
