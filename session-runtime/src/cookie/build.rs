@@ -15,11 +15,11 @@ pub(crate) fn apply_to(
     cookie: &SetCookie,
     change: &CookieChange,
     write_text: impl FnOnce(&SessionToken, &mut String),
-    now: Timestamp,
+    now: impl FnOnce() -> Timestamp,
 ) {
     let (token, here, max_age) = match change {
         CookieChange::Set { token, expires } => {
-            let left = expires.map(|end| end.since(now).min(MAX_LIFETIME).as_secs());
+            let left = expires.map(|end| end.since(now()).min(MAX_LIFETIME).as_secs());
             (Some(token), "1", left)
         }
         CookieChange::Remove => (None, "", Some(0)),
@@ -104,7 +104,7 @@ mod tests {
     fn header(config: &CookieConfig, change: &CookieChange) -> String {
         let mut headers = HeaderMap::new();
         let now = Timestamp::from_millis(0);
-        apply_to(&mut headers, &SetCookie::of(config), change, SessionToken::write_to, now);
+        apply_to(&mut headers, &SetCookie::of(config), change, SessionToken::write_to, || now);
         assert_eq!(headers[header::CACHE_CONTROL], "no-store");
         headers[header::SET_COOKIE].to_str().unwrap().to_owned()
     }
@@ -172,7 +172,7 @@ mod tests {
         }
         let now = Timestamp::from_millis(0);
         let cookie = SetCookie::of(&CookieConfig::default());
-        apply_to(&mut headers, &cookie, &CookieChange::Remove, SessionToken::write_to, now);
+        apply_to(&mut headers, &cookie, &CookieChange::Remove, SessionToken::write_to, || now);
         headers.remove(header::SET_COOKIE);
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
         let mut left: Vec<_> =

@@ -172,7 +172,7 @@ fn set_cookies(
 ) {
     let config = &session.engine.config;
     let text = |token: &SessionToken, text: &mut String| config.write_text_of(token, text);
-    let now = session.engine.now();
+    let now = || session.engine.now();
     apply_to(headers, &session.engine.cookie, change, text, now);
     if state.moved {
         for former in &config.former_cookies {

@@ -163,7 +163,9 @@ impl Core {
                 return Ok(());
             }
         };
-        if let (true, Op::Set(stored)) = (field.principal, &op) {
+        if let (true, Op::Set(stored)) = (field.principal, &op)
+            && !value::identifies(&*change.value)
+        {
             value::identifying(field, stored)?;
         }
         if op == Op::Remove || field.principal {

@@ -1,5 +1,6 @@
 //! Converts a field's value to its stored form and back.
 
+use std::any::Any;
 use std::borrow::Cow;
 
 use crate::clock::Timestamp;
@@ -37,6 +38,15 @@ pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, Sess
         .codec()
         .bytes_of(&**value)
         .map_err(|source| SessionError::Unencodable { field: field.name, source })
+}
+
+/// Whether the principal is of a type of which it is known that equal values have one text.
+pub(super) fn identifies(principal: &(dyn Any + Send + Sync)) -> bool {
+    principal.is::<Option<i64>>()
+        || principal.is::<Option<u64>>()
+        || principal.is::<Option<i32>>()
+        || principal.is::<Option<u32>>()
+        || principal.is::<Option<String>>()
 }
 
 /// Checks that `json` identifies a principal: if encoding it again gave another text, no listing,

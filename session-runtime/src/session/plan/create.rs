@@ -73,6 +73,11 @@ pub(super) fn create(
         // An attacker may have planted these before the sign-in.
         fields = without(&fields, &situation.marked.planted);
     }
+    // No field has its name, so the changes below do not matter to it.
+    let external = match authenticated {
+        true => External::change(&fields, pending.external.as_deref()),
+        false => None,
+    };
     let fields = loop {
         match fields.apply_all(ops.iter().map(|(op, meant)| (op.name(), &**meant))) {
             Ok((fields, _)) => break fields,
@@ -87,8 +92,7 @@ pub(super) fn create(
             Some(FieldOp::new(Actor::FIELD, Op::Set(actor.to_json())))
         }
         _ if acts => return Err(SessionError::Gone),
-        _ if authenticated => External::change(&fields, pending.external.as_deref()),
-        _ => None,
+        _ => external,
     };
     let fields = match own {
         Some(op) => fields.apply(&[op]).map_err(SessionError::Refused)?.0,

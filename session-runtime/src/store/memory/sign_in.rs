@@ -30,16 +30,24 @@ impl Inner {
         let order = (record.meta.authenticated, record.meta.created);
         let mut theirs = self.index.lock(principal);
         let now = self.clock.now();
-        if !self.shard(id).is_free(id, now) {
-            return Created::Exists;
-        }
-        let evicted = match self.admit(&mut theirs, principal, id, sign_in, now) {
-            Ok(evicted) => evicted,
-            Err(denied) => return Created::Denied(denied),
-        };
-        let mut shards = Locked::of(self, id, &evicted);
+        let mut shards = Locked::of(self, id, &[]);
         if !shards.own.is_free(id, now) {
             return Created::Exists;
+        }
+        let mut evicted = Vec::new();
+        if sign_in.cap.is_some() {
+            // Looks at other sessions, and so may not hold the lock of this one.
+            drop(shards);
+            match self.admit(&mut theirs, principal, id, sign_in, now) {
+                Ok(some) => evicted = some,
+                Err(denied) => return Created::Denied(denied),
+            }
+            shards = Locked::of(self, id, &evicted);
+            if !shards.own.is_free(id, now) {
+                return Created::Exists;
+            }
+        } else if let Err(denied) = sign_in.admit([], theirs.revoked(now)) {
+            return Created::Denied(denied);
         }
         self.evict(&mut theirs, &mut shards, principal, &evicted, now);
         shards.own.insert(record);
