@@ -55,8 +55,8 @@
 //! extractor runs, so they hold for [`Authenticated`](crate::Authenticated) too, and neither trusts a
 //! [cache](crate::store::CachedStore).
 //!
-//! What is stored is a SHA-256 of that hash, by [`AuthSession::login`] and when a session is taken
-//! over. Nothing is compared in a session that was signed in otherwise, by `set_user_id(…)` or
+//! What is stored is a SHA-256 of that hash, by [`AuthSession::login`] and [`AuthLayer::adopt`].
+//! Nothing is compared in a session that was signed in otherwise, by `set_user_id(…)` or
 //! [`act_as`](crate::Authenticated::act_as): if there are such, a handler that changes a password
 //! calls [`revoke_all`](crate::SessionManager::revoke_all).
 //!
