@@ -36,7 +36,8 @@ impl fmt::Display for Table {
 /// A number without decimals, as `1,234,567`.
 #[must_use]
 pub fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
+    // Nothing is not negative.
+    let digits = format!("{:.0}", number.round() + 0.0);
     let mut text = String::new();
     for (index, digit) in digits.char_indices() {
         if (digits.len() - index).is_multiple_of(3) && text.ends_with(|c: char| c.is_ascii_digit())

@@ -52,13 +52,14 @@
 //! As in axum-login, each request with a signed-in user asks the backend for that user, and a
 //! session ends at its next request once the user has another `session_auth_hash`. Unlike there, it
 //! also ends once the backend does not know the user any more. Both happen before any handler or
-//! extractor runs, so they hold for [`Authenticated`](crate::Authenticated) too, and neither trusts a
+//! extractor behind the layer runs, so they hold for [`Authenticated`](crate::Authenticated) too, and neither trusts a
 //! [cache](crate::store::CachedStore).
 //!
-//! What is stored is a SHA-256 of that hash, by [`AuthSession::login`] and [`AuthLayer::adopt`].
+//! [`AuthSession::login`] and [`AuthLayer::adopt`] store a SHA-256 of that hash, not the hash itself.
 //! Nothing is compared in a session that was signed in otherwise, by `set_user_id(…)` or
 //! [`act_as`](crate::Authenticated::act_as): if there are such, a handler that changes a password
-//! calls [`revoke_all`](crate::SessionManager::revoke_all).
+//! calls [`revoke_all`](crate::SessionManager::revoke_all). Nor is the backend asked for a user who
+//! acts as another one: `revoke_all` ends that, too.
 //!
 //! Since the user is asked for, every request is activity: name those that are not with
 //! [`passive`](SessionLayer::passive).
@@ -84,16 +85,16 @@ use tower_layer::Layer;
 use tower_sessions_core_014::SessionStore;
 
 use crate::Session;
+use crate::codec::same_value;
 use crate::error::SessionError;
 use crate::extract::{request_of, session_of};
 use crate::middleware::SessionLayer;
-use crate::record::Record;
 use crate::rejection::SessionRejection;
-use crate::schema::{HasPrincipal, principal_of};
+use crate::schema::{Field, HasPrincipal};
 use crate::session::Handle;
 use crate::tower_sessions_014::TowerSessionsLegacy;
 
-type HashOf = Result<Option<Vec<u8>>, Box<dyn StdError + Send + Sync>>;
+type FoundHash = Result<Option<Vec<u8>>, Box<dyn StdError + Send + Sync>>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What a sign-in stores beside the user.
@@ -160,11 +161,12 @@ where
     /// None here: what can fail is storing it, and then the layer answers the request.
     #[allow(clippy::unused_async)] // As there, so that handlers stay as they are.
     pub async fn login(&mut self, user: &B::User) -> Result<(), Error<B>> {
-        // On the session as it is now: a handler may have ended the one that it was given.
         let mut sign_in = Handle::<SignIn>::beside(&self.session);
         sign_in.set(SignIn::CREDENTIALS, Some(digest(user.session_auth_hash())));
         drop(sign_in);
         self.session.set(S::PRINCIPAL, Some(user.id()));
+        // As the digest is: they are stored together.
+        self.session.publish();
         self.user = Some(user.clone());
         Ok(())
     }
@@ -190,7 +192,7 @@ impl<B: AuthnBackend, S: HasPrincipal> fmt::Debug for AuthSession<B, S> {
 impl<B, S, State> FromRequestParts<State> for AuthSession<B, S>
 where
     B: AuthnBackend + 'static,
-    S: HasPrincipal,
+    S: HasPrincipal<Principal = UserId<B>>,
     State: Send + Sync,
 {
     type Rejection = Response;
@@ -207,6 +209,8 @@ where
         let session = session_of::<S>(&parts.extensions, &parts.headers).await;
         let session = session.map_err(IntoResponse::into_response)?;
         let Checked { user, backend, schema: _ } = checked;
+        // A middleware between the check and here may have signed the user out, or another one in.
+        let user = user.filter(|user| is_principal::<S>(&session, &user.id()));
         Ok(Self { user, backend, session })
     }
 }
@@ -220,8 +224,7 @@ pub struct AuthLayer<B> {
     check: Middleware<B>,
     backend: B,
     sessions: SessionLayer,
-    /// The stored name of the principal.
-    principal: &'static str,
+    principal: &'static Field,
 }
 
 type Middleware<B> = FromFnLayer<Check<B>, B, (State<B>, Request)>;
@@ -240,7 +243,7 @@ impl<B: AuthnBackend + 'static> AuthLayer<B> {
             check: from_fn_with_state(backend.clone(), check),
             backend,
             sessions: sessions.schema::<S>().schema::<SignIn>(),
-            principal: S::PRINCIPAL.name(),
+            principal: &S::SCHEMA.fields[S::PRINCIPAL.index()],
         }
     }
 
@@ -266,8 +269,9 @@ impl<B: AuthnBackend + 'static> AuthLayer<B> {
     /// Sessions of other layers open nothing.
     #[must_use]
     pub fn adopt<T: SessionStore>(mut self, legacy: TowerSessionsLegacy<T>) -> Self {
-        let legacy = legacy.axum_login(self.principal, hash_of(self.backend.clone()));
-        self.sessions = self.sessions.adopt(legacy.keeping((CREDENTIALS, digest)));
+        let legacy = legacy.axum_login(self.principal.name, hash_of(self.backend.clone()));
+        let legacy = legacy.keeping((CREDENTIALS, digest), self.principal.aliases);
+        self.sessions = self.sessions.adopt(legacy);
         self
     }
 
@@ -298,7 +302,7 @@ impl<B> fmt::Debug for AuthLayer<B> {
 /// Reads a user's `session_auth_hash` from the backend.
 fn hash_of<B: AuthnBackend + 'static>(
     backend: B,
-) -> impl Fn(UserId<B>) -> BoxFuture<HashOf> + Send + Sync {
+) -> impl Fn(UserId<B>) -> BoxFuture<FoundHash> + Send + Sync {
     move |id| {
         let backend = backend.clone();
         Box::pin(async move {
@@ -335,16 +339,15 @@ where
         Err(SessionRejection::Excluded { .. }) => return Ok(None),
         Err(rejection) => return Err(rejection.into_response()),
     };
-    let record = request.record(&parts.headers).await.map_err(failed)?;
-    let Some((record, id)) = record.and_then(|record| Some((record.clone(), owner::<S>(&record)?)))
-    else {
-        return Ok(None);
-    };
+    let mut session = request.look::<S>(&parts.headers).await.map_err(failed)?;
+    let Some(id) = session.get(S::PRINCIPAL).clone() else { return Ok(None) };
     let user = backend.get_user(&id).await.map_err(|error| {
         tracing::error!(error = &error as &dyn StdError, "the backend cannot say who is signed in");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     })?;
-    let stored = record.fields.get(CREDENTIALS).map(serde_json::from_slice::<String>);
+    let record = request.scope.state().record().cloned();
+    let stored = record.as_ref().and_then(|record| record.fields.get(CREDENTIALS));
+    let stored = stored.map(serde_json::from_slice::<String>);
     let holds = |user: &B::User| match &stored {
         None => true,
         Some(stored) => {
@@ -353,15 +356,15 @@ where
     };
     let user = user.filter(holds);
     if user.is_none() {
-        request.handle::<S>(&parts.headers, false).await.map_err(failed)?.destroy();
+        session.destroy();
     }
     Ok(user)
 }
 
-/// The user of `S` that the record belongs to, whoever acts as them.
-fn owner<S: HasPrincipal>(record: &Record) -> Option<S::Principal> {
-    let user = record.meta.principal.as_ref()?.user();
-    (user.namespace() == S::SCHEMA.namespace).then(|| principal_of::<S>(user.json()))?
+/// Whether the session belongs to the user with this id.
+fn is_principal<S: HasPrincipal>(session: &Handle<S>, id: &S::Principal) -> bool {
+    let (now, theirs) = (session.core.principal(), serde_json::to_vec(id));
+    matches!((now, theirs), (Ok(Some(now)), Ok(theirs)) if same_value(now.as_bytes(), &theirs))
 }
 
 /// What is stored of a user's `session_auth_hash`.

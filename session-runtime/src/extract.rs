@@ -65,6 +65,7 @@ pub(crate) fn request_of<S: SessionSchema>(
 }
 
 /// Finds the session of the innermost layer.
+#[cfg(feature = "axum")]
 pub(crate) fn innermost<'a>(
     extensions: &'a Extensions,
     wanted: &'static str,

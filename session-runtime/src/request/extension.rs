@@ -71,6 +71,7 @@ impl RequestExtension {
         successors(Some(self), |it| it.outer.as_deref()).map(|it| &it.passed)
     }
 
+    #[cfg(feature = "axum")]
     pub(crate) const fn innermost(&self) -> &Passed {
         &self.passed
     }

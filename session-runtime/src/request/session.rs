@@ -122,16 +122,17 @@ impl RequestSession {
         Handle::open(Arc::clone(self) as Arc<dyn Backend>)
     }
 
-    /// Returns the stored session of this request, loading it if necessary, from no cache. The
-    /// response does not depend on it for that.
+    /// Opens a handle as [`handle`](Self::handle) does, never from a cache. This alone does not make
+    /// the response depend on the session.
     #[cfg(feature = "axum-login")]
-    pub(crate) async fn record(
+    pub(crate) async fn look<S: SessionSchema>(
         self: &Arc<Self>,
         headers: &HeaderMap,
-    ) -> Result<Option<Arc<Record>>, SessionError> {
+    ) -> Result<Handle<S>, SessionError> {
         self.asked.store(true, Ordering::Release);
+        self.engine.admit(S::SCHEMA)?;
         self.load(headers, false).await?;
-        Ok(self.scope.state().record().cloned())
+        Handle::look(Arc::clone(self) as Arc<dyn Backend>)
     }
 
     /// Counts this request as no activity. It takes effect if the session is not loaded yet.

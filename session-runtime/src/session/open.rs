@@ -12,14 +12,21 @@ use crate::schema::{Field, OnInvalid, Schema, SessionSchema};
 impl<S: SessionSchema> Handle<S> {
     /// Opens a handle on the session that `backend` has loaded.
     pub(crate) fn open(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
-        Core::open(backend, S::SCHEMA).map(Self::new)
+        Core::open(backend, S::SCHEMA, true).map(Self::new)
     }
 
-    /// Opens a handle on the session of another one, as it is now, to set fields of another schema.
+    /// Same, for a look that alone does not make the response depend on the session.
+    #[cfg(feature = "axum-login")]
+    pub(crate) fn look(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
+        Core::open(backend, S::SCHEMA, false).map(Self::new)
+    }
+
+    /// Opens a handle on the session of another one, to set fields of another schema.
     #[cfg(feature = "axum-login")]
     pub(crate) fn beside<O: SessionSchema>(other: &Handle<O>) -> Self {
         let backend = &other.core.backend;
-        let core = Core::view(backend, S::SCHEMA, &backend.scope().state());
+        let mut core = Core::view(backend, S::SCHEMA, &backend.scope().state());
+        core.generation = other.core.generation;
         Self::new(core)
     }
 }
@@ -29,7 +36,11 @@ impl Core {
     ///
     /// The principal and fields with a strict `on_invalid` policy are decoded now, all others when
     /// they are first read.
-    fn open(backend: Arc<dyn Backend>, schema: &'static Schema) -> Result<Self, SessionError> {
+    fn open(
+        backend: Arc<dyn Backend>,
+        schema: &'static Schema,
+        reads: bool,
+    ) -> Result<Self, SessionError> {
         let scope = backend.scope();
         if scope.unpublished() > 0 {
             tracing::warn!(
@@ -38,7 +49,7 @@ impl Core {
             );
         }
         let mut state = scope.state();
-        state.read = true;
+        state.read |= reads;
         state.reads_under(schema);
         let core = Self::view(&backend, schema, &state);
         match core.strict_failure() {

@@ -18,6 +18,8 @@ type HashOf =
 pub(super) struct AxumLogin {
     field: String,
     hash_of: Box<HashOf>,
+    /// Other names of the field.
+    pub(super) aliases: &'static [&'static str],
     /// Under which name what of the hash is kept.
     pub(super) keeps: Option<Keeps>,
 }
@@ -42,7 +44,7 @@ impl AxumLogin {
                 "the user of a session of axum-login has an id of another type",
             ))),
         };
-        Self { field, hash_of: Box::new(hash_of), keeps: None }
+        Self { field, hash_of: Box::new(hash_of), aliases: &[], keeps: None }
     }
 
     /// Moves the user's id from the entry to the field. Returns `false` for a session that
@@ -53,6 +55,9 @@ impl AxumLogin {
     ) -> Result<bool, StoreError> {
         // Only the entry decides who is signed in.
         data.remove(&self.field);
+        for alias in self.aliases {
+            data.remove(*alias);
+        }
         let Some(Value::Object(mut login)) = data.remove(ENTRY) else { return Ok(true) };
         let Some(user) = login.remove("user_id").filter(|it| !it.is_null()) else {
             return Ok(true);

@@ -141,7 +141,7 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
     /// `hash_of` returns the user's current `session_auth_hash`, or `None` for a user who no longer
     /// exists. As in axum-login, a session with another hash is not taken over, so sessions from
     /// before a password change stay ended. If the application itself has a key named like `field`,
-    /// that key is dropped.
+    /// that key is dropped; drop one that is named like an alias of it with `map`.
     ///
     /// ```
     /// use session_runtime::legacy::Legacy;
@@ -181,12 +181,13 @@ impl<T: Theirs> TowerSessionsLegacy<T> {
         self
     }
 
-    /// Keeps something of the user's `session_auth_hash` in the session.
+    /// Keeps something of the user's `session_auth_hash` in the session, and drops keys that are
+    /// other names of the field.
     #[cfg(feature = "axum-login")]
     #[allow(dead_code)] // In 0.15.
-    pub(crate) fn keeping(mut self, keeps: Keeps) -> Self {
+    pub(crate) fn keeping(mut self, keeps: Keeps, aliases: &'static [&'static str]) -> Self {
         if let Some(login) = &mut self.login {
-            login.keeps = Some(keeps);
+            (login.keeps, login.aliases) = (Some(keeps), aliases);
         }
         self
     }

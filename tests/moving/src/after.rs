@@ -13,7 +13,7 @@ use crate::users::Users;
 
 #[derive(SessionSchema)]
 pub struct Visitor {
-    #[session(principal)]
+    #[session(principal, alias = "member")]
     user_id: Option<i64>,
     #[session(default = "en")]
     locale: String,
@@ -60,7 +60,11 @@ pub fn app(layer: SessionLayer, users: &Users) -> Router {
 /// What axum-login left in their store.
 pub fn left(store: SqliteStore, users: &Users) -> TowerSessionsLegacy<SqliteStore> {
     let users = users.clone();
-    TowerSessionsLegacy::new(store).axum_login("user_id", move |id: i64| {
+    let legacy = TowerSessionsLegacy::new(store).map(|mut data| {
+        data.remove("member");
+        data
+    });
+    legacy.axum_login("user_id", move |id: i64| {
         let users = users.clone();
         async move {
             let user = users.find(id).await?;

@@ -30,6 +30,11 @@ async fn locale(auth: Auth, Path(locale): Path<String>) {
     auth.session.insert("locale", locale).await.unwrap();
 }
 
+/// A key of the application that has nothing to do with who is signed in.
+async fn member(auth: Auth, Path(id): Path<i64>) {
+    auth.session.insert("member", id).await.unwrap();
+}
+
 async fn logout(mut auth: Auth) {
     auth.logout().await.unwrap();
 }
@@ -41,6 +46,7 @@ pub fn app(store: impl SessionStore + Clone, users: &Users) -> Router {
         .route("/", get(home))
         .route("/login/{name}/{password}", post(login))
         .route("/locale/{locale}", post(locale))
+        .route("/member/{id}", post(member))
         .route("/logout", post(logout))
         .layer(layer.build())
 }

@@ -2,8 +2,10 @@
 //! the session itself has changed.
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
 use axum::routing::{get, post};
 use session_runtime::axum_login::{AuthLayer, AuthSession};
 use session_runtime::{Authenticated, Session, SessionLayer, SessionSchema};
@@ -50,6 +52,18 @@ async fn password(
     who.set_user_id(id);
 }
 
+/// As above. The password was asked for once more.
+async fn prove(mut who: Authenticated<Visitor>) {
+    who.reauthenticated();
+}
+
+/// Signs out whoever comes along.
+async fn banned(mut auth: Auth, request: Request, next: Next) -> Response {
+    auth.logout().await.unwrap();
+    drop(auth);
+    next.run(request).await
+}
+
 /// As above.
 async fn act_as(mut who: Authenticated<Visitor>, Path(user): Path<i64>) {
     who.act_as(user);
@@ -72,6 +86,24 @@ async fn switch(mut auth: Auth, Path(credentials): Path<(String, String)>) {
     auth.login(&user).await.unwrap();
 }
 
+/// Signs in, and drops what it has not published.
+async fn discard(mut auth: Auth, Path(credentials): Path<(String, String)>) {
+    let user = auth.authenticate(credentials).await.unwrap().unwrap();
+    auth.login(&user).await.unwrap();
+    auth.session.discard();
+}
+
+/// Signs in on a session that another handle has ended meanwhile.
+async fn too_late(
+    mut auth: Auth,
+    mut session: Session<Visitor>,
+    Path(credentials): Path<(String, String)>,
+) {
+    session.destroy();
+    let user = auth.authenticate(credentials).await.unwrap().unwrap();
+    auth.login(&user).await.unwrap();
+}
+
 /// Signs in, and fails.
 async fn fail(mut auth: Auth, Path(credentials): Path<(String, String)>) -> StatusCode {
     let user = auth.authenticate(credentials).await.unwrap().unwrap();
@@ -89,11 +121,15 @@ pub fn app(layer: AuthLayer<Users>, users: &Users) -> Router {
         .route("/", get(home))
         .route("/login/{name}/{password}", post(login))
         .route("/switch/{name}/{password}", post(switch))
+        .route("/discard/{name}/{password}", post(discard))
+        .route("/too-late/{name}/{password}", post(too_late))
         .route("/fail/{name}/{password}", post(fail))
         .route("/locale/{locale}", post(locale))
         .route("/logout", post(logout))
         .route("/sign-in/{user}", post(sign_in))
         .route("/password/{password}", post(password))
+        .route("/prove", post(prove))
+        .route("/banned", get(home).layer(from_fn(banned)))
         .route("/act-as/{user}", post(act_as))
         .route("/stop-acting", post(stop_acting))
         .route("/account", get(account))

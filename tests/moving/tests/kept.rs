@@ -89,8 +89,30 @@ async fn sessions_of_axum_login_come_along() {
     client.post("/login/bob/one").await;
     let mut moved = on(&place.app, &client);
     assert_eq!(moved.get("/nowhere").await.status, 404);
+    moved.post("/prove").await;
+    assert_eq!(moved.get("/account").await.body, "2");
     place.users.set_password(2, "two").await;
     is_signed_out(&mut moved).await;
+}
+
+#[tokio::test]
+async fn only_what_axum_login_stored_says_who_is_signed_in() {
+    let place = Place::new().await;
+    let old = before::app(before::store(&place.users).await, &place.users);
+    let mut client = Client::new(&old);
+    client.post("/locale/de").await;
+    client.post("/member/1").await;
+    let mut moved = on(&place.app, &client);
+    assert_eq!(moved.get("/").await.body, "None de");
+    assert_eq!(moved.get("/account").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_handler_sees_the_user_of_the_session_as_it_is_now() {
+    let place = Place::new().await;
+    let mut client = place.signed_in("ada").await;
+    assert_eq!(client.get("/banned").await.body, "None en");
+    is_signed_out(&mut client).await;
 }
 
 #[tokio::test]
@@ -150,15 +172,24 @@ async fn what_was_signed_in_otherwise_is_not_compared() {
 
 #[tokio::test]
 async fn a_sign_in_is_stored_with_its_hash_or_not_at_all() {
-    for path in ["/login/ada/one", "/switch/ada/one", "/fail/ada/one"] {
+    for path in ["/login/ada/one", "/switch/ada/one", "/discard/ada/one", "/fail/ada/one"] {
         let place = Place::new().await;
         let mut client = Client::new(&place.app);
         client.post("/locale/de").await;
         client.post(path).await;
-        assert_eq!(place.sessions.count().await.unwrap(), 1, "{path}");
+        assert_eq!(client.get("/account").await.body, "1", "{path}");
         place.users.set_password(1, "two").await;
         is_signed_out(&mut client).await;
     }
+}
+
+#[tokio::test]
+async fn a_sign_in_on_an_ended_session_leaves_nothing() {
+    let place = Place::new().await;
+    let mut client = place.signed_in("bob").await;
+    client.post("/too-late/ada/one").await;
+    assert_eq!(place.ours.count().await.unwrap(), 0);
+    is_signed_out(&mut client).await;
 }
 
 #[tokio::test]

@@ -46,8 +46,10 @@ pub(super) fn apply(
         // No user is signed in who could act.
         return Err(SessionError::Gone);
     }
-    // The fields may have been planted before the sign-in.
-    let clears = authenticated && (signs_in || record.meta.authenticated.is_none());
+    // The fields may have been planted before the sign-in. A session that was taken over has a user
+    // and no time of the sign-in.
+    let first = record.meta.authenticated.is_none() && record.meta.principal.is_none();
+    let clears = authenticated && (signs_in || first);
     let ops = if clears { on_cleared(ops, situation.now)? } else { Cow::Borrowed(ops) };
     let ops = &*ops;
     let mut writes = FieldWrites::new(ops.len());
