@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn digits_are_grouped() {
-        let texts = [0.4, 999.0, 1_000.0, 1_234_567.0, -100.0, f64::NAN].map(whole);
-        assert_eq!(texts, ["0", "999", "1,000", "1,234,567", "-100", "NaN"]);
+        let texts = [0.4, -0.4, 999.0, 1_000.0, 1_234_567.0, -100.0, f64::NAN].map(whole);
+        assert_eq!(texts, ["0", "0", "999", "1,000", "1,234,567", "-100", "NaN"]);
     }
 }

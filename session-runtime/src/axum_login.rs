@@ -52,8 +52,8 @@
 //! As in axum-login, each request with a signed-in user asks the backend for that user, and a
 //! session ends at its next request once the user has another `session_auth_hash`. Unlike there, it
 //! also ends once the backend does not know the user any more. Both happen before any handler or
-//! extractor behind the layer runs, so they hold for [`Authenticated`](crate::Authenticated) too, and neither trusts a
-//! [cache](crate::store::CachedStore).
+//! extractor behind the layer runs, so they hold for [`Authenticated`](crate::Authenticated) too,
+//! and neither trusts a [cache](crate::store::CachedStore).
 //!
 //! [`AuthSession::login`] and [`AuthLayer::adopt`] store a SHA-256 of that hash, not the hash itself.
 //! Nothing is compared in a session that was signed in otherwise, by `set_user_id(…)` or

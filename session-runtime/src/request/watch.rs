@@ -16,9 +16,9 @@ impl RequestSession {
     /// Waits until the session has ended for this request, or has another revision than `rev`:
     /// returns the reason of the end, or `None`.
     ///
-    /// What this layer does, and what the store reports or is told, is noticed at once. Anything else is
-    /// looked for at an interval, by loads that a cache may answer, so that a waiting socket costs a
-    /// store with a cache nothing.
+    /// What this layer does, and what the store reports or is told, is noticed at once. Anything
+    /// else is looked for at an interval, by loads that a cache may answer, so that a waiting socket
+    /// costs a store with a cache nothing.
     pub(super) async fn wait_for(
         &self,
         record: Arc<Record>,

@@ -164,7 +164,7 @@ impl Core {
             }
         };
         if let (true, Op::Set(stored)) = (field.principal, &op)
-            && !value::identifies(&*change.value)
+            && !value::has_one_text_by_type(&*change.value)
         {
             value::identifying(field, stored)?;
         }

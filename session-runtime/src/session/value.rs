@@ -40,8 +40,9 @@ pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, Sess
         .map_err(|source| SessionError::Unencodable { field: field.name, source })
 }
 
-/// Whether the principal is of a type of which it is known that equal values have one text.
-pub(super) fn identifies(principal: &(dyn Any + Send + Sync)) -> bool {
+/// Whether the principal's type alone tells that equal values have one text, which
+/// [`identifying`] need not check then.
+pub(super) fn has_one_text_by_type(principal: &(dyn Any + Send + Sync)) -> bool {
     principal.is::<Option<i64>>()
         || principal.is::<Option<u64>>()
         || principal.is::<Option<i32>>()
