@@ -24,6 +24,7 @@ mod event;
 mod extract;
 mod hmac;
 mod id;
+mod inline;
 #[cfg(feature = "keys")]
 pub mod keys;
 #[cfg(not(feature = "keys"))]

@@ -90,9 +90,7 @@ impl Browser {
     /// Stores JSON as some release did.
     pub(crate) async fn plant(&self, fields: &[(&'static str, &str)]) {
         let record = self.record().await;
-        let set = |(name, json): &(&'static str, &str)| {
-            FieldOp::new(*name, Op::Set(json.as_bytes().to_vec()))
-        };
+        let set = |(name, json): &(&'static str, &str)| FieldOp::new(*name, Op::set(*json));
         let patch = Patch::of(fields.iter().map(set).collect());
         self.store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
     }

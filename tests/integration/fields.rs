@@ -58,7 +58,7 @@ async fn one_changed_field_of_fifty_is_a_patch_of_that_field_alone() {
     client.post("/one").await;
     let calls = spy.calls();
     assert!(matches!(calls[..], [Call::Load(_), Call::Apply(..)]), "{calls:?}");
-    assert_eq!(patch(calls), [("f07".to_owned(), Op::Set(b"\"changed\"".to_vec()))]);
+    assert_eq!(patch(calls), [("f07".to_owned(), Op::set("\"changed\""))]);
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_flash_value_is_read_once_and_kept_if_the_response_fails() {
     client.post("/fails").await;
     spy.calls();
     assert_eq!(client.get("/taken").await.body, "saved");
-    let removal = ("notice".to_owned(), Op::RemoveIf(b"\"saved\"".to_vec()));
+    let removal = ("notice".to_owned(), Op::remove_if("\"saved\""));
     assert_eq!(patch(spy.calls()), [removal], "only what was read is removed");
     assert_eq!(client.get("/taken").await.body, "");
 }

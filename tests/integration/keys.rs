@@ -115,7 +115,7 @@ impl Bench {
     /// Somebody writes into the store.
     async fn plant(&self, name: &str, bytes: &[u8]) {
         let record = self.record().await;
-        let op = FieldOp::new(name.to_owned(), Op::Set(bytes.to_vec()));
+        let op = FieldOp::new(name.to_owned(), Op::set(bytes));
         let patch = Patch::of(vec![op]);
         let done =
             self.spy.inner().apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
@@ -168,7 +168,7 @@ fn bytes_of(calls: &[Call]) -> Vec<Vec<u8>> {
             }
             Call::Apply { patch, .. } => {
                 all.extend(patch.ops.iter().filter_map(|op| match &op.op {
-                    Op::Set(bytes) | Op::RemoveIf(bytes) => Some(bytes.clone()),
+                    Op::Set(bytes) | Op::RemoveIf(bytes) => Some(bytes.to_vec()),
                     _ => None,
                 }))
             }

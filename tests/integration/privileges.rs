@@ -298,7 +298,7 @@ async fn a_stored_principal_that_nobody_signed_in_with_is_nobody() {
 #[test]
 fn a_repeated_patch_does_not_gain_the_authority_of_a_sign_in_since() {
     let now = clock().now();
-    let set = |value: &str| Patch::of(vec![FieldOp::new("a", Op::Set(value.into()))]);
+    let set = |value: &str| Patch::of(vec![FieldOp::new("a", Op::set(value))]);
     let stored = |record: &Arc<Record>, epoch, patch: &Patch| match record.apply(epoch, patch, now)
     {
         Applying::Stored(record, _) => Arc::new((*record).clone()),

@@ -125,7 +125,7 @@ async fn a_principal_of_another_namespace_is_nobody() {
         let found = under.store.load(id, &secret, Touch::Never.into()).await.unwrap();
         let Lookup::Found(found) = found else { panic!("{found:?}") };
         let mut patch = session_runtime::__private::patch::Patch::new();
-        let set = session_runtime::__private::patch::Op::Set(b"42".to_vec());
+        let set = session_runtime::__private::patch::Op::set("42");
         patch.ops.push(session_runtime::__private::patch::FieldOp::new("user", set));
         under.store.apply(id, found.meta.epoch, &patch, None).await.unwrap();
         let customer = at_work.by(&shop).ask(|s: Session<Vault>| async move { s.user() }).await;

@@ -39,9 +39,9 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        3 => value().prop_map(Op::Set),
+        3 => value().prop_map(Op::set),
         1 => Just(Op::Remove),
-        1 => value().prop_map(Op::RemoveIf),
+        1 => value().prop_map(Op::remove_if),
         1 => Just(Op::Take),
         2 => (any::<i64>(), -9_i64..9).prop_map(|(delta, absent)| Op::Add(Add::signed(delta, absent))),
         2 => (-9_i64..9, 0_u64..9).prop_map(|(delta, absent)| Op::Add(Add::unsigned(delta, absent))),
@@ -59,9 +59,9 @@ fn plain(map: &Map, ops: &[FieldOp]) -> Option<(Map, Vec<Option<Vec<u8>>>)> {
     for op in ops {
         let stored = map.get(&*op.name).cloned();
         let next = match &op.op {
-            Op::Set(value) => Some(value.clone()),
+            Op::Set(value) => Some(value.to_vec()),
             Op::Remove => None,
-            Op::RemoveIf(value) => stored.filter(|stored| stored != value),
+            Op::RemoveIf(value) => stored.filter(|stored| **stored != **value),
             Op::Take => {
                 taken.push(stored);
                 None

@@ -196,7 +196,7 @@ async fn a_save_under_way_ends_before_the_next_begins_though_nobody_waits_for_it
     store.create(record(&map.clock).into(), SignIn::default()).await.unwrap();
     let add = |name: &str| {
         use session_runtime::__private::patch::{FieldOp, Op};
-        Patch::of(vec![FieldOp::new(name.to_owned(), Op::Set(b"1".to_vec()))])
+        Patch::of(vec![FieldOp::new(name.to_owned(), Op::set("1"))])
     };
     // Given up while the save waits at the gate.
     let abandoned = tokio::spawn({

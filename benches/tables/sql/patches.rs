@@ -84,7 +84,7 @@ impl<S: Shape + 'static> Visitor for Session<S> {
             }
             Self::Ours { store, id, visits } => {
                 *visits += 1;
-                let set = Op::Set(visits.to_string().into_bytes());
+                let set = Op::set(visits.to_string());
                 let patch = Patch::of(vec![FieldOp::new("visits", set)]);
                 let outcome = store.apply(*id, 1, &patch, None).await.expect("stored");
                 assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");

@@ -15,6 +15,7 @@ use serde_json::error::Category;
 
 pub(crate) use self::canonical::{canonical, same_but_for_order};
 pub use self::strict::{Elements, Strict};
+use crate::inline::FieldBytes;
 pub use serde_json::Error as CodecError;
 
 /// A decoded value of a field.
@@ -50,9 +51,12 @@ impl Codec {
         })
     }
 
-    /// Returns the JSON of a value in a buffer of exactly its size.
-    pub(crate) fn bytes_of(&self, value: &(dyn Any + Send + Sync)) -> Result<Vec<u8>, CodecError> {
-        self.encode_and(value, <[u8]>::to_vec)
+    /// Returns the JSON of a value.
+    pub(crate) fn bytes_of(
+        &self,
+        value: &(dyn Any + Send + Sync),
+    ) -> Result<FieldBytes, CodecError> {
+        self.encode_and(value, |json| json.into())
     }
 
     /// Returns the JSON of a value, unless it is `known`.

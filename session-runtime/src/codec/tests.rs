@@ -10,7 +10,7 @@ use super::*;
 
 fn encoded<T: FieldType>(value: &T) -> Result<String, String> {
     let bytes = Json::<T>::CODEC.bytes_of(value).map_err(|error| error.to_string())?;
-    Ok(String::from_utf8(bytes).unwrap())
+    Ok(String::from_utf8(bytes.to_vec()).unwrap())
 }
 
 fn decoded<T: FieldType>(json: &str) -> Result<T, CodecError> {

@@ -91,6 +91,10 @@ pub(crate) fn vary_on(carriers: &[&'static str], headers: &mut HeaderMap) {
             Entry::Occupied(mut entry) => entry.append(carrier),
         }
     }
+}
+
+/// Keeps shared caches from storing the response, unless the handler has said what they may do.
+pub(crate) fn keep_private(headers: &mut HeaderMap) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private"));
 }
 
@@ -184,6 +188,10 @@ mod tests {
 
     #[test]
     fn caches_are_told_once_and_a_handlers_own_word_stays() {
+        let vary_on = |carriers: &[&'static str], headers: &mut HeaderMap| {
+            vary_on(carriers, headers);
+            keep_private(headers);
+        };
         let mut headers = HeaderMap::new();
         headers.insert(header::VARY, HeaderValue::from_static("Accept, cookie"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=5"));

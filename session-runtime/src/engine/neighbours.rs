@@ -17,7 +17,7 @@ impl Engine {
         layers.retain(|layer| layer.strong_count() > 0);
         layers.push(Arc::downgrade(self));
         drop(layers);
-        self.schemas().all().into_iter().for_each(|schema| self.look_around(schema));
+        self.schemas().all().for_each(|schema| self.look_around(schema));
     }
 
     /// Warns if another layer would open the sessions of `schema` as those of another kind of user.
@@ -81,7 +81,7 @@ impl Engine {
 
     /// Returns the schemas with a principal.
     fn of_users(&self) -> Vec<&'static Schema> {
-        let all = self.schemas().all().into_iter();
+        let all = self.schemas().all();
         all.filter(|schema| schema.principal().is_some()).collect()
     }
 

@@ -1,7 +1,8 @@
 //! The schemas that a layer has seen, and whether they fit the layer and each other.
 
 use std::any::TypeId;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::iter::successors;
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::config::{Clash, Fault, SetupError};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
@@ -19,19 +20,28 @@ pub(crate) enum Admitted {
 pub(crate) struct Schemas {
     capabilities: Capabilities,
     has_keys: bool,
-    /// The only schema of nearly every layer, readable without a lock.
-    first: OnceLock<&'static Schema>,
-    others: RwLock<Vec<&'static Schema>>,
+    /// The only one of nearly every layer.
+    first: OnceLock<Box<Known>>,
+    /// Held while another one is admitted.
+    admitting: Mutex<()>,
     /// Schemas named when the layer was built; the others came with a request.
     named: RwLock<Vec<&'static Schema>>,
     /// Whether only named schemas are admitted.
     complete: bool,
 }
 
+/// A schema that was admitted, and the one that was admitted after it: readable without a lock.
+struct Known {
+    schema: &'static Schema,
+    /// Of this one and those before it.
+    marked: Marked,
+    next: OnceLock<Box<Self>>,
+}
+
 impl Schemas {
     pub(crate) fn new(capabilities: Capabilities, has_keys: bool) -> Self {
-        let (first, others, named) = (OnceLock::new(), RwLock::default(), RwLock::default());
-        Self { capabilities, has_keys, first, others, named, complete: false }
+        let (first, admitting, named) = (OnceLock::new(), Mutex::default(), RwLock::default());
+        Self { capabilities, has_keys, first, admitting, named, complete: false }
     }
 
     /// Admits a schema that is named when the layer is built.
@@ -53,7 +63,7 @@ impl Schemas {
 
     pub(crate) fn admit(&self, schema: &'static Schema) -> Result<Admitted, SetupError> {
         match self.first.get() {
-            Some(first) if first.is(schema) => Ok(Admitted::Before),
+            Some(first) if first.schema.is(schema) => Ok(Admitted::Before),
             _ => self.admit_another(schema),
         }
     }
@@ -70,8 +80,7 @@ impl Schemas {
 
     #[cold]
     fn admit_another(&self, schema: &'static Schema) -> Result<Admitted, SetupError> {
-        let known = |known: &[&'static Schema]| known.iter().any(|known| known.is(schema));
-        if known(&self.others.read().unwrap_or_else(PoisonError::into_inner)) {
+        if self.all().any(|known| known.is(schema)) {
             return Ok(Admitted::Before);
         }
         if self.complete {
@@ -79,59 +88,57 @@ impl Schemas {
         }
         supports(self.capabilities, schema)?;
         self.can_encrypt(schema)?;
-        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
-        let mut admitted = Admitted::Before;
-        let first = *self.first.get_or_init(|| {
-            admitted = Admitted::Now;
-            schema
-        });
-        if first.is(schema) || known(&others) {
-            return Ok(admitted);
+        let _one_at_a_time = self.admitting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.all().any(|known| known.is(schema)) {
+            return Ok(Admitted::Before);
         }
-        self.can_stand_beside(&others, schema)?;
-        for other in std::iter::once(first).chain(others.iter().copied()) {
+        let last = self.known().last();
+        if last.is_some() {
+            self.can_stand_beside(schema)?;
+        }
+        for other in self.all() {
             agree(other, schema).map_err(Fault::Clash)?;
         }
-        others.push(schema);
+        let marked = Marked::of(self.all().chain([schema]));
+        let place = last.map_or(&self.first, |last| &last.next);
+        // Nobody else fills it.
+        let _ = place.set(Box::new(Known { schema, marked, next: OnceLock::new() }));
         Ok(Admitted::Now)
     }
 
     /// A sign-in or sign-out removes or carries over the fields of all schemas: a process that does
     /// not know one of them yet would leave its fields in place. So all schemas must be named.
-    fn can_stand_beside(
-        &self,
-        others: &[&'static Schema],
-        schema: &'static Schema,
-    ) -> Result<(), SetupError> {
-        let known = self.first.get().into_iter().chain(others).copied().chain([schema]);
-        let mut came_later = known.filter(|schema| !self.has_named(schema));
+    fn can_stand_beside(&self, schema: &'static Schema) -> Result<(), SetupError> {
+        let mut came_later = self.all().chain([schema]).filter(|schema| !self.has_named(schema));
         match came_later.find(|schema| schema.fields.iter().any(Field::is_about_users)) {
             Some(schema) => Err(Fault::SchemaNotNamed { schema: schema.name }.into()),
             None => Ok(()),
         }
     }
 
-    pub(crate) fn all(&self) -> Vec<&'static Schema> {
-        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        self.first.get().into_iter().chain(others.iter()).copied().collect()
+    fn known(&self) -> impl Iterator<Item = &Known> {
+        successors(self.first.get(), |known| known.next.get()).map(Box::as_ref)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'static Schema> {
+        self.known().map(|known| known.schema)
     }
 
     /// Returns the fields that a change of the principal affects.
-    pub(crate) fn marked(&self) -> Marked {
-        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-        Marked::of(self.first.get().into_iter().chain(others.iter()).copied())
+    pub(crate) fn marked(&self) -> &Marked {
+        self.known().last().map_or(Marked::NONE, |last| &last.marked)
     }
 
     /// Returns the fields shown in listings.
     pub(crate) fn listed(&self) -> Vec<&'static Field> {
-        let fields = self.all().into_iter().flat_map(|schema| schema.fields);
+        let fields = self.all().flat_map(|schema| schema.fields);
         fields.filter(|field| field.listed).collect()
     }
 
     /// Returns the namespaces whose principal field has the type `principal`, an `Option`, and that
     /// field in each.
     pub(crate) fn with_principal(&self, principal: TypeId) -> Vec<(&'static str, &'static Field)> {
-        let fields = self.all().into_iter().filter_map(|it| Some((it.namespace, it.principal()?)));
+        let fields = self.all().filter_map(|it| Some((it.namespace, it.principal()?)));
         let of_type = |(_, field): &(_, &Field)| (*field.default_value()).type_id() == principal;
         let mut fields: Vec<_> = fields.filter(of_type).collect();
         fields.sort_unstable_by_key(|(namespace, _)| *namespace);

@@ -49,7 +49,8 @@ impl<S: HasPrincipal> SessionManager<S> {
         principal: &S::Principal,
     ) -> Result<Vec<ExportedSession>, SessionError> {
         let theirs = belongs_to(&self.named_by(principal)?);
-        let (schemas, listed) = (self.engine.schemas().all(), self.engine.schemas().listed());
+        let schemas: Vec<_> = self.engine.schemas().all().collect();
+        let listed = self.engine.schemas().listed();
         let (mut all, mut from) = (Vec::new(), None);
         loop {
             let page = self.scanned(from.as_ref(), &theirs).await?;

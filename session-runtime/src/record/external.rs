@@ -51,7 +51,7 @@ impl External {
             return None;
         }
         let op = match external {
-            Some(external) => Op::Set(json!(external).to_string().into()),
+            Some(external) => Op::set(json!(external).to_string()),
             None => Op::Remove,
         };
         Some(FieldOp::new(Self::FIELD, op))

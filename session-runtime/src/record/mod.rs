@@ -83,7 +83,7 @@ impl Record {
 
     /// Returns its approximate size in memory, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        let principal = self.meta.principal.as_ref().map_or(0, |it| it.as_str().len());
+        let principal = self.meta.principal.as_ref().map_or(0, Principal::outside);
         size_of::<Self>() + self.fields.byte_len_at_most() + principal
     }
 }

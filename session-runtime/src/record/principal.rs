@@ -1,11 +1,14 @@
 //! The user that a session belongs to.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::codec::canonical;
+use crate::inline::Inline;
 use crate::realm::Realm;
 
 /// The user that a session belongs to: a realm, a namespace and the JSON of the principal field.
@@ -13,8 +16,8 @@ use crate::realm::Realm;
 /// The realm and the namespace distinguish customer 42 from administrator 42. The entries of JSON
 /// objects are sorted by name, so that a principal that contains a `HashMap` always has the same
 /// text.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Principal(Arc<str>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Principal(Inline<Arc<[u8]>>);
 
 impl Principal {
     /// Creates the principal with this JSON in `namespace` (which has no `:`), in the default
@@ -30,21 +33,30 @@ impl Principal {
     #[doc(hidden)]
     pub fn of(realm: &Realm, namespace: &str, json: &str) -> Self {
         let json = canonical(json.as_bytes());
-        let json = String::from_utf8_lossy(&json);
-        Self([realm.as_str(), ":", namespace, ":", &json].concat().into())
+        let (realm, namespace) = (realm.as_str().as_bytes(), namespace.as_bytes());
+        Self(Inline::concat(&[realm, b":", namespace, b":", &json], Into::into))
     }
 
     /// Parses [`Principal::as_str`].
     #[must_use]
     #[doc(hidden)]
     pub fn from_stored(text: &str) -> Self {
-        Self(text.into())
+        Self::concat([text])
+    }
+
+    fn concat<const N: usize>(parts: [&str; N]) -> Self {
+        Self(Inline::concat(&parts.map(str::as_bytes), Into::into))
     }
 
     /// Returns `realm:namespace:json`, for a store that writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(self.0.as_slice()).unwrap_or_default()
+    }
+
+    /// The bytes that it takes besides its own size.
+    pub(super) fn outside(&self) -> usize {
+        self.0.outside()
     }
 
     /// Returns the JSON of the principal field.
@@ -63,30 +75,30 @@ impl Principal {
     /// with theirs, and in no other way theirs.
     pub(crate) fn acted(&self) -> Self {
         let (realm, json) = (self.realm(), self.json());
-        Self([realm, ":", self.namespace(), ACTED, ":", json].concat().into())
+        Self::concat([realm, ":", self.namespace(), ACTED, ":", json])
     }
 
     /// Whether it is one of those.
     pub(crate) fn is_acted(&self) -> bool {
         // In most cases the mark occurs nowhere.
-        self.0.contains(ACTED) && self.namespace().ends_with(ACTED)
+        self.0.as_slice().contains(&ACTED.as_bytes()[0]) && self.namespace().ends_with(ACTED)
     }
 
     /// Returns the user, whoever acts as them.
     pub(crate) fn user(&self) -> Self {
         match self.namespace().strip_suffix(ACTED) {
-            Some(own) => Self([self.realm(), ":", own, ":", self.json()].concat().into()),
+            Some(own) => Self::concat([self.realm(), ":", own, ":", self.json()]),
             None => self.clone(),
         }
     }
 
     fn realm(&self) -> &str {
-        self.0.split_once(':').map_or("", |(realm, _)| realm)
+        self.as_str().split_once(':').map_or("", |(realm, _)| realm)
     }
 
     /// Returns `namespace:json`, if the principal belongs to `realm`.
     pub(super) fn within(&self, realm: &Realm) -> Option<&str> {
-        self.0.strip_prefix(realm.as_str())?.strip_prefix(':')
+        self.as_str().strip_prefix(realm.as_str())?.strip_prefix(':')
     }
 
     /// Whether both are the same user, whatever their realms.
@@ -96,30 +108,48 @@ impl Principal {
 
     /// Returns `namespace:json`.
     fn in_realm(&self) -> &str {
-        self.0.split_once(':').map_or("", |(_, rest)| rest)
+        self.as_str().split_once(':').map_or("", |(_, rest)| rest)
     }
 
     /// Whether it equals the principal [`of`](Self::of) these arguments, whoever acts as them.
     #[must_use]
     #[doc(hidden)]
     pub fn is(&self, realm: &Realm, namespace: &str, json: &str) -> bool {
-        let known = self.within(realm);
-        known
-            .and_then(|rest| {
-                let rest = rest.strip_prefix(namespace)?;
-                rest.strip_prefix(ACTED).unwrap_or(rest).strip_prefix(':')
-            })
-            .is_some_and(|known| known == json || known.as_bytes() == &*canonical(json.as_bytes()))
+        let within = self.0.as_slice().strip_prefix(realm.as_str().as_bytes());
+        let rest = within.and_then(|it| it.strip_prefix(b":")?.strip_prefix(namespace.as_bytes()));
+        let known =
+            rest.and_then(|it| it.strip_prefix(ACTED.as_bytes()).unwrap_or(it).strip_prefix(b":"));
+        let json = json.as_bytes();
+        known.is_some_and(|known| known == json || known == &*canonical(json))
     }
 
     /// Returns the hash by which a session remembers its last principal.
     #[must_use]
     #[doc(hidden)]
     pub fn hash(&self) -> PrincipalHash {
-        let hash: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        let hash: [u8; 32] = Sha256::digest(self.0.as_slice()).into();
         let mut half = [0; PrincipalHash::BYTES];
         half.copy_from_slice(&hash[..PrincipalHash::BYTES]);
         PrincipalHash(half)
+    }
+}
+
+impl PartialOrd for Principal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Principal {
+    /// In the order of their texts.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.as_slice().cmp(other.0.as_slice())
+    }
+}
+
+impl Hash for Principal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_slice().hash(state);
     }
 }
 

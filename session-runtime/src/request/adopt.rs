@@ -71,7 +71,7 @@ impl RequestSession {
         let realm = config.realms.own();
         let mut meta = Meta::new(token.secret_hash(realm), now, lifetime);
         meta.realm = realm.clone();
-        let schemas = self.engine.schemas().all();
+        let schemas: Vec<_> = self.engine.schemas().all().collect();
         report_unknown(adopt, &fields, &schemas);
         for schema in &schemas {
             if meta.versions.get(schema.namespace) < schema.version {

@@ -150,7 +150,7 @@ impl<'c> Attempts<'c> {
         let engine = &self.request.engine;
         let marked = match pending.may_change_user() {
             true => engine.schemas().marked(),
-            false => Marked::default(),
+            false => Marked::NONE,
         };
         let situation = Situation {
             origin: self.basis.origin(),
@@ -164,7 +164,7 @@ impl<'c> Attempts<'c> {
             pending,
             schemas: &self.schemas,
             keys: &engine.config.keys,
-            marked: &marked,
+            marked,
             keep,
             head_open: !self.request.scope.head_sent(),
             by_client: self.request.elsewhere.is_none(),

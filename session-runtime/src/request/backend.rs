@@ -33,7 +33,7 @@ impl Backend for RequestSession {
         self.is_head
     }
 
-    fn marked(&self) -> Marked {
+    fn marked(&self) -> &Marked {
         self.engine.schemas().marked()
     }
 

@@ -1,6 +1,7 @@
 //! Loads the session that the request's token opens.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::HeaderMap;
 
@@ -70,17 +71,16 @@ impl RequestSession {
         headers: &HeaderMap,
         stale_ok: bool,
     ) -> Result<(), SessionError> {
-        let stale = {
-            let state = self.scope.state();
-            match &state.origin {
-                Origin::Unloaded => None,
-                Origin::Stored(record) if state.stale && !stale_ok => Some(Arc::clone(record)),
-                _ => return Ok(()),
-            }
-        };
-        if let Some(stale) = stale {
-            // Boxed, because it is rare and would enlarge every extractor's future.
-            return Box::pin(self.ask_the_store(stale)).await;
+        if self.is_loaded.load(Ordering::Acquire) {
+            let stale = {
+                let state = self.scope.state();
+                state.record().filter(|_| state.stale && !stale_ok).cloned()
+            };
+            return match stale {
+                // Boxed, because it is rare and would enlarge every extractor's future.
+                Some(stale) => Box::pin(self.ask_the_store(stale)).await,
+                None => Ok(()),
+            };
         }
         let config = &self.engine.config;
         let transport = config.transports.of(headers);
@@ -159,6 +159,7 @@ impl RequestSession {
             (Origin::Stored(record), Some(token)) => self.is_of_age(record, token),
             _ => false,
         };
+        self.is_loaded.store(true, Ordering::Release);
         state.origin = looked.origin;
         state.token = looked.token;
         state.over = looked.over;

@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
 
 use super::{Committed, RequestSession, ToEnd};
 use crate::config::{Config, SetCookie};
-use crate::cookie::{apply_to, forbid_caching, guard, vary_on};
+use crate::cookie::{apply_to, forbid_caching, guard, keep_private, vary_on};
 use crate::error::{SessionError, report};
 use crate::level::FRESH;
 use crate::record::EndReason;
@@ -96,10 +96,11 @@ pub(crate) fn finish<B: From<&'static str>>(
     };
     guard(response.headers_mut(), config, &state);
     // An earlier `save()` may have needed a cookie, whatever happened since.
-    if let Some(change) = state.cookie.take() {
+    let change = state.cookie.take();
+    if let Some(change) = &change {
         match state.transport {
-            Transport::Cookie => set_cookies(response.headers_mut(), &session, &state, &change),
-            Transport::Bearer => send_bearer_token(response.headers_mut(), config, &change),
+            Transport::Cookie => set_cookies(response.headers_mut(), &session, &state, change),
+            Transport::Bearer => send_bearer_token(response.headers_mut(), config, change),
         }
     }
     if session.is_within {
@@ -113,6 +114,10 @@ pub(crate) fn finish<B: From<&'static str>>(
     }
     if state.read {
         vary_on(config.transports.vary(state.transport), response.headers_mut());
+        // What sets a cookie is stored by no cache at all.
+        if change.is_none() {
+            keep_private(response.headers_mut());
+        }
     }
     if state.handed_out {
         forbid_caching(response.headers_mut());

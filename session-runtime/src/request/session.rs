@@ -33,6 +33,8 @@ pub(crate) struct RequestSession {
     arrived: u64,
     /// Whether the session was asked for.
     pub(super) asked: AtomicBool,
+    /// Whether its cookie has been looked up.
+    pub(super) is_loaded: AtomicBool,
     /// Set for a change by a job, not by the session's client: why a session ends by it.
     pub(super) elsewhere: Option<EndReason>,
 }
@@ -51,6 +53,7 @@ impl RequestSession {
             is_attempt: false,
             arrived,
             asked: AtomicBool::new(false),
+            is_loaded: AtomicBool::new(false),
             elsewhere: None,
         }
     }

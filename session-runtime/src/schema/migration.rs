@@ -137,7 +137,7 @@ impl<'f> Migration<'f> {
         let differing =
             self.changes.into_iter().filter(|(name, value)| stored.get(name) != value.as_deref());
         differing
-            .map(|(name, value)| FieldOp::new(name, value.map_or(Op::Remove, Op::Set)))
+            .map(|(name, value)| FieldOp::new(name, value.map_or(Op::Remove, Op::set)))
             .collect()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::core::Core;
 use super::value;
 use crate::codec::{Codec, Value, same_but_for_order};
+use crate::inline::FieldBytes;
 use crate::schema::{Field, Schema};
 
 /// The first faulty value that a session was given.
@@ -58,8 +59,9 @@ impl Audit {
         let decoded = stored.and_then(|it| (codec.decode)(value::bare(field, it)).ok());
         let was = decoded.and_then(|value| text(codec, &value));
         // A default that differs on every call proves nothing.
-        let same =
-            |text: &Option<Vec<u8>>| text.as_ref().is_some_and(|it| same_but_for_order(it, &now));
+        let same = |text: &Option<FieldBytes>| {
+            text.as_ref().is_some_and(|it| same_but_for_order(it, &now))
+        };
         if !same(&was) && !same(&one) && one == other {
             self.report(
                 schema,
@@ -71,7 +73,7 @@ impl Audit {
 }
 
 /// The JSON of `value`, or `None` if it does not encode.
-fn text(codec: &Codec, value: &Value) -> Option<Vec<u8>> {
+fn text(codec: &Codec, value: &Value) -> Option<FieldBytes> {
     codec.bytes_of(&**value).ok()
 }
 

@@ -78,7 +78,7 @@ fn merge(
         _ => field.default_value(),
     };
     let merged = merge(&*decode(base)?, &*decode(stored)?, mine);
-    Ok(value::set_or_remove(field, value::encode(field, &merged, now)?))
+    Ok(value::set_or_remove(field, value::encode(field, &merged, || now)?))
 }
 
 #[cfg(test)]
@@ -125,7 +125,7 @@ mod tests {
     }
 
     fn set(value: &str) -> Op {
-        Op::Set(value.as_bytes().to_vec())
+        Op::set(value)
     }
 
     fn resolved(op: &PendingOp, stored: Option<&str>) -> Result<Option<Op>, String> {

@@ -360,7 +360,7 @@ impl Core {
     pub(super) fn differs(&self, change: &Change) -> bool {
         let mut differs = false;
         // A value that does not encode counts as changed: the commit reports the error.
-        self.ops_of(change, self.backend.now(), |_| differs = true).is_err() || differs
+        self.ops_of(change, || self.backend.now(), |_| differs = true).is_err() || differs
     }
 
     /// Returns an independent copy of the value, made through the codec so that no `Clone` is

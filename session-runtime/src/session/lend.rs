@@ -47,7 +47,7 @@ impl Core {
         drop(state);
         let latest = self.field(index).names().filter_map(|name| {
             let latest = fields.get(name);
-            let op = || latest.map_or(Op::Remove, |bytes| Op::Set(bytes.to_vec()));
+            let op = || latest.map_or(Op::Remove, Op::set);
             (latest != self.fields().get(name)).then(|| FieldOp::new(name, op()))
         });
         let latest: Vec<_> = latest.collect();

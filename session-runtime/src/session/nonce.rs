@@ -157,7 +157,7 @@ impl Core {
         let mut ops = state.pending.ops.iter_mut();
         let pending = ops.find(|op| names.iter().any(|name| op.name() == name))?;
         match std::mem::replace(&mut pending.op, Op::Remove) {
-            Op::Set(bytes) => Some(Some(bytes)),
+            Op::Set(bytes) => Some(Some(bytes.to_vec())),
             Op::Remove => Some(None),
             other => {
                 pending.op = other;

@@ -52,7 +52,7 @@ impl PendingOp {
 
     pub(crate) fn clears(&self) -> bool {
         match &self.op {
-            Op::Set(value) => value == NULL,
+            Op::Set(value) => **value == *NULL,
             Op::Remove => true,
             _ => false,
         }

@@ -25,7 +25,7 @@ impl<S: SessionSchema> Handle<S> {
     #[cfg(feature = "axum-login")]
     pub(crate) fn beside<O: SessionSchema>(other: &Handle<O>) -> Self {
         let backend = &other.core.backend;
-        let mut core = Core::view(backend, S::SCHEMA, &backend.scope().state());
+        let mut core = Core::view(Arc::clone(backend), S::SCHEMA, |_| {});
         core.generation = other.core.generation;
         Self::new(core)
     }
@@ -41,43 +41,54 @@ impl Core {
         schema: &'static Schema,
         reads: bool,
     ) -> Result<Self, SessionError> {
-        let scope = backend.scope();
-        if scope.unpublished() > 0 {
+        if backend.scope().unpublished() > 0 {
             tracing::warn!(
                 schema = schema.name,
                 "a session is extracted beside another handle of the same request with unpublished changes, which it does not see: call `publish()` on that handle first"
             );
         }
-        let mut state = scope.state();
-        state.read |= reads;
-        state.reads_under(schema);
-        let core = Self::view(&backend, schema, &state);
+        let core = Self::view(backend, schema, |state| {
+            state.read |= reads;
+            state.reads_under(schema);
+        });
         match core.strict_failure() {
             None => Ok(core),
             Some((field, OnInvalid::Error)) => Err(SessionError::Undecodable { field }),
-            Some((_, OnInvalid::DropSession)) => {
-                state.destroy();
-                Ok(Self::view(&backend, schema, &state))
-            }
+            Some((_, OnInvalid::DropSession)) => Ok(core.leave(State::destroy)),
             // The principal does not decode: treat the visitor as signed out but delete nothing, so
             // that a rolled-back deployment finds the session again.
-            Some((_, OnInvalid::Default)) => {
-                state.abandon();
-                Ok(Self::view(&backend, schema, &state))
-            }
+            Some((_, OnInvalid::Default)) => Ok(core.leave(State::abandon)),
         }
     }
 
-    fn view(backend: &Arc<dyn Backend>, schema: &'static Schema, state: &State) -> Self {
+    /// Leaves a session that cannot be read, unless another handle has already.
+    fn leave(self, how: fn(&mut State)) -> Self {
+        let Self { backend, schema, generation, .. } = self;
+        Self::view(backend, schema, |state| {
+            if state.generation == generation {
+                how(state);
+            }
+        })
+    }
+
+    /// Opens a handle on the session as it is after `first`.
+    fn view(
+        backend: Arc<dyn Backend>,
+        schema: &'static Schema,
+        first: impl FnOnce(&mut State),
+    ) -> Self {
+        let mut state = backend.scope().state();
+        first(&mut state);
         let (record, projected) = match (state.record(), state.pending.is_empty()) {
             (Some(record), true) if state.schemas.is_empty() => (Some(Arc::clone(record)), None),
             _ => {
-                let (record, fields) = state.projected(&**backend);
+                let (record, fields) = state.projected(&*backend);
                 (record, Some(fields))
             }
         };
-        let seen = backend.scope().published();
-        Self::new(Arc::clone(backend), schema, record, projected, state.generation, seen)
+        let (generation, seen) = (state.generation, backend.scope().published());
+        drop(state);
+        Self::new(backend, schema, record, projected, generation, seen)
     }
 
     fn strict_failure(&self) -> Option<(&'static str, OnInvalid)> {

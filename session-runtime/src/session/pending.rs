@@ -80,11 +80,16 @@ impl Pending {
     /// Adds a change. Of two on one field, the one made later wins, whatever the order of
     /// publishing; additions add up; a field with a policy is resolved by it.
     pub(crate) fn push(&mut self, new: PendingOp, now: Timestamp) {
-        self.push_among(self.ops.len(), new, now);
+        self.push_among(self.ops.len(), new, || now);
     }
 
     /// Like `push`, where only the first `others` may concern the same field.
-    pub(crate) fn push_among(&mut self, others: usize, new: PendingOp, now: Timestamp) {
+    pub(crate) fn push_among(
+        &mut self,
+        others: usize,
+        new: PendingOp,
+        now: impl FnOnce() -> Timestamp,
+    ) {
         let known = &mut self.ops[..others];
         let Some(old) = known.iter_mut().find(|old| old.name() == new.name()) else {
             self.ops.push(new);
@@ -97,16 +102,16 @@ impl Pending {
                 Op::Add(Add { delta: first.delta.saturating_add(then.delta), ..*first })
             }
             (Op::Set(value), Op::Add(add)) => match add.sum(new.name(), Some(value)) {
-                Ok(sum) => Op::Set(sum.to_string().into_bytes()),
+                Ok(sum) => Op::set(sum.to_string()),
                 Err(_) => later.op.clone(),
             },
             (Op::Remove, Op::Add(add)) => match add.sum(new.name(), None) {
-                Ok(sum) => Op::Set(sum.to_string().into_bytes()),
+                Ok(sum) => Op::set(sum.to_string()),
                 Err(_) => later.op.clone(),
             },
             // The taken value was the one just set: no older stored value may come back.
             (Op::Set(_), Op::RemoveIf(_)) => Op::Remove,
-            _ if new.minds_conflicts() => match conflict::combine(earlier, later, now) {
+            _ if new.minds_conflicts() => match conflict::combine(earlier, later, now()) {
                 Ok(op) => op,
                 Err(error) => return self.fail(error),
             },
@@ -151,7 +156,7 @@ mod tests {
     }
 
     fn set(value: &str) -> Op {
-        Op::Set(value.as_bytes().to_vec())
+        Op::set(value)
     }
 
     #[test]

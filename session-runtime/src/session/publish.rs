@@ -1,6 +1,7 @@
 //! Turns the changes of a handle into pending changes of its request.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::core::{Change, Core, How, KeyedChange, Publish};
@@ -12,6 +13,7 @@ use super::view::View;
 use crate::clock::Timestamp;
 use crate::codec::same_value;
 use crate::error::SessionError;
+use crate::inline::FieldBytes;
 use crate::record::patch::{Op, Refused};
 use crate::record::{Fields, KEYED, Record, shown};
 use crate::schema::{ConflictPolicy, Field, FieldKind};
@@ -25,10 +27,12 @@ impl Core {
         let events = std::mem::take(&mut self.events);
         let changes = self.take_changes();
         let keyed = std::mem::take(&mut self.keyed);
-        let now = self.backend.now();
         // First, so that a panic in a value's `Serialize` does not leave the count too high.
         self.dirty = false;
         let backend = &*self.backend;
+        let clock = OnceCell::new();
+        // Read only if it matters: to few fields.
+        let now = || *clock.get_or_init(|| backend.now());
         let scope = backend.scope();
         scope.became_clean();
         let mut state = scope.state();
@@ -45,7 +49,10 @@ impl Core {
         // A handle has at most one change per field.
         let others = state.pending.ops.len();
         let mut settled = Vec::new();
-        for change in changes.into_iter().filter(|_| current) {
+        for change in changes {
+            if !current {
+                break;
+            }
             let field = self.field(usize::from(change.index));
             if !what.everything() && !field.principal && !field.renew {
                 continue;
@@ -88,18 +95,18 @@ impl Core {
         }
         if current && what.everything() {
             for change in keyed {
-                match self.ops_of_keyed(&change, now) {
+                match self.ops_of_keyed(&change, now()) {
                     Ok(ops) => ops.into_iter().for_each(|op| {
                         if let (Op::Set(stored), Some(audit)) = (&op.op, backend.audit()) {
                             audit.stored(self.schema, op.field, stored);
                         }
-                        state.pending.push(op, now);
+                        state.pending.push(op, now());
                     }),
                     Err(error) => state.pending.fail(error),
                 }
             }
             if self.schema.has_expiring_fields() && state.pending.has_changes() {
-                self.expired(now).for_each(|op| state.pending.push_if_free(op));
+                self.expired(now()).for_each(|op| state.pending.push_if_free(op));
             }
             state.pending.authenticated |= events.authenticated;
             state.pending.renew |= events.renew;
@@ -129,7 +136,7 @@ impl Core {
     pub(super) fn ops_of(
         &self,
         change: &Change,
-        now: Timestamp,
+        now: impl Fn() -> Timestamp,
         mut push: impl FnMut(PendingOp),
     ) -> Result<(), SessionError> {
         let field = self.field(usize::from(change.index));
@@ -157,7 +164,7 @@ impl Core {
                 for name in field.names() {
                     if let Some(bytes) = self.fields().get(name) {
                         let alias = (name != field.name).then(|| name.into());
-                        push(make(Op::RemoveIf(bytes.to_vec()), alias, None));
+                        push(make(Op::remove_if(bytes), alias, None));
                     }
                 }
                 return Ok(());
@@ -224,12 +231,12 @@ impl Core {
             let field = shown(&name).into_owned();
             return Err(SessionError::Refused(Refused::TooLarge { field, limit }));
         }
-        let bytes = value::encode(field, &change.value, now)?;
+        let bytes = value::encode(field, &change.value, || now)?;
         let adding = usize::from(self.fields().get(&name).is_none());
         let crowded_out = self.crowded_out(index, adding, now).into_iter();
         let mut ops: Vec<_> = crowded_out
             .filter(|(other, _)| *other != name)
-            .map(|(other, bytes)| make(other, Op::RemoveIf(bytes)))
+            .map(|(other, bytes)| make(other, Op::remove_if(bytes)))
             .collect();
         ops.push(make(name, Op::Set(bytes)));
         Ok(ops)
@@ -248,7 +255,7 @@ impl Core {
                 field,
                 schema: self.schema,
                 seq: 0,
-                op: Op::RemoveIf(bytes.to_vec()),
+                op: Op::remove_if(bytes),
                 under: Some(name.clone()),
                 base: None,
                 made: Made::Anew,
@@ -261,10 +268,10 @@ impl Core {
         &self,
         field: &'static Field,
         change: &Change,
-        now: Timestamp,
-    ) -> Result<Option<Vec<u8>>, SessionError> {
-        let value = value::encode(field, &change.value, now)?;
-        let live = |(_, bytes)| value::live(field, bytes, now).map(|_| bytes);
+        now: impl Fn() -> Timestamp,
+    ) -> Result<Option<FieldBytes>, SessionError> {
+        let value = value::encode(field, &change.value, &now)?;
+        let live = |(_, bytes)| value::current(field, bytes, &now).map(|_| bytes);
         let unchanged = match (&change.before, self.stored(field).and_then(live)) {
             (Some(before), _) => same_value(before, value::bare(field, &value)),
             (None, Some(bytes)) => value::same(field, bytes, &value),
@@ -303,7 +310,7 @@ impl State {
             users::Change::Leaves => whole(without(&view.fields, &backend.marked().private)),
             // The new session is not stored yet, and takes only the `carry_over` fields.
             users::Change::Another => {
-                let carried = users::carried(&view, &backend.marked(), now);
+                let carried = users::carried(&view, backend.marked(), now);
                 let op = |op| users::carried_op(op, &carried, now).ok().flatten();
                 (None, project(carried.clone(), pending, op))
             }

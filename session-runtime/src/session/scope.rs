@@ -29,7 +29,7 @@ pub(crate) trait Backend: Send + Sync {
     /// Whether the response has no body (`HEAD`), so that nothing in it is shown.
     fn is_head(&self) -> bool;
     /// The fields that a change of the principal affects.
-    fn marked(&self) -> Marked;
+    fn marked(&self) -> &Marked;
     /// The test kit's audit of values, if one is installed.
     fn audit(&self) -> Option<&Audit>;
     /// Stores what is published. Once polled, runs to completion even if dropped.
@@ -286,7 +286,7 @@ impl Scope {
         if self.is_shared() {
             return self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
         }
-        // Nobody else counts, and a plain addition costs a fraction of an atomic one.
+        // As in `add`.
         let next = self.sequence.load(Ordering::Relaxed) + 1;
         self.sequence.store(next, Ordering::Relaxed);
         next
@@ -309,20 +309,24 @@ impl Scope {
         number
     }
 
+    /// Of the caller's handle.
     pub(crate) fn became_dirty(&self) {
-        self.unpublished.fetch_add(1, Ordering::AcqRel);
+        add(&self.unpublished, 1, self.is_shared());
     }
 
+    /// Of the caller's handle.
     pub(crate) fn became_clean(&self) {
-        self.unpublished.fetch_sub(1, Ordering::AcqRel);
+        add(&self.unpublished, -1, self.is_shared());
     }
 
+    /// The first viewer comes before anybody else can: another one is opened from it.
     pub(crate) fn gained_viewer(&self) {
-        self.viewers.fetch_add(1, Ordering::AcqRel);
+        add(&self.viewers, 1, self.is_viewed());
     }
 
+    /// The caller's.
     pub(crate) fn lost_viewer(&self) {
-        self.viewers.fetch_sub(1, Ordering::AcqRel);
+        add(&self.viewers, -1, self.is_shared());
     }
 
     /// Whether more than one handle views the session, or may.
@@ -341,5 +345,16 @@ impl Scope {
 
     pub(crate) fn mark_head_sent(&self) {
         self.head_sent.store(true, Ordering::Release);
+    }
+}
+
+/// Adds to a counter that others may count with, or not: then a plain addition will do, which costs
+/// a fraction of an atomic one.
+fn add(counter: &AtomicUsize, by: isize, shared: bool) {
+    if shared {
+        counter.fetch_add(by as usize, Ordering::AcqRel);
+    } else {
+        let sum = counter.load(Ordering::Acquire).wrapping_add_signed(by);
+        counter.store(sum, Ordering::Release);
     }
 }

@@ -15,7 +15,7 @@ use crate::record::{Fields, Principal, Record};
 use crate::schema::{ConflictPolicy, Field, FieldKind, Schema};
 
 /// The fields, in all schemas that the layer knows, that a change of the principal affects.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Marked {
     /// Removed by a sign-in.
     pub(crate) planted: Vec<&'static Field>,
@@ -26,8 +26,14 @@ pub(crate) struct Marked {
 }
 
 impl Marked {
+    pub(crate) const NONE: &Self = &Self::new();
+
+    const fn new() -> Self {
+        Self { planted: Vec::new(), carried: Vec::new(), private: Vec::new() }
+    }
+
     pub(crate) fn of(schemas: impl Iterator<Item = &'static Schema>) -> Self {
-        let mut marked = Self::default();
+        let mut marked = Self::new();
         for field in schemas.flat_map(|schema| schema.fields) {
             if field.clear_on_login {
                 marked.planted.push(field);
@@ -195,9 +201,9 @@ pub(super) fn on_cleared(
         };
         let here = match here {
             // Where the field is stored still, an addition would count on.
-            Some(Op::Add(add)) if op.field.clear_on_login => Some(Op::Set(
-                add.sum(op.name(), None).map_err(SessionError::Refused)?.to_string().into(),
-            )),
+            Some(Op::Add(add)) if op.field.clear_on_login => {
+                Some(Op::set(add.sum(op.name(), None).map_err(SessionError::Refused)?.to_string()))
+            }
             here => here,
         };
         match here {

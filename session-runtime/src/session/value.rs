@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use crate::clock::Timestamp;
 use crate::codec::{CodecError, NULL, Value, expiring, same_value};
 use crate::error::SessionError;
+use crate::inline::FieldBytes;
 use crate::keys::Form;
 use crate::record::patch::Op;
 use crate::record::{Fields, KEYED};
@@ -19,21 +20,21 @@ pub(crate) const fn form(field: &Field) -> Form {
     }
 }
 
-/// Encodes `value`, set at `now`, as it is stored.
+/// Encodes `value`, set at `now`, as it is stored. Only a field with a `ttl` needs the time.
 pub(super) fn encode(
     field: &'static Field,
     value: &Value,
-    now: Timestamp,
-) -> Result<Vec<u8>, SessionError> {
+    now: impl FnOnce() -> Timestamp,
+) -> Result<FieldBytes, SessionError> {
     let json = json(field, value)?;
     Ok(match field.ttl {
-        Some(ttl) => expiring::wrap(&json, now.after(ttl)),
+        Some(ttl) => expiring::wrap(&json, now().after(ttl)).into(),
         None => json,
     })
 }
 
 /// Encodes the value alone, without its expiry time.
-pub(super) fn json(field: &'static Field, value: &Value) -> Result<Vec<u8>, SessionError> {
+pub(super) fn json(field: &'static Field, value: &Value) -> Result<FieldBytes, SessionError> {
     field
         .codec()
         .bytes_of(&**value)
@@ -84,7 +85,7 @@ pub(super) fn decode(
 }
 
 /// Returns the operation that stores what [`encode`] returned.
-pub(super) fn set_or_remove(field: &Field, stored: Vec<u8>) -> Op {
+pub(super) fn set_or_remove(field: &Field, stored: FieldBytes) -> Op {
     let null = field.null_is_absent && bare(field, &stored) == NULL;
     if null { Op::Remove } else { Op::Set(stored) }
 }

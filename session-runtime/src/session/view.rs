@@ -114,7 +114,7 @@ fn opened(record: &Record, schemas: &[&'static Schema], keys: &Keys) -> (Fields,
     for (name, stored) in record.fields.iter() {
         let Some(field) = secret_of(schemas, name) else { continue };
         let plain = keys.open(value::form(field), home(record), name, stored);
-        ops.push(FieldOp::new(name.to_owned(), Op::Set(plain.value)));
+        ops.push(FieldOp::new(name.to_owned(), Op::set(plain.value)));
         if !plain.settled {
             stale.push(name.to_owned());
         }
@@ -133,7 +133,7 @@ fn all_opened(record: &Record, fields: &Fields, keys: &Keys) -> Fields {
             // The currently secret fields are decrypted already.
             let as_stored = record.fields.get(name) == Some(stored);
             if let (true, Some(plain)) = (as_stored, keys.open_any(home(record), name, stored)) {
-                ops.push(FieldOp::new(name.to_owned(), Op::Set(plain)));
+                ops.push(FieldOp::new(name.to_owned(), Op::set(plain)));
             }
         }
     }

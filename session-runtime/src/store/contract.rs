@@ -16,7 +16,8 @@ use super::limits::Limits;
 use crate::id::SessionId;
 #[doc(inline)]
 pub use crate::record::patch::{
-    Applied, Conflict, Denied, Expect, FieldOp, Gone, Op, Outcome, Patch, Refused, SignIn,
+    Applied, Conflict, Denied, Expect, FieldBytes, FieldOp, Gone, Op, Outcome, Patch, Refused,
+    SignIn,
 };
 #[doc(inline)]
 pub use crate::record::{EndReason, Ended, Fields, Meta, Principal, Record, Touch, Visit};

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     fn set(name: &'static str, bytes: usize) -> FieldOp {
-        FieldOp::new(name, Op::Set(vec![b'1'; bytes]))
+        FieldOp::new(name, Op::set(vec![b'1'; bytes]))
     }
 
     fn check(before: &Fields, ops: &[FieldOp]) -> Result<Fields, Refused> {

@@ -201,17 +201,21 @@ fn patches() {
                 let stored = model.get(name);
                 let value = vec![b'"'; *number as u8 as usize];
                 let op = match kind % 6 {
-                    0 => Op::Set(value),
-                    1 => Op::Set(number.to_string().into_bytes()),
+                    0 => Op::set(value),
+                    1 => Op::set(number.to_string()),
                     2 => Op::Remove,
-                    3 => Op::RemoveIf(stored.filter(|_| number % 2 == 0).cloned().unwrap_or(value)),
+                    3 => {
+                        Op::remove_if(stored.filter(|_| number % 2 == 0).cloned().unwrap_or(value))
+                    }
                     4 => Op::Add(Add::signed(*number, 0)),
                     _ => Op::Take,
                 };
                 match &op {
-                    Op::Set(value) => drop(next.insert(name, value.clone())),
+                    Op::Set(value) => drop(next.insert(name, value.to_vec())),
                     Op::Remove | Op::Take => drop(next.remove(name)),
-                    Op::RemoveIf(seen) if stored == Some(seen) => drop(next.remove(name)),
+                    Op::RemoveIf(seen) if stored.is_some_and(|it| **it == **seen) => {
+                        drop(next.remove(name))
+                    }
                     Op::RemoveIf(_) => {}
                     Op::Add(add) => match add.sum(name, stored.map(Vec::as_slice)) {
                         Ok(sum) => drop(next.insert(name, sum.to_string().into_bytes())),

@@ -25,7 +25,7 @@ fn futures_and_what_a_request_shares_stay_small() {
     let request = Arc::new(RequestSession::new(engine, &Method::GET));
     let headers = HeaderMap::new();
     at_most("what a request shares", 512, size_of::<RequestSession>());
-    at_most("loading a session", 416, size_of_val(&request.load(&headers, true)));
+    at_most("loading a session", 424, size_of_val(&request.load(&headers, true)));
     // Allocated with each: glibc keeps blocks of up to 1,032 bytes at hand per thread.
     at_most("a commit", 1_016, size_of_val(&request.commit(Keep::Everything)));
     // Around the handler's own, and its response.

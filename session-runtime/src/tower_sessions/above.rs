@@ -217,7 +217,7 @@ fn decode(fields: &Fields) -> Result<HashMap<String, Value>> {
 /// Returns the patch from `before` to what is to be saved; `None` if nothing differs.
 fn difference(before: &Record, theirs: &Theirs, wanted: &Encoded, now: Timestamp) -> Option<Patch> {
     let differs = |(key, json): &(&String, &Vec<u8>)| before.fields.get(key) != Some(json);
-    let set = |(key, json): (&String, &Vec<u8>)| FieldOp::new(key.clone(), Op::Set(json.clone()));
+    let set = |(key, json): (&String, &Vec<u8>)| FieldOp::new(key.clone(), Op::set(json.clone()));
     let mut ops: Vec<_> = wanted.iter().filter(differs).map(set).collect();
     let surplus = before.fields.iter().filter(|(name, _)| !wanted.contains_key(*name));
     ops.extend(surplus.map(|(name, _)| FieldOp::new(name.to_owned(), Op::Remove)));

@@ -106,6 +106,6 @@ async fn look(store: &impl SessionStore, record: &Record) -> (Option<u64>, bool)
 }
 
 async fn change(store: &impl SessionStore, record: &Record) {
-    let patch = Patch::of(vec![FieldOp::new("n", Op::Set(b"1".into()))]);
+    let patch = Patch::of(vec![FieldOp::new("n", Op::set("1"))]);
     store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
 }

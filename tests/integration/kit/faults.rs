@@ -42,7 +42,7 @@ fn a_spy_tells_every_call_in_order_with_its_patch() {
         panic!("{calls:?}")
     };
     let [op] = &patch.ops[..] else { panic!("{patch:?}") };
-    assert_eq!((&*op.name, &op.op), ("cart", &Op::Set(br#"["pen"]"#.to_vec())));
+    assert_eq!((&*op.name, &op.op), ("cart", &Op::set(r#"["pen"]"#)));
     assert!(spy.calls().is_empty(), "they were taken");
     t.session().set_user_id(1);
     t.last_commit().unwrap();

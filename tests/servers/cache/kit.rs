@@ -107,7 +107,7 @@ pub(super) async fn look(store: &impl SessionStore, record: &Record) -> (Option<
 
 /// The revision after it.
 pub(super) async fn change(store: &impl SessionStore, record: &Record) -> u64 {
-    let patch = Patch::of(vec![FieldOp::new("n", Op::Set(b"1".into()))]);
+    let patch = Patch::of(vec![FieldOp::new("n", Op::set("1"))]);
     match store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap() {
         Outcome::Applied(applied) => applied.rev,
         other => panic!("{other:?}"),

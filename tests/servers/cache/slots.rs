@@ -78,8 +78,7 @@ impl<'c> Move<'c> {
 
 /// Its fields are apart then.
 async fn grow(store: &impl SessionStore, record: &Record) {
-    let patch =
-        Patch::of(vec![FieldOp::new("large", Op::Set(format!("{:?}", "x".repeat(3_000)).into()))]);
+    let patch = Patch::of(vec![FieldOp::new("large", Op::set(format!("{:?}", "x".repeat(3_000))))]);
     let outcome = store.apply(record.id, record.meta.epoch, &patch, None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
 }

@@ -61,7 +61,7 @@ async fn visit(store: &MySqlStore, sessions: &[Record], value: usize) {
             for record in sessions {
                 let seen = store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await;
                 assert!(matches!(seen, Ok(Lookup::Found(_))), "{seen:?}");
-                let set = FieldOp::new("visits", Op::Set(value.to_string().into_bytes()));
+                let set = FieldOp::new("visits", Op::set(value.to_string()));
                 let outcome = store.apply(record.id, 1, &Patch::of(vec![set]), None).await.unwrap();
                 assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
             }

@@ -26,7 +26,7 @@ async fn a_patch_that_waited_for_the_row_beyond_the_end_of_the_session_is_refuse
     let mut db = tables.db().await;
     let lock = format!("BEGIN; SELECT id FROM {}session FOR UPDATE", tables.prefix);
     run(&mut db, &lock).await;
-    let patch = Patch::of(vec![FieldOp::new("a", Op::Set(b"2".to_vec()))]);
+    let patch = Patch::of(vec![FieldOp::new("a", Op::set("2"))]);
     let waiting = tokio::spawn({
         let (store, id) = (store.clone(), record.id);
         async move { store.apply(id, 1, &patch, None).await.unwrap() }

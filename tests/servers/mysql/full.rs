@@ -12,7 +12,7 @@ use session_tests::servers::{MariaDb, Space};
 use super::server::{MISSING, add, found, record, stored};
 
 fn large() -> Patch {
-    Patch::of(vec![FieldOp::new("large", Op::Set(vec![b'x'; 256 << 10]))])
+    Patch::of(vec![FieldOp::new("large", Op::set(vec![b'x'; 256 << 10]))])
 }
 
 /// MariaDB waits for room first, which looks like a server that stands still,

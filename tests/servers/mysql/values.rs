@@ -35,7 +35,7 @@ async fn field_bytes_and_names_come_back_exactly() {
     let ops = fields
         .iter()
         .zip(turned)
-        .map(|((name, _), value)| FieldOp::new((*name).to_owned(), Op::Set(value.to_vec())));
+        .map(|((name, _), value)| FieldOp::new((*name).to_owned(), Op::set(value.to_vec())));
     let other = stored(&store, &[("a", b"0")]).await;
     for id in [record.id, other.id] {
         let outcome = store.apply(id, 1, &Patch::of(ops.clone().collect()), None).await.unwrap();
@@ -105,7 +105,7 @@ async fn what_no_packet_of_the_server_takes_is_full_and_nothing_is_lost() {
     let options = || MySqlStore::options().sweep_interval(None);
     let store = options().limits(Limits::NONE).connect(&server.url("app")).await.unwrap();
     let record = stored(&store, &[("a", b"1")]).await;
-    let patch = Patch::of(vec![FieldOp::new("a", Op::Set(vec![b'1'; 3 << 20]))]);
+    let patch = Patch::of(vec![FieldOp::new("a", Op::set(vec![b'1'; 3 << 20]))]);
     let error = store.apply(record.id, 1, &patch, None).await.unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::Full);
     assert_eq!(found(&store, &record).await.fields.get("a"), Some(&b"1"[..]));

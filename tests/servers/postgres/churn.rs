@@ -124,7 +124,7 @@ impl<'s> Churned<'s> {
 }
 
 async fn change(store: PostgresStore, (id, _): Visitor, value: u64) {
-    let set = FieldOp::new("visits", Op::Set(value.to_string().into_bytes()));
+    let set = FieldOp::new("visits", Op::set(value.to_string()));
     let outcome = store.apply(id, 1, &Patch::of(vec![set]), None).await.unwrap();
     assert!(matches!(outcome, Outcome::Applied(_)), "{outcome:?}");
 }

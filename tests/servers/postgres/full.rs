@@ -25,7 +25,7 @@ fn large() -> Patch {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         b' ' + (state >> 58) as u8
     });
-    Patch::of(vec![FieldOp::new("large", Op::Set(noise.collect()))])
+    Patch::of(vec![FieldOp::new("large", Op::set(noise.collect::<Vec<u8>>()))])
 }
 
 async fn read(store: &PostgresStore, id: SessionId, secret: &SecretHash) -> String {

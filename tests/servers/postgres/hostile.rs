@@ -75,7 +75,7 @@ async fn everything_comes_back(store: &PostgresStore) {
     let id = new.id;
     store.create(new.into(), SignIn::default()).await.unwrap();
     let value = "\"\u{1f984} \\u0000 ' \\\\ \u{7f}\"".as_bytes().to_vec();
-    let set = FieldOp::new("na\u{ef}ve", Op::Set(value.clone()));
+    let set = FieldOp::new("na\u{ef}ve", Op::set(value.clone()));
     store.apply(id, 1, &Patch::of(vec![set]), None).await.unwrap();
     let found = store.load(id, &[secret], Touch::IfDue.into()).await.unwrap();
     let Lookup::Found(found) = found else { panic!("{found:?}") };

@@ -96,7 +96,7 @@ async fn what_is_text_can_be_read_with_psql_and_all_bytes_come_back() {
         ("raw", b"\xff\x00\x01"),
         ("empty", b""),
     ];
-    let ops = values.map(|(name, value)| FieldOp::new(name, Op::Set(value.to_vec())));
+    let ops = values.map(|(name, value)| FieldOp::new(name, Op::set(value.to_vec())));
     opened.store.apply(id, 1, &Patch::of(ops.to_vec()), None).await.unwrap();
     let shown = format!("SELECT form FROM {}.session_view WHERE id = '{id}'", opened.schema.0);
     let shown = server().psql(DATABASE, &shown).unwrap();

@@ -28,7 +28,7 @@ async fn a_server_whose_disk_is_full_reads_and_keeps_what_it_acknowledged() {
     let other = created(&store, None).await;
 
     space.fill(server.pid());
-    let large = Patch::of(vec![FieldOp::new("large", Op::Set(vec![b'x'; 64 << 10]))]);
+    let large = Patch::of(vec![FieldOp::new("large", Op::set(vec![b'x'; 64 << 10]))]);
     let mut acknowledged = 0;
     let begun = Instant::now();
     let error = loop {

@@ -112,7 +112,7 @@ async fn a_field_without_a_name_outlives_a_touch_a_renewal_and_a_revocation() {
     let store = options.connect(&server.url()).await.unwrap();
     let record = created(&store, Some(&customer())).await;
     created(&store, Some(&customer())).await;
-    let set = Patch::of(vec![FieldOp::new("", Op::Set(b"7".to_vec()))]);
+    let set = Patch::of(vec![FieldOp::new("", Op::set("7"))]);
     assert!(matches!(store.apply(record.id, 1, &set, None).await.unwrap(), Outcome::Applied(_)));
     clock.advance(Duration::from_secs(1_000));
     let seen = store.load(record.id, &[record.meta.secret], Touch::IfDue.into()).await.unwrap();
@@ -210,7 +210,7 @@ async fn nothing_is_sent_twice_behind_the_store_in_a_cluster() {
         let other = created(&store, None).await;
         store.apply(other.id, 1, &one_more(), None).await.unwrap();
         let mut large = record(&store, None);
-        let text = FieldOp::new("text", Op::Set(vec![b'x'; 4_000]));
+        let text = FieldOp::new("text", Op::set(vec![b'x'; 4_000]));
         large.fields = large.fields.apply(&[text]).unwrap().0;
         proxy.cut_next_reply();
         let answer = store.create(large.clone().into(), SignIn::default()).await.unwrap();

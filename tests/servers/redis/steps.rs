@@ -23,7 +23,7 @@ use super::records::{count_of, created, customer, found, number, one_more, recor
 const SIZES: [usize; 2] = [1, 60];
 
 fn set(name: String, value: &str) -> FieldOp {
-    FieldOp::new(name, Op::Set(value.as_bytes().to_vec()))
+    FieldOp::new(name, Op::set(value))
 }
 
 /// A session with so many fields, as a request has read it.

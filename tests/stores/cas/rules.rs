@@ -62,7 +62,7 @@ async fn current(store: &Store) -> Option<Arc<Record>> {
 }
 
 fn set(name: &'static str, json: &str) -> Patch {
-    Patch::of(vec![FieldOp::new(name, Op::Set(json.into()))])
+    Patch::of(vec![FieldOp::new(name, Op::set(json))])
 }
 
 fn add(name: &'static str) -> Patch {

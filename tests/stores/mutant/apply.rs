@@ -354,7 +354,7 @@ impl Mutant {
                 (Err(_), Defect::AddsToAnything) => add.delta.to_string(),
                 _ => continue,
             };
-            op.op = Op::Set(sum.into());
+            op.op = Op::set(sum);
         }
         tokio::task::yield_now().await;
         self.inner.apply(record.id, epoch, &setting, None).await

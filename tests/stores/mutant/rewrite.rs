@@ -12,7 +12,7 @@ use crate::defect::Defect;
 /// One set per field of `record`.
 pub(super) fn every_field(record: &Record) -> Vec<FieldOp> {
     let all = record.fields.iter();
-    all.map(|(name, value)| FieldOp::new(name.to_owned(), Op::Set(value.to_vec()))).collect()
+    all.map(|(name, value)| FieldOp::new(name.to_owned(), Op::set(value))).collect()
 }
 
 impl Mutant {
@@ -67,8 +67,8 @@ impl Mutant {
         for FieldOp { name, op } in &mut patch.ops {
             *name = self.name(name).into();
             match op {
-                Op::Set(value) => *value = self.value(std::mem::take(value)),
-                Op::Remove if self.has(Defect::RemovesAsNull) => *op = Op::Set("null".into()),
+                Op::Set(value) => *value = self.value(value.to_vec()).into(),
+                Op::Remove if self.has(Defect::RemovesAsNull) => *op = Op::set("null"),
                 Op::RemoveIf(_) if self.has(Defect::RemovesIfAnything) => *op = Op::Remove,
                 Op::Add(add) if self.has(Defect::AddsFromZero) => add.absent = Integer::Unsigned(0),
                 _ => {}

@@ -138,7 +138,7 @@ impl Fields {
         let mut count = 0;
         for (name, op) in ops {
             let value = match op {
-                Op::Set(value) => Some(value.as_slice()),
+                Op::Set(value) => Some(&**value),
                 Op::Remove => None,
                 Op::RemoveIf(expected) if self.get(name) == Some(expected) => None,
                 Op::RemoveIf(_) => continue,
@@ -217,7 +217,7 @@ mod tests {
     use crate::record::patch::Add;
 
     fn set(name: &'static str, value: &str) -> FieldOp {
-        FieldOp::new(name, Op::Set(value.as_bytes().to_vec()))
+        FieldOp::new(name, Op::set(value))
     }
 
     fn apply(fields: &Fields, ops: &[FieldOp]) -> Fields {
@@ -276,7 +276,7 @@ mod tests {
                 model.remove(&name);
             } else {
                 let value = vec![b'x'; (random >> 20) as usize % 90];
-                fields = apply(&fields, &[FieldOp::new(name.clone(), Op::Set(value.clone()))]);
+                fields = apply(&fields, &[FieldOp::new(name.clone(), Op::set(value.clone()))]);
                 model.insert(name, value);
             }
             assert!(fields.iter().eq(model.iter().map(|(n, v)| (n.as_str(), v.as_slice()))));
@@ -296,9 +296,9 @@ mod tests {
     #[test]
     fn conditional_removal_and_take_see_what_is_stored() {
         let fields = apply(&Fields::new(), &[set("flash", "1"), set("nonce", "2")]);
-        let kept = apply(&fields, &[FieldOp::new("flash", Op::RemoveIf(b"0".to_vec()))]);
+        let kept = apply(&fields, &[FieldOp::new("flash", Op::remove_if("0"))]);
         assert_eq!(kept.get("flash"), Some(&b"1"[..]));
-        let gone = apply(&fields, &[FieldOp::new("flash", Op::RemoveIf(b"1".to_vec()))]);
+        let gone = apply(&fields, &[FieldOp::new("flash", Op::remove_if("1"))]);
         assert_eq!(gone.get("flash"), None);
         let (after, taken) = fields.apply(&[FieldOp::new("nonce", Op::Take)]).unwrap();
         assert_eq!(taken[0].value.as_deref(), Some(&b"2"[..]));

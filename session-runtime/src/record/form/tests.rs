@@ -189,7 +189,7 @@ fn a_base_that_is_missing_cut_or_of_another_write_is_an_error() {
 fn damage_at_every_position_is_an_error_or_a_record_and_never_a_panic() {
     let patch = Patch::of(vec![
         FieldOp::new("n", Op::Add(Add::unsigned(1, 0))),
-        FieldOp::new("lang", Op::RemoveIf(b"1".to_vec())),
+        FieldOp::new("lang", Op::remove_if("1")),
         FieldOp::new("x", Op::Remove),
     ]);
     let whole = appended(&whole(&full(), 5).unwrap().value, patch.id, &operations(&patch)).unwrap();
@@ -225,7 +225,7 @@ fn damage_at_every_position_is_an_error_or_a_record_and_never_a_panic() {
 fn an_addition_that_no_longer_fits_is_left_out_alone() {
     let form = whole(&small(), 1).unwrap().value;
     let patch = |ops| Patch::of(ops);
-    let set = patch(vec![FieldOp::new("n", Op::Set(b"\"text\"".to_vec()))]);
+    let set = patch(vec![FieldOp::new("n", Op::set("\"text\""))]);
     let add = patch(vec![
         FieldOp::new("n", Op::Add(Add::unsigned(1, 0))),
         FieldOp::new("m", Op::Add(Add::signed(-1, 5))),
@@ -242,8 +242,8 @@ fn an_addition_that_no_longer_fits_is_left_out_alone() {
 #[test]
 fn what_depends_on_what_is_stored_is_never_appended() {
     let of = |op| Patch::of(vec![FieldOp::new("n", op)]);
-    assert!(is_appendable(&of(Op::Set(b"1".to_vec()))));
-    assert!(is_appendable(&of(Op::RemoveIf(b"1".to_vec()))));
+    assert!(is_appendable(&of(Op::set("1"))));
+    assert!(is_appendable(&of(Op::remove_if("1"))));
     assert!(!is_appendable(&of(Op::Take)));
     let mut patch = of(Op::Remove);
     patch.expect = vec![Expect::Version { namespace: "".into(), version: 1 }];
@@ -323,9 +323,9 @@ fn op() -> impl Strategy<Value = FieldOp> {
         prop_oneof![Just(Add::unsigned(delta, 7)), Just(Add::signed(delta, absent)),]
     };
     let op = prop_oneof![
-        4 => value.clone().prop_map(Op::Set),
+        4 => value.clone().prop_map(Op::set),
         1 => Just(Op::Remove),
-        1 => value.prop_map(Op::RemoveIf),
+        1 => value.prop_map(Op::remove_if),
         3 => (any::<i64>(), any::<i64>()).prop_flat_map(move |(d, a)| add(d, a)).prop_map(Op::Add),
     ];
     (name, op).prop_map(|(name, op)| FieldOp::new(name, op))

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 pub use self::meta::{AtLimit, Cap, Denied, Lifetime, MetaPatch, SignIn};
 use crate::id::SessionId;
+pub use crate::inline::FieldBytes;
 use crate::record::{Record, shown};
 use crate::token::{PatchId, RotationNonce};
 
@@ -87,15 +88,27 @@ impl FieldOp {
 #[derive(Clone, PartialEq)]
 pub enum Op {
     /// Stores this JSON.
-    Set(Vec<u8>),
+    Set(FieldBytes),
     /// Removes the field. It is no error if it is not stored.
     Remove,
     /// Removes the field if it still holds exactly these bytes.
-    RemoveIf(Vec<u8>),
+    RemoveIf(FieldBytes),
     /// Adds to an integer.
     Add(Add),
     /// Removes the field and returns its bytes to this caller only.
     Take,
+}
+
+impl Op {
+    /// The operation that stores this JSON.
+    pub fn set(json: impl Into<FieldBytes>) -> Self {
+        Self::Set(json.into())
+    }
+
+    /// The operation that removes the field if it still holds exactly these bytes.
+    pub fn remove_if(bytes: impl Into<FieldBytes>) -> Self {
+        Self::RemoveIf(bytes.into())
+    }
 }
 
 impl fmt::Debug for FieldOp {

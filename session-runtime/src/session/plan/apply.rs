@@ -193,7 +193,7 @@ impl FieldWrites {
             // The value was seen in plain text, but the store compares it encrypted.
             match record.fields.get(op.name()) {
                 Some(stored) if view.fields.get(op.name()) == Some(seen) => {
-                    next = Cow::Owned(Op::RemoveIf(stored.to_vec()));
+                    next = Cow::Owned(Op::remove_if(stored));
                 }
                 _ => return Ok(()),
             }

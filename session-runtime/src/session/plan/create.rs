@@ -79,17 +79,17 @@ pub(super) fn create(
         false => None,
     };
     let fields = loop {
-        match fields.apply_all(ops.iter().map(|(op, meant)| (op.name(), &**meant))) {
+        match fields.apply_all(ops.iter().map(|op| (op.name(), &op.op))) {
             Ok((fields, _)) => break fields,
             // Leave out only the addition to a value that is not an integer.
-            Err(Refused::NotAnInteger { field }) => ops.retain(|(op, _)| op.name() != field),
+            Err(Refused::NotAnInteger { field }) => ops.to_mut().retain(|op| op.name() != field),
             Err(refused) => return Err(SessionError::Refused(refused)),
         }
     };
     let own = match beginning {
         Beginning::OfAnother(record) if acts => {
             let actor = Actor::from(record).ok_or(SessionError::Gone)?;
-            Some(FieldOp::new(Actor::FIELD, Op::Set(actor.to_json())))
+            Some(FieldOp::new(Actor::FIELD, Op::set(actor.to_json())))
         }
         _ if acts => return Err(SessionError::Gone),
         _ => external,
@@ -99,9 +99,9 @@ pub(super) fn create(
         None => fields,
     };
     // A record is created only when something is set.
-    let sets = ops.iter().any(|(op, _)| matches!(op.op, Op::Set(_) | Op::Add(_)));
-    let ops = || ops.iter().map(|(op, _)| *op);
-    let proves = authenticated && principal_op(ops()).is_none();
+    let sets = ops.iter().any(|op| matches!(op.op, Op::Set(_) | Op::Add(_)));
+    let principal = principal_op(&*ops);
+    let proves = authenticated && principal.is_none();
     if !sets && !proves {
         return Ok(Plan::Nothing);
     }
@@ -110,12 +110,10 @@ pub(super) fn create(
     let lifetime = lifetime(situation, None);
     let mut meta = Meta::new(token.secret_hash(situation.realm), situation.now, lifetime);
     meta.realm = situation.realm.clone();
-    let principal = principal_op(ops());
     meta.principal = principal.and_then(|op| principal_of(situation.realm, op));
-    meta.authenticated = (authenticated
-        && (meta.principal.is_some() || principal_op(ops()).is_none()))
-    .then_some(situation.now);
-    for schema in ops().map(|op| op.schema) {
+    meta.authenticated =
+        (authenticated && (meta.principal.is_some() || proves)).then_some(situation.now);
+    for schema in ops.iter().map(|op| op.schema) {
         if versions.get(schema.namespace) < schema.version {
             versions.set(schema.namespace, schema.version);
         }
@@ -139,7 +137,7 @@ pub(super) fn create(
 struct Below<'p> {
     fields: Fields,
     versions: Versions,
-    ops: Vec<(&'p PendingOp, Cow<'p, Op>)>,
+    ops: Cow<'p, [PendingOp]>,
 }
 
 fn below<'p>(
@@ -157,8 +155,7 @@ fn below<'p>(
         Beginning::Session(record) => {
             let view = view(record);
             let versions = with_migrated(record.meta.versions.clone(), &view);
-            let ops = ops.iter().map(|op| (op, Cow::Borrowed(&op.op))).collect();
-            Below { fields: view.fields.into_owned(), versions, ops }
+            Below { fields: view.fields.into_owned(), versions, ops: Cow::Borrowed(ops) }
         }
         Beginning::OfAnother(record) => {
             let view = view(record);
@@ -179,16 +176,23 @@ fn on_carried<'p>(
     ops: &'p [PendingOp],
     carried: &Fields,
     now: Timestamp,
-) -> Result<Vec<(&'p PendingOp, Cow<'p, Op>)>, SessionError> {
+) -> Result<Cow<'p, [PendingOp]>, SessionError> {
+    // What was set from scratch means the same anywhere.
+    let anew = |op: &PendingOp| {
+        matches!(op.op, Op::Set(_) | Op::Remove) && op.made == Made::Anew && !op.minds_conflicts()
+    };
+    if ops.iter().all(anew) {
+        return Ok(Cow::Borrowed(ops));
+    }
     let mut meant = Vec::with_capacity(ops.len());
-    for op in ops.iter() {
+    for op in ops {
         match carried_op(op, carried, now)? {
-            Some(here) => meant.push((op, here)),
+            Some(here) => meant.push(PendingOp { op: here.into_owned(), ..op.clone() }),
             None if op.made == Made::InPlace && !op.minds_conflicts() => stays_behind(op),
             None => {}
         }
     }
-    Ok(meant)
+    Ok(Cow::Owned(meant))
 }
 
 fn with_migrated(mut versions: Versions, view: &View<'_>) -> Versions {

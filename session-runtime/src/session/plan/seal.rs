@@ -30,11 +30,11 @@ impl Create {
                 // A value that cannot be decrypted here cannot be decrypted in another record
                 // either.
                 (Some(field), _) => match keys.seal(value::form(field), to, name, bytes)? {
-                    Some(sealed) => Op::Set(sealed),
+                    Some(sealed) => Op::set(sealed),
                     None => Op::Remove,
                 },
                 (None, Some(from)) => match keys.move_to(to, home(from), name, bytes)? {
-                    Some(sealed) => Op::Set(sealed),
+                    Some(sealed) => Op::set(sealed),
                     None => continue,
                 },
                 (None, None) => continue,
@@ -65,7 +65,7 @@ impl Apply {
                 continue;
             };
             let sealed = keys.seal(value::form(field), home, &op.name, plain)?;
-            op.op = Op::Set(sealed.ok_or(SessionError::Undecodable { field: field.name })?);
+            op.op = Op::set(sealed.ok_or(SessionError::Undecodable { field: field.name })?);
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ pub async fn field_bytes_come_back_exactly<S: SessionStore>(fixture: Fixture<S>)
     let created = fixture.insert(record).await;
     let patched = fixture.insert(fixture.record()).await;
     let ops = names.iter().zip(JSON);
-    let ops = ops.map(|(name, json)| FieldOp::new(name.clone(), Op::Set((*json).into()))).collect();
+    let ops = ops.map(|(name, json)| FieldOp::new(name.clone(), Op::set(*json))).collect();
     fixture.applied(patched.id, &Patch::of(ops)).await;
     for (how, record) in [("created", &created), ("patched", &patched)] {
         let found = fixture.found(record).await;
@@ -94,7 +94,7 @@ pub async fn a_field_may_have_any_name<S: SessionStore>(fixture: Fixture<S>) {
     ];
     let record = fixture.insert(fixture.record()).await;
     let ops = names.iter().enumerate();
-    let ops = ops.map(|(n, name)| FieldOp::new(*name, Op::Set(n.to_string().into()))).collect();
+    let ops = ops.map(|(n, name)| FieldOp::new(*name, Op::set(n.to_string()))).collect();
     fixture.applied(record.id, &Patch::of(ops)).await;
     let found = fixture.found(&record).await;
     for (n, name) in names.iter().enumerate() {
@@ -179,7 +179,7 @@ pub async fn a_removed_field_is_absent_not_null<S: SessionStore>(fixture: Fixtur
 /// `HDEL` of the last field removes a Redis hash: the user is logged out because their last flash
 /// message was read.
 pub async fn removing_the_last_field_keeps_the_record<S: SessionStore>(fixture: Fixture<S>) {
-    for op in [Op::Remove, Op::RemoveIf(b"1".to_vec()), Op::Take] {
+    for op in [Op::Remove, Op::remove_if("1"), Op::Take] {
         let record = fixture.insert(fixture.with(&[("only", "1")])).await;
         fixture.applied(record.id, &Patch::of(vec![FieldOp::new("only", op.clone())])).await;
         let found = fixture.found(&record).await;
@@ -195,8 +195,7 @@ pub async fn removing_the_last_field_keeps_the_record<S: SessionStore>(fixture: 
 /// A flash message that another request has set meanwhile must be shown.
 pub async fn a_conditional_removal_spares_a_changed_value<S: SessionStore>(fixture: Fixture<S>) {
     let record = fixture.insert(fixture.with(&[("read", "\"old\""), ("newer", "1.0")])).await;
-    let remove_if =
-        |name: &'static str, bytes: &str| FieldOp::new(name, Op::RemoveIf(bytes.into()));
+    let remove_if = |name: &'static str, bytes: &str| FieldOp::new(name, Op::remove_if(bytes));
     let ops = vec![
         remove_if("read", "\"old\""),
         remove_if("newer", "1"),

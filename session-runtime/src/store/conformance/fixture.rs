@@ -380,7 +380,7 @@ pub(super) fn text<'r>(record: &'r Record, name: &str) -> Option<&'r str> {
 }
 
 pub(super) fn set(name: &'static str, json: &str) -> FieldOp {
-    FieldOp::new(name, Op::Set(json.into()))
+    FieldOp::new(name, Op::set(json))
 }
 
 /// Returns a new secret for the record `id`.

@@ -22,7 +22,7 @@ fn json(bytes: usize) -> Vec<u8> {
 }
 
 fn set(name: &str, bytes: usize) -> FieldOp {
-    FieldOp::new(name.to_owned(), Op::Set(json(bytes)))
+    FieldOp::new(name.to_owned(), Op::set(json(bytes)))
 }
 
 /// Returns fields `f0`, `f1`, … that fill a record up to `bytes`, each within the limit.

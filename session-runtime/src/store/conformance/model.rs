@@ -214,9 +214,9 @@ impl Dice {
                 continue;
             }
             let op = match self.roll(6) {
-                0 | 1 => Op::Set(self.value()),
+                0 | 1 => Op::set(self.value()),
                 2 => Op::Remove,
-                3 => Op::RemoveIf(self.value()),
+                3 => Op::remove_if(self.value()),
                 4 => Op::Take,
                 _ => Op::Add(Add::unsigned(self.roll(5) as i64 - 2, self.roll(3) as u64)),
             };

@@ -7,13 +7,8 @@ use crate::store::{Created, Lookup, SessionStore};
 
 /// Returns one patch of every kind.
 fn every_kind(fixture_id: crate::id::SessionId) -> Vec<Patch> {
-    let ops = [
-        Op::Set(b"1".to_vec()),
-        Op::Add(Add::unsigned(1, 0)),
-        Op::Remove,
-        Op::RemoveIf(b"1".to_vec()),
-        Op::Take,
-    ];
+    let ops =
+        [Op::set("1"), Op::Add(Add::unsigned(1, 0)), Op::Remove, Op::remove_if("1"), Op::Take];
     let mut all: Vec<_> =
         ops.into_iter().map(|op| Patch::of(vec![FieldOp::new("n", op)])).collect();
     let (mut sign_in, _) = renewal(fixture_id);

@@ -18,7 +18,7 @@ pub async fn concurrent_writers_of_different_fields_lose_nothing<S: SessionStore
         let (fixture, id) = (fixture.clone(), record.id);
         async move {
             for count in 1..=WRITES {
-                let value = Op::Set(count.to_string().into());
+                let value = Op::set(count.to_string());
                 let patch = Patch::of(vec![FieldOp::new(format!("writer{writer}"), value)]);
                 fixture.applied(id, &patch).await;
             }

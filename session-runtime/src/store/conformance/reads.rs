@@ -54,8 +54,8 @@ fn patches(stored: &Record) -> Vec<Patch> {
     vec![
         Patch::new(),
         Patch::of(vec![set("x", "2"), add]),
-        Patch::of(vec![FieldOp::new("s", Op::RemoveIf("\"b\"".into()))]),
-        Patch::of(vec![FieldOp::new("s", Op::RemoveIf("\"a\"".into()))]),
+        Patch::of(vec![FieldOp::new("s", Op::remove_if("\"b\""))]),
+        Patch::of(vec![FieldOp::new("s", Op::remove_if("\"a\""))]),
         Patch::of(vec![FieldOp::new("s", Op::Take)]),
         expecting(Expect::Rev(stored.meta.rev)),
         expecting(Expect::Rev(stored.meta.rev - 1)),

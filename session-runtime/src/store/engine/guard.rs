@@ -122,7 +122,7 @@ mod tests {
 
     impl Try {
         fn new() -> Self {
-            let patch = Patch::of(vec![FieldOp::new("a", Op::Set(b"1".to_vec()))]);
+            let patch = Patch::of(vec![FieldOp::new("a", Op::set("1"))]);
             let stored = form::whole(&record(), 7).unwrap().value;
             Self { operations: form::operations(&patch), stored, patch }
         }
@@ -206,7 +206,7 @@ mod tests {
         let as_read = form::fields_as_read(&read).unwrap();
         // It has been touched since.
         let longer = [&longer[..34], b"0000000099", &longer[44..]].concat();
-        let next = Patch::of(vec![FieldOp::new("a", Op::Set(b"2".to_vec()))]);
+        let next = Patch::of(vec![FieldOp::new("a", Op::set("2"))]);
         let operations = form::operations(&next);
         let append = Append { operations: &operations, instead: Some(&as_read), ..it.append(0, 0) };
         let step = Step { patch: Some(next.id), append: Some(append), epoch: 7, ..it.step() };

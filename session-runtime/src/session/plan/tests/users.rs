@@ -155,7 +155,7 @@ fn what_is_marked_keeps_its_end_and_its_policy() {
     let origin = Origin::Stored(Arc::new(Record { fields: fields_of, ..(*record).clone() }));
     let (new, _) = succession(planned(&origin, &pending(vec![set(&USER, "8")])));
     assert_eq!(fields(&new), [("draft", live), ("user", "8")]);
-    let taken = op(&DRAFT, Op::RemoveIf(live.as_bytes().to_vec()));
+    let taken = op(&DRAFT, Op::remove_if(live));
     let (new, _) = succession(planned(&origin, &pending(vec![set(&USER, "8"), taken])));
     assert_eq!(fields(&new), [("user", "8")]);
 }

@@ -131,7 +131,7 @@ async fn revoked(store: &SqliteStore, principal: &Principal, which: Revoke) -> u
 }
 
 fn set(name: &'static str, value: &[u8]) -> FieldOp {
-    FieldOp::new(name, Op::Set(value.to_vec()))
+    FieldOp::new(name, Op::set(value.to_vec()))
 }
 
 fn add() -> Patch {
