@@ -358,3 +358,31 @@ fn add(counter: &AtomicUsize, by: isize, shared: bool) {
         counter.store(sum, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_that_come_and_go_on_several_threads_are_counted_exactly() {
+        let scope = Scope::default();
+        scope.gained_viewer();
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                threads.spawn(|| {
+                    for _ in 0..20_000 {
+                        scope.gained_viewer();
+                        scope.became_dirty();
+                        scope.next_seq();
+                        scope.became_clean();
+                        scope.lost_viewer();
+                    }
+                });
+            }
+        });
+        assert!(scope.is_viewed() && !scope.is_shared());
+        assert_eq!((scope.unpublished(), scope.next_seq()), (0, 80_001));
+        scope.lost_viewer();
+        assert!(!scope.is_viewed());
+    }
+}
