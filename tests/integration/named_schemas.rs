@@ -78,18 +78,23 @@ async fn a_single_schema_needs_no_name() {
 /// What was planted goes, also by a sign-in after a restart.
 #[tokio::test]
 async fn a_sign_in_after_a_restart_removes_what_was_planted_in_another_schema() {
-    for under in all().await {
-        let layer = || {
-            let layer = SessionLayer::new(under.store.clone());
-            layer.schema::<Shop>().schema::<cleared::Forum>()
-        };
-        let mut tab = Tab::new(&layer());
-        let plant =
-            |mut s: cleared::ForumSession| async move { s.set_next("https://evil.example") };
-        tab.run(plant).await;
-        let mut tab = tab.by(&layer());
-        tab.run(|mut s: ShopSession| async move { s.set_user_id(7) }).await;
-        let next = |s: cleared::ForumSession| async move { s.next().map(str::to_owned) };
-        assert_eq!(tab.run(next).await.ok(), None, "{}", under.name);
+    for shop_first in [true, false] {
+        for under in all().await {
+            let layer = || {
+                let layer = SessionLayer::new(under.store.clone());
+                match shop_first {
+                    true => layer.schema::<Shop>().schema::<cleared::Forum>(),
+                    false => layer.schema::<cleared::Forum>().schema::<Shop>(),
+                }
+            };
+            let mut tab = Tab::new(&layer());
+            let plant =
+                |mut s: cleared::ForumSession| async move { s.set_next("https://evil.example") };
+            tab.run(plant).await;
+            let mut tab = tab.by(&layer());
+            tab.run(|mut s: ShopSession| async move { s.set_user_id(7) }).await;
+            let next = |s: cleared::ForumSession| async move { s.next().map(str::to_owned) };
+            assert_eq!(tab.run(next).await.ok(), None, "{}", under.name);
+        }
     }
 }

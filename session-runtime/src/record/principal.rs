@@ -1,6 +1,5 @@
 //! The user that a session belongs to.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -131,19 +130,6 @@ impl Principal {
         let mut half = [0; PrincipalHash::BYTES];
         half.copy_from_slice(&hash[..PrincipalHash::BYTES]);
         PrincipalHash(half)
-    }
-}
-
-impl PartialOrd for Principal {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Principal {
-    /// In the order of their texts.
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.as_slice().cmp(other.0.as_slice())
     }
 }
 

@@ -156,3 +156,25 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::SessionLayer;
+    use crate::request::RequestSession;
+    use crate::store::MemoryStore;
+
+    #[test]
+    fn a_session_that_another_handle_has_left_is_not_left_again() {
+        static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
+        let engine = SessionLayer::new(MemoryStore::new()).engine();
+        let request = Arc::new(RequestSession::new(engine, &Method::GET));
+        let view = || Core::view(Arc::clone(&request) as Arc<dyn Backend>, &SCHEMA, |_| {});
+        let (one, other) = (view(), view());
+        assert_eq!(one.generation, 0);
+        assert_eq!(one.leave(State::abandon).generation, 1);
+        assert_eq!(other.leave(State::abandon).generation, 1);
+    }
+}

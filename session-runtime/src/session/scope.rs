@@ -367,10 +367,12 @@ mod tests {
     fn handles_that_come_and_go_on_several_threads_are_counted_exactly() {
         let scope = Scope::default();
         scope.gained_viewer();
+        let begin = std::sync::Barrier::new(4);
         std::thread::scope(|threads| {
             for _ in 0..4 {
                 threads.spawn(|| {
-                    for _ in 0..20_000 {
+                    begin.wait();
+                    for _ in 0..100_000 {
                         scope.gained_viewer();
                         scope.became_dirty();
                         scope.next_seq();
@@ -381,7 +383,7 @@ mod tests {
             }
         });
         assert!(scope.is_viewed() && !scope.is_shared());
-        assert_eq!((scope.unpublished(), scope.next_seq()), (0, 80_001));
+        assert_eq!((scope.unpublished(), scope.next_seq()), (0, 400_001));
         scope.lost_viewer();
         assert!(!scope.is_viewed());
     }
