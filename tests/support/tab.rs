@@ -2,6 +2,7 @@
 //! bottom, through the real layer.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
@@ -122,7 +123,7 @@ impl Tab {
     where
         F: Future<Output = R> + Send + 'static,
     {
-        self.send(session::<H>, || (), handler).await
+        self.send(session::<H>, ready(()), handler).await
     }
 
     /// As `run`, for a handler that asks for a signed-in user.
@@ -133,7 +134,7 @@ impl Tab {
     where
         F: Future<Output = R> + Send + 'static,
     {
-        let answer = self.send(user::<S>, || (), handler).await;
+        let answer = self.send(user::<S>, ready(()), handler).await;
         self.keep(&answer.headers);
         answer
     }
@@ -141,20 +142,20 @@ impl Tab {
     async fn send<H: Send + 'static, R: Send + 'static, F>(
         &self,
         open: fn(Parts) -> Opening<H>,
-        between: impl FnOnce() + Send + 'static,
+        body: impl Future<Output = ()> + Send + 'static,
         handler: impl FnOnce(H) -> F + Send + 'static,
     ) -> Answer<R>
     where
         F: Future<Output = R> + Send + 'static,
     {
         let value = Arc::new(Mutex::new(None));
-        let once = Arc::new(Mutex::new(Some((between, handler))));
+        let once = Arc::new(Mutex::new(Some((body, handler))));
         let result = Arc::clone(&value);
         let service = service_fn(move |request: Request<()>| {
             let (result, once) = (Arc::clone(&result), Arc::clone(&once));
             async move {
-                let (between, handler) = once.lock().unwrap().take().expect("called once");
-                between();
+                let (body, handler) = once.lock().unwrap().take().expect("called once");
+                body.await;
                 let mut response = Response::new(String::new());
                 let (parts, ()) = request.into_parts();
                 match open(parts).await {
@@ -182,8 +183,8 @@ impl Tab {
         Answer { status: response.status(), headers: response.headers().clone(), value }
     }
 
-    /// As `ask`, with something that happens between the arrival of the request
-    /// and its handler's asking for the session.
+    /// As `ask`, with something that happens while the handler waits for the body of the request,
+    /// before it asks for the session.
     pub async fn ask_late<H: SessionHandle, R: Send + 'static, F>(
         &self,
         between: impl FnOnce() + Send + 'static,
@@ -192,7 +193,11 @@ impl Tab {
     where
         F: Future<Output = R> + Send + 'static,
     {
-        self.send(session::<H>, between, handler).await
+        let body = async move {
+            tokio::task::yield_now().await;
+            between();
+        };
+        self.send(session::<H>, body, handler).await
     }
 
     /// Does with an answer's cookie what a browser does, or with a new token what another client

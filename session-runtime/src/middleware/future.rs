@@ -82,7 +82,12 @@ where
         loop {
             match this.step.as_mut().project() {
                 StepProjection::Handling { handler } => {
-                    let response = ready!(handler.poll(context))?;
+                    let Poll::Ready(response) = handler.poll(context)? else {
+                        if let Some(session) = &*this.session {
+                            session.waits();
+                        }
+                        return Poll::Pending;
+                    };
                     let commit = match &*this.session {
                         Some(session) => begin(session, response.status()),
                         None => None,

@@ -37,8 +37,12 @@ impl Passed {
 impl RequestExtension {
     /// Adds a layer inside those that the request has already passed.
     pub(crate) fn put(passed: Passed, extensions: &mut Extensions) {
-        let outer = extensions.remove::<Self>().map(Box::new);
-        extensions.insert(Self::new(passed, outer));
+        let outer = extensions.insert(Self::new(passed, None));
+        if outer.is_some()
+            && let Some(inner) = extensions.get_mut::<Self>()
+        {
+            inner.outer = outer.map(Box::new);
+        }
     }
 
     fn new(passed: Passed, outer: Option<Box<Self>>) -> Self {

@@ -1,7 +1,7 @@
 //! The session of one request, loaded on first use.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
@@ -29,8 +29,9 @@ pub(crate) struct RequestSession {
     pub(super) turn_over: Notify,
     /// Whether this is an attempt at a transaction inside another request.
     pub(super) is_attempt: bool,
-    /// Arrival time, in monotonic microseconds.
-    arrived: u64,
+    /// When the request first had to wait for something, in monotonic microseconds. It arrived just
+    /// before, because until then it ran without a pause.
+    arrived: OnceLock<u64>,
     /// Whether the session was asked for.
     pub(super) asked: AtomicBool,
     /// Whether its cookie has been looked up.
@@ -41,7 +42,6 @@ pub(crate) struct RequestSession {
 
 impl RequestSession {
     pub(crate) fn new(engine: Arc<Engine>, method: &Method) -> Self {
-        let arrived = engine.store.clock().steady_micros();
         Self {
             engine,
             scope: Scope::default(),
@@ -51,7 +51,7 @@ impl RequestSession {
             is_within: false,
             turn_over: Notify::const_new(),
             is_attempt: false,
-            arrived,
+            arrived: OnceLock::new(),
             asked: AtomicBool::new(false),
             is_loaded: AtomicBool::new(false),
             elsewhere: None,
@@ -79,7 +79,7 @@ impl RequestSession {
         if parent.scope.head_sent() {
             attempt.scope.mark_head_sent();
         }
-        (attempt.arrived, attempt.elsewhere) = (parent.arrived, parent.elsewhere);
+        (attempt.arrived, attempt.elsewhere) = (parent.arrived.clone(), parent.elsewhere);
         let (transport, token, over, proved) = {
             let state = parent.scope.state();
             (state.transport, state.token.clone(), state.over, state.proved.clone())
@@ -92,10 +92,17 @@ impl RequestSession {
         Arc::new(attempt)
     }
 
+    /// Records that the request has to wait: for its body, for a store.
+    pub(crate) fn waits(&self) {
+        self.arrived.get_or_init(|| self.engine.store.clock().steady_micros());
+    }
+
     /// Returns the time since the request arrived.
     pub(super) fn waited(&self) -> Duration {
+        // Most requests ask for their session before they wait for anything, and need no clock.
+        let Some(arrived) = self.arrived.get() else { return Duration::ZERO };
         let now = self.engine.store.clock().steady_micros();
-        Duration::from_micros(now.saturating_sub(self.arrived))
+        Duration::from_micros(now.saturating_sub(*arrived))
     }
 
     /// Takes over the session that a transaction has left.

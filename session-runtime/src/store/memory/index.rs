@@ -32,8 +32,8 @@ struct Principals {
 }
 
 impl Principals {
-    fn revoked(&self, owner: u64, now: Timestamp) -> Option<Timestamp> {
-        self.revoked.get(&owner).copied().filter(|at| is_remembered(*at, now))
+    fn revoked(&self, owner: u64, now: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
+        self.revoked.get(&owner).copied().filter(|at| is_remembered(*at, now()))
     }
 
     /// Forgets at most `limit` revocations; returns whether more are due.
@@ -44,7 +44,7 @@ impl Principals {
                 _ => return false,
             }
             if let Some((_, owner)) = self.forget.pop_front()
-                && self.revoked(owner, now).is_none()
+                && self.revoked(owner, || now).is_none()
             {
                 self.revoked.remove(&owner);
             }
@@ -147,7 +147,7 @@ impl Theirs<'_> {
         self.principals.forget.push_back(note);
     }
 
-    pub(super) fn revoked(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn revoked(&self, now: impl FnOnce() -> Timestamp) -> Option<Timestamp> {
         self.principals.revoked(self.owner, now)
     }
 }

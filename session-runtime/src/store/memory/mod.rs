@@ -162,7 +162,7 @@ impl Inner {
             return Err(StoreError::new(StoreErrorKind::Full));
         }
         let created = match record.meta.principal.clone() {
-            None => self.shard(record.id).create(record, self.clock.now()),
+            None => self.shard(record.id).create(record, || self.clock.now()),
             Some(principal) => self.create_signed_in(record, &principal, sign_in),
         };
         if !created.is_created() {

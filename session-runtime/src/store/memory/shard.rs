@@ -160,8 +160,8 @@ impl Shard {
     }
 
     /// Whether the id is free.
-    pub(super) fn is_free(&self, id: SessionId, now: Timestamp) -> bool {
-        let buried = self.tombstones.get(&id).is_some_and(|tombstone| !tombstone.is_over(now));
+    pub(super) fn is_free(&self, id: SessionId, now: impl FnOnce() -> Timestamp) -> bool {
+        let buried = self.tombstones.get(&id).is_some_and(|tombstone| !tombstone.is_over(now()));
         !buried && !self.records.contains(&id)
     }
 
@@ -171,7 +171,11 @@ impl Shard {
         self.records.insert(Stored(record));
     }
 
-    pub(super) fn create(&mut self, record: Arc<Record>, now: Timestamp) -> Created {
+    pub(super) fn create(
+        &mut self,
+        record: Arc<Record>,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Created {
         if !self.is_free(record.id, now) {
             return Created::Exists;
         }

@@ -29,7 +29,8 @@ impl Inner {
         let id = record.id;
         let order = (record.meta.authenticated, record.meta.created);
         let mut theirs = self.index.lock(principal);
-        let now = self.clock.now();
+        // Read only if it matters: where a session has ended, or may have to.
+        let now = || self.clock.now();
         let mut shards = Locked::of(self, id, &[]);
         if !shards.own.is_free(id, now) {
             return Created::Exists;
@@ -38,7 +39,7 @@ impl Inner {
         if sign_in.cap.is_some() {
             // Looks at other sessions, and so may not hold the lock of this one.
             drop(shards);
-            match self.admit(&mut theirs, principal, id, sign_in, now) {
+            match self.admit(&mut theirs, principal, id, sign_in, now()) {
                 Ok(some) => evicted = some,
                 Err(denied) => return Created::Denied(denied),
             }
@@ -103,7 +104,7 @@ impl Inner {
             }
             let order = (meta.authenticated, meta.created);
             if let (Some(theirs), Some(principal)) = (&mut theirs, &principal) {
-                self.evict(theirs, &mut shards, principal, &evicted, now);
+                self.evict(theirs, &mut shards, principal, &evicted, || now);
             }
             let mut committed = shards.own.commit(prepared);
             if let Outcome::Applied(applied) = &mut committed.0 {
@@ -127,7 +128,7 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Vec<SessionId>, Denied> {
         let ticket = SignIn { cap: None, ..sign_in };
-        ticket.admit([], theirs.revoked(now))?;
+        ticket.admit([], theirs.revoked(|| now))?;
         let Some(cap) = sign_in.cap else { return Ok(Vec::new()) };
         let mut admission = Admission::new(cap, theirs.others(id));
         let mut after = None;
@@ -167,12 +168,12 @@ impl Inner {
         shards: &mut Locked<'_>,
         principal: &Principal,
         evicted: &[SessionId],
-        now: Timestamp,
+        now: impl Fn() -> Timestamp,
     ) {
         let is_theirs = |record: &Record| record.meta.principal.as_ref() == Some(principal);
         for id in evicted {
             let Some(shard) = shards.get(*id) else { continue };
-            if shard.delete(*id, EndReason::Limit, now, is_theirs).is_some() {
+            if shard.delete(*id, EndReason::Limit, now(), is_theirs).is_some() {
                 theirs.remove(*id);
                 self.one_less();
             }
