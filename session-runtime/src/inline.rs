@@ -3,10 +3,11 @@
 use std::fmt;
 use std::ops::Deref;
 
-/// How many bytes are kept in place. One more, and all would take four words instead of three.
+/// How many bytes are kept in place. One more would make the type four words instead of three.
 const SHORT: usize = 22;
 
-/// Bytes, in place if they are few and else behind an `L`. Equal bytes are in the same place.
+/// Bytes, in place if they are few and else behind an `L`. Equal bytes always have the same
+/// representation, so that the derived comparison compares bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Inline<L> {
     Short { length: u8, bytes: [u8; SHORT] },
@@ -19,7 +20,7 @@ impl<L: AsRef<[u8]>> Inline<L> {
         Self::short(&[bytes.as_ref()]).unwrap_or(Self::Long(bytes))
     }
 
-    /// Keeps the bytes of `parts`, one after the other; `long` makes the place for many.
+    /// Keeps the bytes of `parts`, one after the other; `long` stores them if they do not fit.
     pub(crate) fn concat(parts: &[&[u8]], long: impl FnOnce(Vec<u8>) -> L) -> Self {
         Self::short(parts).unwrap_or_else(|| Self::Long(long(parts.concat())))
     }

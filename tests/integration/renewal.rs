@@ -1,13 +1,17 @@
 //! Renewal by age: the next token is pending until it has been presented.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use session_runtime::{OnReplay, Session, SessionLayer, SessionSchema};
+use http::{Request, Response, header};
+use session_runtime::{OnReplay, Session, SessionLayer, SessionSchema, session_of};
 use session_tests::stores::{Under, all, memory};
 use session_tests::traced::Traced;
 use session_tests::{Call, Spy, Tab};
 use tokio::sync::Barrier;
+use tower::{Layer, ServiceExt, service_fn};
 
 #[derive(SessionSchema)]
 struct Visitor {
@@ -154,6 +158,32 @@ async fn the_grace_is_counted_to_the_arrival_of_a_request() {
         let late =
             old.ask_late(move || clock.advance(HOUR / 4), |s: Handle| async move { s.user() });
         assert_eq!(late.await.ok(), Some(7), "{}", under.name);
+    }
+}
+
+#[tokio::test]
+async fn nor_does_it_shrink_for_what_a_handler_leaves_behind() {
+    for under in all().await {
+        let layer = layer(&under);
+        let mut tab = signed_in(&layer).await;
+        let cookie = format!("__Host-session={}", tab.cookie.clone().unwrap());
+        under.clock.advance(HOUR);
+        tab.run(|s: Handle| async move { s.user() }).await.ok();
+        user(&tab).await;
+        under.clock.advance(GRACE - MS);
+        // The handler answers at once, and the body of its response asks after the grace.
+        let left = Arc::new(Mutex::new(None));
+        let body = Arc::clone(&left);
+        let service = layer.layer(service_fn(move |request: Request<()>| {
+            *body.lock().unwrap() = Some(request.into_parts().0);
+            ready(Ok::<_, Infallible>(Response::new(String::new())))
+        }));
+        let request = Request::builder().header(header::COOKIE, cookie).body(()).unwrap();
+        service.oneshot(request).await.unwrap();
+        under.clock.advance(HOUR / 4);
+        let parts = left.lock().unwrap().take().unwrap();
+        let session = session_of::<Visitor>(&parts.extensions, &parts.headers).await.unwrap();
+        assert_eq!(session.user(), Some(7), "{}", under.name);
     }
 }
 

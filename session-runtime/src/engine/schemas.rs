@@ -20,7 +20,7 @@ pub(crate) enum Admitted {
 pub(crate) struct Schemas {
     capabilities: Capabilities,
     has_keys: bool,
-    /// The only one of nearly every layer.
+    /// The first schema that was admitted; most layers have no other.
     first: OnceLock<Box<Known>>,
     /// Held while another one is admitted.
     admitting: Mutex<()>,
@@ -33,7 +33,7 @@ pub(crate) struct Schemas {
 /// A schema that was admitted, and the one that was admitted after it: readable without a lock.
 struct Known {
     schema: &'static Schema,
-    /// Of this one and those before it.
+    /// The marked fields of this schema and of those admitted before it.
     marked: Marked,
     next: OnceLock<Box<Self>>,
 }
@@ -101,7 +101,7 @@ impl Schemas {
         }
         let marked = Marked::of(self.all().chain([schema]));
         let place = last.map_or(&self.first, |last| &last.next);
-        // Nobody else fills it.
+        // The place is still empty, because `admitting` is held.
         let _ = place.set(Box::new(Known { schema, marked, next: OnceLock::new() }));
         Ok(Admitted::Now)
     }

@@ -88,9 +88,9 @@ impl SessionLayer {
     /// ended the session or replaced its token. At most a minute.
     ///
     /// A late request sees an empty session in which it can only sign in, so that its
-    /// response does not undo the sign-in or sign-out. What counts is its time of arrival. A
-    /// request that arrives later, or whose session was ended elsewhere, gets a fresh
-    /// session.
+    /// response does not undo the sign-in or sign-out. What counts is its time of arrival, which
+    /// is noted when its handler first has to wait, for the body for example. A request that
+    /// arrives later, or whose session was ended elsewhere, gets a fresh session.
     ///
     /// # Default
     ///

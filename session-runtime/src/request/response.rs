@@ -56,6 +56,7 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
 /// Handles the end of a request without a response, because the client hung up or the handler
 /// failed. Whatever takes privileges away is stored nevertheless.
 pub(crate) fn abandoned(session: Arc<RequestSession>) {
+    session.ends();
     if !session.was_asked() {
         return;
     }
@@ -73,6 +74,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     committed: Result<(), SessionError>,
 ) -> Response<B> {
     let Some(session) = session else { return response };
+    session.ends();
     let config = &session.engine.config;
     if !session.was_asked() {
         challenge(&mut response, config, None, None);
@@ -114,7 +116,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     }
     if state.read {
         vary_on(config.transports.vary(state.transport), response.headers_mut());
-        // What sets a cookie is stored by no cache at all.
+        // A response that sets a cookie is `no-store` already.
         if change.is_none() {
             keep_private(response.headers_mut());
         }

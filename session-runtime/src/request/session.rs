@@ -29,8 +29,8 @@ pub(crate) struct RequestSession {
     pub(super) turn_over: Notify,
     /// Whether this is an attempt at a transaction inside another request.
     pub(super) is_attempt: bool,
-    /// When the request first had to wait for something, in monotonic microseconds. It arrived just
-    /// before, because until then it ran without a pause.
+    /// When the request arrived, in monotonic microseconds: noted when its handler first has to wait,
+    /// since until then it runs without a pause.
     arrived: OnceLock<u64>,
     /// Whether the session was asked for.
     pub(super) asked: AtomicBool,
@@ -79,7 +79,7 @@ impl RequestSession {
         if parent.scope.head_sent() {
             attempt.scope.mark_head_sent();
         }
-        (attempt.arrived, attempt.elsewhere) = (parent.arrived.clone(), parent.elsewhere);
+        attempt.elsewhere = parent.elsewhere;
         let (transport, token, over, proved) = {
             let state = parent.scope.state();
             (state.transport, state.token.clone(), state.over, state.proved.clone())
@@ -95,6 +95,14 @@ impl RequestSession {
     /// Records that the request has to wait: for its body, for a store.
     pub(crate) fn waits(&self) {
         self.arrived.get_or_init(|| self.engine.store.clock().steady_micros());
+    }
+
+    /// Records that the handler has answered. What it leaves behind, a body or a task, may still ask
+    /// for the session, much later.
+    pub(super) fn ends(&self) {
+        if self.scope.is_viewed() {
+            self.waits();
+        }
     }
 
     /// Returns the time since the request arrived.

@@ -47,21 +47,26 @@ impl Core {
                 "a session is extracted beside another handle of the same request with unpublished changes, which it does not see: call `publish()` on that handle first"
             );
         }
-        let core = Self::view(backend, schema, |state| {
+        let mut core = Self::view(backend, schema, |state| {
             state.read |= reads;
             state.reads_under(schema);
         });
-        match core.strict_failure() {
-            None => Ok(core),
-            Some((field, OnInvalid::Error)) => Err(SessionError::Undecodable { field }),
-            Some((_, OnInvalid::DropSession)) => Ok(core.leave(State::destroy)),
-            // The principal does not decode: treat the visitor as signed out but delete nothing, so
-            // that a rolled-back deployment finds the session again.
-            Some((_, OnInvalid::Default)) => Ok(core.leave(State::abandon)),
+        loop {
+            core = match core.strict_failure() {
+                None => return Ok(core),
+                Some((field, OnInvalid::Error)) => {
+                    return Err(SessionError::Undecodable { field });
+                }
+                Some((_, OnInvalid::DropSession)) => core.leave(State::destroy),
+                // The principal does not decode: treat the visitor as signed out but delete nothing,
+                // so that a rolled-back deployment finds the session again.
+                Some((_, OnInvalid::Default)) => core.leave(State::abandon),
+            };
         }
     }
 
-    /// Leaves a session that cannot be read, unless another handle has already.
+    /// Leaves a session that cannot be read, unless another handle has left it, and opens a handle
+    /// on what there is now.
     fn leave(self, how: fn(&mut State)) -> Self {
         let Self { backend, schema, generation, .. } = self;
         Self::view(backend, schema, |state| {
@@ -71,7 +76,7 @@ impl Core {
         })
     }
 
-    /// Opens a handle on the session as it is after `first`.
+    /// Runs `first` on the state and opens a handle on the result, under one lock.
     fn view(
         backend: Arc<dyn Backend>,
         schema: &'static Schema,

@@ -31,7 +31,7 @@ impl Core {
         self.dirty = false;
         let backend = &*self.backend;
         let clock = OnceCell::new();
-        // Read only if it matters: to few fields.
+        // Read only when it is needed: few fields depend on the time.
         let now = || *clock.get_or_init(|| backend.now());
         let scope = backend.scope();
         scope.became_clean();

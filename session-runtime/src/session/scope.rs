@@ -309,22 +309,23 @@ impl Scope {
         number
     }
 
-    /// Of the caller's handle.
+    /// Counts the caller's handle as one with unpublished changes.
     pub(crate) fn became_dirty(&self) {
         add(&self.unpublished, 1, self.is_shared());
     }
 
-    /// Of the caller's handle.
+    /// Counts it no more.
     pub(crate) fn became_clean(&self) {
         add(&self.unpublished, -1, self.is_shared());
     }
 
-    /// The first viewer comes before anybody else can: another one is opened from it.
+    /// Counts a viewer. The first one is counted before anyone else can count: every later one is
+    /// opened from an existing one.
     pub(crate) fn gained_viewer(&self) {
         add(&self.viewers, 1, self.is_viewed());
     }
 
-    /// The caller's.
+    /// Counts the caller's view no more.
     pub(crate) fn lost_viewer(&self) {
         add(&self.viewers, -1, self.is_shared());
     }
@@ -348,8 +349,8 @@ impl Scope {
     }
 }
 
-/// Adds to a counter that others may count with, or not: then a plain addition will do, which costs
-/// a fraction of an atomic one.
+/// Adds `by`. If nobody else can count at the same time, a plain load and store will do, at a fraction
+/// of the cost of an atomic addition.
 fn add(counter: &AtomicUsize, by: isize, shared: bool) {
     if shared {
         counter.fetch_add(by as usize, Ordering::AcqRel);

@@ -29,7 +29,7 @@ impl Inner {
         let id = record.id;
         let order = (record.meta.authenticated, record.meta.created);
         let mut theirs = self.index.lock(principal);
-        // Read only if it matters: where a session has ended, or may have to.
+        // Read only when it is needed: for a tombstone, a revocation or a cap.
         let now = || self.clock.now();
         let mut shards = Locked::of(self, id, &[]);
         if !shards.own.is_free(id, now) {
