@@ -261,7 +261,7 @@ impl State {
 #[derive(Debug, Default)]
 pub(crate) struct Scope {
     state: Mutex<State>,
-    sequence: AtomicU64,
+    sequence: AtomicUsize,
     unpublished: AtomicUsize,
     /// Number of publications so far. Incremented while the state is locked.
     published: AtomicU64,
@@ -283,13 +283,7 @@ impl Scope {
     /// Returns the sequence number of the next change of this request, which the caller's handle
     /// makes.
     pub(crate) fn next_seq(&self) -> u64 {
-        if self.is_shared() {
-            return self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        }
-        // As in `add`.
-        let next = self.sequence.load(Ordering::Relaxed) + 1;
-        self.sequence.store(next, Ordering::Relaxed);
-        next
+        add(&self.sequence, 1, self.is_shared()) as u64
     }
 
     /// Returns how many handles have unpublished changes.
@@ -349,15 +343,15 @@ impl Scope {
     }
 }
 
-/// Adds `by`. If nobody else can count at the same time, a plain load and store will do, at a fraction
-/// of the cost of an atomic addition.
-fn add(counter: &AtomicUsize, by: isize, shared: bool) {
+/// Adds `by` and returns the sum. If nobody else can count at the same time, a plain load and store
+/// will do, at a fraction of the cost of an atomic addition.
+fn add(counter: &AtomicUsize, by: isize, shared: bool) -> usize {
     if shared {
-        counter.fetch_add(by as usize, Ordering::AcqRel);
-    } else {
-        let sum = counter.load(Ordering::Acquire).wrapping_add_signed(by);
-        counter.store(sum, Ordering::Release);
+        return counter.fetch_add(by as usize, Ordering::AcqRel).wrapping_add_signed(by);
     }
+    let sum = counter.load(Ordering::Acquire).wrapping_add_signed(by);
+    counter.store(sum, Ordering::Release);
+    sum
 }
 
 #[cfg(test)]
