@@ -212,6 +212,24 @@ async fn a_stream_ends_the_session_at_once() {
 }
 
 #[tokio::test]
+async fn a_stream_is_told_that_nothing_can_follow_the_session_that_it_has_ended() {
+    for under in all().await {
+        let (give, handler) = ordered();
+        let app = app(SessionLayer::new(under.store), handler);
+        let mut client = started(&app).await;
+        let mut body = open(&app, &client).await;
+        give.send(|s| {
+            s.destroy();
+            s.set_locale("fr");
+        })
+        .unwrap();
+        let said = next(&mut body).await;
+        assert!(said.starts_with("Err(HeadSent)"), "{}: {said}", under.name);
+        assert_eq!(client.get("/read").await.body, "nobody en 0 []", "{}", under.name);
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_hangs_up_during_a_save_of_its_stream_does_not_stop_it() {
     for under in all().await {
         let slow = Slow::on(under.store);

@@ -8,7 +8,7 @@ use crate::id::SessionId;
 use crate::record::{Principal, Record};
 use crate::request::RequestSession;
 use crate::schema::HasPrincipal;
-use crate::session::Handle;
+use crate::session::{Backend, Handle};
 
 /// How often a session is looked for again if its privileges change during the attempt.
 const ATTEMPTS: u32 = 3;
@@ -113,7 +113,8 @@ impl<S: HasPrincipal> SessionManager<S> {
         for _ in 0..ATTEMPTS {
             let id = record.id;
             let request = RequestSession::elsewhere(&self.engine, record, self.because);
-            let mut session = Handle::<S>::open(request)?;
+            let backend = Arc::clone(&request) as Arc<dyn Backend>;
+            let mut session = Handle::<S>::open(backend, request.scope.state())?;
             if session.is_new() {
                 // Its principal is not the one that signed in, so no user is signed in to it.
                 return Ok(None);

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::body::StaticBody;
 use super::plain_http::PlainHttp;
-use crate::request::{RequestSession, ToEnd, abandoned, begin, finish};
+use crate::request::{Awaits, RequestSession, ToEnd, abandoned, begin, finish};
 
 pin_project! {
     /// The future of [`SessionService`](super::SessionService).
@@ -88,35 +88,35 @@ where
                         }
                         return Poll::Pending;
                     };
-                    let commit = match &*this.session {
-                        Some(session) => begin(session, response.status()),
-                        None => None,
+                    let response = match &*this.session {
+                        None => response,
+                        Some(session) => match begin(session, response.status()) {
+                            Awaits::Nothing(state) => finish(session, response, Ok(()), state),
+                            Awaits::Commit(commit) => {
+                                let response = Some(response);
+                                this.step.set(Step::Committing { commit, response });
+                                continue;
+                            }
+                        },
                     };
-                    match commit {
-                        Some(commit) => {
-                            this.step.set(Step::Committing { commit, response: Some(response) });
-                        }
-                        None => {
-                            let session = this.session.take();
-                            this.step.set(Step::Done);
-                            let response = finish(session, response, Ok(()));
-                            this.plain_http.see(response.headers());
-                            return Poll::Ready(Ok(response));
-                        }
-                    }
+                    *this.session = None;
+                    this.step.set(Step::Done);
+                    this.plain_http.see(response.headers());
+                    return Poll::Ready(Ok(response));
                 }
                 StepProjection::Committing { commit, response } => {
                     let committed = ready!(Pin::new(commit).poll(context));
                     let response = response.take();
                     let session = this.session.take();
                     this.step.set(Step::Done);
-                    return match response {
-                        Some(response) => {
-                            let response = finish(session, response, committed.map(drop));
+                    return match (response, session) {
+                        (Some(response), Some(session)) => {
+                            let response = finish(&session, response, committed.map(drop), None);
                             this.plain_http.see(response.headers());
                             Poll::Ready(Ok(response))
                         }
-                        None => Poll::Pending,
+                        (Some(response), None) => Poll::Ready(Ok(response)),
+                        (None, _) => Poll::Pending,
                     };
                 }
                 // Polled after completion, which executors do not do.

@@ -1,7 +1,7 @@
 //! Loads the session that the request's token opens.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 
 use http::HeaderMap;
 
@@ -65,22 +65,20 @@ impl LookedUp {
 
 impl RequestSession {
     /// Loads the session unless it is loaded; loads it again if it came from a cache and `stale_ok`
-    /// is `false`.
+    /// is `false`. Returns the state, locked.
     pub(crate) async fn load(
         &self,
         headers: &HeaderMap,
         stale_ok: bool,
-    ) -> Result<(), SessionError> {
+    ) -> Result<MutexGuard<'_, State>, SessionError> {
         if self.is_loaded.load(Ordering::Acquire) {
-            let stale = {
-                let state = self.scope.state();
-                state.record().filter(|_| state.stale && !stale_ok).cloned()
+            let stale = match self.loaded(stale_ok) {
+                Ok(state) => return Ok(state),
+                Err(stale) => stale,
             };
-            return match stale {
-                // Boxed, because it is rare and would enlarge every extractor's future.
-                Some(stale) => Box::pin(self.ask_the_store(stale)).await,
-                None => Ok(()),
-            };
+            // Boxed, because it is rare and would enlarge every extractor's future.
+            Box::pin(self.ask_the_store(stale)).await?;
+            return Ok(self.scope.state());
         }
         let config = &self.engine.config;
         let transport = config.transports.of(headers);
@@ -126,7 +124,16 @@ impl RequestSession {
                 cookie::send_again(&mut state, config.policy.rolling);
             }
         }
-        Ok(())
+        Ok(state)
+    }
+
+    /// Returns the state, or the record if it came from a cache and `stale_ok` is `false`.
+    fn loaded(&self, stale_ok: bool) -> Result<MutexGuard<'_, State>, Arc<Record>> {
+        let state = self.scope.state();
+        match state.record().filter(|_| state.stale && !stale_ok) {
+            Some(stale) => Err(Arc::clone(stale)),
+            None => Ok(state),
+        }
     }
 
     /// Whether the request presents anything in place of a token.

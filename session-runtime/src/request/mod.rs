@@ -51,7 +51,7 @@ use self::attempts::{Attempts, Seen, Work};
 use self::commit::Committed;
 pub(crate) use self::extension::{Passed, RequestExtension};
 use self::load::LookedUp;
-pub(crate) use self::response::{abandoned, begin, finish};
+pub(crate) use self::response::{Awaits, abandoned, begin, finish};
 pub(crate) use self::session::RequestSession;
 pub(crate) use self::to_end::ToEnd;
 use self::transaction::Running;

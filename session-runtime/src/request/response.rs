@@ -1,7 +1,7 @@
 //! Decides whether a response may be sent: what is stored before its head, and which response
 //! reports a failure.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
@@ -16,14 +16,22 @@ use crate::session::{Backend, CookieChange, Keep, Pending, State};
 use crate::token::SessionToken;
 use crate::transport::Transport;
 
-/// Returns the commit that a response with this status has to wait for, if any.
-pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option<ToEnd> {
+/// What a response has to wait for.
+pub(crate) enum Awaits<'r> {
+    Commit(ToEnd),
+    /// There is nothing to store. If the session was asked for, its state stays locked until the
+    /// response is finished.
+    Nothing(Option<MutexGuard<'r, State>>),
+}
+
+/// Returns what a response with this status has to wait for.
+pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Awaits<'_> {
     if !session.was_asked() {
-        return None;
+        return Awaits::Nothing(None);
     }
     if session.scope.unpublished() > 0 {
         let request = Arc::clone(session);
-        return Some(ToEnd::new(async move {
+        return Awaits::Commit(ToEnd::new(async move {
             request.commit(Keep::SignOutOnly).await?;
             Err(SessionError::Unpublished)
         }));
@@ -32,17 +40,16 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
         true => Keep::Everything,
         false => Keep::SignOutOnly,
     };
-    let (follows, waits) = {
-        let state = session.scope.state();
-        // A `save()` whose future was dropped may still be in progress.
-        (state.follows, state.has_work() || state.committing)
-    };
-    if !follows && !waits {
-        return None;
+    let state = session.scope.state();
+    let follows = state.follows;
+    // A `save()` whose future was dropped may still be in progress.
+    if !follows && !state.has_work() && !state.committing {
+        return Awaits::Nothing(Some(state));
     }
+    drop(state);
     let request = Arc::clone(session);
     if follows {
-        return Some(ToEnd::new(async move {
+        return Awaits::Commit(ToEnd::new(async move {
             let committed = request.commit(keep).await?;
             if matches!(committed, Committed::Stored) {
                 request.follow().await;
@@ -50,7 +57,7 @@ pub(crate) fn begin(session: &Arc<RequestSession>, status: StatusCode) -> Option
             Ok(committed)
         }));
     }
-    Some(ToEnd::new(async move { request.commit(keep).await }))
+    Awaits::Commit(ToEnd::new(async move { request.commit(keep).await }))
 }
 
 /// Handles the end of a request without a response, because the client hung up or the handler
@@ -67,13 +74,14 @@ pub(crate) fn abandoned(session: Arc<RequestSession>) {
     }
 }
 
-/// Returns the response with its cookie, or the one that reports a failed commit.
-pub(crate) fn finish<B: From<&'static str>>(
-    session: Option<Arc<RequestSession>>,
+/// Returns the response with its cookie, or the one that reports a failed commit. `state` is that of
+/// `session`, if it is locked already.
+pub(crate) fn finish<'r, B: From<&'static str>>(
+    session: &'r Arc<RequestSession>,
     mut response: Response<B>,
     committed: Result<(), SessionError>,
+    state: Option<MutexGuard<'r, State>>,
 ) -> Response<B> {
-    let Some(session) = session else { return response };
     session.ends();
     let config = &session.engine.config;
     if !session.was_asked() {
@@ -81,7 +89,7 @@ pub(crate) fn finish<B: From<&'static str>>(
         return response;
     }
     session.scope.mark_head_sent();
-    let mut state = session.scope.state();
+    let mut state = state.unwrap_or_else(|| session.scope.state());
     let saved = committed.is_ok();
     // Dropped last: its body may hold a handle, whose drop locks the state.
     let mut replaced = None;
@@ -101,7 +109,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     let change = state.cookie.take();
     if let Some(change) = &change {
         match state.transport {
-            Transport::Cookie => set_cookies(response.headers_mut(), &session, &state, change),
+            Transport::Cookie => set_cookies(response.headers_mut(), session, &state, change),
             Transport::Bearer => send_bearer_token(response.headers_mut(), config, change),
         }
     }
@@ -132,7 +140,7 @@ pub(crate) fn finish<B: From<&'static str>>(
     drop(state);
     drop(replaced);
     if destroyed {
-        session.commit_later();
+        Arc::clone(session).commit_later();
     }
     response
 }

@@ -136,8 +136,8 @@ impl RequestSession {
     ) -> Result<Handle<S>, SessionError> {
         self.asked.store(true, Ordering::Release);
         self.engine.admit(S::SCHEMA)?;
-        self.load(headers, stale_ok && self.safe_method).await?;
-        Handle::open(Arc::clone(self) as Arc<dyn Backend>)
+        let state = self.load(headers, stale_ok && self.safe_method).await?;
+        Handle::open(Arc::clone(self) as Arc<dyn Backend>, state)
     }
 
     /// Opens a handle as [`handle`](Self::handle) does, never from a cache. This alone does not make
@@ -149,8 +149,8 @@ impl RequestSession {
     ) -> Result<Handle<S>, SessionError> {
         self.asked.store(true, Ordering::Release);
         self.engine.admit(S::SCHEMA)?;
-        self.load(headers, false).await?;
-        Handle::look(Arc::clone(self) as Arc<dyn Backend>)
+        let state = self.load(headers, false).await?;
+        Handle::look(Arc::clone(self) as Arc<dyn Backend>, state)
     }
 
     /// Counts this request as no activity. It takes effect if the session is not loaded yet.

@@ -110,7 +110,7 @@ mod tests {
 
     use super::*;
     use crate::SessionLayer;
-    use crate::request::begin;
+    use crate::request::{Awaits, begin};
     use crate::store::MemoryStore;
 
     fn request() -> Arc<RequestSession> {
@@ -149,11 +149,16 @@ mod tests {
             Poll::Pending => panic!("it is free"),
         };
         request.asked.store(true, Ordering::Release);
-        let waits = || begin(&request, StatusCode::OK).is_some();
+        let waits = || matches!(begin(&request, StatusCode::OK), Awaits::Commit(_));
         let call = turn(For::Call);
         assert!(!waits());
         drop(call);
         let commit = turn(For::Commit);
+        assert!(waits());
+        let mut later = pin!(request.turn(For::Commit));
+        assert!(poll(later.as_mut()).is_pending());
+        drop(commit);
+        let Poll::Ready(commit) = poll(later) else { panic!("it was passed on") };
         assert!(waits());
         drop(commit);
         assert!(!waits());

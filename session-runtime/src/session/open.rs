@@ -1,6 +1,6 @@
 //! Opens a handle on the session that a request has loaded.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::core::Core;
 use super::handle::Handle;
@@ -10,22 +10,28 @@ use crate::error::SessionError;
 use crate::schema::{Field, OnInvalid, Schema, SessionSchema};
 
 impl<S: SessionSchema> Handle<S> {
-    /// Opens a handle on the session that `backend` has loaded.
-    pub(crate) fn open(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
-        Core::open(backend, S::SCHEMA, true).map(Self::new)
+    /// Opens a handle on the session that `backend` has loaded into `state`.
+    pub(crate) fn open(
+        backend: Arc<dyn Backend>,
+        state: MutexGuard<'_, State>,
+    ) -> Result<Self, SessionError> {
+        Core::open(backend, state, S::SCHEMA, true).map(Self::new)
     }
 
     /// Same, for a look that alone does not make the response depend on the session.
     #[cfg(feature = "axum-login")]
-    pub(crate) fn look(backend: Arc<dyn Backend>) -> Result<Self, SessionError> {
-        Core::open(backend, S::SCHEMA, false).map(Self::new)
+    pub(crate) fn look(
+        backend: Arc<dyn Backend>,
+        state: MutexGuard<'_, State>,
+    ) -> Result<Self, SessionError> {
+        Core::open(backend, state, S::SCHEMA, false).map(Self::new)
     }
 
     /// Opens a handle on the session of another one, to set fields of another schema.
     #[cfg(feature = "axum-login")]
     pub(crate) fn beside<O: SessionSchema>(other: &Handle<O>) -> Self {
         let backend = &other.core.backend;
-        let mut core = Core::view(Arc::clone(backend), S::SCHEMA, |_| {});
+        let mut core = Core::view(Arc::clone(backend), &backend.scope().state(), S::SCHEMA);
         core.generation = other.core.generation;
         Self::new(core)
     }
@@ -38,19 +44,21 @@ impl Core {
     /// they are first read.
     fn open(
         backend: Arc<dyn Backend>,
+        mut state: MutexGuard<'_, State>,
         schema: &'static Schema,
         reads: bool,
     ) -> Result<Self, SessionError> {
-        if backend.scope().unpublished() > 0 {
+        let unpublished = backend.scope().unpublished() > 0;
+        state.read |= reads;
+        state.reads_under(schema);
+        let mut core = Self::view(backend, &state, schema);
+        drop(state);
+        if unpublished {
             tracing::warn!(
                 schema = schema.name,
                 "a session is extracted beside another handle of the same request with unpublished changes, which it does not see: call `publish()` on that handle first"
             );
         }
-        let mut core = Self::view(backend, schema, |state| {
-            state.read |= reads;
-            state.reads_under(schema);
-        });
         loop {
             core = match core.strict_failure() {
                 None => return Ok(core),
@@ -68,22 +76,15 @@ impl Core {
     /// Leaves a session that cannot be read, unless another handle has left it, and opens a handle
     /// on what there is now.
     fn leave(self, how: fn(&mut State)) -> Self {
-        let Self { backend, schema, generation, .. } = self;
-        Self::view(backend, schema, |state| {
-            if state.generation == generation {
-                how(state);
-            }
-        })
+        let mut state = self.backend.scope().state();
+        if state.generation == self.generation {
+            how(&mut state);
+        }
+        Self::view(Arc::clone(&self.backend), &state, self.schema)
     }
 
-    /// Runs `first` on the state and opens a handle on the result, under one lock.
-    fn view(
-        backend: Arc<dyn Backend>,
-        schema: &'static Schema,
-        first: impl FnOnce(&mut State),
-    ) -> Self {
-        let mut state = backend.scope().state();
-        first(&mut state);
+    /// Opens a handle on what `state` holds.
+    fn view(backend: Arc<dyn Backend>, state: &State, schema: &'static Schema) -> Self {
         let (record, projected) = match (state.record(), state.pending.is_empty()) {
             (Some(record), true) if state.schemas.is_empty() => (Some(Arc::clone(record)), None),
             _ => {
@@ -92,7 +93,6 @@ impl Core {
             }
         };
         let (generation, seen) = (state.generation, backend.scope().published());
-        drop(state);
         Self::new(backend, schema, record, projected, generation, seen)
     }
 
@@ -176,7 +176,10 @@ mod tests {
         static SCHEMA: Schema = Schema::new(&0, "Visitor", "", &[]);
         let engine = SessionLayer::new(MemoryStore::new()).engine();
         let request = Arc::new(RequestSession::new(engine, &Method::GET));
-        let view = || Core::view(Arc::clone(&request) as Arc<dyn Backend>, &SCHEMA, |_| {});
+        let view = || {
+            let backend = Arc::clone(&request) as Arc<dyn Backend>;
+            Core::view(backend, &request.scope.state(), &SCHEMA)
+        };
         let (one, other) = (view(), view());
         assert_eq!(one.generation, 0);
         assert_eq!(one.leave(State::abandon).generation, 1);

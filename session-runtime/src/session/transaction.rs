@@ -82,7 +82,9 @@ impl<S: SessionSchema> Handle<S> {
         Arc::clone(&backend).save().await?;
         let mut attempt = Arc::clone(&backend).transaction().await?;
         let done = loop {
-            let mut session: S::Session = Self::open(attempt.backend())?.into();
+            let inner = attempt.backend();
+            let opened = Self::open(Arc::clone(&inner), inner.scope().state())?;
+            let mut session = S::Session::from(opened);
             let done = change(&mut session);
             if done.is_err() {
                 session.discard();
