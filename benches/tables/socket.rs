@@ -10,7 +10,7 @@ use axum::Router;
 use session_benches::client::Client;
 use session_benches::plot::bars;
 use session_benches::scenario::{Scenario, Size, Who};
-use session_benches::stats::{median, ratio};
+use session_benches::stats::{median, ratio, sort_what_is_free};
 use session_benches::subjects::service::{Engine, service};
 use session_benches::table::{Table, whole};
 use tokio::net::TcpListener;
@@ -48,7 +48,9 @@ pub(crate) fn measure(options: &Options) -> Result<Measured> {
             for (who, rounds) in SUBJECTS.into_iter().zip(&mut seen) {
                 let seconds = if options.quick { 1 } else { 2 };
                 let one = one_round(&servers, who, scenario, seconds)?;
-                // The first one warms up.
+                // On the thread of the servers, which has freed the sessions of this round.
+                servers.block_on(servers.spawn(async { sort_what_is_free() }))?;
+                // The first round warms up.
                 if round > 0 {
                     rounds.push(one);
                 }
