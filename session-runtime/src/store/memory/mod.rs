@@ -1,9 +1,9 @@
 //! Sessions in the memory of one process.
 //!
 //! Records are spread over shards, each with its own lock, which is held for one map operation. A
-//! load shares the record instead of copying it. Each shard schedules looks at its records, which
-//! remove what has expired, in small steps. A touch schedules nothing: the look that comes too early
-//! schedules a later one.
+//! load shares the record instead of copying it. Expiry uses time buckets per shard, which are
+//! processed in small steps: a touch moves nothing; when a bucket comes due, the records that were
+//! touched are put into a later one.
 
 mod hash;
 mod index;

@@ -1,8 +1,7 @@
 //! One shard: records, tombstones, and when to look at them again.
 
 use std::borrow::Borrow;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -18,8 +17,9 @@ use crate::store::engine::index::Order;
 use crate::store::{Created, Limits, Lookup, Replayed, Visit};
 use crate::token::SecretHash;
 
-/// A session, and when to look at it.
-type Look = Reverse<(Timestamp, SessionId)>;
+/// Width of an expiry bucket, in milliseconds: wide enough to hold several sessions of a shard, which
+/// is cheaper, and so narrow that memory comes back soon.
+const BUCKET: u64 = 8_000;
 
 /// A record that is its own key.
 struct Stored(Arc<Record>);
@@ -48,8 +48,11 @@ impl Eq for Stored {}
 pub(super) struct Shard {
     records: HashSet<Stored, Hashed>,
     tombstones: HashMap<SessionId, Tombstone, Hashed>,
-    /// The next look comes first. A session may have several, and may have ended.
-    due: BinaryHeap<Look>,
+    /// The ids to look at when a bucket has passed. An id may be in several buckets, and may be
+    /// stale.
+    due: BTreeMap<u64, Vec<SessionId>>,
+    /// The number of ids in all buckets.
+    armed: usize,
 }
 
 /// What a sign-in needs to know about another session.
@@ -150,7 +153,8 @@ impl Shard {
     /// Writes what a load has to write to the record it has found.
     fn settle(&mut self, id: SessionId, due: Due, now: Timestamp) -> Option<Arc<Record>> {
         let Stored(mut record) = self.records.take(&id)?;
-        // The next look comes too early for the new expiry time, and schedules a later one.
+        // A touch moves the expiry time past the record's bucket; that bucket then schedules it
+        // again.
         Arc::make_mut(&mut record).meta.settle(due, now);
         self.records.insert(Stored(Arc::clone(&record)));
         Some(record)
@@ -235,15 +239,19 @@ impl Shard {
         // Looking takes time too, so it is bounded as well.
         let mut looks = limit.saturating_mul(4).max(64);
         let mut removed = Vec::new();
-        while let Some(&Reverse((at, id))) = self.due.peek() {
-            if at > now {
+        while let Some(mut entry) = self.due.first_entry() {
+            if *entry.key() > now.as_millis() / BUCKET {
                 break;
             }
             if looks == 0 || removed.len() >= limit {
                 return (removed, true);
             }
             looks -= 1;
-            self.due.pop();
+            let Some(id) = entry.get_mut().pop() else {
+                entry.remove();
+                continue;
+            };
+            self.armed -= 1;
             if self.tombstones.get(&id).is_some_and(|tombstone| tombstone.is_over(now)) {
                 self.tombstones.remove(&id);
             }
@@ -265,26 +273,31 @@ impl Shard {
     }
 
     fn look_again(&mut self, id: SessionId, at: Timestamp) {
-        self.due.push(Reverse((at, id)));
+        // Rounded up: when the bucket is due, so is the record.
+        self.due.entry(at.as_millis() / BUCKET + 1).or_default().push(id);
+        self.armed += 1;
     }
 
-    /// Schedules one look per record and tombstone, if more than half of the looks are superfluous.
+    /// Rebuilds the buckets if most of their entries are stale.
     ///
-    /// The look at a destroyed session would otherwise stay until the session would have expired.
+    /// A destroyed session stays in its bucket until it would have expired, which may take long.
     fn forget_ended(&mut self) {
         let needed = self.records.len() + self.tombstones.len();
-        if self.due.len() <= 2 * needed + usize::from(needed > 0) * 64 {
+        if self.armed <= 2 * needed + usize::from(needed > 0) * 64 {
             return;
         }
-        let records = self.all().map(|record| (removable_at(record), record.id));
-        let tombstones = self.tombstones.iter().map(|(id, it)| (it.ended.at.after(TOMBSTONE), *id));
-        self.due = records.chain(tombstones).map(Reverse).collect();
+        self.due.clear();
+        self.armed = 0;
+        let records = self.all().map(|record| (record.id, removable_at(record)));
+        let tombstones = self.tombstones.iter().map(|(id, it)| (*id, it.ended.at.after(TOMBSTONE)));
+        for (id, at) in records.chain(tombstones).collect::<Vec<_>>() {
+            self.look_again(id, at);
+        }
     }
 
-    /// Returns the number of looks, and the capacity for them.
     #[cfg(test)]
-    pub(super) fn looks(&self) -> (usize, usize) {
-        (self.due.len(), self.due.capacity())
+    pub(super) fn armed(&self) -> usize {
+        self.due.values().map(Vec::len).sum()
     }
 
     fn give_memory_back(&mut self) {
@@ -294,9 +307,6 @@ impl Shard {
         }
         if self.tombstones.capacity() > 64 + 4 * self.tombstones.len() {
             self.tombstones.shrink_to(2 * self.tombstones.len());
-        }
-        if self.due.capacity() > 64 + 4 * self.due.len() {
-            self.due.shrink_to(2 * self.due.len());
         }
     }
 }
