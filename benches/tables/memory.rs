@@ -91,8 +91,8 @@ const IN_USE: u32 = 20_000;
 /// The time of every subject, as a multiple of the floor and in nanoseconds. A
 /// round measures all in turn, so that other load on the machine hits all alike.
 ///
-/// A login leaves a session behind: each round gets a new store, or all of them have one that has seen
-/// `before` logins.
+/// A login leaves a session behind: each round gets a new store, or all of them share one that
+/// has seen `before` logins.
 fn times(
     runtime: &Runtime,
     options: &Options,

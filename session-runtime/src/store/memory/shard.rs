@@ -17,8 +17,8 @@ use crate::store::engine::index::Order;
 use crate::store::{Created, Limits, Lookup, Replayed, Visit};
 use crate::token::SecretHash;
 
-/// Width of an expiry bucket, in milliseconds: wide enough to hold several sessions of a shard, which
-/// is cheaper, and so narrow that memory comes back soon.
+/// Width of an expiry bucket, in milliseconds. A bucket is an allocation, which several sessions share
+/// if it is wide; the memory of a session comes back at most so much later.
 const BUCKET: u64 = 8_000;
 
 /// A record that is its own key.
